@@ -1,0 +1,1 @@
+"""Typer commands, terminal surroundings and exit codes. No arithmetic lives here."""

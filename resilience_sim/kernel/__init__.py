@@ -1,0 +1,1 @@
+"""The exact core: virtual clock, frames, keyed luck, event kinds, the digest. Standard library only."""

@@ -1,0 +1,1 @@
+"""YAML text to a validated, frozen plan: positions, units, diagnostics, overrides, schema."""

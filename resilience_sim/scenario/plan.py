@@ -1,0 +1,94 @@
+"""The plan: a scenario after everything has been resolved. What runs, measures and views take.
+
+Owns plain frozen data that pickles small. Refuses to know YAML, pydantic or units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.world.config import ClientConfig, FaultConfig, OperationConfig, ServiceConfig, TrafficConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which requests a metric is about: those that *arrived* in it.
+
+    ``kind``: ``all`` | ``before`` | ``during`` | ``after`` (``ref`` names a fault) | ``phase`` (``ref`` is its number
+    from 1). ``variant``: name of a variant, or "" for the run at hand. ``label`` is what results print:
+    "", "before main", "phase 2", "variant eager", "during main, variant eager".
+    """
+
+    kind: str = "all"
+    ref: str = ""
+    variant: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``metric op limit``. ``limit`` is in base units: seconds, 0..1 share, plain count, per second.
+
+    ``text`` is the expectation as written. ``op``: one of ``< <= > >= == !=``.
+    """
+
+    text: str
+    metric: str
+    op: str
+    limit: float
+    scope: Scope = field(default_factory=Scope)
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One configuration, ready to run with any seed. A run is a pure function of (plan, seed)."""
+
+    name: str
+    service: ServiceConfig
+    operation: OperationConfig
+    traffic: TrafficConfig
+    client: ClientConfig
+    faults: tuple[FaultConfig, ...]
+    stack: tuple[PolicyConfig, ...]  # outermost first
+    expect: tuple[Expectation, ...] = ()
+    seed: int = 1
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A named configuration of a comparison."""
+
+    name: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something odd that does not stop a run. ``code`` is stable (``RW001`` …)."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A loaded scenario: the plan as written, its variants, and what it was made from.
+
+    ``text`` is the YAML source, ``path`` where it came from (``-`` for standard input, the shipped name for a
+    shipped one), ``files`` the content of every data file it names, by the name used in the scenario (a recording
+    carries them, so that a replay needs nothing else). ``digest`` is 16 hexadecimal digits over everything that
+    decides the run. ``variants`` excludes the scenario as written.
+    """
+
+    plan: Plan
+    text: str
+    path: str
+    digest: str
+    variants: tuple[Variant, ...] = ()
+    baseline: str = "as-written"
+    files: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
