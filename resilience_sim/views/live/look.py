@@ -1,0 +1,99 @@
+"""The characters of the live view: one set for terminals that can do Unicode, one in ASCII for all others.
+
+Owns glyphs, and the decision which set a stream and terminal can take. Refuses to colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One set of characters; every entry is as wide as in the other set."""
+
+    ascii_only: bool
+    states: tuple[str, str, str]  # CLOSED, OPEN, HALF-OPEN
+    up_down: tuple[str, str]
+    fault: str
+    fault_ahead: str
+    track: str
+    tick: str
+    now: str
+    rule: str
+    play: str
+    pause: str
+    good: str
+    bad: str
+    odd: str
+    then: str
+    dots: str
+    limit: str
+    times: str
+    top: str
+    bottom: str
+    approx: str
+    dot: str
+
+
+UNICODE = Look(
+    ascii_only=False,
+    states=("━", "█", "▒"),
+    up_down=("━", "█"),
+    fault="█",
+    fault_ahead="░",
+    track="·",
+    tick="┴",
+    now="▲",
+    rule="─",
+    play="▶",
+    pause="‖",
+    good="✓",
+    bad="✗",
+    odd="~",
+    then="→",
+    dots="…",
+    limit="╌",
+    times="×",
+    top="▔",
+    bottom="▁",
+    approx="≈",
+    dot="·",
+)
+ASCII = Look(
+    ascii_only=True,
+    states=("-", "#", "~"),
+    up_down=("-", "#"),
+    fault="#",
+    fault_ahead=":",
+    track=".",
+    tick="+",
+    now="^",
+    rule="-",
+    play=">",
+    pause="=",
+    good="+",
+    bad="x",
+    odd="~",
+    then=">",
+    dots="..",
+    limit="-",
+    times="x",
+    top="-",
+    bottom="_",
+    approx="~",
+    dot="-",
+)
+
+
+def look_for(encoding: str | None, environ: Mapping[str, str]) -> Look:
+    """The richest set that an output encoding and terminal can show."""
+    codec = (encoding or "ascii").lower().replace("-", "").replace("_", "")
+    poor = environ.get("TERM", "") in ("dumb", "linux", "vt100", "vt220", "ansi")
+    return UNICODE if codec in ("utf8", "utf16", "utf16le") and not poor else ASCII
+
+
+def can_live(is_terminal: bool, environ: Mapping[str, str]) -> bool:
+    """Whether a live view makes sense: a terminal that can be drawn upon."""
+    return is_terminal and environ.get("TERM", "") not in ("", "dumb", "unknown")

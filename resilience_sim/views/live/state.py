@@ -1,0 +1,262 @@
+"""The live view's state: a fold over events, as large after a million requests as after a hundred.
+
+Owns what the screen needs to know of a run: counters, binned history, lanes, the last requests, the last notes.
+Refuses to draw, to pace and to know how large the screen is. ``clock`` is set by the driver: virtual time passes
+also between events.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.views.live.bins import Bins, Lane
+from resilience_sim.views.live.facts import capacity, horizon, workers
+from resilience_sim.views.words import change_reason, outcome_name, speaker, state_name
+
+STREAM = 96  # requests remembered for the stream
+NOTES = 12
+WAITING, OPEN_END = -1, -2  # marks of a request's token beside outcomes
+HEDGED, DENIED = -3, -4
+
+
+class Request:
+    """A request in the stream. ``tokens``: (attempt or 0, outcome or a mark, ns or 0), in order."""
+
+    __slots__ = ("arrived", "effects", "latency", "outcome", "rid", "tokens")
+
+    def __init__(self, rid: int, arrived: int) -> None:
+        self.rid = rid
+        self.arrived = arrived
+        self.tokens: list[tuple[int, int, int]] = []
+        self.outcome = -1
+        self.latency = 0
+        self.effects = 0  # executions that changed something at B
+
+
+class LiveFold(Fold):
+    """Everything a frame shows, kept up to date event by event."""
+
+    __slots__ = (
+        "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
+        "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
+        "held", "held_peak", "horizon", "last_arrival", "late", "many", "name", "notes", "orphans", "over", "plan", "queue",
+        "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, seed: int, components: Sequence[ev.Component], name: str = "") -> None:
+        self.plan = plan
+        self.seed = seed
+        self.name = name or plan.name
+        self.components = {component.id: component for component in components}
+        self.many = plan.client.instances > 1
+        self.clock = 0
+        self.over = False
+        self.events = 0
+        self.horizon = horizon(plan)
+        self.capacity = capacity(plan)
+        self.workers = workers(plan)
+        self.bins = Bins(self.horizon)
+        self.breakers = {c.id: Lane(speaker(c, self.many)) for c in components if c.kind == "circuit_breaker"}
+        self.clients: dict[int, Lane] = {}  # only those that ever crashed: up (0) and down (1)
+        self.faults_on: set[int] = set()
+        self.notes: deque[tuple[int, str, str, str]] = deque(maxlen=NOTES)  # t, who, what, why
+        self.stream: dict[int, Request] = {}
+        self.sample = 1  # every n-th request is shown in the stream
+        self.by_outcome = [0] * len(ev.OUTCOME_NAMES)
+        self.arrived = self.done = self.succeeded = self.first_try = self.late = 0
+        self.attempts = self.retries = self.denied = self.rejected = 0
+        self.applied = self.duplicates = self.orphans = 0
+        self.busy = self.queue = self.crashes = 0
+        self.held: dict[int, int] = {}
+        self.held_peak = 0
+        self.last_arrival = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that arrived and have no outcome yet."""
+        return self.arrived - self.done
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Take one event."""
+        self.events += 1
+        self.clock = t
+        bins = self.bins
+        while not bins.fits(t):
+            self._double()
+        index = t // bins.width
+        if kind == ev.ARRIVE:
+            self.arrived += 1
+            self.last_arrival = t
+            bins.arrivals[index] += 1
+            if a == ev.ADMITTED:
+                self._hold(where, 1)
+            if rid % self.sample == 0:
+                self._remember(rid, t)
+        elif kind == ev.START:
+            self._hold(where, 1)
+        elif kind == ev.DONE:
+            self._done(index, where, rid, a, b)
+        elif kind <= ev.EFFECT:
+            self._attempt(index, kind, rid, a, b)
+        elif kind <= ev.FELL_BACK:
+            self._policy(index, t, kind, where, rid, a, b)
+        else:
+            self._surroundings(index, t, kind, where, a, b)
+
+    def tick(self, now: int) -> None:
+        """Virtual time has come to ``now``, with or without events."""
+        self.clock = max(self.clock, now)
+        while not self.bins.fits(self.clock):
+            self._double()
+        if self.clock > self.horizon:
+            self.horizon = max(self.clock, self.horizon + self.horizon // 4)
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def _remember(self, rid: int, t: int) -> None:
+        stream = self.stream
+        if len(stream) >= STREAM:
+            # The oldest that is over leaves; were all still waiting, the oldest of them.
+            old = next((key for key, request in stream.items() if request.outcome >= 0), next(iter(stream)))
+            del stream[old]
+        stream[rid] = Request(rid, t)
+
+    def _done(self, index: int, where: int, rid: int, a: int, latency: int) -> None:
+        outcome = a & 0xFF
+        self.done += 1
+        if a >> 8 & 0xFF:
+            self._hold(where, -1)
+        self.by_outcome[outcome] += 1
+        deadline = self.plan.traffic.deadline
+        late = outcome == ev.SUCCESS and 0 < deadline < latency
+        if outcome == ev.SUCCESS and not late:
+            self.succeeded += 1
+            self.first_try += (a >> 16 & 0xFFFF) <= 1
+            self.bins.good[index] += 1
+        else:
+            self.late += late
+            self.bins.bad[index] += 1
+        self.bins.latency(index, latency)
+        request = self.stream.get(rid)
+        if request is not None:
+            request.outcome = outcome
+            request.latency = latency
+
+    def _hold(self, where: int, change: int) -> None:
+        held = self.held[where] = max(0, self.held.get(where, 0) + change)
+        self.held_peak = max(self.held_peak, held)
+
+    # --- attempts and B -------------------------------------------------------------------------------------------
+
+    def _attempt(self, index: int, kind: int, rid: int, a: int, b: int) -> None:
+        bins = self.bins
+        if kind == ev.SENT:
+            self.attempts += 1
+            bins.sent[index] += 1
+            if a > 1:
+                self.retries += 1
+            request = self.stream.get(rid)
+            if request is not None:
+                request.tokens.append((a, OPEN_END, 0))
+        elif kind == ev.RESULT:
+            request = self.stream.get(rid)
+            if request is not None:
+                self._settle(request, a >> 16, a & 0xFF)
+        elif kind == ev.RECEIVED:
+            if b == ev.STARTED:
+                self._load(index, 1, 0)
+            elif b == ev.QUEUED_AT_B:
+                self._load(index, 0, 1)
+        elif kind == ev.BEGIN:
+            self._load(index, 1, -1)
+        elif kind == ev.END:
+            self._load(index, -1, 0)
+        elif kind == ev.LEFT_QUEUE:
+            self._load(index, 0, -1)
+        elif kind == ev.EFFECT:
+            effect = a & 0xFF
+            if effect in (ev.APPLIED, ev.DUPLICATE):
+                self.applied += 1
+                self.duplicates += effect == ev.DUPLICATE
+                self.orphans += b
+                request = self.stream.get(rid)
+                if request is not None:
+                    request.effects += 1
+
+    def _settle(self, request: Request, attempt: int, outcome: int) -> None:
+        tokens = request.tokens
+        for i in range(len(tokens) - 1, -1, -1):
+            if tokens[i][0] == attempt:
+                tokens[i] = (attempt, outcome, 0)
+                return
+
+    def _load(self, index: int, busy: int, queue: int) -> None:
+        self.busy = max(0, self.busy + busy)
+        self.queue = max(0, self.queue + queue)
+        bins = self.bins
+        bins.busy[index] = max(bins.busy[index], self.busy)
+        bins.queue[index] = max(bins.queue[index], self.queue)
+
+    # --- policies and surroundings --------------------------------------------------------------------------------
+
+    def _policy(self, index: int, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        if kind == ev.BREAKER:
+            lane = self.breakers.get(where)
+            new = a >> 8 & 0xFF
+            if lane is not None:
+                lane.change(index, t, new)
+                lane.opened += new == ev.OPEN
+                self.notes.append((t, lane.name, state_name(new), change_reason(a & 0xFF, b)))
+            return
+        if kind == ev.REJECTED:
+            self.rejected += 1
+        elif kind == ev.RETRY_DENIED:
+            self.denied += 1
+        request = self.stream.get(rid)
+        if request is None:
+            return
+        if kind == ev.REJECTED:
+            request.tokens.append((0, a, 0))
+        elif kind == ev.RETRY_WAIT:
+            request.tokens.append((0, WAITING, b))
+        elif kind == ev.RETRY_DENIED:
+            request.tokens.append((0, DENIED, 0))
+        elif kind == ev.HEDGE:
+            request.tokens.append((0, HEDGED, 0))
+        elif kind == ev.FELL_BACK:
+            request.tokens.append((0, ev.FALLBACK, 0))
+
+    def _surroundings(self, index: int, t: int, kind: int, where: int, a: int, b: int) -> None:
+        component = self.components.get(where)
+        who = speaker(component, self.many)
+        if kind == ev.FAULT_ON:
+            self.faults_on.add(a)
+        elif kind == ev.FAULT_OFF:
+            self.faults_on.discard(a)
+        elif kind in (ev.CRASH, ev.RESTART):
+            down = kind == ev.CRASH
+            lane = self.clients.setdefault(where, Lane(who))
+            lane.change(index, t, int(down))
+            lane.opened += down
+            self.crashes += down
+            if down:
+                self.held[where] = 0
+            self.notes.append((t, who, "CRASHED" if down else "back", f"{a} requests went down" if down else ""))
+
+    def _double(self) -> None:
+        self.bins.double()
+        for lane in (*self.breakers.values(), *self.clients.values()):
+            lane.double()
+
+    def outcomes(self) -> list[tuple[str, int]]:
+        """Outcomes other than success that occurred, the most frequent first; equal names together."""
+        counts: dict[str, int] = {}
+        for outcome, number in enumerate(self.by_outcome):
+            if number and outcome != ev.SUCCESS:
+                name = outcome_name(outcome)
+                counts[name] = counts.get(name, 0) + number
+        return sorted(counts.items(), key=lambda item: -item[1])

@@ -1,0 +1,159 @@
+"""The run as lines of text: one per request, one per state transition, one per change in the surroundings.
+
+Owns what is printed while a run goes on and standard output is no terminal. Refuses to know Rich, to measure
+anything (measure/ does) and to remember a request longer than it lives.
+
+A line is ``time  what  who  outcome  latency  details``; the columns are fixed, only the last one varies in length:
+
+``    12.150s  request  #12            success          2.15s  1 error, 2 error, 3 success``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.views import format as fmt
+from resilience_sim.views.words import change_reason, fault_words, outcome_name, speaker
+
+GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
+STATE_COLOURS = (GOOD, BAD, ODD)
+EFFECT_WORDS = {
+    ev.APPLIED: "applied",
+    ev.DUPLICATE: "DUPLICATE",
+    ev.DEDUPLICATED: "deduplicated",
+    ev.REPEATED: "repeated",
+}
+
+
+class PlainFold(Fold):
+    """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer."""
+
+    __slots__ = ("_colour", "_components", "_lives", "_many", "_plan", "_stream")
+
+    def __init__(self, stream: TextIO, plan: Plan, components: Sequence[ev.Component], colour: bool = False) -> None:
+        self._stream = stream
+        self._plan = plan
+        self._components = {component.id: component for component in components}
+        self._colour = colour
+        self._many = plan.client.instances > 1
+        # Only requests in flight: what has happened to each so far, by attempt (0: beside the attempts).
+        self._lives: dict[int, list[list[str]]] = {}
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Write the event's line, or remember it until its request's line is due."""
+        if kind == ev.ARRIVE:
+            self._lives[rid] = []
+        elif kind == ev.SENT:
+            self._token(rid, a)
+        elif kind == ev.RESULT:
+            self._token(rid, a >> 16)[1] = outcome_name(a & 0xFF)
+        elif kind == ev.EFFECT:
+            self._effect(t, rid, a >> 16, a & 0xFF, b)
+        elif kind in (ev.REJECTED, ev.RETRY_DENIED, ev.FELL_BACK, ev.HEDGE):
+            self._beside(kind, rid, a)
+        elif kind == ev.DONE:
+            self._done(t, rid, a, b)
+        else:
+            self._surroundings(t, kind, where, rid, a, b)
+
+    def finish(self, now: int) -> None:
+        """Name the requests that never got an outcome; ``now`` is the end of the run."""
+        for rid in list(self._lives):
+            self._request_line(now, rid, ev.UNANSWERED, fmt.NOTHING, [])
+        self._stream.flush()
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def _token(self, rid: int, attempt: int) -> list[str]:
+        """The three words of an attempt: its number, its outcome so far, what it did to B's state."""
+        tokens = self._lives.get(rid)
+        if tokens is None:  # an attempt that outlived its request
+            return ["", "", ""]
+        number = str(attempt)
+        for token in tokens:
+            if token[0] == number:
+                return token
+        token = [number, "unfinished", ""]
+        tokens.append(token)
+        return token
+
+    def _beside(self, kind: int, rid: int, a: int) -> None:
+        tokens = self._lives.get(rid)
+        if tokens is None:
+            return
+        if kind == ev.REJECTED:
+            tokens.append(["", outcome_name(a), ""])
+        elif kind == ev.RETRY_DENIED:
+            tokens.append(["", "retry denied by budget", ""])
+        elif kind == ev.FELL_BACK:
+            tokens.append(["", "fallback", ""])
+        else:
+            tokens.append(["", "hedge", ""])
+
+    def _effect(self, t: int, rid: int, attempt: int, effect: int, reported_failed: int) -> None:
+        if rid in self._lives:
+            self._token(rid, attempt)[2] = EFFECT_WORDS.get(effect, "")
+        elif reported_failed or effect == ev.DUPLICATE:
+            words = f"attempt {attempt} took effect after the request was reported "
+            words += "failed" if reported_failed else "done"
+            self._line(t, "effect", fmt.request(rid), EFFECT_WORDS.get(effect, ""), "", words, BAD)
+
+    def _done(self, t: int, rid: int, a: int, latency: int) -> None:
+        outcome = a & 0xFF
+        notes = []
+        deadline = self._plan.traffic.deadline
+        if outcome == ev.SUCCESS and deadline and latency > deadline:
+            notes.append(f"late: deadline {fmt.duration(deadline)}")
+        self._request_line(t, rid, outcome, fmt.duration(latency), notes)
+
+    def _request_line(self, t: int, rid: int, outcome: int, latency: str, notes: list[str]) -> None:
+        tokens = self._lives.pop(rid, [])
+        words = [" ".join(part for part in (n, o, f"[{effect}]" if effect else "") if part) for n, o, effect in tokens]
+        colour = GOOD if outcome == ev.SUCCESS else ODD if outcome == ev.FALLBACK else BAD
+        self._line(
+            t,
+            "request",
+            fmt.request(rid),
+            outcome_name(outcome),
+            latency,
+            ", ".join(words + notes) or "no attempt",
+            colour,
+        )
+
+    # --- everything else ------------------------------------------------------------------------------------------
+
+    def _surroundings(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        component = self._components.get(where)
+        who = speaker(component, self._many)
+        if kind == ev.BREAKER:
+            old, new = ev.STATE_NAMES[a >> 16 & 0xFF], ev.STATE_NAMES[a >> 8 & 0xFF]
+            self._line(
+                t, "breaker", who, new, "", f"was {old}; {change_reason(a & 0xFF, b)}", STATE_COLOURS[a >> 8 & 0xFF]
+            )
+        elif kind == ev.LATE_RESULT:
+            then, now = ev.STATE_NAMES[b >> 8 & 0xFF], ev.STATE_NAMES[b & 0xFF]
+            words = f"changes nothing: result of {fmt.request(rid)}, admitted while {then}, now {now}"
+            self._line(t, "late", who, outcome_name(a), "", words, CALM)
+        elif kind == ev.FAULT_ON:
+            faults = self._plan.faults
+            words = fault_words(faults[a]) if 0 <= a < len(faults) else ""
+            self._line(t, "fault", who, "on", "", f"{words}, until {fmt.instant(b)}", ODD)
+        elif kind == ev.FAULT_OFF:
+            self._line(t, "fault", who, "off", "", "", ODD)
+        elif kind == ev.CRASH:
+            words = f"{fmt.plural(a, 'request')} went down with it, back at {fmt.instant(b)}"
+            self._line(t, "client", who, "crashed", "", words, BAD)
+        elif kind == ev.RESTART:
+            self._line(t, "client", who, "restarted", "", "fresh policy state", GOOD)
+
+    def _line(self, t: int, what: str, who: str, outcome: str, latency: str, details: str, colour: str) -> None:
+        shown = f"{outcome:<13}"
+        if self._colour:
+            shown = f"\x1b[{colour}m{shown}\x1b[0m"
+        self._stream.write(
+            f"{fmt.clock(t):>11}  {what:<7}  {who:<16}  {shown}  {latency:>7}  {details}".rstrip() + "\n"
+        )

@@ -1,0 +1,132 @@
+"""The words of the views: names of outcomes and components, why a breaker changed state, what a fault does.
+
+Owns how the vocabulary of kernel/events.py is said to people, in full and in at most seven letters. Refuses to
+format numbers (views/format.py) and to draw conclusions (views/why.py).
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.views import format as fmt
+from resilience_sim.world.config import FaultConfig
+
+# At most nine letters each, for the narrow request stream.
+SHORT_OUTCOMES: tuple[str, ...] = (
+    "ok", "fallback", "error", "503", "429", "timeout", "refused", "reset", "shed", "open", "full", "limited",
+    "no thread", "crashed", "cancelled", "throttled", "no answer", "lost",
+)  # fmt: skip
+
+
+def outcome_name(outcome: int) -> str:
+    """The outcome as results and scenario files spell it."""
+    return ev.OUTCOME_NAMES[outcome] if 0 <= outcome < len(ev.OUTCOME_NAMES) else f"outcome {outcome}"
+
+
+def short_outcome(outcome: int) -> str:
+    """The outcome in at most nine letters."""
+    return SHORT_OUTCOMES[outcome] if 0 <= outcome < len(SHORT_OUTCOMES) else str(outcome)
+
+
+def state_name(state: int | str) -> str:
+    """``CLOSED``, ``OPEN``, ``HALF-OPEN``, whether given as a code or as documents spell it."""
+    name = ev.STATE_NAMES[state] if isinstance(state, int) else state
+    return name.upper().replace("_", "-")
+
+
+def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
+    """Who speaks in an event; the client instance is named where there are several."""
+    if component is None:
+        return "?"
+    name = printable(component.name)
+    if with_instance and component.instance >= 0 and component.kind != "client":
+        return f"{name}@{component.instance}"
+    return name
+
+
+def printable(text: str) -> str:
+    """A name as it can safely be shown: nothing in it can steer a terminal or break a line."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def change_reason(why: int, pair: int) -> str:
+    """Why a breaker changed state, from the payload of a BREAKER event."""
+    x, y = pair >> 32, pair & 0xFFFFFFFF
+    if why == ev.WHY_CONSECUTIVE:
+        return f"{fmt.plural(x, 'failure')} in a row (threshold {y})"
+    if why == ev.WHY_FAILURE_SHARE:
+        return f"{x} of {fmt.plural(y, 'call')} failed ({fmt.share(x / y if y else 0.0)})"
+    if why == ev.WHY_SLOW_SHARE:
+        return f"{x} of {fmt.plural(y, 'call')} too slow ({fmt.share(x / y if y else 0.0)})"
+    if why == ev.WHY_RECOVERY_TIME:
+        return f"recovery time over ({fmt.seconds(x / 1000)} open)"
+    if why == ev.WHY_PROBE_FAILED:
+        return f"probe failed: {outcome_name(x)}"
+    if why == ev.WHY_PROBES_SUCCEEDED:
+        return f"{fmt.plural(x, 'probe')} succeeded"
+    if why == ev.WHY_RESTART:
+        return "its instance restarted"
+    if why == ev.WHY_PROBE_SLOW:
+        return f"probe too slow ({fmt.seconds(x / 1000)})"
+    return f"reason {why}"
+
+
+def fault_words(fault: FaultConfig) -> str:
+    """What a fault does, in a few words."""
+    describe = _FAULTS.get(fault.kind)
+    words = describe(fault) if describe is not None else fault.kind
+    if fault.replica:
+        words += f" of replica {fault.replica}"
+    if fault.share < 1:
+        words += f" for {fmt.share(fault.share)} of {fault.of}"
+    return words
+
+
+def _outage(fault: FaultConfig) -> str:
+    return f"outage ({fault.how})"
+
+
+def _brownout(fault: FaultConfig) -> str:
+    parts = []
+    if fault.workers < 1:
+        parts.append(f"{fmt.share(fault.workers)} of the workers")
+    if fault.slower != 1:
+        parts.append(f"{fmt.factor(fault.slower)} slower")
+    if fault.failure_rate:
+        parts.append(f"{fmt.share(fault.failure_rate)} failing")
+    return "brownout" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _latency(fault: FaultConfig) -> str:
+    return f"{fmt.duration(fault.add)} slower answers"
+
+
+def _errors(fault: FaultConfig) -> str:
+    return f"{fmt.share(fault.rate)} of answers {outcome_name(fault.outcome)}"
+
+
+def _rate_limit(fault: FaultConfig) -> str:
+    return f"rate limit {fmt.rate(fault.limit)}"
+
+
+def _cold_cache(fault: FaultConfig) -> str:
+    return f"cold cache ({fmt.factor(fault.slower)} slower, halving every {fmt.duration(fault.half_life)})"
+
+
+def _crash_replica(_fault: FaultConfig) -> str:
+    return "crash"
+
+
+def _spike(fault: FaultConfig) -> str:
+    return f"traffic spike ({fmt.factor(fault.factor)})"
+
+
+_FAULTS = {
+    "outage": _outage,
+    "brownout": _brownout,
+    "latency": _latency,
+    "errors": _errors,
+    "rate_limit": _rate_limit,
+    "cold_cache": _cold_cache,
+    "crash_replica": _crash_replica,
+    "spike": _spike,
+}
