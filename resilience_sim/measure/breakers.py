@@ -1,0 +1,128 @@
+"""The history of every circuit breaker in a run.
+
+Owns transitions, their reasons in words, and what follows from them: times opened, time open, detection. Refuses to
+own a breaker's rules (policies/).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience_sim.kernel.events import (
+    OPEN,
+    OUTCOME_NAMES,
+    STATE_NAMES,
+    WHY_CONSECUTIVE,
+    WHY_FAILURE_SHARE,
+    WHY_PROBE_FAILED,
+    WHY_PROBE_SLOW,
+    WHY_PROBES_SUCCEEDED,
+    WHY_RECOVERY_TIME,
+    WHY_RESTART,
+    WHY_SLOW_SHARE,
+    Component,
+)
+
+
+def seconds_text(milliseconds: int) -> str:
+    """``10 s``, ``1.5 s``, ``250 ms``."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{milliseconds / 1000:.6g} s"
+
+
+def _times(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _share(part: int, whole: int) -> str:
+    return f" ({100 * part / whole:.3g} %)" if whole else ""
+
+
+def why_text(change: int, pair: int) -> str:
+    """``BREAKER`` event's ``a`` and ``b`` as a phrase: ``2 failures in a row``, ``probe failed: timeout``."""
+    why = change & 0xFF
+    x = pair >> 32
+    y = pair & 0xFFFF_FFFF
+    if why == WHY_CONSECUTIVE:
+        return f"{_times(x, 'failure')} in a row"
+    if why == WHY_FAILURE_SHARE:
+        return f"{x} of {_times(y, 'call')} failed{_share(x, y)}"
+    if why == WHY_SLOW_SHARE:
+        return f"{x} of {_times(y, 'call')} {'was' if x == 1 else 'were'} slow{_share(x, y)}"
+    if why == WHY_RECOVERY_TIME:
+        return f"recovery time was over (open for {seconds_text(x)})"
+    if why == WHY_PROBE_FAILED:
+        return f"probe failed: {OUTCOME_NAMES[x] if x < len(OUTCOME_NAMES) else x}"
+    if why == WHY_PROBES_SUCCEEDED:
+        return f"{_times(x, 'probe')} succeeded"
+    if why == WHY_RESTART:
+        return "its client instance came back"
+    if why == WHY_PROBE_SLOW:
+        return f"probe too slow: {seconds_text(x)}"
+    return f"reason {why}"
+
+
+class BreakerLog:
+    """One breaker of one client instance: every change of state."""
+
+    __slots__ = ("changes", "component", "instants", "pairs")
+
+    def __init__(self, component: Component) -> None:
+        self.component = component
+        self.instants: list[int] = []  # ns, ascending; three parallel lists: they pickle and grow small
+        self.changes: list[int] = []
+        self.pairs: list[int] = []
+
+    def note(self, t: int, change: int, pair: int) -> None:
+        """Take one ``BREAKER`` event."""
+        self.instants.append(t)
+        self.changes.append(change)
+        self.pairs.append(pair)
+
+    def opened(self, start: int, end: int) -> int:
+        """How often it opened in ``start <= t < end``; opening again from HALF_OPEN counts."""
+        pairs = zip(self.instants, self.changes, strict=True)
+        return sum(1 for t, change in pairs if start <= t < end and _new(change) == OPEN)
+
+    def open_time(self, start: int, end: int) -> int:
+        """Nanoseconds spent OPEN (HALF_OPEN is not) between ``start`` and ``end``."""
+        total = 0
+        since = -1
+        for t, change in zip(self.instants, self.changes, strict=True):
+            if since >= 0:
+                total += max(0, min(t, end) - max(since, start))
+            since = t if _new(change) == OPEN else -1
+        if since >= 0:
+            total += max(0, end - max(since, start))
+        return total
+
+    def first_opening(self, start: int) -> int | None:
+        """The instant of the first opening at or after ``start``; None when there was none."""
+        for t, change in zip(self.instants, self.changes, strict=True):
+            if t >= start and _new(change) == OPEN:
+                return t
+        return None
+
+    def document(self, end: int, rejected: int) -> dict[str, Any]:
+        """Its entry in the RUN document; ``end`` is the end of the run (ns), ``rejected`` the calls it turned away."""
+        return {
+            "id": self.component.name,
+            "instance": self.component.instance,
+            "opened": self.opened(0, end + 1),
+            "open_seconds": self.open_time(0, end) / 1e9,
+            "rejected": rejected,
+            "transitions": [
+                {
+                    "t": t / 1e9,
+                    "from": STATE_NAMES[change >> 16],
+                    "to": STATE_NAMES[_new(change)],
+                    "why": why_text(change, pair),
+                }
+                for t, change, pair in zip(self.instants, self.changes, self.pairs, strict=True)
+            ],
+        }
+
+
+def _new(change: int) -> int:
+    return change >> 8 & 0xFF

@@ -1,0 +1,86 @@
+"""The table of metrics: what there is to ask, in which unit, and which direction is better.
+
+Owns names, units, directions and meanings. Refuses to compute them (readings.py) and to format them (views/).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from resilience_sim.scenario.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One thing to ask of a run.
+
+    ``unit``: ``ratio`` (0..1), ``seconds``, ``count``, ``factor`` (of one) or ``per_second``.
+    ``better``: +1 higher is better, -1 lower is better, 0 neither: a fact about the run, not its quality.
+    """
+
+    name: str
+    unit: str
+    better: int
+    meaning: str
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("availability", "ratio", +1, "requests that succeeded in time, of all"),
+    Metric("goodput", "per_second", +1, "requests that succeeded in time, per second"),
+    Metric("succeeded", "count", +1, "requests that succeeded in time"),
+    Metric("late", "count", -1, "requests that succeeded after the deadline"),
+    Metric("failed", "count", -1, "requests that failed or never got an answer"),
+    Metric("mean", "seconds", -1, "mean latency of the requests that got an outcome"),
+    Metric("p50", "seconds", -1, "median latency"),
+    Metric("p90", "seconds", -1, "latency that 90 % of the requests do not exceed"),
+    Metric("p95", "seconds", -1, "latency that 95 % of the requests do not exceed"),
+    Metric("p99", "seconds", -1, "latency that 99 % of the requests do not exceed"),
+    Metric("p99.9", "seconds", -1, "latency that 99.9 % of the requests do not exceed"),
+    Metric("max", "seconds", -1, "highest latency"),
+    Metric("amplification", "factor", -1, "attempts that reached B, per request"),
+    Metric("attempts_per_request", "factor", -1, "attempts made, per request"),
+    Metric("denied_by_budget", "count", 0, "retries that a budget denied"),
+    Metric("rejected", "count", 0, "calls turned away by a breaker, bulkhead, limiter or throttle of the client"),
+    Metric("wasted_work", "ratio", -1, "share of B's busy time spent on attempts whose caller had given up"),
+    Metric("utilization", "ratio", 0, "share of B's worker time that was busy"),
+    Metric("duplicates", "count", -1, "effects that happened a second time or more"),
+    Metric("orphans", "count", -1, "effects of requests that were reported as failed"),
+    Metric("detection", "seconds", -1, "from the start of a fault to the first opening of a breaker"),
+    Metric("recovery", "seconds", -1, "from the end of a fault until availability is back within a point, to stay"),
+    Metric("opened", "count", 0, "times a breaker opened"),
+    Metric("open_time", "seconds", 0, "time that breakers were open, all together"),
+    Metric("threads_peak", "count", -1, "most threads held at once by one client instance"),
+    Metric("crashes", "count", -1, "times a client instance crashed"),
+    Metric("collapse_probability", "ratio", -1, "share of runs that had collapsed by their end"),
+)
+
+_BY_NAME = {metric.name: metric for metric in METRICS}
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)\Z")
+
+
+def percentile_of(name: str) -> float | None:
+    """``p99.9`` is 99.9; None for a name that is no percentile between p0 and p100 (both excluded).
+
+    >>> percentile_of("p99.9"), percentile_of("p100"), percentile_of("max")
+    (99.9, None, None)
+    """
+    match = _PERCENTILE.match(name)
+    if match is None:
+        return None
+    percent = float(match[1])
+    return percent if percent > 0 else None
+
+
+def metric(name: str) -> Metric | None:
+    """The metric of that name, any percentile included; None when there is none."""
+    known = _BY_NAME.get(name)
+    if known is None and percentile_of(name) is not None:
+        return Metric(name, "seconds", -1, f"latency that {name[1:]} % of the requests do not exceed")
+    return known
+
+
+def metrics_of(plan: Plan) -> tuple[Metric, ...]:
+    """Every metric a run of the plan reads: the table, and what percentiles its expectations name beyond it."""
+    extra = {e.metric for e in plan.expect} - _BY_NAME.keys()
+    return METRICS + tuple(found for name in sorted(extra) if (found := metric(name)) is not None)

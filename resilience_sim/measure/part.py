@@ -1,0 +1,109 @@
+"""The counters of one stretch of a run.
+
+Owns what is counted. A run is cut at the edges of its scopes (segments.py); whatever belongs to a request is counted
+in the part in which the request arrived, whatever belongs to an instant in the part of that instant. Refuses to
+interpret events (run_fold.py) and to turn counters into figures (readings.py, run_document.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES, SUCCESS
+from resilience_sim.measure.latencies import Latencies
+
+OUTCOMES = len(OUTCOME_NAMES)
+
+
+class Part:
+    """Counters between two cuts. Times are nanoseconds, lists are indexed by outcome code.
+
+    Of requests that arrived here: ``arrivals``, ``outcomes`` (by code), ``late``, ``first_try``, ``sent`` and
+    ``received`` attempts, ``results`` (by code), ``denied`` retries, ``rejected`` calls, ``work`` and ``wasted``
+    worker time, ``applied`` (duplicates included), ``duplicates``, ``deduplicated``, ``orphans``; latencies of
+    ``successes`` (late ones included) and of all ``others``.
+    Of instants here: ``busy`` (integral of busy workers over time), ``threads_peak``, ``crashes``.
+    """
+
+    __slots__ = (
+        "applied",
+        "arrivals",
+        "busy",
+        "crashes",
+        "deduplicated",
+        "denied",
+        "duplicates",
+        "first_try",
+        "late",
+        "orphans",
+        "others",
+        "outcomes",
+        "received",
+        "rejected",
+        "results",
+        "sent",
+        "successes",
+        "threads_peak",
+        "wasted",
+        "work",
+    )
+
+    def __init__(self) -> None:
+        self.arrivals = 0
+        self.outcomes: list[int] = [0] * OUTCOMES
+        self.late = 0
+        self.first_try = 0
+        self.sent = 0
+        self.received = 0
+        self.results: list[int] = [0] * OUTCOMES
+        self.denied = 0
+        self.rejected = 0
+        self.work = 0
+        self.wasted = 0
+        self.applied = 0
+        self.duplicates = 0
+        self.deduplicated = 0
+        self.orphans = 0
+        self.successes = Latencies()
+        self.others = Latencies()
+        self.busy = 0
+        self.threads_peak = 0
+        self.crashes = 0
+
+    def succeeded(self) -> int:
+        """Requests that succeeded in time."""
+        return self.outcomes[SUCCESS] - self.late
+
+    def unanswered(self) -> int:
+        """Requests without an outcome (so far)."""
+        return self.arrivals - sum(self.outcomes)
+
+    def failed(self) -> int:
+        """Requests that neither succeeded nor fell back, the unanswered among them."""
+        return self.arrivals - self.outcomes[SUCCESS] - self.outcomes[FALLBACK]
+
+
+def merged(parts: Sequence[Part]) -> Part:
+    """Counters of all the parts together. Latencies are left out: ask :func:`latencies.union` for them."""
+    total = Part()
+    for part in parts:
+        total.arrivals += part.arrivals
+        total.late += part.late
+        total.first_try += part.first_try
+        total.sent += part.sent
+        total.received += part.received
+        total.denied += part.denied
+        total.rejected += part.rejected
+        total.work += part.work
+        total.wasted += part.wasted
+        total.applied += part.applied
+        total.duplicates += part.duplicates
+        total.deduplicated += part.deduplicated
+        total.orphans += part.orphans
+        total.busy += part.busy
+        total.threads_peak = max(total.threads_peak, part.threads_peak)
+        total.crashes += part.crashes
+        for code in range(OUTCOMES):
+            total.outcomes[code] += part.outcomes[code]
+            total.results[code] += part.results[code]
+    return total

@@ -1,0 +1,257 @@
+"""Events to figures: the one fold that every run carries.
+
+Owns the reading of each event kind; everything a result says is counted here, from events, the plan and the directory
+of components alone. Refuses to compute figures (readings.py, run_document.py).
+
+The hot path of the whole simulator ends here, some seven events per request, hence its look: an if-chain in order
+of frequency, integers and lists, nothing clever. Compiled with mypyc later, from the same source.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from resilience_sim.kernel.events import (
+    ADMITTED,
+    APPLIED,
+    ARRIVE,
+    BEGIN,
+    BREAKER,
+    CRASH,
+    DEDUPLICATED,
+    DONE,
+    DUPLICATE,
+    EFFECT,
+    END,
+    FALLBACK,
+    LEFT_QUEUE,
+    QUEUED_AT_B,
+    RECEIVED,
+    REJECTED,
+    RESULT,
+    RETRY_DENIED,
+    SENT,
+    START,
+    STARTED,
+    SUCCESS,
+    Component,
+)
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.measure.breakers import BreakerLog
+from resilience_sim.measure.latencies import union
+from resilience_sim.measure.part import Part, merged
+from resilience_sim.measure.readings import Ground, read
+from resilience_sim.measure.recovery import collapsed, detection, recovery
+from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
+from resilience_sim.measure.run_document import Figures, run_document
+from resilience_sim.measure.segments import FOREVER, cuts, window
+from resilience_sim.measure.series import Series
+from resilience_sim.scenario.plan import Plan, Scope
+
+
+class RunFold(Fold):
+    """All figures of one run. Memory: a byte per request, and eight more when the plan has faults.
+
+    ``series`` > 0: also keep figures over time, in bins of that many nanoseconds.
+    """
+
+    __slots__ = (
+        "_arrivals",
+        "_available",
+        "_breakers",
+        "_busy",
+        "_busy_peak",
+        "_cut",
+        "_cuts",
+        "_deadline",
+        "_first",
+        "_firsts",
+        "_keeps_arrivals",
+        "_part",
+        "_parts",
+        "_plan",
+        "_queue",
+        "_queue_peak",
+        "_rejected",
+        "_series",
+        "_threads",
+        "arrivals",
+    )
+
+    def __init__(self, plan: Plan, components: Sequence[Component], series: int = 0) -> None:
+        self._plan = plan
+        self._deadline = plan.traffic.deadline or FOREVER
+        self._breakers: list[BreakerLog] = [BreakerLog(c) for c in components if c.kind == "circuit_breaker"]
+        places = 1 + max((component.id for component in components), default=0)
+        self._threads: list[int] = [0] * places  # held now, by component id of the client instance
+        self._rejected: list[int] = [0] * places  # by component id of the layer
+        self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
+        self._available = bytearray()  # by request: 1 succeeded in time
+        self._keeps_arrivals = bool(plan.faults)
+        self._arrivals: array[int] = array("q")
+        self.arrivals = 0
+        self._busy = 0
+        self._busy_peak = 0
+        self._queue = 0
+        self._queue_peak = 0
+        # Parts of the run: ``_part`` is current, requests from ``_first`` on belong to it, until instant ``_cut``.
+        self._cuts: list[int] = [*cuts(plan), FOREVER]
+        self._cut: int = self._cuts[0]
+        self._part = Part()
+        self._parts: list[Part] = [self._part]
+        self._first = 0
+        self._firsts: list[int] = [0]
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Count one event."""
+        if t >= self._cut:
+            self._advance(t)
+        part = self._part
+        if 0 <= rid < self._first:
+            part = self._parts[bisect_right(self._firsts, rid) - 1]
+        if kind <= EFFECT:
+            if kind == SENT:
+                part.sent += 1
+            elif kind == RECEIVED:
+                part.received += 1
+                if b == STARTED:
+                    self._begin(t)
+                elif b == QUEUED_AT_B:
+                    self._queue += 1
+                    if self._queue > self._queue_peak:  # noqa: PLR1730 (max() costs a call)
+                        self._queue_peak = self._queue
+            elif kind == END:
+                self._busy -= 1
+                self._part.busy += t
+                part.work += b
+                if a & 0xFF00:
+                    part.wasted += b
+            elif kind == RESULT:
+                part.results[a & 0xFF] += 1
+            elif kind == DONE:
+                outcome = a & 0xFF
+                part.outcomes[outcome] += 1
+                if a & 0x100:
+                    self._threads[where] -= 1
+                if outcome == SUCCESS:
+                    part.successes.add(b)
+                    if b > self._deadline:
+                        part.late += 1
+                    else:
+                        self._available[rid] = 1
+                        if (a >> 16) & 0xFFFFFF == 1:
+                            part.first_try += 1
+                else:
+                    part.others.add(b)
+                    if outcome > FALLBACK:
+                        part.orphans += a >> 40
+            elif kind == ARRIVE:
+                part.arrivals += 1
+                self.arrivals += 1
+                self._available.append(0)
+                if self._keeps_arrivals:
+                    self._arrivals.append(t)
+                if a == ADMITTED:
+                    self._hold(where)
+            elif kind == BEGIN:
+                self._queue -= 1
+                self._begin(t)
+            elif kind == EFFECT:
+                self._effect(part, a & 0xFF, b)
+            elif kind == START:
+                self._hold(where)
+            elif kind == LEFT_QUEUE:
+                self._queue -= 1
+        elif kind == REJECTED:
+            part.rejected += 1
+            self._rejected[where] += 1
+        elif kind == RETRY_DENIED:
+            part.denied += 1
+        elif kind == BREAKER:
+            for log in self._breakers:
+                if log.component.id == where:
+                    log.note(t, a, b)
+        elif kind == CRASH:
+            self._part.crashes += 1
+        if self._series is not None:
+            self._series.on_event(t, kind, where, rid, a, b)
+
+    def _begin(self, t: int) -> None:
+        # The integral of busy workers over time is the sum of ends minus the sum of beginnings.
+        busy = self._busy + 1
+        self._busy = busy
+        self._part.busy -= t
+        if busy > self._busy_peak:  # noqa: PLR1730
+            self._busy_peak = busy
+
+    def _hold(self, where: int) -> None:
+        held = self._threads[where] + 1
+        self._threads[where] = held
+        if held > self._part.threads_peak:  # noqa: PLR1730
+            self._part.threads_peak = held
+
+    def _effect(self, part: Part, effect: int, reported_failed: int) -> None:
+        if effect == DEDUPLICATED:
+            part.deduplicated += 1
+        elif effect in (APPLIED, DUPLICATE):
+            part.applied += 1
+            part.orphans += reported_failed
+            if effect == DUPLICATE:
+                part.duplicates += 1
+
+    def _advance(self, t: int) -> None:
+        """Close parts until ``t`` lies in the current one."""
+        while t >= self._cut:
+            self._part.busy += self._busy * self._cut
+            self._part = Part()
+            self._part.busy = -self._busy * self._cut
+            self._part.threads_peak = max(self._threads)
+            self._parts.append(self._part)
+            self._first = self.arrivals
+            self._firsts.append(self._first)
+            self._cut = self._cuts[len(self._parts) - 1]
+
+    def result(self, seed: int, digest: str, end: int) -> RunResult:
+        """The figures so far, ``end`` being the virtual time (ns). May be asked at any time; changes nothing."""
+        plan = self._plan
+        whole = self._merge(self._parts, end)
+        ground = Ground(
+            plan,
+            end,
+            self._breakers,
+            [self._rejected[log.component.id] for log in self._breakers],
+            [detection(fault, self._breakers, end) for fault in plan.faults],
+            [recovery(fault, self._arrivals, self._available) for fault in plan.faults],
+            collapsed(plan.faults, self._arrivals, self._available),
+        )
+        successes = union([part.successes for part in self._parts])
+        everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
+        metrics = read(ground, whole, everything, (0, FOREVER), None)
+        scoped = {
+            scope_key(scope.kind, scope.ref): metrics if scope.kind == "all" else self._scope(ground, scope)
+            for scope in dict.fromkeys(expectation.scope for expectation in plan.expect)
+        }
+        figures = Figures(seed, digest, whole, everything, successes, self._queue_peak, self._busy_peak)
+        series = self._series.document() if self._series is not None else None
+        return RunResult(seed, digest, run_document(figures, ground, series), metrics, scoped)
+
+    def _scope(self, ground: Ground, scope: Scope) -> dict[str, Reading]:
+        limits = window(self._plan, scope)
+        if limits is None:
+            return dict.fromkeys(read(ground, Part(), union([]), (0, 0), None), NO_READING)
+        start, stop = limits
+        first = 0 if start == 0 else self._cuts.index(start) + 1
+        parts = self._parts[first : self._cuts.index(stop) + 1]
+        spread = union([bag for part in parts for bag in (part.successes, part.others)])
+        fault = None
+        if scope.kind != "phase":
+            fault = [entry.id for entry in self._plan.faults].index(scope.ref)
+        return read(ground, self._merge(parts, ground.end), spread, limits, fault)
+
+    def _merge(self, parts: Sequence[Part], end: int) -> Part:
+        total = merged(parts)
+        if parts and parts[-1] is self._part:
+            total.busy += self._busy * end  # work still going on
+        return total
