@@ -1,0 +1,256 @@
+"""Reading a recording: everything checked, nothing trusted.
+
+Owns opening, verifying and iterating ``.resim`` files. Refuses to interpret events (runs/replay.py plays them) and to
+read the tables for people (anybody's SQLite tool does).
+
+Whatever is wrong with a file, readers get a RecordingError with place, cause and remedy, and never wrong events: the
+whole file is checked against its fingerprints when it is opened (a gigabyte a second), and each chunk again when it is
+read. A recording whose run was killed or is interrupted is readable up to its last commit; ``finished`` tells.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.sink import Fold, Sink
+from resilience_sim.recording import layout
+from resilience_sim.recording.codec import CHUNK, Columns, Event, rows, unpack
+from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.layout import APPLICATION_ID, FORMAT, MAGIC, RecordingMeta, State
+
+_DAMAGED = "record the run again: `resim run SCENARIO --save FILE.resim`"
+_SURPRISES = (sqlite3.Error, sqlite3.Warning, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a user did to the run, after ``after_event`` events, at virtual instant ``t``."""
+
+    after_event: int
+    t: int
+    kind: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    number: int
+    events: int
+    first_t: int
+    last_t: int
+    chain: str
+
+
+class Recording:
+    """An open, verified recording. Use as a context manager, or call :meth:`close`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._digest = ""
+        with self._careful():
+            self._load()
+
+    meta: RecordingMeta
+    components: tuple[Component, ...]
+    actions: tuple[Action, ...]
+    state: State
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end; else it was interrupted or killed."""
+        return self.state.finished
+
+    @property
+    def events(self) -> int:
+        """How many events there are."""
+        return self.state.events
+
+    @property
+    def end(self) -> int:
+        """The virtual instant, ns, up to which the run is recorded."""
+        return self.state.end_ns
+
+    def digest(self) -> str:
+        """Of all events recorded; for a run that did not finish it is computed from them."""
+        if self.state.digest:
+            return self.state.digest
+        if not self._digest:
+            sink = Sink([Fold()])
+            for event in self.iter_events():
+                sink.emit(*event)
+            self._digest = sink.digest()
+        return self._digest
+
+    def iter_chunks(self, from_t: int = 0) -> Iterator[tuple[int, Columns]]:
+        """Chunks that hold any event with ``t >= from_t``: the number of the first event, and six columns."""
+        for chunk in self._chunks:
+            if chunk.last_t >= from_t:
+                with self._careful():
+                    columns = self._read(chunk)
+                yield chunk.number * CHUNK, columns
+
+    def iter_events(self, from_t: int = 0) -> Iterator[Event]:
+        """All events with ``t >= from_t``, in order."""
+        for _, columns in self.iter_chunks(from_t):
+            if columns[0][0] >= from_t:
+                yield from rows(columns)
+            else:
+                yield from (event for event in rows(columns) if event[0] >= from_t)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, chunk: _Chunk) -> Columns:
+        data = self._one(f"SELECT data FROM chunks WHERE chunk = {chunk.number}")[0]
+        before = self._chunks[chunk.number - 1].chain if chunk.number else self.state.head
+        if chunk.chain != layout.chain_chunk(before, chunk.number, chunk.events, chunk.first_t, chunk.last_t, data):
+            raise self._damaged(f"its events near {chunk.first_t / 1e9:.3f} s were changed")
+        return unpack(data, chunk.events)
+
+    def _load(self) -> None:
+        """Read and check everything but the meaning of events."""
+        version = self._one("PRAGMA user_version")[0]
+        if version != FORMAT:
+            raise _other_format(self.path, version)
+        state_row = self._one(
+            "SELECT finished, events, chunks, actions, end_ns, digest, head, chain, action_chain, seal FROM state"
+        )
+        state = State(bool(state_row[0]), *state_row[1:-1])
+        if state.row() != tuple(state_row):
+            raise self._damaged("the row that says how much there is was changed")
+        pairs = self._all("SELECT key, value FROM meta ORDER BY key")
+        files = self._all("SELECT name, content FROM files ORDER BY name")
+        directory = self._all("SELECT id, kind, name, instance, number, node FROM components ORDER BY id")
+        if layout.head_of(pairs, files, directory) != state.head:
+            raise self._damaged("its scenario, seed or directory was changed")
+        self.state = state
+        self.meta = RecordingMeta.from_pairs(pairs, files)
+        self.components = tuple(Component(*row) for row in directory)
+        self.actions = self._load_actions()
+        self._chunks = self._load_chunks()
+
+    def _load_chunks(self) -> list[_Chunk]:
+        chain, events, last_t = self.state.head, 0, 0
+        chunks: list[_Chunk] = []
+        query = "SELECT chunk, events, first_t_ns, last_t_ns, data, chain FROM chunks ORDER BY chunk"
+        for number, count, first, last, data, stored in self._connection.execute(query):
+            chain = layout.chain_chunk(chain, number, count, first, last, data)
+            if chain != stored or number != len(chunks) or not 0 < count <= CHUNK or first < last_t:
+                raise self._damaged(f"its events from {last_t / 1e9:.3f} s on were changed")
+            chunks.append(_Chunk(number, count, first, last, chain))
+            events += count
+            last_t = last
+        if chain != self.state.chain or events != self.state.events or len(chunks) != self.state.chunks:
+            raise self._damaged(f"{self.state.events} events were recorded, {events} are there")
+        return chunks
+
+    def _load_actions(self) -> tuple[Action, ...]:
+        chain = self.state.head
+        actions = []
+        for row in self._all("SELECT action, after_event, t_ns, kind, detail, chain FROM actions ORDER BY action"):
+            chain = layout.fingerprint(chain, *row[:-1])
+            actions.append(Action(row[1], row[2], row[3], json.loads(row[4])))
+        if chain != self.state.action_chain or len(actions) != self.state.actions:
+            raise self._damaged("the user's actions in it were changed")
+        return tuple(actions)
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        row = self._connection.execute(query).fetchone()
+        if row is None:
+            raise self._damaged("it is incomplete")
+        return tuple(row)
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query).fetchall()
+
+    def _damaged(self, what: str) -> RecordingError:
+        return RecordingError(str(self.path), f"the recording is damaged: {what}", _DAMAGED)
+
+    @contextmanager
+    def _careful(self) -> Iterator[None]:
+        try:
+            yield
+        except _SURPRISES as error:
+            raise _translate(self.path, error) from error
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open and verify a recording; RecordingError when it is changed, truncated, foreign, too new or in use."""
+    file = Path(path)
+    place = str(path)
+    try:
+        with file.open("rb") as stream:
+            header = stream.read(100)
+    except FileNotFoundError:
+        raise RecordingError(place, "there is no such file", "check the path") from None
+    except OSError as error:
+        raise RecordingError(
+            place, f"cannot be read: {error.strerror or error}", "check the path and its rights"
+        ) from error
+    except ValueError as error:
+        raise RecordingError(repr(place), f"not a path: {error}", "check the path") from error
+    if not header.startswith(MAGIC) or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        what = "it is empty" if not header else "the file is not a resim recording"
+        raise RecordingError(place, what, "recordings are made with `resim run SCENARIO --save FILE.resim`")
+    version = int.from_bytes(header[60:64], "big")
+    if version != FORMAT:
+        raise _other_format(file, version)
+    # Only a run that was killed in the middle of a commit leaves a journal; SQLite must write to undo that commit.
+    journal = file.with_name(file.name + "-journal")
+    mode = "rw" if journal.exists() else "ro"
+    connection = None
+    try:
+        connection = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=1.0,
+            check_same_thread=False,
+        )
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("PRAGMA query_only = ON")
+        return Recording(file, connection)
+    except RecordingError:
+        if connection is not None:
+            connection.close()
+        raise
+    except _SURPRISES as error:
+        if connection is not None:
+            connection.close()
+        raise _translate(file, error) from error
+
+
+def _other_format(path: Path, version: int) -> RecordingError:
+    cause = f"it has recording format {version}, and this resim reads format {FORMAT}"
+    return RecordingError(str(path), cause, "open it with the version of resim that wrote it, or record again")
+
+
+def _translate(path: Path, error: BaseException) -> RecordingError:
+    """What a surprise while reading means."""
+    text = str(error)
+    if isinstance(error, sqlite3.OperationalError) and "locked" in text:
+        return RecordingError(str(path), "a run is writing this recording right now", "wait for it to end, or stop it")
+    if isinstance(error, sqlite3.OperationalError) and "readonly" in text:
+        cause = "the run that wrote it was killed, and its last step cannot be undone here"
+        return RecordingError(str(path), cause, f"copy it together with {path.name}-journal to a folder you can write")
+    return RecordingError(str(path), f"the recording is damaged: {text or type(error).__name__}", _DAMAGED)

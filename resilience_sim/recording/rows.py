@@ -1,0 +1,284 @@
+"""Events to rows that people read: requests, attempts, transitions, faults and one-second samples.
+
+Owns what a row of those tables says (columns: layout.py ``TABLES``). Refuses to store or print rows: the writer puts
+them into SQL tables, the CSV export into files, so the two cannot disagree.
+
+A row comes when nothing more can happen to its subject, and never changes afterwards: a request when its outcome is
+known, an attempt when its caller has an answer (or is gone) and B is done with it too, which may be later than the
+request. Rows therefore come in order of completion. An attempt whose caller gave up while it was still on the wire is
+held until B receives it, or to the end. What is open at the end comes as ``unanswered``.
+
+Memory is that of the requests and attempts in flight, plus the latencies of one second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from resilience_sim.kernel.events import (
+    ARRIVE,
+    BEGIN,
+    BREAKER,
+    CANCELLED,
+    CRASHED,
+    DONE,
+    EFFECT,
+    END,
+    FALLBACK,
+    FAULT_ON,
+    LEFT_QUEUE,
+    OUTCOME_NAMES,
+    QUEUED_AT_B,
+    RECEIVED,
+    RESULT,
+    RETRY_DENIED,
+    SENT,
+    START,
+    STARTED,
+    STATE_NAMES,
+    SUCCESS,
+    TIMEOUT,
+    UNANSWERED,
+    Component,
+)
+from resilience_sim.recording.codec import Event
+from resilience_sim.recording.layout import TABLES
+
+Row = tuple[object, ...]
+
+EFFECT_NAMES = ("", "applied", "duplicate", "deduplicated", "repeated")
+LEFT_NAMES = ("", "left_queue", "stopped", "replica_lost")
+WHY_NAMES = (
+    "", "failures_in_a_row", "failure_share", "slow_share", "recovery_time_over", "probe_failed", "probes_succeeded",
+    "instance_restarted", "probe_slow",
+)  # fmt: skip
+
+SECOND = 1_000_000_000
+_ON_THE_WIRE, _AT_B, _OVER = 2, 1, 0
+_GAVE_UP = (TIMEOUT, CANCELLED, CRASHED)
+
+
+class _Attempt:
+    """An attempt in flight; instants in ns, -1 when not (yet) there."""
+
+    __slots__ = (
+        "abandoned", "answered", "attempt", "began", "effect", "ended", "outcome", "received", "replica", "rid", "sent",
+        "there", "work", "worked",
+    )  # fmt: skip
+
+    def __init__(self, rid: int, attempt: int, sent: int) -> None:
+        self.rid = rid
+        self.attempt = attempt
+        self.sent = sent
+        self.there = _ON_THE_WIRE
+        self.replica = self.received = self.began = self.ended = self.answered = self.worked = -1
+        self.outcome = UNANSWERED
+        self.work: str | None = None
+        self.abandoned = 0
+        self.effect: str | None = None
+
+    def row(self) -> Row:
+        """As in layout.py."""
+        return (
+            self.rid, self.attempt, None if self.replica < 0 else self.replica, _s(self.sent), _s(self.received),
+            _s(self.began), _s(self.ended), _s(self.answered), OUTCOME_NAMES[self.outcome], self.work, _s(self.worked),
+            self.abandoned, self.effect,
+        )  # fmt: skip
+
+
+class _Request:
+    """A request without outcome."""
+
+    __slots__ = ("arrived", "denied", "instance", "sent", "waited")
+
+    def __init__(self, instance: int, arrived: int) -> None:
+        self.instance = instance
+        self.arrived = arrived
+        self.waited = 0
+        self.denied = 0
+        self.sent = 0
+
+
+class RowAssembler:
+    """Takes events in order, any number at a time; ``drain`` hands out the rows completed since the last time."""
+
+    def __init__(self, components: Sequence[Component], deadline_ns: int) -> None:
+        self._components = {component.id: component for component in components}
+        self._instance = {component.id: component.instance for component in components}
+        self._replica = {component.id: component.number for component in components if component.kind == "replica"}
+        self._deadline = deadline_ns
+        self._requests: dict[int, _Request] = {}
+        self._attempts: dict[tuple[int, int], _Attempt] = {}
+        self._ripe: list[tuple[int, int]] = []  # complete, but more may be said of them at the present instant
+        self._now = 0
+        self._out: dict[str, list[Row]] = {name: [] for name in TABLES}
+        self._queue = 0
+        self._new_bin(0)
+
+    def _new_bin(self, second: int) -> None:
+        self._second = second
+        self._edge = (second + 1) * SECOND
+        self._arrivals = self._received = self._succeeded = self._failed = 0
+        self._highest = self._queue
+        self._latencies: list[int] = []
+
+    def drain(self) -> dict[str, list[Row]]:
+        """Rows completed since the last call, by table."""
+        out = self._out
+        self._out = {name: [] for name in TABLES}
+        return out
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Take events in order."""
+        attempts = self._attempts
+        now = self._now
+        for t, kind, where, rid, a, b in events:
+            if t != now:
+                if self._ripe:
+                    self._release()
+                if t >= self._edge:
+                    self._sample()
+                    self._new_bin(t // SECOND)
+                now = self._now = t
+            if kind == SENT:
+                attempts[rid, a] = _Attempt(rid, a, t)
+                request = self._requests.get(rid)
+                if request is not None:
+                    request.sent += 1
+            elif kind == RECEIVED:
+                self._received += 1
+                attempt = attempts.get((rid, a))
+                if b == QUEUED_AT_B:
+                    self._queue += 1
+                    self._highest = max(self._highest, self._queue)
+                if attempt is not None:
+                    attempt.received = t
+                    attempt.replica = self._replica.get(where, 0)
+                    if b == STARTED:
+                        attempt.began = t
+                        attempt.there = _AT_B
+                    elif b == QUEUED_AT_B:
+                        attempt.there = _AT_B
+                    else:
+                        attempt.there = _OVER
+                        self._settle(attempt)
+            elif kind == RESULT:
+                attempt = attempts.get((rid, a >> 16))
+                if attempt is not None:
+                    attempt.answered = t
+                    attempt.outcome = a & 0xFF
+                    if attempt.there == _ON_THE_WIRE and attempt.outcome not in _GAVE_UP:
+                        attempt.there = _OVER
+                    self._settle(attempt)
+            elif kind == END:
+                attempt = attempts.get((rid, a >> 16))
+                if attempt is not None:
+                    attempt.ended = t
+                    attempt.work = OUTCOME_NAMES[a & 0xFF]
+                    attempt.worked = b
+                    attempt.abandoned = a >> 8 & 0xFF
+                    attempt.there = _OVER
+                    self._settle(attempt)
+            elif kind == ARRIVE:
+                self._arrivals += 1
+                self._requests[rid] = _Request(self._instance.get(where, -1), t)
+            elif kind == DONE:
+                self._done(t, rid, a, b)
+            elif kind == BEGIN:
+                self._queue -= 1
+                attempt = attempts.get((rid, a))
+                if attempt is not None:
+                    attempt.began = t
+            elif kind == EFFECT:
+                attempt = attempts.get((rid, a >> 16))
+                if attempt is not None:
+                    attempt.effect = EFFECT_NAMES[a & 0xFF]
+            elif kind == LEFT_QUEUE:
+                self._queue -= 1
+                attempt = attempts.get((rid, a))
+                if attempt is not None:
+                    attempt.ended = t
+                    attempt.work = LEFT_NAMES[b]
+                    attempt.there = _OVER
+                    self._settle(attempt)
+            elif kind == START:
+                request = self._requests.get(rid)
+                if request is not None:
+                    request.waited = b
+            elif kind == RETRY_DENIED:
+                request = self._requests.get(rid)
+                if request is not None:
+                    request.denied += 1
+            elif kind == BREAKER:
+                self._out["transitions"].append(self._transition(t, where, a, b))
+            elif kind == FAULT_ON:
+                component = self._components.get(where)
+                name = component.name if component else str(where)
+                self._out["faults"].append((name, a, t / SECOND, b / SECOND))
+
+    def close(self) -> None:
+        """No more events: what is open becomes ``unanswered``, the last second is cut short."""
+        self._release()
+        for key in sorted(self._attempts):
+            self._out["attempts"].append(self._attempts[key].row())
+        for rid in sorted(self._requests):
+            r = self._requests[rid]
+            head = (rid, r.instance, r.arrived / SECOND, None, "unanswered", 0, None)
+            self._out["requests"].append((*head, r.waited / SECOND, r.sent, r.denied, None))
+        self._attempts.clear()
+        self._requests.clear()
+        if self._now or self._arrivals:
+            self._sample()
+
+    def _settle(self, attempt: _Attempt) -> None:
+        """Note the attempt as complete if it is."""
+        if attempt.there == _OVER and (attempt.answered >= 0 or attempt.rid not in self._requests):
+            self._ripe.append((attempt.rid, attempt.attempt))
+
+    def _release(self) -> None:
+        """The instant is over: what was complete in it stays as it is."""
+        out = self._out["attempts"]
+        for key in self._ripe:
+            attempt = self._attempts.pop(key, None)
+            if attempt is not None:
+                out.append(attempt.row())
+        self._ripe.clear()
+
+    def _done(self, t: int, rid: int, a: int, b: int) -> None:
+        outcome = a & 0xFF
+        self._latencies.append(b)
+        late = outcome == SUCCESS and 0 < self._deadline < b
+        if outcome > FALLBACK:
+            self._failed += 1
+        elif outcome == SUCCESS and not late:
+            self._succeeded += 1
+        made = a >> 16 & 0xFFFFFF
+        request = self._requests.pop(rid, None)
+        if request is None:
+            return
+        head = (rid, request.instance, request.arrived / SECOND, t / SECOND, OUTCOME_NAMES[outcome], int(late))
+        rest = (b / SECOND, request.waited / SECOND, made, request.denied, a >> 40)
+        self._out["requests"].append(head + rest)
+        for number in range(1, made + 1):
+            attempt = self._attempts.get((rid, number))
+            if attempt is not None and attempt.there == _OVER and attempt.answered < 0:
+                self._ripe.append((rid, number))
+
+    def _transition(self, t: int, where: int, a: int, b: int) -> Row:
+        component = self._components.get(where)
+        return (
+            t / SECOND, component.name if component else str(where), component.instance if component else -1,
+            STATE_NAMES[a >> 16 & 0xFF], STATE_NAMES[a >> 8 & 0xFF], WHY_NAMES[a & 0xFF], b >> 32, b & 0xFFFFFFFF,
+        )  # fmt: skip
+
+    def _sample(self) -> None:
+        ordered = sorted(self._latencies)
+        p99 = ordered[(99 * len(ordered) + 99) // 100 - 1] / SECOND if ordered else None
+        self._out["samples"].append(
+            (self._second, self._arrivals, self._received, self._succeeded, self._failed, self._highest, p99)
+        )
+
+
+def _s(ns: int) -> float | None:
+    """Seconds, or None for an instant that never came."""
+    return None if ns < 0 else ns / SECOND
