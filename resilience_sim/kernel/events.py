@@ -57,12 +57,14 @@ BEGIN = 6  # leaves B's queue      replica          attempt                     
 END = 7  # B's work ended          replica          pack_attempt(attempt, outcome, abandoned)   worker ns used
 LEFT_QUEUE = 8  # without work     replica          attempt                        ABANDONED|STOPPED|REPLICA_LOST
 RESULT = 9  # its caller's view    service          pack_attempt(attempt, outcome, 0)           ns since SENT
-EFFECT = 10  #                     replica          pack_attempt(attempt, effect kind, 0)       1 if already reported failed
+EFFECT = (
+    10  #                     replica          pack_attempt(attempt, effect kind, 0)       1 if already reported failed
+)
 # policies
 RETRY_WAIT = 11  #                 layer            number of the next try (2..)   wait ns
 RETRY_DENIED = 12  # budget        layer            number of the try denied (2..)  0
 BREAKER = 13  # change of state    layer            pack_change(from, to, why)     pack_pair(x, y), see WHY_*
-REJECTED = 14  #                   layer            outcome                        what the layer counts (waiting, open ns left)
+REJECTED = 14  #                   layer            outcome                        waiting calls, or ns left
 LATE_RESULT = 15  #                layer            outcome                        state at admission << 8 | state now
 PROBE = 16  # half-open admits     layer            probes now in flight           successes so far
 TIMED_OUT = 17  #                  layer            after ns                       0

@@ -1,0 +1,87 @@
+"""Bulkhead: at most so many calls inside at once, a few more may wait, the rest is turned away.
+
+Owns the places and the queue, first come first served. A waiting call whose caller gives up leaves the queue at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from resilience_sim.kernel.events import ADMITTED_LATE, BULKHEAD_FULL, QUEUED, REJECTED
+from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.policies.config import BulkheadConfig
+
+WAITING = 0
+INSIDE = 1
+
+
+class Bulkhead(Layer):
+    """The layer. A frame's ``k`` is ``WAITING`` or ``INSIDE``, ``x`` the instant it came."""
+
+    __slots__ = ("_inner", "_inside", "_max_concurrent", "_max_wait", "_places", "_queue", "_waiting")
+
+    def __init__(self, sim: Sim, where: int, inner: Layer, config: BulkheadConfig) -> None:
+        super().__init__(sim, where)
+        self._inner = inner
+        self._max_concurrent = config.max_concurrent
+        self._places = config.queue
+        self._max_wait = config.max_wait
+        self._inside = 0
+        self._waiting = 0  # frames in the queue that still wait; the others are skipped when their turn comes
+        self._queue: deque[Frame] = deque()
+
+    def enter(self, parent: Frame) -> None:
+        """Let in, queue, or reject."""
+        sim = self.sim
+        if self._inside < self._max_concurrent:
+            self._inside += 1
+            f = Frame(self, parent)
+            f.k = INSIDE
+            self._inner.enter(f)
+        elif self._waiting < self._places:
+            f = Frame(self, parent)
+            f.k = WAITING
+            f.x = sim.now
+            self._waiting += 1
+            self._queue.append(f)
+            sim.sink.emit(sim.now, QUEUED, self.where, f.req.rid, self._waiting, -1)
+            if self._max_wait >= 0:
+                sim.at(sim.now + self._max_wait, f)
+        else:
+            sim.sink.emit(sim.now, REJECTED, self.where, parent.req.rid, BULKHEAD_FULL, self._waiting)
+            parent.layer.on_result(parent, BULKHEAD_FULL)
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """A place is free: the next one goes in before the caller reacts."""
+        self._leave()
+        answer(f, outcome)
+
+    def on_timer(self, f: Frame) -> None:
+        """Waited too long."""
+        sim = self.sim
+        self._waiting -= 1
+        sim.sink.emit(sim.now, REJECTED, self.where, f.req.rid, BULKHEAD_FULL, self._waiting)
+        answer(f, BULKHEAD_FULL)
+
+    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+        """Give the place, inside or in the queue, to somebody else."""
+        inside = f.k == INSIDE
+        super().on_cancel(f, why, stop_work)
+        if inside:
+            self._leave()
+        else:
+            self._waiting -= 1
+
+    def _leave(self) -> None:
+        queue = self._queue
+        while queue:
+            f = queue.popleft()
+            if f.live:
+                sim = self.sim
+                self._waiting -= 1
+                f.timer = 0
+                f.k = INSIDE
+                sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
+                self._inner.enter(f)
+                return
+        self._inside -= 1

@@ -1,0 +1,220 @@
+"""Circuit breaker, rules ``classic``: stop calling what fails, and find out carefully whether it is back.
+
+Owns the three states and every way between them: :data:`TRANSITIONS` is the whole machine, :func:`diagram` draws it for
+the documentation, and :meth:`CircuitBreaker._become` refuses anything else.
+
+A result belongs to the state its call was admitted in. When the breaker has changed state since, the result changes
+nothing, and a ``late_result`` event says so (gobreaker's generations; pybreaker, by contrast, lets it act).
+A call that was cancelled proves nothing; a cancelled probe gives its place back.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.events import (
+    BREAKER,
+    BREAKER_OPEN,
+    CLOSED,
+    FALLBACK,
+    HALF_OPEN,
+    LATE_RESULT,
+    OPEN,
+    PROBE,
+    REJECTED,
+    STATE_NAMES,
+    WHY_CONSECUTIVE,
+    WHY_FAILURE_SHARE,
+    WHY_PROBE_FAILED,
+    WHY_PROBE_SLOW,
+    WHY_PROBES_SUCCEEDED,
+    WHY_RECOVERY_TIME,
+    WHY_RESTART,
+    WHY_SLOW_SHARE,
+    pack_change,
+    pack_pair,
+)
+from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.policies.config import BreakerConfig
+from resilience_sim.policies.windows import Window
+
+TRANSITIONS: dict[tuple[int, int], tuple[int, str]] = {
+    (CLOSED, WHY_CONSECUTIVE): (OPEN, "failures in a row reach the threshold"),
+    (CLOSED, WHY_FAILURE_SHARE): (OPEN, "failure share of the window reaches the threshold"),
+    (CLOSED, WHY_SLOW_SHARE): (OPEN, "slow share of the window reaches the threshold"),
+    (OPEN, WHY_RECOVERY_TIME): (HALF_OPEN, "a call comes later than the recovery time"),
+    (HALF_OPEN, WHY_PROBE_FAILED): (OPEN, "a probe fails"),
+    (HALF_OPEN, WHY_PROBE_SLOW): (OPEN, "a probe is slow"),
+    (HALF_OPEN, WHY_PROBES_SUCCEEDED): (CLOSED, "enough probes succeed"),
+    (OPEN, WHY_RESTART): (CLOSED, "the client instance comes back with fresh state"),
+    (HALF_OPEN, WHY_RESTART): (CLOSED, "the client instance comes back with fresh state"),
+}
+
+_ROUNDING = 1e-9  # 0.3 * 10 is 2.9999999999999996; the threshold itself must trip
+_LONGEST = 1 << 61  # ns; an open time that grew beyond every clock
+
+
+def diagram() -> str:
+    """The state machine as a Mermaid diagram, drawn from :data:`TRANSITIONS`."""
+    lines = ["stateDiagram-v2", f"    [*] --> {STATE_NAMES[CLOSED]}"]
+    for (old, _), (new, text) in TRANSITIONS.items():
+        lines.append(f"    {STATE_NAMES[old]} --> {STATE_NAMES[new]}: {text}")
+    return "\n".join(lines)
+
+
+class CircuitBreaker(Layer):
+    """The layer. A frame's ``k`` is the generation it was admitted in, ``x`` the instant."""
+
+    __slots__ = (
+        "_admitted_state", "_failure_share", "_generation", "_ignore", "_in_a_row", "_inner", "_min_calls",
+        "_open_factor", "_open_for", "_open_max", "_opened_at", "_probes", "_probing", "_recovery_time", "_slow_call", "_slow_share",
+        "_succeeded", "_success_threshold", "_threshold", "_window", "state",
+    )  # fmt: skip
+
+    def __init__(self, sim: Sim, where: int, inner: Layer, config: BreakerConfig) -> None:
+        super().__init__(sim, where)
+        self._inner = inner
+        self._threshold = config.consecutive
+        self._failure_share = config.failure_share
+        self._min_calls = config.min_calls
+        self._recovery_time = config.recovery_time
+        self._probes = config.probes
+        self._success_threshold = config.success_threshold
+        self._slow_call = config.slow_call
+        self._slow_share = config.slow_share
+        self._open_factor = config.open_factor
+        self._open_max = config.open_max
+        ignore = 0
+        for outcome in config.ignore:
+            ignore |= 1 << outcome
+        self._ignore = ignore
+        self._window = Window(config.window_calls, config.window_time)
+        self.state = CLOSED
+        self._generation = 0
+        self._admitted_state: dict[int, int] = {}  # generation -> state, only while calls of it may be under way
+        self._in_a_row = 0
+        self._opened_at = 0
+        self._open_for = config.recovery_time
+        self._probing = 0
+        self._succeeded = 0
+
+    # --- calls ---
+
+    def enter(self, parent: Frame) -> None:
+        """Admit or reject."""
+        sim = self.sim
+        now = sim.now
+        if self.state != CLOSED and not self._admits(now, parent.req.rid):
+            left = max(0, self._opened_at + self._open_for - now) if self.state == OPEN else 0
+            sim.sink.emit(now, REJECTED, self.where, parent.req.rid, BREAKER_OPEN, left)
+            parent.layer.on_result(parent, BREAKER_OPEN)
+            return
+        f = Frame(self, parent)
+        f.k = self._generation
+        f.x = now
+        self._inner.enter(f)
+
+    def _admits(self, now: int, rid: int) -> bool:
+        """Whether a call may pass though the breaker is not CLOSED; OPEN ends with the first late enough call."""
+        if self.state == OPEN:
+            waited = now - self._opened_at
+            if waited <= self._open_for:
+                return False
+            self._become(HALF_OPEN, WHY_RECOVERY_TIME, rid, pack_pair(waited // 1_000_000, 0))
+        if self._probing >= self._probes:
+            return False
+        self._probing += 1
+        self.sim.sink.emit(now, PROBE, self.where, rid, self._probing, self._succeeded)
+        return True
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """Learn from the result, if it still means something, and pass it on."""
+        if f.k != self._generation:
+            was = self._admitted_state.get(f.k, CLOSED)
+            sim = self.sim
+            sim.sink.emit(sim.now, LATE_RESULT, self.where, f.req.rid, outcome, was << 8 | self.state)
+        elif self.state == CLOSED:
+            self._record(f, outcome)
+        else:
+            self._judge(f, outcome)
+        answer(f, outcome)
+
+    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+        """Nobody waits: nothing is proven; a probe gives its place back."""
+        if f.k == self._generation and self.state == HALF_OPEN:
+            self._probing -= 1
+        super().on_cancel(f, why, stop_work)
+
+    def on_timer(self, f: Frame) -> None:
+        """Never: OPEN is left by a call, not by a timer."""
+        raise AssertionError("a classic breaker has no timers")
+
+    # --- what results mean ---
+
+    def _record(self, f: Frame, outcome: int) -> None:
+        """CLOSED: count the result, then look whether to trip, after a success too."""
+        if self._ignore >> outcome & 1:
+            return
+        now = self.sim.now
+        failed = 1 if outcome > FALLBACK else 0
+        slow = 1 if self._slow_call and now - f.x > self._slow_call else 0
+        if self._threshold:
+            self._in_a_row = self._in_a_row + 1 if failed else 0
+            if self._in_a_row >= self._threshold:
+                self._become(OPEN, WHY_CONSECUTIVE, f.req.rid, pack_pair(self._in_a_row, self._threshold))
+                return
+            if not self._slow_call:
+                return
+        window = self._window
+        window.add(now, failed, slow)
+        if window.total < self._min_calls:
+            return
+        if not self._threshold and window.bad + _ROUNDING >= self._failure_share * window.total:
+            self._become(OPEN, WHY_FAILURE_SHARE, f.req.rid, pack_pair(window.bad, window.total))
+        elif self._slow_call and window.slow + _ROUNDING >= self._slow_share * window.total:
+            self._become(OPEN, WHY_SLOW_SHARE, f.req.rid, pack_pair(window.slow, window.total))
+
+    def _judge(self, f: Frame, outcome: int) -> None:
+        """HALF-OPEN: one failed or slow probe re-opens, enough good ones close. (OPEN admits nobody.)"""
+        self._probing -= 1
+        if self._ignore >> outcome & 1:
+            return
+        took = self.sim.now - f.x
+        if outcome > FALLBACK:
+            self._become(OPEN, WHY_PROBE_FAILED, f.req.rid, pack_pair(outcome, 0))
+        elif self._slow_call and took > self._slow_call:
+            self._become(OPEN, WHY_PROBE_SLOW, f.req.rid, pack_pair(took // 1_000_000, 0))
+        else:
+            self._succeeded += 1
+            if self._succeeded >= self._success_threshold:
+                numbers = pack_pair(self._succeeded, self._success_threshold)
+                self._become(CLOSED, WHY_PROBES_SUCCEEDED, f.req.rid, numbers)
+
+    # --- states ---
+
+    def _become(self, state: int, why: int, rid: int, numbers: int) -> None:
+        """Change state, by the table only, and start a new generation."""
+        old = self.state
+        new, _ = TRANSITIONS[old, why]
+        assert new == state
+        sim = self.sim
+        if state == OPEN:
+            self._opened_at = sim.now
+            if old == HALF_OPEN:
+                grown = int(self._open_for * self._open_factor + 0.5)
+                self._open_for = min(grown, self._open_max or _LONGEST)
+        elif state == CLOSED:
+            self._open_for = self._recovery_time
+        self._admitted_state[self._generation] = old
+        if len(self._admitted_state) > 64:
+            del self._admitted_state[min(self._admitted_state)]
+        self.state = state
+        self._generation += 1
+        self._in_a_row = 0
+        self._window.clear()
+        self._probing = 0
+        self._succeeded = 0
+        sim.sink.emit(sim.now, BREAKER, self.where, rid, pack_change(old, state, why), numbers)
+
+    def restart(self) -> None:
+        """The client instance came back: what it knew is gone; a breaker that was not CLOSED says so."""
+        if self.state != CLOSED:
+            self._become(CLOSED, WHY_RESTART, -1, 0)

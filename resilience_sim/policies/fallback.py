@@ -1,0 +1,42 @@
+"""Fallback: an answer from somewhere else when the inside fails.
+
+Owns one rule: any failure is replaced by ``fallback`` after a fixed latency. To the layers outside, that is a success;
+the request's outcome says what it was.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.events import FALLBACK, FELL_BACK
+from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.policies.config import FallbackConfig
+
+
+class Fallback(Layer):
+    """The layer."""
+
+    __slots__ = ("_inner", "_latency")
+
+    def __init__(self, sim: Sim, where: int, inner: Layer, config: FallbackConfig) -> None:
+        super().__init__(sim, where)
+        self._inner = inner
+        self._latency = config.latency
+
+    def enter(self, parent: Frame) -> None:
+        """Let the call in."""
+        self._inner.enter(Frame(self, parent))
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """Pass success on; replace anything else."""
+        if outcome <= FALLBACK:
+            answer(f, outcome)
+            return
+        sim = self.sim
+        sim.sink.emit(sim.now, FELL_BACK, self.where, f.req.rid, outcome, self._latency)
+        if self._latency:
+            sim.at(sim.now + self._latency, f)
+        else:
+            answer(f, FALLBACK)
+
+    def on_timer(self, f: Frame) -> None:
+        """The substitute is ready."""
+        answer(f, FALLBACK)

@@ -1,0 +1,75 @@
+"""The stack: policies composed in the order written, outermost first.
+
+Owns the composition and nothing else; with policies [P, Q, R] around B a call runs P(Q(R(B))).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience_sim.kernel.sim import Layer, Sim
+from resilience_sim.policies.bulkhead import Bulkhead
+from resilience_sim.policies.circuit_breaker import CircuitBreaker
+from resilience_sim.policies.config import (
+    BreakerConfig,
+    BulkheadConfig,
+    FallbackConfig,
+    HedgeConfig,
+    PolicyConfig,
+    RateLimiterConfig,
+    RetryConfig,
+    ThrottleConfig,
+    TimeoutConfig,
+)
+from resilience_sim.policies.fallback import Fallback
+from resilience_sim.policies.hedge import Hedge
+from resilience_sim.policies.rate_limiter import RateLimiter
+from resilience_sim.policies.retry import Retry
+from resilience_sim.policies.throttle import Throttle
+from resilience_sim.policies.timeout import Timeout
+
+
+def make_layer(sim: Sim, where: int, inner: Layer, config: PolicyConfig, ordinal: int) -> Layer:
+    """One policy around ``inner``.
+
+    ``ordinal`` counts policies of its kind from the outside, so that its luck stays the same whatever else stands in
+    the stack.
+    """
+    if isinstance(config, RetryConfig):
+        return Retry(sim, where, inner, config, ordinal)
+    if isinstance(config, BreakerConfig):
+        return CircuitBreaker(sim, where, inner, config)
+    if isinstance(config, TimeoutConfig):
+        return Timeout(sim, where, inner, config)
+    if isinstance(config, BulkheadConfig):
+        return Bulkhead(sim, where, inner, config)
+    if isinstance(config, RateLimiterConfig):
+        return RateLimiter(sim, where, inner, config)
+    if isinstance(config, HedgeConfig):
+        return Hedge(sim, where, inner, config)
+    if isinstance(config, FallbackConfig):
+        return Fallback(sim, where, inner, config)
+    if isinstance(config, ThrottleConfig):
+        return Throttle(sim, where, inner, config, ordinal)
+    raise ValueError(f"unknown policy {config!r}")
+
+
+class Stack:
+    """The layers of one client instance around a service; ``outer`` is where calls come in."""
+
+    __slots__ = ("layers", "outer")
+
+    def __init__(self, sim: Sim, service: Layer, configs: Sequence[PolicyConfig], wheres: Sequence[int]) -> None:
+        ordinals: list[int] = []
+        seen: dict[str, int] = {}
+        for config in configs:
+            ordinals.append(seen.get(config.kind, 0))
+            seen[config.kind] = ordinals[-1] + 1
+        layer = service
+        layers: list[Layer] = []
+        for i in range(len(configs) - 1, -1, -1):
+            layer = make_layer(sim, wheres[i], layer, configs[i], ordinals[i])
+            layers.append(layer)
+        layers.reverse()
+        self.outer = layer
+        self.layers = layers

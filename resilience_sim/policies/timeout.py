@@ -1,0 +1,43 @@
+"""Timeout: the caller stops waiting after a while.
+
+Owns one rule: whichever comes first, the answer or the timer; at the same instant, whichever was scheduled first (the
+timer of a call is armed before the call goes inside). The layers inside are told that nobody waits any more; B's work
+goes on, and its effect may still happen, unless ``cancels_work``.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.events import TIMED_OUT, TIMEOUT
+from resilience_sim.kernel.sim import Frame, Layer, Sim, answer, cancel_child
+from resilience_sim.policies.config import TimeoutConfig
+
+
+class Timeout(Layer):
+    """The layer; all calls share one lane of timers."""
+
+    __slots__ = ("_after", "_inner", "_lane", "_stops_work")
+
+    def __init__(self, sim: Sim, where: int, inner: Layer, config: TimeoutConfig) -> None:
+        super().__init__(sim, where)
+        self._inner = inner
+        self._after = config.after
+        self._stops_work = config.cancels_work
+        self._lane = sim.lane(config.after)
+
+    def enter(self, parent: Frame) -> None:
+        """Arm the timer, then let the call in."""
+        f = Frame(self, parent)
+        self.sim.arm(self._lane, f)
+        self._inner.enter(f)
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """In time."""
+        f.timer = 0
+        answer(f, outcome)
+
+    def on_timer(self, f: Frame) -> None:
+        """Too late: cut the inside off and answer in its place."""
+        sim = self.sim
+        sim.sink.emit(sim.now, TIMED_OUT, self.where, f.req.rid, self._after, 0)
+        cancel_child(f, TIMEOUT, self._stops_work)
+        answer(f, TIMEOUT)

@@ -1,0 +1,188 @@
+"""Service A: instances with threads, a backlog and a stack each; where requests come in and outcomes go out.
+
+Owns admission: a request holds a thread from admission to outcome; without one it waits in the backlog; without a place
+there it is exhausted, or the instance crashes and takes everything with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from resilience_sim.kernel.events import (
+    ADMITTED,
+    ARRIVE,
+    BACKLOGGED,
+    CRASH,
+    CRASHED,
+    DONE,
+    EXHAUSTED,
+    FALLBACK,
+    REFUSED,
+    RESTART,
+    START,
+    TURNED_AWAY,
+)
+from resilience_sim.kernel.luck import SPREAD
+from resilience_sim.kernel.sim import Frame, Layer, Request, Sim, cancel_child
+from resilience_sim.policies.circuit_breaker import CircuitBreaker
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.stack import Stack
+from resilience_sim.world.config import ClientConfig
+
+
+class Instance:
+    """One client instance: its threads, its backlog, its own stack."""
+
+    __slots__ = ("backlog", "busy", "down", "in_flight", "stack", "where", "wheres")
+
+    def __init__(self, where: int, stack: Stack, wheres: Sequence[int]) -> None:
+        self.where = where
+        self.stack = stack
+        self.wheres = wheres
+        self.busy = 0
+        self.down = False
+        self.backlog: deque[Request] = deque()
+        self.in_flight: dict[Request, None] = {}  # only kept when a crash could need it
+
+
+class Source:
+    """Whoever sends the requests and may want to know that one is done."""
+
+    __slots__ = ()
+
+    def on_done(self, req: Request) -> None:
+        """``req`` has its outcome."""
+
+
+class Client(Layer):
+    """The outermost layer."""
+
+    __slots__ = (
+        "_configs", "_crashes", "_instances", "_places", "_random_spread", "_restart_after", "_service", "_source",
+        "_threads",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sim: Sim,
+        config: ClientConfig,
+        service: Layer,
+        configs: Sequence[PolicyConfig],
+        wheres: Sequence[int],
+        layer_wheres: Sequence[Sequence[int]],
+    ) -> None:
+        super().__init__(sim, wheres[0])
+        self._threads = config.threads
+        self._places = config.backlog
+        self._crashes = config.on_exhaustion == "crash"
+        self._restart_after = config.restart_after
+        self._random_spread = config.spread == "random"
+        self._service = service
+        self._configs = configs
+        self._source = Source()
+        self._instances = [
+            Instance(wheres[i], Stack(sim, service, configs, layer_wheres[i]), layer_wheres[i])
+            for i in range(config.instances)
+        ]
+
+    def report_to(self, source: Source) -> None:
+        """Tell ``source`` about every outcome."""
+        self._source = source
+
+    # --- in ---
+
+    def arrive(self, rid: int, user: int) -> None:
+        """A request comes in now."""
+        sim = self.sim
+        instances = self._instances
+        if len(instances) == 1:
+            i = 0
+        elif self._random_spread:
+            i = int(sim.luck.unit(SPREAD, rid, 0) * len(instances))
+        else:
+            i = rid % len(instances)
+        instance = instances[i]
+        req = Request(self, rid, sim.now, i, user)
+        if instance.down:
+            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, TURNED_AWAY, user)
+            self._report(req, REFUSED, instance)
+        elif not self._threads or instance.busy < self._threads:
+            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, ADMITTED, user)
+            self._admit(req, instance)
+        elif len(instance.backlog) < self._places:
+            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, BACKLOGGED, user)
+            instance.backlog.append(req)
+        else:
+            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, TURNED_AWAY, user)
+            if self._crashes:
+                self._crash(instance, req)
+            else:
+                self._report(req, EXHAUSTED, instance)
+
+    def _admit(self, req: Request, instance: Instance) -> None:
+        instance.busy += 1
+        req.held = True
+        if self._crashes:
+            instance.in_flight[req] = None
+        instance.stack.outer.enter(req)
+
+    def enter(self, parent: Frame) -> None:
+        """Never: nothing is outside Service A."""
+        raise AssertionError("requests come in through arrive()")
+
+    # --- out ---
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """The stack has answered: report, free the thread, let the next one in."""
+        assert isinstance(f, Request)
+        instance = self._instances[f.instance]
+        instance.busy -= 1
+        if self._crashes:
+            del instance.in_flight[f]
+        self._report(f, outcome, instance)
+        if instance.backlog and not instance.down and (not self._threads or instance.busy < self._threads):
+            waiting = instance.backlog.popleft()
+            sim = self.sim
+            sim.sink.emit(sim.now, START, instance.where, waiting.rid, 0, sim.now - waiting.arrived)
+            self._admit(waiting, instance)
+
+    def _report(self, req: Request, outcome: int, instance: Instance) -> None:
+        sim = self.sim
+        req.done = True
+        req.live = False
+        req.failed = outcome > FALLBACK
+        # pack_done, spelled out: this line runs for every request
+        packed = req.effects << 40 | req.attempts << 16 | (256 if req.held else 0) | outcome
+        sim.sink.emit(sim.now, DONE, instance.where, req.rid, packed, sim.now - req.arrived)
+        req.close()
+        self._source.on_done(req)
+
+    # --- down and up again ---
+
+    def _crash(self, instance: Instance, last_straw: Request) -> None:
+        sim = self.sim
+        going = [*instance.in_flight, *instance.backlog, last_straw]
+        back = sim.now + self._restart_after
+        instance.down = True
+        instance.busy = 0
+        instance.in_flight = {}
+        instance.backlog.clear()
+        sim.sink.emit(sim.now, CRASH, instance.where, last_straw.rid, len(going), back)
+        for req in going:
+            cancel_child(req, CRASHED, False)
+            self._report(req, CRASHED, instance)
+        clock = Request(self, -1, 0, last_straw.instance, -1)
+        sim.daemon_at(back, clock)
+
+    def on_timer(self, f: Frame) -> None:
+        """An instance is back, with fresh policy state."""
+        assert isinstance(f, Request)
+        sim = self.sim
+        instance = self._instances[f.instance]
+        instance.down = False
+        sim.sink.emit(sim.now, RESTART, instance.where, -1, 0, 0)
+        for layer in instance.stack.layers:
+            if isinstance(layer, CircuitBreaker):
+                layer.restart()
+        instance.stack = Stack(sim, self._service, self._configs, instance.wheres)

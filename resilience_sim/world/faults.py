@@ -1,0 +1,125 @@
+"""The fault timeline: which faults are active now, and whether one hits this attempt.
+
+Owns the switching on and off and the arithmetic of overlapping faults. Refuses to know queues and workers; a listener
+(the service) is told when something changed. A fault is active for ``at <= t < at + duration``; its start runs before
+anything else at that instant.
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
+from resilience_sim.kernel.luck import FAULT_ERROR, FAULT_SHARE
+from resilience_sim.kernel.sim import Frame, Layer, Request, Sim
+from resilience_sim.policies.rate_limiter import Permits
+from resilience_sim.world.config import FaultConfig
+
+LN2 = 0.6931471805599453
+
+
+class Fault:
+    """One entry of the timeline while the run goes on."""
+
+    __slots__ = ("config", "index", "permits")
+
+    def __init__(self, config: FaultConfig, index: int) -> None:
+        self.config = config
+        self.index = index
+        # Service B's own limiter: a bucket of one second's worth, full when the fault begins.
+        self.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit))) if config.limit > 0 else None
+
+    def hits(self, sim: Sim, rid: int, attempt: int, replica: int) -> bool:
+        """Whether this attempt, at this replica (from 1), is among those the fault strikes."""
+        config = self.config
+        if config.replica and config.replica != replica:
+            return False
+        if config.share >= 1.0:
+            return True
+        key = attempt if config.of == "attempts" else 0
+        return sim.luck.unit(FAULT_SHARE + self.index, rid, key) < config.share
+
+    def strikes_error(self, sim: Sim, rid: int, attempt: int) -> bool:
+        """``errors``: whether the attempt is among the share that fails."""
+        rate = self.config.rate
+        return rate >= 1.0 or sim.luck.unit(FAULT_ERROR + self.index, rid, attempt) < rate
+
+
+class FaultListener:
+    """Whoever must act when a fault begins or ends."""
+
+    __slots__ = ()
+
+    def on_fault(self, fault: Fault, begins: bool) -> None:
+        """``fault`` has just become active or inactive."""
+        raise NotImplementedError
+
+
+class Faults(Layer):
+    """The timeline of a run. Lists of active faults, by when they are asked about."""
+
+    __slots__ = ("_listener", "_wheres", "any_active", "at_arrival", "at_work", "crashes", "timeline")
+
+    def __init__(self, sim: Sim, configs: tuple[FaultConfig, ...], wheres: tuple[int, ...]) -> None:
+        super().__init__(sim, -1)
+        self._wheres = wheres
+        self._listener: FaultListener | None = None
+        self.timeline = [Fault(config, i) for i, config in enumerate(configs)]
+        self.any_active = False
+        self.at_arrival: list[Fault] = []  # outages that refuse or hang, rate limits
+        self.at_work: list[Fault] = []  # the rest of what a started attempt meets
+        self.crashes: list[Fault] = []
+        for fault in self.timeline:
+            f = Request(self, -1, 0, -1, 0)
+            f.k = fault.index
+            f.x = 1
+            sim.daemon_at(fault.config.at, f)
+
+    def listen(self, listener: FaultListener) -> None:
+        """Tell ``listener`` about every change from now on."""
+        self._listener = listener
+
+    def on_timer(self, f: Frame) -> None:
+        """A fault begins (``x`` 1) or ends (``x`` 0)."""
+        sim = self.sim
+        fault = self.timeline[f.k]
+        config = fault.config
+        begins = f.x == 1
+        if config.kind == "crash_replica":
+            active = self.crashes
+        elif config.kind == "rate_limit" or (config.kind == "outage" and config.how in {"refuse", "hang"}):
+            active = self.at_arrival
+        else:
+            active = self.at_work
+        if begins:
+            active.append(fault)
+            if config.limit > 0:
+                fault.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit)))
+            sim.sink.emit(sim.now, FAULT_ON, self._wheres[f.k], -1, f.k, config.at + config.duration)
+            f.x = 0
+            sim.daemon_at(config.at + config.duration, f)
+        else:
+            active.remove(fault)
+            sim.sink.emit(sim.now, FAULT_OFF, self._wheres[f.k], -1, f.k, 0)
+        self.any_active = bool(self.at_arrival or self.at_work or self.crashes)
+        if self._listener is not None:
+            self._listener.on_fault(fault, begins)
+
+    def worker_share(self, replica: int) -> float:
+        """The share of its workers that brownouts leave a replica: the product of those that are active."""
+        share = 1.0
+        for fault in self.at_work:
+            config = fault.config
+            if config.kind == "brownout" and config.replica in {0, replica}:
+                share *= config.workers
+        return share
+
+    def down(self, replica: int) -> bool:
+        """Whether a ``crash_replica`` keeps this replica (from 1) down."""
+        return any(fault.config.replica in {0, replica} for fault in self.crashes)
+
+
+def cold_factor(fault: Fault, now: int) -> float:
+    """``cold_cache``: how many times slower now; starts at ``slower`` and loses half of the excess every half-life."""
+    config = fault.config
+    return 1.0 + (config.slower - 1.0) * exp(-LN2 * (now - config.at) / config.half_life)

@@ -1,0 +1,44 @@
+"""The effects ledger: what B did to the world, once or twice.
+
+Owns the meaning of methods and idempotency keys: GET has no effect; PUT and DELETE executed again change nothing; a
+POST executed again is a duplicate, unless B remembers the request's key and returns its stored result. The key is one per
+request, the same on every attempt; B remembers it from the first effect, for the TTL. All of a request's effects are
+kept on the request itself, so the ledger needs no memory of its own.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.events import APPLIED, DEDUPLICATED, DUPLICATE, EFFECT, REPEATED, pack_attempt
+from resilience_sim.kernel.sim import FOREVER, Request, Sim
+from resilience_sim.world.config import OperationConfig, ServiceConfig
+
+
+class Ledger:
+    """Books the effect of every attempt that B finishes without failing."""
+
+    __slots__ = ("_has_effect", "_idempotent", "_keyed", "_ttl")
+
+    def __init__(self, operation: OperationConfig, service: ServiceConfig) -> None:
+        self._has_effect = operation.method != "GET"
+        self._idempotent = operation.method in {"PUT", "DELETE"}
+        self._keyed = operation.idempotency_key and service.deduplicate
+        self._ttl = service.dedup_ttl or FOREVER
+
+    def book(self, sim: Sim, where: int, req: Request, attempt: int) -> None:
+        """B has finished ``attempt`` of ``req``, and it did not fail."""
+        if not self._has_effect:
+            return
+        now = sim.now
+        if req.key_until >= now and self._keyed:
+            effect = DEDUPLICATED
+        elif req.effects == 0:
+            effect = APPLIED
+        elif self._idempotent:
+            effect = REPEATED
+        else:
+            effect = DUPLICATE
+        if effect in {APPLIED, DUPLICATE}:
+            req.effects += 1
+            if self._keyed:
+                req.key_until = min(now + self._ttl, FOREVER)
+        sim.sink.emit(now, EFFECT, where, req.rid, pack_attempt(attempt, effect, 0), 1 if req.failed else 0)

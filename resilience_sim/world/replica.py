@@ -1,0 +1,61 @@
+"""One replica of Service B and the jobs it works on: places and counts, no decisions (world/service.py decides)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from resilience_sim.kernel.events import SUCCESS
+from resilience_sim.kernel.sim import Frame, Layer
+
+UNLIMITED_WORKERS = 1 << 60
+
+
+class Job(Frame):
+    """One attempt as B sees it. ``k`` is where it is, ``x`` its service time in ns."""
+
+    __slots__ = ("attempt", "hint", "outcome", "replica", "sent", "since")
+
+    replica: Replica
+
+    def __init__(self, layer: Layer, parent: Frame) -> None:
+        super().__init__(layer, parent)
+        self.attempt = 0
+        self.sent = 0
+        self.since = 0  # in the queue, then at work, since
+        self.outcome = SUCCESS
+        self.hint = 0  # Retry-After, ns
+
+    def waited_for(self) -> bool:
+        """Whether anybody still waits for the answer, all the way out."""
+        f: Frame | None = self
+        while f is not None:
+            if not f.live:
+                return False
+            f = f.parent
+        return True
+
+
+class Replica:
+    """``limit`` workers, ``busy`` of them at work; ``queued`` jobs wait. ``queue`` may hold jobs that have left."""
+
+    __slots__ = ("busy", "limit", "number", "queue", "queued", "where", "workers", "working")
+
+    def __init__(self, where: int, number: int, workers: int) -> None:
+        self.where = where
+        self.number = number
+        self.workers = workers or UNLIMITED_WORKERS
+        self.limit = self.workers
+        self.busy = 0
+        self.queued = 0
+        self.queue: deque[Job] = deque()
+        self.working: dict[Job, None] = {}  # only kept when a crash could need it
+
+    def limit_to(self, share: float) -> None:
+        """Keep that share of the workers, rounded down, at least one unless the share is 0."""
+        if share >= 1.0:
+            self.limit = self.workers
+        elif share <= 0.0:
+            self.limit = 0
+        else:
+            # 29 % of 100 is 28.999999999999996 in floats; it is 29 workers
+            self.limit = max(1, int(self.workers * share + 1e-9))

@@ -1,0 +1,363 @@
+"""Service B: replicas behind a balancer, each with workers and a queue; what happens to an attempt once it is sent.
+
+Owns the life of an attempt on B's side: wire, arrival, queue, work, wire back. The order of decisions is the
+contract's: refusing, hanging and rate limits when it arrives; everything else when its work starts; when work ends, the effect is
+booked, the next work starts, and only then does the caller react.
+
+Work whose caller gave up goes on (that is where retry storms and double charges come from) unless the policy that gave
+up also stops it.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.events import (
+    ABANDONED,
+    BEGIN,
+    CANCELLED,
+    END,
+    ERROR,
+    HUNG,
+    LEFT_QUEUE,
+    LOST,
+    QUEUED_AT_B,
+    RATE_LIMITED,
+    RECEIVED,
+    REFUSED,
+    REPLICA_LOST,
+    RESET,
+    RESULT,
+    SENT,
+    SHED,
+    STARTED,
+    STOPPED,
+    SUCCESS,
+    TURNED_DOWN,
+)
+from resilience_sim.kernel.luck import BALANCER, FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
+from resilience_sim.kernel.sim import Frame, Layer, Request, Sim, answer
+from resilience_sim.world.config import OperationConfig, ServiceConfig
+from resilience_sim.world.faults import Fault, FaultListener, Faults, cold_factor
+from resilience_sim.world.latency import make_times
+from resilience_sim.world.ledger import Ledger
+from resilience_sim.world.replica import Job, Replica
+
+# where a job is: Frame.k
+ON_WIRE = 1
+IN_QUEUE = 2
+AT_WORK = 3
+ON_WIRE_BACK = 4
+GONE = 5  # hung, lost, or finished
+
+
+class Service(Layer):
+    """The innermost layer."""
+
+    __slots__ = (
+        "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger", "_lifo",
+        "_next", "_per_concurrent", "_places", "_replicas", "_tracks_work", "_wire",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sim: Sim,
+        where: int,
+        config: ServiceConfig,
+        operation: OperationConfig,
+        faults: Faults,
+        replica_wheres: tuple[int, ...],
+    ) -> None:
+        super().__init__(sim, where)
+        self._latency = make_times(config.latency)
+        network = config.network
+        self._wire = None if network.kind == "constant" and network.a == 0 else make_times(network)
+        self._failure_rate = config.failure_rate
+        self._failure = config.failure
+        self._per_concurrent = config.per_concurrent
+        self._places = config.queue
+        self._lifo = config.discipline == "lifo"
+        self._drops_abandoned = config.discipline == "drop_abandoned"
+        self._balancer = config.balancer
+        self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_wheres)]
+        self._next = 0
+        self._ledger = Ledger(operation, config)
+        self._faults = faults
+        self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
+        faults.listen(Changes(self))
+
+    # --- on the way in ---
+
+    def enter(self, parent: Frame) -> None:
+        """One attempt leaves the stack."""
+        sim = self.sim
+        job = Job(self, parent)
+        req = job.req
+        req.attempts += 1
+        job.attempt = req.attempts
+        job.sent = sim.now
+        sim.sink.emit(sim.now, SENT, self.where, req.rid, job.attempt, 0)
+        if self._wire is None:
+            self._arrive(job)
+        else:
+            job.k = ON_WIRE
+            sim.at(sim.now + self._wire.draw(sim.luck, WIRE_OUT, req.rid, job.attempt), job)
+
+    def on_timer(self, f: Frame) -> None:
+        """Wire crossed, or work done."""
+        assert isinstance(f, Job)
+        if f.k == AT_WORK:
+            self._finish(f)
+        elif f.k == ON_WIRE:
+            self._arrive(f)
+        else:
+            self._deliver(f)
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """Never: nothing is inside B."""
+        raise AssertionError("Service B calls nobody")
+
+    def _pick(self, job: Job) -> Replica:
+        replicas = self._replicas
+        if len(replicas) == 1:
+            return replicas[0]
+        if self._balancer == "round_robin":
+            i = self._next
+            self._next = i + 1 if i + 1 < len(replicas) else 0
+            return replicas[i]
+        if self._balancer == "random":
+            return replicas[int(self.sim.luck.unit(BALANCER, job.req.rid, job.attempt) * len(replicas))]
+        best = replicas[0]
+        for replica in replicas:
+            if replica.busy + replica.queued < best.busy + best.queued:
+                best = replica
+        return best
+
+    def _arrive(self, job: Job) -> None:
+        sim = self.sim
+        replica = self._pick(job)
+        job.replica = replica
+        rid = job.req.rid
+        if self._faults.any_active and self._turned_away(job, replica):
+            return
+        if replica.busy < replica.limit:
+            sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, STARTED)
+            self._start(job, replica)
+        elif self._places < 0 or replica.queued < self._places:
+            sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, QUEUED_AT_B)
+            job.k = IN_QUEUE
+            job.since = sim.now
+            replica.queue.append(job)
+            replica.queued += 1
+            sim.pending_work += 1
+        else:
+            sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, TURNED_DOWN)
+            self._respond(job, SHED)
+
+    def _turned_away(self, job: Job, replica: Replica) -> bool:
+        """Faults that are decided on arrival; refusing outdoes hanging outdoes limiting."""
+        sim = self.sim
+        faults = self._faults
+        rid = job.req.rid
+        if faults.crashes and faults.down(replica.number):
+            self._respond(job, REFUSED)
+            return True
+        for how in ("refuse", "hang"):
+            for fault in faults.at_arrival:
+                if fault.config.how == how and fault.permits is None:
+                    if not fault.hits(sim, rid, job.attempt, replica.number):
+                        continue
+                    if how == "refuse":
+                        self._respond(job, REFUSED)
+                    else:
+                        sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, HUNG)
+                        job.k = GONE
+                    return True
+        for fault in faults.at_arrival:
+            permits = fault.permits
+            if permits is not None and fault.hits(sim, rid, job.attempt, replica.number):
+                if permits.wait(sim.now) == 0:
+                    permits.take(sim.now)
+                    continue
+                sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, TURNED_DOWN)
+                job.hint = fault.config.retry_after
+                self._respond(job, RATE_LIMITED)
+                return True
+        return False
+
+    # --- at work ---
+
+    def _start(self, job: Job, replica: Replica) -> None:
+        sim = self.sim
+        req = job.req
+        time = self._latency.draw(sim.luck, SERVICE, req.rid, job.attempt)
+        if self._per_concurrent:
+            time += self._per_concurrent * replica.busy
+        replica.busy += 1
+        rate = self._failure_rate
+        outcome = SUCCESS
+        if self._faults.at_work:
+            slower = 1.0
+            add = 0
+            for fault in self._faults.at_work:
+                config = fault.config
+                if not fault.hits(sim, req.rid, job.attempt, replica.number):
+                    continue
+                kind = config.kind
+                if kind == "latency":
+                    add += config.add
+                elif kind == "brownout":
+                    slower *= config.slower
+                    rate = max(rate, config.failure_rate)
+                elif kind == "cold_cache":
+                    slower *= cold_factor(fault, sim.now)
+                elif kind == "errors":
+                    if outcome == SUCCESS and fault.strikes_error(sim, req.rid, job.attempt):
+                        outcome = config.outcome
+                elif kind == "outage":
+                    if config.how == "reset":
+                        outcome = RESET
+                    elif outcome != RESET:
+                        outcome = ERROR
+            time = int(time * slower + 0.5) + add if slower != 1.0 else time + add
+            if outcome == RESET:
+                time //= 2
+        if outcome == SUCCESS and rate > 0.0 and sim.luck.unit(FAILURE, req.rid, job.attempt) < rate:
+            outcome = self._failure
+        job.k = AT_WORK
+        job.outcome = outcome
+        job.since = sim.now
+        job.x = time
+        if self._tracks_work:
+            replica.working[job] = None
+        sim.at(sim.now + time, job)
+
+    def _finish(self, job: Job) -> None:
+        sim = self.sim
+        replica = job.replica
+        outcome = job.outcome
+        self._leave_work(job, replica, outcome, job.x)
+        if outcome in {SUCCESS, LOST}:
+            self._ledger.book(sim, replica.where, job.req, job.attempt)
+        if replica.queued:
+            self._start_waiting(replica)
+        if outcome == LOST:
+            job.k = GONE
+        else:
+            self._respond(job, outcome)
+
+    def _leave_work(self, job: Job, replica: Replica, outcome: int, used: int) -> None:
+        sim = self.sim
+        replica.busy -= 1
+        if self._tracks_work:
+            del replica.working[job]
+        gave_up = 0 if job.waited_for() else 1
+        # pack_attempt, spelled out: this line runs for every attempt
+        sim.sink.emit(sim.now, END, replica.where, job.req.rid, job.attempt << 16 | gave_up << 8 | outcome, used)
+
+    def _start_waiting(self, replica: Replica) -> None:
+        """Give free workers to waiting jobs, in the order of the discipline."""
+        sim = self.sim
+        queue = replica.queue
+        while replica.queued and replica.busy < replica.limit:
+            job = queue.pop() if self._lifo else queue.popleft()
+            if job.k != IN_QUEUE:
+                continue  # stopped while it waited; it has already left the count
+            if self._drops_abandoned and not job.waited_for():
+                self._leave_queue(job, replica, ABANDONED)
+                continue
+            replica.queued -= 1
+            sim.pending_work -= 1
+            sim.sink.emit(sim.now, BEGIN, replica.where, job.req.rid, job.attempt, sim.now - job.since)
+            self._start(job, replica)
+
+    def _leave_queue(self, job: Job, replica: Replica, why: int) -> None:
+        sim = self.sim
+        job.k = GONE
+        replica.queued -= 1
+        sim.pending_work -= 1
+        sim.sink.emit(sim.now, LEFT_QUEUE, replica.where, job.req.rid, job.attempt, why)
+
+    # --- on the way back ---
+
+    def _respond(self, job: Job, outcome: int) -> None:
+        """Send the answer off, if anybody is there to hear it."""
+        if not job.live:
+            job.k = GONE
+            return
+        job.outcome = outcome
+        if self._wire is None:
+            self._deliver(job)
+            return
+        sim = self.sim
+        job.k = ON_WIRE_BACK
+        sim.at(sim.now + self._wire.draw(sim.luck, WIRE_BACK, job.req.rid, job.attempt), job)
+
+    def _deliver(self, job: Job) -> None:
+        job.k = GONE
+        if not job.live:
+            return
+        sim = self.sim
+        req: Request = job.req
+        sim.sink.emit(sim.now, RESULT, self.where, req.rid, job.attempt << 16 | job.outcome, sim.now - job.sent)
+        req.retry_after = job.hint
+        answer(job, job.outcome)
+
+    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+        """The caller gave up: for it the attempt ends here. B goes on, or stops if it is told to."""
+        assert isinstance(f, Job)
+        sim = self.sim
+        f.live = False
+        sim.sink.emit(sim.now, RESULT, self.where, f.req.rid, f.attempt << 16 | why, sim.now - f.sent)
+        if not stop_work:
+            return
+        where = f.k
+        f.timer = 0
+        if where == IN_QUEUE:
+            self._leave_queue(f, f.replica, STOPPED)
+        elif where == AT_WORK:
+            f.k = GONE
+            self._leave_work(f, f.replica, CANCELLED, sim.now - f.since)
+            if f.replica.queued:
+                self._start_waiting(f.replica)
+        else:
+            f.k = GONE
+
+    # --- faults ---
+
+    def on_fault(self, fault: Fault, begins: bool) -> None:
+        """Brownouts change how many workers there are; a crash takes everything at the replica with it."""
+        kind = fault.config.kind
+        for replica in self._replicas:
+            if fault.config.replica not in {0, replica.number}:
+                continue
+            if kind == "brownout":
+                replica.limit_to(self._faults.worker_share(replica.number))
+                self._start_waiting(replica)
+            elif kind == "crash_replica" and begins:
+                self._crash(replica)
+
+    def _crash(self, replica: Replica) -> None:
+        sim = self.sim
+        lost = list(replica.working)
+        for job in lost:
+            job.timer = 0
+            self._leave_work(job, replica, RESET, sim.now - job.since)
+        while replica.queue:
+            job = replica.queue.popleft()
+            if job.k == IN_QUEUE:
+                self._leave_queue(job, replica, REPLICA_LOST)
+                lost.append(job)
+        for job in lost:
+            self._respond(job, RESET)
+
+
+class Changes(FaultListener):
+    """Passes changes of the timeline on to the service."""
+
+    __slots__ = ("_service",)
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_fault(self, fault: Fault, begins: bool) -> None:
+        """Tell the service."""
+        self._service.on_fault(fault, begins)

@@ -1,0 +1,214 @@
+"""Traffic: when requests arrive, from an open loop, from users who wait, or from a list of times.
+
+Owns arrival times. An open loop inverts the cumulated rate: the n-th request comes when the area under the rate reaches
+n (``even``, from 0) or the sum of n + 1 unit exponentials keyed by request (``poisson``). So a rate may ramp and spike
+without any approximation, and the same request keeps its luck whatever the rate.
+"""
+
+from __future__ import annotations
+
+from math import log, sqrt
+
+from resilience_sim.kernel.luck import ARRIVAL, THINK
+from resilience_sim.kernel.sim import FOREVER, Frame, Layer, Request, Sim, SimulationError
+from resilience_sim.world.client import Client, Source
+from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
+from resilience_sim.world.latency import make_times
+
+STANDSTILL = 1_000_000  # arrivals at one instant before we call it standing still
+
+
+class Stretch:
+    """A stretch of time in which the rate is linear. Rates are per ns, ``area`` is the count due before it begins."""
+
+    __slots__ = ("area", "end", "rate", "slope", "start")
+
+    def __init__(self, start: int, end: int, rate: float, slope: float, area: float) -> None:
+        self.start = start
+        self.end = end
+        self.rate = rate
+        self.slope = slope
+        self.area = area
+
+    def total(self) -> float:
+        """How many requests come in it, on average."""
+        width = float(self.end - self.start)
+        return self.rate * width + 0.5 * self.slope * width * width
+
+    def when(self, area: float) -> int:
+        """The instant at which the count reaches ``area`` (which lies in this stretch)."""
+        due = area - self.area
+        if self.slope == 0.0:
+            return self.start + int(due / self.rate + 0.5)
+        root = sqrt(max(0.0, self.rate * self.rate + 2.0 * self.slope * due))
+        return min(self.end, self.start + int(2.0 * due / (self.rate + root) + 0.5))
+
+
+def make_stretches(phases: tuple[Phase, ...], spikes: list[FaultConfig]) -> list[Stretch]:
+    """Phases, cut where a spike begins or ends; overlapping spikes multiply."""
+    stretches: list[Stretch] = []
+    start = 0
+    area = 0.0
+    for phase in phases:
+        end = start + phase.duration if phase.duration else FOREVER
+        cuts = {start, end}
+        for spike in spikes:
+            cuts.update(t for t in (spike.at, spike.at + spike.duration) if start < t < end)
+        slope = (phase.to - phase.rate) / phase.duration if phase.duration else 0.0
+        edges = sorted(cuts)
+        for i in range(len(edges) - 1):
+            low, high = edges[i], edges[i + 1]
+            factor = 1e-9
+            for spike in spikes:
+                if spike.at <= low < spike.at + spike.duration:
+                    factor *= spike.factor
+            rate = phase.rate + slope * (low - start)
+            stretch = Stretch(low, high, rate * factor, slope * factor, area)
+            stretches.append(stretch)
+            area += stretch.total()
+        start = end
+    return stretches
+
+
+class Traffic(Layer, Source):
+    """Sends requests to the client until their number or time is up. The base counts; subclasses time."""
+
+    __slots__ = ("_client", "_duration", "_limit", "_rid")
+
+    def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
+        super().__init__(sim, -1)
+        self._client = client
+        self._limit = config.requests or FOREVER
+        self._duration = config.duration or FOREVER
+        self._rid = 0
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """Never: the client keeps its outcomes."""
+        raise AssertionError("traffic is not called back")
+
+    def enter(self, parent: Frame) -> None:
+        """Never: traffic calls, nobody calls it."""
+        raise AssertionError("traffic is not called")
+
+
+class OpenLoop(Traffic):
+    """Requests come at a rate, whatever becomes of them."""
+
+    __slots__ = ("_area", "_even", "_last", "_stretches", "_where")
+
+    def __init__(self, sim: Sim, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
+        super().__init__(sim, client, config)
+        self._stretches = make_stretches(config.phases, [f for f in faults if f.kind == "spike"])
+        self._even = config.arrivals == "even"
+        self._area = 0.0
+        self._where = 0
+        self._last = 0
+        self._schedule(Request(self, -1, 0, -1, 0))
+
+    def _schedule(self, clock: Frame) -> None:
+        rid = self._rid
+        if rid >= self._limit:
+            return
+        if self._even:
+            self._area = float(rid)
+        else:
+            self._area -= log(1.0 - self.sim.luck.unit(ARRIVAL, rid, 0))
+        stretches = self._stretches
+        while self._where < len(stretches):
+            stretch = stretches[self._where]
+            total = stretch.total()
+            # A request due exactly at the end of a stretch belongs to the next one.
+            if total > 0.0 and self._area < stretch.area + total * (1.0 - 1e-15):
+                when = max(self._last, stretch.when(self._area))
+                if when < self._duration:
+                    self._last = when
+                    self.sim.at(when, clock)
+                return
+            self._where += 1
+
+    def on_timer(self, f: Frame) -> None:
+        """One more request; the next one is timed before it is handled."""
+        rid = self._rid
+        self._rid = rid + 1
+        self._schedule(f)
+        self._client.arrive(rid, 0)
+
+
+class Trace(Traffic):
+    """Requests come at given times."""
+
+    __slots__ = ("_times",)
+
+    def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
+        super().__init__(sim, client, config)
+        self._times = config.trace
+        self._limit = min(self._limit, len(self._times))
+        self._schedule(Request(self, -1, 0, -1, 0))
+
+    def _schedule(self, clock: Frame) -> None:
+        if self._rid < self._limit and self._times[self._rid] < self._duration:
+            self.sim.at(self._times[self._rid], clock)
+
+    def on_timer(self, f: Frame) -> None:
+        """The next time of the list."""
+        rid = self._rid
+        self._rid = rid + 1
+        self._schedule(f)
+        self._client.arrive(rid, 0)
+
+
+class ClosedLoop(Traffic):
+    """Users who think, call, and wait for their outcome before they think again."""
+
+    __slots__ = ("_calls", "_clocks", "_instant", "_same", "_think")
+
+    def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
+        super().__init__(sim, client, config)
+        self._think = make_times(config.think)
+        self._calls = [0] * config.users
+        self._clocks: list[Request] = []
+        self._instant = -1
+        self._same = 0
+        client.report_to(self)
+        for user in range(config.users):
+            self._clocks.append(Request(self, -1, 0, -1, user))
+            self._think_again(user)
+
+    def _think_again(self, user: int) -> None:
+        sim = self.sim
+        self._calls[user] += 1
+        when = sim.now + self._think.draw(sim.luck, THINK, user, self._calls[user])
+        if when < self._duration and self._rid < self._limit:
+            sim.at(when, self._clocks[user])
+
+    def on_timer(self, f: Frame) -> None:
+        """A user has thought enough."""
+        if self._rid >= self._limit:
+            return
+        now = self.sim.now
+        self._same = self._same + 1 if now == self._instant else 1
+        self._instant = now
+        if self._same > STANDSTILL:
+            raise SimulationError(
+                f"time stands still at {now / 1e9:.3f}s: users who do not think call and are answered at once, "
+                "for ever; give `traffic.think` a time above 0ms"
+            )
+        rid = self._rid
+        self._rid = rid + 1
+        assert isinstance(f, Request)
+        self._client.arrive(rid, f.user)
+
+    def on_done(self, req: Request) -> None:
+        """Back to thinking."""
+        self._think_again(req.user)
+
+
+def make_traffic(sim: Sim, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> Traffic:
+    """The traffic of a scenario, its first arrival already timed."""
+    if config.loop == "open":
+        return OpenLoop(sim, client, config, faults)
+    if config.loop == "closed":
+        return ClosedLoop(sim, client, config)
+    if config.loop == "trace":
+        return Trace(sim, client, config)
+    raise ValueError(f"unknown traffic {config.loop!r}")
