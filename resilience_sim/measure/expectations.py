@@ -1,0 +1,170 @@
+"""Expectations to verdicts.
+
+Owns the rules of judging, for one run and for several. Refuses to parse expectations (scenario/) and to turn verdicts
+into exit codes (cli/).
+
+One run: its value decides. Several runs:
+
+* ``==`` and ``!=``, and a count against zero (``duplicates <= 0``), are promises about every run: one run that breaks
+  it fails.
+* Otherwise it is about the mean, and the whole 95 % interval of the mean has to agree: all of it holds, pass; none of
+  it, fail; the limit lies within, inconclusive.
+* ``collapse_probability`` is judged by Wilson's interval of the share of collapsed runs; one run proves nothing.
+* A metric without data in any of the runs is inconclusive, never a pass. Something not yet seen that has already taken
+  longer than the limit allows (a recovery) fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from resilience_sim.measure.metrics import metric
+from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
+from resilience_sim.measure.statistics import mean
+from resilience_sim.measure.summary import COLLAPSE, interval
+from resilience_sim.scenario.plan import Expectation
+
+PASS: Final = "pass"
+FAIL: Final = "fail"
+INCONCLUSIVE: Final = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one expectation.
+
+    ``value`` and ``limit`` are in base units; the value is the mean over the runs, None without data. ``scope`` is as
+    the scenario wrote it (empty: the whole run), ``metric`` and ``op`` repeat the expectation for whoever formats it.
+    ``reason`` says why when the verdict is not plain from the value; ``because`` is the author's own reason.
+    ``first_broken``: seed of the first run that alone breaks it, None when none does.
+    """
+
+    that: str
+    scope: str
+    value: float | None
+    limit: float
+    verdict: str
+    metric: str
+    op: str
+    ci95: tuple[float, float] | None = None
+    because: str = ""
+    reason: str = ""
+    first_broken: int | None = None
+
+
+def evaluate(
+    expectations: Sequence[Expectation], results: Mapping[str, Sequence[RunResult]], running: str = "as-written"
+) -> list[Verdict]:
+    """Judge every expectation, in order.
+
+    ``results``: runs by variant name. ``running``: the variant that expectations without ``variant NAME`` are about.
+    Expectations about variants that did not run are left out.
+    """
+    verdicts = []
+    for expectation in expectations:
+        runs = results.get(expectation.scope.variant or running)
+        if runs:
+            verdicts.append(judge(expectation, runs))
+    return verdicts
+
+
+def judge(expectation: Expectation, runs: Sequence[RunResult]) -> Verdict:
+    """One expectation over all runs of the variant that it is about."""
+    key = scope_key(expectation.scope.kind, expectation.scope.ref)
+    readings = [
+        (run.metrics if key == "all " else run.scoped.get(key, {})).get(expectation.metric, NO_READING) for run in runs
+    ]
+    values = [reading.value for reading in readings if reading.value is not None]
+    complete = len(values) == len(readings)
+    ci95 = interval(expectation.metric, values) if complete else None
+    verdict, reason = _verdict(expectation, readings, values, ci95)
+    broken = [run.seed for run, reading in zip(runs, readings, strict=True) if _breaks(expectation, reading)]
+    return Verdict(
+        that=expectation.text,
+        scope=expectation.scope.label,
+        value=mean(values) if complete and values else None,
+        limit=expectation.limit,
+        verdict=verdict,
+        metric=expectation.metric,
+        op=expectation.op,
+        ci95=ci95,
+        because=expectation.because,
+        reason=reason,
+        first_broken=broken[0] if broken and expectation.metric != COLLAPSE else None,
+    )
+
+
+def holds(op: str, value: float, limit: float) -> bool:
+    """``value op limit``."""
+    if op == "<":
+        return value < limit
+    if op == "<=":
+        return value <= limit
+    if op == ">":
+        return value > limit
+    if op == ">=":
+        return value >= limit
+    return (value == limit) == (op == "==")
+
+
+def _verdict(
+    expectation: Expectation, readings: Sequence[Reading], values: Sequence[float], ci95: tuple[float, float] | None
+) -> tuple[str, str]:
+    op, limit, name = expectation.op, expectation.limit, expectation.metric
+    runs = len(readings)
+    if name == COLLAPSE and runs < 2:
+        return INCONCLUSIVE, "needs several runs (--runs)"
+    beyond = [reading for reading in readings if reading.value is None and _breaks(expectation, reading)]
+    if beyond:
+        longest = max(reading.bound or 0.0 for reading in beyond)
+        return FAIL, f"not seen within {longest:.6g} s{_of_runs(len(beyond), runs)}"
+    if _every_run(expectation):
+        broken = sum(_breaks(expectation, reading) for reading in readings)
+        if broken:
+            return FAIL, "" if runs == 1 else f"broken in {broken} of {runs} runs"
+    if len(values) < runs:
+        return INCONCLUSIVE, f"no data{_of_runs(runs - len(values), runs)}"
+    if _every_run(expectation):
+        return PASS, ""
+    if ci95 is None:
+        return (PASS if holds(op, values[0], limit) else FAIL), ""
+    return _by_interval(op, limit, ci95)
+
+
+def _by_interval(op: str, limit: float, ci95: tuple[float, float]) -> tuple[str, str]:
+    low, high = ci95
+    if op in ("==", "!="):
+        met = low == limit == high
+        apart = not low <= limit <= high
+        yes, no = (met, apart) if op == "==" else (apart, met)
+    else:
+        yes = holds(op, low, limit) and holds(op, high, limit)
+        no = not holds(op, low, limit) and not holds(op, high, limit)
+    if yes:
+        return PASS, ""
+    return (FAIL, "") if no else (INCONCLUSIVE, "the limit lies within the 95 % interval: more runs would tell")
+
+
+def _every_run(expectation: Expectation) -> bool:
+    if expectation.metric == COLLAPSE:
+        return False
+    known = metric(expectation.metric)
+    counts = known is not None and known.unit == "count"
+    return expectation.op in ("==", "!=") or (counts and expectation.limit == 0)
+
+
+def _breaks(expectation: Expectation, reading: Reading) -> bool:
+    """Whether this run alone is against it; with a bound only: whatever the value will be, it is at least that."""
+    if reading.value is not None:
+        return not holds(expectation.op, reading.value, expectation.limit)
+    if reading.bound is None:
+        return False
+    if expectation.op == "==":
+        return reading.bound > expectation.limit
+    return expectation.op in ("<", "<=") and not holds(expectation.op, reading.bound, expectation.limit)
+
+
+def _of_runs(some: int, runs: int) -> str:
+    return "" if runs == 1 else f" in {some} of {runs} runs"

@@ -1,0 +1,154 @@
+"""How sure a few runs make us: means, 95 % intervals, paired differences.
+
+Owns the formulas, each with its source. Refuses to know what is measured (metrics.py says which direction is better).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import atan, ceil, cos, fsum, pi, sin, sqrt
+from typing import Final
+
+Z95: Final = 1.959963984540054  # normal quantile of 0.975
+Z80: Final = 0.8416212335729143  # normal quantile of 0.8
+NEVER_SURE: Final = 1_000_000  # runs beyond which nobody waits for an answer
+
+BETTER: Final = "better"
+WORSE: Final = "worse"
+CANNOT_TELL: Final = "cannot_tell"
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean, summed exactly; ``values`` must not be empty. Equal values have exactly that mean."""
+    if min(values) == max(values):
+        return values[0]
+    return fsum(values) / len(values)
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Sample standard deviation (n - 1 in the divisor); 0 for fewer than two values or when all are equal."""
+    if len(values) < 2 or min(values) == max(values):
+        return 0.0
+    middle = mean(values)
+    return sqrt(fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+
+
+def two_sided_t(t: float, df: int) -> float:
+    """Probability that Student's t with ``df`` degrees of freedom lies within ±``t``.
+
+    Finite series for whole ``df``: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
+    """
+    theta = atan(t / sqrt(df))
+    squared = cos(theta) ** 2
+    term = cos(theta) if df % 2 else 1.0
+    series = 0.0 if df == 1 else term
+    for step in range(3 if df % 2 else 2, df - 1, 2):
+        term *= squared * (step - 1) / step
+        series += term
+    if df % 2:
+        return 2 / pi * (theta + sin(theta) * series)
+    return sin(theta) * series
+
+
+@lru_cache(maxsize=4096)
+def t_quantile_95(df: int) -> float:
+    """The t with 95 % of Student's distribution within ±t: 12.706 for one degree of freedom, towards 1.960.
+
+    Up to 200 degrees of freedom by bisection of :func:`two_sided_t`, beyond by the asymptotic expansion around the
+    normal quantile (Abramowitz and Stegun 26.7.5), there good to ten digits.
+    """
+    if df > 200:
+        x = Z95
+        g1 = (x**3 + x) / 4
+        g2 = (5 * x**5 + 16 * x**3 + 3 * x) / 96
+        g3 = (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384
+        g4 = (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160
+        return x + g1 / df + g2 / df**2 + g3 / df**3 + g4 / df**4
+    low, high = 1.9, 13.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if two_sided_t(middle, df) < 0.95:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95 % confidence interval of the mean of independent runs; None for fewer than two.
+
+    Mean ± t(n - 1) s / sqrt(n) (Student 1908); NIST/SEMATECH e-Handbook 7.2.2.1.
+    """
+    count = len(values)
+    if count < 2:
+        return None
+    middle = mean(values)
+    half = t_quantile_95(count - 1) * deviation(values) / sqrt(count)
+    return middle - half, middle + half
+
+
+def wilson_interval(hits: int, count: int) -> tuple[float, float] | None:
+    """95 % confidence interval of a probability from ``hits`` out of ``count``; None when nothing was tried.
+
+    Wilson's score interval (1927), as recommended by Brown, Cai and DasGupta, Statistical Science 16 (2001): stays
+    within 0..1 and says something even when there was no hit at all.
+    """
+    if count <= 0:
+        return None
+    share = hits / count
+    z2 = Z95 * Z95
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z95 / (1 + z2 / count) * sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    # At the ends the formula gives exactly 0 or 1 in real numbers; floating point leaves dust.
+    low = 0.0 if hits == 0 else max(0.0, centre - half)
+    high = 1.0 if hits == count else min(1.0, centre + half)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A metric of a variant minus the same metric of the baseline, run by run on the same seeds.
+
+    ``delta``: mean difference, None without data in any pair. ``ci95``: its interval, None for fewer than two pairs.
+    ``verdict``: ``better``, ``worse`` or ``cannot_tell``. ``runs_needed``: runs in all that would probably tell;
+    None when it is told already or cannot be estimated.
+    """
+
+    delta: float | None
+    ci95: tuple[float, float] | None
+    verdict: str
+    runs_needed: int | None = None
+
+
+def paired_difference(variant: Sequence[float], baseline: Sequence[float], better: int) -> Difference:
+    """Compare pairs: common seeds make most of the luck cancel out (paired t interval of the differences).
+
+    Better or worse is said only when the interval excludes zero and the metric has a better direction. Differences
+    that are all zero, a single pair and neutral metrics (``better`` 0) cannot tell.
+    """
+    differences = [a - b for a, b in zip(variant, baseline, strict=True)]
+    if not differences:
+        return Difference(None, None, CANNOT_TELL)
+    delta = mean(differences)
+    interval = t_interval(differences)
+    if interval is None:
+        return Difference(delta, None, CANNOT_TELL)
+    if not better:
+        return Difference(delta, interval, CANNOT_TELL)
+    if interval[0] > 0 or interval[1] < 0:
+        return Difference(delta, interval, BETTER if delta * better > 0 else WORSE)
+    return Difference(delta, interval, CANNOT_TELL, runs_needed(delta, deviation(differences)))
+
+
+def runs_needed(delta: float, spread: float) -> int | None:
+    """Runs in all after which a difference as large as ``delta`` would show with a chance of 80 %.
+
+    n = ((z0.975 + z0.8) s / delta)^2, the usual sample size of a paired comparison (NIST/SEMATECH e-Handbook 7.2.2.2),
+    at least 2. None when there is no difference to find, or more than a million runs would be needed.
+    """
+    if delta == 0:
+        return None
+    needed = ceil(((Z95 + Z80) * spread / abs(delta)) ** 2)
+    return max(2, needed) if needed <= NEVER_SURE else None
