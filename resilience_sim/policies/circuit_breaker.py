@@ -65,8 +65,8 @@ class CircuitBreaker(Layer):
 
     __slots__ = (
         "_admitted_state", "_failure_share", "_generation", "_ignore", "_in_a_row", "_inner", "_min_calls",
-        "_open_factor", "_open_for", "_open_max", "_opened_at", "_probes", "_probing", "_recovery_time", "_slow_call", "_slow_share",
-        "_succeeded", "_success_threshold", "_threshold", "_window", "state",
+        "_open_factor", "_open_for", "_open_max", "_opened_at", "_probes", "_probing", "_recovery_time",
+        "_slow_call", "_slow_share", "_succeeded", "_success_threshold", "_threshold", "_window", "state",
     )  # fmt: skip
 
     def __init__(self, sim: Sim, where: int, inner: Layer, config: BreakerConfig) -> None:

@@ -1,8 +1,8 @@
 """Service B: replicas behind a balancer, each with workers and a queue; what happens to an attempt once it is sent.
 
 Owns the life of an attempt on B's side: wire, arrival, queue, work, wire back. The order of decisions is the
-contract's: refusing, hanging and rate limits when it arrives; everything else when its work starts; when work ends, the effect is
-booked, the next work starts, and only then does the caller react.
+contract's: refusing, hanging and rate limits when it arrives; everything else when its work starts; when work ends,
+the effect is booked, the next work starts, and only then does the caller react.
 
 Work whose caller gave up goes on (that is where retry storms and double charges come from) unless the policy that gave
 up also stops it.

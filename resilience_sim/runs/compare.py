@@ -1,0 +1,75 @@
+"""Variants of a scenario on the same arrivals and the same luck.
+
+Owns which variants run and where each first goes another way than the baseline. Refuses the statistics (measure/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilience_sim.kernel.events import Component
+from resilience_sim.measure.divergence import Divergence, OutcomeFold, StoryFold, first_divergence
+from resilience_sim.runs.simulate import drain
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.plan import Plan, Scenario
+
+AS_WRITTEN = "as-written"
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where a variant first goes another way: the request, and its story on both sides."""
+
+    variant: str
+    baseline: str
+    divergence: Divergence | None
+    ours: StoryFold | None
+    theirs: StoryFold | None
+    our_components: tuple[Component, ...]
+    their_components: tuple[Component, ...]
+
+
+def plans_of(scenario: Scenario, others: Sequence[tuple[str, Scenario]] = ()) -> dict[str, Plan]:
+    """All variants by name: as written, those of ``compare:``, then other scenarios given beside it."""
+    plans = {AS_WRITTEN: scenario.plan}
+    for variant in scenario.variants:
+        plans[variant.name] = variant.plan
+    for name, other in others:
+        unique = name
+        n = 2
+        while unique in plans:
+            unique = f"{name}#{n}"
+            n += 1
+        plans[unique] = other.plan
+    return plans
+
+
+def partings(plans: dict[str, Plan], baseline: str, seed: int) -> list[Parting]:
+    """For every variant but the baseline: the first request whose outcome differs, with ``seed``."""
+    outcomes: dict[str, OutcomeFold] = {}
+    for name, plan in plans.items():
+        outcomes[name] = OutcomeFold()
+        simulation = Simulation(plan, seed)
+        simulation.attach(outcomes[name])
+        drain(simulation)
+    found = []
+    for name in plans:
+        if name == baseline:
+            continue
+        divergence = first_divergence(outcomes[baseline], outcomes[name])
+        theirs, their_components = _story(plans[baseline], seed, divergence)
+        ours, our_components = _story(plans[name], seed, divergence)
+        found.append(Parting(name, baseline, divergence, ours, theirs, our_components, their_components))
+    return found
+
+
+def _story(plan: Plan, seed: int, divergence: Divergence | None) -> tuple[StoryFold | None, tuple[Component, ...]]:
+    """Run again, for the events of one request; up to its outcome is enough, but the end of a run is cheap."""
+    simulation = Simulation(plan, seed)
+    if divergence is None:
+        return None, simulation.components
+    story = StoryFold(divergence.rid)
+    simulation.attach(story)
+    drain(simulation)
+    return story, simulation.components
