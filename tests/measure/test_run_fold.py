@@ -11,7 +11,7 @@ from resilience_sim.measure.run_fold import RunFold
 from resilience_sim.scenario.plan import Expectation, Scope
 from resilience_sim.world.config import FaultConfig, OperationConfig, Phase, ServiceConfig, TrafficConfig
 
-from .tape import A, A2, B, BREAKER, BREAKER2, COMPONENTS, MS, REPLICA, RETRY, S, Tape, plan
+from .tape import A2, BREAKER, BREAKER2, COMPONENTS, MS, REPLICA, RETRY, A, B, S, Tape, plan
 
 
 def test_an_empty_run_has_no_figures_and_no_failure():

@@ -1,0 +1,163 @@
+"""The result document ``resim.result/1``: what ``--json`` prints.
+
+Owns its keys and their order, the rounding of its numbers, and its JSON Schema (schemas/resim.result.1.json).
+Refuses to compute any figure (measure/) and to print.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from math import isfinite
+from typing import Any, Final
+
+from resilience_sim.measure.comparison import VariantDifference
+from resilience_sim.measure.expectations import Verdict
+from resilience_sim.measure.result import RunResult
+from resilience_sim.measure.summary import summaries
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.plan import Scenario, Warned
+
+SCHEMA: Final = "resim.result/1"
+SIGNIFICANT_DIGITS: Final = 12
+
+
+def result_document(
+    command: str,
+    *,
+    scenario: Scenario | None = None,
+    path: str | None = None,
+    seeds: Sequence[int] = (),
+    variants: Mapping[str, Sequence[RunResult]] | None = None,
+    comparison: Sequence[VariantDifference] = (),
+    expectations: Sequence[Verdict] = (),
+    warnings: Sequence[Warned] = (),
+    error: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The whole document, ready for :func:`dumps`: numbers rounded, nothing that JSON cannot say.
+
+    ``scenario`` None: nothing was loaded; ``path`` then says what was asked for, if anything. ``variants``: runs by
+    name, in the order to be shown. ``error``: see :func:`failure`.
+    """
+    document = {
+        "schema": SCHEMA,
+        "command": command,
+        "scenario": {
+            "name": scenario.plan.name if scenario else None,
+            "path": scenario.path if scenario else path,
+            "digest": scenario.digest if scenario else None,
+        },
+        "seeds": list(seeds),
+        "variants": [_variant(name, runs) for name, runs in (variants or {}).items()],
+        "comparison": [_comparison(entry) for entry in comparison],
+        "expectations": [_expectation(verdict) for verdict in expectations],
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in warnings],
+        "error": error,
+    }
+    clean: dict[str, Any] = plain(document)
+    return clean
+
+
+def failure(code: str, message: str, diagnostics: Sequence[Diagnostic] = ()) -> dict[str, Any]:
+    """The ``error`` of a document: a stable ``code`` (``invalid_scenario``), a sentence, and every finding."""
+    return {
+        "code": code,
+        "message": message,
+        "diagnostics": [
+            {
+                "code": finding.code,
+                "severity": finding.severity,
+                "message": finding.message,
+                "file": finding.file,
+                "line": finding.line,
+                "col": finding.col,
+                "path": finding.path,
+                "help": finding.help,
+            }
+            for finding in diagnostics
+        ],
+    }
+
+
+def dumps(document: Mapping[str, Any]) -> str:
+    """JSON text, indented, without a final newline. The same document gives the same text. ValueError for NaN."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 7) of the document."""
+    text = files("resilience_sim.views").joinpath("schemas", "resim.result.1.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def plain(value: Any) -> Any:
+    """The same data as JSON can say it: floats with 12 significant digits, NaN and infinities as null.
+
+    >>> plain({"x": (0.1 + 0.2, float("inf"))})
+    {'x': [0.3, None]}
+    """
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _variant(name: str, runs: Sequence[RunResult]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "runs": [run.document for run in runs],
+        "summary": {
+            metric: {
+                "mean": _float(summary.mean),
+                "ci95": _interval(summary.ci95),
+                "min": _float(summary.low),
+                "max": _float(summary.high),
+            }
+            for metric, summary in summaries(runs).items()
+        },
+    }
+
+
+def _comparison(entry: VariantDifference) -> dict[str, Any]:
+    return {
+        "variant": entry.variant,
+        "baseline": entry.baseline,
+        **{
+            metric: {
+                "delta": _float(difference.delta),
+                "ci95": _interval(difference.ci95),
+                "verdict": difference.verdict,
+            }
+            for metric, difference in entry.metrics.items()
+        },
+    }
+
+
+def _expectation(verdict: Verdict) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "that": verdict.that,
+        "scope": verdict.scope,
+        "value": _float(verdict.value),
+        "limit": _float(verdict.limit),
+        "verdict": verdict.verdict,
+    }
+    if verdict.reason:
+        entry["reason"] = verdict.reason
+    if verdict.because:
+        entry["because"] = verdict.because
+    if verdict.first_broken is not None:
+        entry["first_broken"] = verdict.first_broken
+    return entry
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _interval(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else [float(interval[0]), float(interval[1])]
