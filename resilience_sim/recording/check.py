@@ -1,0 +1,68 @@
+"""Do the tables for people still say what the events say?
+
+Owns that comparison. Refuses to repair. Opening a recording proves its events only (reader.py): whoever changed a row
+of ``requests`` by hand changed nothing that replays, but would mislead the next reader; ``resim replay --verify``
+asks here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from resilience_sim.recording import layout
+from resilience_sim.recording.codec import rows
+from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.reader import Recording
+from resilience_sim.recording.rows import RowAssembler
+
+
+def check_tables(recording: Recording) -> None:
+    """RecordingError when a table for people is not what the recorded events give.
+
+    The tables of a killed run end with its last commit, those of an interrupted one also say what was still open.
+    """
+    connection = sqlite3.connect("", uri=True, isolation_level=None)  # on disk, private, gone afterwards
+    try:
+        connection.execute("ATTACH ? AS stored", (f"{recording.path.absolute().as_uri()}?mode=ro",))
+        for name, columns in layout.TABLES.items():
+            connection.execute(f"CREATE TABLE main.{name} ({', '.join(columns)})")
+        assembler = RowAssembler(recording.components, recording.meta.deadline_ns)
+        connection.execute("BEGIN")
+        for _, columns_of_chunk in recording.iter_chunks():
+            assembler.take(rows(columns_of_chunk))
+            _put(connection, assembler)
+        changed = _different(connection)
+        if recording.finished or changed:
+            assembler.close()
+            _put(connection, assembler)
+            changed = _different(connection)
+    except sqlite3.Error as error:
+        raise _changed(recording, f"its tables cannot be read: {error}") from error
+    finally:
+        connection.close()
+    if changed:
+        raise _changed(recording, f"its table {changed} does not say what its events say")
+
+
+def _put(connection: sqlite3.Connection, assembler: RowAssembler) -> None:
+    for name, ready in assembler.drain().items():
+        marks = ", ".join("?" * len(layout.TABLES[name]))
+        connection.executemany(f"INSERT INTO main.{name} VALUES ({marks})", ready)
+
+
+def _different(connection: sqlite3.Connection) -> str:
+    """The first table that differs, or ""."""
+    for name in layout.TABLES:
+        counts = [connection.execute(f"SELECT count(*) FROM {side}.{name}").fetchone() for side in ("main", "stored")]
+        query = f"SELECT * FROM main.{name} EXCEPT SELECT * FROM stored.{name} LIMIT 1"
+        if counts[0] != counts[1] or connection.execute(query).fetchone() is not None:
+            return name
+    return ""
+
+
+def _changed(recording: Recording, cause: str) -> RecordingError:
+    return RecordingError(
+        str(recording.path),
+        f"the recording was changed: {cause}",
+        "its events are intact and can be replayed without --verify; to have right tables too, record again",
+    )

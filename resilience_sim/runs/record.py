@@ -1,0 +1,112 @@
+"""Recording a run while it goes on.
+
+Owns what is recorded about a run beside its events, and that the file is closed properly however the run ends. Refuses
+to know the file's layout (recording/).
+
+::
+
+    with record(source, scenario, "r.resim") as source:
+        while source.run(until=...):
+            ...
+
+The wrapped source is stepped in place of the original: that is how the recording knows whether the run came to its end
+(``finished``), and commits once a second even when a slow live view yields few events.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from resilience_sim import __version__
+from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.sim import FOREVER, UNLIMITED
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.layout import RecordingMeta
+from resilience_sim.recording.writer import RecordingWriter
+from resilience_sim.runs.simulation import Source
+from resilience_sim.scenario.plan import Plan, Scenario
+
+
+class Recorded:
+    """A source whose events go into a recording as well; use as a context manager."""
+
+    def __init__(self, source: Source, writer: RecordingWriter) -> None:
+        self._source = source
+        self._over = False
+        self.writer = writer
+        source.attach(writer)
+
+    @property
+    def plan(self) -> Plan:
+        """What is being run."""
+        return self._source.plan
+
+    @property
+    def seed(self) -> int:
+        """With which luck."""
+        return self._source.seed
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Who can speak."""
+        return self._source.components
+
+    @property
+    def now(self) -> int:
+        """Virtual nanoseconds."""
+        return self._source.now
+
+    def attach(self, fold: Fold) -> None:
+        """Let ``fold`` see every event; only before the first step."""
+        self._source.attach(fold)
+
+    def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
+        """As the source's; RecordingError when the recording cannot be written any more."""
+        goes_on = self._source.run(until, budget)
+        self._over = not goes_on
+        self.writer.breathe()
+        return goes_on
+
+    def digest(self) -> str:
+        """Hash over the events so far."""
+        return self._source.digest()
+
+    def __enter__(self) -> Recorded:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Keep everything until here, also after Ctrl-C; ``finished`` only if the run said that it is over."""
+        if isinstance(error, RecordingError):
+            self.writer.abandon()
+        elif self._over:
+            self.writer.close(True, self._source.digest(), self._source.now)
+        else:
+            self.writer.close(False, "", self._source.now)
+
+
+def record(source: Source, scenario: Scenario, path: str | Path, variant: str = "as-written") -> Recorded:
+    """Begin a recording of ``source``, which has not made a step yet. RecordingError when that is impossible.
+
+    ``scenario`` is where ``source.plan`` comes from; ``variant`` names which of its configurations that is.
+    """
+    return Recorded(source, RecordingWriter(path, describe(source, scenario, variant), source.components))
+
+
+def describe(source: Source, scenario: Scenario, variant: str = "as-written") -> RecordingMeta:
+    """What a recording says about a run beside its events."""
+    return RecordingMeta(
+        seed=source.seed,
+        scenario_text=scenario.text,
+        scenario_path=scenario.path,
+        scenario_name=source.plan.name,
+        scenario_digest=scenario.digest,
+        variant=variant,
+        overrides=scenario.overrides,
+        files=scenario.files,
+        deadline_ns=source.plan.traffic.deadline,
+        version=__version__,
+    )

@@ -1,0 +1,234 @@
+"""A recording played back, and compared with a simulation of the same scenario and seed.
+
+Owns :class:`Playback` (a Source like any simulation) and :func:`verify`. Refuses to know the file's layout
+(recording/) and to show anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resilience_sim import __version__
+from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.sim import FOREVER, UNLIMITED
+from resilience_sim.kernel.sink import Fold, Sink
+from resilience_sim.recording.codec import Event, rows
+from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.reader import Recording
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.plan import Plan, Scenario
+
+_STRIDE = 4096  # engine steps between two looks at whether a difference was found
+
+
+def scenario_of(recording: Recording) -> Scenario:
+    """The scenario a recording was made from, loaded again from the text and data files inside the recording."""
+    from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.scenario.load import load_text
+
+    meta = recording.meta
+    try:
+        return load_text(meta.scenario_text, meta.scenario_path, meta.overrides, dict(meta.files))
+    except ScenarioError as error:
+        raise RecordingError(
+            str(recording.path),
+            f"the scenario in it is not valid for this version of resim ({__version__}): {error}",
+            f"use resim {meta.version}, which recorded it",
+        ) from error
+
+
+def plan_of(recording: Recording, scenario: Scenario) -> Plan:
+    """The configuration that was recorded: the scenario as written, or the variant it names."""
+    name = recording.meta.variant
+    if name == "as-written":
+        return scenario.plan
+    for variant in scenario.variants:
+        if variant.name == name:
+            return variant.plan
+    raise RecordingError(
+        str(recording.path), f"it is of variant {name}, which its scenario does not have", "record the run again"
+    )
+
+
+class Playback:
+    """Yields the events of a recording as a simulation would; a Source. The recording stays open while it is used."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.scenario = scenario_of(recording)
+        self.plan = plan_of(recording, self.scenario)
+        self.seed = recording.meta.seed
+        self.components: tuple[Component, ...] = recording.components
+        self.now = 0
+        self._folds: list[Fold] = []
+        self._sink: Sink | None = None
+        self._chunks = recording.iter_chunks()
+        self._chunk: list[Event] = []
+        self._next = 0
+
+    @property
+    def event_count(self) -> int:
+        """Events so far."""
+        return 0 if self._sink is None else self._sink.count
+
+    def attach(self, fold: Fold) -> None:
+        """Let ``fold`` see every event.
+
+        Raises:
+            RuntimeError: playing has begun.
+        """
+        if self._sink is not None:
+            raise RuntimeError("folds are attached before the first step")
+        self._folds.append(fold)
+
+    def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
+        """Yield events with ``t <= until``, at most ``budget`` of them. False when the recording is at its end."""
+        sink = self._begin()
+        while True:
+            chunk = self._chunk
+            first = self._next
+            if first == len(chunk):
+                _, columns = next(self._chunks, (0, None))
+                if columns is None:
+                    self.now = max(self.now, self.recording.end)
+                    return False
+                self._chunk, self._next = list(rows(columns)), 0
+                continue
+            if budget <= 0:
+                return True
+            for event in chunk[first : first + budget]:
+                if event[0] > until:
+                    return True
+                self._next += 1
+                self.now = event[0]
+                sink.emit(*event)
+            budget -= self._next - first
+
+    def seek(self, to: int) -> bool:
+        """Forward to ``to``: everything before that instant is fed to the folds at once. False at the end.
+
+        Raises:
+            ValueError: ``to`` has passed; folds cannot unsee, so going back takes a new Playback with new folds.
+        """
+        if self.event_count and to <= self.now:
+            raise ValueError(f"already at {self.now / 1e9} s: to go back, begin a new playback")
+        return self.run(until=to - 1)
+
+    def digest(self) -> str:
+        """Hash over the events so far, the same as that of the run at this point."""
+        return self._begin().digest()
+
+    def _begin(self) -> Sink:
+        if self._sink is None:
+            self._sink = Sink(self._folds)
+        return self._sink
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first event that is not the same: its number from 0, its instant, and both sides (None: no more events)."""
+
+    index: int
+    t: int
+    recorded: Event | None
+    simulated: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether simulating again gives what was recorded.
+
+    ``expected`` and ``actual`` are digests, over all events recorded or simulated up to the end of the recording.
+    ``cause`` says what probably made the difference, "" when there is none.
+    """
+
+    same: bool
+    expected: str
+    actual: str
+    first_difference: Difference | None
+    cause: str = ""
+
+
+class _Comparer(Fold):
+    """Holds every simulated event against the recorded one at its place."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recorded = recording.iter_events()
+        self._ends = not recording.finished  # then more events than recorded are no difference
+        self._hash = Sink([])
+        self.index = 0
+        self.done = False
+        self.first: Difference | None = None
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Compare one event."""
+        simulated = (t, kind, where, rid, a, b)
+        if self.done:
+            if not self._ends:
+                self._hash.emit(*simulated)
+            return
+        recorded = next(self._recorded, None)
+        if recorded is None and self._ends:
+            self.done = True
+            return
+        self._hash.emit(*simulated)
+        if simulated != recorded:
+            self.done = True
+            self.first = Difference(self.index, t if recorded is None else min(t, recorded[0]), recorded, simulated)
+        self.index += 1
+
+    def finish(self) -> None:
+        """The simulation is over: whatever is left in the recording is a difference."""
+        if not self.done:
+            recorded = next(self._recorded, None)
+            if recorded is not None:
+                self.first = Difference(self.index, recorded[0], recorded, None)
+
+    def digest(self) -> str:
+        """Of the simulated side."""
+        return self._hash.digest()
+
+
+def verify(recording: Recording, progress: Callable[[int], None] | None = None) -> Verification:
+    """Simulate the recorded scenario with the recorded seed again and compare every event.
+
+    ``progress`` is called with the virtual instant reached, now and then. A recording that did not finish is compared
+    up to its end. RecordingError when its tables for people do not fit its events (recording/check.py).
+    """
+    from resilience_sim.recording.check import check_tables
+
+    check_tables(recording)
+    scenario = scenario_of(recording)
+    plan = plan_of(recording, scenario)
+    expected = recording.digest()
+    simulation = Simulation(plan, recording.meta.seed)
+    comparer = _Comparer(recording)
+    simulation.attach(comparer)
+    while simulation.run(budget=_STRIDE):
+        if progress is not None:
+            progress(simulation.now)
+        if comparer.done and (comparer.first is None or not recording.finished):
+            break
+    comparer.finish()
+    actual = comparer.digest()
+    first = comparer.first
+    same = first is None and expected == actual
+    cause = "" if same else _cause(recording, scenario, simulation)
+    return Verification(same, expected, actual, first, cause)
+
+
+def _cause(recording: Recording, scenario: Scenario, simulation: Simulation) -> str:
+    """The most likely reason for a difference."""
+    meta = recording.meta
+    if recording.actions:
+        return f"a user acted on the run ({recording.actions[0].kind} and so on), which this version cannot repeat"
+    if meta.version != __version__:
+        return f"recorded by resim {meta.version}, simulated by resim {__version__}"
+    if meta.scenario_digest != scenario.digest:
+        return "the scenario text in the recording now reads as another scenario"
+    if recording.components != simulation.components:
+        return "the recording names other components than the scenario gives"
+    return (
+        f"the same version ({__version__}) simulates it differently: another machine's arithmetic, or a fault in resim"
+    )
