@@ -46,10 +46,18 @@ class Instance:
         self.in_flight: dict[Request, None] = {}  # only kept when a crash could need it
 
 
-class Source:
-    """Whoever sends the requests and may want to know that one is done."""
+class Caller(Layer):
+    """Whoever sends the requests and may want to know that one is done. It calls; nobody calls it."""
 
     __slots__ = ()
+
+    def enter(self, parent: Frame) -> None:
+        """Never: nothing is outside the caller."""
+        raise AssertionError("a caller is not called")
+
+    def on_result(self, f: Frame, outcome: int) -> None:
+        """Never: the client keeps its outcomes."""
+        raise AssertionError("a caller is not called back")
 
     def on_done(self, req: Request) -> None:
         """``req`` has its outcome."""
@@ -59,7 +67,7 @@ class Client(Layer):
     """The outermost layer."""
 
     __slots__ = (
-        "_configs", "_crashes", "_instances", "_places", "_random_spread", "_restart_after", "_service", "_source",
+        "_caller", "_configs", "_crashes", "_instances", "_places", "_random_spread", "_restart_after", "_service",
         "_threads",
     )  # fmt: skip
 
@@ -80,15 +88,15 @@ class Client(Layer):
         self._random_spread = config.spread == "random"
         self._service = service
         self._configs = configs
-        self._source = Source()
+        self._caller = Caller(sim, -1)
         self._instances = [
             Instance(wheres[i], Stack(sim, service, configs, layer_wheres[i]), layer_wheres[i])
             for i in range(config.instances)
         ]
 
-    def report_to(self, source: Source) -> None:
-        """Tell ``source`` about every outcome."""
-        self._source = source
+    def report_to(self, caller: Caller) -> None:
+        """Tell ``caller`` about every outcome."""
+        self._caller = caller
 
     # --- in ---
 
@@ -156,7 +164,7 @@ class Client(Layer):
         packed = req.effects << 40 | req.attempts << 16 | (256 if req.held else 0) | outcome
         sim.sink.emit(sim.now, DONE, instance.where, req.rid, packed, sim.now - req.arrived)
         req.close()
-        self._source.on_done(req)
+        self._caller.on_done(req)
 
     # --- down and up again ---
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import log, sqrt
 
 from resilience_sim.kernel.luck import ARRIVAL, THINK
-from resilience_sim.kernel.sim import FOREVER, Frame, Layer, Request, Sim, SimulationError
-from resilience_sim.world.client import Client, Source
+from resilience_sim.kernel.sim import FOREVER, Frame, Request, Sim, SimulationError
+from resilience_sim.world.client import Caller, Client
 from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
 from resilience_sim.world.latency import make_times
 
@@ -70,7 +70,7 @@ def make_stretches(phases: tuple[Phase, ...], spikes: list[FaultConfig]) -> list
     return stretches
 
 
-class Traffic(Layer, Source):
+class Traffic(Caller):
     """Sends requests to the client until their number or time is up. The base counts; subclasses time."""
 
     __slots__ = ("_client", "_duration", "_limit", "_rid")
@@ -81,14 +81,6 @@ class Traffic(Layer, Source):
         self._limit = config.requests or FOREVER
         self._duration = config.duration or FOREVER
         self._rid = 0
-
-    def on_result(self, f: Frame, outcome: int) -> None:
-        """Never: the client keeps its outcomes."""
-        raise AssertionError("traffic is not called back")
-
-    def enter(self, parent: Frame) -> None:
-        """Never: traffic calls, nobody calls it."""
-        raise AssertionError("traffic is not called")
 
 
 class OpenLoop(Traffic):
