@@ -30,7 +30,9 @@ def detection(fault: FaultConfig, breakers: Sequence[BreakerLog], end: int) -> R
     return Reading(None, (end - fault.at) / 1e9)
 
 
-def recovery(fault: FaultConfig, arrivals: Sequence[int], available: bytearray) -> Reading:
+def recovery(
+    fault: FaultConfig, faults: Sequence[FaultConfig], arrivals: Sequence[int], available: bytearray
+) -> Reading:
     """Seconds from the end of the fault until availability *is and stays back* within one point of its level before.
 
     The target is the availability of the requests that arrived before the fault, minus one percentage point (99 % when
@@ -39,12 +41,16 @@ def recovery(fault: FaultConfig, arrivals: Sequence[int], available: bytearray) 
     earliest instant from which every stretch of requests that begins there is on average at the target or above, so
     one late failure among many successes does not undo a recovery, and a lucky success amid failures is none.
 
+    The requests looked at end where the next of ``faults`` begins, if one does after this one's end: what that one
+    breaks is its own story.
+
     When D is highest at the very end, nothing has recovered yet: no value, the bound is the time from the fault's
-    end to the last arrival. When no request came after the fault there is no reading.
+    end to the last arrival looked at. When no request came after the fault there is no reading.
     """
     end = fault.at + fault.duration
     first = bisect_left(arrivals, end)
-    count = len(arrivals)
+    nexts = [other.at for other in faults if other.at >= end]
+    count = bisect_left(arrivals, min(nexts)) if nexts else len(arrivals)
     if first >= count:
         return NO_READING
     before = bisect_left(arrivals, fault.at)
@@ -57,14 +63,14 @@ def recovery(fault: FaultConfig, arrivals: Sequence[int], available: bytearray) 
     best = 0
     best_at = first  # the request after the peak
     failures = 0
-    at = available.find(0, first)
+    at = available.find(0, first, count)
     while at >= 0:
         failures += 1
         height = up * failures - down * (at + 1 - first - failures)
         if height >= best:
             best = height
             best_at = at + 1
-        at = available.find(0, at + 1)
+        at = available.find(0, at + 1, count)
     if best_at >= count:
         return Reading(None, (arrivals[count - 1] - end) / 1e9)
     return Reading((arrivals[best_at] - end) / 1e9)

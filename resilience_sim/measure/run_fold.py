@@ -223,7 +223,7 @@ class RunFold(Fold):
             self._breakers,
             [self._rejected[log.component.id] for log in self._breakers],
             [detection(fault, self._breakers, end) for fault in plan.faults],
-            [recovery(fault, self._arrivals, self._available) for fault in plan.faults],
+            [recovery(fault, plan.faults, self._arrivals, self._available) for fault in plan.faults],
             collapsed(plan.faults, self._arrivals, self._available),
         )
         successes = union([part.successes for part in self._parts])

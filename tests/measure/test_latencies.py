@@ -1,0 +1,89 @@
+"""Bounded memory, exact where it says so, within 0.5 % where not."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resilience_sim.measure import latencies
+from resilience_sim.measure.latencies import Latencies, bucket_of, middle_of, nearest_rank, union
+
+NANOSECONDS = st.integers(0, 2**62)
+
+
+def bag(values) -> Latencies:
+    store = Latencies()
+    for value in values:
+        store.add(value)
+    return store
+
+
+def folded(values) -> Latencies:
+    store = bag(values)
+    store._fold(store._fresh)
+    store._fresh = store._fresh[:0]
+    return store
+
+
+@given(NANOSECONDS)
+def test_a_bucket_answers_within_its_stated_error(value):
+    """The middle of the value's bucket is at most 1/256 away; small values are exact."""
+    answer = middle_of(bucket_of(value))
+    assert abs(answer - value) <= value / 256
+    if value < 256:
+        assert answer == value
+
+
+@given(NANOSECONDS, NANOSECONDS)
+def test_buckets_keep_the_order(a, b):
+    """A larger value never lands in a lower bucket."""
+    if a <= b:
+        assert bucket_of(a) <= bucket_of(b)
+
+
+@given(st.lists(NANOSECONDS, min_size=1, max_size=60), st.floats(0.1, 99.99))
+def test_percentiles_are_by_nearest_rank(values, percent):
+    """Exact store: the smallest value with at least that share not above it. Histogram: that within 0.5 %."""
+    exact = bag(values).spread()
+    answer = exact.percentile(percent)
+    assert answer in values
+    assert sum(value <= answer for value in values) >= round(percent * len(values), 6) / 100
+    assert sum(value < answer for value in values) < round(percent * len(values), 6) / 100
+    rough = folded(values).spread()
+    assert abs(rough.percentile(percent) - answer) <= 0.005 * answer
+    assert (rough.count, rough.total, rough.highest) == (exact.count, exact.total, exact.highest)
+    assert exact.exact
+    assert not rough.exact
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.lists(NANOSECONDS, max_size=30), st.booleans()), max_size=5))
+def test_the_union_of_stores_is_the_store_of_the_union(parts):
+    """In any mixture of exact and folded bags; asking changes none of them."""
+    bags = [folded(values) if fold else bag(values) for values, fold in parts]
+    everything = [value for values, _ in parts for value in values]
+    together = union(bags)
+    assert (together.count, together.total) == (len(everything), sum(everything))
+    if everything:
+        one = bag(everything) if all(b.spread().exact for b in bags) else folded(everything)
+        for percent in (1, 50, 90, 99.9):
+            assert together.percentile(percent) == one.spread().percentile(percent)
+    again = union(bags)
+    assert (again.count, again.total, again.highest) == (together.count, together.total, together.highest)
+
+
+def test_memory_stays_flat(monkeypatch):
+    """Beyond the limit values are folded into a histogram whose size depends on their range alone."""
+    monkeypatch.setattr(latencies, "EXACT_LIMIT", 100)
+    store = bag(range(10_000, 30_000))
+    assert len(store._fresh) < 100
+    assert len(store._buckets) <= 2 * 128 + 1
+    assert store.spread().count == 20_000
+    assert abs(store.spread().percentile(50) - 19_999) <= 0.005 * 19_999
+
+
+def test_p99_9_means_the_decimal():
+    """99.9 % of 1000 is rank 999, though 99.9 is no binary fraction."""
+    assert nearest_rank(99.9, 1000) == 999
+    assert nearest_rank(50, 1) == 1
+    assert nearest_rank(55, 100) == 55
