@@ -90,10 +90,7 @@ class Row:
             if left <= 0:
                 break
             cells = cell_len(text)
-            if cells > left:
-                text = set_cell_size(text, left)
-                cells = left
-            kept.append((text, style))
+            kept.append((set_cell_size(text, left) if cells > left else text, style))
             left -= cells
         self.spans = kept
         self.width = column
@@ -112,6 +109,7 @@ class Sheet:
     """Rows of an exact size, as a Rich renderable: fills the rectangle, never more."""
 
     def __init__(self, rows: Sequence[Row], width: int, height: int) -> None:
+        self.width = width
         self.rows = [row.to(width) for row in rows[:height]]
         self.rows += [Row().to(width) for _ in range(height - len(self.rows))]
 

@@ -1,1 +1,1 @@
-"""The live view: a fold that keeps what the screen needs, pure rendering, and a driver that paces a source of events."""
+"""The live view: a fold that keeps what a screen needs, pure rendering, a driver that paces a source of events."""

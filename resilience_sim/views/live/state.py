@@ -43,8 +43,8 @@ class LiveFold(Fold):
     __slots__ = (
         "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
-        "held", "held_peak", "horizon", "last_arrival", "late", "many", "name", "notes", "orphans", "over", "plan", "queue",
-        "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
+        "held", "held_peak", "horizon", "last_arrival", "late", "many", "name", "notes", "orphans", "over", "plan",
+        "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, seed: int, components: Sequence[ev.Component], name: str = "") -> None:

@@ -1,0 +1,187 @@
+"""The charts of a frame: success, latency, load on B; each a few rows on the time axis with its figures at the end.
+
+Owns scales, colours by value and the figures beside a chart. Refuses to compute points (points.py) and to lay out the
+frame (frame.py). Without colour nothing is lost: every colour only repeats what height or a figure says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resilience_sim.views import charts
+from resilience_sim.views import format as fmt
+from resilience_sim.views.live.axis import Axis, rounded_up
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.live.points import latency_points, rate_points, success_points
+from resilience_sim.views.live.state import LiveFold
+from resilience_sim.views.text import Row
+
+STYLES = ("", "good", "odd", "bad", "calm", "note", "faint")
+NONE, GOOD, ODD, BAD, CALM, NOTE, FAINT = range(7)
+AMPLIFIED = 1.3  # attempts per request from which the load is coloured as amplified
+DEFAULT_GOAL = 0.99
+
+
+@dataclass(slots=True)
+class Points:
+    """What a run's charts show, computed once a frame; tops are shared by all runs of a race."""
+
+    success: list[float | None]
+    p50: list[float | None]
+    p99: list[float | None]
+    sent: list[float | None]
+    arrivals: list[float | None]
+    latency_top: float = 0.0
+    load_top: float = 0.0
+
+
+def points_of(state: LiveFold, axis: Axis) -> Points:
+    """All points of a run, with its own tops."""
+    p50, p99 = latency_points(state, axis)
+    sent = rate_points(state.bins.sent, state, axis)
+    points = Points(success_points(state, axis), p50, p99, sent, rate_points(state.bins.arrivals, state, axis))
+    points.latency_top = rounded_up(max((v for v in p99 if v is not None), default=0.0))
+    highest = max((v for v in (*sent, *points.arrivals) if v is not None), default=0.0)
+    if 0 < state.capacity < 4 * highest:
+        highest = max(highest, state.capacity * 1.05)
+    points.load_top = rounded_up(highest)
+    return points
+
+
+def share_tops(all_points: list[Points]) -> None:
+    """Give all runs of a race the same scales: heights can then be compared by eye."""
+    latency = max(points.latency_top for points in all_points)
+    load = max(points.load_top for points in all_points)
+    for points in all_points:
+        points.latency_top, points.load_top = latency, load
+
+
+def goal(state: LiveFold) -> float:
+    """The availability from which the success chart is green: the user's own expectation where there is one."""
+    for expectation in state.plan.expect:
+        if expectation.metric == "availability" and expectation.op in (">", ">=") and expectation.scope.kind == "all":
+            return expectation.limit
+    return DEFAULT_GOAL
+
+
+def judge(value: float, wanted: float) -> int:
+    """Good from the goal on, odd while at least four fifths of it, else bad."""
+    return GOOD if value >= wanted else ODD if value >= 0.8 * wanted else BAD
+
+
+def success_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int) -> list[Row]:
+    """The share of requests that ended in success, in time."""
+    wanted = goal(state)
+    columns = _by_column(points.success, axis, lowest=True)
+    kinds = [NONE if v is None else judge(v, wanted) for v in columns]
+    drawn = [v if v is None else max(v, 0.25 / rows / 2) for v in points.success]
+    chart = charts.area(_filled(drawn, axis), 1.0, rows, look.ascii_only)
+    latest = _latest(points.success)
+    figures = [Row(fmt.share(latest), STYLES[NONE if latest is None else judge(latest, wanted)])]
+    if state.done:
+        figures.append(Row(f"all {fmt.share(state.succeeded / state.done)}", "faint"))
+    return _assemble(axis, ["success", "0-100%"], chart, [kinds] * rows, figures)
+
+
+def latency_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int) -> list[Row]:
+    """Median as an area, 99th percentile as a line above it."""
+    top = points.latency_top
+    below = charts.area(_filled(points.p50, axis), top, rows, look.ascii_only)
+    above = charts.line(_filled(points.p99, axis), top, rows, look.ascii_only)
+    p50 = charts.heights(_by_column(points.p50, axis), top, rows)
+    kinds = []
+    for row in reversed(range(rows)):
+        kinds.append([CALM if height > 4 * row else NOTE for height in p50])
+    middle, high = _latest(points.p50), _latest(points.p99)
+    figures = [
+        Row("p99 ", "faint").add(fmt.NOTHING if high is None else _two(high), "note"),
+        Row("p50 ", "faint").add(fmt.NOTHING if middle is None else _two(middle), "calm"),
+    ]
+    return _assemble(axis, ["latency", f"to {_two(top)}"], charts.overlay(below, above), kinds, figures)
+
+
+def load_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int) -> list[Row]:
+    """Attempts aimed at B per second: amplified ones odd, beyond B's capacity bad; the capacity as a dashed line."""
+    top = points.load_top
+    chart = charts.area(_filled(points.sent, axis), top, rows, look.ascii_only)
+    sent, asked = _by_column(points.sent, axis), _by_column(points.arrivals, axis)
+    kind = []
+    for attempts, requests in zip(sent, asked, strict=True):
+        if attempts is None:
+            kind.append(NONE)
+        elif 0 < state.capacity < attempts:
+            kind.append(BAD)
+        else:
+            kind.append(ODD if attempts > AMPLIFIED * (requests or 0) and attempts > 0 else CALM)
+    kinds = [list(kind) for _ in range(rows)]
+    if 0 < state.capacity <= top:
+        _capacity_line(chart, kinds, round(state.capacity / top * rows * 4), rows, axis, look)
+    latest = _latest(points.sent)
+    figures = [Row(fmt.NOTHING if latest is None else f"{_two_digits(latest)}/s", STYLES[_last_kind(kind)])]
+    if state.workers:
+        full = state.busy >= state.workers
+        busy = Row("busy ", "faint").add(f"{state.busy}/{state.workers}", "bad" if full else "")
+        figures.insert(1, busy.add(f" +{fmt.short_count(state.queue)}" if state.queue else "", "bad"))
+    else:
+        figures.append(Row("in work ", "faint").add(fmt.short_count(state.busy)))
+    second = f"of {fmt.rate(float(f'{state.capacity:.3g}'))}" if state.capacity else f"to {fmt.rate(top)}"
+    return _assemble(axis, ["load on B", second], chart, kinds, figures)
+
+
+def _capacity_line(chart: list[str], kinds: list[list[int]], height: int, rows: int, axis: Axis, look: Look) -> None:
+    row = rows - 1 - min(rows - 1, max(0, height - 1) // 4)
+    blank = (" ", chr(charts.BRAILLE))
+    text = list(chart[row])
+    for column in range(axis.width):
+        if text[column] in blank:
+            text[column] = look.limit
+            kinds[row][column] = FAINT
+    chart[row] = "".join(text)
+
+
+def _assemble(axis: Axis, labels: list[str], chart: list[str], kinds: list[list[int]], figures: list[Row]) -> list[Row]:
+    """Label, coloured chart and figures side by side; a chart of one row gets all its figures on that row."""
+    assembled = []
+    for index, text in enumerate(chart):
+        row = axis.label(labels[index] if index < len(labels) else "", "strong" if index == 0 else "faint")
+        for piece, kind in charts.runs(text, kinds[index]):
+            row.add(piece, STYLES[kind])
+        row.add(" ")
+        if len(chart) == 1:
+            for figure in figures:
+                if row.width + figure.width <= axis.left + axis.width + axis.right:
+                    row.join(figure).add(" ")
+        elif index < len(figures):
+            row.join(figures[index])
+        assembled.append(row.to(axis.left + axis.width + axis.right))
+    return assembled
+
+
+def _filled(points: list[float | None], axis: Axis) -> list[float | None]:
+    return points + [None] * (2 * axis.width - len(points))
+
+
+def _by_column(points: list[float | None], axis: Axis, lowest: bool = False) -> list[float | None]:
+    """One value a column: the higher (or lower) of its two points."""
+    full = _filled(points, axis)
+    columns: list[float | None] = []
+    for i in range(0, len(full), 2):
+        known = [v for v in full[i : i + 2] if v is not None]
+        columns.append((min(known) if lowest else max(known)) if known else None)
+    return columns
+
+
+def _latest(points: list[float | None]) -> float | None:
+    return points[-1] if points else None
+
+
+def _last_kind(kinds: list[int]) -> int:
+    return next((kind for kind in reversed(kinds) if kind != NONE), NONE)
+
+
+def _two(ns: float) -> str:
+    return fmt.duration(float(f"{ns:.2g}"))
+
+
+def _two_digits(value: float) -> str:
+    return fmt.count(round(value)) if value >= 10 else f"{value:.2g}"

@@ -1,0 +1,148 @@
+"""Several runs on one virtual clock: variants racing side by side, as one frame.
+
+Owns the layout of a race: columns where the screen is wide enough, else blocks one below the other. All runs share the
+time axis and the scales, so that heights and positions can be compared. Refuses to own how a row looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience_sim.views import format as fmt
+from resilience_sim.views.live.axis import axis_row
+from resilience_sim.views.live.frame import axis_for, chart_rows, lane_rows
+from resilience_sim.views.live.lanes import fault_rows
+from resilience_sim.views.live.look import UNICODE, Look
+from resilience_sim.views.live.panels import Surroundings, counter_rows, footer_row, header_row
+from resilience_sim.views.live.plots import STYLES as VALUE_STYLES
+from resilience_sim.views.live.plots import (
+    Points,
+    goal,
+    judge,
+    latency_rows,
+    load_rows,
+    points_of,
+    share_tops,
+    success_rows,
+)
+from resilience_sim.views.live.state import LiveFold
+from resilience_sim.views.text import Row, Sheet
+
+LEAST_COLUMN = 44  # a column narrower than that cannot be read
+GAP = 3
+
+
+def race_frame(
+    states: Sequence[LiveFold],
+    clock: int,
+    width: int,
+    height: int,
+    around: Surroundings | None = None,
+    look: Look = UNICODE,
+    title: str = "",
+) -> Sheet:
+    """The whole screen for several runs, exactly ``width`` x ``height``."""
+    around = around or Surroundings()
+    horizon = max(state.horizon for state in states)
+    for state in states:
+        state.tick(0 if state.over else clock)
+    leader = max(states, key=lambda state: state.clock)
+    head = header_row(leader, title or leader.plan.name, around, look, width)
+    column = (width - GAP * (len(states) - 1)) // len(states)
+    body = height - 2
+    if column >= LEAST_COLUMN and height >= 20:
+        rows = _columns(states, horizon, column, body, look)
+    else:
+        rows = _blocks(states, leader, horizon, width, body, look)
+    rows = rows[:body]
+    rows += [Row() for _ in range(body - len(rows))]
+    return Sheet([head, *rows, footer_row(around, look, width)], width, height)
+
+
+def _all_points(states: Sequence[LiveFold], width: int, horizon: int) -> list[Points]:
+    points = [points_of(state, axis_for(state, width, horizon)) for state in states]
+    share_tops(points)
+    return points
+
+
+def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, look: Look) -> list[Row]:
+    """A column a run: faults, lanes, charts, counters."""
+    points = _all_points(states, width, horizon)
+    lanes = min(max((len(s.breakers) + len(s.clients) for s in states), default=0), max(1, height // 8))
+    faults = min(2, max(1, len(states[0].plan.faults)))
+    each = min(6, max(1, (height - 12 - lanes - faults) // 4))
+    columns = []
+    for state, its in zip(states, points, strict=True):
+        axis = axis_for(state, width, horizon)
+        rows = [_name_row(state, look, width), *fault_rows(state, axis, look, faults)]
+        rows += [Row() for _ in range(1 + faults - len(rows))]
+        shown = lane_rows(state, axis, look, lanes)
+        rows += shown + [axis.label("breaker").add("none", "faint") for _ in range(lanes - len(shown))][:1]
+        rows += [Row() for _ in range(1 + faults + lanes - len(rows))]
+        rows += chart_rows(state, its, axis, look, each)
+        rows.append(axis_row(axis, look))
+        rows += counter_rows(state, look, width, height - len(rows))
+        columns.append(rows)
+    merged = []
+    for index in range(height):
+        row = Row()
+        for number, rows in enumerate(columns):
+            if number:
+                row.add(" " * GAP)
+            start = row.width
+            row.join(rows[index].to(width) if index < len(rows) else Row()).to(start + width)
+        merged.append(row)
+    return merged
+
+
+def _blocks(
+    states: Sequence[LiveFold], leader: LiveFold, horizon: int, width: int, height: int, look: Look
+) -> list[Row]:
+    """A block a run, one below the other on one time axis; faults stand once, on top."""
+    points = _all_points(states, width, horizon)
+    axis = axis_for(leader, width, horizon)
+    top = fault_rows(leader, axis, look, 1)
+    room = max(1, (height - len(top) - 1) // len(states))
+    rows = top
+    for state, its in zip(states, points, strict=True):
+        rows += _block(state, its, horizon, width, room, look)
+    rows.append(axis_row(axis, look))
+    return rows
+
+
+def _block(state: LiveFold, points: Points, horizon: int, width: int, room: int, look: Look) -> list[Row]:
+    """One run in ``room`` rows: name and figures first, then as many charts as fit."""
+    axis = axis_for(state, width, horizon)
+    rows = [_name_row(state, look, width)]
+    left = room - 1
+    if left >= 2:
+        lanes = lane_rows(state, axis, look, max(1, left // 4))
+        rows += lanes
+        left -= len(lanes)
+    each, extra = divmod(left, 3)
+    if left >= 1:
+        rows += success_rows(state, points, axis, look, each + (extra > 0) if each else 1)
+    if left >= 2:
+        rows += load_rows(state, points, axis, look, each + (extra > 1) if each else 1)
+    if left >= 3:
+        rows += latency_rows(state, points, axis, look, each)
+    rows += [Row() for _ in range(room - len(rows))]
+    return rows[:room]
+
+
+def _name_row(state: LiveFold, look: Look, width: int) -> Row:
+    """A rule with the variant's name and how it stands."""
+    share = state.succeeded / state.done if state.done else None
+    style = VALUE_STYLES[judge(share, goal(state))] if share is not None else ""
+    right = Row(fmt.share(share), f"{style}!" if style else "").add(" ok  ", "faint")
+    right.add(fmt.factor(state.attempts / state.arrived if state.arrived else None)).add(" attempts", "faint")
+    if state.crashes:
+        right.add(f"  {fmt.plural(state.crashes, 'crash', 'crashes')}", "bad!")
+    if state.duplicates:
+        right.add(f"  {fmt.plural(state.duplicates, 'duplicate')}", "bad!")
+    if state.over:
+        right.add("  over", "faint")
+    row = Row(f"{look.rule * 2} ", "faint").add(state.name, "title").add(" ")
+    row.to(min(row.width, max(4, width - right.width - 2)))
+    row.add(look.rule * max(0, width - row.width - right.width - 1), "faint")
+    return row.add(" ").join(right).to(width)

@@ -1,0 +1,189 @@
+"""The stage in a real terminal: alternate screen, keyboard, signals, wall clock.
+
+Owns everything the show does to the terminal, and undoing all of it, whatever happens. Refuses to pace and to draw.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any
+
+from rich.console import Console
+
+from resilience_sim.views.live.painter import Painter
+from resilience_sim.views.text import Sheet
+
+ARROWS = {"\x1b[C": "+", "\x1b[A": "+", "\x1b[D": "-", "\x1b[B": "-"}
+
+
+class Terminal:
+    """A :class:`~resilience_sim.views.live.driver.Stage`; use it as a context manager, on the main thread."""
+
+    def __init__(self, console: Console, stdin_fd: int | None = None) -> None:
+        self.console = console
+        self.stop_asked = False
+        self._suspend_asked = False
+        self._keyboard = Keyboard(sys.stdin.fileno() if stdin_fd is None and _has_fd(sys.stdin) else stdin_fd)
+        self.keys = self._keyboard.usable
+        self._painter = Painter(console)
+        self._taken = False
+        self._handlers: dict[int, Any] = {}
+
+    # --- what the driver uses -------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows as they are now: the user may have resized the window."""
+        size = self.console.size
+        return size.width, size.height
+
+    def show(self, sheet: Sheet) -> None:
+        """Draw a frame over the previous one."""
+        self._painter.paint(sheet, (sheet.width, len(sheet.rows)))
+
+    def wait(self, seconds: float) -> str:
+        """Sleep, or return early with the keys pressed."""
+        if self._suspend_asked:
+            self._suspend()
+        return self._keyboard.read(seconds)
+
+    # --- taking over the terminal and giving it back --------------------------------------------------------------
+
+    def __enter__(self) -> Terminal:
+        self._catch(signal.SIGINT, self._on_interrupt)
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                self._catch(getattr(signal, name), _on_terminate)
+        if hasattr(signal, "SIGTSTP"):
+            self._catch(signal.SIGTSTP, self._on_suspend)
+        try:
+            self._take()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._give_back()
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._handlers.clear()
+
+    def _take(self) -> None:
+        self._keyboard.take()
+        self._taken = True
+        self._painter.enter()
+
+    def _give_back(self) -> None:
+        try:
+            if self._taken:
+                self._taken = False
+                with suppress(OSError):  # nobody is there any more to see it
+                    self._painter.leave()
+        finally:
+            self._keyboard.give_back()
+
+    # --- signals --------------------------------------------------------------------------------------------------
+
+    def _catch(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
+        with suppress(ValueError):  # not on the main thread: whoever is has the signals
+            self._handlers[number] = signal.signal(number, handler)
+
+    def _on_interrupt(self, number: int, at: FrameType | None) -> None:
+        """Ctrl-C stops between two events; a second one does not wait for that."""
+        if self.stop_asked:
+            raise KeyboardInterrupt
+        self.stop_asked = True
+
+    def _on_suspend(self, number: int, at: FrameType | None) -> None:
+        self._suspend_asked = True
+
+    def _suspend(self) -> None:
+        """Ctrl-Z: hand the terminal back, stop, and take it again when continued."""
+        self._suspend_asked = False
+        self._give_back()
+        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, ours)
+        self._take()
+
+
+class Keyboard:
+    """Keys one by one, unechoed; Ctrl-C stays a signal. Not usable: nobody sits there, or we are in the background."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+        self._saved: list[Any] | None = None
+        self.usable = fd is not None and _in_foreground(fd)
+
+    def take(self) -> None:
+        """Switch the terminal to single keys."""
+        if not self.usable or self._fd is None:
+            return
+        import termios
+        import tty
+
+        self._saved = termios.tcgetattr(self._fd)
+        tty.setcbreak(self._fd, termios.TCSADRAIN)
+
+    def give_back(self) -> None:
+        """Restore the terminal as it was."""
+        if self._saved is not None and self._fd is not None:
+            import termios
+
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)
+            self._saved = None
+
+    def read(self, seconds: float) -> str:
+        """The keys pressed within ``seconds``; returns as soon as there are any. Arrows count as + and -."""
+        if not self.usable or self._fd is None:
+            time.sleep(seconds)
+            return ""
+        if not select.select([self._fd], [], [], seconds)[0]:
+            return ""
+        try:
+            text = os.read(self._fd, 64).decode("utf-8", "replace")
+        except OSError:
+            text = ""
+        if not text:  # hung up
+            self.usable = False
+            return ""
+        for sequence, key in ARROWS.items():
+            text = text.replace(sequence, key)
+        return "" if text.startswith("\x1b[") or text.startswith("\x1bO") else text
+
+
+def _in_foreground(fd: int) -> bool:
+    try:
+        import termios  # noqa: F401 - absent on Windows
+
+        return os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp()
+    except (ImportError, OSError):
+        return False
+
+
+def _has_fd(stream: Any) -> bool:
+    try:
+        return stream is not None and stream.fileno() >= 0
+    except (OSError, ValueError):
+        return False
+
+
+def _on_terminate(number: int, at: FrameType | None) -> None:
+    """Leave through the front door, so that the terminal is given back."""
+    raise SystemExit(128 + number)

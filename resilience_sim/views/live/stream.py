@@ -1,0 +1,104 @@
+"""The request stream: one row a request, its attempts and their outcomes as they happen.
+
+Owns how a chain of attempts is said in the room there is: in full, then without waits, then with repetitions counted.
+Refuses to choose which requests are remembered (state.py).
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.views import format as fmt
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.live.state import DENIED, HEDGED, OPEN_END, WAITING, LiveFold, Request
+from resilience_sim.views.text import Row
+from resilience_sim.views.words import short_outcome
+
+OUTCOME_ROOM = 11
+LATENCY_ROOM = 7
+
+Link = tuple[str, str]
+
+
+def outcome_style(outcome: int) -> str:
+    """Success good, fallback and cancelled losers odd, everything else bad."""
+    return "good" if outcome == ev.SUCCESS else "odd" if outcome in (ev.FALLBACK, ev.CANCELLED) else "bad"
+
+
+def chain(request: Request, look: Look, room: int) -> Row:
+    """The attempts of a request, in at most ``room`` columns."""
+    full = [_link(token, request.outcome >= 0, look) for token in request.tokens]
+    # An answer that came later stands in place of the wait before it: only a wait that still goes on is news.
+    brief = [
+        link
+        for link, token in zip(full, request.tokens, strict=True)
+        if token[1] != WAITING or (token is request.tokens[-1] and request.outcome < 0)
+    ]
+    counted: list[Link] = []
+    for text, style in brief:
+        if counted and counted[-1][1] == style and counted[-1][0].split(look.times)[0].rstrip() == text:
+            number = counted[-1][0].partition(look.times)[2]
+            counted[-1] = (f"{text} {look.times}{int(number or 1) + 1}", style)
+        else:
+            counted.append((text, style))
+    for links in (full, brief, counted):
+        row = _joined(links, look)
+        if row.width <= room:
+            return row
+    while len(counted) > 1 and row.width > room:
+        counted = counted[1:]
+        row = _joined([(look.dots, "faint"), *counted], look)
+    return row.to(min(row.width, room))
+
+
+def _link(token: tuple[int, int, int], over: bool, look: Look) -> Link:
+    _, outcome, ns = token
+    if outcome == OPEN_END:
+        return ("unfinished" if over else look.dots, "faint" if over else "calm!")
+    if outcome == WAITING:
+        return (f"wait {fmt.duration(ns)}", "faint")
+    if outcome == HEDGED:
+        return ("hedge", "note")
+    if outcome == DENIED:
+        return ("no budget", "odd")
+    return (short_outcome(outcome), outcome_style(outcome))
+
+
+def _joined(links: list[Link], look: Look) -> Row:
+    row = Row()
+    for index, (text, style) in enumerate(links):
+        if index:
+            row.add(f" {look.then} ", "faint")
+        row.add(text, style)
+    return row
+
+
+def request_row(request: Request, look: Look, width: int) -> Row:
+    """When it came, which it is, what it went through, what came of it and after how long."""
+    row = Row().right(fmt.clock(request.arrived)[:-2] + "s", "faint", 8).add(" ")
+    row.add(fmt.request(request.rid), "faint").to(16).add(" ")
+    tail = OUTCOME_ROOM + 1 + LATENCY_ROOM
+    row.join(chain(request, look, max(1, width - row.width - tail - 1))).to(width - tail)
+    if request.outcome < 0:
+        return row
+    if request.outcome == ev.SUCCESS:
+        row.add(f"{look.good} success", "good")
+    else:
+        mark = look.odd if request.outcome == ev.FALLBACK else look.bad
+        row.add(f"{mark} {short_outcome(request.outcome)}", outcome_style(request.outcome))
+    if request.effects > 1:
+        row.add(f" {look.times}{request.effects}", "bad!")
+    return row.to(width - LATENCY_ROOM).right(fmt.duration(request.latency), "faint", width)
+
+
+def stream_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
+    """The last requests, the newest at the bottom."""
+    newest = list(state.stream.values())[-rows:] if rows > 0 else []
+    return [request_row(request, look, width) for request in newest]
+
+
+def stream_title(state: LiveFold, look: Look, width: int) -> Row:
+    """The rule above the stream."""
+    text = f" 1 of {state.sample} shown " if state.sample > 1 else ""
+    row = Row(f"{look.rule * 2} ", "faint").add("requests", "strong").add(" ")
+    room = width - row.width - len(text) - 2
+    return row.add(look.rule * max(0, room) + text + look.rule * 2, "faint").to(width)
