@@ -1,0 +1,109 @@
+"""What all exports of events share: facts about the run, batching, and feeding from a recording or a running source.
+
+Owns those. Refuses to know any format and to open files (targets.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from resilience_sim import __version__
+from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.recording.codec import Event
+from resilience_sim.recording.layout import RecordingMeta
+from resilience_sim.runs.simulation import Source
+
+BATCH = 1024
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """What exports need of an open recording (recording/reader.py, not imported here: it costs sqlite3)."""
+
+    meta: RecordingMeta
+    components: tuple[Component, ...]
+
+    @property
+    def end(self) -> int:
+        """Virtual instant up to which it is recorded."""
+
+    def iter_events(self, from_t: int = 0) -> Iterator[Event]:
+        """All events."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Facts about a run that exports mention. ``deadline_ns`` 0: none."""
+
+    name: str
+    seed: int
+    components: tuple[Component, ...]
+    deadline_ns: int = 0
+    version: str = __version__
+
+
+def about(run: Recorded | Source) -> About:
+    """The facts about a recording or a source."""
+    if isinstance(run, Recorded):
+        meta = run.meta
+        name = meta.scenario_name if meta.variant == "as-written" else f"{meta.scenario_name} ({meta.variant})"
+        return About(name, meta.seed, run.components, meta.deadline_ns, meta.version)
+    return About(run.plan.name, run.seed, run.components, run.plan.traffic.deadline)
+
+
+class Export(Fold):
+    """A fold that writes. What has been written is complete only after ``close``."""
+
+    def close(self, end: int) -> None:
+        """No more events; the run stands at virtual instant ``end``."""
+        raise NotImplementedError
+
+
+class BatchExport(Export):
+    """An export that takes its events many at a time, which is faster."""
+
+    def __init__(self) -> None:
+        self._batch: list[Event] = []
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Take one event."""
+        self._batch.append((t, kind, where, rid, a, b))
+        if len(self._batch) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Pass on what has gathered."""
+        batch, self._batch = self._batch, []
+        self.take(batch)
+
+    def take(self, events: list[Event]) -> None:
+        """Write some events."""
+        raise NotImplementedError
+
+    def close(self, end: int) -> None:
+        """Pass on the rest, then finish."""
+        self.flush()
+        self.finish(end)
+
+    def finish(self, end: int) -> None:
+        """Write what comes last."""
+        raise NotImplementedError
+
+
+def play(run: Recorded | Source, *exports: Export) -> None:
+    """Feed exports with a whole recording, or with a source that is run to its end, and close them."""
+    if isinstance(run, Recorded):
+        for event in run.iter_events():
+            for export in exports:
+                export.on_event(*event)
+        end = run.end
+    else:
+        for export in exports:
+            run.attach(export)
+        run.run()
+        end = run.now
+    for export in exports:
+        export.close(end)

@@ -1,0 +1,196 @@
+"""Chrome's trace event format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
+
+Owns that format. Refuses to make the rows that spans come from (recording/rows.py).
+
+Virtual microseconds. Three processes: *Service A* with a span per request and per attempt (async ``b``/``e`` pairs,
+named by outcome, so that failures stand in lanes of their own) and a track per breaker with its state; *Service B*
+with a span per piece of work and counters; *Faults* with a track each. Both ends of a span are written when it is
+complete; readers sort.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from resilience_sim.kernel.events import (
+    ARRIVE,
+    BEGIN,
+    BREAKER,
+    DONE,
+    FAULT_ON,
+    LEFT_QUEUE,
+    QUEUED_AT_B,
+    RECEIVED,
+    RESULT,
+    SENT,
+    STATE_NAMES,
+    SUCCESS,
+)
+from resilience_sim.recording.codec import Event
+from resilience_sim.recording.layout import TABLES
+from resilience_sim.recording.rows import Row, RowAssembler
+from resilience_sim.runs.simulation import Source
+from resilience_sim.views.export.base import About, BatchExport, Recorded, about, play
+from resilience_sim.views.export.decode import payload
+
+CLIENT, SERVICE, FAULTS = 1, 2, 3
+COUNTER_NS = 100_000_000  # counters are written at most this often
+_COLUMNS = {name: [column.split()[0] for column in columns] for name, columns in TABLES.items()}
+
+
+class ChromeTraceExport(BatchExport):
+    """Writes a trace to ``stream`` as the run goes on; valid JSON after ``close``."""
+
+    def __init__(self, stream: TextIO, facts: About) -> None:
+        super().__init__()
+        self._stream = stream
+        self._assembler = RowAssembler(facts.components, facts.deadline_ns)
+        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        self._end = 0
+        self._breakers: dict[int, tuple[int, int, dict[str, Any]]] = {}  # since when, in which state, why
+        self._due = COUNTER_NS
+        self._counts = {"requests in flight": 0, "attempts in flight": 0, "queue at B": 0}
+        self._answered = self._succeeded = 0
+        self._last: dict[str, float] = {}
+        other = self._encode({"scenario": facts.name, "seed": facts.seed, "resim": facts.version, "clock": "virtual"})
+        stream.write('{"displayTimeUnit":"ms","otherData":' + other + ',"traceEvents":[\n')
+        self._separator = ""
+        for pid, name in ((CLIENT, "Service A"), (SERVICE, "Service B"), (FAULTS, "Faults")):
+            self._put("M", "process_name", 0, pid, args={"name": name})
+            self._put("M", "process_sort_index", 0, pid, args={"sort_index": pid})
+        instances = sum(component.kind == "client" for component in facts.components)
+        self._names: dict[int, str] = {}
+        for component in facts.components:
+            if component.kind in ("circuit_breaker", "fault"):
+                name = (
+                    component.name
+                    if instances == 1 or component.instance < 0
+                    else f"{component.name}@{component.instance}"
+                )
+                self._names[component.id] = name
+                pid = FAULTS if component.kind == "fault" else CLIENT
+                label = name if pid == FAULTS else f"breaker {name}"
+                self._put("M", "thread_name", 0, pid, component.id + 1, args={"name": label})
+            if component.kind == "circuit_breaker":
+                self._breakers[component.id] = (0, 0, {})
+
+    def take(self, events: list[Event]) -> None:
+        """Write what these events complete."""
+        counts = self._counts
+        for t, kind, where, _, a, b in events:
+            if t >= self._due:
+                self._write_counters()
+                self._due = t - t % COUNTER_NS + COUNTER_NS
+            if kind == SENT:
+                counts["attempts in flight"] += 1
+            elif kind == RESULT:
+                counts["attempts in flight"] -= 1
+            elif kind == RECEIVED:
+                counts["queue at B"] += b == QUEUED_AT_B
+            elif kind in (BEGIN, LEFT_QUEUE):
+                counts["queue at B"] -= 1
+            elif kind == ARRIVE:
+                counts["requests in flight"] += 1
+            elif kind == DONE:
+                counts["requests in flight"] -= 1
+                self._answered += 1
+                self._succeeded += a & 0xFF == SUCCESS
+            elif kind == BREAKER:
+                self._change(t, where, a >> 8 & 0xFF, payload(kind, a, b))
+            elif kind == FAULT_ON:
+                self._put("X", self._names.get(where, str(where)), t, FAULTS, where + 1, dur=b - t, cat="fault")
+        if events:
+            self._end = events[-1][0]
+        self._assembler.take(events)
+        self._write_rows()
+
+    def finish(self, end: int) -> None:
+        """Close what is open and the JSON text."""
+        self._end = max(self._end, end)
+        self._due = self._end
+        self._write_counters()
+        self._assembler.close()
+        self._write_rows()
+        for where in self._breakers:
+            self._change(self._end, where, -1, {})
+        self._stream.write("\n]}\n")
+
+    def _change(self, t: int, where: int, state: int, why: dict[str, Any]) -> None:
+        """The breaker leaves its state: that is the time to write the slice of it."""
+        since, was, because = self._breakers.get(where, (0, 0, {}))
+        self._put("X", STATE_NAMES[was], since, CLIENT, where + 1, dur=t - since, cat="breaker", args=because)
+        self._breakers[where] = (t, state, why)
+
+    def _write_rows(self) -> None:
+        rows = self._assembler.drain()
+        for row in rows["requests"]:
+            about_it = _named("requests", row)
+            name = f"request {about_it['outcome']}"
+            self._pair("request", name, CLIENT, f"r{row[0]}", about_it["arrived_s"], about_it["done_s"], about_it)
+        for row in rows["attempts"]:
+            about_it = _named("attempts", row)
+            ident = f"r{row[0]}.{row[1]}"
+            name = f"attempt {about_it['outcome']}"
+            self._pair("attempt", name, CLIENT, ident, about_it["sent_s"], about_it["answered_s"], about_it)
+            began = about_it["began_s"]
+            if began is not None:
+                args = {"rid": row[0], "attempt": row[1], "replica": about_it["replica"]}
+                name = "work abandoned" if about_it["abandoned"] else f"work {about_it['work_outcome'] or 'unfinished'}"
+                self._pair("work", name, SERVICE, ident, began, about_it["ended_s"], args)
+
+    def _pair(
+        self, cat: str, name: str, pid: int, ident: str, start: float, end: float | None, args: dict[str, Any]
+    ) -> None:
+        """A span; without an end it lasts until the end of the run."""
+        last = self._end if end is None else round(end * 1e9)
+        args = {key: value for key, value in args.items() if value is not None}
+        self._put("b", name, round(start * 1e9), pid, cat=cat, ident=ident, args=args)
+        self._put("e", name, last, pid, cat=cat, ident=ident)
+
+    def _write_counters(self) -> None:
+        """As of the end of the interval that is over; only what has changed."""
+        values: dict[str, float] = dict(self._counts)
+        if self._answered:
+            values["success %"] = round(100 * self._succeeded / self._answered, 2)
+        self._answered = self._succeeded = 0
+        for name, value in values.items():
+            if self._last.get(name) != value:
+                self._last[name] = value
+                pid = SERVICE if name == "queue at B" else CLIENT
+                self._put("C", name, self._due, pid, args={"value": value})
+
+    def _put(
+        self,
+        phase: str,
+        name: str,
+        t: int,
+        pid: int,
+        tid: int = 0,
+        *,
+        dur: int = -1,
+        cat: str = "",
+        ident: str = "",
+        args: dict[str, Any] | None = None,
+    ) -> None:
+        # Microseconds with all digits, which floats would lose after a hundred virtual days.
+        text = f'{{"ph":"{phase}","name":{self._encode(name)},"pid":{pid},"tid":{tid},"ts":{t // 1000}.{t % 1000:03d}'
+        if dur >= 0:
+            text += f',"dur":{dur // 1000}.{dur % 1000:03d}'
+        if cat:
+            text += f',"cat":"{cat}"'
+        if ident:
+            text += f',"id":"{ident}"'
+        if args:
+            text += f',"args":{self._encode(args)}'
+        self._stream.write(f"{self._separator}{text}}}")
+        self._separator = ",\n"
+
+
+def _named(table: str, row: Row) -> dict[str, Any]:
+    return dict(zip(_COLUMNS[table], row, strict=True))
+
+
+def write(run: Recorded | Source, stream: TextIO) -> None:
+    """A whole recording, or a source run to its end."""
+    play(run, ChromeTraceExport(stream, about(run)))

@@ -1,0 +1,50 @@
+"""CSV: requests, attempts and transitions, a file each, with the columns of the tables in a recording.
+
+Owns the CSV dialect (RFC 4180 but for plain line feeds, header line, empty for "never"). Refuses to make the rows
+(recording/rows.py): a recording's tables and these files cannot disagree.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from typing import TextIO
+
+from resilience_sim.recording.codec import Event
+from resilience_sim.recording.layout import TABLES
+from resilience_sim.recording.rows import RowAssembler
+from resilience_sim.runs.simulation import Source
+from resilience_sim.views.export.base import About, BatchExport, Recorded, about, play
+
+NAMES = ("requests", "attempts", "transitions")
+
+
+class CsvExport(BatchExport):
+    """Writes rows as they are complete; ``streams`` by table name, any of ``NAMES``."""
+
+    def __init__(self, streams: Mapping[str, TextIO], facts: About) -> None:
+        super().__init__()
+        self._assembler = RowAssembler(facts.components, facts.deadline_ns)
+        self._writers = {name: csv.writer(stream, lineterminator="\n") for name, stream in streams.items()}
+        for name, writer in self._writers.items():
+            writer.writerow([column.split()[0] for column in TABLES[name]])
+
+    def take(self, events: list[Event]) -> None:
+        """Write the rows that these events complete."""
+        self._assembler.take(events)
+        self._write()
+
+    def finish(self, end: int) -> None:
+        """Write what is still open as unanswered."""
+        self._assembler.close()
+        self._write()
+
+    def _write(self) -> None:
+        rows = self._assembler.drain()
+        for name, writer in self._writers.items():
+            writer.writerows(rows[name])
+
+
+def write(run: Recorded | Source, stream: TextIO, table: str = "requests") -> None:
+    """One table of a whole recording, or of a source run to its end."""
+    play(run, CsvExport({table: stream}, about(run)))

@@ -1,0 +1,98 @@
+"""An output file that appears when it is complete, and not before.
+
+Owns temporary files beside the place, renaming, and what goes wrong in plain words. Refuses to know contents.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import TextIO
+
+
+class ExportError(Exception):
+    """An output cannot be written: ``place`` (as asked for), ``cause`` and ``remedy`` are ready to be shown."""
+
+    def __init__(self, place: str, cause: str, remedy: str) -> None:
+        super().__init__(f"{place}: {cause}; {remedy}")
+        self.place = place
+        self.cause = cause
+        self.remedy = remedy
+
+
+class OutputFile:
+    """One file being written, UTF-8 with plain line feeds; or standard output when ``path`` is None.
+
+    Devices and pipes (``/dev/stderr``, a named pipe) are written to directly. A symbolic link keeps pointing to the
+    file, which is replaced; an existing file passes its rights on.
+    """
+
+    def __init__(self, path: Path | None, stdout: TextIO, make_folder: bool = False) -> None:
+        self.stream: TextIO = stdout
+        self._place: Path | None = None
+        self._beside: Path | None = None
+        self._made: Path | None = None
+        self._open = path is not None
+        if path is None:
+            return
+        if make_folder and not path.parent.exists():
+            path.parent.mkdir()
+            self._made = path.parent
+        place = path.resolve()
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if place.exists() and not place.is_file():
+            self.stream = place.open("w", encoding="utf-8", newline="\n")
+            return
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+        self.stream = beside.open("w", encoding="utf-8", newline="\n", errors="backslashreplace")
+        self._place, self._beside = place, beside
+
+    def complete(self) -> None:
+        """Everything is written: put the file in its place."""
+        if not self._open:
+            self.stream.flush()
+            return
+        self._open = False
+        self.stream.close()
+        if self._beside is not None and self._place is not None:
+            if self._place.exists():
+                shutil.copymode(self._place, self._beside)
+            self._beside.replace(self._place)
+            self._beside = None
+        self._made = None
+
+    def discard(self) -> None:
+        """Leave no trace, unless completed. Never raises OSError."""
+        try:
+            if self._open:
+                self._open = False
+                self.stream.close()
+        except OSError:
+            pass  # what could not be written is thrown away anyway
+        try:
+            if self._beside is not None:
+                self._beside.unlink(missing_ok=True)
+            if self._made is not None:
+                self._made.rmdir()
+        except OSError:
+            pass  # somebody else has put something there
+        self._beside = self._made = None
+
+
+def problem(error: OSError) -> tuple[str, str]:
+    """Cause and remedy of an error of the file system, in plain words."""
+    cause = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError):
+        return "its folder does not exist", "create the folder first, or choose another path"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder", "name a file in it"
+    if isinstance(error, (PermissionError, NotADirectoryError)):
+        return cause.lower(), "choose a path that you may write to"
+    if error.errno == errno.ENOSPC:
+        return "the disk is full", "free some space or choose another path"
+    return cause.lower(), "choose another path"

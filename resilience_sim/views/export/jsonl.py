@@ -1,0 +1,65 @@
+"""JSON Lines: one object per event.
+
+Owns that format, version ``resim.events/1``. Refuses to decode events (decode.py).
+
+The first line is a header: ``{"schema": "resim.events/1", "scenario", "seed", "resim", "components": [..]}``. Every
+other line: ``{"t": seconds, "kind": "arrive", "by": "A", "rid": 0, ...}`` with the payload under names; ``rid`` is
+left out where no request is meant, ``instance`` is there when the speaker belongs to a client instance. Keys may be
+added within a version.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from resilience_sim.recording.codec import Event
+from resilience_sim.runs.simulation import Source
+from resilience_sim.views.export.base import About, BatchExport, Recorded, about, play
+from resilience_sim.views.export.decode import kind_name, payload
+
+SCHEMA = "resim.events/1"
+
+
+class JsonlExport(BatchExport):
+    """Writes events to ``stream`` as they come."""
+
+    def __init__(self, stream: TextIO, facts: About) -> None:
+        super().__init__()
+        self._stream = stream
+        self._by: dict[int, dict[str, Any]] = {}
+        for component in facts.components:
+            speaker: dict[str, Any] = {"by": component.name}
+            if component.instance >= 0:
+                speaker["instance"] = component.instance
+            self._by[component.id] = speaker
+        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+        header = {
+            "schema": SCHEMA,
+            "scenario": facts.name,
+            "seed": facts.seed,
+            "resim": facts.version,
+            "components": [asdict(component) for component in facts.components],
+        }
+        stream.write(self._encode(header) + "\n")
+
+    def take(self, events: list[Event]) -> None:
+        """Write some events."""
+        lines = []
+        for t, kind, where, rid, a, b in events:
+            line = {"t": t / 1_000_000_000, "kind": kind_name(kind), **self._by.get(where, {"by": str(where)})}
+            if rid >= 0:
+                line["rid"] = rid
+            line.update(payload(kind, a, b))
+            lines.append(self._encode(line))
+        if lines:
+            self._stream.write("\n".join(lines) + "\n")
+
+    def finish(self, end: int) -> None:
+        """Nothing comes last."""
+
+
+def write(run: Recorded | Source, stream: TextIO) -> None:
+    """A whole recording, or a source run to its end."""
+    play(run, JsonlExport(stream, about(run)))

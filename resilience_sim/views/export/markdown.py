@@ -1,0 +1,116 @@
+"""Markdown for a pull request: verdicts, figures, comparison.
+
+Owns that page. Refuses to judge or compute: it takes the result document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from resilience_sim.measure.metrics import metric
+from resilience_sim.views.export.figures import in_its_unit, one_line, said, scenario_name, value_of
+
+_MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
+_WORDS = {"better": "better", "worse": "**worse**", "cannot_tell": "cannot tell"}
+# What a reader of a pull request wants to see first; the rest follows when it says anything.
+FIRST = ("availability", "goodput", "p50", "p99", "amplification", "wasted_work", "duplicates", "opened", "recovery")
+
+
+def write(document: Mapping[str, Any], stream: TextIO) -> None:
+    """The whole page."""
+    stream.write("\n".join(_page(document)).rstrip("\n") + "\n")
+
+
+def _page(document: Mapping[str, Any]) -> list[str]:
+    lines = [f"### resim {document.get('command', 'run')}: {_cell(scenario_name(document))}", ""]
+    error = document.get("error")
+    if error:
+        lines += [f"❌ **{_cell(error.get('message', 'failed'))}**", ""]
+        lines += [
+            f"- `{f.get('file')}:{f.get('line')}` {_cell(f.get('message'))}" for f in error.get("diagnostics", ())
+        ]
+        return [*lines, ""]
+    expectations = document.get("expectations", ())
+    if expectations:
+        held = sum(expectation["verdict"] == "pass" for expectation in expectations)
+        lines += [f"{_overall(expectations)} {held} of {len(expectations)} expectations held", ""]
+        lines += _table(("", "expectation", "value", "why"), [_verdict(expectation) for expectation in expectations])
+    variants = document.get("variants", ())
+    if variants:
+        lines += _table(("", *(_cell(v["name"]) for v in variants)), _figures(variants), right=True)
+    for entry in document.get("comparison", ()):
+        lines += [f"**{_cell(entry['variant'])}** against {_cell(entry['baseline'])}:", ""]
+        lines += _table(("metric", "difference", "95 % interval", ""), _differences(entry)) or ["No difference.", ""]
+    lines += [f"> ⚠ {_cell(warning['code'])} {_cell(warning['message'])}\n" for warning in document.get("warnings", ())]
+    seeds = document.get("seeds", ())
+    digest = (document.get("scenario") or {}).get("digest")
+    many = f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else ""
+    facts = [fact for fact in (many, f"scenario `{digest}`" if digest else "") if fact]
+    return [*lines, f"<sub>{' · '.join(facts)}</sub>" if facts else ""]
+
+
+def _overall(expectations: Sequence[Mapping[str, Any]]) -> str:
+    verdicts = {expectation["verdict"] for expectation in expectations}
+    return _MARKS["fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"]
+
+
+def _verdict(expectation: Mapping[str, Any]) -> tuple[str, ...]:
+    why = "" if expectation["verdict"] == "pass" else said(expectation)
+    because = expectation.get("because") or ""
+    if because:
+        why = f"{why} ({because})" if why else because
+    value = value_of(expectation)
+    return (_MARKS.get(expectation["verdict"], "?"), f"`{_code(one_line(expectation))}`", _cell(value), _cell(why))
+
+
+def _figures(variants: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    names = [name for name in FIRST if any(name in variant["summary"] for variant in variants)]
+    rows = []
+    for name in names:
+        means = [variant["summary"].get(name, {}).get("mean") for variant in variants]
+        if any(mean is not None for mean in means):
+            rows.append((name, *(_cell(in_its_unit(name, mean)) for mean in means)))
+    return rows
+
+
+def _differences(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Metrics with a direction and a difference, those that can be told first."""
+    rows: list[tuple[bool, tuple[str, ...]]] = []
+    for name, difference in entry.items():
+        known = metric(name)
+        if not isinstance(difference, Mapping) or not difference.get("delta") or not known or not known.better:
+            continue
+        interval = difference.get("ci95")
+        between = (
+            f"{in_its_unit(name, interval[0], True)} to {in_its_unit(name, interval[1], True)}" if interval else "–"
+        )
+        verdict = str(difference.get("verdict", "cannot_tell"))
+        cells = (
+            name,
+            _cell(in_its_unit(name, difference["delta"], True)),
+            _cell(between),
+            _WORDS.get(verdict, verdict),
+        )
+        rows.append((verdict == "cannot_tell", cells))
+    return [cells for _, cells in sorted(rows, key=lambda row: row[0])]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: bool = False) -> list[str]:
+    """A table and an empty line, or nothing when there is no row."""
+    if not rows:
+        return []
+    rule = ["---", *(["--:" if right else "---"] * (len(head) - 1))]
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)] + [""]
+
+
+def _cell(value: object) -> str:
+    """Text that cannot break out of a table cell or become markup."""
+    text = " ".join(str(value).split())
+    for mark in "\\`*_[]<>|":
+        text = text.replace(mark, "\\" + mark)
+    return text.replace("@", "@\u200b")  # nobody is notified by a scenario's name
+
+
+def _code(value: str) -> str:
+    return " ".join(value.split()).replace("`", "'").replace("|", "\\|")

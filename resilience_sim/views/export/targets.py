@@ -1,0 +1,204 @@
+"""``FORMAT=PATH``: opening all outputs before a run, completing them after it.
+
+Owns that nothing is half-written: every file is written beside its place and renamed when it is complete; a mistyped
+format, a missing folder or a lack of rights shows before anything is simulated. Refuses to know formats (formats.py).
+
+``PATH`` is a file, or ``-`` for standard output (one output only). ``csv=PATH``: a folder (an existing one, or a path
+without a suffix, which is made) gets ``requests.csv``, ``attempts.csv`` and ``transitions.csv``; a file ``x.csv``
+gets the requests and ``x-attempts.csv`` and ``x-transitions.csv`` beside it. On standard output it is the requests
+alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.runs.simulation import Source
+from resilience_sim.views.export.base import Export, Recorded, about
+from resilience_sim.views.export.files import ExportError, OutputFile, problem
+from resilience_sim.views.export.formats import DOCUMENT, EVENTS, FORMATS, Format, begin, format_named, write_document
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One output asked for: a format, and the path of each of its parts (None: standard output)."""
+
+    format: Format
+    paths: Mapping[str, Path | None]
+
+
+def parse_target(spec: str) -> Target:
+    """``FORMAT=PATH`` to a target. ExportError when it is not one."""
+    name, equals, path = spec.partition("=")
+    known = format_named(name)
+    if known is None:
+        near = difflib.get_close_matches(name, [other.name for other in FORMATS], 1)
+        guess = f"did you mean `{near[0]}`?" if near else f"formats: {', '.join(other.name for other in FORMATS)}"
+        raise ExportError(spec, f"unknown format `{name}`", guess)
+    if not equals or not path:
+        raise ExportError(spec, "no path", f"write `{name}=PATH`, or `{name}=-` for standard output")
+    return Target(known, _paths(known, path))
+
+
+def _paths(known: Format, path: str) -> dict[str, Path | None]:
+    if path == STDOUT:
+        return {known.parts[0]: None}
+    place = Path(path)
+    if len(known.parts) == 1:
+        return {known.parts[0]: place}
+    if place.is_dir() or path.endswith(("/", "\\")) or not place.suffix:
+        return {part: place / f"{part}{known.suffix}" for part in known.parts}
+    beside = {part: place.with_name(f"{place.stem}-{part}{place.suffix}") for part in known.parts[1:]}
+    return {known.parts[0]: place, **beside}
+
+
+class _Exports(Fold):
+    """The exports of a run as one fold, so that a full disk is reported with its file."""
+
+    def __init__(self, exports: list[tuple[Target, Export]]) -> None:
+        self._exports = exports
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Pass an event on."""
+        for target, export in self._exports:
+            try:
+                export.on_event(t, kind, where, rid, a, b)
+            except OSError as error:
+                raise _failure(target, error) from error
+
+
+class Outputs:
+    """All outputs of a command, open. As a context manager: what is not finished by its end leaves no trace.
+
+    ::
+
+        with open_outputs(specs, sys.stdout) as outputs:
+            outputs.attach(source)          # before the first step; only concerns exports of events
+            ...                             # run
+            outputs.finish(document)        # also after Ctrl-C, to keep what there is
+    """
+
+    def __init__(self, opened: list[tuple[Target, dict[str, OutputFile]]]) -> None:
+        self._opened = opened
+        self._exports: list[tuple[Target, Export]] = []
+        self._run: Recorded | Source | None = None
+        self._finished = False
+
+    @property
+    def needs_events(self) -> bool:
+        """Whether any output is made of events."""
+        return any(target.format.needs == EVENTS for target, _ in self._opened)
+
+    @property
+    def needs_document(self) -> bool:
+        """Whether any output is made of the result document."""
+        return any(target.format.needs == DOCUMENT for target, _ in self._opened)
+
+    @property
+    def uses_stdout(self) -> bool:
+        """Whether standard output is taken."""
+        return any(None in target.paths.values() for target, _ in self._opened)
+
+    def attach(self, source: Source) -> None:
+        """Let the exports of events see a run from its first event on."""
+        if self.needs_events:
+            source.attach(self._begin(source))
+
+    def play(self, recording: Recorded) -> None:
+        """Feed the exports of events with a whole recording."""
+        if self.needs_events:
+            fold = self._begin(recording)
+            for event in recording.iter_events():
+                fold.on_event(*event)
+
+    def finish(self, document: Mapping[str, Any] | None = None) -> None:
+        """Complete every output and put it in its place. ExportError when one cannot be; the others are completed."""
+        failures: list[ExportError] = []
+        end = 0 if self._run is None else self._run.end if isinstance(self._run, Recorded) else self._run.now
+        exports = {id(target): export for target, export in self._exports}
+        for target, files in self._opened:
+            try:
+                if id(target) in exports:
+                    exports[id(target)].close(end)
+                elif target.format.needs == DOCUMENT and document is not None:
+                    write_document(target.format, document, next(iter(files.values())).stream)
+                else:
+                    continue
+                for file in files.values():
+                    file.complete()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                failures.append(_failure(target, error))
+        self.abort()
+        if failures:
+            raise failures[0]
+
+    def abort(self) -> None:
+        """Remove whatever is not complete."""
+        self._finished = True
+        for _, files in self._opened:
+            for file in files.values():
+                file.discard()
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._finished:
+            self.abort()
+
+    def _begin(self, run: Recorded | Source) -> _Exports:
+        self._run = run
+        facts = about(run)
+        for target, files in self._opened:
+            if target.format.needs == EVENTS:
+                try:
+                    streams = {part: file.stream for part, file in files.items()}
+                    self._exports.append((target, begin(target.format, streams, facts)))
+                except OSError as error:
+                    raise _failure(target, error) from error
+        return _Exports(self._exports)
+
+
+def open_outputs(specs: Sequence[str], stdout: TextIO) -> Outputs:
+    """Open everything that ``--out`` asks for. ExportError, and nothing touched, when anything is wrong."""
+    targets = [parse_target(spec) for spec in specs]
+    seen: set[Path | None] = set()
+    for target, spec in zip(targets, specs, strict=True):
+        for path in target.paths.values():
+            key = None if path is None else path.absolute()
+            if key in seen:
+                what = "standard output is" if path is None else f"{path} is"
+                raise ExportError(spec, f"{what} already taken by another output", "give each output a path of its own")
+            seen.add(key)
+    opened: list[tuple[Target, dict[str, OutputFile]]] = []
+    outputs = Outputs(opened)
+    try:
+        for target in targets:
+            files: dict[str, OutputFile] = {}
+            opened.append((target, files))
+            for part, path in target.paths.items():
+                files[part] = OutputFile(
+                    path, stdout, make_folder=path is not None and len(target.paths) > 1 and path.stem == part
+                )
+    except OSError as error:
+        outputs.abort()
+        raise _failure(opened[-1][0], error) from error
+    return outputs
+
+
+def _failure(target: Target, error: OSError) -> ExportError:
+    path = next(iter(target.paths.values()))
+    place = f"{target.format.name}={STDOUT if path is None else path}"
+    return ExportError(place, *problem(error))
