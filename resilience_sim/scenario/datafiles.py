@@ -1,0 +1,181 @@
+"""Data files that a scenario names: measured latencies, arrival times.
+
+Owns finding them beside the scenario and reading CSV and JSON lines into nanoseconds. Keeps what it read, because a recording
+carries the files. Refuses to draw from the values.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+from resilience_sim.scenario import codes, units
+from resilience_sim.scenario.suggest import did_you_mean
+from resilience_sim.scenario.units import UnitError, shown
+
+LARGEST = 64 * 1024 * 1024
+MOST_ROWS = 5_000_000
+_SUFFIXES = {"_ns": 1, "_us": 1_000, "_ms": 1_000_000, "_s": units.SECOND}
+_TIME_KEYS = ("t", "time", "arrival")
+_COLUMNS = ("t", "time", "arrival", "timestamp", "latency", "duration", "elapsed", "response_time", "value")
+
+
+class DataFiles:
+    """The data files of one scenario, each read once.
+
+    ``base``: the folder that names are relative to. ``given``: contents by name; then nothing is read from disk.
+    """
+
+    def __init__(self, base: Path, given: Mapping[str, str] | None = None) -> None:
+        self.base = base
+        self.given = given
+        self.texts: dict[str, str] = {}
+        self._values: dict[str, tuple[int, ...]] = {}
+
+    def durations(self, name: str) -> tuple[int, ...]:
+        """The values, sorted."""
+        return tuple(sorted(self._all(name)))
+
+    def times(self, name: str) -> tuple[tuple[int, ...], bool]:
+        """The values in order, and whether they came in order."""
+        values = self._all(name)
+        ordered = all(a <= b for a, b in zip(values, values[1:], strict=False))
+        return (values if ordered else tuple(sorted(values))), ordered
+
+    def _all(self, name: str) -> tuple[int, ...]:
+        if name not in self._values:
+            text = self.texts[name] = self._read(name)
+            lines = text.splitlines()
+            if len(lines) > MOST_ROWS:
+                raise UnitError(codes.DATA_FILE, f"{name} has more than {MOST_ROWS:,} lines", "take a sample")
+            as_json = name.lower().endswith((".jsonl", ".ndjson", ".json"))
+            values = _json_lines(name, lines) if as_json else _csv(name, lines)
+            if not values:
+                raise UnitError(codes.DATA_FILE, f"{name} has no values", "one value a line")
+            self._values[name] = tuple(values)
+        return self._values[name]
+
+    def _read(self, name: str) -> str:
+        if self.given is not None:
+            if name not in self.given:
+                raise UnitError(
+                    codes.DATA_FILE, f"the data file {shown(name)} was not kept", "run from the scenario file"
+                )
+            return self.given[name]
+        path = self.base / name
+        try:
+            if path.is_dir():
+                raise UnitError(codes.DATA_FILE, f"{shown(name)} is a folder", "name a file in it")
+            with path.open("rb") as file:
+                raw = file.read(LARGEST + 1)
+        except FileNotFoundError:
+            raise UnitError(codes.DATA_FILE, f"no file {shown(name)} in {self.base}", _beside(path)) from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not a usable name"
+            raise UnitError(
+                codes.DATA_FILE, f"cannot read {shown(name)}: {why}", "check the file's name and rights"
+            ) from None
+        if len(raw) > LARGEST:
+            raise UnitError(codes.DATA_FILE, f"{shown(name)} is larger than 64 MiB", "take a sample")
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise UnitError(codes.DATA_FILE, f"{shown(name)} is not UTF-8 text", "save it as UTF-8") from None
+
+
+def _beside(path: Path) -> str:
+    try:
+        names = [each.name for each in path.parent.iterdir()][:500]
+    except OSError:
+        names = []
+    return did_you_mean(path.name, names) or "data files are looked for beside the scenario"
+
+
+def _csv(name: str, lines: list[str]) -> list[int]:
+    """One column, or a column that the header names."""
+    values: list[int] = []
+    column, unit, header_seen = 0, units.SECOND, False
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        cells = [cell.strip().strip('"').strip() for cell in text.replace(";", ",").split(",")]
+        if not header_seen:
+            header_seen = True
+            if _is_header(cells):
+                column, unit = _column(name, number, cells)
+                continue
+            if len(cells) > 1 and any(cells[1:]):
+                raise _bad(name, number, "several columns without a header", "name the column in the first line")
+        cell = cells[column] if column < len(cells) else ""
+        values.append(_value(name, number, cell, unit))
+    return values
+
+
+def _is_header(cells: list[str]) -> bool:
+    return any(cell and not cell[0].isdigit() and cell[0] not in "+-." for cell in cells)
+
+
+def _column(name: str, number: int, cells: list[str]) -> tuple[int, int]:
+    plain = [cell.lower() for cell in cells]
+    stems: list[tuple[str, int]] = []
+    for cell in plain:
+        suffix = next((end for end in _SUFFIXES if cell.endswith(end)), "")
+        stems.append((cell.removesuffix(suffix) if suffix else cell, _SUFFIXES.get(suffix, units.SECOND)))
+    if len(cells) == 1:
+        return 0, stems[0][1]
+    found = [index for index, (stem, _) in enumerate(stems) if stem in _COLUMNS]
+    if not found:
+        raise _bad(name, number, "no column is called `time`, `arrival` or `latency`", "rename one, or keep one column")
+    return found[0], stems[found[0]][1]
+
+
+def _json_lines(name: str, lines: list[str]) -> list[int]:
+    values: list[int] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            raise _bad(name, number, "not JSON", "each line is a number, a text or an object with `t`") from None
+        unit = units.SECOND
+        if isinstance(found, dict):
+            wanted = {key + end: size for key in _TIME_KEYS for end, size in {"": units.SECOND, **_SUFFIXES}.items()}
+            key = next((each for each in wanted if each in found), None)
+            if key is None:
+                raise _bad(name, number, "the object has no `t`, `time` or `arrival`", "give it one")
+            found, unit = found[key], wanted[key]
+        values.append(_value(name, number, found, unit))
+    return values
+
+
+def _value(name: str, number: int, value: object, unit: int) -> int:
+    try:
+        if isinstance(value, str) and not value[:1].isdigit() and value[:1] not in "+-.":
+            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
+        if isinstance(value, str) and value[-1:].isalpha():
+            return units.duration(value)
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > 60:
+            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
+        if isinstance(value, str) and not value.replace(".", "", 1).replace("+", "", 1).replace("-", "").isascii():
+            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
+        if abs(float(value)) > 1e19:
+            raise UnitError(codes.DATA_FILE, f"{shown(value)} is out of range")
+        ns = round(Fraction(str(value)) * unit)
+        if not 0 <= ns <= units.LONGEST:
+            raise UnitError(codes.DATA_FILE, f"{shown(value)} is out of range")
+        return ns
+    except UnitError as error:
+        raise _bad(name, number, str(error), error.help or "write `250ms`, or seconds as a plain number") from None
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise _bad(name, number, f"{shown(value)} is no time", "write `250ms`, or seconds as a plain number") from None
+
+
+def _bad(name: str, number: int, message: str, remedy: str) -> UnitError:
+    return UnitError(codes.DATA_FILE, f"{name}:{number}: {message}", remedy)

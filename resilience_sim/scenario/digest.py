@@ -1,0 +1,34 @@
+"""The fingerprint of a scenario: 16 hexadecimal digits over everything that decides its runs.
+
+Owns the canonical text of a plan. Comments, layout, names and spelling (``1s`` or ``1000ms``) change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+
+from resilience_sim.scenario.plan import Plan, Variant
+
+
+def digest(plan: Plan, variants: Iterable[Variant], baseline: str) -> str:
+    """The same for the same scenario on every machine, in every process."""
+    state = hashlib.blake2b(digest_size=8)
+    for name, each in [("", plan), *((variant.name, variant.plan) for variant in variants), (baseline, None)]:
+        state.update(name.encode() + b"\0")
+        if each is not None:
+            state.update(canonical(replace(each, name="", about="")).encode())
+    return state.hexdigest()
+
+
+def canonical(value: object) -> str:
+    """A text that is the same exactly when the settings are."""
+    if is_dataclass(value) and not isinstance(value, type):
+        inner = ",".join(f"{field.name}={canonical(getattr(value, field.name))}" for field in fields(value))
+        return f"{type(value).__name__}({inner})"
+    if isinstance(value, tuple | list):
+        return "[" + ",".join(canonical(each) for each in value) + "]"
+    if isinstance(value, float):
+        return value.hex()
+    return repr(value)

@@ -1,0 +1,108 @@
+"""The `budget` of a retry: a ratio, or a scheme with its settings.
+
+Owns the schemes and their keys. To add one: its kind to ``SUPPORTED``, its keys to ``KEYS`` and the model, its resolution
+to resolve_stack.py. Refuses the arithmetic of budgets (policies/).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from resilience_sim.scenario import codes, leaves, units
+from resilience_sim.scenario.leaves import (
+    DURATION_SCHEMA,
+    Leaf,
+    Number,
+    PositiveNumber,
+    SomeShare,
+    UnitError,
+    either,
+    problem,
+    read_count,
+)
+from resilience_sim.scenario.models_base import Short
+from resilience_sim.scenario.policy_leaves import MOST_CALLS, CallsOrTime
+from resilience_sim.scenario.suggest import did_you_mean, one_of
+from resilience_sim.scenario.units import shown
+
+SUPPORTED: tuple[str, ...] = ("token_bucket", "failure_rate")
+NOT_YET: tuple[str, ...] = ("finagle", "envoy", "grpc", "aws")
+KEYS: dict[str, tuple[str, ...]] = {
+    "token_bucket": ("capacity", "deposit", "deposit_on", "cost"),
+    "failure_rate": ("threshold", "window", "counts"),
+}
+
+
+def _kind(value: object) -> str:
+    said = str(value)
+    if said in SUPPORTED:
+        return said
+    if said in NOT_YET:
+        raise UnitError(codes.NOT_YET, f"the budget {shown(value)} is not supported yet", one_of(SUPPORTED))
+    raise UnitError(
+        codes.CHOICE,
+        f"{shown(value)} is no kind of budget",
+        did_you_mean(said, SUPPORTED + NOT_YET) or one_of(SUPPORTED),
+    )
+
+
+def _window(value: object) -> CallsOrTime:
+    if value == "all":
+        return CallsOrTime()
+    if isinstance(value, str):
+        time = units.duration(value)
+        if not time:
+            raise UnitError(codes.RANGE, "a window cannot be empty", "write `10s`, `100` (calls) or `all`")
+        return CallsOrTime(time=time)
+    return CallsOrTime(calls=read_count(value, 1, MOST_CALLS))
+
+
+Kind = Annotated[str, Leaf(_kind, {"enum": list(SUPPORTED)}, "token_bucket")]
+BudgetWindow = Annotated[
+    CallsOrTime,
+    Leaf(
+        _window, either({"const": "all"}, {"type": "integer", "minimum": 1, "maximum": MOST_CALLS}, DURATION_SCHEMA), 10
+    ),
+]
+
+
+class BudgetModel(Short):
+    """A limit for all retries together: `10%`, or `{kind: token_bucket, …}`."""
+
+    kind: Kind = Field(description="The scheme.")
+    capacity: PositiveNumber = Field(5, description="token_bucket: how many tokens it holds; it starts full.")
+    deposit: Number = Field(0.1, description="token_bucket: tokens that each call or success puts in.")
+    deposit_on: Annotated[str, leaves.choice("call", "success")] = Field(
+        "call", description="token_bucket: what puts tokens in."
+    )
+    cost: PositiveNumber = Field(1, description="token_bucket: tokens that a retry takes out.")
+    threshold: Annotated[float, leaves.ratio()] = Field(
+        "10%", description="failure_rate: no retries while more than this share fails."
+    )
+    window: BudgetWindow = Field(
+        "10s", description="failure_rate: how far it looks back: `10s`, `100` calls, or `all`."
+    )
+    counts: Annotated[str, leaves.choice("first_tries", "attempts")] = Field(
+        "first_tries", description="failure_rate: failed first tries, or failed attempts over calls."
+    )
+
+    @classmethod
+    def short(cls) -> Leaf:
+        """Retries as a share of calls."""
+        return _SHARE
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self._scalar is None:
+            for name in sorted(self.model_fields_set - {"kind"}):
+                if name not in KEYS[self.kind]:
+                    owner = next(kind for kind, keys in KEYS.items() if name in keys)
+                    raise problem(codes.CONFLICT, f"`{name}` belongs to the budget `{owner}`, not `{self.kind}`",
+                                  one_of(KEYS[self.kind]), at=name)  # fmt: skip
+        return self
+
+
+_SHARE: Leaf = leaves.ratio(0, 10)
+__all__ = ["BudgetModel", "SomeShare"]

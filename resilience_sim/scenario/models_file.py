@@ -1,0 +1,98 @@
+"""A whole scenario file, with `compare` and `expect`.
+
+Owns the top level. Refuses to check across sections (resolve_*.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from resilience_sim.scenario import codes, leaves
+from resilience_sim.scenario.expectations import parse_expectation
+from resilience_sim.scenario.leaves import Identifier, Leaf, Name, Text, UnitError, problem, shown
+from resilience_sim.scenario.models_base import Short, Strict
+from resilience_sim.scenario.models_faults import FaultItem
+from resilience_sim.scenario.models_service import OperationModel, ServiceModel
+from resilience_sim.scenario.models_stack import PolicyItem
+from resilience_sim.scenario.models_traffic import ClientModel, TrafficModel
+
+TIME_SCOPES = ("during", "before", "after", "phase", "scope")
+AS_WRITTEN = "as-written"
+
+
+def _version(value: object) -> int:
+    if value == 1 and isinstance(value, int) and not isinstance(value, bool):
+        return 1
+    newer = isinstance(value, int) and value > 1
+    remedy = "this version of resim reads `resim: 1`; update resim" if newer else "write `resim: 1`"
+    raise UnitError(codes.VERSION, f"{shown(value)} is no format known here", remedy)
+
+
+def _phase(value: object) -> int:
+    if isinstance(value, str) and value.startswith("phase "):
+        number = value[6:]
+        value = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else value
+    return leaves.read_count(value, 1, 100_000)
+
+
+That = Annotated[Any, Leaf(parse_expectation, {"type": "string", "examples": ["availability >= 99%"]}, "p50 >= 0ms")]
+PhaseNumber = Annotated[int, Leaf(_phase, leaves.either({"type": "integer", "minimum": 1}, {"type": "string"}), 1)]
+
+
+class ExpectModel(Short):
+    """What must hold: `availability >= 99%`, or `{that: p99 < 800ms, during: before main}`."""
+
+    that: That = Field(description="METRIC OPERATOR VALUE.")
+    during: Name | None = Field(None, description="Id of a fault (or `before ID`, `after ID`, `phase N`).")
+    before: Name | None = Field(None, description="Id of a fault: requests that arrived before it.")
+    after: Name | None = Field(None, description="Id of a fault: requests that arrived after it.")
+    phase: PhaseNumber | None = Field(None, description="Number of a phase of the traffic, from 1.")
+    variant: Name | None = Field(None, description="Name of a variant of `compare`.")
+    scope: Name | None = Field(None, description="Any of these in words: `before main`, `phase 2`, `variant eager`.")
+    because: Text | None = Field(None, description="Why it matters; shown with the verdict.")
+
+    @classmethod
+    def short(cls) -> Leaf:
+        """The expectation alone."""
+        return Leaf(parse_expectation, {"type": "string"}, "p50 >= 0ms")
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        written = [name for name in TIME_SCOPES if name in self.model_fields_set and getattr(self, name) is not None]
+        if len(written) > 1:
+            raise problem(codes.CONFLICT, f"`{written[0]}` and `{written[1]}` together", "keep one", at=written[1])
+        return self
+
+
+class VariantModel(Strict):
+    """What is different in this variant. First `stack`, then `without`, then `set`."""
+
+    without: list[Identifier] | None = Field(None, description="Policies to leave away, by id or kind.")
+    stack: list[PolicyItem] | None = Field(None, description="Another stack.")
+    set: dict[str, Any] | None = Field(None, description="PATH: value, like `retry.attempts: 6`.")
+
+
+class CompareModel(Strict):
+    """Variants for `resim compare`."""
+
+    baseline: Name = Field(AS_WRITTEN, description="What the others are compared with: `as-written` or a variant.")
+    variants: dict[str, VariantModel | None] | None = Field(None, description="Name: what is different.")
+
+
+class FileModel(Strict):
+    """A resim scenario: what is simulated, and what must hold."""
+
+    resim: Annotated[int, Leaf(_version, {"const": 1}, 1)] = Field(description="Version of the format: 1.")
+    name: Name | None = Field(None, description="Name of the scenario; default: that of the file.")
+    about: Text | None = Field(None, description="One line about what it shows.")
+    seed: Annotated[int, leaves.count(0, 2**63 - 1)] = Field(1, description="The luck of the run.")
+    service: ServiceModel | None = Field(None, description="Service B.")
+    operation: OperationModel | None = Field(None, description="What each request does to B.")
+    traffic: TrafficModel = Field(description="Who calls and when.")
+    client: ClientModel | None = Field(None, description="Service A.")
+    faults: list[FaultItem] | None = Field(None, description="What goes wrong, and when.")
+    stack: list[PolicyItem] | None = Field(None, description="Policies between A and B, outermost first.")
+    compare: CompareModel | None = Field(None, description="Variants for `resim compare`.")
+    expect: list[ExpectModel] | None = Field(None, description="What must hold.")

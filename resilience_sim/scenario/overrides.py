@@ -1,0 +1,227 @@
+"""Changing one setting by its path: ``--set retry.attempts=5``, and ``set:`` of a variant.
+
+Owns which node a path means. Works on the tree, so that what was changed is validated like everything else and mistakes
+point at the path. Refuses values: the models check them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+from resilience_sim.scenario import codes
+from resilience_sim.scenario.check import Findings
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.fields import is_model, keys_of, type_at
+from resilience_sim.scenario.models_file import FileModel
+from resilience_sim.scenario.models_items import OneKey
+from resilience_sim.scenario.parse import parse
+from resilience_sim.scenario.resolve_items import default_ids
+from resilience_sim.scenario.suggest import did_you_mean, one_of
+from resilience_sim.scenario.tree import (
+    Entry,
+    Loc,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Source,
+    Span,
+    find,
+    remove,
+    replace,
+)
+from resilience_sim.scenario.units import shown
+
+FIXED = ("resim", "compare", "expect")
+LISTS = ("stack", "faults")
+COMMAND_LINE = "--set"
+
+
+class PathError(Exception):
+    """A path that names nothing; ``part`` counts which piece of it."""
+
+    def __init__(self, message: str, help: str, part: int = 0) -> None:
+        super().__init__(message)
+        self.help = help
+        self.part = part
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry of ``stack`` or ``faults`` as far as the tree shows it."""
+
+    index: int
+    kind: str
+    id: str
+    written: bool  # whether the id was written rather than derived
+
+
+def items(root: Node, section: str) -> list[Item]:
+    """What a list section holds; items that cannot be understood are left out."""
+    rows: list[tuple[int, str, str | None]] = []
+    holder = find(root, (section,))
+    for index, node in enumerate(holder.items if isinstance(holder, Sequence) else ()):
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            rows.append((index, node.value, None))
+        elif isinstance(node, Mapping) and len(node.entries) == 1:
+            kind, entry = next(iter(node.entries.items()))
+            ident = find(entry.value, ("id",))
+            name = ident.value if isinstance(ident, Scalar) and isinstance(ident.value, str) else None
+            rows.append((index, kind, name))
+    ids = default_ids([(kind, name) for _, kind, name in rows])
+    return [Item(index, kind, ident, bool(name)) for (index, kind, name), ident in zip(rows, ids, strict=True)]
+
+
+def locate(root: Node, path: str) -> Loc:
+    """The place in the tree that a path means; PathError when it means none."""
+    parts = path.split(".")
+    if not all(parts):
+        raise PathError(f"{shown(path)} is no path", "write it like `retry.attempts`")
+    head = parts[0]
+    if head in FIXED:
+        raise PathError(f"`{head}` cannot be set", one_of(heads(root)))
+    if head in LISTS:
+        if len(parts) == 1:
+            return (head,)
+        return _below(root, head, _pick(root, head, parts[1], 1), parts[2:])
+    if head in keys_of(FileModel):
+        return _deeper((head,), parts[1:])
+    return _below(root, "stack", _pick(root, "stack", head, 0), parts[1:])
+
+
+def heads(root: Node) -> list[str]:
+    """What a path may begin with in this scenario."""
+    sections = [name for name in keys_of(FileModel) if name not in FIXED]
+    policies = [name for item in items(root, "stack") for name in (item.id, item.kind)]
+    return list(dict.fromkeys([*sections, *policies, *(f"faults.{item.id}" for item in items(root, "faults"))]))
+
+
+def _pick(root: Node, section: str, name: str, part: int) -> Item:
+    rows = items(root, section)
+    if part and name.isascii() and name.isdigit() and len(name) < 6:
+        found = [row for row in rows if row.index == int(name)]
+        if found:
+            return found[0]
+    found = [row for row in rows if row.id == name] or [row for row in rows if row.kind == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise PathError(f"{shown(name)} could be any of {len(found)}", one_of(row.id for row in found), part)
+    what = "policy" if section == "stack" else "fault"
+    here = list(dict.fromkeys(each for row in rows for each in (row.id, row.kind)))
+    candidates = here if part else heads(root)
+    if not part and any(row.id == name for row in items(root, "faults")):
+        raise PathError(f"no policy or section {shown(name)}", f"did you mean `faults.{name}`?", part)
+    if name in keys_of(_item_model(section)) and name not in here:
+        raise PathError(f"this scenario has no {what} {shown(name)}", _have(section, here), part)
+    remedy = did_you_mean(name, candidates) or (one_of(candidates) if candidates else _have(section, here))
+    raise PathError(f"no {what} or section {shown(name)}" if not part else f"no {what} {shown(name)}", remedy, part)
+
+
+def _have(section: str, here: list[str]) -> str:
+    return f"its `{section}` has " + one_of(here)[8:] if here else f"its `{section}` is empty"
+
+
+def _item_model(section: str) -> type[OneKey]:
+    found = type_at((section, 0))
+    assert isinstance(found, type)
+    assert issubclass(found, OneKey)
+    return found
+
+
+def _below(root: Node, section: str, item: Item, rest: list[str]) -> Loc:
+    if rest and rest[0] == item.kind and rest[0] not in keys_of(type_at((section, item.index, item.kind)) or FileModel):
+        rest = rest[1:]
+    return _deeper((section, item.index, item.kind), rest)
+
+
+def _deeper(loc: Loc, rest: list[str]) -> Loc:
+    for name in rest:
+        is_list = getattr(type_at(loc), "__origin__", None) is list
+        loc = (*loc, int(name) if is_list and name.isascii() and name.isdigit() and len(name) < 6 else name)
+    return loc
+
+
+def put(root: Node, loc: Loc, key: Span, value: Node) -> Node:
+    """The tree with a value set; nothing (null) takes the key away; a mapping for a whole section changes only its keys."""
+    if isinstance(value, Scalar) and value.value is None:
+        return remove(root, loc)
+    root = _open_up(root, loc, key)
+    kind = type_at(loc)
+    section = is_model(kind) and (len(loc) == 1 or (len(loc) == 3 and loc[0] in LISTS))
+    if section and isinstance(value, Mapping):
+        for name, entry in value.entries.items():
+            root = put(root, (*loc, name), entry.key, entry.value)
+        return root
+    return replace(root, loc, Entry(key, value))
+
+
+def _open_up(root: Node, loc: Loc, key: Span) -> Node:
+    """Write out ``- retry`` as a mapping, so that a key can be put in; refuse an index beyond a list's end."""
+    if len(loc) > 2 and loc[0] in LISTS:
+        node = find(root, loc[:2])
+        if isinstance(node, Scalar):
+            body = Entry(node.span, Mapping(node.span, {}))
+            root = replace(root, loc[:2], Entry(key, Mapping(node.span, {str(loc[2]): body})))
+    for depth, part in enumerate(loc):
+        here = find(root, loc[:depth])
+        if isinstance(part, int):
+            size = len(here.items) if isinstance(here, Sequence) else 0
+            if part >= size:
+                raise PathError(f"there is no item {part}", f"it has {size}, counted from 0", depth)
+        elif isinstance(here, Sequence):
+            raise PathError(
+                f"a list has items, not {shown(part)}", f"items count from 0 to {len(here.items) - 1}", depth
+            )
+    return root
+
+
+def apply_command_line(root: Node, overrides: Items[str], findings: list[Diagnostic]) -> Node:
+    """The tree with every ``--set PATH=VALUE`` applied; what cannot be is reported."""
+    for text in overrides:
+        root = _apply_one(root, text, findings)
+    return root
+
+
+def _apply_one(root: Node, text: str, findings: list[Diagnostic]) -> Node:
+    source = Source.of(COMMAND_LINE, text)
+    path, equals, value = text.partition("=")
+    end = len(path)
+    whole = Span(source, 1, 1, 1, max(end, 1) + 1)
+    if not equals:
+        findings.append(whole.finding(codes.SET_PATH, f"{shown(text)} has no `=`", "write `--set retry.attempts=5`"))
+        return root
+    path = path.strip()
+    # the value is parsed where it stands, so that its columns are those of the whole text
+    shifted: list[Diagnostic] = []
+    node = parse(" " * (end + 1) + value, source, shifted)
+    if shifted:
+        findings.extend(shifted)
+        return root
+    if node is None:
+        node = Scalar(Span(source, 1, end + 2, 1, end + 2), None)
+    try:
+        loc = locate(root, path)
+        return put(root, loc, whole, node)
+    except PathError as error:
+        parts = path.split(".")
+        start = sum(len(part) + 1 for part in parts[: error.part]) if error.part < len(parts) else 0
+        piece = parts[error.part] if error.part < len(parts) else path
+        findings.append(whole.part(start, len(piece)).finding(codes.SET_PATH, str(error), error.help))
+        return root
+
+
+def apply_variant(root: Node, values: Mapping, loc: Loc, findings: Findings) -> Node:
+    """The tree with the ``set:`` of a variant applied."""
+    for path, entry in values.entries.items():
+        try:
+            target = locate(root, path)
+            root = put(root, target, entry.key, entry.value)
+        except PathError as error:
+            parts = path.split(".")
+            start = sum(len(part) + 1 for part in parts[: error.part]) if error.part < len(parts) else 0
+            length = len(parts[error.part]) if error.part < len(parts) else len(path)
+            span = entry.key if entry.key.end_col - entry.key.col != len(path) else entry.key.part(start, length)
+            findings.errors.append(span.finding(codes.SET_PATH, str(error), error.help, (*loc, path)))
+    return root

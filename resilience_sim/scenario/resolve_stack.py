@@ -1,0 +1,183 @@
+"""The stack: from the models to the policies' settings.
+
+Owns derived defaults (`min_calls`, `burst`, `success_threshold`) and checks within a policy. Refuses the rules themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from resilience_sim.policies import config
+from resilience_sim.policies.config import DEFAULT_RETRY_ON, BudgetConfig, PolicyConfig
+from resilience_sim.scenario import codes
+from resilience_sim.scenario.check import Findings
+from resilience_sim.scenario.models_budget import BudgetModel
+from resilience_sim.scenario.models_stack import (
+    Bulkhead,
+    CircuitBreaker,
+    Fallback,
+    Hedge,
+    PolicyItem,
+    RateLimiter,
+    Retry,
+    Throttle,
+    Timeout,
+)
+from resilience_sim.scenario.resolve_items import ids_of
+from resilience_sim.scenario.tree import Loc
+
+TIME_WINDOW_CALLS = 10
+
+
+def stack(items: Sequence[PolicyItem], findings: Findings) -> tuple[PolicyConfig, ...]:
+    """The policies, outermost first."""
+    ids = ids_of(items, "stack", findings)
+    return tuple(
+        _RESOLVERS[item.kind](item.body, ident, ("stack", index, item.kind), findings)
+        for index, (item, ident) in enumerate(zip(items, ids, strict=True))
+    )
+
+
+def budget(model: BudgetModel) -> BudgetConfig:
+    """What limits the retries together."""
+    if model.scalar is not None:
+        return BudgetConfig("ratio", ratio=model.scalar)
+    if model.kind == "failure_rate":
+        return BudgetConfig(
+            "failure_rate",
+            ratio=model.threshold,
+            window_calls=model.window.calls,
+            window_time=model.window.time,
+            counts=model.counts,
+        )
+    return BudgetConfig(
+        "token_bucket", capacity=model.capacity, deposit=model.deposit, deposit_on=model.deposit_on, cost=model.cost
+    )
+
+
+def _retry(model: Retry, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    kind, spread = model.jitter
+    if model.backoff != "constant" and not model.delay:
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: backoff `{model.backoff}` of no `delay` is no wait at all")
+    elif kind != "none" and not model.delay:
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `jitter` of no `delay` is no wait at all")
+    if "factor" in model.model_fields_set and model.backoff != "exponential":
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `factor` has no effect on backoff `{model.backoff}`")
+    return config.RetryConfig(
+        id=ident,
+        attempts=model.attempts,
+        delay=model.delay,
+        backoff=model.backoff,
+        factor=model.factor,
+        max_delay=model.max_delay or 0,
+        jitter=kind,
+        spread=spread,
+        on=model.on if "on" in model.model_fields_set else DEFAULT_RETRY_ON,
+        honor_retry_after=model.honor_retry_after,
+        max_elapsed=model.max_elapsed or 0,
+        budget=budget(model.budget) if model.budget else None,
+    )
+
+
+def _breaker(model: CircuitBreaker, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    window = model.window
+    min_calls = model.min_calls or window.calls or TIME_WINDOW_CALLS
+    if window.calls and min_calls > window.calls:
+        findings.error(
+            (*loc, "min_calls"), codes.CONFLICT,
+            f"`min_calls` {min_calls} is more than the window's {window.calls} calls: it would never open",
+            f"at most {window.calls}, or a larger `window`", rests_on=((*loc, "window"),),
+        )  # fmt: skip
+    by_share = model.failure_threshold.calls == 0
+    written = model.model_fields_set
+    if "slow_threshold" in written and model.slow_call is None:
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `slow_threshold` has no effect without `slow_call`")
+    if not by_share and model.slow_call is None and {"window", "min_calls"} & written:
+        findings.warn(
+            codes.NO_EFFECT, f"`{ident}`: `window` has no effect on failures in a row; write a share like `50%`"
+        )
+    factor, longest = 1.0, 0
+    if model.backoff is not None:
+        factor = model.backoff.scalar if model.backoff.scalar is not None else model.backoff.factor
+        longest = 0 if model.backoff.scalar is not None else model.backoff.max or 0
+        if longest and longest < model.recovery_time:
+            findings.error(
+                (*loc, "backoff", "max"), codes.CONFLICT, "`max` is shorter than `recovery_time`",
+                "the open time starts with `recovery_time` and grows", rests_on=((*loc, "recovery_time"),),
+            )  # fmt: skip
+    return config.BreakerConfig(
+        id=ident,
+        consecutive=model.failure_threshold.calls,
+        failure_share=model.failure_threshold.share,
+        window_calls=window.calls,
+        window_time=window.time,
+        min_calls=min_calls,
+        recovery_time=model.recovery_time,
+        probes=model.probes,
+        success_threshold=model.success_threshold or model.probes,
+        slow_call=model.slow_call or 0,
+        slow_share=model.slow_threshold,
+        ignore=model.ignore,
+        open_factor=factor,
+        open_max=longest,
+        like=model.like,
+    )
+
+
+def _timeout(model: Timeout, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    return config.TimeoutConfig(id=ident, after=model.after, cancels_work=model.cancels_work)
+
+
+def _bulkhead(model: Bulkhead, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    if model.max_wait is not None and not model.queue:
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `max_wait` has no effect without a `queue`")
+    return config.BulkheadConfig(
+        id=ident,
+        max_concurrent=model.max_concurrent,
+        queue=model.queue,
+        max_wait=-1 if model.max_wait is None else model.max_wait,
+    )
+
+
+def _rate_limiter(model: RateLimiter, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    limit = model.limit
+    if model.kind == "fixed_window" and limit.count < 1:
+        findings.error(
+            (*loc, "limit"), codes.RANGE, "a fixed window of less than one call lets nothing through",
+            "write it as one call in a longer time: `1/2s`",
+        )  # fmt: skip
+    if model.burst is not None and model.kind != "token_bucket":
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `burst` has no effect on kind `{model.kind}`")
+    return config.RateLimiterConfig(
+        id=ident,
+        count=float(limit.count),
+        per=limit.per,
+        burst=model.burst or max(1, int(limit.exact)),
+        max_wait=model.max_wait,
+        scheme=model.kind,
+    )
+
+
+def _hedge(model: Hedge, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    return config.HedgeConfig(id=ident, delay=model.delay, max_extra=model.max_extra, cancels_loser=model.cancels_loser)
+
+
+def _fallback(model: Fallback, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    return config.FallbackConfig(id=ident, latency=model.latency)
+
+
+def _throttle(model: Throttle, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    return config.ThrottleConfig(id=ident, k=model.k, window=model.window)
+
+
+_RESOLVERS: dict[str, Callable[[Any, str, Loc, Findings], PolicyConfig]] = {
+    "retry": _retry,
+    "circuit_breaker": _breaker,
+    "timeout": _timeout,
+    "bulkhead": _bulkhead,
+    "rate_limiter": _rate_limiter,
+    "hedge": _hedge,
+    "fallback": _fallback,
+    "throttle": _throttle,
+}

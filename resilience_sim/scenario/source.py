@@ -1,0 +1,92 @@
+"""Where a scenario's text comes from: a path, a shipped name, or standard input.
+
+Owns reading and what is said when it fails. Refuses to look into the text.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from resilience_sim.scenario import codes, shipped
+from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
+from resilience_sim.scenario.suggest import nearest
+
+LARGEST = 2 * 1024 * 1024
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scenario's text; ``path`` as it is shown, ``folder`` where its data files are."""
+
+    text: str
+    path: str
+    folder: Path
+    stem: str
+
+
+def read(source: str) -> Text:
+    """The text of a scenario, or a ScenarioError that says what to do."""
+    if source == STDIN:
+        return Text(_decode(sys.stdin.buffer.read(LARGEST + 1), STDIN), STDIN, Path(), "stdin")
+    known = shipped.find(source)
+    path = Path(source)
+    try:
+        if known is not None and not path.is_file():
+            return Text(_decode(_bytes(known), source), source, known.parent, known.stem)
+        if path.is_dir():
+            inside = sorted(each.name for each in path.glob("*.yaml"))[:5]
+            found = ", ".join(f"`{path / name}`" for name in inside)
+            raise _failed(source, "it is a folder", f"it holds {found}" if inside else "name a scenario file")
+        return Text(_decode(_bytes(path), source), source, path.parent, path.stem)
+    except FileNotFoundError:
+        raise _failed(source, "no such file or shipped scenario", _suggest(path)) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a usable name"
+        raise _failed(source, f"cannot be read: {why}", "check the name and your rights to the file") from None
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def _decode(raw: bytes, name: str) -> str:
+    if len(raw) > LARGEST:
+        raise _failed(name, "larger than 2 MiB", "is it a scenario? measured data goes into files of its own")
+    if raw.startswith(b"SQLite format 3"):
+        raise _failed(name, "this is a recording, not a scenario", f"try `resim replay {name}`")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise _failed(name, "the file is UTF-16", "save it as UTF-8") from None
+        line = raw.count(b"\n", 0, error.start) + 1
+        what = "binary data" if b"\0" in raw[:4096] else f"line {line} is not UTF-8"
+        raise _failed(name, f"not text: {what}", "save it as UTF-8") from None
+    if "\0" in text:
+        raise _failed(name, "not text: binary data", "a scenario is a YAML file")
+    return text
+
+
+def _suggest(path: Path) -> str:
+    beside: list[str] = []
+    try:
+        for each in list(path.parent.iterdir())[:500]:
+            if each.suffix in (".yaml", ".yml"):
+                beside.append(str(path.parent / each.name))
+    except (OSError, ValueError):
+        pass
+    ranked = nearest(path.name, {Path(each).name for each in beside} | set(shipped.names()))
+    if not ranked and path.suffix in (".yaml", ".yml"):
+        ranked = nearest(path.stem, shipped.names())
+    if ranked:
+        full = next((each for each in beside if Path(each).name == ranked[0]), ranked[0])
+        return f"did you mean `{full}`?"
+    return "`resim list` shows what is shipped, `resim init` writes a new scenario"
+
+
+def _failed(name: str, message: str, remedy: str) -> ScenarioError:
+    return ScenarioError([Diagnostic(codes.UNREADABLE, f"{name}: {message}", name, help=remedy)])
