@@ -33,7 +33,6 @@ from resilience_sim.kernel.events import (
     RESULT,
     RETRY_DENIED,
     SENT,
-    START,
     STARTED,
     SUCCESS,
     Component,
@@ -109,27 +108,19 @@ class RunFold(Fold):
         if t >= self._cut:
             self._advance(t)
         part = self._part
-        if 0 <= rid < self._first:
+        if rid < self._first and rid >= 0:
             part = self._parts[bisect_right(self._firsts, rid) - 1]
-        if kind <= EFFECT:
+        if kind <= SENT:  # life of a request
             if kind == SENT:
                 part.sent += 1
-            elif kind == RECEIVED:
-                part.received += 1
-                if b == STARTED:
-                    self._begin(t)
-                elif b == QUEUED_AT_B:
-                    self._queue += 1
-                    if self._queue > self._queue_peak:  # noqa: PLR1730 (max() costs a call)
-                        self._queue_peak = self._queue
-            elif kind == END:
-                self._busy -= 1
-                self._part.busy += t
-                part.work += b
-                if a & 0xFF00:
-                    part.wasted += b
-            elif kind == RESULT:
-                part.results[a & 0xFF] += 1
+            elif kind == ARRIVE:
+                part.arrivals += 1
+                self.arrivals += 1
+                self._available.append(0)
+                if self._keeps_arrivals:
+                    self._arrivals.append(t)
+                if a == ADMITTED:
+                    self._hold(where)
             elif kind == DONE:
                 outcome = a & 0xFF
                 part.outcomes[outcome] += 1
@@ -147,23 +138,40 @@ class RunFold(Fold):
                     part.others.add(b)
                     if outcome > FALLBACK:
                         part.orphans += a >> 40
-            elif kind == ARRIVE:
-                part.arrivals += 1
-                self.arrivals += 1
-                self._available.append(0)
-                if self._keeps_arrivals:
-                    self._arrivals.append(t)
-                if a == ADMITTED:
-                    self._hold(where)
+            else:  # START
+                self._hold(where)
+        elif kind <= EFFECT:  # life of an attempt
+            if kind == RECEIVED:
+                part.received += 1
+                if b == STARTED:
+                    # The integral of busy workers over time: the sum of ends minus the sum of beginnings.
+                    self._part.busy -= t
+                    busy = self._busy + 1
+                    self._busy = busy
+                    if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
+                        self._busy_peak = busy
+                elif b == QUEUED_AT_B:
+                    self._queue += 1
+                    if self._queue > self._queue_peak:  # noqa: PLR1730
+                        self._queue_peak = self._queue
+            elif kind == END:
+                self._busy -= 1
+                self._part.busy += t
+                part.work += b
+                if a & 0xFF00:
+                    part.wasted += b
+            elif kind == RESULT:
+                part.results[a & 0xFF] += 1
             elif kind == BEGIN:
                 self._queue -= 1
-                self._begin(t)
-            elif kind == EFFECT:
-                self._effect(part, a & 0xFF, b)
-            elif kind == START:
-                self._hold(where)
+                self._part.busy -= t
+                self._busy += 1
+                if self._busy > self._busy_peak:  # noqa: PLR1730
+                    self._busy_peak = self._busy
             elif kind == LEFT_QUEUE:
                 self._queue -= 1
+            else:  # EFFECT
+                self._effect(part, a & 0xFF, b)
         elif kind == REJECTED:
             part.rejected += 1
             self._rejected[where] += 1
@@ -177,14 +185,6 @@ class RunFold(Fold):
             self._part.crashes += 1
         if self._series is not None:
             self._series.on_event(t, kind, where, rid, a, b)
-
-    def _begin(self, t: int) -> None:
-        # The integral of busy workers over time is the sum of ends minus the sum of beginnings.
-        busy = self._busy + 1
-        self._busy = busy
-        self._part.busy -= t
-        if busy > self._busy_peak:  # noqa: PLR1730
-            self._busy_peak = busy
 
     def _hold(self, where: int) -> None:
         held = self._threads[where] + 1
