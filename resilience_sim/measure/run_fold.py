@@ -10,7 +10,7 @@ of frequency, integers and lists, nothing clever. Compiled with mypyc later, fro
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from resilience_sim.kernel.events import (
@@ -63,8 +63,8 @@ class RunFold(Fold):
         "_busy",
         "_busy_peak",
         "_cut",
-        "_cuts",
         "_deadline",
+        "_edges",
         "_first",
         "_firsts",
         "_keeps_arrivals",
@@ -96,8 +96,8 @@ class RunFold(Fold):
         self._queue = 0
         self._queue_peak = 0
         # Parts of the run: ``_part`` is current, requests from ``_first`` on belong to it, until instant ``_cut``.
-        self._cuts: list[int] = [*cuts(plan), FOREVER]
-        self._cut: int = self._cuts[0]
+        self._edges: list[int] = [0, *cuts(plan), FOREVER]
+        self._cut: int = self._edges[1]
         self._part = Part()
         self._parts: list[Part] = [self._part]
         self._first = 0
@@ -211,7 +211,7 @@ class RunFold(Fold):
             self._parts.append(self._part)
             self._first = self.arrivals
             self._firsts.append(self._first)
-            self._cut = self._cuts[len(self._parts) - 1]
+            self._cut = self._edges[len(self._parts)]
 
     def result(self, seed: int, digest: str, end: int) -> RunResult:
         """The figures so far, ``end`` being the virtual time (ns). May be asked at any time; changes nothing."""
@@ -242,8 +242,7 @@ class RunFold(Fold):
         if limits is None:
             return dict.fromkeys(read(ground, Part(), union([]), (0, 0), None), NO_READING)
         start, stop = limits
-        first = 0 if start == 0 else self._cuts.index(start) + 1
-        parts = self._parts[first : self._cuts.index(stop) + 1]
+        parts = self._parts[bisect_left(self._edges, start) : bisect_left(self._edges, stop)]
         spread = union([bag for part in parts for bag in (part.successes, part.others)])
         fault = None
         if scope.kind != "phase":
