@@ -8,6 +8,8 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import ARRIVE, BREAKER, DONE, FAULT_OFF, FAULT_ON, UNANSWERED
 from resilience_sim.kernel.sink import Fold
 
@@ -23,7 +25,7 @@ class OutcomeFold(Fold):
         self.arrivals: array[int] = array("q")
         self.outcomes = bytearray()
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Note arrivals and outcomes."""
         if kind == ARRIVE:
             self.arrivals.append(t)
@@ -68,7 +70,7 @@ class StoryFold(Fold):
         self._arrived = False
         self._done = False
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Keep what belongs to the story."""
         if rid == self.rid:
             self.events.append((t, kind, where, rid, a, b))

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Final
 
+from mypy_extensions import i64
+
 EXACT_LIMIT: Final = 131_072
 SUB_BITS: Final = 7
 RELATIVE_ERROR: Final = 1 / 256
@@ -48,7 +50,7 @@ class Latencies:
         self._sum = 0
         self._highest = 0
 
-    def add(self, value: int) -> None:
+    def add(self, value: i64) -> None:
         """Put one value in."""
         fresh = self._fresh
         fresh.append(value)

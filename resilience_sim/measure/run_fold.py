@@ -13,6 +13,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import (
     ADMITTED,
     APPLIED,
@@ -79,6 +81,15 @@ class RunFold(Fold):
         "arrivals",
     )
 
+    _busy: i64
+    _busy_peak: i64
+    _cut: i64
+    _deadline: i64
+    _first: i64
+    _queue: i64
+    _queue_peak: i64
+    arrivals: i64
+
     def __init__(self, plan: Plan, components: Sequence[Component], series: int = 0) -> None:
         self._plan = plan
         self._deadline = plan.traffic.deadline or FOREVER
@@ -97,13 +108,13 @@ class RunFold(Fold):
         self._queue_peak = 0
         # Parts of the run: ``_part`` is current, requests from ``_first`` on belong to it, until instant ``_cut``.
         self._edges: list[int] = [0, *cuts(plan), FOREVER]
-        self._cut: int = self._edges[1]
+        self._cut = self._edges[1]
         self._part = Part()
         self._parts: list[Part] = [self._part]
         self._first = 0
         self._firsts: list[int] = [0]
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event."""
         if t >= self._cut:
             self._advance(t)
@@ -186,13 +197,13 @@ class RunFold(Fold):
         if self._series is not None:
             self._series.on_event(t, kind, where, rid, a, b)
 
-    def _hold(self, where: int) -> None:
+    def _hold(self, where: i64) -> None:
         held = self._threads[where] + 1
         self._threads[where] = held
         if held > self._part.threads_peak:  # noqa: PLR1730
             self._part.threads_peak = held
 
-    def _effect(self, part: Part, effect: int, reported_failed: int) -> None:
+    def _effect(self, part: Part, effect: i64, reported_failed: i64) -> None:
         if effect == DEDUPLICATED:
             part.deduplicated += 1
         elif effect in (APPLIED, DUPLICATE):
@@ -201,7 +212,7 @@ class RunFold(Fold):
             if effect == DUPLICATE:
                 part.duplicates += 1
 
-    def _advance(self, t: int) -> None:
+    def _advance(self, t: i64) -> None:
         """Close parts until ``t`` lies in the current one."""
         while t >= self._cut:
             self._part.busy += self._busy * self._cut

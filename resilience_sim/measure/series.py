@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import (
     ARRIVE,
     BEGIN,
@@ -31,6 +33,10 @@ class Series(Fold):
 
     __slots__ = ("_bins", "_current", "_deadline", "_edge", "_latencies", "_queue", "width")
 
+    _deadline: i64
+    _edge: i64
+    _queue: i64
+
     def __init__(self, width: int, deadline: int) -> None:
         self.width = width
         self._deadline = deadline
@@ -40,7 +46,7 @@ class Series(Fold):
         self._current: list[int] = [0, 0, 0, 0, 0]  # arrivals, received, succeeded, failed, highest queue
         self._bins: list[tuple[list[int], float | None]] = []
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event."""
         while t >= self._edge:
             self._bins.append((self._current, self._p99()))
