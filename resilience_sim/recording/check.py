@@ -24,6 +24,9 @@ def check_tables(recording: Recording) -> None:
     connection = sqlite3.connect("", uri=True, isolation_level=None)  # on disk, private, gone afterwards
     try:
         connection.execute("ATTACH ? AS stored", (f"{recording.path.absolute().as_uri()}?mode=ro",))
+        sound = connection.execute("PRAGMA stored.integrity_check(1)").fetchone()[0]
+        if sound != "ok":
+            raise _changed(recording, f"SQLite finds that {sound}")
         for name, columns in layout.TABLES.items():
             connection.execute(f"CREATE TABLE main.{name} ({', '.join(columns)})")
         assembler = RowAssembler(recording.components, recording.meta.deadline_ns)

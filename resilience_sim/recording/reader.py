@@ -27,7 +27,17 @@ from resilience_sim.recording.errors import RecordingError
 from resilience_sim.recording.layout import APPLICATION_ID, FORMAT, MAGIC, RecordingMeta, State
 
 _DAMAGED = "record the run again: `resim run SCENARIO --save FILE.resim`"
-_SURPRISES = (sqlite3.Error, sqlite3.Warning, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError)
+_SURPRISES = (
+    OSError,
+    sqlite3.Error,
+    sqlite3.Warning,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +239,10 @@ def open_recording(path: str | Path) -> Recording:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         connection.execute("PRAGMA query_only = ON")
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        if file.stat().st_size != pages * size:  # SQLite itself forgives a last page cut short
+            cause = f"the recording is cut short: {pages * size} bytes were written, {file.stat().st_size} are there"
+            raise RecordingError(place, cause, _DAMAGED)
         return Recording(file, connection)
     except RecordingError:
         if connection is not None:

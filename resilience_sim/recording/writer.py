@@ -79,7 +79,7 @@ class RecordingWriter(Fold):
             connection.execute(_PUT_STATE, self._state(0, 0, self._chain, 0, False, "").row())
 
         self._connection: sqlite3.Connection | None = place.create(self.path, fill)
-        self._connection.execute("BEGIN")
+        self._connection.execute("BEGIN EXCLUSIVE")
 
     @property
     def events(self) -> int:
@@ -191,7 +191,7 @@ class RecordingWriter(Fold):
         state = self._state(self.events, self._chunks + partial, chain, self._end, finished, digest)
         self._execute(_PUT_STATE, state.row())
         self._execute("COMMIT", ())
-        self._execute("BEGIN", ())
+        self._execute("BEGIN EXCLUSIVE", ())
         self._due = self._clock() + self._pause
 
     def _state(self, events: int, chunks: int, chain: str, end: int, finished: bool, digest: str) -> State:

@@ -1,0 +1,71 @@
+"""One small stormy run that everything here records: outage, retries, breaker, timeouts, queue, wire, duplicates."""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.policies.config import BreakerConfig, RetryConfig, TimeoutConfig
+from resilience_sim.recording.codec import Event
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.world.config import (
+    ClientConfig,
+    FaultConfig,
+    Latency,
+    OperationConfig,
+    Phase,
+    ServiceConfig,
+    TrafficConfig,
+)
+
+SECOND = 1_000_000_000
+MS = 1_000_000
+
+
+def make_plan(requests: int = 400) -> Plan:
+    """About 9 events a request."""
+    return Plan(
+        name="lab",
+        service=ServiceConfig(
+            latency=Latency("exponential", 100 * MS),
+            network=Latency("constant", 2 * MS),
+            workers=8,
+            failure_rate=0.1,
+            failure=17,
+            replicas=2,
+        ),
+        operation=OperationConfig(method="POST"),
+        traffic=TrafficConfig(phases=(Phase(0, 80.0, 80.0),), requests=requests, deadline=800 * MS),
+        client=ClientConfig(instances=2, threads=30, backlog=5),
+        faults=(FaultConfig("outage", "main", 1 * SECOND, 1 * SECOND, how="hang", share=0.7),),
+        stack=(
+            RetryConfig("retry", attempts=3, delay=50 * MS, jitter="full"),
+            BreakerConfig("breaker", consecutive=4, recovery_time=SECOND // 2),
+            TimeoutConfig("timeout", after=300 * MS),
+        ),
+    )
+
+
+def make_scenario(plan: Plan) -> Scenario:
+    """As if loaded."""
+    return Scenario(
+        plan, "resim: 1\nname: lab # ünïcode\n", "lab.yaml", "00000000deadbeef", files=(("a.csv", "1\n2\n"),)
+    )
+
+
+class Tape(Fold):
+    """Keeps every event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        self.events.append((t, kind, where, rid, a, b))
+
+
+def tape_of(plan: Plan, seed: int = 1) -> tuple[list[Event], Simulation]:
+    """All events of a run, and the run when it is over."""
+    simulation = Simulation(plan, seed)
+    tape = Tape()
+    simulation.attach(tape)
+    simulation.run()
+    return tape.events, simulation

@@ -1,0 +1,116 @@
+"""SIGKILL at any instant leaves a readable recording of what happened until then."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from resilience_sim.recording.check import check_tables
+from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.reader import open_recording
+from resilience_sim.runs.record import Recorded, describe
+from resilience_sim.runs.replay import verify
+from resilience_sim.runs.simulation import Simulation
+
+from .lab import SECOND, make_plan, make_scenario, tape_of
+
+REQUESTS = 1_000_000
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+
+
+def record_for_ever(path: str, pause: float) -> None:
+    """What the child does: a run that is much longer than it lives."""
+    from resilience_sim.recording.writer import RecordingWriter
+
+    plan = make_plan(REQUESTS)
+    simulation = Simulation(plan, 1)
+    meta = describe(simulation, make_scenario(plan))
+    writer = RecordingWriter(path, meta, simulation.components, commit_seconds=pause)
+    with Recorded(simulation, writer) as source:
+        print("begun", flush=True)
+        while source.run(until=source.now + SECOND):
+            pass
+
+
+def child(code: str) -> subprocess.Popen[bytes]:
+    root = Path(__file__).parents[2]
+    prelude = "from tests.recording import test_kill; "
+    return subprocess.Popen([sys.executable, "-c", prelude + code], cwd=root, stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize(
+    ("commit", "wait"), [(0.0, 0.0), (0.0, 0.25), (0.0, 0.35), (0.0, 0.45), (0.05, 0.3), (0.05, 0.4), (10.0, 0.3)]
+)
+def test_killed_at_any_instant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commit: float, wait: float) -> None:
+    path = tmp_path / "k.resim"
+    with child(f"test_kill.record_for_ever({str(path)!r}, {commit})") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(wait + random.uniform(0.0, 0.1))
+        process.kill()
+    monkeypatch.setattr("resilience_sim.runs.replay.scenario_of", lambda _: make_scenario(make_plan(REQUESTS)))
+    with open_recording(path) as recording:
+        assert not recording.finished
+        assert recording.events > 0 or commit == 10.0 or wait == 0.0
+        check_tables(recording)
+        result = verify(recording)
+        assert result.same, result
+
+
+def killed_in_a_commit(path: str) -> None:
+    """What the child does: it dies when a transaction is half in the file."""
+    from resilience_sim.recording.writer import RecordingWriter
+
+    plan = make_plan(4000)
+    events, simulation = tape_of(plan)
+    writer = RecordingWriter(path, describe(simulation, make_scenario(plan)), simulation.components, commit_seconds=1e9)
+    for number, event in enumerate(events):
+        if number == 10_000:
+            writer.commit()
+            assert writer._connection is not None
+            writer._connection.execute("PRAGMA cache_size = 3")
+        writer.on_event(*event)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_in_the_middle_of_a_commit(tmp_path: Path) -> None:
+    path = tmp_path / "k.resim"
+    with child(f"test_kill.killed_in_a_commit({str(path)!r})") as process:
+        process.wait()
+    journal = Path(f"{path}-journal")
+    assert journal.stat().st_size > 0
+    alone = tmp_path / "alone.resim"
+    alone.write_bytes(path.read_bytes())
+    with pytest.raises(RecordingError):  # without its journal it is half of one thing and half of another
+        open_recording(alone)
+    with open_recording(path) as recording:
+        assert list(recording.iter_events()) == tape_of(make_plan(4000))[0][:10_000]
+        check_tables(recording)
+
+
+def test_every_event_of_a_slow_run_is_kept_within_a_second(tmp_path: Path) -> None:
+    """A live view at low speed yields a few events a second: they must not wait for a chunk to fill."""
+    from resilience_sim.recording.writer import RecordingWriter
+
+    now = [0.0]
+    plan = make_plan()
+    simulation = Simulation(plan, 1)
+    meta = describe(simulation, make_scenario(plan))
+    writer = RecordingWriter(tmp_path / "s.resim", meta, simulation.components, clock=lambda: now[0])
+    source = Recorded(simulation, writer)
+    source.run(until=SECOND)
+    now[0] += 1.5
+    source.run(until=SECOND)
+    taken = writer.events
+    source.run(until=2 * SECOND)
+    writer.abandon()  # as a kill would
+    with open_recording(tmp_path / "s.resim") as recording:
+        assert recording.events == taken > 0

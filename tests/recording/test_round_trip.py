@@ -1,0 +1,216 @@
+"""What goes into a recording comes out again, for programs and for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.recording.codec import CHUNK, pack, rows, split, unpack
+from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.layout import RecordingMeta
+from resilience_sim.recording.reader import open_recording
+from resilience_sim.recording.writer import RecordingWriter
+from resilience_sim.runs.record import record
+from resilience_sim.runs.simulation import Simulation
+
+from .lab import SECOND, make_plan, make_scenario, tape_of
+
+int64 = st.integers(-(1 << 62), (1 << 62) - 1)
+
+
+@given(st.lists(st.tuples(int64, int64, int64, int64, int64, int64), max_size=50))
+def test_a_chunk_gives_back_its_numbers(events):
+    flat = [number for event in events for number in event]
+    assert list(rows(unpack(pack(split(flat)), len(events)))) == events
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_a_chunk_with_another_count_is_refused(count):
+    data = pack(split([1, 2, 3, 4, 5, 6] * 3))
+    with pytest.raises(ValueError, match="length"):
+        unpack(data, count)
+
+
+def test_everything_comes_back(recorded):
+    plan = make_plan()
+    events, simulation = tape_of(plan)
+    with open_recording(recorded) as recording:
+        assert list(recording.iter_events()) == events
+        assert recording.finished
+        assert recording.events == len(events) > 2000
+        assert recording.digest() == simulation.digest()
+        assert recording.end == simulation.now
+        assert recording.components == simulation.components
+        assert recording.meta.scenario_text == make_scenario(plan).text
+        assert recording.meta.files == (("a.csv", "1\n2\n"),)
+        assert recording.meta.seed == 1
+        assert recording.meta.deadline_ns == plan.traffic.deadline
+        middle = events[len(events) // 2][0]
+        assert list(recording.iter_events(middle)) == [event for event in events if event[0] >= middle]
+
+
+def test_only_one_file_is_left(recorded):
+    assert [path.name for path in recorded.parent.iterdir()] == ["lab.resim"]
+
+
+def test_tables_agree_with_the_events(recorded):
+    events, _ = tape_of(make_plan())
+    kinds = [event[1] for event in events]
+    with sqlite3.connect(recorded) as db:
+
+        def one(sql):
+            return db.execute(sql).fetchone()[0]
+
+        assert one("SELECT count(*) FROM requests") == kinds.count(ev.ARRIVE)
+        assert one("SELECT count(*) FROM attempts") == kinds.count(ev.SENT)
+        assert one("SELECT count(*) FROM transitions") == kinds.count(ev.BREAKER) > 0
+        assert one("SELECT count(*) FROM faults") == 1
+        assert one("SELECT sum(arrivals) FROM samples") == kinds.count(ev.ARRIVE)
+        assert one("SELECT sum(attempts_at_service) FROM samples") == kinds.count(ev.RECEIVED)
+        assert one("SELECT sum(attempts) FROM requests") == kinds.count(ev.SENT)
+        assert one("SELECT count(*) FROM attempts WHERE effect IN ('applied', 'duplicate')") == kinds.count(ev.EFFECT)
+        assert one("SELECT count(*) FROM attempts WHERE effect = 'duplicate'") > 0
+        assert one("SELECT count(*) FROM attempts WHERE ended_s IS NOT NULL") == kinds.count(ev.END)
+        assert one("SELECT sum(succeeded) FROM samples") == one(
+            "SELECT count(*) FROM requests WHERE outcome = 'success' AND NOT late"
+        )
+        assert one("SELECT count(*) FROM requests WHERE late") > 0
+        assert one("SELECT max(abs(done_s - arrived_s - latency_s)) FROM requests") < 1e-8
+
+
+def test_samples_are_those_of_the_series(recorded):
+    from resilience_sim.measure.series import Series
+
+    plan = make_plan()
+    series = Series(SECOND, plan.traffic.deadline)
+    simulation = Simulation(plan, 1)
+    simulation.attach(series)
+    simulation.run()
+    document = series.document()
+    columns = ("t", "arrivals", "attempts_at_service", "succeeded", "failed", "queue", "p99")
+    expected = list(zip(*(document[name] for name in columns), strict=True))
+    with sqlite3.connect(recorded) as db:
+        assert db.execute("SELECT * FROM samples").fetchall() == expected
+
+
+def test_same_events_whenever_it_commits(tmp_path):
+    plan = make_plan(2500)
+    events, _ = tape_of(plan)
+    assert len(events) > 2 * CHUNK
+    ticks = iter(range(10**9))
+    meta = RecordingMeta(1, "x")
+    components = Simulation(plan, 1).components
+    writer = RecordingWriter(tmp_path / "a.resim", meta, components, clock=lambda: next(ticks), commit_seconds=2)
+    for number, event in enumerate(events):
+        writer.on_event(*event)
+        if number % 700 == 0:
+            writer.breathe()
+    writer.close(True, "0" * 16, 5)
+    with open_recording(tmp_path / "a.resim") as recording:
+        assert list(recording.iter_events()) == events
+        assert recording.state.chunks == -(-len(events) // CHUNK)
+        assert recording.end == events[-1][0]
+
+
+def test_a_run_without_events_is_a_recording(tmp_path):
+    RecordingWriter(tmp_path / "e.resim", RecordingMeta(1, ""), ()).close(True, "x" * 16, 7)
+    with open_recording(tmp_path / "e.resim") as recording:
+        assert list(recording.iter_events()) == []
+        assert (recording.end, recording.finished, recording.components) == (7, True, ())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_interrupted_run_keeps_what_was_simulated(tmp_path, error):
+    plan = make_plan()
+    events, _ = tape_of(plan)
+
+    def interrupted():
+        with record(Simulation(plan, 1), make_scenario(plan), tmp_path / "i.resim") as source:
+            source.run(until=2 * SECOND)
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    with open_recording(tmp_path / "i.resim") as recording:
+        assert not recording.finished
+        assert list(recording.iter_events()) == [event for event in events if event[0] <= 2 * SECOND]
+        assert len(recording.digest()) == 16
+        with sqlite3.connect(tmp_path / "i.resim") as db:
+            assert db.execute("SELECT count(*) FROM requests WHERE outcome = 'unanswered'").fetchone()[0] > 0
+
+
+def test_actions_of_a_user_are_kept(tmp_path):
+    writer = RecordingWriter(tmp_path / "a.resim", RecordingMeta(1, ""), ())
+    writer.on_event(5, 1, 0, 0, 1, 0)
+    writer.action(6, "inject", {"outage": {"for": 3}})
+    writer.close(True)
+    with open_recording(tmp_path / "a.resim") as recording:
+        (action,) = recording.actions
+        assert (action.after_event, action.t, action.kind, action.detail) == (1, 6, "inject", {"outage": {"for": 3}})
+
+
+def test_what_is_not_a_recording_is_never_replaced(tmp_path):
+    path = tmp_path / "thesis.txt"
+    path.write_text("years of work")
+    with pytest.raises(RecordingError, match="not a resim recording"):
+        RecordingWriter(path, RecordingMeta(1, ""), ())
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE precious (x)")
+    with pytest.raises(RecordingError, match="not a resim recording"):
+        RecordingWriter(other, RecordingMeta(1, ""), ())
+    (tmp_path / "empty.resim").touch()
+    with pytest.raises(RecordingError, match="not a resim recording"):
+        RecordingWriter(tmp_path / "empty.resim", RecordingMeta(1, ""), ())
+    with pytest.raises(RecordingError, match="not a file"):
+        RecordingWriter(tmp_path, RecordingMeta(1, ""), ())
+    with pytest.raises(RecordingError, match="folder does not exist"):
+        RecordingWriter(tmp_path / "no" / "x.resim", RecordingMeta(1, ""), ())
+    assert path.read_text() == "years of work"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.resim", "other.db", "thesis.txt"]
+
+
+def test_an_old_recording_is_replaced(tmp_path, recorded):
+    path = tmp_path / "r.resim"
+    path.write_bytes(recorded.read_bytes())
+    Path(f"{path}-journal").write_bytes(b"left by somebody")
+    RecordingWriter(path, RecordingMeta(2, "new"), ()).close(True)
+    with open_recording(path) as recording:
+        assert recording.meta.scenario_text == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["r.resim"]
+
+
+def test_a_recording_in_use_is_neither_replaced_nor_read(tmp_path):
+    writer = RecordingWriter(tmp_path / "r.resim", RecordingMeta(1, "first"), ())
+    with pytest.raises(RecordingError, match="using the recording"):
+        RecordingWriter(tmp_path / "r.resim", RecordingMeta(2, "second"), ())
+    with pytest.raises(RecordingError, match="right now"):
+        open_recording(tmp_path / "r.resim")
+    writer.close(True)
+    with open_recording(tmp_path / "r.resim") as recording:
+        assert recording.meta.scenario_text == "first"
+
+
+def test_numbers_beyond_64_bits_are_an_error_with_a_cause(tmp_path):
+    writer = RecordingWriter(tmp_path / "r.resim", RecordingMeta(1, ""), ())
+    writer.on_event(1 << 70, 1, 0, 0, 1, 0)
+    with pytest.raises(RecordingError, match="64 bits"):
+        writer.close(True)
+
+
+def test_errors_are_whole(tmp_path):
+    error = RecordingError("x.resim", "cause", "remedy")
+    assert dataclasses.astuple(RecordingMeta(1, ""))[0] == 1
+    assert (error.place, error.cause, error.remedy) == ("x.resim", "cause", "remedy")
+    with pytest.raises(RecordingError, match="no such file"):
+        open_recording(tmp_path / "none.resim")
+    with pytest.raises(RecordingError, match="cannot be read"):
+        open_recording(tmp_path)
+    with pytest.raises(RecordingError):
+        open_recording("a\0b")
