@@ -6,26 +6,31 @@ could leave behind for the next, so a changed setting never reshuffles the luck 
 
 from __future__ import annotations
 
-from resilience_sim.kernel.sink import K0, K2, K3, K4, M64, mix64
+from typing import Final
+
+from mypy_extensions import i64
+
+from resilience_sim.kernel.native import COMPILED, M64, MASK
+from resilience_sim.kernel.sink import C1, C2, K0, K2, K3, K4, mix64
 
 # purposes of the world
-ARRIVAL = 1
-SERVICE = 2
-FAILURE = 3
-WIRE_OUT = 4
-WIRE_BACK = 5
-BALANCER = 6
-SPREAD = 7
-THINK = 8
+ARRIVAL: Final = 1
+SERVICE: Final = 2
+FAILURE: Final = 3
+WIRE_OUT: Final = 4
+WIRE_BACK: Final = 5
+BALANCER: Final = 6
+SPREAD: Final = 7
+THINK: Final = 8
 # A range of purposes each: plus the ordinal of the policy among its kind, or of the fault in the timeline.
-JITTER = 1 << 8
-THROTTLE = 2 << 8
-FAULT_SHARE = 3 << 16
-FAULT_ERROR = 4 << 16
+JITTER: Final = 1 << 8
+THROTTLE: Final = 2 << 8
+FAULT_SHARE: Final = 3 << 16
+FAULT_ERROR: Final = 4 << 16
 # Distributions that need several numbers for one draw take purpose + n * EXTRA.
-EXTRA = 1 << 32
+EXTRA: Final = 1 << 32
 
-_UNIT = 1.1102230246251565e-16  # 2 ** -53
+_UNIT: Final = 1.1102230246251565e-16  # 2 ** -53
 
 
 class Luck:
@@ -37,12 +42,24 @@ class Luck:
 
     __slots__ = ("_base",)
 
-    def __init__(self, seed: int) -> None:
-        self._base = mix64((seed * K4 + K0) & M64)
+    _base: i64
 
-    def unit(self, purpose: int, rid: int, attempt: int) -> float:
+    def __init__(self, seed: int) -> None:
+        start: i64 = _signed(seed) if COMPILED else seed
+        self._base = mix64((start * K4 + K0) & MASK)
+
+    def unit(self, purpose: i64, rid: i64, attempt: i64) -> float:
         """A number uniform on [0, 1), a multiple of 2**-53."""
-        z = (self._base + rid * K0 + attempt * K2 + purpose * K3) & M64
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & M64
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & M64
-        return ((z ^ (z >> 31)) >> 11) * _UNIT
+        z = (self._base + rid * K0 + attempt * K2 + purpose * K3) & MASK
+        if COMPILED:
+            return float((mix64(z) >> 11) & 0x1FFFFFFFFFFFFF) * _UNIT
+        # mix64 spelled out: a call costs as much as the arithmetic, and this is drawn several times a request
+        z = ((z ^ (z >> 30)) * C1) & M64
+        z = ((z ^ (z >> 27)) * C2) & M64
+        return float((z ^ (z >> 31)) >> 11) * _UNIT
+
+
+def _signed(number: int) -> int:
+    """``number`` modulo 2**64, as a machine integer holds it."""
+    number &= M64
+    return number - (1 << 64) if number >> 63 else number

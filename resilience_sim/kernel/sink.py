@@ -6,51 +6,66 @@ recording/).
 
 from __future__ import annotations
 
-M64 = (1 << 64) - 1
-# Odd constants: fractional bits of the golden ratio, of sqrt(2), of sqrt(3), of sqrt(5), of sqrt(7).
-K0 = 0x9E3779B97F4A7C15
-K1 = 0x6A09E667F3BCC909
-K2 = 0xBB67AE8584CAA73B
-K3 = 0x3C6EF372FE94F82B
-K4 = 0xA54FF53A5F1D36F1
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+from resilience_sim.kernel.native import M64, MASK
+
+# Odd constants: fractional bits of the golden ratio, of sqrt(2), of sqrt(3), of sqrt(5) and sqrt(7), as signed 64-bit
+# numbers (a machine integer has a sign; what counts is the value modulo 2**64).
+K0: Final = -0x61C8864680B583EB
+K1: Final = 0x6A09E667F3BCC909
+K2: Final = -0x4498517A7B3558C5
+K3: Final = 0x3C6EF372FE94F82B
+K4: Final = -0x5AB00AC5A0E2C90F
+# The finalizer's.
+C1: Final = -0x40A7B892E31B1A47
+C2: Final = -0x6B2FB644ECCEEE15
 
 
-def mix64(z: int) -> int:
+def mix64(z: i64) -> i64:
     """Finalizer of splitmix64 (Steele, Lea, Flood 2014): a bijection on 64 bits that scatters every input bit."""
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & M64
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & M64
-    return z ^ (z >> 31)
+    z = ((z ^ ((z >> 30) & 0x3FFFFFFFF)) * C1) & MASK
+    z = ((z ^ ((z >> 27) & 0x1FFFFFFFFF)) * C2) & MASK
+    return z ^ ((z >> 31) & 0x1FFFFFFFF)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Fold:
     """Anything that reads a run: gets each event once, in order. The default ignores them."""
 
     __slots__ = ()
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event; see kernel/events.py for the meaning of the six integers."""
 
 
 class Sink:
     """The one place every event passes: hashes it and hands it to the folds, in the order they were given."""
 
-    __slots__ = ("_first", "_hash", "_others", "count")
+    __slots__ = ("_first", "_hash", "_many", "_others", "count")
+
+    _hash: i64
+    count: i64
 
     def __init__(self, folds: list[Fold]) -> None:
         self._hash = 0
         self.count = 0
         self._first: Fold = folds[0] if folds else Fold()
         self._others: list[Fold] = folds[1:]
+        self._many: bool = len(folds) > 1
 
-    def emit(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def emit(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event into the digest and pass it on."""
         # Polynomial over 64 bits: each event is multiplied into all later ones, so order counts too.
-        self._hash = (self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)) & M64
+        self._hash = (self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)) & MASK
         self.count += 1
         self._first.on_event(t, kind, where, rid, a, b)
-        for fold in self._others:
-            fold.on_event(t, kind, where, rid, a, b)
+        if self._many:
+            for fold in self._others:
+                fold.on_event(t, kind, where, rid, a, b)
 
     def digest(self) -> str:
         """16 hexadecimal digits that stand for every event so far, their order and their number."""
-        return f"{mix64((self._hash + self.count * K0) & M64):016x}"
+        return f"{int(mix64((self._hash + self.count * K0) & MASK)) & M64:016x}"

@@ -7,22 +7,25 @@ Architecture Blog, 2015); the order is cap, jitter, cap again.
 from __future__ import annotations
 
 from math import log
+from typing import Final
+
+from mypy_extensions import i64
 
 from resilience_sim.policies.config import RetryConfig
 
-CONSTANT = 0
-LINEAR = 1
-EXPONENTIAL = 2
-DECORRELATED = 3
+CONSTANT: Final = 0
+LINEAR: Final = 1
+EXPONENTIAL: Final = 2
+DECORRELATED: Final = 3
 
-NO_JITTER = 0
-FULL = 1
-EQUAL = 2
-SPREAD = 3
+NO_JITTER: Final = 0
+FULL: Final = 1
+EQUAL: Final = 2
+SPREAD: Final = 3
 
-SHAPES = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "decorrelated": DECORRELATED}
-JITTERS = {"none": NO_JITTER, "full": FULL, "equal": EQUAL, "spread": SPREAD}
-_LONGEST = 1 << 61  # a wait that would outlive the virtual clock is cut to "practically for ever"
+SHAPES: Final = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "decorrelated": DECORRELATED}
+JITTERS: Final = {"none": NO_JITTER, "full": FULL, "equal": EQUAL, "spread": SPREAD}
+_LONGEST: Final = 1 << 61  # a wait that would outlive the virtual clock is cut to "practically for ever"
 
 
 class Backoff:
@@ -30,9 +33,14 @@ class Backoff:
 
     __slots__ = ("_cap", "_delay", "_factor", "_jitter", "_log_factor", "_shape", "_spread", "needs_luck")
 
+    _shape: i64
+    _jitter: i64
+    _delay: i64
+    _cap: i64
+
     def __init__(self, config: RetryConfig) -> None:
-        self._shape: int = SHAPES[config.backoff]
-        self._jitter: int = JITTERS[config.jitter]
+        self._shape: i64 = SHAPES[config.backoff]
+        self._jitter: i64 = JITTERS[config.jitter]
         self._delay = config.delay
         self._factor = config.factor
         self._log_factor = log(config.factor)
@@ -40,7 +48,7 @@ class Backoff:
         self._spread = config.spread
         self.needs_luck = self._shape == DECORRELATED or self._jitter != NO_JITTER
 
-    def wait(self, n: int, previous: int, shape_luck: float, jitter_luck: float) -> tuple[int, int]:
+    def wait(self, n: i64, previous: i64, shape_luck: float, jitter_luck: float) -> tuple[int, int]:
         """The wait before retry ``n`` (from 1), and the un-jittered value to pass in as ``previous`` next time.
 
         constant d; linear d·n; exponential d·factor^(n-1); decorrelated U(d, 3·previous), previous starting at d.
@@ -51,7 +59,7 @@ class Backoff:
         if shape == CONSTANT:
             w = base
         elif shape == LINEAR:
-            w = base * n
+            w = base * float(n)
         elif shape == EXPONENTIAL:
             # The power alone may overflow a float long before the cap is looked at: exp(100) ns is beyond any clock.
             growth = float(n - 1) * self._log_factor

@@ -7,12 +7,15 @@ All amounts are integers (millionths of a token), so that ten deposits of 0.1 pa
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
+
+from mypy_extensions import i64
 
 from resilience_sim.policies.config import BudgetConfig
 from resilience_sim.policies.windows import Window
 
-MILLION = 1_000_000
-TEN_SECONDS = 10_000_000_000
+MILLION: Final = 1_000_000
+TEN_SECONDS: Final = 10_000_000_000
 
 
 class Budget:
@@ -20,13 +23,13 @@ class Budget:
 
     __slots__ = ()
 
-    def on_call(self, now: int) -> None:
+    def on_call(self, now: i64) -> None:
         """A call entered the retry layer."""
 
-    def on_try(self, now: int, first: bool, failed: bool) -> None:
+    def on_try(self, now: i64, first: bool, failed: bool) -> None:
         """A try (``first``: the call's first) has its outcome."""
 
-    def take(self, now: int) -> bool:
+    def take(self, now: i64) -> bool:
         """May a retry be made? If so it is paid for."""
         return True
 
@@ -36,19 +39,21 @@ class RatioBudget(Budget):
 
     __slots__ = ("_calls", "_ratio", "_retries")
 
+    _ratio: i64
+
     def __init__(self, ratio: float) -> None:
         self._ratio = round(ratio * MILLION)
         self._calls: deque[int] = deque()
         self._retries: deque[int] = deque()
 
-    def on_call(self, now: int) -> None:
+    def on_call(self, now: i64) -> None:
         """Remember the call for ten seconds."""
         self._calls.append(now)
         oldest = now - TEN_SECONDS
         while self._calls[0] <= oldest:
             self._calls.popleft()
 
-    def take(self, now: int) -> bool:
+    def take(self, now: i64) -> bool:
         """Compare what there would be with what there may be."""
         oldest = now - TEN_SECONDS
         for times in (self._calls, self._retries):
@@ -65,6 +70,11 @@ class TokenBudget(Budget):
 
     __slots__ = ("_capacity", "_cost", "_deposit", "_on_success", "_tokens")
 
+    _capacity: i64
+    _deposit: i64
+    _cost: i64
+    _tokens: i64
+
     def __init__(self, config: BudgetConfig) -> None:
         self._capacity = round(config.capacity * MILLION)
         self._deposit = round(config.deposit * MILLION)
@@ -75,17 +85,17 @@ class TokenBudget(Budget):
     def _pay_in(self) -> None:
         self._tokens = min(self._capacity, self._tokens + self._deposit)
 
-    def on_call(self, now: int) -> None:
+    def on_call(self, now: i64) -> None:
         """Pay in, if calls do."""
         if not self._on_success:
             self._pay_in()
 
-    def on_try(self, now: int, first: bool, failed: bool) -> None:
+    def on_try(self, now: i64, first: bool, failed: bool) -> None:
         """Pay in, if successes do."""
         if self._on_success and not failed:
             self._pay_in()
 
-    def take(self, now: int) -> bool:
+    def take(self, now: i64) -> bool:
         """Pay for a retry, if the tokens suffice."""
         if self._tokens < self._cost:
             return False
@@ -100,31 +110,38 @@ class FailureRateBudget(Budget):
     retries weigh too.
     """
 
-    __slots__ = ("_calls", "_failures", "_first_only", "_threshold")
+    __slots__ = ("_by_calls", "_calls", "_calls_ever", "_failures", "_first_only", "_threshold")
+
+    _threshold: i64
+    _calls_ever: i64
 
     def __init__(self, config: BudgetConfig) -> None:
         self._threshold = round(config.ratio * MILLION)
         self._first_only = config.counts == "first_tries"
         self._calls = Window(config.window_calls, config.window_time)
-        self._failures = Window(config.window_calls, config.window_time)
+        # A failed try is forgotten with the calls of its time: after so many ns, or after so many more calls.
+        self._by_calls = config.window_calls > 0
+        self._failures = Window(0, config.window_calls or config.window_time)
+        self._calls_ever = 0
 
-    def on_call(self, now: int) -> None:
+    def on_call(self, now: i64) -> None:
         """Count the call, where calls are the measure."""
         if not self._first_only:
             self._calls.add(now, 0, 0)
+            self._calls_ever += 1
 
-    def on_try(self, now: int, first: bool, failed: bool) -> None:
+    def on_try(self, now: i64, first: bool, failed: bool) -> None:
         """Count the try's outcome."""
         if self._first_only:
             if first:
                 self._calls.add(now, 1 if failed else 0, 0)
         elif failed:
-            self._failures.add(now, 1, 0)
+            self._failures.add(self._calls_ever if self._by_calls else now, 1, 0)
 
-    def take(self, now: int) -> bool:
+    def take(self, now: i64) -> bool:
         """Compare the share of failures with the threshold."""
         self._calls.expire(now)
-        self._failures.expire(now)
+        self._failures.expire(self._calls_ever if self._by_calls else now)
         bad = self._calls.bad if self._first_only else self._failures.bad
         return bad * MILLION <= self._threshold * self._calls.total
 

@@ -6,21 +6,32 @@ Owns the places and the queue, first come first served. A waiting call whose cal
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
+
+from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ADMITTED_LATE, BULKHEAD_FULL, QUEUED, REJECTED
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.kernel.frames import Frame, Layer, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import BulkheadConfig
 
-WAITING = 0
-INSIDE = 1
+WAITING: Final = 0
+INSIDE: Final = 1
+LEFT: Final = 2
 
 
 class Bulkhead(Layer):
-    """The layer. A frame's ``k`` is ``WAITING`` or ``INSIDE``, ``x`` the instant it came."""
+    """The layer. A frame's ``k`` is ``WAITING``, ``INSIDE`` or ``LEFT``, ``x`` the instant it came."""
 
-    __slots__ = ("_inner", "_inside", "_max_concurrent", "_max_wait", "_places", "_queue", "_waiting")
+    __slots__ = ("_admitting", "_inner", "_inside", "_max_concurrent", "_max_wait", "_places", "_queue", "_waiting")
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: BulkheadConfig) -> None:
+    _max_concurrent: i64
+    _places: i64
+    _max_wait: i64
+    _inside: i64
+    _waiting: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: BulkheadConfig) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._max_concurrent = config.max_concurrent
@@ -29,11 +40,12 @@ class Bulkhead(Layer):
         self._inside = 0
         self._waiting = 0  # frames in the queue that still wait; the others are skipped when their turn comes
         self._queue: deque[Frame] = deque()
+        self._admitting = False  # letting waiting calls in, further out on the call stack
 
     def enter(self, parent: Frame) -> None:
         """Let in, queue, or reject."""
         sim = self.sim
-        if self._inside < self._max_concurrent:
+        if self._inside < self._max_concurrent and not self._waiting:
             self._inside += 1
             f = Frame(self, parent)
             f.k = INSIDE
@@ -51,8 +63,9 @@ class Bulkhead(Layer):
             sim.sink.emit(sim.now, REJECTED, self.where, parent.req.rid, BULKHEAD_FULL, self._waiting)
             parent.layer.on_result(parent, BULKHEAD_FULL)
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """A place is free: the next one goes in before the caller reacts."""
+        f.k = LEFT
         self._leave()
         answer(f, outcome)
 
@@ -63,25 +76,36 @@ class Bulkhead(Layer):
         sim.sink.emit(sim.now, REJECTED, self.where, f.req.rid, BULKHEAD_FULL, self._waiting)
         answer(f, BULKHEAD_FULL)
 
-    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """Give the place, inside or in the queue, to somebody else."""
-        inside = f.k == INSIDE
+        was = f.k
+        f.k = LEFT
         super().on_cancel(f, why, stop_work)
-        if inside:
+        if was == INSIDE:
             self._leave()
-        else:
+        elif was == WAITING:
             self._waiting -= 1
 
+    def shut_down(self) -> None:
+        """Places that fall free from now on stay free."""
+        self._queue.clear()
+
     def _leave(self) -> None:
-        queue = self._queue
-        while queue:
-            f = queue.popleft()
-            if f.live:
-                sim = self.sim
-                self._waiting -= 1
-                f.timer = 0
-                f.k = INSIDE
-                sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
-                self._inner.enter(f)
-                return
+        """A place has fallen free: let in whoever waits. A loop, for the next one may be answered at once."""
         self._inside -= 1
+        if self._admitting:
+            return
+        self._admitting = True
+        queue = self._queue
+        while queue and self._inside < self._max_concurrent:
+            f = queue.popleft()
+            if not f.live:
+                continue
+            sim = self.sim
+            self._waiting -= 1
+            self._inside += 1
+            f.armed = False
+            f.k = INSIDE
+            sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
+            self._inner.enter(f)
+        self._admitting = False

@@ -10,6 +10,10 @@ A call that was cancelled proves nothing; a cancelled probe gives its place back
 
 from __future__ import annotations
 
+from typing import Final
+
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import (
     BREAKER,
     BREAKER_OPEN,
@@ -32,7 +36,8 @@ from resilience_sim.kernel.events import (
     pack_change,
     pack_pair,
 )
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.kernel.frames import Frame, Layer, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import BreakerConfig
 from resilience_sim.policies.windows import Window
 
@@ -48,8 +53,8 @@ TRANSITIONS: dict[tuple[int, int], tuple[int, str]] = {
     (HALF_OPEN, WHY_RESTART): (CLOSED, "the client instance comes back with fresh state"),
 }
 
-_ROUNDING = 1e-9  # 0.3 * 10 is 2.9999999999999996; the threshold itself must trip
-_LONGEST = 1 << 61  # ns; an open time that grew beyond every clock
+_ROUNDING: Final = 1e-9  # 0.3 * 10 is 2.9999999999999996; the threshold itself must trip
+_LONGEST: Final = 1 << 61  # ns; an open time that grew beyond every clock
 
 
 def diagram() -> str:
@@ -69,7 +74,23 @@ class CircuitBreaker(Layer):
         "_slow_call", "_slow_share", "_succeeded", "_success_threshold", "_threshold", "_window", "state",
     )  # fmt: skip
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: BreakerConfig) -> None:
+    state: i64
+    _threshold: i64
+    _min_calls: i64
+    _recovery_time: i64
+    _probes: i64
+    _success_threshold: i64
+    _slow_call: i64
+    _ignore: i64
+    _generation: i64
+    _in_a_row: i64
+    _opened_at: i64
+    _open_for: i64
+    _open_max: i64
+    _probing: i64
+    _succeeded: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: BreakerConfig) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._threshold = config.consecutive
@@ -112,7 +133,7 @@ class CircuitBreaker(Layer):
         f.x = now
         self._inner.enter(f)
 
-    def _admits(self, now: int, rid: int) -> bool:
+    def _admits(self, now: i64, rid: i64) -> bool:
         """Whether a call may pass though the breaker is not CLOSED; OPEN ends with the first late enough call."""
         if self.state == OPEN:
             waited = now - self._opened_at
@@ -125,7 +146,7 @@ class CircuitBreaker(Layer):
         self.sim.sink.emit(now, PROBE, self.where, rid, self._probing, self._succeeded)
         return True
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """Learn from the result, if it still means something, and pass it on."""
         if f.k != self._generation:
             was = self._admitted_state.get(f.k, CLOSED)
@@ -137,7 +158,7 @@ class CircuitBreaker(Layer):
             self._judge(f, outcome)
         answer(f, outcome)
 
-    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """Nobody waits: nothing is proven; a probe gives its place back."""
         if f.k == self._generation and self.state == HALF_OPEN:
             self._probing -= 1
@@ -149,7 +170,7 @@ class CircuitBreaker(Layer):
 
     # --- what results mean ---
 
-    def _record(self, f: Frame, outcome: int) -> None:
+    def _record(self, f: Frame, outcome: i64) -> None:
         """CLOSED: count the result, then look whether to trip, after a success too."""
         if self._ignore >> outcome & 1:
             return
@@ -167,12 +188,12 @@ class CircuitBreaker(Layer):
         window.add(now, failed, slow)
         if window.total < self._min_calls:
             return
-        if not self._threshold and window.bad + _ROUNDING >= self._failure_share * window.total:
+        if not self._threshold and float(window.bad) + _ROUNDING >= self._failure_share * float(window.total):
             self._become(OPEN, WHY_FAILURE_SHARE, f.req.rid, pack_pair(window.bad, window.total))
-        elif self._slow_call and window.slow + _ROUNDING >= self._slow_share * window.total:
+        elif self._slow_call and float(window.slow) + _ROUNDING >= self._slow_share * float(window.total):
             self._become(OPEN, WHY_SLOW_SHARE, f.req.rid, pack_pair(window.slow, window.total))
 
-    def _judge(self, f: Frame, outcome: int) -> None:
+    def _judge(self, f: Frame, outcome: i64) -> None:
         """HALF-OPEN: one failed or slow probe re-opens, enough good ones close. (OPEN admits nobody.)"""
         self._probing -= 1
         if self._ignore >> outcome & 1:
@@ -190,7 +211,7 @@ class CircuitBreaker(Layer):
 
     # --- states ---
 
-    def _become(self, state: int, why: int, rid: int, numbers: int) -> None:
+    def _become(self, state: i64, why: i64, rid: i64, numbers: i64) -> None:
         """Change state, by the table only, and start a new generation."""
         old = self.state
         new, _ = TRANSITIONS[old, why]
@@ -199,7 +220,7 @@ class CircuitBreaker(Layer):
         if state == OPEN:
             self._opened_at = sim.now
             if old == HALF_OPEN:
-                grown = int(self._open_for * self._open_factor + 0.5)
+                grown = int(float(self._open_for) * self._open_factor + 0.5)
                 self._open_for = min(grown, self._open_max or _LONGEST)
         elif state == CLOSED:
             self._open_for = self._recovery_time

@@ -6,8 +6,11 @@ the request's outcome says what it was.
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import FALLBACK, FELL_BACK
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.kernel.frames import Frame, Layer, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import FallbackConfig
 
 
@@ -16,7 +19,9 @@ class Fallback(Layer):
 
     __slots__ = ("_inner", "_latency")
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: FallbackConfig) -> None:
+    _latency: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: FallbackConfig) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._latency = config.latency
@@ -25,7 +30,7 @@ class Fallback(Layer):
         """Let the call in."""
         self._inner.enter(Frame(self, parent))
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """Pass success on; replace anything else."""
         if outcome <= FALLBACK:
             answer(f, outcome)

@@ -7,8 +7,11 @@ L. Barroso, "The Tail at Scale" (CACM 56(2), 2013).
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import CANCELLED, FALLBACK, HEDGE, HEDGE_WON
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer, cancel_child
+from resilience_sim.kernel.frames import Frame, Layer, answer, cancel_child
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import HedgeConfig
 
 
@@ -27,7 +30,10 @@ class Hedge(Layer):
 
     __slots__ = ("_cancels_loser", "_delay", "_inner", "_max_extra")
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: HedgeConfig) -> None:
+    _delay: i64
+    _max_extra: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: HedgeConfig) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._delay = config.delay
@@ -60,7 +66,7 @@ class Hedge(Layer):
             self.sim.at(self.sim.now + self._delay, f)
         self._launch(f)
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """A leg has its answer."""
         race = f.parent
         assert isinstance(race, Race)
@@ -70,24 +76,25 @@ class Hedge(Layer):
         race.x -= 1
         if outcome > FALLBACK and race.x > 0:
             return
-        race.timer = 0
+        race.armed = False
         if race.k > 1 and outcome <= FALLBACK:
             sim = self.sim
             sim.sink.emit(sim.now, HEDGE_WON, self.where, race.req.rid, f.k, race.k)
         self._drop_legs(race, CANCELLED, self._cancels_loser, self._cancels_loser)
         answer(race, outcome)
 
-    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """The whole race is off: no leg is waited for."""
         assert isinstance(f, Race)
         f.live = False
-        f.timer = 0
+        f.armed = False
         self._drop_legs(f, why, True, stop_work)
 
-    def _drop_legs(self, race: Race, why: int, cancel: bool, stop_work: bool) -> None:
+    def _drop_legs(self, race: Race, why: i64, cancel: bool, stop_work: bool) -> None:
         legs = race.legs
         race.legs = []
-        for leg in legs:
+        # The last one first: a leg that still waits for a place inside must not inherit that of an earlier one.
+        for leg in reversed(legs):
             if leg.live:
                 leg.live = False
                 if cancel:

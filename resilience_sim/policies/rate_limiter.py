@@ -11,8 +11,11 @@ it falls due; what it would have to wait longer than ``max_wait`` is rejected at
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import ADMITTED_LATE, LIMITED, QUEUED, REJECTED
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.kernel.frames import Frame, Layer, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import RateLimiterConfig
 
 
@@ -21,18 +24,22 @@ class Permits:
 
     __slots__ = ("_full_at", "_interval", "_slack")
 
-    def __init__(self, count: float, per: int, burst: int) -> None:
+    _interval: i64
+    _slack: i64
+    _full_at: i64
+
+    def __init__(self, count: float, per: i64, burst: i64) -> None:
         # In 1/1024 ns, so that 3 a second does not gain a nanosecond with every call.
-        self._interval = round(per * 1024 / count)
+        self._interval = round(float(per * 1024) / count)
         self._slack = self._interval * (burst - 1)
         self._full_at = 0
 
-    def wait(self, now: int) -> int:
+    def wait(self, now: i64) -> i64:
         """Nanoseconds until a permit would be there (0: now)."""
         early = self._full_at - self._slack - now * 1024
         return 0 if early <= 0 else -(-early // 1024)
 
-    def take(self, now: int) -> None:
+    def take(self, now: i64) -> None:
         """Take the next permit, now or in advance."""
         self._full_at = max(self._full_at, now * 1024) + self._interval
 
@@ -42,20 +49,25 @@ class Windows:
 
     __slots__ = ("_count", "_per", "_used", "_window")
 
-    def __init__(self, count: float, per: int) -> None:
+    _count: i64
+    _per: i64
+    _used: i64
+    _window: i64
+
+    def __init__(self, count: float, per: i64) -> None:
         self._count = max(1, int(count))
         self._per = per
         self._window = 0  # the latest window in which a permit was taken
         self._used = 0
 
-    def wait(self, now: int) -> int:
+    def wait(self, now: i64) -> i64:
         """Nanoseconds until a permit would be there (0: now)."""
         current = now // self._per
         used_up = current <= self._window and self._used >= self._count
         target = self._window + 1 if used_up else max(current, self._window)
         return max(0, target * self._per - now)
 
-    def take(self, now: int) -> None:
+    def take(self, now: i64) -> None:
         """Take the next permit, now or in advance."""
         current = now // self._per
         if current > self._window:
@@ -72,7 +84,10 @@ class RateLimiter(Layer):
 
     __slots__ = ("_inner", "_max_wait", "_permits", "_waiting")
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: RateLimiterConfig) -> None:
+    _max_wait: i64
+    _waiting: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: RateLimiterConfig) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._max_wait = config.max_wait
@@ -103,7 +118,7 @@ class RateLimiter(Layer):
         sim.sink.emit(sim.now, QUEUED, self.where, f.req.rid, self._waiting, wait)
         sim.at(sim.now + wait, f)
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """Pass it on."""
         answer(f, outcome)
 
@@ -115,7 +130,7 @@ class RateLimiter(Layer):
         sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
         self._inner.enter(f)
 
-    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """A waiting call leaves; its permit is spent."""
         if f.k:
             self._waiting -= 1

@@ -8,9 +8,12 @@ A try's number counts within this layer; a rejection by a policy inside is retri
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import FALLBACK, RETRY_DENIED, RETRY_WAIT
+from resilience_sim.kernel.frames import Frame, Layer, answer
 from resilience_sim.kernel.luck import EXTRA, JITTER
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.backoff import Backoff
 from resilience_sim.policies.budgets import make_budget
 from resilience_sim.policies.config import RetryConfig
@@ -20,6 +23,8 @@ class Tries(Frame):
     """One call under retry. ``k`` is the number of the try at work, ``x`` the instant of the first."""
 
     __slots__ = ("previous",)
+
+    previous: i64
 
     def __init__(self, layer: Layer, parent: Frame) -> None:
         super().__init__(layer, parent)
@@ -33,7 +38,12 @@ class Retry(Layer):
         "_attempts", "_backoff", "_budget", "_has_budget", "_honors_hint", "_inner", "_max_elapsed", "_on", "_purpose",
     )  # fmt: skip
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: RetryConfig, ordinal: int) -> None:
+    _attempts: i64
+    _max_elapsed: i64
+    _on: i64
+    _purpose: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: RetryConfig, ordinal: i64) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._attempts = config.attempts
@@ -57,7 +67,7 @@ class Retry(Layer):
             self._budget.on_call(f.x)
         self._inner.enter(f)
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """A try has its outcome: answer, or wait and try again."""
         sim = self.sim
         if self._has_budget:
@@ -79,7 +89,7 @@ class Retry(Layer):
         # Also for a wait of nothing: a queue keeps thousands of instant retries from piling up on the call stack.
         sim.at(sim.now + wait, f)
 
-    def _wait(self, f: Tries) -> int:
+    def _wait(self, f: Tries) -> i64:
         """Nanoseconds until the next try: B's hint, taken as it is, or the backoff."""
         req = f.req
         if self._honors_hint and req.retry_after > 0:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from resilience_sim.kernel.sim import Layer, Sim
+from mypy_extensions import i64
+
+from resilience_sim.kernel.frames import Layer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.bulkhead import Bulkhead
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import (
@@ -29,7 +32,7 @@ from resilience_sim.policies.throttle import Throttle
 from resilience_sim.policies.timeout import Timeout
 
 
-def make_layer(sim: Sim, where: int, inner: Layer, config: PolicyConfig, ordinal: int) -> Layer:
+def make_layer(sim: Sim, where: i64, inner: Layer, config: PolicyConfig, ordinal: i64) -> Layer:
     """One policy around ``inner``.
 
     ``ordinal`` counts policies of its kind from the outside, so that its luck stays the same whatever else stands in

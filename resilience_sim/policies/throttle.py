@@ -8,9 +8,12 @@ refused, shed, unavailable, rate limited, timed out or reset.
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import ERROR, FALLBACK, REJECTED, THROTTLED
+from resilience_sim.kernel.frames import Frame, Layer, answer
 from resilience_sim.kernel.luck import THROTTLE
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import ThrottleConfig
 from resilience_sim.policies.windows import Window
 
@@ -20,7 +23,9 @@ class Throttle(Layer):
 
     __slots__ = ("_accepts", "_inner", "_k", "_purpose", "_requests")
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: ThrottleConfig, ordinal: int) -> None:
+    _purpose: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: ThrottleConfig, ordinal: i64) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._k = config.k
@@ -35,8 +40,8 @@ class Throttle(Layer):
         req = parent.req
         self._requests.expire(now)
         self._accepts.expire(now)
-        surplus = self._requests.total - self._k * self._accepts.total
-        chance = surplus / (self._requests.total + 1) if surplus > 0.0 else 0.0
+        surplus = float(self._requests.total) - self._k * float(self._accepts.total)
+        chance = surplus / float(self._requests.total + 1) if surplus > 0.0 else 0.0
         self._requests.add(now, 0, 0)
         if chance > 0.0 and sim.luck.unit(self._purpose, req.rid, req.attempts) < chance:
             sim.sink.emit(now, REJECTED, self.where, req.rid, THROTTLED, int(chance * 1_000_000))
@@ -44,7 +49,7 @@ class Throttle(Layer):
             return
         self._inner.enter(Frame(self, parent))
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """Count what B accepted."""
         if outcome <= FALLBACK or outcome == ERROR:
             self._accepts.add(self.sim.now, 0, 0)

@@ -7,32 +7,38 @@ goes on, and its effect may still happen, unless ``cancels_work``.
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import TIMED_OUT, TIMEOUT
-from resilience_sim.kernel.sim import Frame, Layer, Sim, answer, cancel_child
+from resilience_sim.kernel.frames import Frame, Layer, answer, cancel_child
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import TimeoutConfig
 
 
 class Timeout(Layer):
     """The layer; all calls share one lane of timers."""
 
-    __slots__ = ("_after", "_inner", "_lane", "_stops_work")
+    __slots__ = ("_after", "_inner", "_stops_work", "_timers")
 
-    def __init__(self, sim: Sim, where: int, inner: Layer, config: TimeoutConfig) -> None:
+    _after: i64
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: TimeoutConfig) -> None:
         super().__init__(sim, where)
         self._inner = inner
         self._after = config.after
         self._stops_work = config.cancels_work
-        self._lane = sim.lane(config.after)
+        self._timers = sim.lane(config.after)
+        self.lane = self._timers
 
     def enter(self, parent: Frame) -> None:
         """Arm the timer, then let the call in."""
         f = Frame(self, parent)
-        self.sim.arm(self._lane, f)
+        self.sim.arm(self._timers, f)
         self._inner.enter(f)
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """In time."""
-        f.timer = 0
+        f.armed = False
         answer(f, outcome)
 
     def on_timer(self, f: Frame) -> None:

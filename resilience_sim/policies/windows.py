@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from mypy_extensions import i64
+
 
 class Window:
     """Counts of calls, failures and slow calls among the last ``calls`` results or those of the last ``span`` ns.
@@ -17,7 +19,13 @@ class Window:
 
     __slots__ = ("_items", "_limit", "_span", "bad", "slow", "total")
 
-    def __init__(self, calls: int, span: int) -> None:
+    _limit: i64
+    _span: i64
+    total: i64
+    bad: i64
+    slow: i64
+
+    def __init__(self, calls: i64, span: i64) -> None:
         self._limit = calls
         self._span = span
         self._items: deque[tuple[int, int, int]] = deque()
@@ -25,7 +33,7 @@ class Window:
         self.bad = 0
         self.slow = 0
 
-    def add(self, now: int, bad: int, slow: int) -> None:
+    def add(self, now: i64, bad: i64, slow: i64) -> None:
         """Record one result (``bad`` and ``slow`` are 0 or 1)."""
         if self._span:
             self.expire(now)
@@ -40,7 +48,7 @@ class Window:
         self.bad += bad
         self.slow += slow
 
-    def expire(self, now: int) -> None:
+    def expire(self, now: i64) -> None:
         """Forget what has left a time window."""
         if not self._span:
             return

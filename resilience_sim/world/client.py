@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import (
     ADMITTED,
     ARRIVE,
@@ -23,8 +25,9 @@ from resilience_sim.kernel.events import (
     START,
     TURNED_AWAY,
 )
+from resilience_sim.kernel.frames import Frame, Layer, Request, cancel_child
 from resilience_sim.kernel.luck import SPREAD
-from resilience_sim.kernel.sim import Frame, Layer, Request, Sim, cancel_child
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.policies.stack import Stack
@@ -34,14 +37,18 @@ from resilience_sim.world.config import ClientConfig
 class Instance:
     """One client instance: its threads, its backlog, its own stack."""
 
-    __slots__ = ("backlog", "busy", "down", "in_flight", "stack", "where", "wheres")
+    __slots__ = ("admitting", "backlog", "busy", "down", "in_flight", "stack", "where", "wheres")
 
-    def __init__(self, where: int, stack: Stack, wheres: Sequence[int]) -> None:
+    where: i64
+    busy: i64
+
+    def __init__(self, where: i64, stack: Stack, wheres: Sequence[int]) -> None:
         self.where = where
         self.stack = stack
         self.wheres = wheres
         self.busy = 0
         self.down = False
+        self.admitting = False
         self.backlog: deque[Request] = deque()
         self.in_flight: dict[Request, None] = {}  # only kept when a crash could need it
 
@@ -55,7 +62,7 @@ class Caller(Layer):
         """Never: nothing is outside the caller."""
         raise AssertionError("a caller is not called")
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """Never: the client keeps its outcomes."""
         raise AssertionError("a caller is not called back")
 
@@ -70,6 +77,10 @@ class Client(Layer):
         "_caller", "_configs", "_crashes", "_instances", "_places", "_random_spread", "_restart_after", "_service",
         "_threads",
     )  # fmt: skip
+
+    _threads: i64
+    _places: i64
+    _restart_after: i64
 
     def __init__(
         self,
@@ -100,7 +111,7 @@ class Client(Layer):
 
     # --- in ---
 
-    def arrive(self, rid: int, user: int) -> None:
+    def arrive(self, rid: i64, user: i64) -> None:
         """A request comes in now."""
         sim = self.sim
         instances = self._instances
@@ -141,7 +152,7 @@ class Client(Layer):
 
     # --- out ---
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """The stack has answered: report, free the thread, let the next one in."""
         assert isinstance(f, Request)
         instance = self._instances[f.instance]
@@ -149,13 +160,20 @@ class Client(Layer):
         if self._crashes:
             del instance.in_flight[f]
         self._report(f, outcome, instance)
-        if instance.backlog and not instance.down and (not self._threads or instance.busy < self._threads):
+        if instance.backlog and not instance.admitting:
+            self._admit_waiting(instance)
+
+    def _admit_waiting(self, instance: Instance) -> None:
+        """Give free threads to the backlog. A loop, for the next one may be answered at once."""
+        sim = self.sim
+        instance.admitting = True
+        while instance.backlog and instance.busy < self._threads:
             waiting = instance.backlog.popleft()
-            sim = self.sim
             sim.sink.emit(sim.now, START, instance.where, waiting.rid, 0, sim.now - waiting.arrived)
             self._admit(waiting, instance)
+        instance.admitting = False
 
-    def _report(self, req: Request, outcome: int, instance: Instance) -> None:
+    def _report(self, req: Request, outcome: i64, instance: Instance) -> None:
         sim = self.sim
         req.done = True
         req.live = False
@@ -177,6 +195,8 @@ class Client(Layer):
         instance.in_flight = {}
         instance.backlog.clear()
         sim.sink.emit(sim.now, CRASH, instance.where, last_straw.rid, len(going), back)
+        for layer in instance.stack.layers:
+            layer.shut_down()
         for req in going:
             cancel_child(req, CRASHED, False)
             self._report(req, CRASHED, instance)

@@ -1,21 +1,25 @@
 """The fault timeline: which faults are active now, and whether one hits this attempt.
 
 Owns the switching on and off and the arithmetic of overlapping faults. Refuses to know queues and workers; a listener
-(the service) is told when something changed. A fault is active for ``at <= t < at + duration``; its start runs before
-anything else at that instant.
+(the service) is told when something changed. A fault is active for ``at <= t < at + duration``; both ends run
+before anything else at their instants.
 """
 
 from __future__ import annotations
 
 from math import exp
+from typing import Final
+
+from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
+from resilience_sim.kernel.frames import Frame, Layer, Request
 from resilience_sim.kernel.luck import FAULT_ERROR, FAULT_SHARE
-from resilience_sim.kernel.sim import Frame, Layer, Request, Sim
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.rate_limiter import Permits
 from resilience_sim.world.config import FaultConfig
 
-LN2 = 0.6931471805599453
+LN2: Final = 0.6931471805599453
 
 
 class Fault:
@@ -23,13 +27,13 @@ class Fault:
 
     __slots__ = ("config", "index", "permits")
 
-    def __init__(self, config: FaultConfig, index: int) -> None:
+    def __init__(self, config: FaultConfig, index: i64) -> None:
         self.config = config
         self.index = index
         # Service B's own limiter: a bucket of one second's worth, full when the fault begins.
         self.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit))) if config.limit > 0 else None
 
-    def hits(self, sim: Sim, rid: int, attempt: int, replica: int) -> bool:
+    def hits(self, sim: Sim, rid: i64, attempt: i64, replica: i64) -> bool:
         """Whether this attempt, at this replica (from 1), is among those the fault strikes."""
         config = self.config
         if config.replica and config.replica != replica:
@@ -39,7 +43,7 @@ class Fault:
         key = attempt if config.of == "attempts" else 0
         return sim.luck.unit(FAULT_SHARE + self.index, rid, key) < config.share
 
-    def strikes_error(self, sim: Sim, rid: int, attempt: int) -> bool:
+    def strikes_error(self, sim: Sim, rid: i64, attempt: i64) -> bool:
         """``errors``: whether the attempt is among the share that fails."""
         rate = self.config.rate
         return rate >= 1.0 or sim.luck.unit(FAULT_ERROR + self.index, rid, attempt) < rate
@@ -70,10 +74,15 @@ class Faults(Layer):
         self.at_work: list[Fault] = []  # the rest of what a started attempt meets
         self.crashes: list[Fault] = []
         for fault in self.timeline:
-            f = Request(self, -1, 0, -1, 0)
-            f.k = fault.index
-            f.x = 1
-            sim.daemon_at(fault.config.at, f)
+            # Both ends are timed now, so that each comes before anything else that is due at its instant.
+            self._time(fault, fault.config.at, 1)
+            self._time(fault, fault.config.at + fault.config.duration, 0)
+
+    def _time(self, fault: Fault, when: i64, begins: i64) -> None:
+        f = Request(self, -1, 0, -1, 0)
+        f.k = fault.index
+        f.x = begins
+        self.sim.daemon_at(when, f)
 
     def listen(self, listener: FaultListener) -> None:
         """Tell ``listener`` about every change from now on."""
@@ -96,8 +105,6 @@ class Faults(Layer):
             if config.limit > 0:
                 fault.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit)))
             sim.sink.emit(sim.now, FAULT_ON, self._wheres[f.k], -1, f.k, config.at + config.duration)
-            f.x = 0
-            sim.daemon_at(config.at + config.duration, f)
         else:
             active.remove(fault)
             sim.sink.emit(sim.now, FAULT_OFF, self._wheres[f.k], -1, f.k, 0)
@@ -105,7 +112,7 @@ class Faults(Layer):
         if self._listener is not None:
             self._listener.on_fault(fault, begins)
 
-    def worker_share(self, replica: int) -> float:
+    def worker_share(self, replica: i64) -> float:
         """The share of its workers that brownouts leave a replica: the product of those that are active."""
         share = 1.0
         for fault in self.at_work:
@@ -114,12 +121,12 @@ class Faults(Layer):
                 share *= config.workers
         return share
 
-    def down(self, replica: int) -> bool:
+    def down(self, replica: i64) -> bool:
         """Whether a ``crash_replica`` keeps this replica (from 1) down."""
         return any(fault.config.replica in {0, replica} for fault in self.crashes)
 
 
-def cold_factor(fault: Fault, now: int) -> float:
+def cold_factor(fault: Fault, now: i64) -> float:
     """``cold_cache``: how many times slower now; starts at ``slower`` and loses half of the excess every half-life."""
     config = fault.config
-    return 1.0 + (config.slower - 1.0) * exp(-LN2 * (now - config.at) / config.half_life)
+    return 1.0 + (config.slower - 1.0) * exp(-LN2 * float(now - config.at) / config.half_life)

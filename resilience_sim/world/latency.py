@@ -8,11 +8,14 @@ Generating Gamma Variables", ACM TOMS 26(3), 2000), from a numbered supply of lu
 from __future__ import annotations
 
 from math import exp, log, sqrt
+from typing import Final
+
+from mypy_extensions import i64
 
 from resilience_sim.kernel.luck import EXTRA, Luck
 from resilience_sim.world.config import Latency
 
-_LONGEST = 1 << 61
+_LONGEST: Final = 1 << 61
 
 
 class Times:
@@ -20,10 +23,12 @@ class Times:
 
     __slots__ = ("constant",)
 
-    def __init__(self, constant: int) -> None:
+    constant: i64
+
+    def __init__(self, constant: i64) -> None:
         self.constant = constant
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Nanoseconds for this purpose, request and attempt."""
         return self.constant
 
@@ -37,7 +42,7 @@ class Exponential(Times):
         super().__init__(0)
         self._mean = mean
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """-mean * ln(1 - U)."""
         return int(0.5 - log(1.0 - luck.unit(purpose, rid, attempt)) * self._mean)
 
@@ -52,7 +57,7 @@ class Uniform(Times):
         self._least = least
         self._width = most - least
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Least + width * U."""
         return int(self._least + luck.unit(purpose, rid, attempt) * self._width + 0.5)
 
@@ -67,7 +72,7 @@ class Pareto(Times):
         self._least = least
         self._power = -1.0 / alpha
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Least * (1 - U) ** (-1 / alpha)."""
         time = log(1.0 - luck.unit(purpose, rid, attempt)) * self._power
         return int(self._least * exp(time) + 0.5) if time < 40.0 else _LONGEST
@@ -83,7 +88,7 @@ class Lognormal(Times):
         self._mean = mean
         self._deviation = deviation
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """exp(mean + deviation * z), z the normal quantile of U."""
         z = normal_quantile(luck.unit(purpose, rid, attempt))
         return int(exp(min(42.0, self._mean + self._deviation * z)) + 0.5)
@@ -100,7 +105,7 @@ class Gamma(Times):
         self._shape = shape
         self._scale = scale
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Marsaglia and Tsang's squeeze; for a shape below 1 a draw of shape + 1 times U ** (1 / shape)."""
         shape = self._shape + 1.0 if self._boosted else self._shape
         d = shape - 1.0 / 3.0
@@ -128,14 +133,16 @@ class Empirical(Times):
 
     __slots__ = ("_count", "_values")
 
+    _count: i64
+
     def __init__(self, values: tuple[int, ...]) -> None:
         super().__init__(0)
         self._values = values
         self._count = len(values)
 
-    def draw(self, luck: Luck, purpose: int, rid: int, attempt: int) -> int:
+    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """The value at rank floor(U * n)."""
-        return self._values[int(luck.unit(purpose, rid, attempt) * self._count)]
+        return self._values[int(luck.unit(purpose, rid, attempt) * float(self._count))]
 
 
 def make_times(config: Latency) -> Times:

@@ -8,8 +8,11 @@ are kept on the request itself, so the ledger needs no memory of its own.
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import APPLIED, DEDUPLICATED, DUPLICATE, EFFECT, REPEATED, pack_attempt
-from resilience_sim.kernel.sim import FOREVER, Request, Sim
+from resilience_sim.kernel.frames import Request
+from resilience_sim.kernel.sim import FOREVER, Sim
 from resilience_sim.world.config import OperationConfig, ServiceConfig
 
 
@@ -18,13 +21,15 @@ class Ledger:
 
     __slots__ = ("_has_effect", "_idempotent", "_keyed", "_ttl")
 
+    _ttl: i64
+
     def __init__(self, operation: OperationConfig, service: ServiceConfig) -> None:
         self._has_effect = operation.method != "GET"
         self._idempotent = operation.method in {"PUT", "DELETE"}
         self._keyed = operation.idempotency_key and service.deduplicate
         self._ttl = service.dedup_ttl or FOREVER
 
-    def book(self, sim: Sim, where: int, req: Request, attempt: int) -> None:
+    def book(self, sim: Sim, where: i64, req: Request, attempt: i64) -> None:
         """B has finished ``attempt`` of ``req``, and it did not fail."""
         if not self._has_effect:
             return

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
+
+from mypy_extensions import i64
 
 from resilience_sim.kernel.events import SUCCESS
-from resilience_sim.kernel.sim import Frame, Layer
+from resilience_sim.kernel.frames import Frame, Layer
 
-UNLIMITED_WORKERS = 1 << 60
+UNLIMITED_WORKERS: Final = 1 << 60
 
 
 class Job(Frame):
     """One attempt as B sees it. ``k`` is where it is, ``x`` its service time in ns."""
 
     __slots__ = ("attempt", "hint", "outcome", "replica", "sent", "since")
+
+    attempt: i64
+    sent: i64
+    since: i64
+    outcome: i64
+    hint: i64
 
     replica: Replica
 
@@ -40,7 +49,14 @@ class Replica:
 
     __slots__ = ("busy", "limit", "number", "queue", "queued", "where", "workers", "working")
 
-    def __init__(self, where: int, number: int, workers: int) -> None:
+    where: i64
+    number: i64
+    workers: i64
+    limit: i64
+    busy: i64
+    queued: i64
+
+    def __init__(self, where: i64, number: i64, workers: i64) -> None:
         self.where = where
         self.number = number
         self.workers = workers or UNLIMITED_WORKERS
@@ -58,4 +74,4 @@ class Replica:
             self.limit = 0
         else:
             # 29 % of 100 is 28.999999999999996 in floats; it is 29 workers
-            self.limit = max(1, int(self.workers * share + 1e-9))
+            self.limit = max(1, int(float(self.workers) * share + 1e-9))

@@ -10,6 +10,10 @@ up also stops it.
 
 from __future__ import annotations
 
+from typing import Final
+
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import (
     ABANDONED,
     BEGIN,
@@ -33,8 +37,9 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     TURNED_DOWN,
 )
+from resilience_sim.kernel.frames import Frame, Layer, Request, answer
 from resilience_sim.kernel.luck import BALANCER, FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
-from resilience_sim.kernel.sim import Frame, Layer, Request, Sim, answer
+from resilience_sim.kernel.sim import Sim
 from resilience_sim.world.config import OperationConfig, ServiceConfig
 from resilience_sim.world.faults import Fault, FaultListener, Faults, cold_factor
 from resilience_sim.world.latency import make_times
@@ -42,11 +47,11 @@ from resilience_sim.world.ledger import Ledger
 from resilience_sim.world.replica import Job, Replica
 
 # where a job is: Frame.k
-ON_WIRE = 1
-IN_QUEUE = 2
-AT_WORK = 3
-ON_WIRE_BACK = 4
-GONE = 5  # hung, lost, or finished
+ON_WIRE: Final = 1
+IN_QUEUE: Final = 2
+AT_WORK: Final = 3
+ON_WIRE_BACK: Final = 4
+GONE: Final = 5  # hung, lost, or finished
 
 
 class Service(Layer):
@@ -57,10 +62,15 @@ class Service(Layer):
         "_next", "_per_concurrent", "_places", "_replicas", "_tracks_work", "_wire",
     )  # fmt: skip
 
+    _failure: i64
+    _per_concurrent: i64
+    _places: i64
+    _next: i64
+
     def __init__(
         self,
         sim: Sim,
-        where: int,
+        where: i64,
         config: ServiceConfig,
         operation: OperationConfig,
         faults: Faults,
@@ -111,7 +121,7 @@ class Service(Layer):
         else:
             self._deliver(f)
 
-    def on_result(self, f: Frame, outcome: int) -> None:
+    def on_result(self, f: Frame, outcome: i64) -> None:
         """Never: nothing is inside B."""
         raise AssertionError("Service B calls nobody")
 
@@ -217,7 +227,7 @@ class Service(Layer):
                         outcome = RESET
                     elif outcome != RESET:
                         outcome = ERROR
-            time = int(time * slower + 0.5) + add if slower != 1.0 else time + add
+            time = int(float(time) * slower + 0.5) + add if slower != 1.0 else time + add
             if outcome == RESET:
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.luck.unit(FAILURE, req.rid, job.attempt) < rate:
@@ -244,7 +254,7 @@ class Service(Layer):
         else:
             self._respond(job, outcome)
 
-    def _leave_work(self, job: Job, replica: Replica, outcome: int, used: int) -> None:
+    def _leave_work(self, job: Job, replica: Replica, outcome: i64, used: i64) -> None:
         sim = self.sim
         replica.busy -= 1
         if self._tracks_work:
@@ -269,7 +279,7 @@ class Service(Layer):
             sim.sink.emit(sim.now, BEGIN, replica.where, job.req.rid, job.attempt, sim.now - job.since)
             self._start(job, replica)
 
-    def _leave_queue(self, job: Job, replica: Replica, why: int) -> None:
+    def _leave_queue(self, job: Job, replica: Replica, why: i64) -> None:
         sim = self.sim
         job.k = GONE
         replica.queued -= 1
@@ -278,7 +288,7 @@ class Service(Layer):
 
     # --- on the way back ---
 
-    def _respond(self, job: Job, outcome: int) -> None:
+    def _respond(self, job: Job, outcome: i64) -> None:
         """Send the answer off, if anybody is there to hear it."""
         if not job.live:
             job.k = GONE
@@ -301,7 +311,7 @@ class Service(Layer):
         req.retry_after = job.hint
         answer(job, job.outcome)
 
-    def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """The caller gave up: for it the attempt ends here. B goes on, or stops if it is told to."""
         assert isinstance(f, Job)
         sim = self.sim
@@ -310,7 +320,7 @@ class Service(Layer):
         if not stop_work:
             return
         where = f.k
-        f.timer = 0
+        f.armed = False
         if where == IN_QUEUE:
             self._leave_queue(f, f.replica, STOPPED)
         elif where == AT_WORK:
@@ -339,8 +349,9 @@ class Service(Layer):
         sim = self.sim
         lost = list(replica.working)
         for job in lost:
-            job.timer = 0
+            sim.forget(job)
             self._leave_work(job, replica, RESET, sim.now - job.since)
+            job.k = GONE  # a caller's reaction to one loss may cancel another
         while replica.queue:
             job = replica.queue.popleft()
             if job.k == IN_QUEUE:

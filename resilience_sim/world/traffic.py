@@ -8,14 +8,18 @@ without any approximation, and the same request keeps its luck whatever the rate
 from __future__ import annotations
 
 from math import log, sqrt
+from typing import Final
 
+from mypy_extensions import i64
+
+from resilience_sim.kernel.frames import Frame, Request
 from resilience_sim.kernel.luck import ARRIVAL, THINK
-from resilience_sim.kernel.sim import FOREVER, Frame, Request, Sim, SimulationError
+from resilience_sim.kernel.sim import FOREVER, Sim, SimulationError
 from resilience_sim.world.client import Caller, Client
 from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
 from resilience_sim.world.latency import make_times
 
-STANDSTILL = 1_000_000  # arrivals at one instant before we call it standing still
+STANDSTILL: Final = 1_000_000  # arrivals at one instant before we call it standing still
 
 
 class Stretch:
@@ -23,7 +27,13 @@ class Stretch:
 
     __slots__ = ("area", "end", "rate", "slope", "start")
 
-    def __init__(self, start: int, end: int, rate: float, slope: float, area: float) -> None:
+    start: i64
+    end: i64
+    rate: float
+    slope: float
+    area: float
+
+    def __init__(self, start: i64, end: i64, rate: float, slope: float, area: float) -> None:
         self.start = start
         self.end = end
         self.rate = rate
@@ -35,11 +45,13 @@ class Stretch:
         width = float(self.end - self.start)
         return self.rate * width + 0.5 * self.slope * width * width
 
-    def when(self, area: float) -> int:
+    def when(self, area: float) -> i64:
         """The instant at which the count reaches ``area`` (which lies in this stretch)."""
         due = area - self.area
         if self.slope == 0.0:
             return self.start + int(due / self.rate + 0.5)
+        if due <= 0.0:
+            return self.start  # also where the rate rises from nothing
         root = sqrt(max(0.0, self.rate * self.rate + 2.0 * self.slope * due))
         return min(self.end, self.start + int(2.0 * due / (self.rate + root) + 0.5))
 
@@ -75,6 +87,10 @@ class Traffic(Caller):
 
     __slots__ = ("_client", "_duration", "_limit", "_rid")
 
+    _duration: i64
+    _limit: i64
+    _rid: i64
+
     def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
         super().__init__(sim, -1)
         self._client = client
@@ -87,6 +103,10 @@ class OpenLoop(Traffic):
     """Requests come at a rate, whatever becomes of them."""
 
     __slots__ = ("_area", "_even", "_last", "_stretches", "_where")
+
+    _area: float
+    _where: i64
+    _last: i64
 
     def __init__(self, sim: Sim, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
         super().__init__(sim, client, config)
@@ -154,6 +174,9 @@ class ClosedLoop(Traffic):
 
     __slots__ = ("_calls", "_clocks", "_instant", "_same", "_think")
 
+    _instant: i64
+    _same: i64
+
     def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
         super().__init__(sim, client, config)
         self._think = make_times(config.think)
@@ -166,7 +189,7 @@ class ClosedLoop(Traffic):
             self._clocks.append(Request(self, -1, 0, -1, user))
             self._think_again(user)
 
-    def _think_again(self, user: int) -> None:
+    def _think_again(self, user: i64) -> None:
         sim = self.sim
         self._calls[user] += 1
         when = sim.now + self._think.draw(sim.luck, THINK, user, self._calls[user])
@@ -182,7 +205,7 @@ class ClosedLoop(Traffic):
         self._instant = now
         if self._same > STANDSTILL:
             raise SimulationError(
-                f"time stands still at {now / 1e9:.3f}s: users who do not think call and are answered at once, "
+                f"time stands still at {float(now) / 1e9:.3f}s: users who do not think call and are answered at once, "
                 "for ever; give `traffic.think` a time above 0ms"
             )
         rid = self._rid

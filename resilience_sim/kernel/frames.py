@@ -1,0 +1,175 @@
+"""Frames and layers: what everything that handles a call is made of.
+
+Owns the protocol between layers. Refuses to know time (kernel/sim.py), any policy, service or traffic.
+
+A *layer* is one stage of a call: a policy, the client, the service. It has four methods: a call comes in from outside
+(:meth:`Layer.enter`), the inside has answered (:meth:`Layer.on_result`), a time it asked for has come
+(:meth:`Layer.on_timer`), the outside no longer waits (:meth:`Layer.on_cancel`). What a layer knows about one call it
+keeps in a :class:`Frame`; what all calls share it keeps in itself. A frame points to the frame outside it and, while
+the inside is at work, to the one inside; both ways in, one way out: whoever answers or cancels cuts the inner link
+first, so that no reference cycle outlives a call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy_extensions import i64, mypyc_attr
+
+if TYPE_CHECKING:
+    from resilience_sim.kernel.queue import Lane
+    from resilience_sim.kernel.sim import Sim
+
+
+@mypyc_attr(acyclic=True, allow_interpreted_subclasses=True)
+class Frame:
+    """One activation of one layer for one call; at most one timer of it is pending.
+
+    ``live`` turns false when nobody waits for this frame's answer any more. ``x`` and ``k`` are integers that only
+    the layer itself gives a meaning to.
+    """
+
+    __slots__ = ("armed", "child", "k", "layer", "live", "parent", "req", "serial", "time", "x")
+
+    layer: Layer
+    parent: Frame | None
+    child: Frame | None
+    req: Request
+    live: bool
+    armed: bool  # a timer is pending; set to False, it never comes
+    time: i64  # when it is due, and its serial among those of the same instant; without meaning otherwise
+    serial: i64
+    x: i64
+    k: i64
+
+    def __init__(self, layer: Layer, parent: Frame) -> None:
+        self.layer = layer
+        self.parent = parent
+        self.child = None
+        parent.child = self
+        self.req = parent.req
+        self.live = True
+        self.armed = False
+        self.x = 0
+        self.k = 0
+
+
+@mypyc_attr(acyclic=True)
+class Request(Frame):
+    """What a user asked Service A for: the outermost frame, shared by all frames of the call.
+
+    Clocks that belong to nobody's call (the next arrival, the end of a fault) are requests with ``rid`` -1.
+    """
+
+    __slots__ = (
+        "arrived", "attempts", "done", "effects", "failed", "held", "instance", "key_until", "retry_after", "rid",
+        "user",
+    )  # fmt: skip
+
+    rid: i64
+    arrived: i64
+    instance: i64
+    user: i64
+    attempts: i64  # made so far, by whichever layer
+    effects: i64  # applied so far, duplicates included
+    key_until: i64  # idempotency key remembered by B up to this instant; -1: not remembered
+    retry_after: i64  # hint of the last answer, ns; 0: none
+    held: bool  # holds a thread
+    done: bool
+    failed: bool  # was reported as failed
+
+    def __init__(self, layer: Layer, rid: i64, arrived: i64, instance: i64, user: i64) -> None:
+        self.layer = layer
+        self.parent = None
+        self.child = None
+        self.req = self
+        self.live = True
+        self.armed = False
+        self.x = 0
+        self.k = 0
+        self.rid = rid
+        self.arrived = arrived
+        self.instance = instance
+        self.user = user
+        self.attempts = 0
+        self.effects = 0
+        self.key_until = -1
+        self.retry_after = 0
+        self.held = False
+        self.done = False
+        self.failed = False
+
+    def close(self) -> None:
+        """Nobody enters through this request any more: let go of itself, so that it dies without the collector."""
+        self.req = NOBODY
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Layer:
+    """One stage of a call; see the module's docstring for the protocol."""
+
+    __slots__ = ("lane", "sim", "where")
+
+    sim: Sim
+    where: i64
+    lane: Lane | None  # of a layer whose timers all have the same delay; then it has no others
+
+    def __init__(self, sim: Sim, where: i64) -> None:
+        self.sim = sim
+        self.where = where
+        self.lane = None
+
+    def enter(self, parent: Frame) -> None:
+        """A call comes in from ``parent``; answer with :func:`answer`, now or later, exactly once."""
+        raise NotImplementedError
+
+    def on_result(self, f: Frame, outcome: i64) -> None:
+        """The inside answered frame ``f`` of this layer."""
+        raise NotImplementedError
+
+    def on_timer(self, f: Frame) -> None:
+        """The timer of frame ``f`` came due."""
+        raise NotImplementedError
+
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
+        """Nobody waits for ``f`` any more: give back what it holds and pass the word inwards.
+
+        ``why`` is the outcome its attempts in flight get (``TIMEOUT``, ``CANCELLED``, ``CRASHED``); ``stop_work``
+        tells whether B's work ends too. Must not answer.
+        """
+        f.live = False
+        f.armed = False
+        cancel_child(f, why, stop_work)
+
+    def shut_down(self) -> None:
+        """The client instance is going down: nobody who waits here may go in any more. All of them get cancelled."""
+
+
+class _Nobody(Layer):
+    """A layer nothing passes."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.where = -1
+        self.lane = None
+
+
+NOBODY: Final = Request(_Nobody(), -1, 0, -1, -1)
+
+
+def answer(f: Frame, outcome: i64) -> None:
+    """Frame ``f`` is finished: hand ``outcome`` to the frame outside it."""
+    parent = f.parent
+    assert parent is not None
+    f.live = False
+    parent.child = None
+    parent.layer.on_result(parent, outcome)
+
+
+def cancel_child(f: Frame, why: i64, stop_work: bool) -> None:
+    """Stop waiting for whatever is at work inside ``f``."""
+    child = f.child
+    if child is not None:
+        f.child = None
+        child.layer.on_cancel(child, why, stop_work)
