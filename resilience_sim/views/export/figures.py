@@ -13,7 +13,6 @@ from resilience_sim.measure.metrics import metric
 from resilience_sim.views import format as fmt
 
 AS_WRITTEN = "as-written"
-_UNITS = {"ratio": "share", "per_second": "rate"}
 _METRIC = re.compile(r"\s*([a-z_][a-z_0-9.]*)")
 _VARIANT = re.compile(r"(?:^|, )variant (.+)$")
 
@@ -27,8 +26,7 @@ def scenario_name(document: Mapping[str, Any]) -> str:
 def in_its_unit(name: str, value: float | None, signed: bool = False) -> str:
     """A value of a metric for people: ``97.3%``, ``412ms``."""
     known = metric(name)
-    unit = known.unit if known else "count"
-    return fmt.in_unit(value, _UNITS.get(unit, unit), signed)
+    return fmt.in_unit(value, known.unit if known else "count", signed)
 
 
 def metric_of(expectation: Mapping[str, Any]) -> str:

@@ -146,7 +146,7 @@ class Outputs:
         """Remove whatever is not complete."""
         self._finished = True
         for _, files in self._opened:
-            for file in files.values():
+            for file in reversed(files.values()):  # the first one may have made the folder of the others
                 file.discard()
 
     def __enter__(self) -> Outputs:
