@@ -1,1 +1,1 @@
-"""Typer commands, terminal surroundings and exit codes. No arithmetic lives here."""
+"""The command line: Typer commands, terminal surroundings, exit codes. No arithmetic."""

@@ -1,0 +1,64 @@
+"""The Typer application: which commands there are.
+
+Owns their names and order, and the flags that may stand before a command. A command's module is imported only when the
+command is called or all of them are listed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import typer
+
+from resilience_sim.cli.call import Call
+from resilience_sim.cli.options import Color, Json, Quiet, Verbose, Version
+
+COMMANDS: tuple[str, ...] = (
+    "run", "compare", "replay", "list", "explain", "init", "validate", "schema", "export",
+)  # fmt: skip
+
+ABOUT = "A wind tunnel for retries, circuit breakers and the rest of your resilience settings."
+EPILOG = "Start with: resim run   then: resim list, resim compare hard-outage, resim explain retry"
+
+
+def top(
+    ctx: typer.Context,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    color: Color = "auto",
+    version: Version = False,
+) -> Any:
+    """Everything before the command."""
+    if ctx.invoked_subcommand is not None:
+        return None
+
+    def work(call: Call) -> int:
+        if call.json:
+            from resilience_sim.cli.exits import usage
+
+            raise usage("no command was given", f"commands: {', '.join(COMMANDS)}")
+        call.out(ctx.get_help().rstrip("\n"))
+        return 0
+
+    return work
+
+
+def build(rich: bool) -> Any:
+    """The whole command line, ready to parse. ``rich``: help with boxes and colours."""
+    app = typer.Typer(
+        name="resim",
+        help=ABOUT,
+        epilog=EPILOG,
+        invoke_without_command=True,
+        no_args_is_help=False,
+        rich_markup_mode="rich" if rich else None,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(top)
+    for name in COMMANDS:
+        module = import_module(f"resilience_sim.cli.commands.{'list_' if name == 'list' else name}")
+        app.command(name, short_help=module.ABOUT)(getattr(module, name.replace("list", "list_")))
+    return typer.main.get_command(app)

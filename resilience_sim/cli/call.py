@@ -1,0 +1,79 @@
+"""One call of the program: what was asked for on the command line and belongs to every command.
+
+Owns the shared flags and the ways to say something: data to standard output, everything else to standard error.
+Refuses to know any command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from resilience_sim.cli.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from resilience_sim.scenario.diagnostics import Diagnostic
+    from resilience_sim.scenario.plan import Warned
+
+
+class Call:
+    """One run of the program in its surroundings."""
+
+    def __init__(self, around: Surroundings, argv: Sequence[str]) -> None:
+        self.around = around
+        self.argv = tuple(argv)
+        ours = self.argv[: self.argv.index("--")] if "--" in self.argv else self.argv
+        # Looked for beforehand: a command line that cannot be parsed still has to be answered as was asked for.
+        self.json = "--json" in ours
+        self.quiet = False
+        self.verbose = False
+        self.command = ""
+        self.subject: str | None = None  # the scenario or recording that was asked for
+
+    def out(self, text: str) -> None:
+        """A line of data."""
+        self.around.stdout.write(text + "\n")
+
+    def err(self, text: str) -> None:
+        """A line of anything else."""
+        self.around.stderr.write(text + "\n")
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """The one JSON document."""
+        from resilience_sim.views.document import dumps
+
+        self.out(dumps(document))
+
+    def note(self, text: str, help: str = "") -> None:
+        """Something worth knowing; silent with ``-q``."""
+        if not self.quiet:
+            self._labelled("note", "36", text, help)
+
+    def error(self, text: str, help: str = "", code: str = "") -> None:
+        """What went wrong and what to do about it."""
+        self._labelled(f"error[{code}]" if code else "error", "1;31", text, help)
+
+    def warnings(self, warnings: Sequence[Warned]) -> None:
+        """Oddities of a scenario."""
+        for warning in warnings:
+            self._labelled(f"warning[{warning.code}]", "1;33", warning.message, "")
+
+    def findings(self, findings: Sequence[Diagnostic]) -> None:
+        """Everything that is wrong with a scenario."""
+        from resilience_sim.scenario.render import render
+
+        self.err(render(findings, "full", self.around.stderr_color))
+
+    def _labelled(self, label: str, color: str, text: str, help: str) -> None:
+        if self.around.stderr_color:
+            label = f"\x1b[{color}m{label}\x1b[0m"
+        text = printable(text)
+        self.err(f"{label}: {text}" + (f"\n  = help: {printable(help)}" if help else ""))
+
+
+Work: TypeAlias = Callable[[Call], int]  # what a command is to do once its command line was understood
+
+
+def printable(text: str) -> str:
+    """Without anything that could steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)

@@ -1,0 +1,7 @@
+"""``resim compare``: soon."""
+
+ABOUT = "Soon."
+
+
+def compare() -> None:
+    """Soon."""

@@ -1,0 +1,7 @@
+"""``resim explain``: soon."""
+
+ABOUT = "Soon."
+
+
+def explain() -> None:
+    """Soon."""

@@ -1,0 +1,7 @@
+"""``resim export``: soon."""
+
+ABOUT = "Soon."
+
+
+def export() -> None:
+    """Soon."""

@@ -1,0 +1,7 @@
+"""``resim init``: soon."""
+
+ABOUT = "Soon."
+
+
+def init() -> None:
+    """Soon."""

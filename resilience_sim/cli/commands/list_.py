@@ -1,0 +1,7 @@
+"""``resim list``: soon."""
+
+ABOUT = "Soon."
+
+
+def list_() -> None:
+    """Soon."""

@@ -1,0 +1,7 @@
+"""``resim replay``: soon."""
+
+ABOUT = "Soon."
+
+
+def replay() -> None:
+    """Soon."""

@@ -1,0 +1,7 @@
+"""``resim schema``: soon."""
+
+ABOUT = "Soon."
+
+
+def schema() -> None:
+    """Soon."""

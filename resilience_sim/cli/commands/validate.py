@@ -1,0 +1,7 @@
+"""``resim validate``: soon."""
+
+ABOUT = "Soon."
+
+
+def validate() -> None:
+    """Soon."""

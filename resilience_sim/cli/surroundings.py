@@ -1,0 +1,127 @@
+"""What a command finds around it: streams, terminals, environment, clock. Replaceable as a whole, so that tests run
+whole commands in process.
+
+Owns every look at the process' surroundings, and the decision where colour goes. Refuses to know what is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from resilience_sim.views.live.driver import Stage
+
+COLORS = ("auto", "always", "never")
+
+
+@dataclass
+class Surroundings:
+    """The world of one command. ``columns`` and ``rows`` None: ask the terminal."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str] = field(default_factory=dict)
+    stdout_is_terminal: bool = False
+    stderr_is_terminal: bool = False
+    columns: int | None = None
+    rows: int | None = None
+    clock: Callable[[], float] = time.monotonic
+    color: str = "auto"
+
+    def wants_color(self, terminal: bool) -> bool:
+        """Whether a stream gets colours: what the user says, then NO_COLOR, FORCE_COLOR, TERM, then the stream."""
+        if self.color != "auto":
+            return self.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return True
+        return terminal and self.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+    @property
+    def stdout_color(self) -> bool:
+        """Whether standard output gets colours."""
+        return self.wants_color(self.stdout_is_terminal)
+
+    @property
+    def stderr_color(self) -> bool:
+        """Whether standard error gets colours."""
+        return self.wants_color(self.stderr_is_terminal)
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal, 80 x 24 where there is none."""
+        if self.columns is not None:
+            return self.columns, self.rows or 24
+        import shutil
+
+        found = shutil.get_terminal_size((80, 24))
+        return max(20, found.columns), max(5, found.lines)
+
+    def console(self, stderr: bool = False) -> Console:
+        """A Rich console on standard output, or standard error."""
+        from rich.console import Console
+
+        terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
+        color = self.wants_color(terminal)
+        fixed = terminal and self.columns is not None
+        return Console(
+            file=self.stderr if stderr else self.stdout,
+            force_terminal=terminal,
+            color_system="standard" if color else None,
+            no_color=not color,
+            width=self.size()[0] if fixed or not terminal else None,
+            height=self.size()[1] if fixed or not terminal else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+            _environ={**self.environ},
+        )
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """The terminal taken over for a live view, and given back."""
+        from resilience_sim.views.live.stage import Terminal
+
+        with Terminal(self.console()) as terminal:
+            yield terminal
+
+    @contextmanager
+    def as_process(self) -> Iterator[None]:
+        """Let whoever uses ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` find these streams."""
+        before = sys.stdin
+        sys.stdin = self.stdin
+        try:
+            with redirect_stdout(self.stdout), redirect_stderr(self.stderr):
+                yield
+        finally:
+            sys.stdin = before
+
+
+def of_process() -> Surroundings:
+    """The real ones."""
+    stdin = sys.stdin if sys.stdin is not None else _nothing()
+    stdout = sys.stdout if sys.stdout is not None else _nothing()
+    stderr = sys.stderr if sys.stderr is not None else _nothing()
+    return Surroundings(stdin, stdout, stderr, os.environ, _isatty(stdout), _isatty(stderr))
+
+
+def _isatty(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def _nothing() -> TextIO:
+    """Instead of a stream that was closed before the program began."""
+    return open(os.devnull, "r+", encoding="utf-8")  # noqa: SIM115, PTH123 (lives as long as the process)

@@ -1,0 +1,153 @@
+"""How a run is watched: live, as plain lines, or not at all.
+
+Owns that decision and the driving of one or several sources to their end, Ctrl-C included. Refuses to measure and to
+summarise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, TextIO
+
+from resilience_sim.cli.call import Call
+from resilience_sim.cli.interrupts import Interrupts
+from resilience_sim.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from resilience_sim.runs.simulation import Source
+
+LIVE, PLAIN, NOTHING = "live", "plain", "nothing"
+USER_INTERFACES = ("auto", "plain", "live")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line says about watching. ``speed`` None: not said."""
+
+    ui: str = "auto"
+    speed: float | None = None
+    start_at: int = 0
+
+
+def way_to_watch(call: Call, wish: Wish, stdout_taken: bool, many_runs: bool = False) -> str:
+    """Live on a terminal, lines elsewhere; nothing when asked to be quiet, or when standard output holds a document."""
+    if call.json or stdout_taken:
+        return NOTHING
+    around = call.around
+    term = around.environ.get("TERM", "")
+    able = around.stdout_is_terminal and term not in ("", "dumb", "unknown")
+    if wish.ui == LIVE:
+        if able:
+            return LIVE
+        call.note("--ui live needs a terminal; these are plain lines")
+        return NOTHING if call.quiet or many_runs else PLAIN
+    if call.quiet or (many_runs and wish.ui == "auto"):
+        return NOTHING
+    if wish.ui == PLAIN:
+        return PLAIN
+    if not around.stdout_is_terminal:
+        return PLAIN
+    if wish.speed == inf:
+        return NOTHING
+    return LIVE if able else PLAIN
+
+
+def watch_live(call: Call, sources: Sequence[tuple[str, Source]], wish: Wish, title: str = "") -> bool:
+    """Play sources live, side by side when there are several; False when the user left before the end."""
+    from resilience_sim.views.live.driver import OVER, Show, watch
+    from resilience_sim.views.live.facts import default_speed
+    from resilience_sim.views.live.look import look_for
+
+    speed = wish.speed or default_speed(*(source.plan for _, source in sources))
+    look = look_for(getattr(call.around.stdout, "encoding", None), call.around.environ)
+    shows = [Show(source, name) for name, source in sources]
+    with call.around.stage() as stage:
+        watched = watch(stage, shows, speed, wish.start_at, look, title)
+    return watched.ended == OVER
+
+
+def watch_plain(call: Call, source: Source, wish: Wish) -> bool:
+    """A line for everything worth one, at a speed if one was asked for; False after Ctrl-C."""
+    from resilience_sim.views.plain import PlainFold
+
+    curtain = Curtain(call.around.stdout, wish.start_at == 0)
+    lines = PlainFold(curtain, source.plan, source.components, call.around.stdout_color)  # type: ignore[arg-type]
+    source.attach(lines)
+    with Interrupts() as interrupts:
+        whole = True
+        if wish.start_at:
+            whole = advance(source, wish.start_at - 1, lambda: not interrupts.asked)
+            curtain.open = True
+        if whole and wish.speed is not None and wish.speed != inf:
+            whole = pace(call, source, wish.speed, lambda: not interrupts.asked)
+        elif whole:
+            whole = run_out(call, source, interrupts, quiet=True)
+    if whole:
+        lines.finish(source.now)
+    call.around.stdout.flush()
+    return whole
+
+
+class Curtain:
+    """A stream that swallows everything until it is opened."""
+
+    def __init__(self, stream: TextIO, is_open: bool) -> None:
+        self._stream = stream
+        self.open = is_open
+
+    def write(self, text: str) -> int:
+        """Write it, or not."""
+        return self._stream.write(text) if self.open else len(text)
+
+    def flush(self) -> None:
+        """Pass on what is buffered."""
+        self._stream.flush()
+
+
+def advance(source: Source, until: int, go_on: Callable[[], bool]) -> bool:
+    """Bring a source to an instant; False when told to stop before."""
+    from resilience_sim.runs.simulate import SLICE
+
+    before = -1
+    while go_on():
+        if not source.run(until, SLICE):
+            return True
+        if source.now == before:
+            return True
+        before = source.now
+    return False
+
+
+def pace(call: Call, source: Source, speed: float, go_on: Callable[[], bool]) -> bool:
+    """Let virtual time pass at ``speed`` virtual seconds per second; False when told to stop before the end."""
+    import time
+
+    begun = call.around.clock()
+    origin = source.now
+    while go_on():
+        reached = origin + round((call.around.clock() - begun) * speed * 1e9)
+        if not source.run(reached):
+            return True
+        call.around.stdout.flush()
+        time.sleep(0.05)
+    return False
+
+
+def run_out(call: Call, source: Source, interrupts: Interrupts | None = None, quiet: bool = False) -> bool:
+    """Run a source to its end as fast as it goes; False after Ctrl-C. A bar shows how far it is, unless ``quiet``."""
+    from resilience_sim.runs.simulate import drain
+    from resilience_sim.views.live.facts import horizon
+
+    def look_up(at: Source) -> bool:
+        if not quiet:
+            progress.at(at.now)
+        return not ours.asked
+
+    if interrupts is not None:
+        ours = interrupts
+        with Progress(call, source.plan.name, horizon(source.plan)) as progress:
+            return drain(source, look_up)
+    with Interrupts() as ours, Progress(call, source.plan.name, horizon(source.plan)) as progress:
+        return drain(source, look_up)
