@@ -20,6 +20,11 @@ ASCII_BLOCKS = " .:-=+*#@"
 Value = float | None
 
 
+def cell(bits: int) -> str:
+    """The braille character with these dots; a plain blank where there are none, which every font has."""
+    return chr(BRAILLE | bits) if bits else " "
+
+
 def heights(values: Sequence[Value], top: float, rows: int, steps: int = 4) -> list[int]:
     """How many steps of a chart with ``rows`` x ``steps`` each value fills; -1 for no value, at least 1 if above 0."""
     whole = rows * steps
@@ -45,7 +50,7 @@ def area(values: Sequence[Value], top: float, rows: int, ascii_only: bool = Fals
     left, right = FILLS
     return [
         "".join(
-            chr(BRAILLE | left[min(4, max(0, filled[i] - base))] | right[min(4, max(0, filled[i + 1] - base))])
+            cell(left[min(4, max(0, filled[i] - base))] | right[min(4, max(0, filled[i + 1] - base))])
             for i in range(0, len(filled), 2)
         )
         for base in range(4 * (rows - 1), -1, -4)
@@ -73,7 +78,7 @@ def line(values: Sequence[Value], top: float, rows: int, ascii_only: bool = Fals
             previous = at
         else:
             previous = -1
-    return ["".join(chr(BRAILLE | cell) for cell in row) for row in reversed(cells)]
+    return ["".join(cell(bits) for bits in row) for row in reversed(cells)]
 
 
 def overlay(below: Sequence[str], above: Sequence[str]) -> list[str]:
@@ -87,7 +92,7 @@ def overlay(below: Sequence[str], above: Sequence[str]) -> list[str]:
 def _unite(x: str, y: str) -> str:
     if ord(x) >= BRAILLE and ord(y) >= BRAILLE:
         return chr(ord(x) | ord(y))
-    return x if y in (" ", chr(BRAILLE)) else y
+    return x if y == " " else y
 
 
 def sparkline(values: Sequence[Value], top: float = 0.0, ascii_only: bool = False) -> str:

@@ -139,13 +139,13 @@ def plural(number: float, noun: str, nouns: str = "") -> str:
 
 
 def in_unit(value: float | None, unit: str, signed: bool = False) -> str:
-    """A value of a metric written in the metric's unit: ``share``, ``seconds``, ``factor``, ``rate``, else a count.
+    """A value in its metric's unit (measure/metrics.py): ``ratio``, ``seconds``, ``factor``, ``per_second``, ``count``.
 
     ``signed`` is for differences: a plus sign where it rose, and points instead of percent.
     """
     if value is None or not isfinite(value):
         return NOTHING
-    if unit == "share" and signed:
+    if unit == "ratio" and signed:
         return points(value)
     text = _WRITERS.get(unit, count)(value)
     return f"+{text}" if signed and value > 0 else text
@@ -166,4 +166,4 @@ def _signed(value: float, signed: bool) -> str:
     return f"+{text}" if signed and value > 0 and text != "0" else text
 
 
-_WRITERS = {"share": share, "seconds": seconds, "factor": factor, "rate": rate, "count": count, "money": money}
+_WRITERS = {"ratio": share, "seconds": seconds, "factor": factor, "per_second": rate, "count": count}

@@ -15,9 +15,10 @@ from typing import TextIO
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
+from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
-from resilience_sim.views.words import change_reason, fault_words, outcome_name, speaker
+from resilience_sim.views.words import fault_words, outcome_name, speaker
 
 GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
 STATE_COLOURS = (GOOD, BAD, ODD)
@@ -131,9 +132,7 @@ class PlainFold(Fold):
         who = speaker(component, self._many)
         if kind == ev.BREAKER:
             old, new = ev.STATE_NAMES[a >> 16 & 0xFF], ev.STATE_NAMES[a >> 8 & 0xFF]
-            self._line(
-                t, "breaker", who, new, "", f"was {old}; {change_reason(a & 0xFF, b)}", STATE_COLOURS[a >> 8 & 0xFF]
-            )
+            self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[a >> 8 & 0xFF])
         elif kind == ev.LATE_RESULT:
             then, now = ev.STATE_NAMES[b >> 8 & 0xFF], ev.STATE_NAMES[b & 0xFF]
             words = f"changes nothing: result of {fmt.request(rid)}, admitted while {then}, now {now}"

@@ -46,11 +46,12 @@ def style_of(name: str) -> Style:
 
 
 class Row:
-    """One line: pieces of text with the name of their style."""
+    """One line: pieces of text with the name of their style. ``hang``: where it goes on when it has to be wrapped."""
 
-    __slots__ = ("spans", "width")
+    __slots__ = ("hang", "spans", "width")
 
-    def __init__(self, text: str = "", style: str = "") -> None:
+    def __init__(self, text: str = "", style: str = "", hang: int = 0) -> None:
+        self.hang = hang
         self.spans: list[tuple[str, str]] = []
         self.width = 0
         if text:
@@ -60,20 +61,26 @@ class Row:
         """Append a piece; characters that could steer a terminal are replaced. Returns itself."""
         if text:
             text = printable(text)
-            self.spans.append((text, style))
+            self._append(text, style)
             self.width += len(text) if text.isascii() else cell_len(text)
         return self
 
+    def _append(self, text: str, style: str) -> None:
+        if self.spans and self.spans[-1][1] == style:
+            text = self.spans.pop()[0] + text
+        self.spans.append((text, style))
+
     def join(self, other: Row) -> Row:
         """Append another row's pieces. Returns itself."""
-        self.spans.extend(other.spans)
+        for text, style in other.spans:
+            self._append(text, style)
         self.width += other.width
         return self
 
     def to(self, column: int) -> Row:
         """Blank up to a column, cut what lies beyond it. Returns itself."""
         if self.width < column:
-            self.spans.append((" " * (column - self.width), ""))
+            self._append(" " * (column - self.width), "")
             self.width = column
         elif self.width > column:
             self._cut(column)
@@ -94,6 +101,17 @@ class Row:
             left -= cells
         self.spans = kept
         self.width = column
+
+    def trim(self) -> Row:
+        """Drop blanks at the end. Returns itself."""
+        while self.spans:
+            text, style = self.spans.pop()
+            kept = text.rstrip(" ")
+            self.width -= len(text) - len(kept)
+            if kept:
+                self.spans.append((kept, style))
+                break
+        return self
 
     def plain(self) -> str:
         """The characters alone."""
@@ -122,52 +140,51 @@ class Sheet:
             yield from row.segments()
 
 
-def wrap(row: Row, width: int, indent: int = 0) -> list[Row]:
-    """Break a row at blanks so that no line is longer than ``width``; later lines are indented.
+def wrap(row: Row, width: int) -> list[Row]:
+    """Break a row at blanks so that no line is longer than ``width``; later lines begin at the row's ``hang``.
 
     A word longer than a line is cut: nothing gets lost, and nothing is wider than asked for.
     """
+    indent = min(row.hang, width // 2)
     lines = [Row()]
-    pending = Row()  # blanks seen since the last word
-
-    def put(word: str, style: str) -> None:
-        nonlocal pending
-        cells = cell_len(word)
-        empty = lines[-1].width <= (indent if len(lines) > 1 else 0)
-        if lines[-1].width + pending.width + cells > width and not empty:
-            lines.append(Row(" " * indent))
-        else:
-            lines[-1].join(pending)
-        pending = Row()
-        while lines[-1].width + cell_len(word) > width:
-            room = max(1, width - lines[-1].width)
-            lines[-1].add(set_cell_size(word, room), style)
-            word = word[room:]
-            lines.append(Row(" " * indent))
-        lines[-1].add(word, style)
-
+    blanks = Row()  # seen since the last word
     for text, style in row.spans:
         for index, word in enumerate(text.split(" ")):
             if index:
-                pending.add(" ", style)
-            if word:
-                put(word, style)
+                blanks.add(" ", style)
+            if not word:
+                continue
+            line = lines[-1]
+            if line.width + blanks.width + cell_len(word) > width and line.width > (indent if len(lines) > 1 else 0):
+                line = Row(" " * indent)
+                lines.append(line)
+            else:
+                line.join(blanks)
+            blanks = Row()
+            rest = word
+            while line.width + cell_len(rest) > width:
+                head = set_cell_size(rest, max(1, width - line.width)).rstrip(" ")
+                line.add(head, style)
+                rest = rest[len(head) :]
+                line = Row(" " * indent)
+                lines.append(line)
+            line.add(rest, style)
     return lines
 
 
-def emit(console: Console, rows: Iterable[Row], indent: int = 0) -> None:
+def emit(console: Console, rows: Iterable[Row]) -> None:
     """Print rows: wrapped at the console's width on a terminal, full width where nobody looks at a window."""
     for row in rows:
-        for line in wrap(row, console.width, indent) if console.is_terminal else (row,):
-            segments = [Segment(text, style_of(style)) for text, style in line.spans]
-            console.print(_Line(segments), soft_wrap=True, end="\n", highlight=False, markup=False)
+        for line in wrap(row.trim(), console.width) if console.is_terminal else (row.trim(),):
+            console.print(_Line(line), soft_wrap=True, highlight=False, markup=False)
 
 
 class _Line:
-    """Segments as they are: Rich is not to wrap, crop or pad them."""
+    """A row as it is: Rich is not to wrap, crop or pad it."""
 
-    def __init__(self, segments: list[Segment]) -> None:
-        self.segments = segments
+    def __init__(self, row: Row) -> None:
+        self.row = row
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self.segments
+        yield from self.row.segments()
+        yield Segment.line()

@@ -1,7 +1,8 @@
-"""The words of the views: names of outcomes and components, why a breaker changed state, what a fault does.
+"""The words of the views: names of outcomes, states and components, and what a fault does.
 
-Owns how the vocabulary of kernel/events.py is said to people, in full and in at most seven letters. Refuses to
-format numbers (views/format.py) and to draw conclusions (views/why.py).
+Owns how the vocabulary of kernel/events.py is said to people, in full and in at most nine letters. Refuses to
+format numbers (views/format.py), to say why a breaker changed state (measure/breakers.py does, for documents too) and
+to draw conclusions (views/why.py).
 """
 
 from __future__ import annotations
@@ -46,28 +47,6 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
 def printable(text: str) -> str:
     """A name as it can safely be shown: nothing in it can steer a terminal or break a line."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
-def change_reason(why: int, pair: int) -> str:
-    """Why a breaker changed state, from the payload of a BREAKER event."""
-    x, y = pair >> 32, pair & 0xFFFFFFFF
-    if why == ev.WHY_CONSECUTIVE:
-        return f"{fmt.plural(x, 'failure')} in a row (threshold {y})"
-    if why == ev.WHY_FAILURE_SHARE:
-        return f"{x} of {fmt.plural(y, 'call')} failed ({fmt.share(x / y if y else 0.0)})"
-    if why == ev.WHY_SLOW_SHARE:
-        return f"{x} of {fmt.plural(y, 'call')} too slow ({fmt.share(x / y if y else 0.0)})"
-    if why == ev.WHY_RECOVERY_TIME:
-        return f"recovery time over ({fmt.seconds(x / 1000)} open)"
-    if why == ev.WHY_PROBE_FAILED:
-        return f"probe failed: {outcome_name(x)}"
-    if why == ev.WHY_PROBES_SUCCEEDED:
-        return f"{fmt.plural(x, 'probe')} succeeded"
-    if why == ev.WHY_RESTART:
-        return "its instance restarted"
-    if why == ev.WHY_PROBE_SLOW:
-        return f"probe too slow ({fmt.seconds(x / 1000)})"
-    return f"reason {why}"
 
 
 def fault_words(fault: FaultConfig) -> str:

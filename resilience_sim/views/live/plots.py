@@ -130,10 +130,9 @@ def load_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int
 
 def _capacity_line(chart: list[str], kinds: list[list[int]], height: int, rows: int, axis: Axis, look: Look) -> None:
     row = rows - 1 - min(rows - 1, max(0, height - 1) // 4)
-    blank = (" ", chr(charts.BRAILLE))
     text = list(chart[row])
     for column in range(axis.width):
-        if text[column] in blank:
+        if text[column] == " ":
             text[column] = look.limit
             kinds[row][column] = FAINT
     chart[row] = "".join(text)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
+from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.live.bins import Bins, Lane
 from resilience_sim.views.live.facts import capacity, horizon, workers
-from resilience_sim.views.words import change_reason, outcome_name, speaker, state_name
+from resilience_sim.views.words import outcome_name, speaker, state_name
 
 STREAM = 96  # requests remembered for the stream
 NOTES = 12
@@ -210,7 +211,7 @@ class LiveFold(Fold):
             if lane is not None:
                 lane.change(index, t, new)
                 lane.opened += new == ev.OPEN
-                self.notes.append((t, lane.name, state_name(new), change_reason(a & 0xFF, b)))
+                self.notes.append((t, lane.name, state_name(new), why_text(a, b)))
             return
         if kind == ev.REJECTED:
             self.rejected += 1
