@@ -243,7 +243,9 @@ def open_recording(path: str | Path) -> Recording:
         if file.stat().st_size != pages * size:  # SQLite itself forgives a last page cut short
             cause = f"the recording is cut short: {pages * size} bytes were written, {file.stat().st_size} are there"
             raise RecordingError(place, cause, _DAMAGED)
-        return Recording(file, connection)
+        recording = Recording(file, connection)
+        _tidy(journal)
+        return recording
     except RecordingError:
         if connection is not None:
             connection.close()
@@ -252,6 +254,17 @@ def open_recording(path: str | Path) -> Recording:
         if connection is not None:
             connection.close()
         raise _translate(file, error) from error
+
+
+def _tidy(journal: Path) -> None:
+    """Remove the journal of a killed run once it has nothing more to undo."""
+    try:
+        with journal.open("rb") as stream:
+            spent = not any(stream.read(8))
+        if spent:
+            journal.unlink()
+    except OSError:
+        pass  # usually there is none, and a spent one does no harm
 
 
 def _other_format(path: Path, version: int) -> RecordingError:

@@ -33,7 +33,7 @@ def scenario_of(recording: Recording) -> Scenario:
     except ScenarioError as error:
         raise RecordingError(
             str(recording.path),
-            f"the scenario in it is not valid for this version of resim ({__version__}): {error}",
+            f"the scenario in it is not valid for this version of resim ({__version__}): {error.diagnostics[0]}",
             f"use resim {meta.version}, which recorded it",
         ) from error
 

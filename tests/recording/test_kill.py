@@ -63,6 +63,7 @@ def test_killed_at_any_instant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         check_tables(recording)
         result = verify(recording)
         assert result.same, result
+    assert [file.name for file in tmp_path.iterdir()] == ["k.resim"]
 
 
 def killed_in_a_commit(path: str) -> None:
@@ -114,3 +115,32 @@ def test_every_event_of_a_slow_run_is_kept_within_a_second(tmp_path: Path) -> No
     writer.abandon()  # as a kill would
     with open_recording(tmp_path / "s.resim") as recording:
         assert recording.events == taken > 0
+
+
+def test_ctrl_c_never_cuts_a_write_in_two(tmp_path: Path) -> None:
+    """The signal comes in the middle of storing a chunk, where it is held back until the chunk is whole."""
+    from resilience_sim.recording.writer import RecordingWriter
+
+    plan = make_plan(4000)
+    events, simulation = tape_of(plan)
+    calls = []
+
+    def clock() -> float:
+        calls.append(None)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return 0.0
+
+    source = Simulation(plan, 1)
+    writer = RecordingWriter(
+        tmp_path / "c.resim", describe(source, make_scenario(plan)), simulation.components, clock=clock
+    )
+    with pytest.raises(KeyboardInterrupt), Recorded(source, writer) as recorded:
+        recorded.run()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with open_recording(tmp_path / "c.resim") as recording:
+        assert not recording.finished
+        found = list(recording.iter_events())
+        assert len(found) == 2 * 8192
+        assert found == events[: len(found)]
+        check_tables(recording)
