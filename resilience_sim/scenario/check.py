@@ -1,13 +1,14 @@
 """A tree against the models, with every mistake found in one pass.
 
-Owns the translation of pydantic's errors to findings at their place, and the repairs that let checking go on: a value that
-is wrong gets a stand-in, its path is tainted, and nothing that rests on a tainted path is reported again. Refuses checks
-across sections (resolve_*.py).
+Owns the translation of pydantic's errors to findings at their place, and the repairs that let checking go on: a value
+that is wrong gets a stand-in, its path is tainted, and nothing that rests on a tainted path is reported again. Refuses
+checks across sections (resolve_*.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -65,6 +66,7 @@ class Findings:
         """Report, unless it rests on something that was wrong already."""
         if not any(self.touches(each) for each in (loc, *rests_on)):
             self.errors.append(place(self.root, loc, key).finding(code, message, help, loc))
+            self.tainted.append(loc)
 
     def warn(self, code: str, message: str) -> None:
         """Remember something odd that stops nobody."""
@@ -148,7 +150,7 @@ def _ours(root: Node, loc: Loc, each: Any) -> Diagnostic:
     context = each["ctx"]
     at = context.get("at", "")
     below: Loc = loc if at == "" else (*loc, at)
-    span = place(root, below)
+    span = place(root, below, key=bool(at) and isinstance(at, str) and each["type"] != codes.RANGE)
     node = find(root, below)
     if context.get("length") and isinstance(node, Scalar):
         span = node.span.part(context["start"] + node.quoted, context["length"])
@@ -175,7 +177,7 @@ def _repair(data: Any, loc: Loc, each: Any) -> bool:
     if not loc:
         return False
     here = data
-    for part, following in zip(loc[:-1], loc[1:], strict=True):
+    for part, following in pairwise(loc):
         if isinstance(part, int):
             if not (isinstance(here, list) and part < len(here)):
                 return False

@@ -1,7 +1,7 @@
 """Data files that a scenario names: measured latencies, arrival times.
 
-Owns finding them beside the scenario and reading CSV and JSON lines into nanoseconds. Keeps what it read, because a recording
-carries the files. Refuses to draw from the values.
+Owns finding them beside the scenario and reading CSV and JSON lines into nanoseconds. Keeps what it read, because a
+recording carries the files. Refuses to draw from the values.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from resilience_sim.scenario import codes, units
@@ -42,7 +43,7 @@ class DataFiles:
     def times(self, name: str) -> tuple[tuple[int, ...], bool]:
         """The values in order, and whether they came in order."""
         values = self._all(name)
-        ordered = all(a <= b for a, b in zip(values, values[1:], strict=False))
+        ordered = all(a <= b for a, b in pairwise(values))
         return (values if ordered else tuple(sorted(values))), ordered
 
     def _all(self, name: str) -> tuple[int, ...]:

@@ -9,6 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    """One line without control characters: what a file says must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else (" " if letter in "\t\n" else "�") for letter in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding: what, where, and what to do about it.
@@ -34,7 +39,7 @@ class Diagnostic:
         """The concise form, in one line."""
         place = f"{self.file}:{self.line}:{self.col}" if self.line else self.file
         remedy = f" ({self.help})" if self.help else ""
-        return f"{place}: {self.severity}[{self.code}]: {self.message}{remedy}"
+        return printable(f"{place}: {self.severity}[{self.code}]: {self.message}{remedy}")
 
 
 class ScenarioError(Exception):

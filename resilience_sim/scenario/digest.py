@@ -18,8 +18,14 @@ def digest(plan: Plan, variants: Iterable[Variant], baseline: str) -> str:
     for name, each in [("", plan), *((variant.name, variant.plan) for variant in variants), (baseline, None)]:
         state.update(name.encode() + b"\0")
         if each is not None:
-            state.update(canonical(replace(each, name="", about="")).encode())
+            state.update(canonical(_deciding(each)).encode())
     return state.hexdigest()
+
+
+def _deciding(plan: Plan) -> Plan:
+    """The plan without what only people read."""
+    expect = tuple(replace(each, text="", because="", scope=replace(each.scope, label="")) for each in plan.expect)
+    return replace(plan, name="", about="", expect=expect)
 
 
 def canonical(value: object) -> str:

@@ -1,6 +1,7 @@
 """``p99 < 800ms``: reading one expectation.
 
-Owns its grammar, the metrics' names and which unit each takes. Refuses scopes (resolve_expect.py) and figures (measure/).
+Owns its grammar, the metrics' names and which unit each takes. Refuses scopes (resolve_expect.py) and
+figures (measure/).
 """
 
 from __future__ import annotations

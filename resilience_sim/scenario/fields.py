@@ -67,6 +67,6 @@ def homes(key: str) -> list[str]:
         if is_model(kind) and key in keys_of(kind):
             found.append(section)
         item = unwrap(get_args(kind)[-1]) if get_origin(kind) is list else None
-        if is_model(item) and issubclass(item, OneKey):
+        if isinstance(item, type) and issubclass(item, OneKey):
             found += [name for name, body in keys_of(item).items() if name == key or key in keys_of(body)]
     return found

@@ -31,7 +31,7 @@ FACTOR_SCHEMA: Schema = {"type": "string", "pattern": units.FACTOR_PATTERN, "exa
 def problem(code: str, message: str, help: str = "", at: str = "", stand_in: object = None) -> PydanticCustomError:
     """A mistake as pydantic carries it to check.py."""
     context = {"message": message, "help": help, "at": at, "stand_in": stand_in}
-    return PydanticCustomError(code, "{message}", context)  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{message}", context)
 
 
 class Leaf:
@@ -48,7 +48,7 @@ class Leaf:
             return self.read(value)
         except UnitError as error:
             raise PydanticCustomError(
-                error.code,  # type: ignore[arg-type]
+                error.code,
                 "{message}",
                 {"message": str(error), "help": error.help, "at": "" if error.index is None else error.index,
                  "start": error.start, "length": error.length, "stand_in": self.stand_in},

@@ -30,7 +30,9 @@ def load_text(text: str, path: str, overrides: Sequence[str] = (), files: Mappin
     return _load(text, path, place.parent, place.stem if path != sources.STDIN else "stdin", overrides, files)
 
 
-def _load(text: str, path: str, folder: Path, stem: str, overrides: Sequence[str], files: Mapping[str, str] | None) -> Scenario:  # fmt: skip
+def _load(
+    text: str, path: str, folder: Path, stem: str, overrides: Sequence[str], files: Mapping[str, str] | None
+) -> Scenario:
     from resilience_sim.scenario.datafiles import DataFiles
     from resilience_sim.scenario.digest import digest
     from resilience_sim.scenario.overrides import apply_command_line

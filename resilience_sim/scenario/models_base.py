@@ -26,12 +26,21 @@ from resilience_sim.scenario.leaves import (
     LongerThanZero,
     PositiveNumber,
     Schema,
-    UnitError,
     duration,
     either,
     problem,
-    shown,
-)  # fmt: skip
+)
+from resilience_sim.scenario.units import UnitError, shown  # fmt: skip
+
+
+def key(default: Any, *, description: str) -> Any:
+    """A key that may be left away; its default is written as YAML would write it."""
+    return Field(default, description=description)
+
+
+def required(*, description: str, alias: str | None = None) -> Any:
+    """A key that must be written."""
+    return Field(alias=alias, description=description)
 
 
 class Strict(BaseModel):
@@ -95,15 +104,15 @@ Pair: TypeAlias = Annotated[
 class Gamma(Strict):
     """A gamma distribution by its mean and its coefficient of variation."""
 
-    mean: LongerThanZero = Field(description="Mean time.")
-    cv: PositiveNumber = Field(description="Deviation divided by the mean: below 1 steadier than exponential.")
+    mean: LongerThanZero = required(description="Mean time.")
+    cv: PositiveNumber = required(description="Deviation divided by the mean: below 1 steadier than exponential.")
 
 
 class Pareto(Strict):
     """A heavy tail."""
 
-    min: LongerThanZero = Field(description="The shortest time there is.")
-    alpha: PositiveNumber = Field(description="How fast the tail falls; at 1 or below it has no mean.")
+    min: LongerThanZero = required(description="The shortest time there is.")
+    alpha: PositiveNumber = required(description="How fast the tail falls; at 1 or below it has no mean.")
 
 
 _SHAPES = ("exponential", "uniform", "gamma", "pareto", "empirical")
@@ -112,13 +121,13 @@ _SHAPES = ("exponential", "uniform", "gamma", "pareto", "empirical")
 class LatencyModel(Short):
     """A time, or a distribution of times: `50ms`, `{exponential: 100ms}`, `{p50: 40ms, p99: 250ms}` …"""
 
-    exponential: LongerThanZero | None = Field(None, description="Exponential with this mean.")
-    uniform: Pair | None = Field(None, description="Anything between two times, each equally likely.")
-    p50: LongerThanZero | None = Field(None, description="Median of a lognormal; goes with `p99`.")
-    p99: LongerThanZero | None = Field(None, description="99th percentile of a lognormal; goes with `p50`.")
-    gamma: Gamma | None = Field(None, description="Gamma by `mean` and `cv`.")
-    pareto: Pareto | None = Field(None, description="Pareto by `min` and `alpha`.")
-    empirical: FileName | None = Field(None, description="CSV file of measured times, drawn from with equal chance.")
+    exponential: LongerThanZero | None = key(None, description="Exponential with this mean.")
+    uniform: Pair | None = key(None, description="Anything between two times, each equally likely.")
+    p50: LongerThanZero | None = key(None, description="Median of a lognormal; goes with `p99`.")
+    p99: LongerThanZero | None = key(None, description="99th percentile of a lognormal; goes with `p50`.")
+    gamma: Gamma | None = key(None, description="Gamma by `mean` and `cv`.")
+    pareto: Pareto | None = key(None, description="Pareto by `min` and `alpha`.")
+    empirical: FileName | None = key(None, description="CSV file of measured times, drawn from with equal chance.")
 
     @classmethod
     def short(cls) -> Leaf:

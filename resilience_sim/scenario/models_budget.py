@@ -1,14 +1,14 @@
 """The `budget` of a retry: a ratio, or a scheme with its settings.
 
-Owns the schemes and their keys. To add one: its kind to ``SUPPORTED``, its keys to ``KEYS`` and the model, its resolution
-to resolve_stack.py. Refuses the arithmetic of budgets (policies/).
+Owns the schemes and their keys. To add one: its kind to ``SUPPORTED``, its keys to ``KEYS`` and the model, its
+resolution to resolve_stack.py. Refuses the arithmetic of budgets (policies/).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from resilience_sim.scenario import codes, leaves, units
 from resilience_sim.scenario.leaves import (
@@ -17,15 +17,14 @@ from resilience_sim.scenario.leaves import (
     Number,
     PositiveNumber,
     SomeShare,
-    UnitError,
     either,
     problem,
     read_count,
 )
-from resilience_sim.scenario.models_base import Short
+from resilience_sim.scenario.models_base import Short, key, required
 from resilience_sim.scenario.policy_leaves import MOST_CALLS, CallsOrTime
 from resilience_sim.scenario.suggest import did_you_mean, one_of
-from resilience_sim.scenario.units import shown
+from resilience_sim.scenario.units import UnitError, shown
 
 SUPPORTED: tuple[str, ...] = ("token_bucket", "failure_rate")
 NOT_YET: tuple[str, ...] = ("finagle", "envoy", "grpc", "aws")
@@ -71,20 +70,18 @@ BudgetWindow = Annotated[
 class BudgetModel(Short):
     """A limit for all retries together: `10%`, or `{kind: token_bucket, …}`."""
 
-    kind: Kind = Field(description="The scheme.")
-    capacity: PositiveNumber = Field(5, description="token_bucket: how many tokens it holds; it starts full.")
-    deposit: Number = Field(0.1, description="token_bucket: tokens that each call or success puts in.")
-    deposit_on: Annotated[str, leaves.choice("call", "success")] = Field(
+    kind: Kind = required(description="The scheme.")
+    capacity: PositiveNumber = key(5, description="token_bucket: how many tokens it holds; it starts full.")
+    deposit: Number = key(0.1, description="token_bucket: tokens that each call or success puts in.")
+    deposit_on: Annotated[str, leaves.choice("call", "success")] = key(
         "call", description="token_bucket: what puts tokens in."
     )
-    cost: PositiveNumber = Field(1, description="token_bucket: tokens that a retry takes out.")
-    threshold: Annotated[float, leaves.ratio()] = Field(
+    cost: PositiveNumber = key(1, description="token_bucket: tokens that a retry takes out.")
+    threshold: Annotated[float, leaves.ratio()] = key(
         "10%", description="failure_rate: no retries while more than this share fails."
     )
-    window: BudgetWindow = Field(
-        "10s", description="failure_rate: how far it looks back: `10s`, `100` calls, or `all`."
-    )
-    counts: Annotated[str, leaves.choice("first_tries", "attempts")] = Field(
+    window: BudgetWindow = key("10s", description="failure_rate: how far it looks back: `10s`, `100` calls, or `all`.")
+    counts: Annotated[str, leaves.choice("first_tries", "attempts")] = key(
         "first_tries", description="failure_rate: failed first tries, or failed attempts over calls."
     )
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from resilience_sim.scenario import codes, leaves
 from resilience_sim.scenario.expectations import parse_expectation
-from resilience_sim.scenario.leaves import Identifier, Leaf, Name, Text, UnitError, problem, shown
-from resilience_sim.scenario.models_base import Short, Strict
+from resilience_sim.scenario.leaves import Identifier, Leaf, Name, Text, problem
+from resilience_sim.scenario.models_base import Short, Strict, key, required
 from resilience_sim.scenario.models_faults import FaultItem
 from resilience_sim.scenario.models_service import OperationModel, ServiceModel
 from resilience_sim.scenario.models_stack import PolicyItem
 from resilience_sim.scenario.models_traffic import ClientModel, TrafficModel
+from resilience_sim.scenario.units import UnitError, shown
 
 TIME_SCOPES = ("during", "before", "after", "phase", "scope")
 AS_WRITTEN = "as-written"
@@ -44,14 +45,14 @@ PhaseNumber = Annotated[int, Leaf(_phase, leaves.either({"type": "integer", "min
 class ExpectModel(Short):
     """What must hold: `availability >= 99%`, or `{that: p99 < 800ms, during: before main}`."""
 
-    that: That = Field(description="METRIC OPERATOR VALUE.")
-    during: Name | None = Field(None, description="Id of a fault (or `before ID`, `after ID`, `phase N`).")
-    before: Name | None = Field(None, description="Id of a fault: requests that arrived before it.")
-    after: Name | None = Field(None, description="Id of a fault: requests that arrived after it.")
-    phase: PhaseNumber | None = Field(None, description="Number of a phase of the traffic, from 1.")
-    variant: Name | None = Field(None, description="Name of a variant of `compare`.")
-    scope: Name | None = Field(None, description="Any of these in words: `before main`, `phase 2`, `variant eager`.")
-    because: Text | None = Field(None, description="Why it matters; shown with the verdict.")
+    that: That = required(description="METRIC OPERATOR VALUE.")
+    during: Name | None = key(None, description="Id of a fault (or `before ID`, `after ID`, `phase N`).")
+    before: Name | None = key(None, description="Id of a fault: requests that arrived before it.")
+    after: Name | None = key(None, description="Id of a fault: requests that arrived after it.")
+    phase: PhaseNumber | None = key(None, description="Number of a phase of the traffic, from 1.")
+    variant: Name | None = key(None, description="Name of a variant of `compare`.")
+    scope: Name | None = key(None, description="Any of these in words: `before main`, `phase 2`, `variant eager`.")
+    because: Text | None = key(None, description="Why it matters; shown with the verdict.")
 
     @classmethod
     def short(cls) -> Leaf:
@@ -69,30 +70,30 @@ class ExpectModel(Short):
 class VariantModel(Strict):
     """What is different in this variant. First `stack`, then `without`, then `set`."""
 
-    without: list[Identifier] | None = Field(None, description="Policies to leave away, by id or kind.")
-    stack: list[PolicyItem] | None = Field(None, description="Another stack.")
-    set: dict[str, Any] | None = Field(None, description="PATH: value, like `retry.attempts: 6`.")
+    without: list[Identifier] | None = key(None, description="Policies to leave away, by id or kind.")
+    stack: list[PolicyItem] | None = key(None, description="Another stack.")
+    set: dict[str, Any] | None = key(None, description="PATH: value, like `retry.attempts: 6`.")
 
 
 class CompareModel(Strict):
     """Variants for `resim compare`."""
 
-    baseline: Name = Field(AS_WRITTEN, description="What the others are compared with: `as-written` or a variant.")
-    variants: dict[str, VariantModel | None] | None = Field(None, description="Name: what is different.")
+    baseline: Name = key(AS_WRITTEN, description="What the others are compared with: `as-written` or a variant.")
+    variants: dict[str, VariantModel | None] | None = key(None, description="Name: what is different.")
 
 
 class FileModel(Strict):
     """A resim scenario: what is simulated, and what must hold."""
 
-    resim: Annotated[int, Leaf(_version, {"const": 1}, 1)] = Field(description="Version of the format: 1.")
-    name: Name | None = Field(None, description="Name of the scenario; default: that of the file.")
-    about: Text | None = Field(None, description="One line about what it shows.")
-    seed: Annotated[int, leaves.count(0, 2**63 - 1)] = Field(1, description="The luck of the run.")
-    service: ServiceModel | None = Field(None, description="Service B.")
-    operation: OperationModel | None = Field(None, description="What each request does to B.")
-    traffic: TrafficModel = Field(description="Who calls and when.")
-    client: ClientModel | None = Field(None, description="Service A.")
-    faults: list[FaultItem] | None = Field(None, description="What goes wrong, and when.")
-    stack: list[PolicyItem] | None = Field(None, description="Policies between A and B, outermost first.")
-    compare: CompareModel | None = Field(None, description="Variants for `resim compare`.")
-    expect: list[ExpectModel] | None = Field(None, description="What must hold.")
+    resim: Annotated[int, Leaf(_version, {"const": 1}, 1)] = required(description="Version of the format: 1.")
+    name: Name | None = key(None, description="Name of the scenario; default: that of the file.")
+    about: Text | None = key(None, description="One line about what it shows.")
+    seed: Annotated[int, leaves.count(0, 2**63 - 1)] = key(1, description="The luck of the run.")
+    service: ServiceModel | None = key(None, description="Service B.")
+    operation: OperationModel | None = key(None, description="What each request does to B.")
+    traffic: TrafficModel = required(description="Who calls and when.")
+    client: ClientModel | None = key(None, description="Service A.")
+    faults: list[FaultItem] | None = key(None, description="What goes wrong, and when.")
+    stack: list[PolicyItem] | None = key(None, description="Policies between A and B, outermost first.")
+    compare: CompareModel | None = key(None, description="Variants for `resim compare`.")
+    expect: list[ExpectModel] | None = key(None, description="What must hold.")

@@ -144,7 +144,7 @@ def _deeper(loc: Loc, rest: list[str]) -> Loc:
 
 
 def put(root: Node, loc: Loc, key: Span, value: Node) -> Node:
-    """The tree with a value set; nothing (null) takes the key away; a mapping for a whole section changes only its keys."""
+    """The tree with a value set; null takes the key away; a mapping for a whole section changes only its keys."""
     if isinstance(value, Scalar) and value.value is None:
         return remove(root, loc)
     root = _open_up(root, loc, key)

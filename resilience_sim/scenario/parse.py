@@ -1,7 +1,7 @@
 """YAML text to a tree with positions.
 
-Owns what of YAML a scenario may use, and the scalars of YAML 1.2 (``off`` is text, ``012`` is twelve). Works on the event
-stream with a stack of its own, so that no nesting and no alias can overflow or explode. Refuses to know any key.
+Owns what of YAML a scenario may use, and the scalars of YAML 1.2 (``off`` is text, ``012`` is twelve). Works on the
+event stream with a stack of its own, so that no nesting and no alias can overflow or explode. Refuses to know any key.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ def _syntax(error: yaml.YAMLError, source: Source) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     hint = next((text for sign, text in _HINTS if sign in problem), "")
     message = f"not YAML: {problem}" + (f" {context}" if context else "")
+    if mark is not None and source.line(mark.line + 1)[mark.column : mark.column + 1] == "\t":
+        hint = "indent with spaces; YAML allows no tab here"
     if mark is None:
         return Diagnostic(codes.SYNTAX, message, source.name, help=hint)
     line = min(mark.line + 1, max(1, len(source.lines)))

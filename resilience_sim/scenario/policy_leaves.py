@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
-
 from resilience_sim.kernel import events
 from resilience_sim.scenario import codes, leaves, units
 from resilience_sim.scenario.leaves import (
@@ -20,13 +18,12 @@ from resilience_sim.scenario.leaves import (
     LongerThanZero,
     Multiplier,
     Schema,
-    UnitError,
     either,
     read_count,
 )
-from resilience_sim.scenario.models_base import Short
+from resilience_sim.scenario.models_base import Short, key
 from resilience_sim.scenario.suggest import did_you_mean, nearest, one_of
-from resilience_sim.scenario.units import shown
+from resilience_sim.scenario.units import UnitError, shown
 
 MOST_CALLS = 1_000_000
 
@@ -168,8 +165,8 @@ def _growth(value: object) -> float:
 class OpenBackoff(Short):
     """How the open time grows each time the breaker re-opens; closing resets it."""
 
-    factor: Annotated[float, leaves.factor(1, bare=True)] = Field(2, description="What the open time is multiplied by.")
-    max: LongerThanZero | None = Field(None, description="The open time never gets longer.")
+    factor: Annotated[float, leaves.factor(1, bare=True)] = key(2, description="What the open time is multiplied by.")
+    max: LongerThanZero | None = key(None, description="The open time never gets longer.")
 
     @classmethod
     def short(cls) -> Leaf:

@@ -15,7 +15,9 @@ from resilience_sim.scenario.plan import Plan
 from resilience_sim.scenario.tree import Node
 
 
-def resolve(root: Node, files: DataFiles, default_name: str, variants: Collection[str]) -> tuple[Plan | None, FileModel | None, Findings]:  # fmt: skip
+def resolve(
+    root: Node, files: DataFiles, default_name: str, variants: Collection[str]
+) -> tuple[Plan | None, FileModel | None, Findings]:
     """The plan and the model behind it; with findings, the plan must not be used."""
     findings = Findings(root)
     model = check(root, findings)

@@ -6,6 +6,7 @@ Owns default ids (`outage`, `outage#2`) and checks across faults. Refuses to let
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from resilience_sim.kernel import events
 from resilience_sim.scenario import codes
@@ -46,7 +47,9 @@ def ids_of(items: Sequence[OneKey], section: str, findings: Findings) -> list[st
     return default_ids(written)
 
 
-def faults(items: Sequence[FaultItem], service: ServiceConfig, traffic: TrafficConfig, findings: Findings) -> tuple[FaultConfig, ...]:  # fmt: skip
+def faults(
+    items: Sequence[FaultItem], service: ServiceConfig, traffic: TrafficConfig, findings: Findings
+) -> tuple[FaultConfig, ...]:
     """The timeline, in the order of the file."""
     ids = ids_of(items, "faults", findings)
     return tuple(
@@ -55,7 +58,9 @@ def faults(items: Sequence[FaultItem], service: ServiceConfig, traffic: TrafficC
     )
 
 
-def _fault(item: FaultItem, ident: str, loc: Loc, service: ServiceConfig, traffic: TrafficConfig, findings: Findings) -> FaultConfig:  # fmt: skip
+def _fault(
+    item: FaultItem, ident: str, loc: Loc, service: ServiceConfig, traffic: TrafficConfig, findings: Findings
+) -> FaultConfig:
     body, kind = item.body, item.kind
     replica: int = body.replica or 0
     if replica > service.replicas:
@@ -83,7 +88,7 @@ def _fault(item: FaultItem, ident: str, loc: Loc, service: ServiceConfig, traffi
     )  # fmt: skip
 
 
-def _specific(kind: str, body: object) -> dict[str, object]:
+def _specific(kind: str, body: object) -> dict[str, Any]:
     """The fields that only this kind has."""
     get = body.__getattribute__
     if kind == "outage":

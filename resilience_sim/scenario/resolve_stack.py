@@ -1,6 +1,7 @@
 """The stack: from the models to the policies' settings.
 
-Owns derived defaults (`min_calls`, `burst`, `success_threshold`) and checks within a policy. Refuses the rules themselves.
+Owns derived defaults (`min_calls`, `burst`, `success_threshold`) and checks within a policy. Refuses the
+rules themselves.
 """
 
 from __future__ import annotations

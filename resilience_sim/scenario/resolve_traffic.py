@@ -26,9 +26,8 @@ def traffic(model: TrafficModel, findings: Findings, files: DataFiles) -> Traffi
         return TrafficConfig()
     if model.think is not None and model.users is None:
         findings.error((*HERE, "think"), codes.CONFLICT, "`think` needs `users`", "only a closed loop thinks", key=True)
-    if model.users is not None or model.trace is not None:
-        if "arrivals" in model.model_fields_set:
-            findings.warn(codes.NO_EFFECT, f"`traffic.arrivals` has no effect on `{written[0]}`")
+    if "arrivals" in model.model_fields_set and written[0] in ("users", "trace"):
+        findings.warn(codes.NO_EFFECT, f"`traffic.arrivals` has no effect on `{written[0]}`")
     requests, duration, deadline = model.requests or 0, model.duration or 0, model.deadline or 0
     if model.trace is not None:
         return _trace(model, findings, files)

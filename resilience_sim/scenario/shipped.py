@@ -29,7 +29,7 @@ def names() -> list[str]:
 def find(name: str) -> Path | None:
     """The file of a shipped scenario; None when there is none of that name."""
     place = folder()
-    if place is None or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+    if place is None or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
         return None
     path = place / f"{name}.yaml"
     return path if path.is_file() else None

@@ -27,7 +27,9 @@ def variant_nodes(root: Node) -> dict[str, Entry]:
     return holder.entries if isinstance(holder, Mapping) else {}
 
 
-def resolve_variants(root: Node, base: FileModel | None, files: DataFiles, name: str, findings: Findings) -> tuple[Variant, ...]:  # fmt: skip
+def resolve_variants(
+    root: Node, base: FileModel | None, files: DataFiles, name: str, findings: Findings
+) -> tuple[Variant, ...]:
     """Every variant's plan; what is wrong with one is added to the findings, once."""
     entries = variant_nodes(root)
     if len(entries) > MOST:
@@ -41,9 +43,12 @@ def resolve_variants(root: Node, base: FileModel | None, files: DataFiles, name:
                 loc, codes.CONFLICT, f"{shown(title)} is the scenario itself", "choose another name", key=True
             )
             continue
-        if not isinstance(entry.value, Mapping):
+        change = entry.value
+        if isinstance(change, Scalar) and change.value is None:
+            change = Mapping(change.span, {})
+        if not isinstance(change, Mapping):
             continue
-        plan, _, own = resolve(_changed(root, entry.value, loc, findings), files, name, entries)
+        plan, _, own = resolve(_changed(root, change, loc, findings), files, name, entries)
         _adopt(own, entry, loc, findings)
         findings.warnings += [each for each in own.warnings if each not in findings.warnings]
         if plan is not None:

@@ -1,0 +1,128 @@
+"""Where scenarios and their data come from."""
+
+import io
+import sys
+
+import pytest
+
+from resilience_sim.scenario import codes, shipped
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.load import load, load_text
+
+from .lab import HEAD, SOURCE, TRAFFIC
+
+
+def unreadable(source) -> str:
+    """The only finding about a source, as text."""
+    with pytest.raises(ScenarioError) as caught:
+        load(str(source))
+    (found,) = caught.value.diagnostics
+    assert found.code == codes.UNREADABLE
+    return str(found)
+
+
+def test_a_path_loads_and_names_the_scenario(tmp_path):
+    """The name is that of the file unless it is written."""
+    path = tmp_path / "my-case.yaml"
+    path.write_text(HEAD + TRAFFIC)
+    made = load(str(path))
+    assert (made.plan.name, made.path, made.text) == ("my-case", str(path), HEAD + TRAFFIC)
+
+
+def test_standard_input(monkeypatch):
+    """``-`` reads it."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SOURCE.encode())))
+    made = load("-")
+    assert (made.path, made.plan.name) == ("-", "flaky-b")
+
+
+def test_what_cannot_be_read_says_why(tmp_path):
+    """Missing, folder, binary, wrong encoding, huge, a recording."""
+    (tmp_path / "checkout.yaml").write_text(SOURCE)
+    assert "did you mean" in unreadable(tmp_path / "chekout.yaml")
+    assert "folder" in unreadable(tmp_path)
+    assert "checkout.yaml" in unreadable(tmp_path)
+    for name, raw, said in [
+        ("binary", b"\x7fELF\0\xff\xfe", "binary"), ("latin", "name: é".encode("latin-1"), "line 1 is not UTF-8"),
+        ("wide", "resim: 1".encode("utf-16"), "UTF-16"), ("huge", b"#" * (2**21 + 1), "larger than 2 MiB"),
+        ("zero", b"resim: 1\0", "binary"), ("run.resim", b"SQLite format 3\0\xff", "resim replay"),
+    ]:  # fmt: skip
+        (tmp_path / name).write_bytes(raw)
+        assert said in unreadable(tmp_path / name)
+    assert "resim list" in unreadable(tmp_path / "nothing-like-it" / "at-all")
+    assert unreadable("bad\0name")
+    assert unreadable("x" * 5000)
+
+
+def test_shipped_scenarios_are_found_by_name(tmp_path, monkeypatch):
+    """From any folder; a misspelt name gets the nearest."""
+    (tmp_path / "hard-outage.yaml").write_text("resim: 1\nabout: 'it''s gone'\n" + TRAFFIC)
+    (tmp_path / "soft.yaml").write_text("resim: 1\nabout: >-\n  two\n  lines\n" + TRAFFIC)
+    monkeypatch.setattr(shipped, "folder", lambda: tmp_path)
+    assert shipped.names() == ["hard-outage", "soft"]
+    assert shipped.about("hard-outage") == "it's gone"
+    assert shipped.about("soft") == load("soft").plan.about == "two lines"
+    assert load("hard-outage").path == "hard-outage"
+    assert "did you mean `hard-outage`?" in unreadable("hard-outtage")
+    assert shipped.find("../soft") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "values"),
+    [
+        ("a.csv", "1.5\n0.25\n", [250_000_000, 1_500_000_000]), ("b.csv", "latency_ms\n12\n8.5\n", [8_500_000, 12_000_000]),
+        ("c.csv", "latency\n12ms\n1s\n", [12_000_000, 10**9]), ("d.csv", "url,latency_us\n/a,7\n/b,3\n", [3_000, 7_000]),
+        ("e.csv", "# measured\n\n3ms\r\n", [3_000_000]), ("f.csv", "x_ns\n5\n", [5]), ("g.csv", "1e-3\n", [1_000_000]),
+    ],
+)  # fmt: skip
+def test_measured_latencies(tmp_path, name, content, values):
+    """One column or a header; units, or what the header ends in, or seconds."""
+    (tmp_path / name).write_bytes(content.encode())
+    made = load_text(HEAD + TRAFFIC + f"service: {{latency: {{empirical: {name}}}}}\n", str(tmp_path / "s.yaml"))
+    assert list(made.plan.service.latency.values) == values
+    assert made.files == ((name, (tmp_path / name).read_bytes().decode()),)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "times", "warned"),
+    [
+        ("a.csv", "time_ms\n0\n10\n20\n", [0, 10_000_000, 20_000_000], False),
+        ("b.jsonl", '0.5\n"600ms"\n{"t": 0.7}\n{"arrival_ms": 800}\n', [5 * 10**8, 6 * 10**8, 7 * 10**8, 8 * 10**8], False),
+        ("c.csv", "3\n1\n2\n", [10**9, 2 * 10**9, 3 * 10**9], True),
+    ],
+)  # fmt: skip
+def test_traces(tmp_path, name, content, times, warned):
+    """CSV and JSON lines; what is out of order is sorted, with a warning."""
+    (tmp_path / name).write_text(content)
+    made = load_text(HEAD + f"traffic: {{trace: {name}}}\n", str(tmp_path / "s.yaml"))
+    assert list(made.plan.traffic.trace) == times
+    assert ([each.code for each in made.warnings] == ["RW002"]) == warned
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "1\nx\n", "a.csv:2: `x` is no time"), ("a.csv", "1\n-2\n", "a.csv:2: `-2` is out of range"),
+        ("a.csv", "", "no values"), ("a.csv", "1,2\n", "several columns"), ("a.csv", "foo,bar\n1,2\n", "no column"),
+        ("a.jsonl", "{\n", "a.jsonl:1: not JSON"), ("a.jsonl", '{"x": 1}\n', "a.jsonl:1: the object has no `t`"),
+        ("a.jsonl", "NaN\n", "no time"), ("a.jsonl", "true\n", "no time"), ("a.csv", "1\n1e300\n", "out of range"),
+        ("a.csv", "1\n5 parsecs\n", "a.csv:2"), ("a.jsonl", "[" * 100_000, "not JSON"), ("a.csv", "1\n\n9/0\n", "a.csv:3"),
+    ],
+)  # fmt: skip
+def test_bad_data_files_name_the_line(tmp_path, name, content, said):
+    """File, line, reason; the place is where the scenario names the file."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ScenarioError) as caught:
+        load_text(HEAD + f"traffic: {{trace: {name}}}\n", str(tmp_path / "s.yaml"))
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.line, found.col) == (codes.DATA_FILE, 2, 18)
+    assert said in found.message
+
+
+def test_a_replay_takes_its_files_along(tmp_path):
+    """With files given, nothing is read from disk."""
+    text = HEAD + "traffic: {trace: t.csv}\n"
+    made = load_text(text, "gone/s.yaml", files={"t.csv": "1\n2\n"})
+    assert made.plan.traffic.trace == (10**9, 2 * 10**9)
+    with pytest.raises(ScenarioError, match="not kept"):
+        load_text(text, str(tmp_path / "s.yaml"), files={})
