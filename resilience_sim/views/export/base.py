@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from resilience_sim import __version__
-from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.recording.codec import Event
-from resilience_sim.recording.layout import RecordingMeta
-from resilience_sim.runs.simulation import Source
+
+if TYPE_CHECKING:
+    from resilience_sim.kernel.events import Component
+    from resilience_sim.recording.codec import Event
+    from resilience_sim.recording.layout import RecordingMeta
+    from resilience_sim.runs.simulation import Source
+
 
 BATCH = 1024
 
 
 @runtime_checkable
-class Recorded(Protocol):
+class RecordedRun(Protocol):
     """What exports need of an open recording (recording/reader.py, not imported here: it costs sqlite3)."""
 
     meta: RecordingMeta
@@ -45,9 +48,9 @@ class About:
     version: str = __version__
 
 
-def about(run: Recorded | Source) -> About:
+def about(run: RecordedRun | Source) -> About:
     """The facts about a recording or a source."""
-    if isinstance(run, Recorded):
+    if isinstance(run, RecordedRun):
         meta = run.meta
         name = meta.scenario_name if meta.variant == "as-written" else f"{meta.scenario_name} ({meta.variant})"
         return About(name, meta.seed, run.components, meta.deadline_ns, meta.version)
@@ -93,9 +96,9 @@ class BatchExport(Export):
         raise NotImplementedError
 
 
-def play(run: Recorded | Source, *exports: Export) -> None:
+def play(run: RecordedRun | Source, *exports: Export) -> None:
     """Feed exports with a whole recording, or with a source that is run to its end, and close them."""
-    if isinstance(run, Recorded):
+    if isinstance(run, RecordedRun):
         for event in run.iter_events():
             for export in exports:
                 export.on_event(*event)

@@ -11,7 +11,7 @@ complete; readers sort.
 from __future__ import annotations
 
 import json
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.events import (
     ARRIVE,
@@ -30,9 +30,12 @@ from resilience_sim.kernel.events import (
 from resilience_sim.recording.codec import Event
 from resilience_sim.recording.layout import TABLES
 from resilience_sim.recording.rows import Row, RowAssembler
-from resilience_sim.runs.simulation import Source
-from resilience_sim.views.export.base import About, BatchExport, Recorded, about, play
+from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
 from resilience_sim.views.export.decode import payload
+
+if TYPE_CHECKING:
+    from resilience_sim.runs.simulation import Source
+
 
 CLIENT, SERVICE, FAULTS = 1, 2, 3
 COUNTER_NS = 100_000_000  # counters are written at most this often
@@ -191,6 +194,6 @@ def _named(table: str, row: Row) -> dict[str, Any]:
     return dict(zip(_COLUMNS[table], row, strict=True))
 
 
-def write(run: Recorded | Source, stream: TextIO) -> None:
+def write(run: RecordedRun | Source, stream: TextIO) -> None:
     """A whole recording, or a source run to its end."""
     play(run, ChromeTraceExport(stream, about(run)))

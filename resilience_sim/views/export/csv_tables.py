@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from resilience_sim.recording.codec import Event
 from resilience_sim.recording.layout import TABLES
 from resilience_sim.recording.rows import RowAssembler
-from resilience_sim.runs.simulation import Source
-from resilience_sim.views.export.base import About, BatchExport, Recorded, about, play
+from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
+
+if TYPE_CHECKING:
+    from resilience_sim.runs.simulation import Source
+
 
 NAMES = ("requests", "attempts", "transitions")
 
@@ -45,6 +48,6 @@ class CsvExport(BatchExport):
             writer.writerows(rows[name])
 
 
-def write(run: Recorded | Source, stream: TextIO, table: str = "requests") -> None:
+def write(run: RecordedRun | Source, stream: TextIO, table: str = "requests") -> None:
     """One table of a whole recording, or of a source run to its end."""
     play(run, CsvExport({table: stream}, about(run)))

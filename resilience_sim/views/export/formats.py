@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from resilience_sim.views.export.base import About, Export
+if TYPE_CHECKING:
+    from resilience_sim.views.export.base import About, Export
+
 
 EVENTS = "events"
 DOCUMENT = "document"

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.recording.codec import Event
-from resilience_sim.runs.simulation import Source
-from resilience_sim.views.export.base import About, BatchExport, Recorded, about, play
+from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
 from resilience_sim.views.export.decode import kind_name, payload
+
+if TYPE_CHECKING:
+    from resilience_sim.runs.simulation import Source
+
 
 SCHEMA = "resim.events/1"
 
@@ -60,6 +63,6 @@ class JsonlExport(BatchExport):
         """Nothing comes last."""
 
 
-def write(run: Recorded | Source, stream: TextIO) -> None:
+def write(run: RecordedRun | Source, stream: TextIO) -> None:
     """A whole recording, or a source run to its end."""
     play(run, JsonlExport(stream, about(run)))

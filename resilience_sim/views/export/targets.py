@@ -16,13 +16,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.runs.simulation import Source
-from resilience_sim.views.export.base import Export, Recorded, about
+from resilience_sim.views.export.base import Export, RecordedRun, about
 from resilience_sim.views.export.files import ExportError, OutputFile, problem
 from resilience_sim.views.export.formats import DOCUMENT, EVENTS, FORMATS, Format, begin, format_named, write_document
+
+if TYPE_CHECKING:
+    from resilience_sim.runs.simulation import Source
+
 
 STDOUT = "-"
 
@@ -89,7 +92,7 @@ class Outputs:
     def __init__(self, opened: list[tuple[Target, dict[str, OutputFile]]]) -> None:
         self._opened = opened
         self._exports: list[tuple[Target, Export]] = []
-        self._run: Recorded | Source | None = None
+        self._run: RecordedRun | Source | None = None
         self._finished = False
 
     @property
@@ -112,7 +115,7 @@ class Outputs:
         if self.needs_events:
             source.attach(self._begin(source))
 
-    def play(self, recording: Recorded) -> None:
+    def play(self, recording: RecordedRun) -> None:
         """Feed the exports of events with a whole recording."""
         if self.needs_events:
             fold = self._begin(recording)
@@ -122,7 +125,7 @@ class Outputs:
     def finish(self, document: Mapping[str, Any] | None = None) -> None:
         """Complete every output and put it in its place. ExportError when one cannot be; the others are completed."""
         failures: list[ExportError] = []
-        end = 0 if self._run is None else self._run.end if isinstance(self._run, Recorded) else self._run.now
+        end = 0 if self._run is None else self._run.end if isinstance(self._run, RecordedRun) else self._run.now
         exports = {id(target): export for target, export in self._exports}
         for target, files in self._opened:
             try:
@@ -158,7 +161,7 @@ class Outputs:
         if not self._finished:
             self.abort()
 
-    def _begin(self, run: Recorded | Source) -> _Exports:
+    def _begin(self, run: RecordedRun | Source) -> _Exports:
         self._run = run
         facts = about(run)
         for target, files in self._opened:
