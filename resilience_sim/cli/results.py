@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from resilience_sim.cli import exits
 from resilience_sim.cli.call import Call
-from resilience_sim.cli.watching import LIVE, PLAIN, Wish, run_out, watch_live, watch_plain
+from resilience_sim.cli.watching import LIVE, OVER, PLAIN, Wish, run_out, watch_live, watch_plain
 
 if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
@@ -51,7 +51,7 @@ def carry_out(
     if outputs is not None:
         outputs.attach(source)
     if way == LIVE:
-        whole = watch_live(call, [("", source)], wish)
+        whole = watch_live(call, [("", source)], wish) == OVER
     elif way == PLAIN:
         whole = watch_plain(call, source, wish)
     else:

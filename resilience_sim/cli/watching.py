@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
 
 LIVE, PLAIN, NOTHING = "live", "plain", "nothing"
+OVER, QUIT = "over", "quit"  # how a live view ended, as views/live/driver.py says it
 USER_INTERFACES = ("auto", "plain", "live")
 
 
@@ -54,9 +55,9 @@ def way_to_watch(call: Call, wish: Wish, stdout_taken: bool, many_runs: bool = F
     return LIVE if able else PLAIN
 
 
-def watch_live(call: Call, sources: Sequence[tuple[str, Source]], wish: Wish, title: str = "") -> bool:
-    """Play sources live, side by side when there are several; False when the user left before the end."""
-    from resilience_sim.views.live.driver import OVER, Show, watch
+def watch_live(call: Call, sources: Sequence[tuple[str, Source]], wish: Wish, title: str = "") -> str:
+    """Play sources live, side by side when there are several; how it ended: ``over``, ``quit`` or ``interrupted``."""
+    from resilience_sim.views.live.driver import Show, watch
     from resilience_sim.views.live.facts import default_speed
     from resilience_sim.views.live.look import look_for
 
@@ -64,8 +65,7 @@ def watch_live(call: Call, sources: Sequence[tuple[str, Source]], wish: Wish, ti
     look = look_for(getattr(call.around.stdout, "encoding", None), call.around.environ)
     shows = [Show(source, name) for name, source in sources]
     with call.around.stage() as stage:
-        watched = watch(stage, shows, speed, wish.start_at, look, title)
-    return watched.ended == OVER
+        return watch(stage, shows, speed, wish.start_at, look, title).ended
 
 
 def watch_plain(call: Call, source: Source, wish: Wish) -> bool:

@@ -1,7 +1,87 @@
-"""``resim export``: soon."""
+"""``resim export``: a recording as a file that other programs open.
 
-ABOUT = "Soon."
+Owns nothing but the order of things; formats and files are views/export/'s.
+"""
+
+from __future__ import annotations
+
+import json as jsons
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from resilience_sim.cli import complete
+from resilience_sim.cli import options as opt
+from resilience_sim.cli.call import Call, Work
+
+if TYPE_CHECKING:
+    from resilience_sim.recording.reader import Recording
+
+ABOUT = "Write a recording as json, jsonl, csv, chrome-trace, junit, markdown."
 
 
-def export() -> None:
-    """Soon."""
+def export(
+    file: opt.RecordingFile,
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="See resim list formats.", autocompletion=complete.formats)
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="PATH", help="Where to; - is standard output.")
+    ] = "-",
+    series: opt.Series = None,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    color: opt.Color = "auto",
+    version: opt.Version = False,
+) -> Work:
+    """Write a recording in a format that other programs open."""
+    return lambda call: work(call, file, to, output, series)
+
+
+def work(call: Call, file: str, to: str, output: str, series: str | None) -> int:
+    """Write it."""
+    from resilience_sim.cli import values
+    from resilience_sim.cli.exits import usage
+    from resilience_sim.recording.reader import open_recording
+    from resilience_sim.views.export.formats import FORMATS
+    from resilience_sim.views.export.targets import open_outputs
+
+    call.command, call.subject = "export", file
+    values.one_of("--to", to, [known.name for known in FORMATS])
+    if call.json and output == "-":
+        raise usage("--json says what was written, and so needs -o PATH", f"or leave it away: --to {to}")
+    bin_width = values.time("--series", series, least=1)
+    with open_recording(file) as recording, open_outputs([f"{to}={output}"], call.around.stdout) as outputs:
+        outputs.play(recording)
+        outputs.finish(document_of(recording, bin_width) if outputs.needs_document else None)
+    if call.json:
+        document = {"schema": "resim.export/1", "command": "export", "format": to, "wrote": [output]}
+        call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
+    elif output != "-":
+        call.note(f"wrote {output}")
+    return 0
+
+
+def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:
+    """The result document of a recorded run."""
+    from resilience_sim.cli.results import judged
+    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.runs.replay import Playback
+    from resilience_sim.runs.simulate import drain
+    from resilience_sim.views.document import result_document
+
+    playback = Playback(recording)
+    figures = RunFold(playback.plan, playback.components, series)
+    playback.attach(figures)
+    drain(playback)
+    result = figures.result(recording.meta.seed, playback.digest(), playback.now)
+    name = recording.meta.variant
+    verdicts = judged(playback.plan.expect, {name: [result]}, recording.finished, name)
+    return result_document(
+        "export",
+        scenario=playback.scenario,
+        seeds=[recording.meta.seed],
+        variants={name: [result]},
+        expectations=verdicts,
+    )

@@ -1,7 +1,113 @@
-"""``resim list``: soon."""
+"""``resim list``: what there is.
 
-ABOUT = "Soon."
+Owns the tables of names and meanings. Refuses to own the names: every list is read from where the thing itself lives.
+"""
+
+from __future__ import annotations
+
+import json as jsons
+from typing import Annotated
+
+import typer
+
+from resilience_sim.cli import complete
+from resilience_sim.cli import options as opt
+from resilience_sim.cli.call import Call, Work
+
+ABOUT = "List shipped scenarios, policies, faults, metrics, templates, formats."
+KINDS = ("scenarios", "policies", "faults", "metrics", "templates", "formats")
 
 
-def list_() -> None:
-    """Soon."""
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", help="scenarios, policies, faults, metrics, templates or formats.",
+            autocompletion=complete.lists,
+        ),
+    ] = "scenarios",
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    color: opt.Color = "auto",
+    version: opt.Version = False,
+) -> Work:  # fmt: skip
+    """List what there is, one line each: scenarios (default), policies, faults, metrics, templates or formats."""
+    return lambda call: work(call, what)
+
+
+def work(call: Call, what: str) -> int:
+    """List it."""
+    from resilience_sim.cli import values
+
+    call.command = "list"
+    values.one_of("list", what, KINDS)
+    rows = items(what)
+    if call.json:
+        entries = [{"name": name, "about": about} for name, about in rows]
+        document = {"schema": "resim.list/1", "command": "list", "kind": what, "items": entries}
+        call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
+        return 0
+    if call.quiet:
+        for name, _ in rows:
+            call.out(name)
+        return 0
+    for line in aligned(call, rows):
+        call.out(line)
+    if call.around.stdout_is_terminal:
+        call.err(HINTS[what])
+    return 0
+
+
+HINTS = {
+    "scenarios": "\nresim run NAME watches one, resim compare NAME its variants",
+    "policies": "\nresim explain NAME says what it does and what its settings mean",
+    "faults": "\nresim explain NAME says what it does and what its settings mean",
+    "metrics": "\nresim explain NAME says how it is measured",
+    "templates": "\nresim init NAME --template TEMPLATE writes one",
+    "formats": "\nresim run SCENARIO --out FORMAT=PATH, resim export FILE.resim --to FORMAT",
+}
+
+
+def aligned(call: Call, rows: list[tuple[str, str]]) -> list[str]:
+    """Names and meanings in two columns; on a terminal the meanings are folded to its width."""
+    import textwrap
+
+    wide = max((len(name) for name, _ in rows), default=0)
+    lines = []
+    for name, about in rows:
+        shown = f"\x1b[1;36m{name}\x1b[0m" if call.around.stdout_color else name
+        if not call.around.stdout_is_terminal:
+            lines.append(f"{shown}{' ' * (wide - len(name))}  {about}".rstrip())
+            continue
+        folded = textwrap.wrap(about, max(20, call.around.size()[0] - wide - 2)) or [""]
+        lines.append(f"{shown}{' ' * (wide - len(name))}  {folded[0]}".rstrip())
+        lines += [f"{' ' * (wide + 2)}{more}" for more in folded[1:]]
+    return lines
+
+
+def items(what: str) -> list[tuple[str, str]]:
+    """Names and meanings."""
+    if what == "scenarios":
+        from resilience_sim.scenario import shipped
+
+        # the default first, as the one to begin with
+        names = sorted(shipped.names(), key=lambda name: (name != "first-look", name))
+        return [(name, shipped.about(name)) for name in names]
+    if what == "metrics":
+        from resilience_sim.measure.metrics import METRICS
+
+        return [(metric.name, metric.meaning) for metric in METRICS]
+    if what == "templates":
+        from resilience_sim.scenario.init_templates import TEMPLATES, about
+
+        return [(name, about(name)) for name in TEMPLATES]
+    if what == "formats":
+        from resilience_sim.views.export.formats import FORMATS
+
+        return [(known.name, known.meaning) for known in FORMATS]
+    from resilience_sim.scenario.models_faults import FaultItem
+    from resilience_sim.scenario.models_stack import PolicyItem
+
+    fields = PolicyItem.model_fields if what == "policies" else FaultItem.model_fields
+    return [(name, (field.description or "").rstrip(".")) for name, field in fields.items()]

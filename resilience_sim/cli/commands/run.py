@@ -103,8 +103,11 @@ def work(call: Call, asked: Asked) -> int:
         if call.json and document is not None:
             call.document(document)
             return code
+    from resilience_sim.cli.watching import PLAIN
     from resilience_sim.views.summary import render_summary
 
+    if way == PLAIN:
+        call.out("")
     render_summary(
         call.around.console(stderr=outputs is not None and outputs.uses_stdout),
         scenario,
