@@ -3,8 +3,8 @@
 Owns which metrics are shown, the marks, and the two layouts (one table where it fits, else a block per variant; no cell
 is ever cut). Refuses to compute differences (measure/comparison.py) and to tell where variants part (parting.py).
 
-Better, worse and cannot tell are words, not only colours. A difference without an interval (one seed) proves nothing
-and is marked so.
+Better, worse and cannot tell are marks and words, not only colours. A difference without an interval (one seed) proves
+nothing and is marked so.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ from resilience_sim.views.summary import look_of, step_rows, verdict_rows
 from resilience_sim.views.text import Row, emit
 
 ALWAYS = ("availability", "p50", "p99", "attempts_per_request")
-NEVER = ("succeeded", "failed", "p90", "p95", "p99.9")  # another line says it already
-WORDS = {BETTER: "better", WORSE: "worse", CANNOT_TELL: "cannot tell"}
+NEVER = ("succeeded", "failed", "goodput", "p90", "p95", "p99.9", COLLAPSE)  # another line says it already
+LABELS = {
+    "attempts_per_request": "attempts/request",
+    "denied_by_budget": "denied by budget",
+    "wasted_work": "wasted work",
+    "open_time": "time open",
+    "threads_peak": "threads at most",
+}
 STYLES = {BETTER: "good", WORSE: "bad", CANNOT_TELL: "faint"}
 FULL_WIDTH = 10_000
 
@@ -83,13 +89,11 @@ def comparison_rows(
     if verdicts:
         rows += [Row(), *verdict_rows(verdicts, look)]
     metrics = shown_metrics(found)
-    table = _table(metrics, found, differences, baseline, runs)
+    table = _table(metrics, found, differences, baseline, runs, look)
     rows.append(Row())
-    rows += (
-        table
-        if all(row.width <= width for row in table)
-        else _blocks(metrics, found, differences, baseline, runs, look)
-    )
+    narrow = any(row.width > width for row in table)
+    rows += _blocks(metrics, found, differences, runs, look) if narrow else table
+    rows += _legend(runs, look) + _collapses(found, runs)
     if partings:
         rows += [Row(), Row("Where they part", "title"), *parting_rows(partings, look)]
     return [*rows, Row(), Row("Next", "title"), *step_rows(after_comparison(scenario, runs))]
@@ -102,7 +106,7 @@ def shown_metrics(found: Mapping[str, Mapping[str, Summary]]) -> list[Metric]:
         its = [summary.get(known.name) for summary in found.values()]
         values = {(summary.mean, summary.low, summary.high) for summary in its if summary is not None}
         if known.name in NEVER or all(value == (None, None, None) for value in values):
-            continue
+            continue  # no data anywhere
         if known.name in ALWAYS or len(values) > 1:
             shown.append(known)
     names = [known.name for known in shown]
@@ -130,7 +134,9 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
         f" ({fmt.share(base['availability'].mean)} to {fmt.share(its['availability'].mean)})" if change.delta else ""
     )
     if verdict == CANNOT_TELL and change.delta:
-        row.add(", cannot tell", "faint").add(_more(change, runs), "faint")
+        row.add(" cannot tell", "odd").add(
+            f" ({fmt.plural(more, 'more run')})" if (more := _more(change, runs)) else "", "faint"
+        )
     for name, words in (("attempts_per_request", "attempts per request"), ("p99", "p99")):
         before, after = base.get(name), its.get(name)
         if before and after and before.mean is not None and after.mean is not None and before.mean > 0:
@@ -149,20 +155,15 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
 
 
 def value_text(known: Metric, summary: Summary | None, runs: int) -> str:
-    """The mean; for the collapse probability how many runs it was."""
+    """The mean over the runs; where some have no data, how many."""
     if summary is None or summary.mean is None:
         missing = summary.missing if summary else 0
-        return f"{fmt.NOTHING} ({missing} of {runs})" if runs > 1 and 0 < missing < runs else fmt.NOTHING
-    if known.name == COLLAPSE:
-        text = f"{round(summary.mean * runs)} of {runs}"
-        return (
-            text if summary.ci95 is None else f"{text} ({fmt.share(summary.ci95[0])} to {fmt.share(summary.ci95[1])})"
-        )
+        return f"none in {missing}" if 0 < missing < runs else fmt.NOTHING
     return fmt.in_unit(summary.mean, known.unit)
 
 
 def difference_text(known: Metric, change: Difference | None) -> str:
-    """``+3.7 ± 0.2 points``; empty when there is nothing to say."""
+    """``+3.7 ± 0.2 points``, ``same``; empty when there is nothing to say."""
     if change is None or change.delta is None:
         return ""
     if change.delta == 0 and (change.ci95 is None or change.ci95[0] == change.ci95[1]):
@@ -170,14 +171,16 @@ def difference_text(known: Metric, change: Difference | None) -> str:
     delta = fmt.in_unit(change.delta, known.unit, signed=True)
     if change.ci95 is None:
         return delta
-    half = fmt.in_unit((change.ci95[1] - change.ci95[0]) / 2, known.unit, signed=known.unit == "ratio").lstrip("+")
+    half = float(f"{(change.ci95[1] - change.ci95[0]) / 2:.2g}")
     if known.unit == "ratio":
-        return f"{delta.rsplit(' ', 1)[0]} ± {half}"
-    return f"{delta} ± {half}"
+        return f"{delta.split(' ')[0]} ± {fmt.points(half)[1:]}"
+    return f"{delta} ± {fmt.in_unit(half, known.unit)}"
 
 
-def verdict_text(known: Metric, change: Difference | None, runs: int) -> tuple[str, str]:
-    """Better, worse, or cannot tell and how many more runs would; nothing for facts that have no better direction."""
+def verdict_text(
+    known: Metric, change: Difference | None, runs: int, look: Look, brief: bool = False
+) -> tuple[str, str]:
+    """``✓ better``, ``✗ worse``, ``? 12 more runs``, with its style; nothing for facts without a better direction."""
     if (
         change is None
         or change.delta is None
@@ -186,17 +189,49 @@ def verdict_text(known: Metric, change: Difference | None, runs: int) -> tuple[s
         or difference_text(known, change) == "same"
     ):
         return "", ""
-    return WORDS[change.verdict] + _more(change, runs), STYLES[change.verdict]
+    style = STYLES[change.verdict]
+    if change.verdict != CANNOT_TELL:
+        mark = look.good if change.verdict == BETTER else look.bad
+        return (mark if brief else f"{mark} {change.verdict}"), style
+    more = _more(change, runs)
+    if brief:
+        return f"? {fmt.count(more)}" if more else "?", style
+    return f"? {fmt.plural(more, 'more run')}" if more else "? cannot tell", style
 
 
-def _more(change: Difference, runs: int) -> str:
-    """How many more runs would probably tell."""
-    if change.verdict != CANNOT_TELL or not change.runs_needed or change.runs_needed <= runs:
-        return ""
-    return f" ({fmt.plural(change.runs_needed - runs, 'more run')})"
+def _more(change: Difference, runs: int) -> int:
+    """How many more runs would probably tell; 0 when that is not known."""
+    return max(0, (change.runs_needed or 0) - runs) if change.verdict == CANNOT_TELL else 0
+
+
+def _legend(runs: int, look: Look) -> list[Row]:
+    if runs < 2:
+        return []
+    text = f"± 95% interval of the paired difference   {look.good} better   {look.bad} worse   "
+    return [Row(f"  {text}? cannot tell (after that many more runs, probably)", "faint", hang=2)]
+
+
+def _collapses(found: Mapping[str, Mapping[str, Summary]], runs: int) -> list[Row]:
+    """How many runs of each variant collapsed, and what that says about the next one."""
+    known = {name: its[COLLAPSE] for name, its in found.items() if COLLAPSE in its and its[COLLAPSE].mean is not None}
+    if runs < 2 or not any(summary.mean for summary in known.values()):
+        return []
+    rows = [
+        Row(),
+        Row("Collapsed", "title").add("  share of runs that had collapsed by their end (95%, Wilson)", "faint"),
+    ]
+    wide = max(map(len, known))
+    for name, summary in known.items():
+        hits = round((summary.mean or 0.0) * runs)
+        row = Row(f"  {name}").to(5 + wide).add(f"{hits} of {runs}", "bad" if hits else "good").to(15 + wide)
+        low, high = summary.ci95 or (0.0, 1.0)
+        rows.append(row.add(f"probability {fmt.share(low)} to {fmt.share(high)}", "faint"))
+    return rows
 
 
 # --- layouts ------------------------------------------------------------------------------------------------------
+
+Cell = tuple[str, str]  # text, style
 
 
 def _table(
@@ -205,60 +240,66 @@ def _table(
     differences: Sequence[VariantDifference],
     baseline: str,
     runs: int,
+    look: Look,
 ) -> list[Row]:
     """A row a metric, a column a variant; below each value its difference to the baseline."""
-    lines: list[list[tuple[str, str]]] = [
-        [("", ""), (baseline, "strong"), *((d.variant, "strong") for d in differences)]
-    ]
+    lines: list[list[Cell]] = [[("", ""), (baseline, "strong"), *((d.variant, "strong") for d in differences)]]
     for known in metrics:
-        first: list[tuple[str, str]] = [
-            (known.name, "faint"),
-            (value_text(known, found[baseline].get(known.name), runs), ""),
-        ]
-        second: list[tuple[str, str]] = [("", ""), ("", "")]
+        first: list[Cell] = [(_label(known), "faint"), (value_text(known, found[baseline].get(known.name), runs), "")]
+        second: list[Cell] = [("", ""), ("", "")]
         for difference in differences:
             change = difference.metrics.get(known.name)
-            verdict, style = verdict_text(known, change, runs)
+            verdict, style = verdict_text(known, change, runs, look, brief=True)
             text = difference_text(known, change)
-            first.append((value_text(known, found[difference.variant].get(known.name), runs), ""))
-            second.append((f"{text}  {verdict}".rstrip() if text != "same" else "", style or "faint"))
+            first.append((value_text(known, found[difference.variant].get(known.name), runs), style if verdict else ""))
+            second.append((f"{text} {verdict}".strip() if text != "same" else "", style or "faint"))
         lines.append(first)
         if any(text for text, _ in second):
             lines.append(second)
-    widths = [max(len(line[i][0]) for line in lines) for i in range(len(lines[0]))]
-    return [_joined(line, widths) for line in lines]
+    return _aligned(lines)
 
 
 def _blocks(
     metrics: Sequence[Metric],
     found: Mapping[str, Mapping[str, Summary]],
     differences: Sequence[VariantDifference],
-    baseline: str,
     runs: int,
     look: Look,
 ) -> list[Row]:
     """A block a variant: metric, baseline, variant, difference, verdict."""
     rows: list[Row] = []
     for number, difference in enumerate(differences):
-        lines: list[list[tuple[str, str]]] = [
-            [("", ""), (baseline, "faint"), (difference.variant, "strong"), ("", ""), ("", "")]
-        ]
+        lines: list[list[Cell]] = []
         for known in metrics:
             change = difference.metrics.get(known.name)
             text = difference_text(known, change)
             if text == "same" and known.name not in ALWAYS:
                 continue
-            verdict, style = verdict_text(known, change, runs)
-            values = [found[name].get(known.name) for name in (baseline, difference.variant)]
-            cells = [(value_text(known, value, runs), "") for value in values]
-            lines.append([(known.name, "faint"), *cells, (text, style or "faint"), (verdict, style)])
-        widths = [max(len(line[i][0]) for line in lines) for i in range(5)]
-        rows += ([Row()] if number else []) + [_joined(line, widths) for line in lines]
+            verdict, style = verdict_text(known, change, runs, look)
+            values = [found[name].get(known.name) for name in (difference.baseline, difference.variant)]
+            if all(value is None or value.mean is None for value in values):
+                continue
+            before, after = (value_text(known, value, runs) for value in values)
+            lines.append([(_label(known), "faint"), (before, "faint"), (after, style), (text, style), (verdict, style)])
+        rows += [Row()] if number else []
+        rows.append(Row(f"  {difference.variant}", "strong").add(f" against {difference.baseline}", "faint"))
+        rows += _aligned(lines)
     return rows
 
 
-def _joined(line: Sequence[tuple[str, str]], widths: Sequence[int]) -> Row:
-    row = Row("  ", hang=4)
-    for index, ((text, style), width) in enumerate(zip(line, widths, strict=True)):
-        row.add("   " if index else "").add(text, style).add(" " * (width - len(text)))
-    return row.trim()
+def _label(known: Metric) -> str:
+    return LABELS.get(known.name, known.name)
+
+
+def _aligned(lines: Sequence[Sequence[Cell]]) -> list[Row]:
+    """Cells in columns; nothing is cut."""
+    if not lines:
+        return []
+    widths = [max(len(line[i][0]) for line in lines) for i in range(len(lines[0]))]
+    rows = []
+    for line in lines:
+        row = Row("  ", hang=4)
+        for (text, style), width in zip(line, widths, strict=True):
+            row.add(text, style).add(" " * (width - len(text) + 2))
+        rows.append(row.trim())
+    return rows

@@ -114,8 +114,10 @@ def short_count(value: int) -> str:
 
 
 def factor(value: float | None) -> str:
-    """A multiple: ``2.31x``."""
-    return NOTHING if value is None or not isfinite(value) else f"{_digits(value)}x"
+    """A multiple: at most two decimals, more only where it would read as none: ``2.31x``, ``0.67x``, ``0.0042x``."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    return f"{_digits(round(value, 2) if abs(value) >= 0.1 else float(f'{value:.2g}'))}x"
 
 
 def rate(value: float | None) -> str:

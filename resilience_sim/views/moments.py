@@ -43,7 +43,7 @@ class MomentsFold(Fold):
 
     __slots__ = (
         "_bins", "_executed", "_seen", "crashed_at", "crashed_with", "denied_at", "exhausted_at",
-        "failed_at", "shed_at", "twice",
+        "failed_at", "hedges", "hedges_won", "shed_at", "twice",
     )  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
@@ -55,6 +55,8 @@ class MomentsFold(Fold):
         self.denied_at: int | None = None
         self.exhausted_at: int | None = None
         self.failed_at: int | None = None
+        self.hedges = 0
+        self.hedges_won = 0
         self.shed_at: int | None = None
         self.twice: TwiceDone | None = None
 
@@ -79,6 +81,10 @@ class MomentsFold(Fold):
             self.crashed_at, self.crashed_with = t, a
         elif kind == ev.RETRY_DENIED and self.denied_at is None:
             self.denied_at = t
+        elif kind == ev.HEDGE:
+            self.hedges += 1
+        elif kind == ev.HEDGE_WON:
+            self.hedges_won += a > 1
 
     def _result(self, t: int, rid: int, a: int) -> None:
         outcome = a & 0xFF

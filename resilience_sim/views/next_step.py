@@ -49,7 +49,11 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
     if len(results) == 1:
         steps.append((f"resim run {name}{again} --runs 20", "one seed is an anecdote: means and intervals"))
     retries = [policy for policy in plan.stack if isinstance(policy, RetryConfig)]
-    if retries and run["requests"]["failed"]:
+    per_request = run["attempts"]["per_request"] or 0.0
+    if retries and not retries[0].budget and (run["collapsed"] or per_request >= 2):
+        budget = f" --set {retries[0].id}.budget=10%"
+        steps.insert(0, (f"resim run {name}{again}{budget}", "retries limited to a tenth of the calls"))
+    elif retries and run["requests"]["failed"]:
         more = retries[0].attempts + 2
         steps.append((f"resim run {name}{again} --set {retries[0].id}.attempts={more}", "does trying harder help?"))
     if not retries and not any(isinstance(policy, BreakerConfig | TimeoutConfig) for policy in plan.stack):

@@ -130,7 +130,9 @@ def _client(run: Run, plan: Plan) -> list[Row]:
     peak = f"up to {fmt.count(client['threads_peak'])} of {fmt.count(plan.client.threads)} threads taken"
     pieces = [(peak, "bad" if full else "")]
     if client["crashes"]:
-        pieces.append((f"crashed {fmt.plural(client['crashes'], 'time')}", "bad!"))
+        pieces.append(
+            (f"crashed {'once' if client['crashes'] == 1 else fmt.plural(client['crashes'], 'time')}", "bad!")
+        )
     return [_row("service A", *pieces)]
 
 

@@ -21,7 +21,8 @@ from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.next_step import next_steps
 from resilience_sim.views.numbers import numbers
 from resilience_sim.views.text import Row, emit
-from resilience_sim.views.why import Case, reasons
+from resilience_sim.views.why import reasons
+from resilience_sim.views.why_case import Case
 
 # In the summary of several runs; always those in ALWAYS, the others where they say something.
 ALWAYS = ("availability", "p50", "p99", "attempts_per_request")

@@ -147,21 +147,16 @@ def wrap(row: Row, width: int) -> list[Row]:
     """
     indent = min(row.hang, width // 2)
     lines = [Row()]
-    blanks = Row()  # seen since the last word
-    for text, style in row.spans:
-        for index, word in enumerate(text.split(" ")):
-            if index:
-                blanks.add(" ", style)
-            if not word:
-                continue
-            line = lines[-1]
-            if line.width + blanks.width + cell_len(word) > width and line.width > (indent if len(lines) > 1 else 0):
-                line = Row(" " * indent)
-                lines.append(line)
-            else:
-                line.join(blanks)
-            blanks = Row()
-            rest = word
+    for blanks, word in _words(row):
+        line = lines[-1]
+        started = line.width > (indent if len(lines) > 1 else 0)
+        if started and line.width + blanks.width + word.width > width:
+            line = Row(" " * indent)
+            lines.append(line)
+        else:
+            line.join(blanks)
+        for text, style in word.spans:
+            rest = text
             while line.width + cell_len(rest) > width:
                 head = set_cell_size(rest, max(1, width - line.width)).rstrip(" ")
                 line.add(head, style)
@@ -170,6 +165,21 @@ def wrap(row: Row, width: int) -> list[Row]:
                 lines.append(line)
             line.add(rest, style)
     return lines
+
+
+def _words(row: Row) -> Iterator[tuple[Row, Row]]:
+    """The words of a row, each with the blanks before it; a word may change its style within."""
+    blanks, word = Row(), Row()
+    for text, style in row.spans:
+        for index, part in enumerate(text.split(" ")):
+            if index:
+                if word.width:
+                    yield blanks, word
+                    blanks, word = Row(), Row()
+                blanks.add(" ", style)
+            word.add(part, style)
+    if word.width:
+        yield blanks, word
 
 
 def emit(console: Console, rows: Iterable[Row]) -> None:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.runs.simulation import Source
+from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.format import SECOND
 from resilience_sim.views.live.frame import frame
 from resilience_sim.views.live.look import UNICODE, Look
@@ -229,8 +230,12 @@ class _Session:
             self._guess_sample(by)
 
     def _guess_sample(self, by: float = 0.0) -> None:
-        """Before any request was seen: from the plan's first rate; when the speed changes: in proportion."""
+        """Before any request was seen: from the plan; when the speed changes: in proportion."""
         for fold in self.player.folds:
-            phases = fold.plan.traffic.phases
-            guess = fold.sample * by if by else (phases[0].rate * self.speed / ROWS_PER_SECOND if phases else 1.0)
-            fold.sample = max(1, round(min(guess, 5000.0)))
+            fold.sample = max(1, round(min(fold.sample * by, 5000.0))) if by else first_sample(fold.plan, self.speed)
+
+
+def first_sample(plan: Plan, speed: float) -> int:
+    """How many requests one in the stream stands for, judging by the first rate of the plan."""
+    phases = plan.traffic.phases
+    return max(1, round(min(phases[0].rate * speed / ROWS_PER_SECOND, 5000.0))) if phases else 1

@@ -23,7 +23,7 @@ from resilience_sim.views.live.stream import stream_rows, stream_title
 from resilience_sim.views.text import Row, Sheet
 
 WIDE = 110  # columns from which counters stand beside the stream
-SIDE = 42  # columns of that panel
+SIDE = 34  # columns of that panel
 
 
 def axis_for(state: LiveFold, width: int, horizon: int = 0) -> Axis:
@@ -31,7 +31,7 @@ def axis_for(state: LiveFold, width: int, horizon: int = 0) -> Axis:
     left = 10 if width < WIDE else 12
     right = 16 if width < WIDE else 18
     if width < 60:
-        left, right = 9, 11
+        left, right = 10, 11
     return Axis(left, max(4, width - left - right), right, max(1, horizon or state.horizon), state.clock)
 
 
@@ -81,23 +81,20 @@ def _narrow_bottom(state: LiveFold, look: Look, width: int, height: int) -> list
 
 
 def _wide_bottom(state: LiveFold, look: Look, width: int, height: int) -> list[Row]:
-    """Stream on the left; counters and notes on the right."""
+    """Stream on the left, counters on the right, the last notes below both."""
     left = width - SIDE - 2
-    stream = stream_rows(state, look, left, height - 1)
-    stream = [stream_title(state, look, left), *stream]
-    counters = counter_rows(state, look, SIDE, max(0, height - 1))
-    room = max(0, min(6, height - 2 - len(counters)))
-    notes = note_rows(state, look, SIDE, room)
-    side = [_side_title("counters", look), *counters]
-    if notes:
-        side += [_side_title("what changed", look), *notes]
+    notes = note_rows(state, look, width, min(4, max(0, height - 12)))
+    below = [_title("what changed", look, width), *notes] if notes else []
+    height -= len(below)
+    stream = [stream_title(state, look, left), *stream_rows(state, look, left, height - 1)]
+    side = [_title("counters", look, SIDE), *counter_rows(state, look, SIDE, max(0, height - 1))]
     rows = []
     for index in range(height):
         row = stream[index] if index < len(stream) else Row()
         rows.append(row.to(left).add("  ").join(side[index] if index < len(side) else Row()).to(width))
-    return rows
+    return rows + below
 
 
-def _side_title(text: str, look: Look) -> Row:
+def _title(text: str, look: Look, width: int) -> Row:
     row = Row(f"{look.rule * 2} ", "faint").add(text, "strong").add(" ")
-    return row.add(look.rule * (SIDE - row.width), "faint")
+    return row.add(look.rule * (width - row.width), "faint")

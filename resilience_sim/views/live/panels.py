@@ -81,9 +81,9 @@ def figures(state: LiveFold, look: Look) -> list[tuple[str, Row]]:
 
 def counter_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
     """The counters as a column, followed by the outcomes of what failed."""
-    lines = [Row(name, "faint").to(13).join(value).to(width) for name, value in figures(state, look)]
+    lines = [Row(name, "faint").to(17).join(value).to(width) for name, value in figures(state, look)]
     for name, number in state.outcomes():
-        lines.append(Row(f"  {name}", "faint").to(15).add(fmt.short_count(number), "bad").to(width))
+        lines.append(Row(f"  {name}", "faint").to(17).add(fmt.short_count(number), "bad").to(width))
     return lines[:rows]
 
 

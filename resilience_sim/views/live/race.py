@@ -7,9 +7,10 @@ time axis and the scales, so that heights and positions can be compared. Refuses
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from resilience_sim.views import format as fmt
-from resilience_sim.views.live.axis import axis_row
+from resilience_sim.views.live.axis import Axis, axis_row
 from resilience_sim.views.live.frame import axis_for, chart_rows, lane_rows
 from resilience_sim.views.live.lanes import fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
@@ -70,15 +71,13 @@ def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, 
     points = _all_points(states, width, horizon)
     lanes = min(max((len(s.breakers) + len(s.clients) for s in states), default=0), max(1, height // 8))
     faults = min(2, max(1, len(states[0].plan.faults)))
-    each = min(6, max(1, (height - 12 - lanes - faults) // 4))
+    each = min(9, max(1, (height - 14 - lanes - faults) // 3))
     columns = []
     for state, its in zip(states, points, strict=True):
         axis = axis_for(state, width, horizon)
         rows = [_name_row(state, look, width), *fault_rows(state, axis, look, faults)]
         rows += [Row() for _ in range(1 + faults - len(rows))]
-        shown = lane_rows(state, axis, look, lanes)
-        rows += shown + [axis.label("breaker").add("none", "faint") for _ in range(lanes - len(shown))][:1]
-        rows += [Row() for _ in range(1 + faults + lanes - len(rows))]
+        rows += _lanes(state, axis, look, lanes)
         rows += chart_rows(state, its, axis, look, each)
         rows.append(axis_row(axis, look))
         rows += counter_rows(state, look, width, height - len(rows))
@@ -103,22 +102,27 @@ def _blocks(
     axis = axis_for(leader, width, horizon)
     top = fault_rows(leader, axis, look, 1)
     room = max(1, (height - len(top) - 1) // len(states))
+    lanes = min(max(len(s.breakers) + len(s.clients) for s in states), max(1, (room - 1) // 4)) if room > 2 else 0
     rows = top
     for state, its in zip(states, points, strict=True):
-        rows += _block(state, its, horizon, width, room, look)
+        rows += _block(state, its, axis, lanes, width, room, look)
     rows.append(axis_row(axis, look))
     return rows
 
 
-def _block(state: LiveFold, points: Points, horizon: int, width: int, room: int, look: Look) -> list[Row]:
+def _lanes(state: LiveFold, axis: Axis, look: Look, count: int) -> list[Row]:
+    """Exactly ``count`` rows, so that the charts of all runs stand at the same height."""
+    rows = lane_rows(state, axis, look, count)
+    if count and not rows:
+        rows.append(axis.label("breaker").add("none", "faint"))
+    return rows + [Row() for _ in range(count - len(rows))]
+
+
+def _block(state: LiveFold, points: Points, shared: Axis, lanes: int, width: int, room: int, look: Look) -> list[Row]:
     """One run in ``room`` rows: name and figures first, then as many charts as fit."""
-    axis = axis_for(state, width, horizon)
-    rows = [_name_row(state, look, width)]
-    left = room - 1
-    if left >= 2:
-        lanes = lane_rows(state, axis, look, max(1, left // 4))
-        rows += lanes
-        left -= len(lanes)
+    axis = replace(shared, now=state.clock)
+    rows = [_name_row(state, look, width), *_lanes(state, axis, look, lanes)]
+    left = room - len(rows)
     each, extra = divmod(left, 3)
     if left >= 1:
         rows += success_rows(state, points, axis, look, each + (extra > 0) if each else 1)

@@ -11,9 +11,10 @@ from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import DENIED, HEDGED, OPEN_END, WAITING, LiveFold, Request
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import short_outcome
+from resilience_sim.views.words import outcome_name, short_outcome
 
-OUTCOME_ROOM = 11
+OUTCOME_ROOM = 15  # mark and name of an outcome; on narrow screens its short name
+NARROW, SHORT_ROOM = 70, 11
 LATENCY_ROOM = 7
 
 Link = tuple[str, str]
@@ -76,7 +77,8 @@ def request_row(request: Request, look: Look, width: int) -> Row:
     """When it came, which it is, what it went through, what came of it and after how long."""
     row = Row().right(fmt.clock(request.arrived)[:-2] + "s", "faint", 8).add(" ")
     row.add(fmt.request(request.rid), "faint").to(16).add(" ")
-    tail = OUTCOME_ROOM + 1 + LATENCY_ROOM
+    named = width >= NARROW
+    tail = (OUTCOME_ROOM if named else SHORT_ROOM) + 1 + LATENCY_ROOM
     row.join(chain(request, look, max(1, width - row.width - tail - 1))).to(width - tail)
     if request.outcome < 0:
         return row
@@ -84,7 +86,8 @@ def request_row(request: Request, look: Look, width: int) -> Row:
         row.add(f"{look.good} success", "good")
     else:
         mark = look.odd if request.outcome == ev.FALLBACK else look.bad
-        row.add(f"{mark} {short_outcome(request.outcome)}", outcome_style(request.outcome))
+        name = outcome_name(request.outcome) if named else short_outcome(request.outcome)
+        row.add(f"{mark} {name}", outcome_style(request.outcome))
     if request.effects > 1:
         row.add(f" {look.times}{request.effects}", "bad!")
     return row.to(width - LATENCY_ROOM).right(fmt.duration(request.latency), "faint", width)
