@@ -36,8 +36,8 @@ _UNIT: Final = 1.1102230246251565e-16  # 2 ** -53
 class Luck:
     """A table of uniform numbers that nobody wrote down: ``unit(purpose, request, attempt)`` looks one up.
 
-    The three keys are spread by odd multipliers and scattered by the finalizer of splitmix64 (Steele, Lea, Flood:
-    "Fast splittable pseudorandom number generators", 2014), used in counter mode.
+    A counter-based generator as in G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number Generators"
+    (OOPSLA 2014): the three keys are spread by odd multipliers and scattered by a finalizer, MurmurHash3's.
     """
 
     __slots__ = ("_base",)
@@ -54,9 +54,9 @@ class Luck:
         if COMPILED:
             return float((mix64(z) >> 11) & 0x1FFFFFFFFFFFFF) * _UNIT
         # mix64 spelled out: a call costs as much as the arithmetic, and this is drawn several times a request
-        z = ((z ^ (z >> 30)) * C1) & M64
-        z = ((z ^ (z >> 27)) * C2) & M64
-        return float((z ^ (z >> 31)) >> 11) * _UNIT
+        z = ((z ^ (z >> 33)) * C1) & M64
+        z = ((z ^ (z >> 33)) * C2) & M64
+        return float((z ^ (z >> 33)) >> 11) * _UNIT
 
 
 def _signed(number: int) -> int:

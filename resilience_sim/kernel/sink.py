@@ -12,23 +12,23 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.native import M64, MASK
 
-# Odd constants: fractional bits of the golden ratio, of sqrt(2), of sqrt(3), of sqrt(5) and sqrt(7), as signed 64-bit
-# numbers (a machine integer has a sign; what counts is the value modulo 2**64).
-K0: Final = -0x61C8864680B583EB
-K1: Final = 0x6A09E667F3BCC909
-K2: Final = -0x4498517A7B3558C5
-K3: Final = 0x3C6EF372FE94F82B
-K4: Final = -0x5AB00AC5A0E2C90F
-# The finalizer's.
-C1: Final = -0x40A7B892E31B1A47
-C2: Final = -0x6B2FB644ECCEEE15
+# Odd multipliers: the first 62 fractional bits of sqrt(2), sqrt(3), sqrt(5), sqrt(7) and sqrt(11). More bits would not
+# fit what mypyc compiles to a machine constant.
+K0: Final = 0x1A827999FCEF3243
+K1: Final = 0x2ED9EBA16132A9CF
+K2: Final = 0x0F1BBCDCBFA53E0B
+K3: Final = 0x2953FD4E97C74DBD
+K4: Final = 0x1443949FEB79A0B5
+# The finalizer's 0xFF51AFD7ED558CCD and 0xC4CEB9FE1A85EC53, as the signed numbers that machine integers are.
+C1: Final = -0x00AE502812AA7333
+C2: Final = -0x3B314601E57A13AD
 
 
 def mix64(z: i64) -> i64:
-    """Finalizer of splitmix64 (Steele, Lea, Flood 2014): a bijection on 64 bits that scatters every input bit."""
-    z = ((z ^ ((z >> 30) & 0x3FFFFFFFF)) * C1) & MASK
-    z = ((z ^ ((z >> 27) & 0x1FFFFFFFFF)) * C2) & MASK
-    return z ^ ((z >> 31) & 0x1FFFFFFFF)
+    """Finalizer of MurmurHash3 (A. Appleby, public domain): a bijection on 64 bits that scatters every input bit."""
+    z = ((z ^ ((z >> 33) & 0x7FFFFFFF)) * C1) & MASK
+    z = ((z ^ ((z >> 33) & 0x7FFFFFFF)) * C2) & MASK
+    return z ^ ((z >> 33) & 0x7FFFFFFF)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

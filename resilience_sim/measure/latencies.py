@@ -9,7 +9,6 @@ are exact, and so are count, sum and highest value at any size.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from math import ceil
 from typing import Final
@@ -21,10 +20,24 @@ SUB_BITS: Final = 7
 RELATIVE_ERROR: Final = 1 / 256
 
 
-def bucket_of(value: int) -> int:
+def bucket_of(value: i64) -> i64:
     """Index of the bucket that holds ``value`` (0 or more)."""
-    shift = value.bit_length() - SUB_BITS - 1
-    if shift <= 0:
+    # The bit length, found by halving: a machine integer has no method that tells it.
+    shift: i64 = 0
+    rest = value >> (SUB_BITS + 1)
+    if rest >> 32:
+        shift = 32
+        rest >>= 32
+    if rest >> 16:
+        shift += 16
+        rest >>= 16
+    if rest >> 8:
+        shift += 8
+        rest >>= 8
+    while rest:
+        shift += 1
+        rest >>= 1
+    if shift == 0:
         return value
     return (shift << SUB_BITS) + (value >> shift)
 
@@ -44,8 +57,8 @@ class Latencies:
     __slots__ = ("_buckets", "_fresh", "_highest", "_old", "_sum")
 
     def __init__(self) -> None:
-        self._fresh: array[int] = array("q")
-        self._buckets: dict[int, int] = {}
+        self._fresh: list[i64] = []
+        self._buckets: list[i64] = []  # counts by bucket, as far as one was ever needed
         self._old = 0  # values already folded into buckets; count, sum and highest are of those
         self._sum = 0
         self._highest = 0
@@ -56,19 +69,23 @@ class Latencies:
         fresh.append(value)
         if len(fresh) >= EXACT_LIMIT:
             self._fold(fresh)
-            self._fresh = array("q")
+            self._fresh = []
 
-    def _fold(self, values: Sequence[int]) -> None:
-        if not values:
-            return
+    def _fold(self, values: list[i64]) -> None:
         buckets = self._buckets
+        total: i64 = 0
+        highest: i64 = self._highest
         for value in values:
             bucket = bucket_of(value)
-            buckets[bucket] = buckets.get(bucket, 0) + 1
+            while bucket >= len(buckets):
+                buckets.append(0)
+            buckets[bucket] += 1
+            total += value
+            if value > highest:  # noqa: PLR1730 (max() costs a call)
+                highest = value
         self._old += len(values)
-        self._sum += sum(values)
-        highest = max(values)
-        self._highest = max(self._highest, highest)
+        self._sum += total
+        self._highest = highest
 
     def spread(self) -> Spread:
         """What is in the bag now, ready for questions; the bag may go on growing."""
@@ -83,7 +100,7 @@ class Spread:
 
     __slots__ = ("_buckets", "_sorted", "count", "highest", "total")
 
-    def __init__(self, values: list[int], buckets: list[tuple[int, int]], count: int, total: int, highest: int) -> None:
+    def __init__(self, values: list[i64], buckets: list[tuple[int, int]], count: int, total: int, highest: int) -> None:
         self._sorted = values
         self._buckets = buckets
         self.count = count
@@ -121,12 +138,14 @@ def nearest_rank(percent: float, count: int) -> int:
 
 def union(bags: Sequence[Latencies]) -> Spread:
     """The distribution of everything in all the bags. Changes none of them."""
-    values: list[int] = []
+    values: list[i64] = []
     folded = Latencies()
     for bag in bags:
         values.extend(bag._fresh)
-        for bucket, number in bag._buckets.items():
-            folded._buckets[bucket] = folded._buckets.get(bucket, 0) + number
+        for bucket, number in enumerate(bag._buckets):
+            if bucket >= len(folded._buckets):
+                folded._buckets.append(0)
+            folded._buckets[bucket] += number
         folded._old += bag._old
         folded._sum += bag._sum
         folded._highest = max(folded._highest, bag._highest)
@@ -134,4 +153,5 @@ def union(bags: Sequence[Latencies]) -> Spread:
         values.sort()
         return Spread(values, [], len(values), sum(values), values[-1] if values else 0)
     folded._fold(values)
-    return Spread([], sorted(folded._buckets.items()), folded._old, folded._sum, folded._highest)
+    counts = [(bucket, number) for bucket, number in enumerate(folded._buckets) if number]
+    return Spread([], counts, folded._old, folded._sum, folded._highest)

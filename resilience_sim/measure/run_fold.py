@@ -42,6 +42,7 @@ from resilience_sim.kernel.events import (
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.latencies import union
+from resilience_sim.measure.marks import Marks
 from resilience_sim.measure.part import Part, merged
 from resilience_sim.measure.readings import Ground, read
 from resilience_sim.measure.recovery import collapsed, detection, recovery
@@ -98,7 +99,7 @@ class RunFold(Fold):
         self._threads: list[int] = [0] * places  # held now, by component id of the client instance
         self._rejected: list[int] = [0] * places  # by component id of the layer
         self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
-        self._available = bytearray()  # by request: 1 succeeded in time
+        self._available = Marks()  # requests that succeeded in time
         self._keeps_arrivals = bool(plan.faults)
         self._arrivals: array[int] = array("q")
         self.arrivals = 0
@@ -127,7 +128,7 @@ class RunFold(Fold):
             elif kind == ARRIVE:
                 part.arrivals += 1
                 self.arrivals += 1
-                self._available.append(0)
+                self._available.add()
                 if self._keeps_arrivals:
                     self._arrivals.append(t)
                 if a == ADMITTED:
@@ -142,7 +143,7 @@ class RunFold(Fold):
                     if b > self._deadline:
                         part.late += 1
                     else:
-                        self._available[rid] = 1
+                        self._available.mark(rid)
                         if (a >> 16) & 0xFFFFFF == 1:
                             part.first_try += 1
                 else:
@@ -228,14 +229,15 @@ class RunFold(Fold):
         """The figures so far, ``end`` being the virtual time (ns). May be asked at any time; changes nothing."""
         plan = self._plan
         whole = self._merge(self._parts, end)
+        available = self._available.as_bytes()
         ground = Ground(
             plan,
             end,
             self._breakers,
             [self._rejected[log.component.id] for log in self._breakers],
             [detection(fault, self._breakers, end) for fault in plan.faults],
-            [recovery(fault, plan.faults, self._arrivals, self._available) for fault in plan.faults],
-            collapsed(plan.faults, self._arrivals, self._available),
+            [recovery(fault, plan.faults, self._arrivals, available) for fault in plan.faults],
+            collapsed(plan.faults, self._arrivals, available),
         )
         successes = union([part.successes for part in self._parts])
         everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
