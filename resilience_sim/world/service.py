@@ -316,6 +316,7 @@ class Service(Layer):
         assert isinstance(f, Job)
         sim = self.sim
         f.live = False
+        f.req.retry_after = 0  # the hint of an answer before this one says nothing about it
         sim.sink.emit(sim.now, RESULT, self.where, f.req.rid, f.attempt << 16 | why, sim.now - f.sent)
         if not stop_work:
             return

@@ -1,0 +1,221 @@
+"""A fold that checks, event by event, what must hold in every run whatever the scenario."""
+
+from __future__ import annotations
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.policies.circuit_breaker import TRANSITIONS
+from resilience_sim.scenario.plan import Plan
+
+
+class Audit(Fold):
+    """Raises AssertionError at the first event that breaks a law; ``close`` checks the books at the end."""
+
+    def __init__(self, plan: Plan, components: tuple[Component, ...]) -> None:
+        self.plan = plan
+        self.components = components
+        self.policy = {c.id: plan.stack[c.number] for c in components if c.kind in POLICY_KINDS}
+        self.now = 0
+        self.arrived: dict[int, int] = {}
+        self.held: set[int] = set()
+        self.backlog: set[int] = set()
+        self.done: dict[int, tuple[int, int]] = {}  # rid -> (outcome, t)
+        self.sent: dict[tuple[int, int], int] = {}
+        self.received: set[tuple[int, int]] = set()
+        self.results: dict[tuple[int, int], int] = {}
+        self.working: dict[tuple[int, int], int] = {}
+        self.queued: dict[tuple[int, int], int] = {}
+        self.ended: dict[tuple[int, int], int] = {}
+        self.effects: dict[int, list[int]] = {}
+        self.breakers = {c.id: ev.CLOSED for c in components if c.kind == "circuit_breaker"}
+        self.down: set[int] = set()
+        self.on: set[int] = set()
+        self.tried: dict[int, int] = {}
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Hold one event against the laws."""
+        assert t >= self.now, "the clock went back"
+        self.now = t
+        assert 0 <= where < len(self.components)
+        getattr(self, "on_" + ev.KIND_NAMES[kind], self.ignore)(t, where, rid, a, b)
+
+    def ignore(self, *_: int) -> None:
+        """No law concerns this kind."""
+
+    def threads(self, where: int) -> int:
+        """Threads held at an instance."""
+        return sum(1 for rid in self.held if self.arrived[rid] == where)
+
+    def on_arrive(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Requests are numbered in order of arrival, and threads and backlog keep their limits."""
+        client = self.plan.client
+        assert rid == len(self.arrived)
+        self.arrived[rid] = where
+        if a == ev.ADMITTED:
+            assert where not in self.down
+            self.held.add(rid)
+            assert not client.threads or self.threads(where) <= client.threads
+        elif a == ev.BACKLOGGED:
+            assert self.threads(where) == client.threads
+            self.backlog.add(rid)
+            assert sum(1 for r in self.backlog if self.arrived[r] == where) <= client.backlog
+
+    def on_start(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Only who waits in the backlog can leave it."""
+        self.backlog.remove(rid)
+        self.held.add(rid)
+        assert self.threads(where) <= self.plan.client.threads
+
+    def on_done(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """One outcome per request, at the instance it arrived at, telling its own story right."""
+        assert rid not in self.done, "two outcomes"
+        assert self.arrived[rid] == where
+        assert bool(a & 0x100) == (rid in self.held)
+        assert (a >> 16) & 0xFFFFFF == self.tried.get(rid, 0)
+        applied = [e for e in self.effects.get(rid, []) if e in (ev.APPLIED, ev.DUPLICATE)]
+        assert a >> 40 == len(applied)
+        assert a & 0xFF not in (ev.UNANSWERED, ev.LOST, ev.CANCELLED)
+        self.held.discard(rid)
+        self.backlog.discard(rid)
+        self.done[rid] = (a & 0xFF, t)
+
+    def on_sent(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Attempts of a request are numbered 1, 2, 3 …; a crashed or dying instance sends nothing."""
+        self.tried[rid] = self.tried.get(rid, 0) + 1
+        assert a == self.tried[rid]
+        self.sent[rid, a] = t
+        if not any(getattr(p, "cancels_loser", True) is False for p in self.plan.stack):
+            assert rid not in self.done, "sent for a request that has its outcome"
+            assert self.arrived[rid] not in self.down, "sent by an instance that is down"
+
+    def on_received(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """B receives each attempt at most once and keeps its places."""
+        key = (rid, a)
+        assert key in self.sent
+        assert key not in self.received
+        self.received.add(key)
+        if b == ev.STARTED:
+            self._work(key, where)
+        elif b == ev.QUEUED_AT_B:
+            self.queued[key] = where
+            places = self.plan.service.queue
+            assert places < 0 or sum(1 for w in self.queued.values() if w == where) <= places
+
+    def _work(self, key: tuple[int, int], where: int) -> None:
+        self.working[key] = where
+        workers = self.plan.service.workers
+        assert not workers or sum(1 for w in self.working.values() if w == where) <= workers
+
+    def on_begin(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Work begins for who waited at this replica."""
+        assert self.queued.pop((rid, a)) == where
+        self._work((rid, a), where)
+
+    def on_left_queue(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Only who waits can leave the queue."""
+        assert self.queued.pop((rid, a)) == where
+
+    def on_end(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Only work that began can end, once."""
+        key = (rid, a >> 16)
+        assert self.working.pop(key) == where
+        assert key not in self.ended
+        assert b >= 0
+        self.ended[key] = a & 0xFF
+
+    def on_result(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Each attempt has at most one result, after it was sent."""
+        key = (rid, a >> 16)
+        assert key not in self.results, "two results"
+        assert b == t - self.sent[key]
+        self.results[key] = a & 0xFF
+
+    def on_effect(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """The ledger: a first effect is applied, a duplicate needs a first; methods and keys are respected."""
+        key, effect = (rid, a >> 16), a & 0xFF
+        assert self.ended[key] in (ev.SUCCESS, ev.LOST)
+        before = self.effects.setdefault(rid, [])
+        before.append(effect)
+        assert (effect == ev.APPLIED) == (len(before) == 1)
+        operation, service = self.plan.operation, self.plan.service
+        assert operation.method != "GET"
+        if effect == ev.DUPLICATE:
+            assert operation.method == "POST"
+            assert not (operation.idempotency_key and service.deduplicate and not service.dedup_ttl)
+        if effect == ev.REPEATED:
+            assert operation.method in ("PUT", "DELETE")
+        if effect == ev.DEDUPLICATED:
+            assert operation.idempotency_key
+            assert service.deduplicate
+        assert b == (1 if rid in self.done and self.done[rid][0] > ev.FALLBACK else 0)
+
+    def on_breaker(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """A breaker moves by its table only."""
+        old, new, why = a >> 16, a >> 8 & 0xFF, a & 0xFF
+        assert self.breakers[where] == old
+        assert TRANSITIONS[old, why][0] == new
+        self.breakers[where] = new
+
+    def on_probe(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Probes only in HALF-OPEN, never more at a time than allowed."""
+        assert self.breakers[where] == ev.HALF_OPEN
+        assert 1 <= a <= self.policy[where].probes  # type: ignore[attr-defined]
+
+    def on_rejected(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """A closed breaker rejects nobody."""
+        assert b >= 0
+        if where in self.breakers:
+            assert a == ev.BREAKER_OPEN
+            assert self.breakers[where] != ev.CLOSED
+
+    def on_queued(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """A bulkhead's queue keeps its limit."""
+        policy = self.policy[where]
+        assert a >= 1
+        if policy.kind == "bulkhead":
+            assert a <= policy.queue  # type: ignore[attr-defined]
+
+    def on_admitted_late(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Counts of the waiting never fall below nothing."""
+        assert a >= 0
+
+    def on_fault_on(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """A fault begins once, when the scenario says."""
+        fault = self.plan.faults[a]
+        assert t == fault.at
+        assert a not in self.on
+        self.on.add(a)
+
+    def on_fault_off(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """It ends once, when the scenario says."""
+        fault = self.plan.faults[a]
+        assert t == fault.at + fault.duration
+        self.on.remove(a)
+
+    def on_crash(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """An instance that is down cannot crash."""
+        assert where not in self.down
+        assert b == t + self.plan.client.restart_after
+        self.down.add(where)
+
+    def on_restart(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        """Only who is down returns."""
+        self.down.remove(where)
+
+    def close(self) -> None:
+        """At the end: conserved requests and effects."""
+        for rid, made in self.tried.items():
+            assert rid in self.arrived
+            assert sorted(n for r, n in self.sent if r == rid) == list(range(1, made + 1))
+        booked = {rid for rid, effects in self.effects.items() if effects}
+        applied = sum(e.count(ev.APPLIED) + e.count(ev.DUPLICATE) for e in self.effects.values())
+        duplicates = sum(e.count(ev.DUPLICATE) for e in self.effects.values())
+        assert applied - duplicates == len(booked)
+        assert set(self.results) <= set(self.sent)
+        assert not self.backlog or self.held
+
+
+POLICY_KINDS = {
+    "retry", "circuit_breaker", "timeout", "bulkhead", "rate_limiter", "hedge", "fallback", "throttle",
+}  # fmt: skip
