@@ -142,8 +142,8 @@ class LatencyModel(Short):
         lognormal = [name for name in ("p50", "p99") if getattr(self, name) is not None]
         if len(named) + bool(lognormal) != 1:
             if not named and not lognormal:
-                raise problem(codes.MISSING, "the shape of the latency is missing",
-                              "write `50ms`, `{exponential: 100ms}` or `{p50: 40ms, p99: 250ms}`", stand_in="1s")  # fmt: skip
+                remedy = "write `50ms`, `{exponential: 100ms}` or `{p50: 40ms, p99: 250ms}`"
+                raise problem(codes.MISSING, "the shape of the latency is missing", remedy, stand_in="1s")
             both = "`, `".join(named + lognormal)
             raise problem(
                 codes.CONFLICT,
@@ -154,8 +154,8 @@ class LatencyModel(Short):
             )
         if len(lognormal) == 1:
             other = "p99" if lognormal == ["p50"] else "p50"
-            raise problem(codes.MISSING, f"`{lognormal[0]}` needs `{other}` beside it", f"add `{other}`", at=lognormal[0],
-                          stand_in="1s")  # fmt: skip
+            message = f"`{lognormal[0]}` needs `{other}` beside it"
+            raise problem(codes.MISSING, message, f"add `{other}`", at=lognormal[0], stand_in="1s")
         if self.p50 is not None and self.p99 is not None and self.p99 <= self.p50:
             raise problem(
                 codes.RANGE,

@@ -12,6 +12,7 @@ from resilience_sim.scenario.check import Findings, check
 from resilience_sim.scenario.datafiles import DataFiles
 from resilience_sim.scenario.models_file import FileModel
 from resilience_sim.scenario.plan import Plan
+from resilience_sim.scenario.resolve_across import across
 from resilience_sim.scenario.tree import Node
 
 
@@ -39,4 +40,5 @@ def resolve(
         seed=model.seed,
         about=model.about or "",
     )
+    across(plan, findings)
     return plan, model, findings

@@ -33,12 +33,6 @@ def traffic(model: TrafficModel, findings: Findings, files: DataFiles) -> Traffi
         return _trace(model, findings, files)
     if model.users is not None:
         think = latency(model.think, (*HERE, "think"), findings, files) if model.think else Latency()
-        if think == Latency() and not requests:
-            findings.error(
-                (*HERE, "users"), codes.CONFLICT, "users who never think need `requests`",
-                "add `think: 1s`, or `requests: 1000`", key=True,
-                rests_on=((*HERE, "requests"), (*HERE, "think")),
-            )  # fmt: skip
         duration = duration or _default_end(requests, findings)
         return TrafficConfig("closed", users=model.users, think=think, requests=requests, duration=duration,
                              deadline=deadline)  # fmt: skip

@@ -30,7 +30,7 @@ class Text:
 def read(source: str) -> Text:
     """The text of a scenario, or a ScenarioError that says what to do."""
     if source == STDIN:
-        return Text(_decode(sys.stdin.buffer.read(LARGEST + 1), STDIN), STDIN, Path(), "stdin")
+        return Text(_decode(_standard_input(), STDIN), STDIN, Path(), "stdin")
     known = shipped.find(source)
     path = Path(source)
     try:
@@ -46,6 +46,16 @@ def read(source: str) -> Text:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a usable name"
         raise _failed(source, f"cannot be read: {why}", "check the name and your rights to the file") from None
+
+
+def _standard_input() -> bytes:
+    stream = sys.stdin
+    try:
+        binary = getattr(stream, "buffer", None)
+        raw = binary.read(LARGEST + 1) if binary is not None else stream.read(LARGEST + 1).encode()
+    except (AttributeError, OSError, ValueError):
+        raise _failed(STDIN, "standard input cannot be read", "pipe a scenario in, or name a file") from None
+    return bytes(raw)
 
 
 def _bytes(path: Path) -> bytes:

@@ -49,6 +49,15 @@ def findings(text: str, *overrides: str) -> tuple[Diagnostic, ...]:
     return caught.value.diagnostics
 
 
+def attempt(text: str, *overrides: str) -> tuple[Diagnostic, ...]:
+    """Load, and return what was found; nothing when it loads. Any other exception passes."""
+    try:
+        load_text(text, "test.yaml", overrides)
+    except ScenarioError as error:
+        return error.diagnostics
+    return ()
+
+
 def finding(body: str, *overrides: str, head: str = HEAD + TRAFFIC) -> Diagnostic:
     """The only finding about a body."""
     found = findings(head + body, *overrides)

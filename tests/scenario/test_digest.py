@@ -24,8 +24,14 @@ def test_layout_comments_names_and_spelling_do_not_matter():
 def test_every_setting_matters():
     """One changed value, one other digest, in a variant too."""
     seen = {digest(SOURCE)}
-    for old, new in [("50ms", "51ms"), ("attempts: 6", "attempts: 7"), ("requests: 20", "requests: 21"),
-                     ("99%", "98%"), ("baseline: as-written", "baseline: eager"), ("for: 15s", "for: 16s")]:  # fmt: skip
+    for old, new in [
+        ("50ms", "51ms"),
+        ("attempts: 6", "attempts: 7"),
+        ("requests: 20", "requests: 21"),
+        ("99%", "98%"),
+        ("baseline: as-written", "baseline: eager"),
+        ("for: 15s", "for: 16s"),
+    ]:
         seen.add(digest(SOURCE.replace(old, new)))
     seen.add(digest(SOURCE, "seed=2"))
     assert len(seen) == 8
@@ -38,8 +44,14 @@ def test_it_is_16_hexadecimal_digits_and_the_same_in_another_process():
     assert int(here, 16) >= 0
     code = "import sys; from resilience_sim.scenario.load import load_text as l; print(l(sys.stdin.read(), 'x').digest)"
     for seed in ("0", "123"):
-        ran = subprocess.run([sys.executable, "-c", code], input=FULL, capture_output=True, text=True, check=True,
-                             env={**os.environ, "PYTHONHASHSEED": seed})  # fmt: skip
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            input=FULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
         assert ran.stdout.strip() == here
 
 

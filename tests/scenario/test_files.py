@@ -43,10 +43,13 @@ def test_what_cannot_be_read_says_why(tmp_path):
     assert "folder" in unreadable(tmp_path)
     assert "checkout.yaml" in unreadable(tmp_path)
     for name, raw, said in [
-        ("binary", b"\x7fELF\0\xff\xfe", "binary"), ("latin", "name: é".encode("latin-1"), "line 1 is not UTF-8"),
-        ("wide", "resim: 1".encode("utf-16"), "UTF-16"), ("huge", b"#" * (2**21 + 1), "larger than 2 MiB"),
-        ("zero", b"resim: 1\0", "binary"), ("run.resim", b"SQLite format 3\0\xff", "resim replay"),
-    ]:  # fmt: skip
+        ("binary", b"\x7fELF\0\xff\xfe", "binary"),
+        ("latin", "name: é".encode("latin-1"), "line 1 is not UTF-8"),
+        ("wide", "resim: 1".encode("utf-16"), "UTF-16"),
+        ("huge", b"#" * (2**21 + 1), "larger than 2 MiB"),
+        ("zero", b"resim: 1\0", "binary"),
+        ("run.resim", b"SQLite format 3\0\xff", "resim replay"),
+    ]:
         (tmp_path / name).write_bytes(raw)
         assert said in unreadable(tmp_path / name)
     assert "resim list" in unreadable(tmp_path / "nothing-like-it" / "at-all")
@@ -70,11 +73,15 @@ def test_shipped_scenarios_are_found_by_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "values"),
     [
-        ("a.csv", "1.5\n0.25\n", [250_000_000, 1_500_000_000]), ("b.csv", "latency_ms\n12\n8.5\n", [8_500_000, 12_000_000]),
-        ("c.csv", "latency\n12ms\n1s\n", [12_000_000, 10**9]), ("d.csv", "url,latency_us\n/a,7\n/b,3\n", [3_000, 7_000]),
-        ("e.csv", "# measured\n\n3ms\r\n", [3_000_000]), ("f.csv", "x_ns\n5\n", [5]), ("g.csv", "1e-3\n", [1_000_000]),
+        ("a.csv", "1.5\n0.25\n", [250_000_000, 1_500_000_000]),
+        ("b.csv", "latency_ms\n12\n8.5\n", [8_500_000, 12_000_000]),
+        ("c.csv", "latency\n12ms\n1s\n", [12_000_000, 10**9]),
+        ("d.csv", "url,latency_us\n/a,7\n/b,3\n", [3_000, 7_000]),
+        ("e.csv", "# measured\n\n3ms\r\n", [3_000_000]),
+        ("f.csv", "x_ns\n5\n", [5]),
+        ("g.csv", "1e-3\n", [1_000_000]),
     ],
-)  # fmt: skip
+)
 def test_measured_latencies(tmp_path, name, content, values):
     """One column or a header; units, or what the header ends in, or seconds."""
     (tmp_path / name).write_bytes(content.encode())
@@ -87,10 +94,15 @@ def test_measured_latencies(tmp_path, name, content, values):
     ("name", "content", "times", "warned"),
     [
         ("a.csv", "time_ms\n0\n10\n20\n", [0, 10_000_000, 20_000_000], False),
-        ("b.jsonl", '0.5\n"600ms"\n{"t": 0.7}\n{"arrival_ms": 800}\n', [5 * 10**8, 6 * 10**8, 7 * 10**8, 8 * 10**8], False),
+        (
+            "b.jsonl",
+            '0.5\n"600ms"\n{"t": 0.7}\n{"arrival_ms": 800}\n',
+            [5 * 10**8, 6 * 10**8, 7 * 10**8, 8 * 10**8],
+            False,
+        ),
         ("c.csv", "3\n1\n2\n", [10**9, 2 * 10**9, 3 * 10**9], True),
     ],
-)  # fmt: skip
+)
 def test_traces(tmp_path, name, content, times, warned):
     """CSV and JSON lines; what is out of order is sorted, with a warning."""
     (tmp_path / name).write_text(content)
@@ -102,13 +114,21 @@ def test_traces(tmp_path, name, content, times, warned):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "1\nx\n", "a.csv:2: `x` is no time"), ("a.csv", "1\n-2\n", "a.csv:2: `-2` is out of range"),
-        ("a.csv", "", "no values"), ("a.csv", "1,2\n", "several columns"), ("a.csv", "foo,bar\n1,2\n", "no column"),
-        ("a.jsonl", "{\n", "a.jsonl:1: not JSON"), ("a.jsonl", '{"x": 1}\n', "a.jsonl:1: the object has no `t`"),
-        ("a.jsonl", "NaN\n", "no time"), ("a.jsonl", "true\n", "no time"), ("a.csv", "1\n1e300\n", "out of range"),
-        ("a.csv", "1\n5 parsecs\n", "a.csv:2"), ("a.jsonl", "[" * 100_000, "not JSON"), ("a.csv", "1\n\n9/0\n", "a.csv:3"),
+        ("a.csv", "1\nx\n", "a.csv:2: `x` is no time"),
+        ("a.csv", "1\n-2\n", "a.csv:2: `-2` is out of range"),
+        ("a.csv", "", "no values"),
+        ("a.csv", "1,2\n", "several columns"),
+        ("a.csv", "foo,bar\n1,2\n", "no column"),
+        ("a.jsonl", "{\n", "a.jsonl:1: not JSON"),
+        ("a.jsonl", '{"x": 1}\n', "a.jsonl:1: the object has no `t`"),
+        ("a.jsonl", "NaN\n", "no time"),
+        ("a.jsonl", "true\n", "no time"),
+        ("a.csv", "1\n1e300\n", "out of range"),
+        ("a.csv", "1\n5 parsecs\n", "a.csv:2"),
+        ("a.jsonl", "[" * 100_000, "not JSON"),
+        ("a.csv", "1\n\n9/0\n", "a.csv:3"),
     ],
-)  # fmt: skip
+)
 def test_bad_data_files_name_the_line(tmp_path, name, content, said):
     """File, line, reason; the place is where the scenario names the file."""
     (tmp_path / name).write_text(content)

@@ -4,7 +4,7 @@ import pytest
 
 from resilience_sim.scenario import codes
 
-from .lab import HEAD, TRAFFIC, finding, findings, marked
+from .lab import HEAD, TRAFFIC, finding, findings, marked, plan
 
 WRONG = [
     # body, code, marked text, part of the message or remedy
@@ -110,20 +110,49 @@ def test_a_mistake_has_one_finding_with_place_and_remedy(body, code, text, said)
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ("{requests: 5}", codes.MISSING, "`rate`"), ("{rate: 1/s, users: 3}", codes.CONFLICT, "keep one"),
-        ("{users: 3}", codes.CONFLICT, "never think"), ("{users: 3, think: 0ms, duration: 3s}", codes.CONFLICT, "think"),
-        ("{rate: 1/s, think: 1s, requests: 3}", codes.CONFLICT, "`users`"), ("{rate: 0/s}", codes.RANGE, "more than zero"),
-        ("{phases: []}", codes.CONFLICT, "no phase"), ("{phases: [{for: 1s, rate: 0/s}]}", codes.CONFLICT, "no phase"),
-        ("{phases: [{rate: 1/s}]}", codes.MISSING, "for"), ("{rate: 2000000000/s}", codes.RANGE, "nanosecond"),
-        ("{trace: x.csv}", codes.DATA_FILE, "no file"), ("", codes.WRONG_TYPE, "empty"),
+        ("{requests: 5}", codes.MISSING, "`rate`"),
+        ("{rate: 1/s, users: 3}", codes.CONFLICT, "keep one"),
+        ("{users: 3}", codes.CONFLICT, "never think"),
+        ("{users: 3, think: 0ms, duration: 3s}", codes.CONFLICT, "think"),
+        ("{rate: 1/s, think: 1s, requests: 3}", codes.CONFLICT, "`users`"),
+        ("{rate: 0/s}", codes.RANGE, "more than zero"),
+        ("{phases: []}", codes.CONFLICT, "no phase"),
+        ("{phases: [{for: 1s, rate: 0/s}]}", codes.CONFLICT, "no phase"),
+        ("{phases: [{rate: 1/s}]}", codes.MISSING, "for"),
+        ("{rate: 2000000000/s}", codes.RANGE, "nanosecond"),
+        ("{trace: x.csv}", codes.DATA_FILE, "no file"),
+        ("", codes.WRONG_TYPE, "empty"),
         ("{rate: 1/s, requests: 0}", codes.RANGE, "from 1"),
     ],
-)  # fmt: skip
+)
 def test_traffic_must_be_one_thing_and_end(text, code, said):
     """Exactly one source, some traffic, no spinning."""
     found = finding(f"traffic: {text}\n", head=HEAD)
     assert (found.code, found.line) == (code, 2)
     assert said in f"{found.message} {found.help}"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("service: {latency: 0ms}", "no time"),
+        ("service: {latency: 1ms}\nstack: [circuit_breaker]", "circuit_breaker"),
+        ("service: {latency: 1ms}\nfaults: [{outage: {at: 1s, for: 1s}}]", "outage"),
+        ("service: {latency: 1ms, queue: 3}", "B may refuse"),
+        ("service: {latency: 1ms}\nclient: {threads: 3}", "threads"),
+    ],
+)
+def test_users_who_never_think_need_an_end_where_calls_may_take_no_time(body, why):
+    """Else virtual time would stand still for ever."""
+    found = finding(body + "\n", head=HEAD + "traffic: {users: 3, duration: 5s}\n")
+    assert why in found.message
+    assert marked(found) == "users"
+    plan(body + "\n", head=HEAD + "traffic: {users: 3, duration: 5s, requests: 9}\n")
+
+
+def test_users_who_never_think_may_call_a_service_that_takes_its_time():
+    """The usual closed loop without thinking."""
+    assert plan("service: {latency: 1ms}\n", head=HEAD + "traffic: {users: 3, duration: 5s}\n").traffic.users == 3
 
 
 def test_a_spike_needs_an_open_loop():
@@ -162,9 +191,19 @@ def test_all_mistakes_are_found_in_one_pass():
     )
     found = findings(text)
     assert [(each.line, marked(each)) for each in found] == [
-        (3, "name"), (4, "50"), (4, "wrokers"), (5, "80"), (7, "30"), (9, "attemps"), (9, "expo"), (10, "20"),
-        (13, "bulkhed"), (13, "5"), (15, "99"), (16, "mian"),
-    ]  # fmt: skip
+        (3, "name"),
+        (4, "50"),
+        (4, "wrokers"),
+        (5, "80"),
+        (7, "30"),
+        (9, "attemps"),
+        (9, "expo"),
+        (10, "20"),
+        (13, "bulkhed"),
+        (13, "5"),
+        (15, "99"),
+        (16, "mian"),
+    ]
     assert found[5].path == "stack.0.retry.attemps"
 
 

@@ -36,14 +36,18 @@ BODY = (
         ("service.workers=4", lambda p: p.service.workers, 4),
         ("service.latency={p50: 40ms, p99: 250ms}", lambda p: p.service.latency.kind, "lognormal"),
         ("service.latency.exponential=9ms", lambda p: p.service.latency.a, 9e6),
-        ("client.threads=7", lambda p: p.client.threads, 7), ("operation.method=POST", lambda p: p.operation.method, "POST"),
-        ("traffic.rate=90/s", lambda p: p.traffic.phases[0].rate, 90.0), ("seed=12", lambda p: p.seed, 12),
+        ("client.threads=7", lambda p: p.client.threads, 7),
+        ("operation.method=POST", lambda p: p.operation.method, "POST"),
+        ("traffic.rate=90/s", lambda p: p.traffic.phases[0].rate, 90.0),
+        ("seed=12", lambda p: p.seed, 12),
         ("faults.main.for=3s", lambda p: p.faults[0].duration, 3 * 10**9),
-        ("faults.outage.how=hang", lambda p: p.faults[0].how, "hang"), ("faults.0.at=1s", lambda p: p.faults[0].at, 10**9),
-        ("stack=[]", lambda p: p.stack, ()), ("circuit_breaker.failure_threshold=", lambda p: p.stack[0].consecutive, 5),
+        ("faults.outage.how=hang", lambda p: p.faults[0].how, "hang"),
+        ("faults.0.at=1s", lambda p: p.faults[0].at, 10**9),
+        ("stack=[]", lambda p: p.stack, ()),
+        ("circuit_breaker.failure_threshold=", lambda p: p.stack[0].consecutive, 5),
         ("service.workers = 4", lambda p: p.service.workers, 4),
     ],
-)  # fmt: skip
+)
 def test_a_path_sets_one_thing(override, read, value):
     """Ids before kinds, sections, items by number, keys that were not written."""
     assert read(plan(BODY, override)) == value
@@ -56,14 +60,19 @@ def test_a_path_sets_one_thing(override, read, value):
         ("retry.attemps=6", codes.UNKNOWN_KEY, "retry.attemps", "did you mean `attempts`?"),
         ("retry.attempts=lots", codes.WRONG_TYPE, "lots", "whole number"),
         ("retry.delay=5", codes.NO_UNIT, "5", "write `5s` or `5ms`"),
-        ("bulkhead.queue=3", codes.SET_PATH, "bulkhead", "has no policy"), ("main.for=3s", codes.SET_PATH, "main", "faults.main"),
-        ("faults.mian.for=3s", codes.SET_PATH, "mian", "did you mean `main`?"), ("retry", codes.SET_PATH, "retry", "no `=`"),
-        ("expect=[]", codes.SET_PATH, "expect", "cannot be set"), ("a..b=3", codes.SET_PATH, "a", "no path"),
-        ("=3", codes.SET_PATH, "=", "no path"), ("retry.attempts=[", codes.SYNTAX, "", "not YAML"),
-        ("stack.9.attempts=3", codes.SET_PATH, "9", "one of"), ("servce.workers=3", codes.SET_PATH, "servce", "`service`"),
+        ("bulkhead.queue=3", codes.SET_PATH, "bulkhead", "has no policy"),
+        ("main.for=3s", codes.SET_PATH, "main", "faults.main"),
+        ("faults.mian.for=3s", codes.SET_PATH, "mian", "did you mean `main`?"),
+        ("retry", codes.SET_PATH, "retry", "no `=`"),
+        ("expect=[]", codes.SET_PATH, "expect", "cannot be set"),
+        ("a..b=3", codes.SET_PATH, "a", "no path"),
+        ("=3", codes.SET_PATH, "=", "no path"),
+        ("retry.attempts=[", codes.SYNTAX, "", "not YAML"),
+        ("stack.9.attempts=3", codes.SET_PATH, "9", "one of"),
+        ("servce.workers=3", codes.SET_PATH, "servce", "`service`"),
         ("traffic.phases.3.rate=1/s", codes.SET_PATH, "3", "no item 3"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_is_shown_on_the_command_line(override, code, text, said):
     """The finding is about ``--set``, with the nearest path."""
     found = findings(HEAD + TRAFFIC + BODY, override)
@@ -100,7 +109,8 @@ def test_stack_without_and_set_combine_in_this_order():
         HEAD
         + TRAFFIC
         + (
-            "stack: [retry]\ncompare: {variants: {x: {stack: [retry, throttle, {timeout: {after: 1s}}], without: [throttle],"
+            "stack: [retry]\ncompare: {variants: {x: {stack: [retry, throttle, {timeout: {after: 1s}}],"
+            " without: [throttle],"
             " set: {timeout.after: 3s, retry: {attempts: 9}, traffic.rate: 7/s}}, y: }}\n"
         )
     )

@@ -5,8 +5,8 @@ import json
 import pytest
 from jsonschema import Draft7Validator
 
-from resilience_sim.scenario import init_templates, schema
-from resilience_sim.scenario.load import load_text
+from resilience_sim.scenario import init_templates, schema, shipped
+from resilience_sim.scenario.load import load, load_text
 from resilience_sim.scenario.parse import parse
 from resilience_sim.scenario.tree import Source, plain
 
@@ -59,6 +59,15 @@ def test_what_loads_validates(text):
     assert list(VALIDATOR.iter_errors(plain(parse(text, Source.of("t", text), [])))) == []
 
 
+@pytest.mark.parametrize("name", shipped.names())
+def test_shipped_scenarios_load_and_validate(name):
+    """Every one, with its line in the list."""
+    made = load(name)
+    assert shipped.about(name) == made.plan.about
+    assert made.plan.about
+    assert valid(made.text)
+
+
 def test_units_and_keys_are_checked_by_the_schema_too():
     """Editors underline the same mistakes: all but those that need arithmetic or another place."""
     beyond = ("RS018", "RS019", "RS022")  # references, ids, files
@@ -89,3 +98,16 @@ def test_defaults_are_shown_as_yaml_writes_them():
     breaker = schema.schema()["definitions"]["CircuitBreaker"]["properties"]
     assert breaker["recovery_time"]["default"] == "30s"
     assert breaker["failure_threshold"]["default"] == 5
+
+
+def test_the_reference_has_every_policy_fault_and_section():
+    """What ``explain`` shows comes from the models."""
+    from resilience_sim.scenario.reference import topic, topics
+
+    names = {each.name for each in topics()}
+    assert {"service", "traffic", "client", "retry", "throttle", "outage", "spike"} <= names
+    retry = topic("retry")
+    assert retry.kind == "policy"
+    assert {key.name: key.default for key in retry.keys}["attempts"] == "3"
+    assert [key.name for key in topic("outage").keys if key.required] == ["at", "for"]
+    assert all(key.meaning for each in topics() for key in each.keys)

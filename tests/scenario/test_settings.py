@@ -16,7 +16,7 @@ from resilience_sim.policies.config import (
     RetryConfig,
     ThrottleConfig,
     TimeoutConfig,
-)  # fmt: skip
+)
 from resilience_sim.scenario.plan import Expectation, Scope
 from resilience_sim.world.config import (
     ClientConfig,
@@ -26,7 +26,7 @@ from resilience_sim.world.config import (
     Phase,
     ServiceConfig,
     TrafficConfig,
-)  # fmt: skip
+)
 
 from .lab import FULL, HEAD, TRAFFIC, fault, plan, policy, scenario, traffic
 
@@ -47,14 +47,17 @@ def test_the_least_scenario_has_every_default():
 @pytest.mark.parametrize(
     ("text", "shape"),
     [
-        ("50ms", Latency("constant", 50e6)), ("{exponential: 100ms}", Latency("exponential", 100e6)),
+        ("50ms", Latency("constant", 50e6)),
+        ("{exponential: 100ms}", Latency("exponential", 100e6)),
         ("{uniform: [20ms, 80ms]}", Latency("uniform", 20e6, 80e6)),
         ("{gamma: {mean: 40ms, cv: 0.5}}", Latency("gamma", 4.0, 10e6)),
         ("{pareto: {min: 10ms, alpha: 1.5}}", Latency("pareto", 10e6, 1.5)),
-        ("{p50: 40ms, p99: 250ms}",
-         Latency("lognormal", math.log(40e6), (math.log(250e6) - math.log(40e6)) / 2.3263478740408408)),
+        (
+            "{p50: 40ms, p99: 250ms}",
+            Latency("lognormal", math.log(40e6), (math.log(250e6) - math.log(40e6)) / 2.3263478740408408),
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_shape_of_latency(text, shape):
     """The same shapes for work, for the wire and for thinking."""
     made = plan(f"service: {{latency: {text}, network: {text}}}\n")
@@ -71,9 +74,17 @@ def test_service_keys():
         "operation: {method: POST, idempotency_key: true, amount: 25.00}\n"
     )
     assert made.service == ServiceConfig(
-        workers=4, queue=0, discipline="lifo", failure_rate=0.125, failure=events.LOST, per_concurrent=10 * MS,
-        replicas=3, balancer="random", deduplicate=True, dedup_ttl=86_400 * S,
-    )  # fmt: skip
+        workers=4,
+        queue=0,
+        discipline="lifo",
+        failure_rate=0.125,
+        failure=events.LOST,
+        per_concurrent=10 * MS,
+        replicas=3,
+        balancer="random",
+        deduplicate=True,
+        dedup_ttl=86_400 * S,
+    )
     assert made.operation == OperationConfig("POST", True, 25.0)
     assert plan("service: {deduplicate: true}\n").service.deduplicate
     assert plan("service: {workers: unlimited, queue: unlimited}\n").service == ServiceConfig()
@@ -81,9 +92,13 @@ def test_service_keys():
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("error", events.ERROR), ("unavailable", events.UNAVAILABLE), ("rate_limited", events.RATE_LIMITED),
-     ("lost_response", events.LOST)],
-)  # fmt: skip
+    [
+        ("error", events.ERROR),
+        ("unavailable", events.UNAVAILABLE),
+        ("rate_limited", events.RATE_LIMITED),
+        ("lost_response", events.LOST),
+    ],
+)
 def test_failure_kinds(name, code):
     """What a failure of B looks like."""
     assert plan(f"service: {{failure: {name}}}\n").service.failure == code
@@ -120,20 +135,27 @@ def test_client_keys():
 @pytest.mark.parametrize(
     ("text", "fields"),
     [
-        ("outage: {at: 1s, for: 2s}", {"how": "refuse"}), ("outage: {at: 1s, for: 2s, how: hang}", {"how": "hang"}),
-        ("brownout: {at: 1s, for: 2s, workers: 25%, slower: 4x, failure_rate: 50%}",
-         {"workers": 0.25, "slower": 4.0, "failure_rate": 0.5}),
-        ("brownout: {at: 1s, for: 2s}", {}), ("latency: {at: 1s, for: 2s, add: 300ms}", {"add": 300 * MS}),
+        ("outage: {at: 1s, for: 2s}", {"how": "refuse"}),
+        ("outage: {at: 1s, for: 2s, how: hang}", {"how": "hang"}),
+        (
+            "brownout: {at: 1s, for: 2s, workers: 25%, slower: 4x, failure_rate: 50%}",
+            {"workers": 0.25, "slower": 4.0, "failure_rate": 0.5},
+        ),
+        ("brownout: {at: 1s, for: 2s}", {}),
+        ("latency: {at: 1s, for: 2s, add: 300ms}", {"add": 300 * MS}),
         ("errors: {at: 1s, for: 2s, rate: 30%, status: 503}", {"rate": 0.3, "outcome": events.UNAVAILABLE}),
         ("errors: {at: 1s, for: 2s, rate: 30%, status: 429}", {"rate": 0.3, "outcome": events.RATE_LIMITED}),
         ("errors: {at: 1s, for: 2s, status: 404}", {"rate": 1.0, "outcome": events.ERROR}),
         ("rate_limit: {at: 1s, for: 2s, limit: 80/s, retry_after: 1s}", {"limit": 80.0, "retry_after": S}),
         ("cold_cache: {at: 1s, for: 2s, slower: 4x, half_life: 6s}", {"slower": 4.0, "half_life": 6 * S}),
-        ("crash_replica: {at: 1s, for: 2s}", {"replica": 1}), ("spike: {at: 1s, for: 2s, rate: 3x}", {"factor": 3.0}),
-        ("outage: {at: 1s, for: 2s, share: 30%, of: requests, id: x}",
-         {"share": 0.3, "of": "requests", "id": "x", "how": "refuse"}),
+        ("crash_replica: {at: 1s, for: 2s}", {"replica": 1}),
+        ("spike: {at: 1s, for: 2s, rate: 3x}", {"factor": 3.0}),
+        (
+            "outage: {at: 1s, for: 2s, share: 30%, of: requests, id: x}",
+            {"share": 0.3, "of": "requests", "id": "x", "how": "refuse"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_fault(text, fields):
     """Kinds, their keys and defaults."""
     kind = text.partition(":")[0]
@@ -146,42 +168,66 @@ def test_every_fault(text, fields):
     [
         ("retry", RetryConfig("retry", 3, 0, "constant", 2.0, 0, "none", 0.0, DEFAULT_RETRY_ON, True, 0, None)),
         ("retry:", RetryConfig("retry")),
-        ("retry: {attempts: 5, delay: 1s, backoff: decorrelated, factor: 3x, max_delay: 9s, jitter: 25%, max_elapsed: 1m}",
-         RetryConfig("retry", 5, S, "decorrelated", 3.0, 9 * S, "spread", 0.25, max_elapsed=60 * S)),
+        (
+            "retry: {attempts: 5, delay: 1s, backoff: decorrelated, factor: 3x, max_delay: 9s, "
+            "jitter: 25%, max_elapsed: 1m}",
+            RetryConfig("retry", 5, S, "decorrelated", 3.0, 9 * S, "spread", 0.25, max_elapsed=60 * S),
+        ),
         ("retry: {jitter: full, delay: 1s}", RetryConfig("retry", delay=S, jitter="full")),
-        ("retry: {on: [rate_limited, breaker_open]}",
-         RetryConfig("retry", on=(events.RATE_LIMITED, events.LIMITED, events.BREAKER_OPEN))),
+        (
+            "retry: {on: [rate_limited, breaker_open]}",
+            RetryConfig("retry", on=(events.RATE_LIMITED, events.LIMITED, events.BREAKER_OPEN)),
+        ),
         ("retry: {budget: 10%}", RetryConfig("retry", budget=BudgetConfig("ratio", 0.1))),
         ("retry: {budget: {kind: token_bucket}}", RetryConfig("retry", budget=BudgetConfig("token_bucket"))),
-        ("retry: {budget: {kind: failure_rate}}",
-         RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.1, window_time=10 * S))),
-        ("retry: {budget: {kind: failure_rate, threshold: 20%, window: all, counts: attempts}}",
-         RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.2, counts="attempts"))),
-        ("retry: {budget: {kind: failure_rate, window: 100}}",
-         RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.1, window_calls=100))),
+        (
+            "retry: {budget: {kind: failure_rate}}",
+            RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.1, window_time=10 * S)),
+        ),
+        (
+            "retry: {budget: {kind: failure_rate, threshold: 20%, window: all, counts: attempts}}",
+            RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.2, counts="attempts")),
+        ),
+        (
+            "retry: {budget: {kind: failure_rate, window: 100}}",
+            RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.1, window_calls=100)),
+        ),
         ("circuit_breaker", BreakerConfig("circuit_breaker", 5, 0.0, 100, 0, 100, 30 * S, 1, 1)),
-        ("circuit_breaker: {failure_threshold: 50%, window: 10s, probes: 3}",
-         BreakerConfig("circuit_breaker", 0, 0.5, 0, 10 * S, 10, 30 * S, 3, 3)),
-        ("circuit_breaker: {failure_threshold: 50%, window: 20, success_threshold: 2}",
-         BreakerConfig("circuit_breaker", 0, 0.5, 20, 0, 20, 30 * S, 1, 2)),
-        ("circuit_breaker: {slow_call: 2s, ignore: [rate_limited]}",
-         BreakerConfig("circuit_breaker", slow_call=2 * S, ignore=(events.RATE_LIMITED, events.LIMITED))),
+        (
+            "circuit_breaker: {failure_threshold: 50%, window: 10s, probes: 3}",
+            BreakerConfig("circuit_breaker", 0, 0.5, 0, 10 * S, 10, 30 * S, 3, 3),
+        ),
+        (
+            "circuit_breaker: {failure_threshold: 50%, window: 20, success_threshold: 2}",
+            BreakerConfig("circuit_breaker", 0, 0.5, 20, 0, 20, 30 * S, 1, 2),
+        ),
+        (
+            "circuit_breaker: {slow_call: 2s, ignore: [rate_limited]}",
+            BreakerConfig("circuit_breaker", slow_call=2 * S, ignore=(events.RATE_LIMITED, events.LIMITED)),
+        ),
         ("circuit_breaker: {backoff: 3x}", BreakerConfig("circuit_breaker", open_factor=3.0)),
         ("circuit_breaker: {backoff: exponential}", BreakerConfig("circuit_breaker", open_factor=2.0)),
         ("circuit_breaker: {backoff: constant}", BreakerConfig("circuit_breaker", open_factor=1.0)),
-        ("circuit_breaker: {backoff: {factor: 2x, max: 5m}}",
-         BreakerConfig("circuit_breaker", open_factor=2.0, open_max=300 * S)),
+        (
+            "circuit_breaker: {backoff: {factor: 2x, max: 5m}}",
+            BreakerConfig("circuit_breaker", open_factor=2.0, open_max=300 * S),
+        ),
         ("timeout: {after: 300ms}", TimeoutConfig("timeout", 300 * MS, False)),
         ("timeout: {after: 300ms, cancels_work: true, id: a}", TimeoutConfig("a", 300 * MS, True)),
         ("bulkhead: {max_concurrent: 9}", BulkheadConfig("bulkhead", 9, 0, -1)),
         ("bulkhead: {max_concurrent: 9, queue: 4, max_wait: 0ms}", BulkheadConfig("bulkhead", 9, 4, 0)),
         ("rate_limiter: {limit: 50/s}", RateLimiterConfig("rate_limiter", 50.0, S, 50, 0, "token_bucket")),
         ("rate_limiter: {limit: 600/min, max_wait: 1s}", RateLimiterConfig("rate_limiter", 600.0, 60 * S, 10, S)),
-        ("rate_limiter: {limit: 10/h, kind: smooth}", RateLimiterConfig("rate_limiter", 10.0, 3600 * S, 1, 0, "smooth")),
-        ("hedge: {delay: 50ms}", HedgeConfig("hedge", 50 * MS, 1, True)), ("fallback", FallbackConfig("fallback", 0)),
-        ("throttle", ThrottleConfig("throttle", 2.0, 120 * S)), ("throttle: {k: 1.5}", ThrottleConfig("throttle", 1.5)),
+        (
+            "rate_limiter: {limit: 10/h, kind: smooth}",
+            RateLimiterConfig("rate_limiter", 10.0, 3600 * S, 1, 0, "smooth"),
+        ),
+        ("hedge: {delay: 50ms}", HedgeConfig("hedge", 50 * MS, 1, True)),
+        ("fallback", FallbackConfig("fallback", 0)),
+        ("throttle", ThrottleConfig("throttle", 2.0, 120 * S)),
+        ("throttle: {k: 1.5}", ThrottleConfig("throttle", 1.5)),
     ],
-)  # fmt: skip
+)
 def test_every_policy(text, config):
     """Keys, defaults, derived defaults."""
     assert policy(text) == config
@@ -205,19 +251,33 @@ def test_repeated_items_are_numbered():
         ("amplification <= 1.5", Expectation("amplification <= 1.5", "amplification", "<=", 1.5)),
         ("attempts_per_request != 2x", Expectation("attempts_per_request != 2x", "attempts_per_request", "!=", 2.0)),
         ("threads_peak <= 40", Expectation("threads_peak <= 40", "threads_peak", "<=", 40.0)),
-        ("{that: p50 < 1s, during: before main}",
-         Expectation("p50 < 1s", "p50", "<", 1.0, Scope("before", "main", "", "before main"))),
-        ("{that: p50 < 1s, during: main, because: we said so}",
-         Expectation("p50 < 1s", "p50", "<", 1.0, Scope("during", "main", "", "during main"), "we said so")),
-        ("{that: p50 < 1s, before: main}",
-         Expectation("p50 < 1s", "p50", "<", 1.0, Scope("before", "main", "", "before main"))),
-        ("{that: p50 < 1s, after: main, variant: v}",
-         Expectation("p50 < 1s", "p50", "<", 1.0, Scope("after", "main", "v", "after main, variant v"))),
-        ("{that: p50 < 1s, scope: variant v}", Expectation("p50 < 1s", "p50", "<", 1.0, Scope("all", "", "v", "variant v"))),
-        ("{that: p50 < 1s, during: phase 2}", Expectation("p50 < 1s", "p50", "<", 1.0, Scope("phase", "2", "", "phase 2"))),
+        (
+            "{that: p50 < 1s, during: before main}",
+            Expectation("p50 < 1s", "p50", "<", 1.0, Scope("before", "main", "", "before main")),
+        ),
+        (
+            "{that: p50 < 1s, during: main, because: we said so}",
+            Expectation("p50 < 1s", "p50", "<", 1.0, Scope("during", "main", "", "during main"), "we said so"),
+        ),
+        (
+            "{that: p50 < 1s, before: main}",
+            Expectation("p50 < 1s", "p50", "<", 1.0, Scope("before", "main", "", "before main")),
+        ),
+        (
+            "{that: p50 < 1s, after: main, variant: v}",
+            Expectation("p50 < 1s", "p50", "<", 1.0, Scope("after", "main", "v", "after main, variant v")),
+        ),
+        (
+            "{that: p50 < 1s, scope: variant v}",
+            Expectation("p50 < 1s", "p50", "<", 1.0, Scope("all", "", "v", "variant v")),
+        ),
+        (
+            "{that: p50 < 1s, during: phase 2}",
+            Expectation("p50 < 1s", "p50", "<", 1.0, Scope("phase", "2", "", "phase 2")),
+        ),
         ("{that: p50 < 1s, phase: 1}", Expectation("p50 < 1s", "p50", "<", 1.0, Scope("phase", "1", "", "phase 1"))),
     ],
-)  # fmt: skip
+)
 def test_expectations(text, expected):
     """Metrics, units, scopes."""
     head = (

@@ -12,11 +12,28 @@ from .lab import HEAD, SOURCE, TRAFFIC, finding, findings, marked, plan
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("off", "off"), ("no", "no"), ("on", "on"), ("yes", "yes"), ("1:30", "1:30"), ("012", 12), ("0o17", 15),
-        ("0x1F", 31), ("1e3", 1000.0), ("1.5", 1.5), (".5", 0.5), ("true", True), ("False", False), ("~", None),
-        ("null", None), ("", None), ("2024-01-01", "2024-01-01"), ("1_000", "1_000"), ("-3", -3), (".inf", float("inf")),
+        ("off", "off"),
+        ("no", "no"),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("1:30", "1:30"),
+        ("012", 12),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1e3", 1000.0),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("true", True),
+        ("False", False),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        ("2024-01-01", "2024-01-01"),
+        ("1_000", "1_000"),
+        ("-3", -3),
+        (".inf", float("inf")),
     ],
-)  # fmt: skip
+)
 def test_scalars_follow_yaml_1_2(text, value):
     """The core schema of YAML 1.2, not the guesses of 1.1."""
     assert scalar(text) == value
@@ -47,16 +64,30 @@ def test_plain_anchors_work():
     ("text", "code"),
     [
         ("resim: 1\nservice: &s {latency: *s}\n", codes.TOO_MUCH),
-        ("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n"
-                                               for i in range(9)), codes.TOO_MUCH),
-        ("[" * 100_000, codes.TOO_MUCH), ("a: " + "{a: " * 5_000, codes.TOO_MUCH), ("- " * 3_000, codes.TOO_MUCH),
-        ("resim: 1\n--- \nresim: 1\n", codes.YAML_FEATURE), ("resim: !!python/object:os.system 1\n", codes.YAML_FEATURE),
-        ("? [a, b]\n: 1\n", codes.YAML_FEATURE), ("resim: 1\n\tname: x\n", codes.SYNTAX), ("a: 'x\n", codes.SYNTAX),
-        ("a: [1, 2\nb: 3\n", codes.SYNTAX), ("a: *nowhere\n", codes.SYNTAX), ("a: b: c\n", codes.SYNTAX),
-        ("", codes.WRONG_TYPE), ("# only a comment\n", codes.WRONG_TYPE), ("just text\n", codes.WRONG_TYPE),
-        ("- a\n- b\n", codes.WRONG_TYPE), ("a: \x07\n", codes.SYNTAX), ("a: \ud800\n", codes.SYNTAX),
+        (
+            "a: &a [x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)),
+            codes.TOO_MUCH,
+        ),
+        ("[" * 100_000, codes.TOO_MUCH),
+        ("a: " + "{a: " * 5_000, codes.TOO_MUCH),
+        ("- " * 3_000, codes.TOO_MUCH),
+        ("resim: 1\n--- \nresim: 1\n", codes.YAML_FEATURE),
+        ("resim: !!python/object:os.system 1\n", codes.YAML_FEATURE),
+        ("? [a, b]\n: 1\n", codes.YAML_FEATURE),
+        ("resim: 1\n\tname: x\n", codes.SYNTAX),
+        ("a: 'x\n", codes.SYNTAX),
+        ("a: [1, 2\nb: 3\n", codes.SYNTAX),
+        ("a: *nowhere\n", codes.SYNTAX),
+        ("a: b: c\n", codes.SYNTAX),
+        ("", codes.WRONG_TYPE),
+        ("# only a comment\n", codes.WRONG_TYPE),
+        ("just text\n", codes.WRONG_TYPE),
+        ("- a\n- b\n", codes.WRONG_TYPE),
+        ("a: \x07\n", codes.SYNTAX),
+        ("a: \ud800\n", codes.SYNTAX),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_one_finding_with_a_place(text, code):
     """Loops, bombs, endless nesting, other features of YAML, broken text, no scenario at all."""
     found = findings(text)
