@@ -72,7 +72,7 @@ def _load(
 def _empty(path: str) -> Diagnostic:
     from resilience_sim.scenario import codes
 
-    return Diagnostic(codes.WRONG_TYPE, f"{path}: the scenario is empty", path, help="begin with `resim: 1`")
+    return Diagnostic(codes.WRONG_TYPE, "the scenario is empty", path, help="begin with `resim: 1`")
 
 
 def _sorted(found: Sequence[Diagnostic], path: str) -> list[Diagnostic]:

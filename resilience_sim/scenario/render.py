@@ -54,7 +54,8 @@ def _one(each: Diagnostic, color: bool) -> str:
         loud, blue, bold, off = (_RED if each.severity == "error" else _YELLOW), _BLUE, _BOLD, _OFF
     head = f"{loud}{each.severity}[{each.code}]{off}{bold}: {printable(each.message)}{off}"
     if not each.line:
-        return head + (f"\n  {blue}={off} help: {printable(each.help)}" if each.help else "")
+        place = f"\n {blue}-->{off} {printable(each.file)}"
+        return head + place + (f"\n  {blue}={off} help: {printable(each.help)}" if each.help else "")
     number = str(each.line)
     gutter = " " * len(number)
     path = f"   {each.path}" if each.path else ""

@@ -99,4 +99,4 @@ def _suggest(path: Path) -> str:
 
 
 def _failed(name: str, message: str, remedy: str) -> ScenarioError:
-    return ScenarioError([Diagnostic(codes.UNREADABLE, f"{name}: {message}", name, help=remedy)])
+    return ScenarioError([Diagnostic(codes.UNREADABLE, message, name, help=remedy)])
