@@ -1,7 +1,7 @@
 """Ctrl-C between two events.
 
-Owns the signal handler of a simulating command: the first Ctrl-C asks to stop, so that figures and recordings are whole;
-the second one does not wait for that.
+Owns the signal handler of a simulating command: the first Ctrl-C asks to stop, so that figures and recordings are
+whole; the second one does not wait for that.
 """
 
 from __future__ import annotations

@@ -87,6 +87,9 @@ def _usage_problem(call: Call, error: Any) -> Problem:
         remedy = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
     else:
         remedy = f"`{path} --help` shows what is possible"
+    message = message.replace(
+        "Input should be a valid integer, unable to parse string as an integer", "a whole number is due here"
+    )
     return Problem("usage", message[:1].lower() + message[1:] if message[:2].istitle() else message, remedy)
 
 

@@ -124,4 +124,4 @@ def _isatty(stream: TextIO) -> bool:
 
 def _nothing() -> TextIO:
     """Instead of a stream that was closed before the program began."""
-    return open(os.devnull, "r+", encoding="utf-8")  # noqa: SIM115, PTH123 (lives as long as the process)
+    return open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123 (lives as long as the process)

@@ -23,7 +23,7 @@ def init(
     template: Annotated[
         str,
         typer.Option(
-            "--template", metavar="TEMPLATE", help="What to begin with: see resim list templates, or a shipped scenario.",
+            "--template", metavar="TEMPLATE", help="From resim list templates, or a shipped scenario.",
             autocompletion=complete.templates,
         ),
     ] = "basic",

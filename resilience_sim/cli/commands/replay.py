@@ -121,9 +121,7 @@ def _play(call: Call, recording: Recording, asked: Asked, wish: Any, series: int
         way = way_to_watch(call, wish, outputs is not None and outputs.uses_stdout)
         done = results.carry_out(call, playback, way, wish, series, outputs)
         name = recording.meta.variant
-        verdicts = results.judged(
-            playback.plan.expect, {name: [done.result]}, done.whole and recording.finished, name
-        )
+        verdicts = results.judged(playback.plan.expect, {name: [done.result]}, done.whole and recording.finished, name)
         code = results.exit_code(verdicts, done.whole)
         document = None
         if call.json or (outputs is not None and outputs.needs_document):

@@ -86,11 +86,12 @@ def _placed(scenario: Scenario, warning: Warned, files: int) -> Warned:
 
 def _sum_up(call: Call, good: list[Scenario], bad: list[str], style: str) -> None:
     """One line a valid file where people look, nothing beside the findings where programs do."""
+    from resilience_sim.views.format import plural
+
     if style == "full":
         for scenario in good:
-            variants = f", {len(scenario.variants)} variants" if scenario.variants else ""
-            expectations = f", {len(scenario.plan.expect)} expectations" if scenario.plan.expect else ""
-            call.out(f"{scenario.path}: valid{variants}{expectations}")
+            facts = [plural(len(scenario.variants), "variant"), plural(len(scenario.plan.expect), "expectation")]
+            call.out(f"{scenario.path}: valid, {', '.join(facts)}")
     if bad:
         call.err(f"{len(bad)} of {len(bad) + len(good)} not valid: {', '.join(bad)}")
 
@@ -102,6 +103,4 @@ def _document(
 
     error = failure("invalid_scenario", f"not valid: {', '.join(bad)}", findings) if bad else None
     only = good[0] if len(good) == 1 and not bad else None
-    call.document(
-        result_document("validate", scenario=only, path=call.subject, warnings=warnings, error=error)
-    )
+    call.document(result_document("validate", scenario=only, path=call.subject, warnings=warnings, error=error))

@@ -1,0 +1,1 @@
+"""What ``resim explain`` knows: facts and formulas as data, found by name."""
