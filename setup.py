@@ -1,6 +1,6 @@
 """The one build step that pyproject.toml cannot say: the top-level folder ``scenarios`` ships inside the package.
 
-In a checkout they are found where they are (resilience_sim/scenario/shipped.py); a wheel has them as resilience_sim/shipped.
+In a checkout they are found where they are; a wheel has them as resilience_sim/shipped (scenario/shipped.py finds both).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class BuildWithScenarios(build_py):
         return sorted(path for path in SCENARIOS.iterdir() if path.is_file() and not path.name.startswith("."))
 
     def run(self) -> None:
+        """Build afresh, then add the scenarios."""
         if self.editable_mode:
             super().run()
             return
@@ -34,6 +35,7 @@ class BuildWithScenarios(build_py):
             self.copy_file(str(source), str(target))
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """Every file that is built, ours too."""
         ours = [] if self.editable_mode else [str(Path(self.build_lib, SHIPPED, s.name)) for s in self._scenarios()]
         return [*super().get_outputs(include_bytecode), *ours]
 
