@@ -1,6 +1,6 @@
 """The one build step that pyproject.toml cannot say: the top-level folder ``scenarios`` ships inside the package.
 
-In a checkout they are found where they are; a wheel has them as resilience_sim/shipped (scenario/shipped.py finds both).
+In a checkout they are found where they are; in a wheel, as resilience_sim/shipped (scenario/shipped.py finds both).
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def top(
     return work
 
 
-def build(rich: bool) -> Any:
-    """The whole command line, ready to parse. ``rich``: help with boxes and colours."""
+def build(rich: bool, only: str = "") -> Any:
+    """The command line, ready to parse. ``rich``: help with boxes and colours. ``only``: one command is enough."""
     app = typer.Typer(
         name="resim",
         help=ABOUT,
@@ -58,7 +58,7 @@ def build(rich: bool) -> Any:
         pretty_exceptions_enable=False,
     )
     app.callback()(top)
-    for name in COMMANDS:
+    for name in (only,) if only else COMMANDS:
         module = import_module(f"resilience_sim.cli.commands.{'list_' if name == 'list' else name}")
         app.command(name, short_help=module.ABOUT)(getattr(module, name.replace("list", "list_")))
     return typer.main.get_command(app)

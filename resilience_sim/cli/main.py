@@ -16,6 +16,8 @@ from resilience_sim.cli.call import Call
 from resilience_sim.cli.exits import Problem
 from resilience_sim.cli.surroundings import Surroundings, of_process
 
+FLAGS = ("--json", "-q", "--quiet", "-v", "--verbose")  # what may stand before a command without a say in which it is
+
 
 def main() -> None:
     """The ``resim`` command."""
@@ -60,9 +62,10 @@ def _parse(call: Call) -> Any:
     """Let Typer read the command line: the work to do, or an exit code when there is none left."""
     import typer
 
-    from resilience_sim.cli.app import build
+    from resilience_sim.cli.app import COMMANDS, build
 
-    app = build(call.around.stdout_is_terminal)
+    first = next((word for word in call.argv if word not in FLAGS), "")
+    app = build(call.around.stdout_is_terminal, first if first in COMMANDS else "")
     usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # Typer exports only this child of it
     try:
         return app.main(args=list(call.argv), prog_name="resim", standalone_mode=False, obj=call)
