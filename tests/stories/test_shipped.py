@@ -48,7 +48,7 @@ def test_the_head_comment_teaches(name: str) -> None:
     assert head.startswith("# ")
     assert re.search(r"^# Watch", head, re.MULTILINE)
     assert "# Try next" in head
-    assert all(len(line) <= 125 for line in text(name).splitlines())
+    assert all(len(line) <= 120 for line in text(name).splitlines())
 
 
 @pytest.mark.parametrize("name", names())
