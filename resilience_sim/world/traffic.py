@@ -129,8 +129,8 @@ class OpenLoop(Traffic):
         while self._where < len(stretches):
             stretch = stretches[self._where]
             total = stretch.total()
-            # A request due exactly at the end of a stretch belongs to the next one.
-            if total > 0.0 and self._area < stretch.area + total * (1.0 - 1e-15):
+            # A request due exactly at the end of a stretch belongs to the next one; sums of floats are not that exact.
+            if total > 0.0 and self._area < (stretch.area + total) * (1.0 - 1e-12):
                 when = max(self._last, stretch.when(self._area))
                 if when < self._duration:
                     self._last = when

@@ -185,3 +185,9 @@ def test_even_arrivals_are_where_exact_arithmetic_puts_them(steps, factor):
         t = Fraction(event[0], 10**9)
         tolerance = Fraction(1, 10**6)
         assert area(max(t - nanosecond, Fraction(0))) - tolerance <= n <= area(t + nanosecond) + tolerance
+
+
+def test_no_request_slips_in_at_the_very_end_of_the_last_phase():
+    """7/s to 0 in 3 s, doubled from 1 s to 2 s: exactly fourteen, the fifteenth would be due at the end (a named bug)."""
+    arrivals = lab(calls=phases(("3s", 7.0, 0.0)), faults=[fault("spike", "1s", "1s", factor=2.0)]).arrivals
+    assert len(arrivals) == 14
