@@ -45,6 +45,20 @@ def style_of(name: str) -> Style:
     return Style.parse(STYLES[name])
 
 
+POOR = str.maketrans({"–": "-", "…": ".", "“": '"', "”": '"', "×": "x", "±": "~", "≈": "~", "→": ">", "·": "-"})
+
+
+def writable(text: str, encoding: str) -> str:
+    """The text with characters that a stream's encoding lacks replaced one for one, so that columns stay in place."""
+    if text.isascii():
+        return text
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(POOR).encode(encoding, "replace").decode(encoding)
+    return text
+
+
 class Row:
     """One line: pieces of text with the name of their style. ``hang``: where it goes on when it has to be wrapped."""
 
@@ -79,6 +93,7 @@ class Row:
 
     def to(self, column: int) -> Row:
         """Blank up to a column, cut what lies beyond it. Returns itself."""
+        column = max(0, column)
         if self.width < column:
             self._append(" " * (column - self.width), "")
             self.width = column
@@ -117,10 +132,10 @@ class Row:
         """The characters alone."""
         return "".join(text for text, _ in self.spans)
 
-    def segments(self) -> Iterator[Segment]:
+    def segments(self, encoding: str = "utf-8") -> Iterator[Segment]:
         """What Rich writes to a terminal."""
         for text, style in self.spans:
-            yield Segment(text, style_of(style))
+            yield Segment(writable(text, encoding), style_of(style))
 
 
 class Sheet:
@@ -137,7 +152,7 @@ class Sheet:
         for index, row in enumerate(self.rows):
             if index:
                 yield newline
-            yield from row.segments()
+            yield from row.segments(options.encoding)
 
 
 def wrap(row: Row, width: int) -> list[Row]:
@@ -196,5 +211,5 @@ class _Line:
         self.row = row
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self.row.segments()
+        yield from self.row.segments(options.encoding)
         yield Segment.line()

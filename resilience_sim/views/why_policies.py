@@ -94,12 +94,9 @@ def order(case: Case) -> str:
 def amplified(case: Case) -> str:
     """Retries multiplied the load."""
     peak = case.moments.peak() if case.moments else None
-    if (
-        not case.policies(RetryConfig)
-        or peak is None
-        or peak.requests <= 0
-        or peak.attempts < AMPLIFIED * peak.requests
-    ):
+    if not case.policies(RetryConfig) or peak is None or peak.count < LEAST_ATTEMPTS:
+        return ""
+    if not peak.requests or peak.attempts < AMPLIFIED * peak.requests:
         return ""
     times = fmt.factor(float(f"{peak.attempts / peak.requests:.2g}"))
     called, asked = fmt.rate(float(f"{peak.attempts:.3g}")), fmt.rate(float(f"{peak.requests:.3g}"))

@@ -13,7 +13,7 @@ from typing import TextIO
 from rich.color import ColorSystem
 from rich.console import Console
 
-from resilience_sim.views.text import Row, Sheet, style_of
+from resilience_sim.views.text import Row, Sheet, style_of, writable
 
 SYNC_ON, SYNC_OFF = "\x1b[?2026h", "\x1b[?2026l"
 ENTER, LEAVE = "\x1b[?1049h\x1b[H\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -40,6 +40,7 @@ class Painter:
 
     def __init__(self, console: Console) -> None:
         self._file: TextIO = console.file  # type: ignore[assignment]
+        self._encoding = console.encoding
         self._colour = not console.no_color
         self._system = SYSTEMS.get(console.color_system or "", ColorSystem.STANDARD)
         self._shown: list[list[tuple[str, str]]] = []
@@ -75,5 +76,5 @@ class Painter:
         return "".join(parts)
 
     def _write(self, text: str) -> None:
-        self._file.write(text)
+        self._file.write(writable(text, self._encoding))
         self._file.flush()

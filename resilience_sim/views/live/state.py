@@ -136,11 +136,13 @@ class LiveFold(Fold):
         late = outcome == ev.SUCCESS and 0 < deadline < latency
         if outcome == ev.SUCCESS and not late:
             self.succeeded += 1
-            self.first_try += (a >> 16 & 0xFFFF) <= 1
+            self.first_try += (a >> 16 & 0xFFFFFF) == 1
             self.bins.good[index] += 1
         else:
             self.late += late
             self.bins.bad[index] += 1
+            if outcome > ev.FALLBACK:
+                self.orphans += a >> 40  # done, and now reported as failed
         self.bins.latency(index, latency)
         request = self.stream.get(rid)
         if request is not None:

@@ -1,0 +1,141 @@
+"""Frames are exactly as large as the screen, whatever the screen, and say everything without colour too."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from resilience_sim.views.live.frame import frame
+from resilience_sim.views.live.look import ASCII, UNICODE, Look, can_live, look_for
+from resilience_sim.views.live.panels import Surroundings
+from resilience_sim.views.live.race import race_frame
+from views.scenes import BUSY, OUTAGE, PAYMENT, lines, scenario, state_at
+
+SECTIONS = ("small-outage", "faults", "breaker", "success", "latency", "load on B", "now", "requests", "in flight",
+            "succeeded", "attempts", "quit", "speed")  # fmt: skip
+
+
+@pytest.mark.parametrize("look", [UNICODE, ASCII])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 40), (200, 60)])
+def test_every_section_is_there_and_every_row_as_wide_as_the_screen(width: int, height: int, look: Look) -> None:
+    shown = lines(frame(state_at(scenario(OUTAGE).plan, 9), width, height, look=look))
+    assert len(shown) == height
+    assert {cell_len(row) for row in shown} == {width}
+    page = "\n".join(shown)
+    for section in SECTIONS:
+        assert section in page
+    assert "OPEN" in page
+    assert "main ON" in page
+    assert look is UNICODE or page.isascii()
+
+
+def test_80_by_24_exactly() -> None:
+    shown = [row.rstrip() for row in lines(frame(state_at(scenario(OUTAGE).plan, 9), 80, 24, look=ASCII))]
+    assert shown[:3] == [
+        "> small-outage  seed 1                                   9.00s of ~20s  1x speed",
+        "faults    ..........# main ########:::.......................... main ON",
+        "breaker   ------------#########~###                              OPEN x2",
+    ]
+    assert shown[9] == "          +0s---------------------^ now-------------------------"
+    assert shown[17] == "   8.00s #16     error > wait 200ms > error              x error           300ms"
+    assert shown[20:] == [
+        "   8.30s breaker OPEN  probe failed: error",
+        "requests 19   in flight 0   succeeded 8 42.1%   failed 11   attempts 14  0.74x",
+        "repeated 3   turned away 8   breaker_open 8   error 3",
+        "q quit and summarise   space pause   + - speed   f finish now",
+    ]
+
+
+def test_states_can_be_told_apart_without_colour() -> None:
+    row = next(r for r in lines(frame(state_at(scenario(OUTAGE).plan, 19), 140, 40)) if r.startswith("breaker"))
+    assert {"━", "█", "▒"} <= set(row)
+    assert "CLOSED ×2" in row
+
+
+@pytest.mark.parametrize("text", [OUTAGE, BUSY, PAYMENT])
+def test_no_size_and_no_instant_breaks_a_frame(text: str) -> None:
+    luck = random.Random(1)
+    plan = scenario(text).plan
+    for seconds in (0.0, 0.3, 12.0, 40.0):
+        state, other = state_at(plan, seconds), state_at(plan, seconds, seed=2)
+        for _ in range(6):
+            width, height = luck.randint(1, 240), luck.randint(1, 80)
+            for look in (UNICODE, ASCII):
+                shown = lines(frame(state, width, height, look=look))
+                assert len(shown) == height
+                assert {cell_len(row) for row in shown} == {width}
+                race = lines(race_frame([state, other], state.clock, width, height, look=look))
+                assert len(race) == height
+                assert {cell_len(row) for row in race} == {width}
+
+
+def test_hostile_and_wide_names_neither_steer_nor_push() -> None:
+    plan = replace(scenario(OUTAGE).plan, name="\x1b[31m日本語の名前" * 9)
+    plan = replace(plan, faults=tuple(replace(fault, id="é\t日本") for fault in plan.faults))
+    shown = lines(frame(state_at(plan, 9), 80, 24))
+    assert {cell_len(row) for row in shown} == {80}
+    assert "\x1b" not in "".join(shown)
+
+
+def test_crashes_duplicates_and_several_instances_are_shown() -> None:
+    page = "\n".join(lines(frame(state_at(scenario(BUSY).plan, 16), 140, 40)))
+    assert "breaker@0" in page
+    assert "breaker@1" in page
+    page = "\n".join(lines(frame(state_at(scenario(PAYMENT).plan, 9), 140, 40)))
+    assert "duplicates" in page
+    assert "✗ timeout ×2" in page
+
+
+def test_paused_and_without_keys() -> None:
+    state = state_at(scenario(OUTAGE).plan, 9)
+    assert "PAUSED" in lines(frame(state, 80, 24, Surroundings(2.0, paused=True)))[0]
+    assert lines(frame(state, 80, 24, Surroundings(keys=False)))[-1].strip() == "Ctrl-C stops and summarises"
+    assert "as fast as it goes" in lines(frame(state, 80, 24, Surroundings(lagging=True)))[0]
+
+
+def test_a_race_stands_in_columns_where_there_is_room_and_in_blocks_else() -> None:
+    one = scenario(OUTAGE)
+    plans = {"as-written": one.plan, **{variant.name: variant.plan for variant in one.variants}}
+    states = [state_at(plan, 9, name=name) for name, plan in plans.items()]
+    wide, narrow = (lines(race_frame(states, states[0].clock, *size)) for size in ((140, 40), (80, 24)))
+    names = [row for row in wide if "as-written" in row]
+    assert len(names) == 1
+    assert "none" in names[0]
+    assert "retry" in names[0]
+    assert sum(any(name in row for name in plans) and row.startswith("──") for row in narrow) == 3
+    for shown, width in ((wide, 140), (narrow, 80)):
+        assert {cell_len(row) for row in shown} == {width}
+        page = "\n".join(shown)
+        assert all(word in page for word in ("success", "load on B", "latency", "now", "faults", "attempts"))
+
+
+def test_runs_of_a_race_share_their_scales() -> None:
+    one = scenario(OUTAGE)
+    states = [state_at(plan, 9, name=n) for n, plan in (("a", one.plan), ("b", one.variants[1].plan))]
+    rows = lines(race_frame(states, states[0].clock, 140, 40))
+    for pattern in (r"to (\d+m?s)\b", r"of (\d+/s)"):
+        tops = [re.findall(pattern, row) for row in rows[1:]]
+        assert [found for found in tops if found] == [[next(f for f in tops if f)[0]] * 2]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "environ", "look"),
+    [
+        ("utf-8", {"TERM": "xterm"}, UNICODE), ("UTF8", {}, UNICODE), ("latin-1", {"TERM": "xterm"}, ASCII),
+        ("ascii", {}, ASCII), (None, {}, ASCII),
+        ("utf-8", {"TERM": "linux"}, ASCII), ("utf-8", {"TERM": "vt100"}, ASCII),
+    ],
+)  # fmt: skip
+def test_characters_follow_encoding_and_terminal(encoding: str | None, environ: dict[str, str], look: Look) -> None:
+    assert look_for(encoding, environ) is look
+
+
+def test_a_dumb_terminal_gets_no_live_view() -> None:
+    assert can_live(True, {"TERM": "xterm-256color"})
+    assert not can_live(True, {"TERM": "dumb"})
+    assert not can_live(True, {})
+    assert not can_live(False, {"TERM": "xterm"})

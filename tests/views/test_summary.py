@@ -1,0 +1,174 @@
+"""The summary: verdicts, numbers, why, next, in that order; exact for small runs; readable anywhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from resilience_sim.measure.expectations import Verdict, evaluate
+from resilience_sim.measure.result import RunResult
+from resilience_sim.runs.simulate import simulate
+from resilience_sim.scenario.plan import Scenario
+from resilience_sim.views.live.look import ASCII
+from resilience_sim.views.moments import MomentsFold
+from resilience_sim.views.summary import render_summary, summary_rows, verdict_rows
+from views.scenes import BUSY, OUTAGE, PAYMENT, console, printed, scenario, text
+
+Ran = tuple[Scenario, list[RunResult], list[Verdict], MomentsFold]
+
+
+def ran(yaml: str, runs: int = 1) -> Ran:
+    one = scenario(yaml)
+    moments = MomentsFold(one.plan)
+    results = [simulate(one.plan, seed + 1, [moments] if not seed else []) for seed in range(runs)]
+    return one, results, evaluate(one.plan.expect, {"as-written": results}), moments
+
+
+def summary(yaml: str, runs: int = 1) -> str:
+    one, results, verdicts, moments = ran(yaml, runs)
+    return text(summary_rows(one, results, verdicts, moments=moments if runs == 1 else None))
+
+
+def test_an_outage_exactly() -> None:
+    page = re.sub(r"digest \w{16}", "digest D", summary(OUTAGE))
+    assert page == (
+        "small-outage  seed 1  19.6s virtual  digest D\n"
+        "\n"
+        "  ✗ availability >= 99%                 62.5%\n"
+        "  ✓ amplification <= 1.5x  during main  0.5x\n"
+        "  ✓ recovery < 10s         after main   1.5s\n"
+        "  ✓ duplicates == 0                     0\n"
+        "\n"
+        "  requests      62.5% available, 25 of 40 succeeded, 25 at the first try\n"
+        "  failed        12 breaker_open, 3 error\n"
+        "  latency       p50 50ms, p90 50ms, p99 300ms, max 300ms\n"
+        "  attempts      31, 0.78 per request\n"
+        "  breaker       opened 2 times, open for 6.4s, 12 calls turned away\n"
+        "  service B     31 received, 1.9% busy, up to 1 at work\n"
+        "  fault main    outage (error), 4s to 10s, breaker opened after 800ms, recovered after 1.5s\n"
+        "\n"
+        "Why\n"
+        "  The breaker opened at 4.8s after 2 failures in a row, 800ms after main began. It opened 2 times, was open"
+        " for 6.4s in all and turned away 12 calls at once.\n"
+        "  The breaker stands outside the retry: it hears one result per request, after up to 2 attempts, so it opens"
+        " later and counts only what retrying could not save.\n"
+        "  3 requests failed although up to 2 attempts were made for each.\n"
+        "\n"
+        "Next\n"
+        "  resim compare demo.yaml                     the same luck under other settings\n"
+        "  resim run demo.yaml --runs 20               one seed is an anecdote: means and intervals\n"
+        "  resim run demo.yaml --set retry.attempts=4  does trying harder help?"
+    )
+
+
+def test_a_payment_made_twice_is_explained_with_its_instants() -> None:
+    page = summary(PAYMENT)
+    assert "POST effects  4 applied (100.00), 2 duplicates (50.00 too much), 4 orphans (done, but reported as" in page
+    assert (
+        "Request #0 was executed twice: attempt 1 took effect at 0.05s, but its caller only saw “timeout”, and attempt"
+        " 2 did it again at 0.35s. In all 2 duplicates worth 50.00: POST is not idempotent, and no idempotency key tells"
+        " B that it is the same request."
+    ) in page
+    assert "resim run demo.yaml --set operation.idempotency_key=true --set service.deduplicate=true" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("amount: 25.00", "amount: 25.00, idempotency_key: true"),
+            "carry idempotency keys, but B does not deduplicate",
+        ),
+        (("lost_response}", "lost_response, deduplicate: true}"), "B would deduplicate, but requests carry no"),
+    ],
+)
+def test_half_of_idempotency_is_named_as_half(change: tuple[str, str], said: str) -> None:
+    assert said in summary(PAYMENT.replace(*change))
+
+
+def test_both_halves_leave_no_duplicate() -> None:
+    safe = PAYMENT.replace("amount: 25.00", "amount: 25.00, idempotency_key: true")
+    page = summary(safe.replace("lost_response}", "lost_response, deduplicate: true}"))
+    assert "0 duplicates, 2 deduplicated" in page
+    assert "B recognised 2 repeated attempts by the idempotency key" in page
+
+
+@pytest.mark.parametrize(
+    ("yaml", "said"),
+    [
+        ("resim: 1\nname: x\ntraffic: {rate: 1/s, requests: 3}\n", "Nothing went wrong: every request succeeded."),
+        ("resim: 1\nname: x\nservice: {failure_rate: 100%}\ntraffic: {rate: 1/s, requests: 3}\n",
+         "No policy stands between users and B"),
+        ("resim: 1\nname: x\nservice: {failure_rate: 100%, failure: lost_response}\n"
+         "traffic: {rate: 1/s, requests: 3}\n",
+         "3 requests never got an answer: no timeout limits the waiting."),
+        ("resim: 1\nname: x\nservice: {failure_rate: 100%, failure: lost_response}\ntraffic: {rate: 1/s, requests: 9}\n"
+         "client: {threads: 3, on_exhaustion: crash}\n", "Service A crashed once at"),
+        ("resim: 1\nname: x\nservice: {failure_rate: 100%, failure: lost_response}\ntraffic: {rate: 1/s, requests: 9}\n"
+         "client: {threads: 3}\n", "6 requests found all 3 taken; no timeout sets a waiting one free."),
+        ("resim: 1\nname: x\nservice: {latency: 3s}\ntraffic: {rate: 1/s, requests: 3, deadline: 2s}\n",
+         "3 requests succeeded only after the 2s that users are willing to wait."),
+        ("resim: 1\nname: x\nservice: {failure_rate: 100%}\ntraffic: {rate: 1/s, requests: 3}\nstack: [fallback]\n",
+         "The fallback answered 3 requests in B's place."),
+        ("resim: 1\nname: x\nservice: {latency: 1s, workers: 1, queue: 0}\n"
+         "traffic: {rate: 2/s, arrivals: even, requests: 4}\n", "B's queue was full, first at 0.5s"),
+        ("resim: 1\nname: x\nservice: {latency: 3s}\ntraffic: {rate: 1/s, requests: 3, deadline: 2s}\n"
+         "stack: [circuit_breaker]\n", "The breaker never opened: no call failed, they were only slow"),
+    ],
+)  # fmt: skip
+def test_causes(yaml: str, said: str) -> None:
+    assert said in summary(yaml)
+
+
+def test_several_runs_say_means_intervals_and_the_odds_of_collapse() -> None:
+    page = summary(BUSY, 3)
+    assert "busy  3 runs, seeds 1-3" in page
+    assert re.search(r"^  availability +\d+(\.\d+)?% +\d.*% to .*%  \d.*% to ", page, re.M)
+    assert re.search(r"^  collapsed +0 of 3  a run collapses with probability 0% to 56.1% \(95%, Wilson\)$", page, re.M)
+    assert "Why  of the run with seed 1" in page
+    assert "--runs 20" not in page
+
+
+def test_everything_fits_eighty_columns_on_a_terminal_and_is_full_width_in_a_pipe() -> None:
+    for yaml in (OUTAGE, PAYMENT, BUSY):
+        one, results, verdicts, moments = ran(yaml)
+        for width in (40, 80):
+            out = console(width, terminal=True)
+            render_summary(out, one, results, verdicts, moments=moments)
+            assert max(cell_len(line) for line in re.sub(r"\x1b\[[\d;]*m", "", printed(out)).splitlines()) <= width
+        out = console(80)
+        render_summary(out, one, results, verdicts, moments=moments)
+        assert "\x1b" not in printed(out)
+        assert printed(out) == text(summary_rows(one, results, verdicts, moments=moments)) + "\n"
+        assert max(map(cell_len, printed(out).splitlines())) > 80
+
+
+def test_no_color_leaves_the_words_and_marks() -> None:
+    one, results, verdicts, moments = ran(OUTAGE)
+    out = console(80, terminal=True)
+    render_summary(out, one, results, verdicts, moments=moments)
+    assert not re.search(r"\x1b\[(\d+;)?[39]\dm", printed(out))
+    assert "✗" in printed(out)
+
+
+def test_an_interrupted_run_says_so_first() -> None:
+    one, results, verdicts, _ = ran(OUTAGE)
+    page = text(summary_rows(one, results, verdicts, interrupted=True))
+    assert page.splitlines()[1].startswith("interrupted: everything below is about the first 19.6s")
+    assert "nothing was simulated" in text(summary_rows(one, [], []))
+
+
+def test_a_recording_is_offered_for_verification() -> None:
+    one, results, verdicts, _ = ran(OUTAGE)
+    assert "resim replay 'my run.resim' --verify" in text(summary_rows(one, results, verdicts, saved="my run.resim"))
+
+
+def test_a_missed_limit_never_reads_like_the_limit() -> None:
+    miss = Verdict("availability >= 99.99%", "", 0.99989999, 0.9999, "fail", "availability", ">=")
+    assert text(verdict_rows([miss], ASCII)) == "  x availability >= 99.99%  99.98%"
+    near = Verdict("p99 < 1s", "", 1.0001, 1.0, "fail", "p99", "<", because="users leave", reason="")
+    assert text(verdict_rows([near], ASCII)) == "  x p99 < 1s  1.0001s  users leave"
+    unknown = Verdict("recovery < 1s", "after main", None, 1.0, "inconclusive", "recovery", "<", reason="no data")
+    assert text(verdict_rows([unknown], ASCII)) == "  ? recovery < 1s  after main  –  no data"
