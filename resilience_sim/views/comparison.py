@@ -52,7 +52,6 @@ def render_comparison(
     verdicts: Sequence[Verdict] = (),
     *,
     interrupted: bool = False,
-    saved: str = "",
 ) -> None:
     """Print the comparison. ``results`` by variant name, the baseline included; ``differences`` against it."""
     width = console.width if console.is_terminal else FULL_WIDTH
@@ -95,7 +94,8 @@ def comparison_rows(
     rows += _blocks(metrics, found, differences, runs, look) if narrow else table
     rows += _legend(runs, look) + _collapses(found, runs)
     if partings:
-        rows += [Row(), Row("Where they part", "title"), *parting_rows(partings, look)]
+        with_seed = f"  with seed {seeds[0]}" if runs > 1 else ""
+        rows += [Row(), Row("Where they part", "title").add(with_seed, "faint"), *parting_rows(partings, look)]
     return [*rows, Row(), Row("Next", "title"), *step_rows(after_comparison(scenario, runs))]
 
 

@@ -23,13 +23,11 @@ def next_steps(scenario: Scenario, results: Sequence[RunResult], saved: str = ""
     if scenario.path != "-":
         steps += _about_scenario(scenario, results)
     if saved:
-        steps.insert(
-            min(1, len(steps)), (f"resim replay {quote(saved)} --verify", "prove that it happens again, exactly")
-        )
+        steps.insert(min(1, len(steps)), (f"resim replay {quote(saved)} --verify", "does it happen again, exactly?"))
     kinds = {policy.kind for policy in scenario.plan.stack}
     for kind in ("circuit_breaker", "retry"):
         if kind in kinds:
-            steps.append((f"resim explain {kind}", "its rules, states and settings"))
+            steps.append((f"resim explain {kind}", "its rules and settings"))
     if not steps:
         steps.append(("resim list", "the scenarios that come with resim"))
     return steps[:MOST]
@@ -45,19 +43,19 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
         keyed = " --set operation.idempotency_key=true --set service.deduplicate=true"
         steps.append((f"resim run {name}{again}{keyed}", "the same with idempotency keys"))
     if scenario.variants:
-        steps.append((f"resim compare {name}{again}", "the same luck under other settings"))
+        steps.append((f"resim compare {name}{again}", "the same luck, other settings"))
     if len(results) == 1:
-        steps.append((f"resim run {name}{again} --runs 20", "one seed is an anecdote: means and intervals"))
+        steps.append((f"resim run {name}{again} --runs 20", "more than one anecdote"))
     retries = [policy for policy in plan.stack if isinstance(policy, RetryConfig)]
     per_request = run["attempts"]["per_request"] or 0.0
     if retries and not retries[0].budget and (run["collapsed"] or per_request >= 2):
         budget = f" --set {retries[0].id}.budget=10%"
-        steps.insert(0, (f"resim run {name}{again}{budget}", "retries limited to a tenth of the calls"))
+        steps.insert(0, (f"resim run {name}{again}{budget}", "retries capped at a tenth"))
     elif retries and run["requests"]["failed"]:
         more = retries[0].attempts + 2
         steps.append((f"resim run {name}{again} --set {retries[0].id}.attempts={more}", "does trying harder help?"))
     if not retries and not any(isinstance(policy, BreakerConfig | TimeoutConfig) for policy in plan.stack):
-        steps.append(("resim compare hard-outage", "what each policy is worth in an outage"))
+        steps.append(("resim compare hard-outage", "what each policy is worth"))
     return steps
 
 
@@ -71,8 +69,8 @@ def after_comparison(scenario: Scenario, runs: int) -> list[Step]:
             steps.append(
                 (f"resim compare {name}{again} --runs {20 if runs == 1 else 100}", "with more seeds, to be sure")
             )
-        steps.append((f"resim run {name}{again}", "watch the scenario as written"))
+        steps.append((f"resim run {name}{again}", "watch it as written"))
     for kind in ("retry", "circuit_breaker"):
         if any(policy.kind == kind for policy in scenario.plan.stack):
-            steps.append((f"resim explain {kind}", "its rules, states and settings"))
+            steps.append((f"resim explain {kind}", "its rules and settings"))
     return (steps or [("resim list", "the scenarios that come with resim")])[:MOST]

@@ -78,8 +78,8 @@ def test_one_seed_exactly() -> None:
         "\n"
         "Next\n"
         "  resim compare demo.yaml --runs 20  with more seeds, to be sure\n"
-        "  resim run demo.yaml                watch the scenario as written\n"
-        "  resim explain retry                its rules, states and settings"
+        "  resim run demo.yaml                watch it as written\n"
+        "  resim explain retry                its rules and settings"
     )
 
 

@@ -57,8 +57,8 @@ def test_an_outage_exactly() -> None:
         "  3 requests failed although up to 2 attempts were made for each.\n"
         "\n"
         "Next\n"
-        "  resim compare demo.yaml                     the same luck under other settings\n"
-        "  resim run demo.yaml --runs 20               one seed is an anecdote: means and intervals\n"
+        "  resim compare demo.yaml                     the same luck, other settings\n"
+        "  resim run demo.yaml --runs 20               more than one anecdote\n"
         "  resim run demo.yaml --set retry.attempts=4  does trying harder help?"
     )
 
@@ -68,8 +68,8 @@ def test_a_payment_made_twice_is_explained_with_its_instants() -> None:
     assert "POST effects  4 applied (100.00), 2 duplicates (50.00 too much), 4 orphans (done, but reported as" in page
     assert (
         "Request #0 was executed twice: attempt 1 took effect at 0.05s, but its caller only saw “timeout”, and attempt"
-        " 2 did it again at 0.35s. In all 2 duplicates worth 50.00: POST is not idempotent, and no idempotency key tells"
-        " B that it is the same request."
+        " 2 did it again at 0.35s. In all 2 duplicates worth 50.00: POST is not idempotent, and no idempotency key"
+        " tells B that it is the same request."
     ) in page
     assert "resim run demo.yaml --set operation.idempotency_key=true --set service.deduplicate=true" in page
 

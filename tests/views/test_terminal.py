@@ -163,6 +163,19 @@ def test_ctrl_c_ends_it_with_what_was_simulated() -> None:
         assert one.restored()
 
 
+def test_ctrl_z_hands_the_terminal_back_and_goes_on_when_continued() -> None:
+    with session("0.5") as one:
+        one.read(0.8)
+        one.press("\x1a")  # its process group has no shell to stop for: it goes on at once
+        one.read(0.6)
+        assert (one.screen.entered, one.screen.left) == (2, 1)
+        assert one.screen.display[0].lstrip("▶ ").startswith("small-outage")
+        assert one.screen.display[23].startswith("q quit")
+        one.press("q")
+        assert one.finish() == 0
+        assert one.restored()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_killed_politely_it_gives_the_terminal_back(number: int) -> None:
     with session("0.5") as one:
