@@ -1,0 +1,181 @@
+"""The virtual clock: order of events, lanes, daemons, slices."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resilience_sim.kernel.frames import Frame, Layer, Request
+from resilience_sim.kernel.luck import Luck
+from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.sink import Sink
+
+
+class Diary(Layer):
+    """Writes down when which of its frames came due."""
+
+    def __init__(self, sim: Sim, notes: list[tuple[int, int]], delay: int = 0) -> None:
+        super().__init__(sim, 0)
+        self.notes = notes
+        if delay:
+            self.lane = sim.lane(delay)
+
+    def on_timer(self, f: Frame) -> None:
+        """Note instant and name."""
+        self.notes.append((self.sim.now, f.k))
+
+
+def simulation() -> Sim:
+    """An empty one."""
+    return Sim(Luck(1), Sink([]))
+
+
+def frame(layer: Layer, name: int) -> Request:
+    """A frame of nobody's call."""
+    f = Request(layer, -1, 0, -1, 0)
+    f.k = name
+    return f
+
+
+def test_events_come_in_order_of_time_then_of_scheduling():
+    """Ties are broken by who asked first."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    for name, when in enumerate([5, 3, 5, 3, 4]):
+        sim.at(when, frame(layer, name))
+    assert sim.run() is False
+    assert notes == [(3, 1), (3, 3), (4, 4), (5, 0), (5, 2)]
+
+
+def test_a_disarmed_timer_never_comes_and_does_not_move_the_clock():
+    """The clock stands at the last event that happened."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    sim.at(1, frame(layer, 0))
+    late = frame(layer, 1)
+    sim.at(9, late)
+    late.armed = False
+    assert sim.run() is False
+    assert (notes, sim.now) == ([(1, 0)], 1)
+
+
+def test_a_forgotten_timer_may_be_set_again():
+    """Earlier or later than before."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    f = frame(layer, 0)
+    sim.at(5, f)
+    sim.forget(f)
+    sim.at(3, f)
+    sim.run()
+    assert notes == [(3, 0)]
+
+
+def test_until_includes_its_instant():
+    """Events with t <= until."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    for when in (1, 2, 3):
+        sim.at(when, frame(layer, when))
+    assert sim.run(until=2) is True
+    assert [t for t, _ in notes] == [1, 2]
+    assert sim.run(until=2) is True
+    assert sim.run() is False
+
+
+def test_a_budget_counts_events():
+    """Two at a time."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    for when in range(5):
+        sim.at(when, frame(layer, when))
+    assert sim.run(budget=2) is True
+    assert len(notes) == 2
+    assert sim.run(budget=2) is True
+    assert sim.run(budget=2) is False
+    assert len(notes) == 5
+
+
+def test_daemons_alone_do_not_keep_a_run_going():
+    """They come while others are about, or while work waits that they could free."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    sim.daemon_at(1, frame(layer, 1))
+    sim.daemon_at(5, frame(layer, 5))
+    sim.at(2, frame(layer, 2))
+    assert sim.run() is False
+    assert [t for t, _ in notes] == [1, 2]
+    sim.pending_work = 1
+    assert sim.run() is False
+    assert [t for t, _ in notes] == [1, 2, 5]
+
+
+def test_a_dead_timer_takes_no_living_one_along():
+    """Two timers of one lane at one instant, the first dead, and a daemon waiting: the second comes (a named bug)."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes, delay=10)
+    frames = [frame(layer, name) for name in range(3)]
+    for f in frames:
+        sim.arm(layer.lane, f)
+    sim.daemon_at(99, frame(Diary(sim, notes), 99))
+    frames[0].armed = False
+    assert sim.run() is False
+    assert notes == [(10, 1), (10, 2)]
+
+
+def test_lanes_of_equal_delay_are_one():
+    """Layers share them, so order between them holds."""
+    sim = simulation()
+    assert sim.lane(5) is sim.lane(5)
+    assert sim.lane(5) is not sim.lane(6)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["at", "daemon", "lane5", "lane7", "kill", "until", "budget"]), st.integers(0, 9)),
+    max_size=60,
+)
+
+
+@given(STEPS)
+@settings(max_examples=300)
+def test_any_mixture_of_timers_comes_in_the_order_of_a_sorted_list(steps):
+    """Against the obvious model: a list sorted by (time, serial)."""
+    sim, notes = simulation(), []
+    plain = Diary(sim, notes)
+    lanes = {"lane5": Diary(sim, notes, 5), "lane7": Diary(sim, notes, 7)}
+    model: list[tuple[int, int, Request]] = []
+    everyone: list[Request] = []
+    expected: list[tuple[int, int]] = []
+
+    def happen(limit: int, count: int) -> None:
+        for when, serial, f in sorted(model, key=lambda entry: entry[:2]):
+            if count <= 0 or when > limit:
+                return
+            model.remove((when, serial, f))
+            expected.append((when, f.k))
+            count -= 1
+
+    for serial, (what, n) in enumerate([*steps, ("budget", 10**6)]):
+        if what in ("at", "daemon", "lane5", "lane7"):
+            f = frame(lanes.get(what, plain), serial)
+            when = sim.now + {"lane5": 5, "lane7": 7}.get(what, n)
+            sim.pending_work = 1  # so that daemons count like the others
+            if what == "at":
+                sim.at(when, f)
+            elif what == "daemon":
+                sim.daemon_at(when, f)
+            else:
+                sim.arm(lanes[what].lane, f)
+            model.append((when, serial, f))
+            everyone.append(f)
+        elif what == "kill" and everyone:
+            f = everyone[n % len(everyone)]
+            f.armed = False
+            model[:] = [entry for entry in model if entry[2] is not f]
+        elif what == "until":
+            sim.run(until=sim.now + n)
+            happen((expected[-1][0] if expected else 0) + n, 10**6)
+        elif what == "budget":
+            sim.run(budget=n)
+            happen(1 << 60, n)
+        assert notes == expected
