@@ -17,19 +17,19 @@ SECOND = 1_000_000_000
 
 
 def live() -> str:
-    """`resim run first-look` some seconds after the breaker's probe has failed."""
-    return svg_of_live_frame(load("first-look").plan, seed=1, at=44 * SECOND, width=110, height=34)
+    """`resim run first-look` when the breaker has seen all its states."""
+    return svg_of_live_frame(load("first-look").plan, seed=1, at=56 * SECOND, width=110, height=34)
 
 
 def comparison() -> str:
-    """`resim compare hard-outage`: verdicts and table."""
-    scenario = load("hard-outage")
+    """`resim compare retry-storm`: verdicts, table, and how many runs collapsed."""
+    scenario = load("retry-storm")
     batch = run_many(plans_of(scenario), range(1, 21))
     differences = compare(batch.results, scenario.baseline)
     verdicts = evaluate(scenario.plan.expect, batch.results)
-    rows = comparison_rows(scenario, batch.results, differences, (), verdicts, 120)
+    rows = comparison_rows(scenario, batch.results, differences, (), verdicts, 140)
     texts = ["".join(text for text, _ in row.spans) for row in rows]
-    return svg_of_text(rows[: texts.index("Next") - 1], 120, "resim compare hard-outage")
+    return svg_of_text(rows[: texts.index("Next") - 1], 140, "resim compare retry-storm")
 
 
 if __name__ == "__main__":

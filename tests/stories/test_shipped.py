@@ -6,17 +6,30 @@ import re
 from pathlib import Path
 
 import pytest
-from stories.figures import WRITTEN, run, scenario
 
 from resilience_sim.measure.expectations import evaluate
 from resilience_sim.scenario.load import load
 from resilience_sim.scenario.shipped import about, find, names
+from stories.figures import WRITTEN, run, scenario
 
-PROMISED = (
-    "first-look transient-blip hard-outage thread-exhaustion retry-order retry-storm double-charge idempotency-key "
-    "http-methods payments-complete flapping-breaker slow-dependency thundering-herd cold-cache-recovery hedged-tail "
-    "partial-replica"
-).split()
+PROMISED = [
+    "first-look",
+    "transient-blip",
+    "hard-outage",
+    "thread-exhaustion",
+    "retry-order",
+    "retry-storm",
+    "double-charge",
+    "idempotency-key",
+    "http-methods",
+    "payments-complete",
+    "flapping-breaker",
+    "slow-dependency",
+    "thundering-herd",
+    "cold-cache-recovery",
+    "hedged-tail",
+    "partial-replica",
+]
 COMMAND = re.compile(r"^#\s+(?:.*?:\s+)?resim (run|compare|replay) (\S+)((?: --\S+ \S+)*)", re.MULTILINE)
 SEEDS = (1, 2, 3, 4)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pytest import approx
+
 from stories.figures import Variant
 
 
 def test_first_look() -> None:
     many = tuple(range(1, 31))
-    both, none, retry, breaker = (
-        Variant("first-look", v, many) for v in ("as-written", "none", "retry", "breaker")
-    )
+    both, none, retry, breaker = (Variant("first-look", v, many) for v in ("as-written", "none", "retry", "breaker"))
     before = "before dark"
     assert none.mean("availability", before) == approx(0.50, abs=0.04)
     assert retry.mean("availability", before) == approx(0.85, abs=0.04)
@@ -125,8 +124,7 @@ def test_http_methods() -> None:
 
 def test_payments_complete() -> None:
     complete, no_keys, no_retry, no_breaker, outside = (
-        Variant("payments-complete", v)
-        for v in ("as-written", "no-keys", "no-retry", "no-breaker", "breaker-outside")
+        Variant("payments-complete", v) for v in ("as-written", "no-keys", "no-retry", "no-breaker", "breaker-outside")
     )
     assert complete.values("duplicates") == [0] * 8
     assert complete.mean("availability") > 0.98

@@ -1,0 +1,68 @@
+"""What the documents promise: commands that can be typed, pictures that exist, rules that are the program's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from resilience_sim.policies.circuit_breaker import diagram
+from resilience_sim.scenario.load import load, load_text
+from resilience_sim.scenario.shipped import names
+from resilience_sim.world.config import FaultConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "CHANGELOG.md", "docs/lessons.md", "docs/policies.md", "docs/model.md")
+COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z./-])((?: --set [^\s`]+)*)")
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page(name)):
+        assert (ROOT / name).parent.joinpath(target).is_file(), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_name_shipped_scenarios_and_settings_that_exist(name: str) -> None:
+    for scenario, options in COMMAND.findall(page(name)):
+        assert scenario in names()
+        load(scenario, re.findall(r"--set (\S+)", options))
+
+
+def test_the_lessons_use_every_shipped_scenario() -> None:
+    lessons = page("docs/lessons.md")
+    assert [name for name in names() if not re.search(rf"resim (run|compare) {name}\b", lessons)] == []
+
+
+def test_the_changelog_names_every_shipped_scenario() -> None:
+    text = re.sub(r"\s+", " ", page("CHANGELOG.md"))
+    assert f"{len(names())} shipped scenarios" in text
+    assert [name for name in names() if name not in text] == []
+
+
+def test_the_state_diagram_is_the_current_one() -> None:
+    assert diagram() in page("docs/policies.md")
+
+
+def test_the_smallest_file_of_the_readme_runs_with_its_additions() -> None:
+    smallest, more = re.findall(r"```yaml\n(.*?)```", page("README.md"), re.DOTALL)
+    plan = load_text(smallest, "flaky-b.yaml").plan
+    assert plan.traffic.requests == 20
+    whole = load_text(smallest + more, "flaky-b.yaml")
+    assert [fault.id for fault in whole.plan.faults] == ["main"]
+    assert isinstance(whole.plan.faults[0], FaultConfig)
+    assert len(whole.plan.expect) == 2
+
+
+def test_the_readme_is_short_and_begins_with_what_one_sees() -> None:
+    lines = page("README.md").splitlines()
+    assert len(lines) <= 160
+    pictures = [i for i, line in enumerate(lines) if line.startswith("![")]
+    commands = next(i for i, line in enumerate(lines) if "pip install" in line)
+    assert pictures
+    assert pictures[-1] < commands
