@@ -53,7 +53,7 @@ class Variant:
         return sum(values) / len(values)
 
     def count(self, section: str, name: str) -> float:
-        """Mean of a number of the result document: ``count("by_outcome", "fallback")``, ``count("effects", "orphans")``."""
+        """Mean of a number of the result document: ``count("by_outcome", "fallback")``, or of a section of it."""
         total = 0.0
         for r in self.runs:
             part = r.document["requests"]["by_outcome"] if section == "by_outcome" else r.document[section]

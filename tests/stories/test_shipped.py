@@ -12,7 +12,7 @@ from resilience_sim.scenario.load import load
 from resilience_sim.scenario.shipped import about, find, names
 from stories.figures import WRITTEN, run, scenario
 
-PROMISED = [
+PROMISED = {
     "first-look",
     "transient-blip",
     "hard-outage",
@@ -29,7 +29,7 @@ PROMISED = [
     "cold-cache-recovery",
     "hedged-tail",
     "partial-replica",
-]
+}
 COMMAND = re.compile(r"^#\s+(?:.*?:\s+)?resim (run|compare|replay) (\S+)((?: --\S+ \S+)*)", re.MULTILINE)
 SEEDS = (1, 2, 3, 4)
 
@@ -41,7 +41,7 @@ def text(name: str) -> str:
 
 
 def test_what_was_promised_is_there() -> None:
-    assert set(PROMISED) <= set(names())
+    assert set(names()) >= PROMISED
 
 
 @pytest.mark.parametrize("name", names())
