@@ -5,12 +5,10 @@ Owns the callbacks. Never raises: a completion that fails is no completion. Impo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import typer
 
 Found = list[tuple[str, str] | str]
 
@@ -60,31 +58,37 @@ def recordings(incomplete: str) -> Found:
     return _quietly(lambda word: _files(word, ".resim"), incomplete)
 
 
-def _asked_for(ctx: typer.Context, name: str) -> str:
-    value: Any = ctx.params.get(name)
-    return value if isinstance(value, str) else "first-look"
+def _scenario_asked_for() -> str:
+    """The scenario among the words typed so far. Typer does not say: it gives up parsing at an unfinished option."""
+    from resilience_sim.scenario import shipped
+
+    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    for word in typed.split()[2:]:
+        if not word.startswith("-") and (shipped.find(word) or (Path(word).is_file() and not word.endswith(".resim"))):
+            return word
+    return "first-look"
 
 
-def settings(ctx: typer.Context, incomplete: str) -> Found:
+def settings(incomplete: str) -> Found:
     """Paths for ``--set``: of the scenario named before, else all there are."""
 
     def find(word: str) -> Iterator[tuple[str, str]]:
         from resilience_sim.cli.settings import setting_paths
 
-        for path, meaning in setting_paths(_asked_for(ctx, "scenario")):
+        for path, meaning in setting_paths(_scenario_asked_for()):
             yield f"{path}=", meaning
 
     return _quietly(find, incomplete)
 
 
-def variants(ctx: typer.Context, incomplete: str) -> Found:
+def variants(incomplete: str) -> Found:
     """Variants of the scenario named before."""
 
     def find(word: str) -> Iterator[tuple[str, str]]:
         from resilience_sim.scenario.load import load
 
         yield "as-written", "the scenario as it stands"
-        for variant in load(_asked_for(ctx, "scenario")).variants:
+        for variant in load(_scenario_asked_for()).variants:
             yield variant.name, ""
 
     return _quietly(find, incomplete)

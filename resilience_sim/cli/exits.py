@@ -22,11 +22,11 @@ PIPE_CLOSED: Final = 141
 MEANINGS: Final = {
     OK: "done, and every expectation held",
     NO: "the answer is no: an expectation failed, or a replay diverged",
-    NOTHING_DONE: "nothing was simulated: bad command line, invalid scenario, unreadable recording, unwritable output",
+    NOTHING_DONE: "nothing was simulated: bad command line, scenario, recording or output",
     FAULT: "a fault in resim itself; the message names a file with the traceback",
-    INCONCLUSIVE: "inconclusive: an expectation has no data, or its limit lies within the 95 % interval",
-    INTERRUPTED: "interrupted by Ctrl-C or `q`; what was simulated is summarised, what was recorded is kept",
-    PIPE_CLOSED: "whoever read the output went away (as in `| head -1`); the shell's own code for that",
+    INCONCLUSIVE: "inconclusive: an expectation has no data, or more runs would tell",
+    INTERRUPTED: "interrupted (Ctrl-C, `q`): what was simulated is summarised and kept",
+    PIPE_CLOSED: "whoever read the output went away, as in `| head -1`",
 }
 
 

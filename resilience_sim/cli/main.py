@@ -49,6 +49,10 @@ def execute(argv: Sequence[str], around: Surroundings) -> int:
             return code
         except BrokenPipeError:
             return exits.PIPE_CLOSED
+        except SystemExit as leaving:  # Typer's own, of completion scripts and of help that nobody reads
+            if isinstance(leaving.__context__, BrokenPipeError):
+                return exits.PIPE_CLOSED
+            return leaving.code if isinstance(leaving.code, int) else exits.OK
         except KeyboardInterrupt:
             return _answer(call, _failure("interrupted", "interrupted before anything was simulated"), 130)
         except Exception as error:

@@ -9,7 +9,7 @@ CONCEPTS: dict[str, tuple[str, str]] = {
     expect:
       - availability >= 99%
       - {that: p99 < 800ms, during: before main}
-      - {that: amplification <= 1.5x, during: main, because: retries must not multiply an outage}
+      - {that: amplification <= 1.5x, during: main, because: B is down already}
 
 Scopes: before ID, during ID, after ID of a fault; phase N; variant NAME (judged by resim compare). A request
 belongs to the scope in which it arrived.
@@ -42,11 +42,11 @@ transitions that any SQLite tool reads. It is written while the run goes on: a r
 leaves what happened.
 
     resim run first-look --save r.resim
-    resim replay r.resim                              play it back, --from 30s, --speed 2x
-    resim replay r.resim --verify                     simulate again and compare every event
-    resim replay r.resim --set retry.attempts=5       the same arrivals and luck with another setting
-    resim replay r.resim --with other.yaml            ... with another stack
-    resim export r.resim --to chrome-trace -o r.json  open in ui.perfetto.dev""",
+    resim replay r.resim                         play back: --from 30s
+    resim replay r.resim --verify                prove that it happens again
+    resim replay r.resim --set retry.attempts=5  the same luck, another setting
+    resim replay r.resim --with other.yaml       the same luck, another stack
+    resim export r.resim --to chrome-trace -o r.json   for ui.perfetto.dev""",
     ),
     "units": (
         "how quantities are written",

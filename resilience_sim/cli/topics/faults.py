@@ -9,10 +9,10 @@ requests`: the same requests on every attempt) and `replica`. Faults may overlap
 FAULTS: dict[str, str] = {
     "outage": """\
 B is gone. `how` decides what callers see, and each stresses another policy:
-    refuse  fails at once, never reaches B            outcome refused
-    hang    reaches B, holds no worker, no answer ever unanswered, unless a timeout gives up
-    error   a 500 after the usual service time         outcome error
-    reset   breaks off midway through the service time outcome reset
+    refuse  fails at once, never reaches B                 refused
+    hang    reaches B, holds no worker, is never answered  unanswered or timeout
+    error   a 500 after the usual service time             error
+    reset   breaks off midway through the service time     reset
 refuse and hang are decided when the attempt arrives, error and reset when its work starts.""",
     "brownout": """\
 B is weakened: only a share of the `workers` (rounded down, at least one unless 0%), `slower` work, more failures.

@@ -1,0 +1,185 @@
+"""``resim compare`` and ``resim replay``, and what they write."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.shell import QUICK, resim
+
+
+def test_compare_says_what_each_variant_is_worth(here):
+    """A table, intervals, where they part."""
+    answer = resim("compare", "quick.yaml", "--runs", "5")
+    assert answer.code == 0
+    assert "same arrivals, same luck" in answer.out
+    assert "alone" in answer.out
+    assert "eager" in answer.out
+    assert "Where they part" in answer.out
+    assert answer.err == ""
+
+
+def test_compare_document(here):
+    """Variants, differences, verdicts."""
+    document = resim("compare", "quick.yaml", "--runs", "5", "--json").document
+    assert [variant["name"] for variant in document["variants"]] == ["as-written", "alone", "eager"]
+    assert [len(variant["runs"]) for variant in document["variants"]] == [5, 5, 5]
+    assert {entry["variant"]: entry["availability"]["verdict"] for entry in document["comparison"]} == {
+        "alone": "worse",
+        "eager": "better",
+    }
+    assert document["command"] == "compare"
+
+
+def test_compare_runs_twenty_seeds_unless_told_otherwise(here):
+    """One seed is an anecdote."""
+    assert resim("compare", "quick.yaml", "--json").document["seeds"] == list(range(1, 21))
+
+
+def test_choosing_variants_baseline_and_others(here):
+    """--variant, --baseline, --with."""
+    (here / "other.yaml").write_text(QUICK.replace("failure_rate: 30%", "failure_rate: 0%"))
+    options = ["--variant", "eager", "--with", "other.yaml", "--baseline", "eager", "--runs", "2", "--json"]
+    document = resim("compare", "quick.yaml", *options).document
+    assert [variant["name"] for variant in document["variants"]] == ["eager", "other"]
+    assert document["comparison"][0]["baseline"] == "eager"
+
+
+def test_expectations_about_variants_are_judged_here(here):
+    """variant NAME: ignored by run, judged by compare."""
+    (here / "x.yaml").write_text(QUICK + "  - {that: availability > 99%, variant: alone}\n")
+    assert resim("run", "x.yaml", "-q").code == 0
+    answer = resim("compare", "x.yaml", "--runs", "5", "--json")
+    assert answer.code == 1
+    assert [each["verdict"] for each in answer.document["expectations"]] == ["pass", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--variant", "eagr"], "did you mean `eager`?"),
+        (["--baseline", "none"], "--baseline"),
+        (["--with", "nothing.yaml"], "nothing.yaml"),
+        (["--variant", "as-written"], "baseline itself"),
+    ],
+)
+def test_wrong_names(here, options, said):
+    """Exit code 2 and the nearest name."""
+    answer = resim("compare", "quick.yaml", *options)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_nothing_to_compare(here):
+    """A scenario without variants."""
+    (here / "x.yaml").write_text(QUICK.split("compare:")[0])
+    answer = resim("compare", "x.yaml", "--json")
+    assert answer.code == 2
+    assert "--with" in answer.document["error"]["message"]
+
+
+def test_compare_saves_a_recording_per_variant(here):
+    """The scenario as written under the name given, the variants beside it."""
+    answer = resim("compare", "quick.yaml", "--runs", "5", "--save", "c.resim", "--out", "csv=tables")
+    assert answer.code == 0
+    assert (here / "tables" / "requests.csv").exists()
+    for name in ("c", "c.alone", "c.eager"):
+        assert resim("replay", f"{name}.resim", "--verify").code == 0
+
+
+def test_replay_plays_the_same_run_again(recording):
+    """The same lines, the same figures, the same digest."""
+    again = resim("replay", "r.resim")
+    run = resim("run", "quick.yaml")
+    assert again.code == 0
+    assert again.out.split("\nNext")[0] == run.out.split("\nNext")[0]
+    document = resim("replay", "r.resim", "--json").document
+    first = resim("run", "quick.yaml", "--json").document
+    assert document["variants"] == first["variants"]
+    assert document["command"] == "replay"
+
+
+def test_replay_from_an_instant(recording):
+    """Lines begin there, figures are of the whole run."""
+    answer = resim("replay", "r.resim", "--from", "15s")
+    lines = answer.out.partition("\n\n")[0].splitlines()
+    assert 0 < len(lines) < 60
+    assert all(float(line.split("s")[0]) >= 15 for line in lines)
+    assert "200 succeeded" in answer.out or "of 200" in answer.out
+
+
+def test_verify(recording):
+    """The same, event by event."""
+    answer = resim("replay", "r.resim", "--verify")
+    assert answer.code == 0
+    assert answer.out.startswith("the same: ")
+    document = resim("replay", "r.resim", "--verify", "--json").document
+    assert document["error"] is None
+
+
+def test_verify_names_the_first_difference(recording, monkeypatch):
+    """Another simulator: exit code 1."""
+    from resilience_sim.kernel import luck
+
+    monkeypatch.setattr(luck, "FAILURE", 77)
+    import resilience_sim.world.service as service
+
+    if not hasattr(service, "FAILURE"):
+        pytest.skip("compiled: its constants cannot be changed")
+    monkeypatch.setattr(service, "FAILURE", 77)
+    answer = resim("replay", "r.resim", "--verify")
+    assert answer.code == 1
+    assert "first difference at" in answer.out
+    answer = resim("replay", "r.resim", "--verify", "--json")
+    assert answer.code == 1
+    assert answer.document["error"]["code"] == "diverged"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_if_with_another_stack(recording, here, whole):
+    """A whole scenario, or nothing but a stack: same arrivals, same luck."""
+    stack = "stack:\n  - retry: {attempts: 6, delay: 100ms}\n"
+    (here / "stack.yaml").write_text(QUICK.replace("attempts: 3", "attempts: 6") if whole else stack)
+    answer = resim("replay", "r.resim", "--with", "stack.yaml", "--json")
+    document = answer.document
+    assert [variant["name"] for variant in document["variants"]] == ["as-written", "what-if"]
+    set_ = resim("replay", "r.resim", "--set", "retry.attempts=6", "--json").document
+    runs = [each["variants"][1]["runs"][0]["digest"] for each in (document, set_)]
+    assert runs[0] == runs[1]
+    eager = resim("compare", "quick.yaml", "--runs", "1", "--json").document["variants"][2]
+    assert eager["runs"][0]["digest"] == runs[0]
+    assert "what-if" in resim("replay", "r.resim", "--set", "retry.attempts=6").out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["replay", "nothing.resim"],
+        ["replay", "quick.yaml"],
+        ["replay", "r.resim", "--verify", "--set", "retry.attempts=2"],
+        ["replay", "r.resim", "--from", "soon"],
+        ["replay", "r.resim", "--set", "retr.attempts=2"],
+        ["replay", "r.resim", "--with", "nothing.yaml"],
+        ["replay"],
+        ["export", "nothing.resim", "--to", "csv"],
+        ["export", "r.resim", "--to", "cvs"],
+        ["export", "r.resim", "--to", "json", "-o", "no/such/folder/x"],
+    ],
+)
+def test_unusable_recordings_and_options(recording, argv):
+    """Exit code 2 with a remedy; with --json one document."""
+    answer = resim(*argv)
+    assert answer.code == 2, answer.out
+    assert "help: " in answer.err
+    assert resim(*argv, "--json").document["error"]["message"]
+
+
+@pytest.mark.parametrize("to", ["json", "jsonl", "csv", "chrome-trace", "junit", "markdown"])
+def test_export(recording, here, to):
+    """To standard output and to a file, the same."""
+    printed = resim("export", "r.resim", "--to", to)
+    assert printed.code == 0
+    assert printed.out
+    written = resim("export", "r.resim", "--to", to, "-o", "x.out", "--json")
+    assert written.code == 0
+    assert written.document["wrote"] == ["x.out"]
+    assert (here / "x.out").read_text() == printed.out

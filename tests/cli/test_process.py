@@ -1,0 +1,158 @@
+"""The real process: pipes that break, signals, start-up, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cli.shell import VALIDATOR
+
+RESIM = [sys.executable, "-m", "resilience_sim"]
+LONG = """\
+resim: 1
+name: long
+service: {latency: {exponential: 20ms}, workers: 10, failure_rate: 10%}
+traffic: {rate: 300/s, duration: 100h}
+stack: [{retry: {attempts: 3}}]
+expect: [availability > 10%]
+"""
+
+
+@pytest.fixture
+def long(here):
+    """A scenario that no test waits for."""
+    (here / "long.yaml").write_text(LONG)
+    return "long.yaml"
+
+
+def test_broken_pipe_is_quiet(long):
+    """``resim run x | head -1``: ends at once, says nothing."""
+    process = subprocess.Popen([*RESIM, "run", long], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(20) == 141
+    assert process.stderr
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("argv", [["list"], ["explain", "retry"], ["run", "--json"], ["--help"], ["schema"]])
+def test_nobody_reads(argv, here):
+    """Standard output is closed before anything is written."""
+    read, write = os.pipe()
+    os.close(read)
+    answer = subprocess.run([*RESIM, *argv], stdout=write, stderr=subprocess.PIPE, timeout=20, check=False)
+    os.close(write)
+    assert answer.returncode == 141
+    assert answer.stderr == b""
+
+
+@pytest.mark.parametrize("options", [["--save", "r.resim"], ["--json", "--save", "r.resim"], ["-q"], ["--runs", "4"]])
+def test_interrupt(long, options, here):
+    """Ctrl-C: exit code 130, a summary or a document of what was simulated, the recording kept."""
+    process = subprocess.Popen(
+        [*RESIM, "run", long, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here
+    )
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    if "--json" in options:
+        document = json.loads(out)
+        VALIDATOR.validate(document)
+        assert document["error"]["code"] == "interrupted"
+        assert document["variants"][0]["runs"][0]["requests"]["total"] > 1000
+    else:
+        assert "interrupted" in out + err or "nothing was simulated" in out
+    if "--save" in options:
+        kept = subprocess.run(
+            [*RESIM, "replay", "r.resim", "--verify"], cwd=here, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert kept.returncode == 0, kept.stderr
+        assert kept.stdout.startswith("the same: ")
+
+
+MODULES = """
+import sys
+from resilience_sim.cli.main import execute
+from resilience_sim.cli.surroundings import of_process
+code = execute(sys.argv[1:], of_process())
+print(code, *sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def modules(*argv: str) -> set[str]:
+    """Everything that a command imported."""
+    answer = subprocess.run(
+        [sys.executable, "-c", MODULES, *argv], capture_output=True, text=True, check=True, timeout=30
+    )
+    code, *names = answer.stderr.split()
+    assert code == "0"
+    return set(names)
+
+
+HEAVY = {"rich", "sqlite3", "multiprocessing", "textual", "asyncio", "xml", "jsonschema"}
+
+
+def roots(names: set[str]) -> set[str]:
+    """Top-level packages."""
+    return {name.partition(".")[0] for name in names}
+
+
+def test_a_run_loads_nothing_it_does_not_use():
+    """--speed max --json: no terminal, no recording, no processes, no exports."""
+    loaded = modules("run", "first-look", "--speed", "max", "--json")
+    assert not HEAVY & roots(loaded)
+    for room in ("views.summary", "views.live.driver", "views.plain", "views.export", "recording.writer", "runs.batch"):
+        assert f"resilience_sim.{room}" not in loaded
+    assert "resilience_sim.cli.commands.compare" not in loaded
+
+
+def test_help_loads_neither_pydantic_nor_yaml():
+    """Nor any room below."""
+    loaded = modules("--help")
+    assert not {"pydantic", "yaml", "rich", "sqlite3", "multiprocessing"} & roots(loaded)
+    assert not {name for name in loaded if name.startswith(("resilience_sim.kernel", "resilience_sim.views"))}
+
+
+def test_list_loads_no_yaml():
+    """The names of shipped scenarios are cheap."""
+    assert not {"yaml", "rich", "sqlite3", "multiprocessing"} & roots(modules("list"))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("resim r", {"run", "replay"}),
+        ("resim run first", {"first-look"}),
+        ("resim run quick.yaml --set retry.att", {"retry.attempts="}),
+        ("resim run --out chr", {"chrome-trace="}),
+        ("resim compare quick.yaml --variant e", {"eager"}),
+        ("resim explain circ", {"circuit_breaker"}),
+        ("resim export --to ma", {"markdown"}),
+        ("resim replay r", {"r.resim"}),
+        ("resim init x --template retry-s", {"retry-storm"}),
+        ("resim run --ui ", {"auto", "plain", "live"}),
+        ("resim list f", {"faults", "formats"}),
+        ("resim validate q", {"quick.yaml"}),
+    ],
+)
+def test_completion(words, found, recording):
+    """What bash would offer."""
+    env = {
+        **os.environ,
+        "_RESIM_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    code = "from resilience_sim.cli.main import main; main()"
+    answer = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert found <= set(answer.stdout.split()), answer
+    assert answer.stderr == ""

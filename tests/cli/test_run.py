@@ -1,0 +1,245 @@
+"""``resim run``: exit codes, documents, outputs, recordings."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from cli.shell import QUICK, resim
+
+SGR = re.compile(r"\x1b\[")
+
+
+def test_plain_run_is_lines_then_the_summary(here):
+    """Without a terminal: a line per request and per change of state, then verdicts and figures."""
+    answer = resim("run", "quick.yaml")
+    assert answer.code == 0
+    assert answer.err == ""
+    lines, _, summary = answer.out.partition("\n\n")
+    assert len(lines.splitlines()) == 200
+    assert all(" request " in line for line in lines.splitlines())
+    assert "availability >= 90%" in summary
+    assert "Why" in summary
+    assert not SGR.search(answer.out)
+
+
+def test_quiet_run_is_only_the_summary(here):
+    """-q silences the lines."""
+    answer = resim("run", "quick.yaml", "-q")
+    assert answer.out.startswith("quick  seed 1")
+    assert answer.err == ""
+
+
+def test_no_scenario_means_first_look():
+    """``resim run`` alone."""
+    document = resim("run", "--json").document
+    assert document["scenario"]["name"] == "first-look"
+
+
+def test_json_is_one_document_and_nothing_else(here):
+    """Even where lines, progress or notes would have been printed."""
+    answer = resim("run", "quick.yaml", "--json", "--runs", "3", terminal=True)
+    assert answer.code == 0
+    assert answer.document["command"] == "run"
+    assert answer.document["seeds"] == [1, 2, 3]
+    assert answer.document["error"] is None
+    assert answer.err == ""
+
+
+def test_same_digest_whatever_the_user_interface(here):
+    """Plain, quiet, JSON, recorded, paced: the same events."""
+    digest = resim("run", "quick.yaml", "--json").document["variants"][0]["runs"][0]["digest"]
+    assert f"digest {digest}" in resim("run", "quick.yaml").out
+    assert f"digest {digest}" in resim("run", "quick.yaml", "-q", "--save", "x.resim").out
+    assert f"digest {digest}" in resim("run", "quick.yaml", "--speed", "1000x").out
+
+
+@pytest.mark.parametrize(
+    ("expectation", "code", "verdict"),
+    [("availability >= 90%", 0, "pass"), ("availability > 99.99%", 1, "fail"), ("opened >= 1", 4, "inconclusive")],
+)
+def test_exit_code_follows_the_verdicts(here, expectation, code, verdict):
+    """Held, failed, without data."""
+    (here / "x.yaml").write_text(QUICK.replace("availability >= 90%", expectation))
+    answer = resim("run", "x.yaml", "--json")
+    assert answer.code == code
+    assert [each["verdict"] for each in answer.document["expectations"]] == [verdict]
+    assert resim("run", "x.yaml", "-q").code == code
+
+
+def test_failed_outranks_inconclusive(here):
+    """Both at once: the answer is no."""
+    (here / "x.yaml").write_text(QUICK + "  - opened >= 1\n  - availability > 99.99%\n")
+    assert resim("run", "x.yaml", "-q").code == 1
+
+
+def test_stdin_is_a_scenario(here):
+    """``-``."""
+    answer = resim("run", "-", "--json", stdin=QUICK)
+    assert answer.code == 0
+    assert answer.document["scenario"]["path"] == "-"
+
+
+def test_set_and_seed(here):
+    """Settings and luck from the command line."""
+    answer = resim("run", "quick.yaml", "--json", "--set", "retry.attempts=1", "--seed", "7", "--series", "1s")
+    run = answer.document["variants"][0]["runs"][0]
+    assert run["seed"] == 7
+    assert run["attempts"]["total"] == run["requests"]["total"]
+    assert run["series"]["bin"] == 1
+    assert answer.code == 1
+
+
+def test_invalid_scenario_with_and_without_json(here):
+    """Every finding, exit code 2, no traceback."""
+    (here / "bad.yaml").write_text(QUICK.replace("attempts: 3", "attemps: 3").replace("50ms", "50"))
+    answer = resim("run", "bad.yaml")
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "bad.yaml:4:" in answer.err
+    assert "did you mean `attempts`?" in answer.err
+    document = resim("run", "bad.yaml", "--json").document
+    assert document["error"]["code"] == "invalid_scenario"
+    assert {found["code"] for found in document["error"]["diagnostics"]} == {"RS012", "RS013"}
+    assert document["scenario"]["path"] == "bad.yaml"
+
+
+def test_unknown_scenario_name_suggests_the_nearest(here):
+    """A shipped name misspelt."""
+    answer = resim("run", "first-lok")
+    assert answer.code == 2
+    assert "did you mean `first-look`?" in answer.err
+
+
+def test_outputs_of_every_kind(here):
+    """Several at once; each is there and complete."""
+    outs = ["json=o.json", "jsonl=o.jsonl", "csv=tables", "chrome-trace=t.json", "junit=j.xml", "markdown=m.md"]
+    answer = resim("run", "quick.yaml", "-q", *(word for out in outs for word in ("--out", out)))
+    assert answer.code == 0
+    assert json.loads((here / "o.json").read_text())["schema"] == "resim.result/1"
+    assert len((here / "tables" / "requests.csv").read_text().splitlines()) == 201
+    assert json.loads((here / "t.json").read_text())["traceEvents"]
+    assert "<testsuites" in (here / "j.xml").read_text()
+    assert "availability" in (here / "m.md").read_text()
+
+
+def test_output_on_stdout_has_it_alone(here):
+    """The summary moves to standard error."""
+    answer = resim("run", "quick.yaml", "--out", "csv-requests=-")
+    assert answer.out.splitlines()[0].startswith("rid,")
+    assert len(answer.out.splitlines()) == 201
+    assert "availability >= 90%" in answer.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--out", "json=no/such/folder/x.json"],
+        ["--out", "jsno=x.json"],
+        ["--out", "json=-", "--json"],
+        ["--out", "json=-", "--out", "csv=-"],
+        ["--save", "no/such/folder/r.resim"],
+        ["--save", "quick.yaml"],
+    ],
+)
+def test_targets_are_checked_before_anything_is_simulated(here, options, monkeypatch):
+    """Exit code 2, a remedy, and no run."""
+
+    def never(*_: object) -> bool:
+        raise AssertionError("simulated")
+
+    monkeypatch.setattr("resilience_sim.runs.simulation.Simulation.run", never)
+    before = sorted(here.iterdir())
+    answer = resim("run", "quick.yaml", *options)
+    assert answer.code == 2, answer.err
+    assert sorted(here.iterdir()) == before
+    if "--json" in options:
+        assert answer.document["error"]["code"] == "usage"
+    else:
+        assert "help: " in answer.err
+
+
+def test_many_runs_have_means_and_intervals(here):
+    """--runs over all cores; the first one can be recorded."""
+    answer = resim("run", "quick.yaml", "--runs", "4", "--save", "r.resim")
+    assert answer.code == 0
+    assert "4 runs, seeds 1-4" in answer.out
+    assert "95% interval" in answer.out
+    assert resim("replay", "r.resim", "--verify").code == 0
+    document = resim("run", "quick.yaml", "--runs", "4", "--json").document
+    assert document["variants"][0]["summary"]["availability"]["ci95"] is not None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--seed", "x"], ["--seed", "-1"], ["--runs", "0"], ["--speed", "fast"], ["--speed", "0x"], ["--ui", "tui"],
+        ["--series", "1"], ["--series", "0s"], ["--set", "retry.attemps=5"], ["--set", "retry"], ["--nonsense"],
+        ["--color", "pink"], ["more", "words"],
+    ],
+)  # fmt: skip
+def test_bad_options_are_exit_code_2(here, options):
+    """In words with a remedy, or as the one document."""
+    answer = resim("run", "quick.yaml", *options)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "error" in answer.err
+    assert "Traceback" not in answer.err
+    answer = resim("run", "quick.yaml", "--json", *options)
+    assert answer.code == 2
+    assert answer.document["error"]["code"] in ("usage", "invalid_scenario")
+    assert answer.document["command"] == "run"
+
+
+def test_a_fault_in_resim_names_a_file_with_the_traceback(here, monkeypatch, tmp_path):
+    """Exit code 3, short message."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def broken(*_: object, **__: object) -> bool:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("resilience_sim.runs.simulation.Simulation.run", broken)
+    answer = resim("run", "quick.yaml")
+    assert answer.code == 3
+    assert "a fault in resim: RuntimeError: boom" in answer.err
+    assert "Traceback" not in answer.err
+    named = re.search(r"\S+resim-fault-\S+\.txt", answer.err)
+    assert named
+    assert "Traceback" in open(named[0]).read()  # noqa: PTH123, SIM115
+    document = resim("run", "quick.yaml", "--json").document
+    assert document["error"]["code"] == "internal"
+
+
+def test_interrupted_run_is_summarised_but_not_judged(here, monkeypatch):
+    """Ctrl-C: exit code 130, what was simulated is there, no expectation counts."""
+    from resilience_sim.runs.simulation import Simulation
+
+    original = Simulation.run
+    calls = 0
+
+    def interrupting(self, until=1 << 60, budget=1 << 60):
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+        return original(self, until, 50)
+
+    monkeypatch.setattr(Simulation, "run", interrupting)
+    answer = resim("run", "quick.yaml", "-q", "--save", "r.resim")
+    assert answer.code == 130
+    assert "interrupted" in answer.out
+    calls = 0
+    answer = resim("run", "quick.yaml", "--json")
+    assert answer.code == 130
+    document = answer.document
+    assert document["error"]["code"] == "interrupted"
+    assert 0 < document["variants"][0]["runs"][0]["requests"]["total"] < 200
+    assert {each["verdict"] for each in document["expectations"]} == {"inconclusive"}
+    monkeypatch.undo()
+    kept = resim("replay", str(here / "r.resim"), "-q")
+    assert kept.code == 4
+    assert "did not come to its end" in kept.err
