@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pytest import approx
-
+import pytest
 from stories.figures import Variant
+
+approx = pytest.approx
 
 
 def test_first_look() -> None:
