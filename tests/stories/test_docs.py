@@ -1,8 +1,14 @@
-"""What the documents promise: commands that can be typed, pictures that exist, rules that are the program's own."""
+"""What the documents promise: commands that can be typed, pictures that exist, rules that are the program's own.
+
+When the breaker's table changes, its diagram in docs/policies.md is drawn again by
+
+    python tests/stories/test_docs.py --write
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ from resilience_sim.world.config import FaultConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "docs/lessons.md", "docs/policies.md", "docs/model.md")
+COMMAND_TO_DRAW = "python tests/stories/test_docs.py --write"
 COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z./-])((?: --set [^\s`]+)*)")
 
 
@@ -46,7 +53,8 @@ def test_the_changelog_names_every_shipped_scenario() -> None:
 
 
 def test_the_state_diagram_is_the_current_one() -> None:
-    assert diagram() in page("docs/policies.md")
+    drawn = re.findall(r"```mermaid\n(.*?)\n```", page("docs/policies.md"), re.DOTALL)
+    assert drawn == [diagram()], f"draw it again with: {COMMAND_TO_DRAW}"
 
 
 def test_the_smallest_file_of_the_readme_runs_with_its_additions() -> None:
@@ -66,3 +74,11 @@ def test_the_readme_is_short_and_begins_with_what_one_sees() -> None:
     commands = next(i for i, line in enumerate(lines) if "pip install" in line)
     assert pictures
     assert pictures[-1] < commands
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        raise SystemExit(COMMAND_TO_DRAW)
+    path = ROOT / "docs/policies.md"
+    before, after = re.split(r"(?<=```mermaid\n).*?(?=\n```)", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    path.write_text(before + diagram() + after, encoding="utf-8")
