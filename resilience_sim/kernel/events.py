@@ -79,11 +79,12 @@ FAULT_ON: Final = 23  #                   fault            index of the fault   
 FAULT_OFF: Final = 24  #                  fault            index of the fault             0
 CRASH: Final = 25  #                      client instance  requests that went down        instant of return, ns
 RESTART: Final = 26  #                    client instance  0                              0
+ACTION: Final = 27  # somebody's hand     client|service   number of the action, from 0   hash of what it was
 
 KIND_NAMES: Final[tuple[str, ...]] = (
     "", "arrive", "start", "done", "sent", "received", "begin", "end", "left_queue", "result", "effect", "retry_wait",
     "retry_denied", "breaker", "rejected", "late_result", "probe", "timed_out", "queued", "admitted_late", "hedge",
-    "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart",
+    "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart", "action",
 )  # fmt: skip
 
 # ARRIVE.a
@@ -119,6 +120,12 @@ WHY_PROBE_FAILED: Final = 5  #                    outcome, 0
 WHY_PROBES_SUCCEEDED: Final = 6  #                successes, threshold
 WHY_RESTART: Final = 7  # instance came back      0, 0
 WHY_PROBE_SLOW: Final = 8  #                      milliseconds taken, 0
+WHY_PROBES_BAD: Final = 9  # verdict on several   failed or slow probes, probes looked at
+WHY_TRIP_CONDITION: Final = 10  # an expression   failures, calls let in
+WHY_REOPENED: Final = 11  # by a late failure     0, 0
+WHY_HALF_OPEN_TOO_LONG: Final = 12  #             milliseconds half open, 0
+WHY_MANUAL: Final = 13  # opened by hand, say    0, 0
+WHY_MANUAL_RESET: Final = 14  # closed by hand   0, 0
 
 
 def pack_done(outcome: int, held: int, attempts: int, effects: int) -> int:

@@ -14,12 +14,18 @@ from resilience_sim.kernel.events import (
     STATE_NAMES,
     WHY_CONSECUTIVE,
     WHY_FAILURE_SHARE,
+    WHY_HALF_OPEN_TOO_LONG,
+    WHY_MANUAL,
+    WHY_MANUAL_RESET,
     WHY_PROBE_FAILED,
     WHY_PROBE_SLOW,
+    WHY_PROBES_BAD,
     WHY_PROBES_SUCCEEDED,
     WHY_RECOVERY_TIME,
+    WHY_REOPENED,
     WHY_RESTART,
     WHY_SLOW_SHARE,
+    WHY_TRIP_CONDITION,
     Component,
 )
 
@@ -60,6 +66,16 @@ def why_text(change: int, pair: int) -> str:
         return "its client instance came back"
     if why == WHY_PROBE_SLOW:
         return f"probe too slow: {seconds_text(x)}"
+    if why == WHY_PROBES_BAD:
+        return f"{x} of {_times(y, 'probe')} failed or {'was' if x == 1 else 'were'} slow{_share(x, y)}"
+    if why == WHY_TRIP_CONDITION:
+        return f"trip condition met: {_times(x, 'failure')} among {_times(y, 'call')}"
+    if why == WHY_REOPENED:
+        return "a late failure opened it again"
+    if why == WHY_HALF_OPEN_TOO_LONG:
+        return f"no verdict after {seconds_text(x)} half open"
+    if why in (WHY_MANUAL, WHY_MANUAL_RESET):
+        return "by hand"
     return f"reason {why}"
 
 
