@@ -1,0 +1,96 @@
+"""AWS SDK shared config: ``~/.aws/config`` profiles, and the same as environment lines.
+
+Owns the few fields there are. Profiles hold secrets beside them; nothing but these fields is looked at. Rules: botocore
+0e6e240 (reference/CONFIG_FORMATS.md section 7, with its corrections).
+"""
+
+from __future__ import annotations
+
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import Log, safe_name
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
+from resilience_sim.interop.section import Section
+from resilience_sim.scenario.tree import Mapping
+
+NAME = "aws"
+SECOND = 1_000_000_000
+FIELDS = ("retry_mode", "max_attempts", "defaults_mode")
+_ON = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
+
+
+def recognises(file: ConfigFile) -> bool:
+    """Whether an INI file has a profile with one of the fields, or looks like the shared config."""
+    return file.notation == "ini" and bool(_profiles(file) or file.name == "config")
+
+
+def _profiles(file: ConfigFile) -> dict[str, Mapping]:
+    found = {}
+    for document in file.documents:
+        for name, entry in document.entries.items():
+            if isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS):
+                found[safe_name(name.removeprefix("profile ").strip())] = entry.value
+    return found
+
+
+def instances(file: ConfigFile) -> list[str]:
+    """The profiles that say something about retries."""
+    return list(_profiles(file))
+
+
+def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
+    """Retry with its quota around the timeouts of the client."""
+    section = Section(_profiles(file)[instance], f"[{instance}]", log)
+    result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
+    mode = section.word("retry_mode", ("legacy", "standard", "adaptive"))
+    attempts = section.count("max_attempts", 1)
+    kind = mode.value if mode else "standard"
+    layer = Layer("retry", f"profile {instance}: retry_mode {kind}", mode.at if mode else section.at(), like="aws")
+    layer.put("attempts", attempts.value if attempts else (5 if kind == "legacy" else 3), attempts, "default")
+    if attempts:
+        log.trap(
+            "RL170",
+            f"`max_attempts` {attempts.value} in this file includes the first call; the same name in Python's "
+            "`Config(retries=…)` does not",
+            attempts.at,
+            "in code write `total_max_attempts`",
+        )
+    layer.put("delay", Ns(SECOND), None, "always: U(0, 1) x 2^(n-1) seconds")
+    layer.put("backoff", "exponential", None, "always")
+    layer.put("factor", "2x")
+    if kind != "legacy":
+        layer.put("max_delay", Ns(20 * SECOND), None, "always")
+    layer.put("jitter", "full", None, "always")
+    layer.put("on", list(_ON))
+    _quota(layer, kind, section, log)
+    timeout = Layer("timeout", "read_timeout of the client, not in this file", id="attempt", like="aws")
+    timeout.settings["after"] = Setting("60s", "default of botocore: 60 s to connect, 60 s to read")
+    log.assumed.append("read_timeout 60 s, the default of botocore")
+    log.trap(
+        "RL173",
+        "the file cannot set `connect_timeout` and `read_timeout`; their default of 60 s each applies to every attempt",
+        section.at("retry_mode") if mode else section.at(),
+        "set both in code, near the latency you expect",
+    )
+    section.skip(defaults_mode="it changes the connect timeout and the retry mode together; name both instead")
+    result.layers = [layer, timeout]
+    return result
+
+
+def _quota(layer: Layer, kind: str, section: Section, log: Log) -> None:
+    """The token bucket that no field configures."""
+    if kind == "legacy":
+        log.trap(
+            "RL171",
+            "`legacy` has no retry quota and no cap on the wait: in an outage every client sends every attempt",
+            section.at("retry_mode"),
+            "write `retry_mode = standard`",
+        )
+        return
+    layer.settings["budget"] = Setting(
+        "{kind: token_bucket, capacity: 500, deposit: 1, deposit_on: success, cost: 5}",
+        "the retry quota: 500 tokens, a retry costs 5 (a timeout 10)",
+    )
+    layer.exact["budget"] = Setting("{kind: aws}", "the retry quota of the SDK")
+    if kind == "adaptive":
+        log.skipped(section.at("retry_mode"), "the adaptive send rate on top of the standard mode is not simulated")
+        layer.remarks.append("adaptive: the client-side send rate is not simulated, the quota is")

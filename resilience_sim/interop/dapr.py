@@ -1,0 +1,292 @@
+"""Dapr Resiliency: named policies and the targets that refer to them.
+
+Owns its fields, one instance per target. Rules: Dapr d845074 (reference/CONFIG_FORMATS.md section 6).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from resilience_sim.interop import durations
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
+from resilience_sim.interop.mesh import code_outcomes
+from resilience_sim.interop.section import Section, Value
+from resilience_sim.scenario.tree import Mapping, Scalar
+
+NAME = "dapr"
+SECOND = 1_000_000_000
+SPAN = "durations are Go's: `300ms`, `1m30s`; a bare number is milliseconds"
+UNLIMITED = 10_000
+_TRIP = re.compile(r"\s*(consecutiveFailures|totalFailures|requests)\s*(>=|>)\s*([0-9]{1,6})\s*\Z")
+_ALL = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
+
+
+def _documents(file: ConfigFile) -> Iterator[Mapping]:
+    for document in file.documents:
+        kind, version = (document.entries.get(name) for name in ("kind", "apiVersion"))
+        words = [str(e.value.value) for e in (kind, version) if e and isinstance(e.value, Scalar)]
+        if len(words) == 2 and words[0] == "Resiliency" and words[1].startswith("dapr.io/"):
+            yield document
+
+
+def recognises(file: ConfigFile) -> bool:
+    """Whether a document is a Resiliency."""
+    return any(True for _ in _documents(file))
+
+
+def _targets(spec: Section) -> dict[str, Section]:
+    found: dict[str, Section] = {}
+    targets = spec.section("targets")
+    for kind in ("apps", "actors"):
+        group = targets.section(kind)
+        for name in group.names():
+            found[safe_name(name)] = group.section(name)
+    components = targets.section("components")
+    for name in components.names():
+        component = components.section(name)
+        for way in component.names():
+            found[safe_name(f"{name}/{way}")] = component.section(way)
+    targets.rest()
+    return found
+
+
+def instances(file: ConfigFile) -> list[str]:
+    """The targets."""
+    found: dict[str, None] = {}
+    for document in _documents(file):
+        found.update(dict.fromkeys(_targets(Section(document, "", Log()).section("spec"))))
+    return list(found)
+
+
+def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
+    """retry(breaker(timeout(target)))."""
+    result = Converted(NAME, f"Dapr Resiliency, target '{instance}'", instance)
+    for document in _documents(file):
+        spec = Section(document, "", log).section("spec")
+        targets = _targets(spec)
+        policies = spec.section("policies")
+        spec.rest()
+        used: set[tuple[str, str]] = set()
+        for target in targets.values():
+            used |= _references(target, log)
+        if instance in targets and not result.layers:
+            result.layers = _stack(targets[instance], policies, log)
+            _app_trap(spec, instance, targets[instance], log)
+        _unused(policies, used, log)
+    return result
+
+
+def _references(target: Section, log: Log) -> set[tuple[str, str]]:
+    found = set()
+    for key, group in (("timeout", "timeouts"), ("retry", "retries"), ("circuitBreaker", "circuitBreakers")):
+        name = target.word(key, fold=False)
+        if name:
+            found.add((group, name.value))
+    target.skip(circuitBreakerScope="one target is simulated", circuitBreakerCacheSize="one target is simulated")
+    target.rest()
+    return found
+
+
+def _app_trap(spec: Section, instance: str, target: Section, log: Log) -> None:
+    apps = spec.section("targets").section("apps")
+    if instance in [safe_name(name) for name in apps.names()] and "retry" not in target:
+        log.trap(
+            "RL164",
+            "listing an app takes its built-in retries away (3, a second apart): without `retry` "
+            "here nothing is retried",
+            target.at(),
+            "add a `retry` to the target",
+        )
+
+
+def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
+    for group in ("timeouts", "retries", "circuitBreakers"):
+        section = policies.section(group)
+        for name in section.names():
+            if (group, name) in used:
+                continue
+            if re.fullmatch(r"Default\w*Policy", name):
+                log.trap(
+                    "RL165",
+                    f"`{safe_name(name)}` is a reserved name: it applies to every target that is not listed",
+                    section.at(name),
+                )
+            else:
+                log.trap(
+                    "RL160",
+                    f"no target refers to `{safe_name(name)}`: it does nothing",
+                    section.at(name),
+                    "name it under `targets`, or remove it",
+                )
+    policies.rest()
+
+
+def _named(target: Section, key: str, policies: Section, group: str, log: Log) -> tuple[Section, str] | None:
+    name = target.word(key, fold=False)
+    if name is None:
+        return None
+    section = policies.section(group)
+    if name.value not in section:
+        log.add("RL192", "error", f"`{key}` names `{safe_name(name.value)}`, which is not among the {group}", name.at)
+        return None
+    return section, name.value
+
+
+def _stack(target: Section, policies: Section, log: Log) -> list[Layer]:
+    layers: list[Layer] = []
+    for key, group, maker in (("retry", "retries", _retry), ("circuitBreaker", "circuitBreakers", _breaker),
+                              ("timeout", "timeouts", _timeout)):  # fmt: skip
+        found = _named(target, key, policies, group, log)
+        if found:
+            layers.append(maker(*found, log))
+    return layers
+
+
+def _timeout(group: Section, name: str, log: Log) -> Layer:
+    layer = Layer("timeout", f"{group.path}.{safe_name(name)}: each attempt", group.at(name), like="dapr")
+    after = _time(group, name, log)
+    layer.put("after", Ns(after.value if after and after.value else 60 * SECOND), after, "unreadable")
+    return layer
+
+
+def _time(section: Section, name: str, log: Log) -> Value[int] | None:
+    found = section.duration(name, durations.dapr, SPAN)
+    if found and found.at.text.rpartition(":")[2].strip().isdigit():
+        log.trap("RL163", f"a bare number is milliseconds: {found.value // 1_000_000} ms", found.at, "write the unit")
+    return found
+
+
+def _retry(group: Section, name: str, log: Log) -> Layer:
+    section = group.section(name)
+    layer = Layer("retry", section.path, section.at(), like="dapr")
+    kind = section.word("policy", ("constant", "exponential"))
+    growing = kind is not None and kind.value == "exponential"
+    most = section.read("maxRetries", _signed, "a whole number")
+    pause = _time(section, "duration", log)
+    cap = _time(section, "maxInterval", log)
+    if most is None or most.value < 0:
+        where = most.at if most else section.at()
+        log.trap(
+            "RL162",
+            ("`maxRetries` is -1" if most else "no `maxRetries`")
+            + ": it retries without limit"
+            + (", for 15 minutes" if growing else ""),
+            where,
+            "set `maxRetries: 3`",
+        )
+        layer.put("attempts", UNLIMITED, most, "no maxRetries: unlimited")
+    else:
+        layer.put("attempts", most.value + 1, most)
+    if growing:
+        if pause:
+            log.trap(
+                "RL161", "`duration` is ignored by the exponential policy: it starts at 500 ms", pause.at, "remove it"
+            )
+        layer.put("delay", Ns(SECOND // 2), None, "always")
+        layer.put("backoff", "exponential", kind)
+        layer.put("factor", "1.5x", None, "always")
+        layer.put("max_delay", Ns(cap.value if cap and cap.value else 60 * SECOND), cap, "default")
+        layer.put("jitter", "50%", None, "always")
+        layer.put("max_elapsed", Ns(900 * SECOND), None, "always: 15 min")
+    else:
+        layer.put("delay", Ns(pause.value if pause else 5 * SECOND), pause, "default")
+        if cap:
+            log.trap("RL161", "`maxInterval` is ignored by the constant policy", cap.at, "write `policy: exponential`")
+    _matching(section, layer, log)
+    section.rest()
+    return layer
+
+
+def _matching(section: Section, layer: Layer, log: Log) -> None:
+    matching = section.section("matching")
+    if not matching:
+        layer.put("on", list(_ALL), None, "default: everything; an open breaker ends the retries")
+        return
+    codes = [word.strip() for word in matching.texts("httpStatusCodes") for word in str(word).split(",")]
+    at = matching.at("httpStatusCodes")
+    outcomes: dict[str, None] = {}
+    for word in codes:
+        match = re.fullmatch(r"([0-9]{3})(?:-([0-9]{3}))?", word)
+        if not match:
+            log.bad("a list of codes and ranges", at, "for example `429,500-599`")
+            continue
+        low, high = int(match.group(1)), int(match.group(2) or match.group(1))
+        for code in ("429", "500", "503", "504", "408"):
+            if low <= int(code) <= high:
+                outcomes.update(dict.fromkeys(code_outcomes(code)))
+        hopeless = [c for c in (400, 401, 403, 404, 405, 409, 410, 422) if low <= c <= high]
+        if hopeless:
+            log.trap(
+                "RL119",
+                f"{', '.join(map(str, hopeless))} {'is' if len(hopeless) == 1 else 'are'} retried, and "
+                "cannot succeed: the "
+                "same request gets the same answer",
+                at,
+                "list 429 and 500-599 only",
+            )
+    outcomes.update(dict.fromkeys(("refused", "reset", "timeout")))
+    layer.settings["on"] = Setting(
+        "[" + ", ".join(outcomes) + "]", "matching; broken connections are always retried", at
+    )
+    matching.skip(gRPCStatusCodes="statuses of HTTP decide here")
+    matching.rest()
+
+
+def _breaker(group: Section, name: str, log: Log) -> Layer:
+    section = group.section(name)
+    layer = Layer("circuit_breaker", section.path, section.at(), like="dapr")
+    probes = section.count("maxRequests", 0)
+    interval = _time(section, "interval", log)
+    pause = _time(section, "timeout", log)
+    _trip(section, layer, log)
+    layer.put("recovery_time", Ns(pause.value if pause and pause.value else 60 * SECOND), pause, "default")
+    number = probes.value if probes and probes.value else 1
+    layer.put("probes", number, probes, "default")
+    layer.put("success_threshold", number, probes, "default")
+    if interval and interval.value:
+        layer.exact["interval"] = Setting(_show(interval.value), interval.shown, interval.at)
+        log.skipped(
+            interval.at,
+            "failures in a row are counted without a window; the counter is cleared every interval only in Dapr",
+        )
+    section.rest()
+    return layer
+
+
+def _trip(section: Section, layer: Layer, log: Log) -> None:
+    """The CEL expression, as far as it is one comparison."""
+    at: At = section.at("trip")
+    found = section.texts("trip")
+    match = _TRIP.match(found[0]) if len(found) == 1 else None
+    if not found:
+        layer.put("failure_threshold", 6, None, "default: consecutiveFailures > 5")
+        return
+    if match is None or match.group(1) != "consecutiveFailures":
+        log.skipped(at, "only `consecutiveFailures > N` is simulated; the default, more than 5 in a row, was taken")
+        layer.put("failure_threshold", 6, None, "stands in for the expression of the file")
+        return
+    number = int(match.group(3)) + (match.group(2) == ">")
+    if match.group(2) == ">":
+        log.trap(
+            "RL167",
+            f"`> {match.group(3)}` trips at the {number}th failure in a row",
+            at,
+            f"write `>= {match.group(3)}` for the {match.group(3)}th",
+        )
+    shown = f"trip: consecutiveFailures {match.group(2)} {match.group(3)}"
+    layer.settings["failure_threshold"] = Setting(str(max(1, number)), shown, at)
+
+
+def _show(ns: int) -> str:
+    from resilience_sim.scenario.units import show_duration
+
+    return show_duration(ns)
+
+
+def _signed(value: object) -> int:
+    if isinstance(value, bool):
+        raise ValueError
+    return int(str(value))

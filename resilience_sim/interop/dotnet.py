@@ -1,0 +1,267 @@
+""".NET: ``appsettings.json`` with Microsoft.Extensions.Http.Resilience (Polly 8), standard and hedging.
+
+Owns the sections of both handlers, what their validation refuses, and what their names hide. Source of the rules:
+dotnet/extensions 5862342, Polly 173d6d1 (reference/CONFIG_FORMATS.md section 2). The application names the section.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.interop import durations
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import Log, safe_name
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
+from resilience_sim.interop.section import Section, Value
+from resilience_sim.scenario.tree import Mapping
+
+NAME = "dotnet"
+SPAN = "durations are `[d.]hh:mm:ss[.fff]`, for example `00:00:04`"
+_SECTIONS = {"retry", "circuitbreaker", "attempttimeout", "totalrequesttimeout", "hedging", "ratelimiter", "endpoint"}
+_STRICT = "the binder is strict, the application does not start"
+SECOND = 1_000_000_000
+
+
+def _is_handler(node: object) -> bool:
+    if not isinstance(node, Mapping):
+        return False
+    names = {name.lower() for name in node.entries}
+    return len(names & _SECTIONS) >= 2 or bool(names & {"totalrequesttimeout", "attempttimeout", "hedging"} & names)
+
+
+def _handlers(node: Mapping, path: str, depth: int = 0) -> list[tuple[str, Mapping]]:
+    """Every section that looks like a handler's options, by its configuration path."""
+    found: list[tuple[str, Mapping]] = []
+    for name, entry in node.entries.items():
+        below = f"{path}:{name}" if path else name
+        if _is_handler(entry.value):
+            assert isinstance(entry.value, Mapping)
+            found.append((below, entry.value))
+        elif isinstance(entry.value, Mapping) and depth < 6:
+            found += _handlers(entry.value, below, depth + 1)
+    return found
+
+
+def recognises(file: ConfigFile) -> bool:
+    """Whether a JSON file holds such a section."""
+    return file.notation == "json" and any(_is_handler(d) or _handlers(d, "") for d in file.documents)
+
+
+def _all(file: ConfigFile) -> dict[str, Mapping]:
+    found: dict[str, Mapping] = {}
+    for document in file.documents:
+        if _is_handler(document):
+            found["default"] = document
+        found.update((safe_name(path.replace(":", ".")), node) for path, node in _handlers(document, ""))
+    return found
+
+
+def instances(file: ConfigFile) -> list[str]:
+    """The sections, by path."""
+    return list(_all(file))
+
+
+def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
+    """The handler of one section."""
+    top = Section(_all(file)[instance], instance, log, fold=True)
+    result = Converted(NAME, f"Microsoft.Extensions.Http.Resilience, section '{instance}'", instance)
+    hedging = "Hedging" in top or "Endpoint" in top
+    total = _timeout(top.section("TotalRequestTimeout"), 30 * SECOND, "total", log)
+    if hedging:
+        endpoint = top.section("Endpoint")
+        hedge = _hedge(top.section("Hedging"), log, total)
+        limiter = _limiter(endpoint.section("RateLimiter"), log)
+        attempt = _timeout(endpoint.section("Timeout"), 10 * SECOND, "attempt", log)
+        breaker = _breaker(endpoint.section("CircuitBreaker"), log, attempt)
+        result.layers = [total, hedge, limiter, breaker, attempt]
+        result.remarks.append(
+            "standard hedging: limiter, breaker and attempt timeout are per endpoint; here there is one"
+        )
+        endpoint.rest(_STRICT)
+        top.skip(**dict.fromkeys(("SelectPipelineByAuthority", "Routing"), "there is one endpoint in a simulation"))
+    else:
+        limiter = _limiter(top.section("RateLimiter"), log)
+        retry = _retry(top.section("Retry"), log)
+        attempt = _timeout(top.section("AttemptTimeout"), 10 * SECOND, "attempt", log)
+        breaker = _breaker(top.section("CircuitBreaker"), log, attempt)
+        result.layers = [limiter, total, retry, breaker, attempt]
+    top.rest(_STRICT)
+    _validate(total, attempt, top, log)
+    result.remarks.append(
+        "an absent section has the defaults of the standard handler, it is not absent from the pipeline"
+    )
+    return result
+
+
+def _ns(layer: Layer, key: str) -> int:
+    from resilience_sim.scenario.units import duration
+
+    return duration(layer.settings[key].value)
+
+
+def _validate(total: Layer, attempt: Layer, top: Section, log: Log) -> None:
+    if _ns(attempt, "after") > _ns(total, "after"):
+        where = attempt.settings["after"].at or total.settings["after"].at or top.at()
+        log.refused(
+            f"the attempt timeout {attempt.settings['after'].value} is longer than the total timeout "
+            f"{total.settings['after'].value}: validation fails, the application does not start",
+            where,
+            "make the total timeout the longer one",
+        )
+
+
+def _timeout(section: Section, default: int, name: str, log: Log) -> Layer:
+    title = f"{section.path or name}: {'the whole request' if name == 'total' else 'each attempt'}"
+    layer = Layer("timeout", title, section.at() if section else None, id=name, like="polly")
+    after = section.duration("Timeout", durations.timespan, SPAN)
+    layer.put("after", Ns(after.value if after else default), after, "default")
+    _names(section, log)
+    if name == "attempt":
+        layer.remarks.append(
+            "the attempt is cancelled; code that ignores the token makes its caller wait, "
+            "and a success that comes late is a success"
+        )
+    return layer
+
+
+def _names(section: Section, log: Log) -> None:
+    section.ignore("Name")
+    if section:
+        section.rest(_STRICT)
+
+
+def _limiter(section: Section, log: Log) -> Layer:
+    layer = Layer(
+        "bulkhead",
+        f"{section.path or 'RateLimiter'}: a concurrency limit",
+        section.at() if section else None,
+        like="polly",
+    )
+    options = section.section("DefaultRateLimiterOptions")
+    permits = options.count("PermitLimit", 1)
+    queue = options.count("QueueLimit")
+    layer.put("max_concurrent", permits.value if permits else 1000, permits, "default")
+    layer.put("queue", queue.value if queue else 0, queue, "default")
+    if permits:
+        log.trap(
+            "RL120",
+            f"`RateLimiter` limits no rate: it is a bulkhead that lets {permits.value} requests be under way at "
+            "once, however many begin each second",
+            permits.at,
+            "for a rate, configure a limiter in code; keep this one as a bulkhead",
+        )
+    layer.remarks.append("despite its name a bulkhead: requests at once, not requests per second")
+    options.skip(QueueProcessingOrder="waiting calls are served in the order in which they came")
+    if options:
+        options.rest(_STRICT)
+    _names(section, log)
+    return layer
+
+
+def _retry(section: Section, log: Log) -> Layer:
+    layer = Layer("retry", section.path or "Retry", section.at() if section else None, like="polly")
+    retries = section.count("MaxRetryAttempts", 1)
+    layer.put("attempts", (retries.value if retries else 3) + 1, retries, "default 3")
+    if retries:
+        log.trap(
+            "RL121",
+            f"`MaxRetryAttempts` {retries.value} does not count the first call: up to {retries.value + 1} calls",
+            retries.at,
+            "subtract one if you meant calls",
+        )
+    delay = section.duration("Delay", durations.timespan, SPAN)
+    shape = section.word("BackoffType", ("constant", "linear", "exponential"))
+    layer.put("delay", Ns(delay.value if delay else 2 * SECOND), delay, "default")
+    kind = shape.value if shape else "exponential"
+    layer.put("backoff", kind, shape, "default of the standard handler")
+    jitter = section.flag("UseJitter")
+    if jitter is None or jitter.value:
+        if kind == "exponential":
+            layer.settings["jitter"] = Setting(
+                "50%",
+                (jitter.shown if jitter else "default") + "; Polly's own smoothed formula",
+                jitter.at if jitter else None,
+            )
+            layer.remarks.append(
+                "Polly's jitter of exponential waits is its own (decorrelated, median as without); 50% comes near"
+            )
+        else:
+            layer.put("jitter", "25%", jitter, "default")
+    cap = section.duration("MaxDelay", durations.timespan, SPAN)
+    if cap:
+        layer.put("max_delay", Ns(cap.value), cap)
+    listens = section.flag("ShouldRetryAfterHeader")
+    layer.put("honor_retry_after", listens.value if listens else True, listens, "default")
+    if cap and (listens is None or listens.value):
+        log.trap(
+            "RL123",
+            "`MaxDelay` does not cap a Retry-After header: if B asks for longer than "
+            f"{layer.settings['max_delay'].value}, "
+            "the retry waits as long as B asks",
+            cap.at,
+            "the total timeout is what bounds it",
+        )
+    section.skip(
+        **dict.fromkeys(
+            ("DisableForUnsafeHttpMethods", "DisableFor"), "set `operation.method` and leave the retry away"
+        )
+    )
+    _names(section, log)
+    return layer
+
+
+def _hedge(section: Section, log: Log, total: Layer) -> Layer:
+    layer = Layer("hedge", section.path or "Hedging", section.at() if section else None, like="polly")
+    most = section.count("MaxHedgedAttempts", 1)
+    delay = section.duration("Delay", durations.timespan, SPAN)
+    extra, wait = most.value if most else 1, delay.value if delay else 2 * SECOND
+    layer.put("delay", Ns(wait), delay, "default")
+    layer.put("max_extra", extra, most, "default")
+    if extra > 10:
+        log.refused("`MaxHedgedAttempts` is from 1 to 10", most.at if most else section.at())
+    if extra * wait > _ns(total, "after"):
+        at = (delay or most).at if delay or most else section.at()  # type: ignore[union-attr]
+        log.refused(
+            f"{extra} hedges x {layer.settings['delay'].value} are longer than the total timeout "
+            f"{total.settings['after'].value}: validation fails",
+            at,
+            "shorten the delay",
+        )
+    layer.remarks.append("a handled failure starts the next one at once; generic rules wait for the delay")
+    _names(section, log)
+    return layer
+
+
+def _breaker(section: Section, log: Log, attempt: Layer) -> Layer:
+    layer = Layer("circuit_breaker", section.path or "CircuitBreaker", section.at() if section else None, like="polly")
+    ratio = section.number("FailureRatio")
+    least = section.count("MinimumThroughput")
+    window = section.duration("SamplingDuration", durations.timespan, SPAN)
+    pause = section.duration("BreakDuration", durations.timespan, SPAN)
+    share = ratio.value if ratio else 0.1
+    if not 0 < share <= 1:
+        assert ratio is not None
+        log.refused("`FailureRatio` is a share above 0 and up to 1", ratio.at, "write 0.25 for a quarter")
+        share = 0.1
+    layer.settings["failure_threshold"] = _setting(percent(share), ratio)
+    span = window.value if window else 30 * SECOND
+    layer.put("window", Ns(span), window, "default")
+    layer.put("min_calls", max(1, least.value if least else 100), least, "default")
+    if least and least.value < 2:
+        log.refused("`MinimumThroughput` must be at least 2", least.at)
+    layer.put("recovery_time", Ns(pause.value if pause else 5 * SECOND), pause, "default")
+    layer.put("probes", 1, None, "always exactly one")
+    if span < 2 * _ns(attempt, "after"):
+        at = window.at if window else section.at() if section else attempt.settings["after"].at
+        if at is not None:
+            log.refused(
+                f"`SamplingDuration` {layer.settings['window'].value} is shorter than twice the attempt timeout "
+                f"{attempt.settings['after'].value}: validation fails, the application does not start",
+                at,
+                "make it at least twice as long",
+            )
+    section.skip(ManualControl="the breaker is never isolated by hand")
+    _names(section, log)
+    return layer
+
+
+def _setting(value: str, source: Value[float] | None) -> Setting:
+    return Setting(value, source.shown if source else "default", source.at if source else None)

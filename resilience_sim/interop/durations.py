@@ -1,0 +1,129 @@
+"""How other tools write durations, to exact nanoseconds.
+
+Owns one reader per notation; ValueError for what the notation does not have. Refuses to guess.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+SECOND = 1_000_000_000
+_NS: dict[str, int] = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "ms": 1_000_000,
+    "s": SECOND,
+    "m": 60 * SECOND,
+    "h": 3600 * SECOND,
+    "d": 86_400 * SECOND,
+}
+_SPRING = re.compile(r"([0-9]+)\s*(ns|us|ms|s|m|h|d)?\Z")
+_ISO = re.compile(r"PT(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?\Z", re.IGNORECASE)
+_TIMESPAN = re.compile(r"(?:([0-9]+)\.)?([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.([0-9]{1,7}))?)?\Z")
+_PROTOBUF = re.compile(r"([0-9]+(?:\.[0-9]{1,9})?)s\Z")
+_GO = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+
+
+def spring(value: object) -> int:
+    """``250ms``, ``12s``, ``PT1.5S``; a bare number is milliseconds; no fractions: Spring refuses ``1.5s``."""
+    text = _text(value)
+    match = _SPRING.match(text)
+    if match:
+        return int(match.group(1)) * _NS[match.group(2) or "ms"]
+    iso = _ISO.match(text)
+    if iso and any(iso.groups()):
+        hours, minutes, seconds = iso.groups(default="0")
+        return _whole((int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) * SECOND)
+    raise ValueError(text)
+
+
+def timespan(value: object) -> int:
+    """.NET: ``[d.]hh:mm[:ss[.fffffff]]``."""
+    match = _TIMESPAN.match(_text(value))
+    if not match:
+        raise ValueError("no TimeSpan")
+    days, hours, minutes, seconds, fraction = match.groups()
+    if int(hours) > 23 or int(minutes) > 59 or int(seconds or 0) > 59:
+        raise ValueError("out of range")
+    whole = ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds or 0)
+    return whole * SECOND + int((fraction or "0").ljust(7, "0")) * 100
+
+
+def protobuf(value: object) -> int:
+    """JSON of protobuf: decimal seconds, ``1.4s``."""
+    match = _PROTOBUF.match(_text(value))
+    if not match:
+        raise ValueError("no protobuf duration")
+    return _whole(Fraction(match.group(1)) * SECOND)
+
+
+def go(value: object) -> int:
+    """Go: ``1m30s``, ``700ms``, ``1.5h``; no bare numbers but 0."""
+    text = _text(value)
+    if text == "0":
+        return 0
+    parts = _GO.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError("no Go duration")
+    return int(
+        sum(Fraction("0" + number if number[0] == "." else number.rstrip(".")) * _NS[unit] for number, unit in parts)
+    )
+
+
+def dapr(value: object) -> int:
+    """Go, and bare numbers are milliseconds."""
+    text = _text(value)
+    return int(text) * 1_000_000 if text.isdigit() else go(text)
+
+
+def istio(value: object) -> int:
+    """Istio's validation takes Go's notation, Envoy's JSON is part of it."""
+    return go(value)
+
+
+def seconds(value: object) -> int:
+    """A bare number of seconds."""
+    return _whole(Fraction(_text(value)) * SECOND)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("no duration")
+    text = str(value).strip()
+    if len(text) > 40:
+        raise ValueError("no duration")
+    return text
+
+
+def _whole(value: Fraction) -> int:
+    return int(value)
+
+
+def show_timespan(ns: int) -> str:
+    """As .NET writes it."""
+    whole, rest = divmod(ns, SECOND)
+    days, whole = divmod(whole, 86_400)
+    text = f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    fraction = f"{rest // 100:07d}".rstrip("0")
+    return (f"{days}." if days else "") + text + (f".{fraction.ljust(3, '0')}" if fraction else "")
+
+
+def show_protobuf(ns: int) -> str:
+    """As protobuf's JSON writes it."""
+    whole, rest = divmod(ns, SECOND)
+    return f"{whole}" + (f".{rest:09d}".rstrip("0") if rest else "") + "s"
+
+
+def show_spring(ns: int) -> str:
+    """As Spring reads it: the largest unit that needs no fraction."""
+    for unit in ("h", "m", "s", "ms", "us", "ns"):
+        if ns % _NS[unit] == 0 and (ns or unit == "ms"):
+            return f"{ns // _NS[unit]}{unit}"
+    return f"{ns}ns"
+
+
+def show_go(ns: int) -> str:
+    """As Go reads it."""
+    return show_spring(ns)

@@ -1,0 +1,108 @@
+"""A converted stack as the text of a scenario: commented, valid, and ready to run.
+
+Owns the text, and finding out which of the library's own rules (``like:``) the loader accepts: what it refuses is
+written in generic keys with a remark. Nothing of the file but known keys and harmless values gets here.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from functools import lru_cache
+
+from resilience_sim.interop.layers import Converted, Layer, Setting
+
+RATE, LATENCY, DURATION, FAULT = "50/s", "{p50: 40ms, p99: 250ms}", "90s", "{id: main, at: 30s, for: 20s, how: error}"
+ASSUMED = ("traffic", "service", "faults")
+
+
+@lru_cache(maxsize=256)
+def accepted(kind: str, body: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a policy with these settings is a valid part of a scenario today."""
+    from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.scenario.load import load_text
+
+    keys = ", ".join(f"{key}: {value}" for key, value in body)
+    text = f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nstack: [{{{kind}: {{{keys}}}}}]\n"
+    try:
+        load_text(text, "probe.yaml", files={})
+    except ScenarioError:
+        return False
+    return True
+
+
+def settle(layer: Layer) -> dict[str, Setting]:
+    """The settings to write: with the library's own rules where they can be simulated, generic ones elsewhere."""
+    plain = layer.settings
+    tries = []
+    if layer.like:
+        named = Setting(layer.like, "the rules of this library exactly")
+        tries += [{**plain, **layer.exact, "like": named}, {**plain, "like": named}]
+    if layer.exact:
+        tries.append({**plain, **layer.exact})
+    for settings in tries:
+        if accepted(layer.kind, tuple((key, each.value) for key, each in settings.items())):
+            return settings
+    return plain
+
+
+def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) -> str:
+    """The scenario; ``path`` is named in its first line."""
+    lines = [f"# Made by resim import from {_plain(path)}: {_plain(stack.title)}."]
+    lines += _comment(
+        "The stack is what the file says, outermost first. Keys without a remark on the right are defaults "
+        "of the library. What the file cannot say (Service B, the traffic, what goes wrong) is assumed "
+        "below: put your own numbers there."
+    )
+    for remark in stack.remarks:
+        lines += _comment(f"- {remark}", "#   ")
+    for remark in assumed:
+        lines += _comment(f"- assumed: {remark}", "#   ")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stack.instance or stack.format).strip("-") or stack.format
+    lines += ["resim: 1", f"name: {name}", f'about: "imported: {_plain(stack.title)}"', ""]
+    replicas = f", replicas: {stack.replicas}" if stack.replicas > 1 else ""
+    lines += [f"service: {{latency: {LATENCY}{replicas}}}  # ASSUMED"]
+    if stack.method != "GET":
+        lines.append(f"operation: {{method: {stack.method}}}")
+    lines += [f"traffic: {{rate: {RATE}, duration: {DURATION}}}  # ASSUMED", "faults:  # ASSUMED"]
+    lines += [f"  - outage: {FAULT}", ""]
+    return "\n".join(lines + _stack(stack.layers)) + "\n"
+
+
+def _stack(layers: list[Layer]) -> list[str]:
+    if not layers:
+        return ["stack: []"]
+    lines = ["stack:"]
+    for layer in layers:
+        place = f" (line {layer.at.span.line})" if layer.at else ""
+        lines += _comment(f"{layer.title}{place}", "  # ")
+        for remark in layer.remarks:
+            lines += _comment(f"- {remark}", "  #   ")
+        lines += _policy(layer)
+    return lines
+
+
+def _policy(layer: Layer) -> list[str]:
+    settings = settle(layer)
+    remarks = []
+    if layer.like and "like" not in settings:
+        remarks = [f"      # like: {layer.like}  (not simulated yet; generic rules until then)"]
+    if not settings and not layer.id:
+        return [f"  - {layer.kind}", *remarks]
+    rows = [("id", Setting(layer.id))] if layer.id else []
+    rows += list(settings.items())
+    width = max([len(text) for key, setting in rows if len(text := f"{key}: {setting.value}") <= 40], default=0)
+    lines = [f"  - {layer.kind}:", *remarks]
+    for key, setting in rows:
+        text = f"{key}: {setting.value}"
+        lines.append(f"      {text:<{width}}  # {_plain(setting.origin)}" if setting.origin else f"      {text}")
+    return lines
+
+
+def _comment(text: str, indent: str = "# ") -> list[str]:
+    return textwrap.wrap(_plain(text), 112, initial_indent=indent, subsequent_indent=indent + "  " * (text[:1] == "-"))
+
+
+def _plain(text: str) -> str:
+    """One line that can end no comment and no quoted text."""
+    return re.sub(r"[^\x20-\x7e\u00a0-\u024f\u2026]", "?", text).replace('"', "'").replace("\\", "/")

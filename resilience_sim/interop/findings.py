@@ -1,0 +1,83 @@
+"""What is said about a configuration file, without ever repeating what it must not.
+
+Owns the log of an import. A line of such a file may hold a password beside a timeout, so no line is quoted: only keys
+that are known here, and values that were read as numbers, durations or known words. Refuses to know formats.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.tree import Span
+
+NOT_MODELLED = "RL190"
+UNKNOWN_KEY = "RL191"
+BAD_VALUE = "RL192"
+REFUSED = "RL193"
+BROKEN = "RL195"
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]/]{1,60}\Z")
+
+
+def safe_name(text: str) -> str:
+    """A name from a file, if it looks like a name; else a stand-in."""
+    return text if _NAME.match(text) else "…"
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where something stands: its span, the path to it in names, and the harmless text that may be shown for it."""
+
+    span: Span
+    path: str
+    text: str
+
+
+@dataclass(slots=True)
+class Log:
+    """Everything there is to say about one file, in the order it was found."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+
+    def add(self, code: str, severity: str, message: str, at: At, help: str = "") -> None:
+        """One finding; the line shown is made of what is known to be harmless."""
+        finding = at.span.finding(code, message, help, severity=severity)
+        shown = " " * (at.span.col - 1) + at.text
+        finding = replace(finding, source=shown, path=at.path, end_col=at.span.col + max(1, len(at.text)))
+        if finding not in self.found:
+            self.found.append(finding)
+
+    def trap(self, code: str, message: str, at: At, help: str = "") -> None:
+        """The file says one thing, and the library does another."""
+        from resilience_sim.interop.traps import TRAPS
+
+        self.add(code, TRAPS[code].severity, message, at, help)
+
+    def refused(self, message: str, at: At, help: str = "") -> None:
+        """The library itself does not start with this."""
+        self.add(REFUSED, "error", message, at, help)
+
+    def bad(self, what: str, at: At, help: str = "") -> None:
+        """The value cannot be read; it is not repeated."""
+        self.add(BAD_VALUE, "error", f"the value of `{last(at.path)}` cannot be read as {what}", at, help)
+
+    def skipped(self, at: At, why: str) -> None:
+        """A known field that a simulation does not have."""
+        self.add(NOT_MODELLED, "info", f"`{last(at.path)}` is not modelled: {why}", at)
+
+    def unknown(self, at: At, help: str = "") -> None:
+        """A key that the library does not know, or this version of resim does not."""
+        self.add(UNKNOWN_KEY, "warning", f"`{last(at.path)}` is no key known here; it was left out", at, help)
+
+
+def last(path: str) -> str:
+    """The last name of a path."""
+    return path.rpartition(".")[2]
+
+
+def without_lines(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Findings of the YAML parser, without the lines and names they quote."""
+    return [replace(each, code=BROKEN, source="", message=re.sub(r"`[^`]*`", "`…`", each.message)) for each in found]

@@ -1,0 +1,72 @@
+"""Java properties and INI files as trees with positions.
+
+Owns those two notations. Refuses to know any key. The tree is that of scenario/tree.py.
+"""
+
+from __future__ import annotations
+
+import re
+
+from resilience_sim.scenario.parse import scalar
+from resilience_sim.scenario.tree import Entry, Mapping, Scalar, Source, Span
+
+_PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
+_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+
+
+def parse_properties(text: str, source: Source) -> Mapping:
+    """Dotted keys as nested mappings; ``a[0]`` and ``a[some.name]`` are steps of their own."""
+    root = Mapping(Span(source, 1, 1, 1, 1), {})
+    number = 0
+    lines = text.split("\n")
+    while number < len(lines):
+        first, line = number, lines[number].rstrip("\r")
+        while _continues(line) and number + 1 < len(lines):
+            number += 1
+            line = line[:-1] + lines[number].strip()
+        number += 1
+        match = None if line.lstrip()[:1] in ("#", "!") else _PAIR.match(line)
+        if match is None:
+            continue
+        row, col = first + 1, match.start(1) + 1
+        key = Span(source, row, col, row, match.end(1) + 1)
+        value = match.group(2).strip()
+        place = Span(source, row, match.start(2) + 1, row, match.start(2) + 1 + len(value))
+        steps = [a or b for a, b in _STEP.findall(match.group(1).replace("\\", ""))]
+        _put(root, steps, Entry(key, Scalar(place, scalar(value))))
+    return root
+
+
+def _continues(line: str) -> bool:
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def _put(root: Mapping, steps: list[str], entry: Entry) -> None:
+    node = root
+    for step in steps[:-1]:
+        below = node.entries.get(step)
+        if below is None or not isinstance(below.value, Mapping):
+            below = Entry(entry.key, Mapping(entry.key, {}))
+            node.entries[step] = below
+        assert isinstance(below.value, Mapping)
+        node = below.value
+    if steps:
+        node.entries[steps[-1]] = entry
+
+
+def parse_ini(text: str, source: Source) -> Mapping:
+    """Sections with their keys, names in lower case; nested values (indented lines) are left out."""
+    root = Mapping(Span(source, 1, 1, 1, 1), {})
+    section: Mapping | None = None
+    for number, line in enumerate(text.split("\n"), 1):
+        head = re.match(r"\s*\[\s*([^\]]*?)\s*\]", line)
+        pair = re.match(r"([A-Za-z0-9_\-]+)\s*=\s*(.*?)\s*(?:\s[#;].*)?\r?$", line)
+        if head:
+            span = Span(source, number, head.start(1) + 1, number, head.end(1) + 1)
+            section = Mapping(span, {})
+            root.entries[head.group(1)] = Entry(span, section)
+        elif pair and section is not None:
+            key = Span(source, number, 1, number, pair.end(1) + 1)
+            place = Span(source, number, pair.start(2) + 1, number, pair.end(2) + 1)
+            section.entries[pair.group(1).lower()] = Entry(key, Scalar(place, scalar(pair.group(2))))
+    return root

@@ -1,0 +1,100 @@
+"""Which formats there are, which one a file is in, and the way from a file to a scenario.
+
+Owns the order of recognition and the import as a whole. A format's module is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+from resilience_sim.interop.documents import ConfigFile, read_documents
+from resilience_sim.interop.findings import Log
+from resilience_sim.interop.layers import Converted
+from resilience_sim.scenario.diagnostics import Diagnostic
+
+TITLES: dict[str, str] = {
+    "resilience4j": "Spring Boot application.yml or .properties with resilience4j",
+    "dotnet": ".NET appsettings.json with Microsoft.Extensions.Http.Resilience",
+    "istio": "Istio VirtualService and DestinationRule",
+    "envoy": "Envoy cluster and route",
+    "grpc": "gRPC service config",
+    "dapr": "Dapr Resiliency",
+    "aws": "AWS SDK shared config",
+}
+FORMATS: tuple[str, ...] = tuple(TITLES)
+
+
+class ImportError_(Exception):
+    """The file cannot be imported as asked; ``help`` is the remedy."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One instance of a file: the stack, the scenario made of it, everything there was to say."""
+
+    path: str
+    format: str
+    stack: Converted
+    text: str
+    findings: tuple[Diagnostic, ...]
+    assumed: tuple[str, ...]
+
+
+def module(name: str) -> ModuleType:
+    """The module of a format."""
+    return import_module(f"resilience_sim.interop.{name}")
+
+
+def recognise(file: ConfigFile) -> str | None:
+    """The format of a file; None when it is none of these."""
+    return next((name for name in FORMATS if module(name).recognises(file)), None)
+
+
+def open_config(path: str, text: str) -> tuple[ConfigFile, str] | None:
+    """The file and its format, or None for any other text. ScenarioError when it is broken."""
+    file = read_documents(path, text)
+    name = recognise(file)
+    return (file, name) if name else None
+
+
+def instance_names(file: ConfigFile, name: str) -> list[str]:
+    """What can be imported out of the file."""
+    found: list[str] = module(name).instances(file)
+    return found
+
+
+def convert(file: ConfigFile, name: str, instance: str) -> Imported:
+    """One instance as a scenario."""
+    from resilience_sim.interop.emit import scenario_text
+
+    log = Log(found=list(file.findings))
+    stack: Converted = module(name).convert(file, instance, log)
+    assumed = tuple(dict.fromkeys(log.assumed))
+    text = scenario_text(stack, file.path, assumed)
+    found = sorted(log.found, key=lambda each: (each.line, each.col, each.code))
+    return Imported(file.path, name, stack, text, tuple(found), assumed)
+
+
+def choose(names: list[str], wanted: str | None, format_name: str) -> str:
+    """The instance to import; an error that lists them when there are several and none was named."""
+    if wanted is not None:
+        if wanted in names:
+            return wanted
+        from resilience_sim.scenario.suggest import did_you_mean, one_of
+
+        raise ImportError_(
+            f"no instance of that name in this {format_name} file", did_you_mean(wanted, names) or one_of(names)
+        )
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise ImportError_(f"a {format_name} file without anything that resim could import")
+    from resilience_sim.scenario.suggest import one_of
+
+    raise ImportError_(f"the file has {len(names)} instances", f"name one with --instance NAME, {one_of(names)}")

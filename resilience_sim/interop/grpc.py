@@ -1,0 +1,254 @@
+"""gRPC service config: retry, hedging, throttling per method.
+
+Owns its fields, one instance per method name. Rules: gRPC A6 (reference/CONFIG_FORMATS.md section 5).
+"""
+
+from __future__ import annotations
+
+from resilience_sim.interop import durations
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
+from resilience_sim.interop.section import Section, Value
+
+NAME = "grpc"
+SPAN = "durations are decimal seconds, `0.08s`"
+OUTCOMES: dict[str, tuple[str, ...]] = {
+    "UNAVAILABLE": ("unavailable", "refused", "reset", "shed"),
+    "RESOURCE_EXHAUSTED": ("rate_limited",),
+    "DEADLINE_EXCEEDED": ("timeout",),
+    "ABORTED": ("error",),
+    "INTERNAL": ("error",),
+    "UNKNOWN": ("error",),
+    "DATA_LOSS": ("error",),
+    "CANCELLED": (),
+    "INVALID_ARGUMENT": (),
+    "NOT_FOUND": (),
+    "ALREADY_EXISTS": (),
+    "PERMISSION_DENIED": (),
+    "FAILED_PRECONDITION": (),
+    "OUT_OF_RANGE": (),
+    "UNIMPLEMENTED": (),
+    "UNAUTHENTICATED": (),
+}
+CODES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+HOPELESS = (
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "FAILED_PRECONDITION",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "UNAUTHENTICATED",
+)
+
+
+def recognises(file: ConfigFile) -> bool:
+    """Whether there is a ``methodConfig``."""
+    return any("methodConfig" in document.entries for document in file.documents)
+
+
+def _name(entry: Section) -> str:
+    service, method = (entry.word(key, fold=False) for key in ("service", "method"))
+    entry.rest()
+    if service is None:
+        return "default"
+    return safe_name(f"{service.value}/{method.value}" if method else service.value)
+
+
+def instances(file: ConfigFile) -> list[str]:
+    """The names of all method configurations; ``default`` for the empty name."""
+    found: dict[str, None] = {}
+    for document in file.documents:
+        for config in Section(document, "", Log()).sections("methodConfig"):
+            names = [_name(each) for each in config.sections("name")] or ["default"]
+            found.update(dict.fromkeys(names))
+    return list(found)
+
+
+def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
+    """The stack of one method."""
+    result = Converted(NAME, f"gRPC service config, method '{instance}'", instance)
+    for document in file.documents:
+        top = Section(document, "", log)
+        throttling = top.section("retryThrottling")
+        top.ignore("loadBalancingPolicy", "loadBalancingConfig", "healthCheckConfig")
+        for config in top.sections("methodConfig"):
+            names = [_name(each) for each in config.sections("name")] or ["default"]
+            if instance in names and not result.layers:
+                result.layers = _method(config, throttling, log)
+        top.rest()
+    result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
+    return result
+
+
+def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
+    layers: list[Layer] = []
+    total = config.duration("timeout", durations.protobuf, SPAN)
+    if total and total.value:
+        layer = Layer("timeout", f"{config.path}.timeout: the whole call", total.at, like="grpc")
+        layer.put("after", Ns(total.value), total)
+        layers.append(layer)
+    retry, hedge = config.section("retryPolicy"), config.section("hedgingPolicy")
+    if retry and hedge:
+        log.refused(
+            "`retryPolicy` and `hedgingPolicy` exclude each other: the service config is not valid",
+            config.at("hedgingPolicy"),
+            "keep one",
+        )
+    if retry:
+        layers.append(_retry(retry, throttling, log))
+    elif hedge:
+        layers.append(_hedge(hedge, throttling, log))
+    config.skip(
+        waitForReady="there is one connection, and it is there",
+        maxRequestMessageBytes="sizes are not simulated",
+        maxResponseMessageBytes="sizes are not simulated",
+    )
+    config.rest()
+    return layers
+
+
+def _attempts(section: Section, log: Log) -> Value[int] | None:
+    attempts = section.count("maxAttempts")
+    if attempts is None:
+        log.refused("`maxAttempts` is required", section.at())
+        return None
+    if attempts.value < 2:
+        log.refused("`maxAttempts` must be at least 2", attempts.at, "leave the policy away for one attempt")
+    if attempts.value > 5:
+        log.trap("RL150", f"`maxAttempts` {attempts.value} is taken as 5: gRPC clamps it", attempts.at, "write 5")
+    return Value(max(1, min(5, attempts.value)), attempts.at)
+
+
+def _required(section: Section, name: str, log: Log) -> Value[int] | None:
+    found = section.duration(name, durations.protobuf, SPAN)
+    if found is None and name not in section:
+        log.refused(f"`{name}` is required", section.at())
+    elif found is not None and not found.value:
+        log.refused(f"`{name}` must be more than 0", found.at)
+    return found
+
+
+def _retry(section: Section, throttling: Section, log: Log) -> Layer:
+    layer = Layer("retry", section.path, section.at(), like="grpc")
+    attempts = _attempts(section, log)
+    layer.put("attempts", attempts.value if attempts else 5, attempts, "missing")
+    first, cap = (_required(section, name, log) for name in ("initialBackoff", "maxBackoff"))
+    factor = section.number("backoffMultiplier")
+    layer.put("delay", Ns(first.value if first else 1_000_000_000), first, "missing")
+    layer.put("backoff", "exponential", None, "always")
+    number = factor.value if factor else 1.6
+    if number < 1:
+        log.refused(
+            "`backoffMultiplier` must be more than 0", factor.at if factor else section.at()
+        ) if number <= 0 else None
+        number = 1.0
+    layer.put("factor", f"{number:g}x", factor, "missing")
+    if cap and cap.value:
+        layer.put("max_delay", Ns(cap.value), cap)
+    layer.put("jitter", "20%", None, "always, after the cap")
+    layer.settings["on"] = _codes(section, "retryableStatusCodes", log)
+    section.rest()
+    _throttle(layer, throttling, log)
+    return layer
+
+
+def _hedge(section: Section, throttling: Section, log: Log) -> Layer:
+    layer = Layer("hedge", section.path, section.at(), like="grpc")
+    attempts = _attempts(section, log)
+    delay = section.duration("hedgingDelay", durations.protobuf, SPAN)
+    number = attempts.value if attempts else 5
+    if delay is None or not delay.value:
+        log.trap(
+            "RL152",
+            f"without a `hedgingDelay` all {number} attempts are sent at once: {number}x the load, always",
+            delay.at if delay else section.at(),
+            "set it near the 95th percentile of the latency",
+        )
+    layer.put("delay", Ns(delay.value if delay else 0), delay, "default")
+    layer.put("max_extra", max(1, number - 1), attempts, "missing")
+    layer.remarks.append(
+        "a non-fatal status sends the next attempt at once, a fatal one ends the call; generic rules wait for both"
+    )
+    if "nonFatalStatusCodes" in section:
+        log.skipped(section.at("nonFatalStatusCodes"), "generic rules treat every status alike")
+        section.ignore("nonFatalStatusCodes")
+    section.rest()
+    if throttling:
+        throttling.ignore("maxTokens", "tokenRatio")
+        log.skipped(throttling.at(), "budgets of hedges are not simulated")
+    return layer
+
+
+def _codes(section: Section, name: str, log: Log) -> Setting:
+    at: At = section.at(name)
+    words = [word.upper() for word in section.texts(name)]
+    known = [_number(word) for word in words]
+    outcomes: dict[str, None] = {}
+    for word in known:
+        if word not in OUTCOMES:
+            log.bad("a list of status codes", at, 'for example ["UNAVAILABLE"]')
+            continue
+        outcomes.update(dict.fromkeys(OUTCOMES[word]))
+        if word in HOPELESS:
+            log.trap(
+                "RL119",
+                f"{word} is retried, and cannot succeed: the same request gets the same answer",
+                at,
+                f"take {word} out",
+            )
+    if not known:
+        log.refused(f"`{name}` must not be empty", at)
+    shown = f"{name}: " + " ".join(word for word in known if word in OUTCOMES)
+    return Setting("[" + ", ".join(outcomes or ("unavailable",)) + "]", shown, at)
+
+
+def _number(word: str) -> str:
+    return CODES[int(word)] if word.isdigit() and int(word) < len(CODES) else word
+
+
+def _throttle(layer: Layer, section: Section, log: Log) -> None:
+    if not section:
+        return
+    most, ratio = section.number("maxTokens"), section.number("tokenRatio")
+    section.rest()
+    if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
+        log.refused("`retryThrottling` needs `maxTokens` and `tokenRatio` above 0", section.at())
+        return
+    kept = int(ratio.value * 1000) / 1000
+    if kept != ratio.value:
+        log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, f"write {kept:g}")
+    shown = f"retryThrottling: {most.shown}, {ratio.shown}"
+    if kept > 0:
+        layer.settings["budget"] = Setting(
+            f"{{kind: token_bucket, capacity: {most.value / 2:g}, deposit: {kept:g}, deposit_on: success, cost: 1}}",
+            shown,
+            most.at,
+        )
+        layer.exact["budget"] = Setting(
+            f"{{kind: grpc, max_tokens: {most.value:g}, token_ratio: {kept:g}}}", shown, most.at
+        )
+        layer.remarks.append(
+            "retryThrottling: every failure costs a token, retries stop at half of them; the generic bucket of half "
+            "the size charges retries only"
+        )

@@ -1,0 +1,133 @@
+"""JSON with positions, as configuration files have it: comments and trailing commas are allowed.
+
+Owns the text of JSON. Refuses to know any key. The tree is that of scenario/tree.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+
+BROKEN = "RL195"
+MOST_DEPTH = 60
+_BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+_WORD = re.compile(r"[-+0-9.eE]+|[A-Za-z]+")
+_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+
+
+class _Stop(Exception):
+    """The text is not JSON from here on."""
+
+    def __init__(self, place: int, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def parse_json(text: str, source: Source, found: list[Diagnostic]) -> Node | None:
+    """The tree, or None with a finding. Positions count characters, lines end at line feeds."""
+    reader = _Reader(text, source)
+    try:
+        node = reader.value(0)
+        if reader.skip() != len(text):
+            raise _Stop(reader.at, "something follows the end of the document")
+    except _Stop as stop:
+        found.append(reader.span(stop.place, stop.place + 1).finding(BROKEN, f"not JSON: {stop}"))
+        return None
+    return node
+
+
+class _Reader:
+    def __init__(self, text: str, source: Source) -> None:
+        self.text = text
+        self.source = source
+        self.at = 0
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def position(self, index: int) -> tuple[int, int]:
+        low, high = 0, len(self.starts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.starts[middle] <= index else (low, middle)
+        return low + 1, index - self.starts[low] + 1
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.source, *self.position(start), *self.position(end))
+
+    def skip(self) -> int:
+        match = _BLANK.match(self.text, self.at)
+        self.at = match.end() if match else self.at
+        return self.at
+
+    def value(self, depth: int) -> Node:
+        start = self.skip()
+        if depth > MOST_DEPTH:
+            raise _Stop(start, f"nested deeper than {MOST_DEPTH} levels")
+        first = self.text[start : start + 1]
+        if first == "{":
+            return self.mapping(start, depth)
+        if first == "[":
+            return self.sequence(start, depth)
+        if first == '"':
+            text = self.string()
+            return Scalar(self.span(start, self.at), text, 1)
+        match = _WORD.match(self.text, start)
+        if match is None:
+            raise _Stop(start, "a value is due here" if first else "the text ends too early")
+        self.at = match.end()
+        word = match.group()
+        if word in _WORDS:
+            return Scalar(self.span(start, self.at), _WORDS[word])
+        try:
+            number = json.loads(word)
+        except ValueError:
+            raise _Stop(start, "a value is due here") from None
+        return Scalar(self.span(start, self.at), number)
+
+    def string(self) -> str:
+        match = _STRING.match(self.text, self.at)
+        if match is None:
+            raise _Stop(self.at, "a quote is not closed")
+        start, self.at = self.at, match.end()
+        try:
+            return str(json.loads(match.group(), strict=False))
+        except ValueError:
+            raise _Stop(start, "an escape that JSON does not have") from None
+
+    def mapping(self, start: int, depth: int) -> Node:
+        entries: dict[str, Entry] = {}
+        self.at += 1
+        while True:
+            here = self.skip()
+            if self.text[here : here + 1] == "}":
+                self.at += 1
+                return Mapping(self.span(start, self.at), entries)
+            if self.text[here : here + 1] != '"':
+                raise _Stop(here, "a key in quotes is due here")
+            name = self.string()
+            key = self.span(here, self.at)
+            if self.text[self.skip() : self.at + 1] != ":":
+                raise _Stop(self.at, "a colon is due here")
+            self.at += 1
+            entries[name] = Entry(key, self.value(depth + 1))  # the last one counts, as readers of JSON have it
+            self.comma("}")
+
+    def sequence(self, start: int, depth: int) -> Node:
+        items: list[Node] = []
+        self.at += 1
+        while True:
+            if self.text[self.skip() : self.at + 1] == "]":
+                self.at += 1
+                return Sequence(self.span(start, self.at), tuple(items))
+            items.append(self.value(depth + 1))
+            self.comma("]")
+
+    def comma(self, closing: str) -> None:
+        here = self.skip()
+        if self.text[here : here + 1] == ",":
+            self.at += 1
+        elif self.text[here : here + 1] != closing:
+            raise _Stop(here, f"a comma or `{closing}` is due here")

@@ -1,0 +1,75 @@
+"""What an import makes of a file: policies in generic terms, each setting with its origin.
+
+Owns that shape. Refuses to know formats (their modules) and YAML text (emit.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resilience_sim.interop.findings import At
+from resilience_sim.interop.section import Value
+from resilience_sim.scenario.units import show_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a policy: its value as YAML, why it has it, and where that stands (None: a default)."""
+
+    value: str
+    origin: str = ""
+    at: At | None = None
+
+
+@dataclass(slots=True)
+class Layer:
+    """One policy. ``exact`` replaces settings where the library's own rules can be simulated (emit.py finds out)."""
+
+    kind: str
+    title: str
+    at: At | None = None
+    id: str = ""
+    like: str = ""
+    settings: dict[str, Setting] = field(default_factory=dict)
+    exact: dict[str, Setting] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def put(self, key: str, value: object, source: Value[object] | None = None, default: str = "") -> None:
+        """A setting: a duration given as ``Ns``, anything else as YAML writes it."""
+        origin = source.shown if source is not None else default
+        self.settings[key] = Setting(yaml_value(value), origin, source.at if source is not None else None)
+
+
+@dataclass(slots=True)
+class Converted:
+    """A stack, outermost first, and what the file says about its surroundings."""
+
+    format: str
+    title: str  # "resilience4j, instance `inventory`"
+    instance: str
+    layers: list[Layer] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    replicas: int = 1
+    method: str = "GET"
+
+
+class Ns(int):
+    """Nanoseconds, told apart from counts."""
+
+
+def yaml_value(value: object) -> str:
+    """A value as scenario files write it."""
+    if isinstance(value, Ns):
+        return show_duration(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(str(each) for each in value) + "]"
+    return str(value)
+
+
+def percent(share: float) -> str:
+    """A share as scenario files write it."""
+    return f"{share * 100:.6f}".rstrip("0").rstrip(".") + "%"

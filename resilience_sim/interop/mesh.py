@@ -1,0 +1,120 @@
+"""What Istio and Envoy have in common: what is retried, and ejection seen as one breaker.
+
+Owns the words of ``retry_on`` and the approximations. Refuses to know either's keys.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.interop.findings import At, Log
+from resilience_sim.interop.layers import Layer, Ns, Setting
+from resilience_sim.interop.section import Value
+
+RETRY_ON: dict[str, tuple[str, ...]] = {
+    "5xx": ("error", "unavailable", "timeout", "refused", "reset", "shed"),
+    "gateway-error": ("unavailable", "timeout", "refused", "shed"),
+    "reset": ("reset", "timeout"),
+    "connect-failure": ("refused",),
+    "refused-stream": ("refused", "shed"),
+    "reset-before-request": ("reset",),
+    "retriable-4xx": (),
+    "retriable-status-codes": ("unavailable",),
+    "retriable-headers": (),
+    "envoy-ratelimited": ("rate_limited",),
+    "cancelled": (),
+    "deadline-exceeded": ("timeout",),
+    "internal": ("error",),
+    "resource-exhausted": ("rate_limited", "shed"),
+    "unavailable": ("unavailable", "refused", "reset"),
+    "unknown": (),
+}
+DEFAULT_JITTER = "full"
+HOPELESS = {"retriable-4xx": "a 409 is retried with the very same request"}
+
+
+def retry_on(words: list[str], at: At, log: Log, default: tuple[str, ...]) -> Setting:
+    """The outcomes that are tried again."""
+    if not words:
+        return Setting("[" + ", ".join(default) + "]", "default")
+    outcomes: dict[str, None] = {}
+    for word in words:
+        code = word.isdigit() and len(word) == 3
+        if word not in RETRY_ON and not code:
+            log.unknown(At(at.span, f"{at.path}.…", at.text), "see the values of x-envoy-retry-on")
+            continue
+        mapped = RETRY_ON.get(word) if not code else code_outcomes(word)
+        outcomes.update(dict.fromkeys(mapped or ()))
+        if word in HOPELESS or (code and word[0] == "4" and word not in ("408", "425", "429")):
+            log.trap(
+                "RL119",
+                f"`{word}` is retried, and cannot succeed: "
+                f"{HOPELESS.get(word, 'the same request gets the same answer')}",
+                at,
+                f"take `{word}` out",
+            )
+    known = " ".join(word for word in words if word in RETRY_ON or word.isdigit())
+    return Setting("[" + ", ".join(outcomes or ("unavailable",)) + "]", f"{at.path.rpartition('.')[2]}: {known}", at)
+
+
+def code_outcomes(code: str) -> tuple[str, ...]:
+    """The outcomes that an HTTP status stands for here."""
+    return {"429": ("rate_limited",), "503": ("unavailable", "shed"), "504": ("timeout",), "408": ("timeout",)}.get(
+        code, ("error",) if code.startswith("5") else ()
+    )
+
+
+def backoff(layer: Layer, base: Value[int] | None, cap: Value[int] | None) -> None:
+    """U[0, min(base 2^k, cap)): 25 ms, ten times as much."""
+    first = base.value if base else 25_000_000
+    layer.put("delay", Ns(first), base, "default")
+    layer.put("backoff", "exponential", None, "always: doubles, full jitter")
+    layer.put("factor", "2x")
+    layer.put("max_delay", Ns(cap.value if cap else 10 * first), cap, "default: ten times the base")
+    layer.put("jitter", DEFAULT_JITTER)
+
+
+def ejection(
+    layer: Layer,
+    failures: int,
+    source: Value[int] | None,
+    base: Value[int] | None,
+    longest: Value[int] | None,
+    interval: Value[int] | None,
+) -> None:
+    """Outlier ejection as a breaker around all of B: near for one host, too coarse for several."""
+    layer.put("failure_threshold", failures, source, "default")
+    open_for = base.value if base else 30_000_000_000
+    layer.put("recovery_time", Ns(open_for), base, "default; grows with each ejection")
+    cap = max(longest.value if longest else 300_000_000_000, open_for)
+    layer.put("backoff", f"{{factor: 2x, max: {_duration(cap)}}}", longest, "default; really 1, 2, 3 … times the base")
+    layer.put("probes", 1_000, None, "no half-open: the host comes back fully")
+    layer.put("success_threshold", 1)
+    if interval is not None:
+        layer.exact["interval"] = Setting(_duration(interval.value), interval.shown, interval.at)
+    layer.remarks.append(
+        "ejection is per host, after a sweep, and leaves the others in service; the generic breaker stands "
+        "for all of them together"
+    )
+
+
+def nobody_ejected(log: Log, share: int, at: At, where: str, remedy: str, known: int = 0) -> None:
+    """The 10 % trap. ``known``: how many hosts there are, 0 when the file does not say."""
+    hosts = -(-100 // share) if share else 0
+    if known and share and known < hosts:
+        log.trap(
+            "RL130",
+            f"{where} {share} %, and one of {known} hosts is {100 // known} %: nobody is ever ejected "
+            "(Envoy since 1.28)",
+            at,
+            remedy,
+        )
+    elif share < 100 and not (known and share):
+        what = f"with fewer than {hosts} hosts it ejects nobody" if share else "it ejects nobody"
+        log.trap(
+            "RL130", f"{where} {share} %: the share counts the candidate itself, {what} (Envoy since 1.28)", at, remedy
+        )
+
+
+def _duration(ns: int) -> str:
+    from resilience_sim.scenario.units import show_duration
+
+    return show_duration(ns)

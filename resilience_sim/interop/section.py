@@ -1,0 +1,258 @@
+"""Reading known keys out of a mapping, and accounting for every other.
+
+Owns the bookkeeping that makes an import complete: each key is read, named as not modelled with a reason, or reported
+as unknown. Refuses to quote what it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Span
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+_HARMLESS = re.compile(
+    r"[0-9][0-9.:]{0,24}(?:ns|us|µs|ms|s|m|h|d|%)?\Z|(?:[0-9]{1,9}(?:ns|us|ms|s|m|h|d)){1,4}\Z|PT[0-9HMS.]{1,20}\Z"
+)
+_PLACEHOLDER = re.compile(r"\$\{[^:{}]*(?::([^{}]*))?\}\Z")
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Generic[T_co]):
+    """A value that was read: what it means, where it stands, and how to show it (``maxAttempts: 4``)."""
+
+    value: T_co
+    at: At
+
+    @property
+    def shown(self) -> str:
+        """Key and value, harmless."""
+        return self.at.text
+
+
+class Section:
+    """A mapping whose keys are ticked off as they are read. ``relaxed``: Spring's binding of ``max-attempts``."""
+
+    def __init__(
+        self,
+        node: Node | None,
+        path: str,
+        log: Log,
+        relaxed: bool = False,
+        span: Span | None = None,
+        fold: bool = False,
+    ) -> None:
+        self.node = node if isinstance(node, Mapping) else None
+        self.path = path
+        self.log = log
+        self.relaxed = relaxed
+        self.fold = fold or relaxed
+        self.span = span or (node.span if node is not None else None)
+        self._entries: dict[str, tuple[str, Entry]] = {}
+        self._read: set[str] = set()
+        if self.node is not None:
+            for name, entry in self.node.entries.items():
+                self._entries[self._plain(name)] = (name, entry)
+
+    def _plain(self, name: str) -> str:
+        if self.relaxed:
+            name = name.replace("-", "").replace("_", "")
+        return name.lower() if self.fold else name
+
+    def __bool__(self) -> bool:
+        return self.node is not None
+
+    def __contains__(self, name: str) -> bool:
+        return self._plain(name) in self._entries
+
+    def names(self) -> list[str]:
+        """The keys as written."""
+        return [name for name, _ in self._entries.values()]
+
+    def at(self, name: str = "", value: str = "") -> At:
+        """Where a key stands (or the section as a whole), as it may be shown."""
+        found = self._entries.get(self._plain(name)) if name else None
+        if found is None:
+            span = self._head()
+            return At(span, self.path, safe_name(self.path.rpartition(".")[2]) + ":")
+        written, entry = found
+        return At(entry.key, f"{self.path}.{safe_name(written)}".lstrip("."), f"{safe_name(written)}: {value}".rstrip())
+
+    def _head(self) -> Span:
+        assert self.span is not None
+        if self.node is not None and self.node.entries and self.span is self.node.span:
+            first = next(iter(self.node.entries.values())).key
+            return first if self.span.line != self.span.end_line else self.span
+        return self.span
+
+    def node_at(self, name: str) -> Node | None:
+        """The value of a key, ticked off."""
+        found = self._entries.get(self._plain(name))
+        if found is None:
+            return None
+        self._read.add(self._plain(name))
+        return found[1].value
+
+    def section(self, name: str) -> Section:
+        """A mapping below; empty when there is none."""
+        entry = self._entries.get(self._plain(name))
+        node = self.node_at(name)
+        path = f"{self.path}.{safe_name(entry[0]) if entry else name}".lstrip(".")
+        if node is not None and not isinstance(node, Mapping) and not _is_empty(node):
+            self.log.bad("a mapping", self.at(name))
+        span = entry[1].key if entry else self.span
+        return Section(node, path, self.log, self.relaxed, span, self.fold)
+
+    def sections(self, name: str) -> list[Section]:
+        """The mappings of a list below."""
+        node = self.node_at(name)
+        return list(each_section(node, f"{self.path}.{name}".lstrip("."), self.log, self.fold))
+
+    def _scalar(self, name: str) -> tuple[object, At] | None:
+        node = self.node_at(name)
+        if node is None or _is_empty(node):
+            return None
+        if not isinstance(node, Scalar):
+            self.log.bad("a single value", self.at(name))
+            return None
+        value = node.value
+        match = _PLACEHOLDER.match(value) if isinstance(value, str) else None
+        if match:
+            if match.group(1) is None:
+                self.log.add(
+                    "RL192",
+                    "warning",
+                    f"the value of `{safe_name(name)}` comes from the environment, which is not known here; "
+                    "the library's default was taken",
+                    self.at(name),
+                    "write a default: `${NAME:value}`",
+                )
+                return None
+            value = match.group(1)
+            self.log.assumed.append(f"{self.path}.{name} has the default of its placeholder")
+        return value, self.at(name, harmless(value))
+
+    def read(self, name: str, reader: Callable[[object], T], what: str, help: str = "") -> Value[T] | None:
+        """A value through a reader; a finding when the reader refuses it."""
+        found = self._scalar(name)
+        if found is None:
+            return None
+        value, at = found
+        try:
+            return Value(reader(value), at)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            self.log.bad(what, self.at(name), help)
+            return None
+
+    def duration(self, name: str, reader: Callable[[object], int], help: str = "") -> Value[int] | None:
+        """A duration in the notation of the format."""
+        return self.read(name, reader, "a duration", help)
+
+    def count(self, name: str, least: int = 0) -> Value[int] | None:
+        """A whole number."""
+        return self.read(name, lambda value: _count(value, least), f"a whole number of at least {least}")
+
+    def number(self, name: str) -> Value[float] | None:
+        """A number."""
+        return self.read(name, _number, "a number")
+
+    def flag(self, name: str) -> Value[bool] | None:
+        """True or false, also in the words of YAML 1.1."""
+        return self.read(name, _flag, "true or false")
+
+    def word(self, name: str, known: Collection[str] = (), fold: bool = True) -> Value[str] | None:
+        """One of the known words (any harmless word if none are given), in lower case when ``fold``."""
+
+        def reader(value: object) -> str:
+            text = str(value).strip()
+            text = text.lower() if fold else text
+            if (known and text not in known) or (not known and safe_name(text) != text):
+                raise ValueError
+            return text
+
+        found = self.read(name, reader, "one of " + ", ".join(known) if known else "a name")
+        return Value(found.value, self.at(name, found.value)) if found else None
+
+    def texts(self, name: str) -> list[str]:
+        """A list of words, or words separated by commas; what is not a word is left out silently."""
+        node = self.node_at(name)
+        if isinstance(node, Sequence):
+            return [str(item.value) for item in node.items if isinstance(item, Scalar)]
+        if isinstance(node, Mapping):  # a properties file numbers its lists
+            return [str(e.value.value) for e in node.entries.values() if isinstance(e.value, Scalar)]
+        if isinstance(node, Scalar) and node.value is not None:
+            return [each.strip() for each in str(node.value).split(",") if each.strip()]
+        return []
+
+    def skip(self, **reasons: str) -> None:
+        """Known keys that are not modelled, with the reason."""
+        for name, why in reasons.items():
+            if name in self:
+                self._read.add(self._plain(name))
+                self.log.skipped(self.at(name), why)
+
+    def ignore(self, *names: str) -> None:
+        """Known keys that decide nothing here."""
+        self._read.update(self._plain(name) for name in names)
+
+    def rest(self, strict: str = "") -> None:
+        """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key."""
+        for plain, (name, _) in self._entries.items():
+            if plain in self._read:
+                continue
+            if strict:
+                self.log.refused(f"`{safe_name(name)}` is no key of this section: {strict}", self.at(name))
+            else:
+                self.log.unknown(self.at(name))
+
+
+def each_section(node: Node | None, path: str, log: Log, fold: bool = False) -> Iterator[Section]:
+    """The mappings in a list."""
+    if isinstance(node, Sequence):
+        for number, item in enumerate(node.items):
+            yield Section(item, f"{path}.{number}", log, fold=fold)
+
+
+def harmless(value: object) -> str:
+    """A value as it may be shown: numbers, durations, flags; nothing else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    text = str(value).strip()
+    return text if _HARMLESS.match(text) or text.lower() in _FLAGS else "…"
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def _count(value: object, least: int) -> int:
+    if isinstance(value, bool):
+        raise ValueError
+    number = int(value) if isinstance(value, int) else int(str(value).strip())
+    if not least <= number <= 2**63:
+        raise ValueError
+    return number
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool):
+        raise ValueError
+    number = float(str(value).strip())
+    if not abs(number) < 1e15:
+        raise ValueError
+    return number
+
+
+def _flag(value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in _FLAGS:
+        raise ValueError
+    return _FLAGS[text]
