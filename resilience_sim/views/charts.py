@@ -47,14 +47,13 @@ def area(values: Sequence[Value], top: float, rows: int, ascii_only: bool = Fals
         return ["".join(ASCII_FILLS[min(4, max(0, h - 4 * row))] for h in pairs) for row in reversed(range(rows))]
     if len(filled) % 2:
         filled.append(-1)
-    left, right = FILLS
-    return [
-        "".join(
-            cell(left[min(4, max(0, filled[i] - base))] | right[min(4, max(0, filled[i + 1] - base))])
-            for i in range(0, len(filled), 2)
-        )
-        for base in range(4 * (rows - 1), -1, -4)
-    ]
+    columns = list(zip(filled[::2], filled[1::2], strict=True))
+    drawn = []
+    for base in range(4 * (rows - 1), -1, -4):
+        # What each height fills of this row, by height + 1.
+        left, right = ([fill[min(4, max(0, height - base))] for height in range(-1, 4 * rows + 1)] for fill in FILLS)
+        drawn.append("".join([cell(left[x + 1] | right[y + 1]) for x, y in columns]))
+    return drawn
 
 
 def line(values: Sequence[Value], top: float, rows: int, ascii_only: bool = False) -> list[str]:

@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from resilience_sim.runs.simulation import Simulation
 from resilience_sim.views.live.frame import frame
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, can_live, look_for
 from resilience_sim.views.live.panels import Surroundings
 from resilience_sim.views.live.race import race_frame
+from resilience_sim.views.live.state import LiveFold
 from views.scenes import BUSY, OUTAGE, PAYMENT, lines, scenario, state_at
 
 SECTIONS = ("small-outage", "faults", "breaker", "success", "latency", "load on B", "now", "requests", "in flight",
@@ -95,6 +97,18 @@ def test_paused_and_without_keys() -> None:
     assert "PAUSED" in lines(frame(state, 80, 24, Surroundings(2.0, paused=True)))[0]
     assert lines(frame(state, 80, 24, Surroundings(keys=False)))[-1].strip() == "Ctrl-C stops and summarises"
     assert "as fast as it goes" in lines(frame(state, 80, 24, Surroundings(lagging=True)))[0]
+
+
+def test_a_frame_does_not_depend_on_the_frames_before_it() -> None:
+    plan = scenario(BUSY).plan
+    simulation = Simulation(plan, 1)
+    watched = LiveFold(plan, 1, simulation.components)
+    simulation.attach(watched)
+    for tenth in range(0, 450, 3):
+        watched.over = not simulation.run(tenth * 10**8)
+        watched.tick(tenth * 10**8)
+        frame(watched, 120, 40)
+    assert lines(frame(watched, 120, 40)) == lines(frame(state_at(plan, 44.7), 120, 40))
 
 
 def test_a_race_stands_in_columns_where_there_is_room_and_in_blocks_else() -> None:

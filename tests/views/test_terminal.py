@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,6 +89,13 @@ class Session:
                     if self.screen.alternate and any(row.strip() for row in self.screen.display):
                         self.frames.append(list(self.screen.display))
 
+    def until(self, seen: Callable[[], bool]) -> None:
+        """Read until something has come true: how long that takes is the machine's affair."""
+        end = time.monotonic() + LIMIT
+        while not seen() and time.monotonic() < end and self.process.poll() is None:
+            self.read(0.05)
+        assert seen()
+
     def pending(self, seconds: float = 0.0) -> bool:
         """Whether there is something to read."""
         return bool(select.select([self.master], [], [], seconds)[0])
@@ -144,10 +151,9 @@ def test_to_the_end_without_flicker_and_the_terminal_given_back() -> None:
 
 def test_keys_pause_and_quit() -> None:
     with session("0.5") as one:
-        one.read(1.0)
+        one.until(lambda: len(one.frames) > 1)
         one.press(" ")
-        one.read(0.5)
-        assert "PAUSED" in one.screen.display[0]
+        one.until(lambda: "PAUSED" in one.screen.display[0])
         one.press("q")
         assert one.finish() == 0
         assert "ended quit" in "\n".join(one.screen.display)
@@ -156,7 +162,7 @@ def test_keys_pause_and_quit() -> None:
 
 def test_ctrl_c_ends_it_with_what_was_simulated() -> None:
     with session("0.5") as one:
-        one.read(1.0)
+        one.until(lambda: len(one.frames) > 1)
         one.press("\x03")
         assert one.finish() == 0
         assert "ended interrupted" in "\n".join(one.screen.display)
@@ -165,12 +171,11 @@ def test_ctrl_c_ends_it_with_what_was_simulated() -> None:
 
 def test_ctrl_z_hands_the_terminal_back_and_goes_on_when_continued() -> None:
     with session("0.5") as one:
-        one.read(0.8)
+        one.until(lambda: len(one.frames) > 1)
         one.press("\x1a")  # its process group has no shell to stop for: it goes on at once
-        one.read(0.6)
-        assert (one.screen.entered, one.screen.left) == (2, 1)
+        one.until(lambda: (one.screen.entered, one.screen.left) == (2, 1))
+        one.until(lambda: one.screen.display[23].startswith("q quit"))
         assert one.screen.display[0].lstrip("▶ ").startswith("small-outage")
-        assert one.screen.display[23].startswith("q quit")
         one.press("q")
         assert one.finish() == 0
         assert one.restored()
@@ -179,7 +184,7 @@ def test_ctrl_z_hands_the_terminal_back_and_goes_on_when_continued() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_killed_politely_it_gives_the_terminal_back(number: int) -> None:
     with session("0.5") as one:
-        one.read(0.8)
+        one.until(lambda: len(one.frames) > 1)
         one.process.send_signal(number)
         assert one.finish() == 128 + number
         assert one.restored()
@@ -194,11 +199,10 @@ def test_a_bug_in_the_middle_gives_the_terminal_back_and_shows_itself() -> None:
 
 def test_resizing_fills_the_new_screen() -> None:
     with session("0.5") as one:
-        one.read(0.8)
+        one.until(lambda: len(one.frames) > 1)
         one.screen.resize(40, 140)
         one.resize(140, 40)
-        one.read(0.5)
-        assert one.screen.display[39].startswith("q quit")
+        one.until(lambda: one.screen.display[39].startswith("q quit"))
         assert "counters" in "\n".join(one.screen.display)
         one.press("q")
         assert one.finish() == 0

@@ -38,8 +38,10 @@ class Points:
 def points_of(state: LiveFold, axis: Axis) -> Points:
     """All points of a run, with its own tops."""
     p50, p99 = latency_points(state, axis)
-    sent = rate_points(state.bins.sent, state, axis)
-    points = Points(success_points(state, axis), p50, p99, sent, rate_points(state.bins.arrivals, state, axis))
+    sent = rate_points(state.bins.sent, "sent", state, axis)
+    points = Points(
+        success_points(state, axis), p50, p99, sent, rate_points(state.bins.arrivals, "arrivals", state, axis)
+    )
     points.latency_top = rounded_up(max((v for v in p99 if v is not None), default=0.0))
     highest = max((v for v in (*sent, *points.arrivals) if v is not None), default=0.0)
     if 0 < state.capacity < 4 * highest:

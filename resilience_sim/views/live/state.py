@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
@@ -44,8 +45,8 @@ class LiveFold(Fold):
     __slots__ = (
         "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
-        "held", "held_peak", "horizon", "last_arrival", "late", "many", "name", "notes", "orphans", "over", "plan",
-        "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
+        "held", "held_peak", "horizon", "last_arrival", "late", "many", "memo", "name", "notes", "orphans", "over",
+        "plan", "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, seed: int, components: Sequence[ev.Component], name: str = "") -> None:
@@ -73,6 +74,7 @@ class LiveFold(Fold):
         self.applied = self.duplicates = self.orphans = 0
         self.busy = self.queue = self.crashes = 0
         self.held: dict[int, int] = {}
+        self.memo: dict[str, tuple[Any, list[Any]]] = {}  # points.py: what it computed once
         self.held_peak = 0
         self.last_arrival = 0
 
@@ -113,8 +115,8 @@ class LiveFold(Fold):
         self.clock = max(self.clock, now)
         while not self.bins.fits(self.clock):
             self._double()
-        if self.clock > self.horizon:
-            self.horizon = max(self.clock, self.horizon + self.horizon // 4)
+        while self.clock > self.horizon:
+            self.horizon += max(1, self.horizon // 4)
 
     # --- requests -------------------------------------------------------------------------------------------------
 
