@@ -209,20 +209,20 @@ def test_resizing_fills_the_new_screen() -> None:
 
 
 def test_no_color_is_honoured_when_it_is_not_empty() -> None:
-    with session("20", NO_COLOR="1") as one:
+    with session("100", NO_COLOR="1") as one:
         one.finish()
         assert not any(
             f"\x1b[{code}m".encode() in one.sent or f"\x1b[1;{code}m".encode() in one.sent for code in range(30, 38)
         )
         assert b"\x1b[90m" not in one.sent
         assert one.frames
-    with session("20", NO_COLOR="") as one:
+    with session("100", NO_COLOR="") as one:
         one.finish()
         assert b"\x1b[32m" in one.sent
 
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:
-    with session("20", PYTHONIOENCODING="ascii") as one:
+    with session("100", PYTHONIOENCODING="ascii") as one:
         assert one.finish() == 0
         assert one.sent.isascii()
         assert one.frames
