@@ -117,7 +117,8 @@ def ask_what_if(
     from resilience_sim.cli.commands.compare import answer
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, watch_live, way_to_watch
     from resilience_sim.measure.run_fold import RunFold
-    from resilience_sim.runs.replay import plan_of, scenario_of
+    from resilience_sim.runs.actions import plan_with
+    from resilience_sim.runs.replay import actions_of, plan_of, scenario_of
     from resilience_sim.runs.simulation import Simulation
 
     scenario = scenario_of(recording)
@@ -129,8 +130,12 @@ def ask_what_if(
     seed = recording.meta.seed
     with ExitStack() as stack:
         outputs = results.open_outputs(call, out, stack)
-        racers = {name: Simulation(plan, seed) for name, plan in plans.items()}
-        folds = {name: RunFold(racer.plan, racer.components, series) for name, racer in racers.items()}
+        actions = actions_of(recording)
+        racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
+        folds = {
+            name: RunFold(plan_with(racer.plan, actions or ()), racer.components, series)
+            for name, racer in racers.items()
+        }
         for name, racer in racers.items():
             racer.attach(folds[name])
         if outputs is not None:

@@ -25,13 +25,17 @@ class SimulationError(Exception):
 class Sim:
     """Virtual clock and event queue. Events at the same instant run in the order in which they were scheduled."""
 
-    __slots__ = ("_daemons", "_has_daemons", "_lanes", "_queue", "_serial", "luck", "now", "pending_work", "sink")
+    __slots__ = (
+        "_daemons", "_first_serial", "_has_daemons", "_lanes", "_queue", "_serial", "luck", "now", "pending_work",
+        "sink",
+    )  # fmt: skip
 
     luck: Luck
     sink: Sink
     now: i64
     pending_work: i64  # what only a daemon may be able to set free (see run); kept by the service
     _serial: i64
+    _first_serial: i64
 
     def __init__(self, luck: Luck, sink: Sink) -> None:
         self.now = 0
@@ -39,6 +43,7 @@ class Sim:
         self.sink = sink
         self.pending_work = 0
         self._serial = 0
+        self._first_serial = -(1 << 60)
         self._queue = EventQueue()
         self._daemons = EventQueue()
         self._lanes: list[Lane] = []
@@ -60,6 +65,21 @@ class Sim:
         self._daemons.push(when, serial, f)
         self._has_daemons = True
 
+    def first_at(self, when: i64, f: Frame) -> None:
+        """As :meth:`daemon_at`, but before anything else that is due at ``when``; in order among themselves."""
+        serial = self._first_serial + 1
+        self._first_serial = serial
+        self._daemons.push(when, serial, f)
+        self._has_daemons = True
+
+    def next_time(self) -> i64:
+        """When the next event is due; FOREVER when there is none."""
+        ours = self._queue.first()
+        daemon = self._daemons.first()
+        if ours is None:
+            return FOREVER if daemon is None else daemon.time
+        return ours.time if daemon is None or ours.time < daemon.time else daemon.time
+
     def lane(self, delay: i64) -> Lane:
         """The lane for timers that come due ``delay`` ns after they are armed."""
         for known in self._lanes:
@@ -78,6 +98,10 @@ class Sim:
     def forget(self, f: Frame) -> None:
         """Disarm ``f`` so thoroughly that it may be armed again; slow."""
         self._queue.forget(f)
+
+    def forget_daemon(self, f: Frame) -> None:
+        """As :meth:`forget`, for what :meth:`daemon_at` or :meth:`first_at` armed."""
+        self._daemons.forget(f)
 
     def run(self, until: i64 = FOREVER, budget: i64 = UNLIMITED) -> bool:
         """Handle events with ``t <= until``, at most ``budget`` of them. False when the run is over.

@@ -27,6 +27,8 @@ from resilience_sim.kernel.events import (
     STATE_NAMES,
     WHY_CONSECUTIVE,
     WHY_FAILURE_SHARE,
+    WHY_MANUAL,
+    WHY_MANUAL_RESET,
     WHY_PROBE_FAILED,
     WHY_PROBE_SLOW,
     WHY_PROBES_SUCCEEDED,
@@ -51,6 +53,10 @@ TRANSITIONS: dict[tuple[int, int], tuple[int, str]] = {
     (HALF_OPEN, WHY_PROBES_SUCCEEDED): (CLOSED, "enough probes succeed"),
     (OPEN, WHY_RESTART): (CLOSED, "the client instance comes back with fresh state"),
     (HALF_OPEN, WHY_RESTART): (CLOSED, "the client instance comes back with fresh state"),
+    (CLOSED, WHY_MANUAL): (OPEN, "opened by hand"),
+    (HALF_OPEN, WHY_MANUAL): (OPEN, "opened by hand"),
+    (OPEN, WHY_MANUAL_RESET): (CLOSED, "closed by hand"),
+    (HALF_OPEN, WHY_MANUAL_RESET): (CLOSED, "closed by hand"),
 }
 
 _ROUNDING: Final = 1e-9  # 0.3 * 10 is 2.9999999999999996; the threshold itself must trip
@@ -239,3 +245,13 @@ class CircuitBreaker(Layer):
         """The client instance came back: what it knew is gone; a breaker that was not CLOSED says so."""
         if self.state != CLOSED:
             self._become(CLOSED, WHY_RESTART, -1, 0)
+
+    def trip(self) -> None:
+        """Somebody opens it by hand."""
+        if self.state != OPEN:
+            self._become(OPEN, WHY_MANUAL, -1, 0)
+
+    def reset(self) -> None:
+        """Somebody closes it by hand."""
+        if self.state != CLOSED:
+            self._become(CLOSED, WHY_MANUAL_RESET, -1, 0)

@@ -17,7 +17,8 @@ Fingerprints, all BLAKE2b with 16 bytes:
 
 Versions: ``PRAGMA user_version`` is the format. Tables may be added within a format (readers ignore what they do not
 know); any other change raises the number. ``keyframes`` is reserved: snapshots of folds at chunk borders, which may be
-missing without loss. ``actions`` holds what a user did to the run while it ran (an injected fault, a changed setting).
+missing without loss. ``actions`` holds what a user did to the run while it ran (an injected fault, a changed setting);
+its detail has ``action`` (runs/actions.py) and ``components``: rows that join the directory from then on.
 """
 
 from __future__ import annotations

@@ -153,8 +153,10 @@ class Recording:
             raise self._damaged("its scenario, seed or directory was changed")
         self.state = state
         self.meta = RecordingMeta.from_pairs(pairs, files)
-        self.components = tuple(Component(*row) for row in directory)
         self.actions = self._load_actions()
+        # An action may bring somebody along who can speak from then on.
+        everybody = directory + [tuple(row) for action in self.actions for row in action.detail.get("components", ())]
+        self.components = tuple(Component(*row) for row in everybody)
         self._chunks = self._load_chunks()
 
     def _load_chunks(self) -> list[_Chunk]:

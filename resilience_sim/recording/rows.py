@@ -50,7 +50,8 @@ EFFECT_NAMES = ("", "applied", "duplicate", "deduplicated", "repeated")
 LEFT_NAMES = ("", "left_queue", "stopped", "replica_lost")
 WHY_NAMES = (
     "", "failures_in_a_row", "failure_share", "slow_share", "recovery_time_over", "probe_failed", "probes_succeeded",
-    "instance_restarted", "probe_slow",
+    "instance_restarted", "probe_slow", "probes_bad", "trip_condition", "reopened", "half_open_too_long",
+    "opened_by_hand", "closed_by_hand",
 )  # fmt: skip
 
 SECOND = 1_000_000_000
@@ -114,6 +115,10 @@ class RowAssembler:
         self._out: dict[str, list[Row]] = {name: [] for name in TABLES}
         self._queue = 0
         self._new_bin(0)
+
+    def join(self, components: Sequence[Component]) -> None:
+        """These may speak from now on, too."""
+        self._components.update({component.id: component for component in components})
 
     def _new_bin(self, second: int) -> None:
         self._second = second

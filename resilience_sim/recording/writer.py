@@ -104,6 +104,10 @@ class RecordingWriter(Fold):
             self._store()
             self._seal(False, "")
 
+    def join(self, components: Sequence[Component]) -> None:
+        """These may speak from now on; whoever records the action that brought them stores them with it."""
+        self._assembler.join(components)
+
     def action(self, t: int, kind: str, detail: Mapping[str, object]) -> None:
         """Record what a user did to the run at this point (after the events taken so far). ``detail`` must fit JSON."""
         text = dumps(detail, sort_keys=True)

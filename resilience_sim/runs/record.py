@@ -23,10 +23,12 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.layout import RecordingMeta
+from resilience_sim.recording.layout import RecordingMeta, component_row
 from resilience_sim.recording.writer import RecordingWriter
-from resilience_sim.runs.simulation import Source
+from resilience_sim.runs.actions import ActionError, kind_of, newcomers, plan_with, to_detail
+from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.world.actions import Action
 
 
 class Recorded:
@@ -68,6 +70,20 @@ class Recorded:
         self._over = not goes_on
         self.writer.breathe()
         return goes_on
+
+    def act(self, action: Action) -> None:
+        """Act on the run, a :class:`Simulation`, and record the action. ActionError: nothing happened."""
+        source = self._source
+        if not isinstance(source, Simulation):
+            raise ActionError("only a simulation can be acted upon")
+        if not source.run(action.t - 1):
+            raise ActionError("the run is over")
+        joined = newcomers(source.plan_in_force, source.components, action)
+        plan_with(source.plan_in_force, [action])  # what is impossible must not get into the recording
+        self.writer.join(joined)
+        detail = {"action": to_detail(action), "components": [component_row(each) for each in joined]}
+        self.writer.action(action.t, kind_of(action), detail)
+        source.act(action)
 
     def digest(self) -> str:
         """Hash over the events so far."""

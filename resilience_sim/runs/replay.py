@@ -16,8 +16,10 @@ from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.recording.codec import Event, rows
 from resilience_sim.recording.errors import RecordingError
 from resilience_sim.recording.reader import Recording
+from resilience_sim.runs.actions import ActionError, from_detail, plan_with
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.world.actions import Action
 
 _STRIDE = 4096  # engine steps between two looks at whether a difference was found
 
@@ -51,13 +53,26 @@ def plan_of(recording: Recording, scenario: Scenario) -> Plan:
     )
 
 
+def actions_of(recording: Recording) -> list[Action] | None:
+    """What was done to the recorded run, in order; None when nothing was. RecordingError when it cannot be read."""
+    try:
+        found = [from_detail(each.t, each.kind, each.detail["action"]) for each in recording.actions]
+    except (ActionError, KeyError, TypeError) as error:
+        cause = f"what was done to the run cannot be read: {error}"
+        raise RecordingError(
+            str(recording.path), cause, f"use resim {recording.meta.version}, which recorded it"
+        ) from error
+    return found or None
+
+
 class Playback:
     """Yields the events of a recording as a simulation would; a Source. The recording stays open while it is used."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.scenario = scenario_of(recording)
-        self.plan = plan_of(recording, self.scenario)
+        # With the faults and settings that were brought in while it ran, else folds could not speak of them.
+        self.plan = plan_with(plan_of(recording, self.scenario), actions_of(recording) or ())
         self.seed = recording.meta.seed
         self.components: tuple[Component, ...] = recording.components
         self.now = 0
@@ -202,7 +217,7 @@ def verify(recording: Recording, progress: Callable[[int], None] | None = None) 
     scenario = scenario_of(recording)
     plan = plan_of(recording, scenario)
     expected = recording.digest()
-    simulation = Simulation(plan, recording.meta.seed)
+    simulation = Simulation(plan, recording.meta.seed, actions_of(recording))
     comparer = _Comparer(recording)
     simulation.attach(comparer)
     while simulation.run(budget=_STRIDE):
@@ -221,8 +236,6 @@ def verify(recording: Recording, progress: Callable[[int], None] | None = None) 
 def _cause(recording: Recording, scenario: Scenario, simulation: Simulation) -> str:
     """The most likely reason for a difference."""
     meta = recording.meta
-    if recording.actions:
-        return f"a user acted on the run ({recording.actions[0].kind} and so on), which this version cannot repeat"
     if meta.version != __version__:
         return f"recorded by resim {meta.version}, simulated by resim {__version__}"
     if meta.scenario_digest != scenario.digest:

@@ -5,13 +5,17 @@ Owns assembly: components get their ids, layers their places. Refuses to measure
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
 from resilience_sim.kernel.sink import Fold, Sink
+from resilience_sim.runs.actions import ActionError, components_with
+from resilience_sim.runs.hands import Hands
 from resilience_sim.scenario.plan import Plan
+from resilience_sim.world.actions import Action
 from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
 from resilience_sim.world.service import Service
@@ -69,14 +73,22 @@ def make_components(plan: Plan) -> tuple[Component, ...]:
 
 
 class Simulation:
-    """One run of ``plan`` with ``seed``; a :class:`Source`. The same pair gives the same events, always."""
+    """One run of ``plan`` with ``seed``; a :class:`Source`. The same two give the same events, always.
 
-    def __init__(self, plan: Plan, seed: int) -> None:
+    With ``actions`` (which may be empty) somebody may act on the run: those given are applied at their instants, more
+    may come by :meth:`act`. Then plan, seed and all actions together decide the events, and nothing else does.
+    """
+
+    def __init__(self, plan: Plan, seed: int, actions: Sequence[Action] | None = None) -> None:
         self.plan = plan
         self.seed = seed
-        self.components = make_components(plan)
+        self.open_to_actions = actions is not None
+        self._pending = sorted(actions or (), key=lambda action: action.t)
+        self.actions: list[Action] = []  # those that have been applied
+        self.components = components_with(plan, make_components(plan), self._pending)
         self._folds: list[Fold] = []
         self._sim: Sim | None = None
+        self.hands: Hands | None = None  # from the first step on, of a run that is open to actions
 
     def attach(self, fold: Fold) -> None:
         """Let ``fold`` see every event.
@@ -102,8 +114,16 @@ class Simulation:
         )
         layer_wheres = [range(first_layer + i * depth, first_layer + (i + 1) * depth) for i in range(instances)]
         client = Client(sim, plan.client, service, plan.stack, range(instances), layer_wheres)
-        make_traffic(sim, client, plan.traffic, plan.faults)
+        traffic = make_traffic(sim, client, plan.traffic, plan.faults)
+        if self.open_to_actions:
+            service.track_work()
+            self.hands = Hands(plan, make_components(plan), sim, faults, service, client, traffic)
         return sim
+
+    @property
+    def plan_in_force(self) -> Plan:
+        """The plan as the actions so far have left it."""
+        return self.plan if self.hands is None else self.hands.plan
 
     @property
     def now(self) -> int:
@@ -123,7 +143,40 @@ class Simulation:
         """
         if self._sim is None:
             self._sim = self._assemble()
-        return self._sim.run(until, budget)
+        sim = self._sim
+        while self._pending:
+            action = self._pending[0]
+            if action.t > until:
+                break
+            if not sim.run(action.t - 1, budget):
+                return False
+            if sim.next_time() < action.t:
+                return True  # the budget ends before
+            self._apply(self._pending.pop(0))
+        return sim.run(until, budget)
+
+    def act(self, action: Action) -> None:
+        """Apply ``action``, which lies after everything that has happened; what comes before it happens first.
+
+        Raises:
+            ActionError: the run is over, not open to actions, further on, or the action is not possible.
+        """
+        if not self.open_to_actions:
+            raise ActionError("this run is not open to actions")
+        if self._sim is not None and action.t <= self.now and self._sim.sink.count:
+            raise ActionError("the run is beyond that instant")
+        if self._pending:
+            raise ActionError("actions that were given in advance are still to come")
+        if not self.run(action.t - 1):
+            raise ActionError("the run is over")
+        self._apply(action)
+
+    def _apply(self, action: Action) -> None:
+        assert self.hands is not None
+        self.hands.apply(action)
+        self.actions.append(action)
+        if len(self.hands.components) > len(self.components):
+            self.components = self.hands.components
 
     def digest(self) -> str:
         """See :meth:`Source.digest`."""

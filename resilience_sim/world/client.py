@@ -30,6 +30,7 @@ from resilience_sim.kernel.luck import SPREAD
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.reshape import reshape
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.config import ClientConfig
 
@@ -104,6 +105,17 @@ class Client(Layer):
             Instance(wheres[i], Stack(sim, service, configs, layer_wheres[i]), layer_wheres[i])
             for i in range(config.instances)
         ]
+
+    def restack(self, configs: Sequence[PolicyConfig], layer_wheres: Sequence[Sequence[int]]) -> None:
+        """From now on every instance has this stack; see policies/reshape.py for what survives."""
+        for i, instance in enumerate(self._instances):
+            reshape(instance.stack, self.sim, self._service, self._configs, configs, layer_wheres[i])
+            instance.wheres = layer_wheres[i]
+        self._configs = configs
+
+    def instances(self) -> list[Instance]:
+        """For whoever looks at what they hold, or acts on their breakers by hand."""
+        return self._instances
 
     def report_to(self, caller: Caller) -> None:
         """Tell ``caller`` about every outcome."""

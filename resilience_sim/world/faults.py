@@ -62,19 +62,19 @@ class FaultListener:
 class Faults(Layer):
     """The timeline of a run. Lists of active faults, by when they are asked about."""
 
-    __slots__ = ("_listener", "_wheres", "any_active", "at_arrival", "at_work", "crashes", "timeline")
+    __slots__ = ("_ends", "_listener", "_wheres", "any_active", "at_arrival", "at_work", "crashes", "timeline")
 
     def __init__(self, sim: Sim, configs: tuple[FaultConfig, ...], wheres: tuple[int, ...]) -> None:
         super().__init__(sim, -1)
         self._wheres = wheres
         self._listener: FaultListener | None = None
+        self._ends: list[Frame] = []  # the timer of each fault's end, by index
         self.timeline = [Fault(config, i) for i, config in enumerate(configs)]
         self.any_active = False
         self.at_arrival: list[Fault] = []  # outages that refuse or hang, rate limits
         self.at_work: list[Fault] = []  # the rest of what a started attempt meets
         self.crashes: list[Fault] = []
         for fault in self.timeline:
-            # Both ends are timed now, so that each comes before anything else that is due at its instant.
             self._time(fault, fault.config.at, 1)
             self._time(fault, fault.config.at + fault.config.duration, 0)
 
@@ -82,7 +82,26 @@ class Faults(Layer):
         f = Request(self, -1, 0, -1, 0)
         f.k = fault.index
         f.x = begins
-        self.sim.daemon_at(when, f)
+        self.sim.first_at(when, f)
+        if not begins:
+            self._ends.append(f)
+
+    def add(self, config: FaultConfig, where: i64) -> None:
+        """One more fault, which begins now."""
+        fault = Fault(config, len(self.timeline))
+        self.timeline.append(fault)
+        self._wheres = (*self._wheres, where)
+        f = Request(self, -1, 0, -1, 0)
+        f.k = fault.index
+        f.x = 1
+        self.on_timer(f)
+        self._time(fault, self.sim.now + config.duration, 0)
+
+    def lift(self, index: i64) -> None:
+        """End an active fault now."""
+        end = self._ends[index]
+        self.sim.forget_daemon(end)
+        self.on_timer(end)
 
     def listen(self, listener: FaultListener) -> None:
         """Tell ``listener`` about every change from now on."""

@@ -94,6 +94,14 @@ class Service(Layer):
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
         faults.listen(Changes(self))
 
+    def track_work(self) -> None:
+        """Know at any time what is at work: a replica may crash by hand. Before the first attempt."""
+        self._tracks_work = True
+
+    def replicas(self) -> list[Replica]:
+        """For whoever looks at what they hold."""
+        return self._replicas
+
     # --- on the way in ---
 
     def enter(self, parent: Frame) -> None:

@@ -102,7 +102,7 @@ class Traffic(Caller):
 class OpenLoop(Traffic):
     """Requests come at a rate, whatever becomes of them."""
 
-    __slots__ = ("_area", "_even", "_last", "_stretches", "_where")
+    __slots__ = ("_area", "_clock", "_even", "_last", "_phases", "_spikes", "_stretches", "_where")
 
     _area: float
     _where: i64
@@ -110,12 +110,31 @@ class OpenLoop(Traffic):
 
     def __init__(self, sim: Sim, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
         super().__init__(sim, client, config)
-        self._stretches = make_stretches(config.phases, [f for f in faults if f.kind == "spike"])
+        self._phases = config.phases
+        self._spikes = [f for f in faults if f.kind == "spike"]
+        self._stretches = make_stretches(config.phases, self._spikes)
         self._even = config.arrivals == "even"
         self._area = 0.0
         self._where = 0
         self._last = 0
-        self._schedule(Request(self, -1, 0, -1, 0))
+        self._clock = Request(self, -1, 0, -1, 0)
+        self._schedule(self._clock)
+
+    def spike(self, add: FaultConfig | None, end: FaultConfig | None) -> None:
+        """The rate is another one from now on: a spike begins, or one ends early; the next arrival is timed anew.
+
+        ``end`` is the spike as it will have been: with the duration it had until now.
+        """
+        if add is not None:
+            self._spikes.append(add)
+        if end is not None:
+            self._spikes = [end if spike.id == end.id else spike for spike in self._spikes]
+        self._stretches = make_stretches(self._phases, self._spikes)
+        self._where = 0
+        self._last = self.sim.now
+        self.sim.forget(self._clock)
+        if self._rid < self._limit:
+            self._time(self._clock)
 
     def _schedule(self, clock: Frame) -> None:
         rid = self._rid
@@ -125,6 +144,10 @@ class OpenLoop(Traffic):
             self._area = float(rid)
         else:
             self._area -= log(1.0 - self.sim.luck.unit(ARRIVAL, rid, 0))
+        self._time(clock)
+
+    def _time(self, clock: Frame) -> None:
+        """Arm the clock for the instant at which the count reaches ``_area``."""
         stretches = self._stretches
         while self._where < len(stretches):
             stretch = stretches[self._where]

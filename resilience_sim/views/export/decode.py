@@ -18,7 +18,8 @@ _LEFT = ("", "abandoned", "stopped", "replica_lost")
 # What a pair means, by reason of the change; milliseconds become seconds.
 _PAIRS: tuple[tuple[str, str], ...] = (
     ("", ""), ("failures", "threshold"), ("failures", "calls"), ("slow_calls", "calls"), ("open", ""), ("outcome", ""),
-    ("successes", "threshold"), ("", ""), ("took", ""),
+    ("successes", "threshold"), ("", ""), ("took", ""), ("bad", "probes"), ("failures", "calls"), ("", ""),
+    ("half_open", ""), ("", ""), ("", ""),
 )  # fmt: skip
 _SECOND = 1_000_000_000
 
@@ -67,7 +68,7 @@ def _breaker(a: int, b: int) -> dict[str, Any]:
     for name, value in zip(_PAIRS[why] if why < len(_PAIRS) else ("x", "y"), (b >> 32, b & 0xFFFFFFFF), strict=True):
         if name:
             found[name] = (
-                outcome_name(value) if name == "outcome" else value / 1000 if name in ("open", "took") else value
+                outcome_name(value) if name == "outcome" else value / 1000 if name in ("open", "took", "half_open") else value
             )
     return found
 
@@ -113,4 +114,5 @@ _DECODERS: dict[int, Callable[[int, int], dict[str, Any]]] = {
     ev.FAULT_OFF: lambda a, b: {"fault": a},
     ev.CRASH: lambda a, b: {"went_down": a, "back_at": b / _SECOND},
     ev.RESTART: lambda a, b: {},
+    ev.ACTION: lambda a, b: {"action": a, "hash": f"{b:016x}"},
 }

@@ -1,0 +1,183 @@
+"""Actions as facts: what they make of a plan, who may speak because of them, and their form in a recording.
+
+Owns everything about actions that needs no running simulation. Refuses to apply them (runs/hands.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from hashlib import blake2b
+from importlib import import_module
+from json import dumps
+from typing import Any
+
+from resilience_sim.kernel.events import Component
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+
+KINDS: dict[str, type[Action]] = {
+    "inject": Inject, "lift": Lift, "trip": Trip, "reset": Reset, "change": Change, "add": Add, "remove": Remove,
+    "reorder": Reorder,
+}  # fmt: skip
+_HOMES = ("resilience_sim.policies.config", "resilience_sim.policies.config_like", "resilience_sim.world.config")
+
+
+class ActionError(ValueError):
+    """The action is not possible in this run at this instant; the message says why."""
+
+
+def kind_of(action: Action) -> str:
+    """Its name in recordings."""
+    return next(name for name, kind in KINDS.items() if type(action) is kind)
+
+
+def plan_with(plan: Plan, actions: Sequence[Action]) -> Plan:
+    """The plan as the actions leave it: injected faults last, lifted ones cut short, the stack that is in force then.
+
+    Raises:
+        ActionError: one of them is not possible.
+    """
+    for action in actions:
+        plan = _after(plan, action)
+    return plan
+
+
+def _after(plan: Plan, action: Action) -> Plan:
+    if isinstance(action, Inject):
+        return _injected(plan, action)
+    if isinstance(action, Lift):
+        index = active_fault(plan, action.fault, action.t)
+        ended = replace(plan.faults[index], duration=action.t - plan.faults[index].at)
+        return replace(plan, faults=(*plan.faults[:index], ended, *plan.faults[index + 1 :]))
+    if isinstance(action, Trip | Reset):
+        if plan.stack[position(plan, action.policy)].kind != "circuit_breaker":
+            raise ActionError(f"{action.policy} is no circuit breaker")
+        return plan
+    return replace(plan, stack=tuple(_stack_after(plan, action)))
+
+
+def _injected(plan: Plan, action: Inject) -> Plan:
+    fault = action.fault
+    if fault.at != action.t or fault.duration <= 0:
+        raise ActionError("an injected fault begins at the instant of the action and lasts some time")
+    if any(known.id == fault.id for known in plan.faults):
+        raise ActionError(f"there is a fault {fault.id} already")
+    if fault.kind == "spike" and plan.traffic.loop != "open":
+        raise ActionError("a spike needs traffic with a rate; users or a list of times cannot spike")
+    if fault.replica > plan.service.replicas:
+        raise ActionError(f"there is no replica {fault.replica} of {plan.service.name}")
+    return replace(plan, faults=(*plan.faults, fault))
+
+
+def _stack_after(plan: Plan, action: Action) -> list[PolicyConfig]:
+    stack = list(plan.stack)
+    if isinstance(action, Change):
+        stack[position(plan, action.policy.id)] = action.policy
+    elif isinstance(action, Remove):
+        del stack[position(plan, action.policy)]
+    elif isinstance(action, Add):
+        if any(policy.id == action.policy.id for policy in stack):
+            raise ActionError(f"there is a policy {action.policy.id} already")
+        if not 0 <= action.position <= len(stack):
+            raise ActionError(f"the stack has no position {action.position}")
+        stack.insert(action.position, action.policy)
+    elif isinstance(action, Reorder):
+        if sorted(action.order) != sorted(policy.id for policy in stack):
+            raise ActionError("the order must name every policy of the stack once")
+        stack.sort(key=lambda policy: action.order.index(policy.id))
+    return stack
+
+
+def position(plan: Plan, policy: str) -> int:
+    """Where in the stack the policy with that id stands; ActionError when it does not."""
+    for index, config in enumerate(plan.stack):
+        if config.id == policy:
+            return index
+    raise ActionError(f"the stack has no policy {policy}")
+
+
+def active_fault(plan: Plan, fault: str, t: int) -> int:
+    """The index of a fault that is active just before ``t``; ActionError when it is not."""
+    for index, config in enumerate(plan.faults):
+        if config.id == fault:
+            if config.at < t < config.at + config.duration:
+                return index
+            raise ActionError(f"the fault {fault} is not active")
+    raise ActionError(f"there is no fault {fault}")
+
+
+def newcomers(plan: Plan, components: Sequence[Component], action: Action) -> tuple[Component, ...]:
+    """Who may speak from now on because of ``action``; ``plan`` and ``components`` are those before it."""
+    first, node = len(components), plan.service.name
+    if isinstance(action, Inject):
+        return (Component(first, "fault", action.fault.id, -1, len(plan.faults), node),)
+    if isinstance(action, Add):
+        policy = action.policy
+        return tuple(
+            Component(first + i, policy.kind, policy.id, i, action.position, node) for i in range(plan.client.instances)
+        )
+    return ()
+
+
+def components_with(plan: Plan, components: Sequence[Component], actions: Sequence[Action]) -> tuple[Component, ...]:
+    """Everybody who may speak in a run with these actions, by id."""
+    everybody = tuple(components)
+    for action in actions:
+        everybody += newcomers(plan, everybody, action)
+        plan = _after(plan, action)
+    return everybody
+
+
+# --- as plain values ----------------------------------------------------------------------------------------------
+
+
+def to_detail(action: Action) -> dict[str, Any]:
+    """All but the instant and the kind, as values that fit JSON."""
+    return {f.name: _plain(getattr(action, f.name)) for f in fields(action) if f.name != "t"}
+
+
+def from_detail(t: int, kind: str, detail: Mapping[str, Any]) -> Action:
+    """Back from :func:`to_detail`. ActionError when it is of another version of resim, or damaged."""
+    try:
+        return KINDS[kind](t, **{name: _rich(value) for name, value in detail.items()})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ActionError(f"cannot read the action `{kind}`: {error}") from error
+
+
+def fingerprint(action: Action) -> int:
+    """62 bits that stand for what the action is; they go into the digest."""
+    text = dumps([kind_of(action), to_detail(action)], sort_keys=True)
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"=": type(value).__name__, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _rich(value: Any) -> Any:
+    if isinstance(value, dict):
+        shape = _shapes()[value["="]]
+        return shape(**{name: _rich(each) for name, each in value.items() if name != "="})
+    if isinstance(value, list):
+        return tuple(_rich(each) for each in value)
+    return value
+
+
+@cache
+def _shapes() -> dict[str, type[Any]]:
+    """The frozen settings that an action may carry, by name."""
+    found: dict[str, type[Any]] = {}
+    for home in _HOMES:
+        try:
+            module = import_module(home)
+        except ModuleNotFoundError:
+            continue
+        found.update({name: value for name, value in vars(module).items() if is_dataclass(value)})  # type: ignore[misc]
+    return found

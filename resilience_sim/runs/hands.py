@@ -1,0 +1,82 @@
+"""Hands on a running world: applies actions between two events.
+
+Owns how each action changes faults, traffic, breakers and stacks, and the ids of whoever they bring along. Refuses to
+decide when (runs/simulation.py) and whether an action makes sense (runs/actions.py).
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel.events import ACTION, Component
+from resilience_sim.kernel.sim import Sim
+from resilience_sim.runs.actions import ActionError, active_fault, fingerprint, newcomers, plan_with
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.world.actions import Action, Inject, Lift, Reset, Trip
+from resilience_sim.world.client import Client
+from resilience_sim.world.faults import Faults
+from resilience_sim.world.service import Service
+from resilience_sim.world.traffic import OpenLoop, Traffic
+
+
+class Hands:
+    """The world of one run, for whoever may act on it. ``plan`` and ``components`` are those in force."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        components: tuple[Component, ...],
+        sim: Sim,
+        faults: Faults,
+        service: Service,
+        client: Client,
+        traffic: Traffic,
+    ) -> None:
+        self.plan = plan
+        self.components = components
+        self.sim = sim
+        self.faults = faults
+        self.service = service
+        self.client = client
+        self.traffic = traffic
+        self.count = 0
+        self._wheres = [{c.name: c.id for c in components if c.instance == i} for i in range(plan.client.instances)]
+
+    def apply(self, action: Action) -> None:
+        """Do it, at its instant. ActionError, and nothing changed, when it is not possible."""
+        after = plan_with(self.plan, [action])
+        new = newcomers(self.plan, self.components, action)
+        sim = self.sim
+        sim.now = action.t
+        concerned = self.service.where if isinstance(action, Inject | Lift) else 0
+        sim.sink.emit(sim.now, ACTION, concerned, -1, self.count, fingerprint(action))
+        self.count += 1
+        before, self.plan = self.plan, after
+        self.components += new
+        if isinstance(action, Inject):
+            if action.fault.kind == "crash_replica":
+                self.service.track_work()
+            self.faults.add(action.fault, new[0].id)
+            if action.fault.kind == "spike" and isinstance(self.traffic, OpenLoop):
+                self.traffic.spike(action.fault, None)
+        elif isinstance(action, Lift):
+            index = active_fault(before, action.fault, action.t)
+            self.faults.lift(index)
+            if after.faults[index].kind == "spike" and isinstance(self.traffic, OpenLoop):
+                self.traffic.spike(None, after.faults[index])
+        elif isinstance(action, Trip | Reset):
+            self._by_hand(action)
+        else:
+            for component in new:
+                self._wheres[component.instance][component.name] = component.id
+            wheres = [[ours[policy.id] for policy in after.stack] for ours in self._wheres]
+            self.client.restack(after.stack, wheres)
+
+    def _by_hand(self, action: Trip | Reset) -> None:
+        """Every instance's breaker; whichever can be moved has both methods, also under a library's rules."""
+        name = "trip" if isinstance(action, Trip) else "reset"
+        for instance, ours in zip(self.client.instances(), self._wheres, strict=True):
+            for layer in instance.stack.layers:
+                if layer.where == ours[action.policy]:
+                    move = getattr(layer, name, None)
+                    if move is None:
+                        raise ActionError(f"the rules of {action.policy} know no such transition")
+                    move()
