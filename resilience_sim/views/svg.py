@@ -7,6 +7,7 @@ in every browser. The same rows always give the same bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
@@ -23,6 +24,8 @@ COLOURS = {
     "red": "#f06262", "green": "#57c785", "yellow": "#e8b955", "blue": "#61a0f5", "magenta": "#be82f0",
     "cyan": "#50c3dc", "bright_black": "#6f7b90",
 }  # fmt: skip
+
+WORDS = re.compile(r"\S+(?: \S+)*")  # what stands together; wider gaps are places, not characters
 
 Rect = tuple[float, float, float, float, float]  # x, y, width, height, opacity
 # Characters that fill their cell or run from edge to edge, in cell units.
@@ -69,15 +72,14 @@ def _row(row: Row, top: float) -> Iterable[str]:
             cells = cell_len(piece)
             if shaped:
                 yield from _shapes(piece, column, top, colour)
-            elif piece.strip():
-                lead = len(piece) - len(piece.lstrip())
-                words = piece.strip()
-                x, length = PAD + (column + lead) * CELL, cell_len(words) * CELL
-                weight = ' font-weight="700"' if bold else ""
-                yield (
-                    f'<text x="{x:g}" y="{top + 13.5:g}" fill="{colour}"{weight} textLength="{length:g}" '
-                    f'xml:space="preserve">{escape(words)}</text>'
-                )
+            else:
+                for found in WORDS.finditer(piece):
+                    x = PAD + (column + cell_len(piece[: found.start()])) * CELL
+                    weight = ' font-weight="700"' if bold else ""
+                    yield (
+                        f'<text x="{x:g}" y="{top + 13.5:g}" fill="{colour}"{weight} '
+                        f'textLength="{cell_len(found[0]) * CELL:g}">{escape(found[0])}</text>'
+                    )
             column += cells
 
 
