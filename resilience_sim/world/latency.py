@@ -74,8 +74,9 @@ class Pareto(Times):
 
     def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Least * (1 - U) ** (-1 / alpha)."""
-        time = log(1.0 - luck.unit(purpose, rid, attempt)) * self._power
-        return int(self._least * exp(time) + 0.5) if time < 40.0 else _LONGEST
+        growth = log(1.0 - luck.unit(purpose, rid, attempt)) * self._power
+        time = self._least * exp(min(growth, 99.0))
+        return int(time + 0.5) if time < 2.0e18 else _LONGEST
 
 
 class Lognormal(Times):

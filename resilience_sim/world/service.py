@@ -52,6 +52,7 @@ IN_QUEUE: Final = 2
 AT_WORK: Final = 3
 ON_WIRE_BACK: Final = 4
 GONE: Final = 5  # hung, lost, or finished
+LONGEST: Final = 1 << 61  # ns; a service time that slowing would push beyond every clock
 
 
 class Service(Layer):
@@ -235,7 +236,10 @@ class Service(Layer):
                         outcome = RESET
                     elif outcome != RESET:
                         outcome = ERROR
-            time = int(float(time) * slower + 0.5) + add if slower != 1.0 else time + add
+            if slower != 1.0:
+                slowed = float(time) * slower
+                time = int(slowed + 0.5) if slowed < 2.0e18 else LONGEST
+            time += add
             if outcome == RESET:
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.luck.unit(FAILURE, req.rid, job.attempt) < rate:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from resilience_sim.kernel.frames import Frame, Layer, Request
 from resilience_sim.kernel.luck import Luck
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.sim import FOREVER, Sim
 from resilience_sim.kernel.sink import Sink
 
 
@@ -179,3 +179,15 @@ def test_any_mixture_of_timers_comes_in_the_order_of_a_sorted_list(steps):
             sim.run(budget=n)
             happen(1 << 60, n)
         assert notes == expected
+
+
+def test_what_is_due_after_the_end_of_time_never_comes():
+    """The clock reads nanoseconds for 146 years; a run whose last events lie beyond is over (a named bug)."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    sim.at(FOREVER, frame(layer, 1))
+    sim.at(FOREVER + 1, frame(layer, 2))
+    sim.pending_work = 1
+    sim.daemon_at(FOREVER + 2, frame(layer, 3))
+    assert sim.run(budget=10) is False
+    assert [name for _, name in notes] == [1]
