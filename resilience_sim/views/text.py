@@ -32,10 +32,6 @@ STYLES = {
     "calm!": "bold cyan",
     "note": "magenta",
     "key": "bold cyan",
-    "chip": "reverse",
-    "good chip": "bold reverse green",
-    "bad chip": "bold reverse red",
-    "odd chip": "bold reverse yellow",
 }
 
 

@@ -31,10 +31,7 @@ class Look:
     dots: str
     limit: str
     times: str
-    top: str
-    bottom: str
     approx: str
-    dot: str
 
 
 UNICODE = Look(
@@ -56,10 +53,7 @@ UNICODE = Look(
     dots="…",
     limit="╌",
     times="×",
-    top="▔",
-    bottom="▁",
     approx="≈",
-    dot="·",
 )
 ASCII = Look(
     ascii_only=True,
@@ -80,10 +74,7 @@ ASCII = Look(
     dots="..",
     limit="-",
     times="x",
-    top="-",
-    bottom="_",
     approx="~",
-    dot="-",
 )
 
 

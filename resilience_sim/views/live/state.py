@@ -45,7 +45,7 @@ class LiveFold(Fold):
     __slots__ = (
         "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
-        "held", "held_peak", "horizon", "last_arrival", "late", "many", "memo", "name", "notes", "orphans", "over",
+        "held", "held_peak", "horizon", "late", "many", "memo", "name", "notes", "orphans", "over",
         "plan", "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
     )  # fmt: skip
 
@@ -76,7 +76,6 @@ class LiveFold(Fold):
         self.held: dict[int, int] = {}
         self.memo: dict[str, tuple[Any, list[Any]]] = {}  # points.py: what it computed once
         self.held_peak = 0
-        self.last_arrival = 0
 
     @property
     def in_flight(self) -> int:
@@ -93,7 +92,6 @@ class LiveFold(Fold):
         index = t // bins.width
         if kind == ev.ARRIVE:
             self.arrived += 1
-            self.last_arrival = t
             bins.arrivals[index] += 1
             if a == ev.ADMITTED:
                 self._hold(where, 1)
