@@ -19,7 +19,7 @@ COMMANDS: tuple[str, ...] = (
 )  # fmt: skip
 
 ABOUT = "A wind tunnel for retries, circuit breakers and the rest of your resilience settings."
-EPILOG = "Start with: resim run   then: resim list, resim compare hard-outage, resim explain retry"
+EPILOG = "Begin with resim run, then see resim list and resim explain."
 
 
 def top(

@@ -21,6 +21,7 @@ class Call:
 
     def __init__(self, around: Surroundings, argv: Sequence[str]) -> None:
         self.around = around
+        self.begun = around.clock()
         self.argv = tuple(argv)
         ours = self.argv[: self.argv.index("--")] if "--" in self.argv else self.argv
         # Looked for beforehand: a command line that cannot be parsed still has to be answered as was asked for.
@@ -38,16 +39,37 @@ class Call:
         """A line of anything else."""
         self.around.stderr.write(text + "\n")
 
+    def took(self) -> float:
+        """Seconds since the call began."""
+        return self.around.clock() - self.begun
+
     def document(self, document: Mapping[str, Any]) -> None:
-        """The one JSON document."""
+        """The one JSON document, in ASCII where the stream takes nothing else."""
         from resilience_sim.views.document import dumps
 
-        self.out(dumps(document))
+        text = dumps(document)
+        try:
+            text.encode(getattr(self.around.stdout, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            import json
+
+            text = json.dumps(document, indent=2, allow_nan=False)
+        self.out(text)
+
+    def reply(self, **facts: object) -> None:
+        """The document of a command that simulates nothing: ``resim.COMMAND/1``, in the manner of the result."""
+        head = {"schema": f"resim.{self.command}/1", "command": self.command}
+        self.document({**head, **facts, "warnings": [], "error": None})
 
     def note(self, text: str, help: str = "") -> None:
         """Something worth knowing; silent with ``-q``."""
         if not self.quiet:
             self._labelled("note", "36", text, help)
+
+    def detail(self, text: str) -> None:
+        """Something for those who asked for more, with ``-v``."""
+        if self.verbose:
+            self._labelled("detail", "2", text, "")
 
     def error(self, text: str, help: str = "", code: str = "") -> None:
         """What went wrong and what to do about it."""

@@ -46,6 +46,7 @@ def execute(argv: Sequence[str], around: Surroundings) -> int:
             work = _parse(call)
             code = work(call) if callable(work) else int(work or 0)
             around.stdout.flush()
+            call.detail(f"{call.took():.2f} s in all, exit code {code}")
             return code
         except BrokenPipeError:
             return exits.PIPE_CLOSED
@@ -129,8 +130,10 @@ def _invalid(call: Call, error: Any) -> int:
     if call.json:
         from resilience_sim.views.document import failure
 
-        many = f" ({len(found)} findings)" if len(found) > 1 else ""
-        return _answer(call, failure("invalid_scenario", f"the scenario is not valid{many}", found), exits.NOTHING_DONE)
+        message = (
+            f"{found[0].file}: {found[0].message}" if len(found) == 1 else f"the scenario has {len(found)} mistakes"
+        )
+        return _answer(call, failure("invalid_scenario", message, found), exits.NOTHING_DONE)
     call.findings(found)
     return exits.NOTHING_DONE
 
@@ -152,6 +155,8 @@ def _fault(call: Call, error: Exception) -> int:
             remedy = f"please report it with {file.name}"
     except OSError:
         remedy = "please report it with the command line"
+    if call.verbose:
+        call.err(text)
     message = f"a fault in resim: {type(error).__name__}: {error}"
     return _answer(call, _failure("internal", message, remedy), exits.FAULT)
 

@@ -53,8 +53,10 @@ def _show_version(ctx: typer.Context, value: bool) -> bool:
 Json = Annotated[
     bool, typer.Option("--json", callback=_remember_json, help="Print exactly one JSON document, nothing else.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_remember_quiet, help="Only what was asked for.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=_remember_verbose, help="Tell more.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=_remember_quiet, help="No lines, no progress: the result.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=_remember_verbose, help="Also where time went.")]
 Color = Annotated[
     str,
     typer.Option(

@@ -6,6 +6,7 @@ Owns every look at the process' surroundings, and the decision where colour goes
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -112,6 +113,9 @@ def of_process() -> Surroundings:
     stdin = sys.stdin if sys.stdin is not None else _nothing()
     stdout = sys.stdout if sys.stdout is not None else _nothing()
     stderr = sys.stderr if sys.stderr is not None else _nothing()
+    for stream in (stdout, stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name in another alphabet is no reason to fail
     return Surroundings(stdin, stdout, stderr, os.environ, _isatty(stdout), _isatty(stderr))
 
 

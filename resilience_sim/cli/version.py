@@ -5,7 +5,6 @@ Owns those lines. Refuses to decide when they are shown.
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 
@@ -25,8 +24,8 @@ def show_version(call: Call) -> None:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     facts = {"python": python, "platform": platform.platform(), "core": build(), "executable": sys.executable}
     if call.json:
-        document = {"schema": "resim.version/1", "command": "version", "version": __version__, **facts}
-        call.out(json.dumps({**document, "warnings": [], "error": None}, indent=2))
+        call.command = "version"
+        call.reply(version=__version__, **facts)
         return
     call.out(f"resim {__version__}")
     if call.verbose or any(word in ("-v", "--verbose") for word in call.argv):

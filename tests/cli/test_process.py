@@ -57,9 +57,12 @@ def test_nobody_reads(argv, here):
 def test_interrupt(long, options, here):
     """Ctrl-C: exit code 130, a summary or a document of what was simulated, the recording kept."""
     process = subprocess.Popen(
-        [*RESIM, "run", long, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here
+        [*RESIM, "run", long, "-v", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here
     )
-    time.sleep(1.5)
+    assert process.stderr
+    while "loaded after" not in process.stderr.readline():
+        pass
+    time.sleep(0.4)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
@@ -68,10 +71,10 @@ def test_interrupt(long, options, here):
         document = json.loads(out)
         VALIDATOR.validate(document)
         assert document["error"]["code"] == "interrupted"
-        assert document["variants"][0]["runs"][0]["requests"]["total"] > 1000
+        assert document["variants"][0]["runs"][0]["requests"]["total"] > 0
     else:
         assert "interrupted" in out + err or "nothing was simulated" in out
-    if "--save" in options:
+    if options == ["--save", "r.resim"]:
         kept = subprocess.run(
             [*RESIM, "replay", "r.resim", "--verify"], cwd=here, capture_output=True, text=True, check=False, timeout=60
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 from contextlib import contextmanager
 
 import pytest
 
-from cli.shell import Typed, resim
+from cli.shell import QUICK, Typed, resim
 from resilience_sim.cli.main import execute
 from resilience_sim.cli.surroundings import Surroundings
 
@@ -169,3 +170,43 @@ def test_progress_only_on_a_terminal_and_only_after_a_while(here):
     assert "of 6 runs" not in out.getvalue()
     assert resim("run", "quick.yaml", "--runs", "6").err == ""
     assert resim("run", "quick.yaml", "--runs", "6", terminal=True).err == ""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--json", "run", "quick.yaml"], ["-q", "run", "quick.yaml"], ["--color", "never", "run", "quick.yaml", "-q"]],
+)
+def test_shared_flags_may_stand_before_the_command(here, argv):
+    """As behind it."""
+    answer = resim(*argv, terminal="--color" in argv)
+    assert answer.code == 0
+    assert ESC not in answer.out
+    if "--json" in argv:
+        assert answer.document["command"] == "run"
+    else:
+        assert answer.out.startswith("quick  seed 1")
+
+
+def test_names_in_any_alphabet_on_a_stream_that_takes_ascii_only(here):
+    """The document stays a document, the text stays readable."""
+    (here / "x.yaml").write_text(QUICK.replace("name: quick", 'name: "zażółć"'), encoding="utf-8")
+    raw = io.BytesIO()
+    stdout = io.TextIOWrapper(raw, encoding="ascii", errors="backslashreplace")
+    assert resim("run", "x.yaml", "--json", stdout=stdout).code == 0
+    assert json.loads(raw.getvalue())["scenario"]["name"] == "zażółć"
+    assert resim("run", "x.yaml", stdout=stdout).code == 0
+    assert b"availability >= 90%" in raw.getvalue()
+
+
+def test_nothing_in_a_name_steers_the_terminal():
+    """A file name with escape sequences is shown without them."""
+    answer = resim("run", "\x1b[2Jx.yaml")
+    assert answer.code == 2
+    assert "\x1b" not in answer.err
+
+
+def test_verbose_tells_where_time_went(here):
+    """On standard error, so that data stay data."""
+    answer = resim("run", "quick.yaml", "-v", "--json")
+    assert answer.document["error"] is None
+    assert "detail: simulated after" in answer.err

@@ -5,7 +5,6 @@ Owns the layout of an answer. The texts are cli/topics/, the models of the scena
 
 from __future__ import annotations
 
-import json as jsons
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ from resilience_sim.cli.call import Call, Work
 if TYPE_CHECKING:
     from resilience_sim.cli.topics.find import Topic
 
-ABOUT = "Explain a policy, fault, metric, outcome, error code or scenario key."
+ABOUT = "Explain a policy, fault, metric, outcome, code or key."
 
 
 def explain(
@@ -54,7 +53,7 @@ def work(call: Call, name: str | None) -> int:
     if not found:
         raise usage(f"nothing is known about `{name}`", near(name) or "`resim explain` lists all topics")
     if call.json:
-        _document(call, [asdict(topic) for topic in found])
+        call.reply(topics=[asdict(topic) for topic in found])
         return 0
     shown = found if len(found) <= 3 else found[:0]
     for number, topic in enumerate(shown):
@@ -68,18 +67,13 @@ def work(call: Call, name: str | None) -> int:
     return 0
 
 
-def _document(call: Call, topics: list[dict[str, object]]) -> None:
-    document = {"schema": "resim.explain/1", "command": "explain", "topics": topics}
-    call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
-
-
 def _index(call: Call) -> int:
     """All topics by kind."""
     from resilience_sim.cli.topics.find import CODE, FAULT, METRIC, OUTCOME, POLICY, topic_names
 
     names = list(topic_names())
     if call.json:
-        _document(call, [{"name": name, "summary": about} for name, about in names])
+        call.reply(topics=[{"name": name, "summary": about} for name, about in names])
         return 0
     kinds = {POLICY: "policies", FAULT: "faults", METRIC: "metrics", OUTCOME: "outcomes", CODE: "error codes"}
     groups: dict[str, list[str]] = {}

@@ -5,7 +5,6 @@ Owns nothing but the order of things; formats and files are views/export/'s.
 
 from __future__ import annotations
 
-import json as jsons
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +16,7 @@ from resilience_sim.cli.call import Call, Work
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
 
-ABOUT = "Write a recording as json, jsonl, csv, chrome-trace, junit, markdown."
+ABOUT = "Write a recording as csv, jsonl, chrome-trace, junit ..."
 
 
 def export(
@@ -56,8 +55,7 @@ def work(call: Call, file: str, to: str, output: str, series: str | None) -> int
         outputs.play(recording)
         outputs.finish(document_of(recording, bin_width) if outputs.needs_document else None)
     if call.json:
-        document = {"schema": "resim.export/1", "command": "export", "format": to, "wrote": [output]}
-        call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
+        call.reply(format=to, wrote=[output])
     elif output != "-":
         call.note(f"wrote {output}")
     return 0

@@ -15,7 +15,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.call import Call, Work
 
-ABOUT = "Write a new scenario, with the schema that lets editors help."
+ABOUT = "Write a new scenario, and the schema for your editor."
 
 
 def init(
@@ -59,8 +59,7 @@ def work(call: Call, name: str, template: str, force: bool) -> int:
         write_file(schema, schema_text(), force=True)  # generated: there is nothing of the user's in it
         wrote.append(str(schema))
     if call.json:
-        document = {"schema": "resim.init/1", "command": "init", "template": template, "wrote": wrote}
-        call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
+        call.reply(template=template, wrote=wrote)
         return 0
     for each in wrote:
         call.out(f"wrote {each}")

@@ -5,7 +5,6 @@ Owns the tables of names and meanings. Refuses to own the names: every list is r
 
 from __future__ import annotations
 
-import json as jsons
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.call import Call, Work
 
-ABOUT = "List shipped scenarios, policies, faults, metrics, templates, formats."
+ABOUT = "List scenarios, policies, faults, metrics, templates."
 KINDS = ("scenarios", "policies", "faults", "metrics", "templates", "formats")
 
 
@@ -44,9 +43,7 @@ def work(call: Call, what: str) -> int:
     values.one_of("list", what, KINDS)
     rows = items(what)
     if call.json:
-        entries = [{"name": name, "about": about} for name, about in rows]
-        document = {"schema": "resim.list/1", "command": "list", "kind": what, "items": entries}
-        call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
+        call.reply(kind=what, items=[{"name": name, "about": about} for name, about in rows])
         return 0
     if call.quiet:
         for name, _ in rows:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from resilience_sim.scenario.plan import Scenario
     from resilience_sim.views.export.targets import Outputs
 
-ABOUT = "Run a scenario and watch it: live on a terminal, as lines elsewhere."
+ABOUT = "Run a scenario and watch it, live or as plain lines."
 
 
 def run(
@@ -65,6 +65,7 @@ class Asked:
 def work(call: Call, asked: Asked) -> int:
     """Run it."""
     from resilience_sim.cli import results, values
+    from resilience_sim.cli.version import build
     from resilience_sim.cli.watching import USER_INTERFACES, Wish, way_to_watch
     from resilience_sim.scenario.load import load
 
@@ -79,7 +80,9 @@ def work(call: Call, asked: Asked) -> int:
         way = way_to_watch(call, wish, outputs is not None and outputs.uses_stdout, len(seeds) > 1)
         if not call.json:
             call.warnings(scenario.warnings)
+        call.detail(f"{scenario.path} loaded after {call.took():.2f} s, digest {scenario.digest}, {build()} core")
         first, runs = _simulate(call, scenario, seeds, asked, way, wish, series, outputs)
+        call.detail(f"simulated after {call.took():.2f} s")
         whole = first.whole if first is not None else True
         whole = whole and len(runs) == len(seeds)
         verdicts = results.judged(scenario.plan.expect, {"as-written": runs}, whole) if runs else []

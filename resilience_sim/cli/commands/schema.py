@@ -13,7 +13,7 @@ import typer
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.call import Call, Work
 
-ABOUT = "Print the JSON Schema of scenario files, or of the result."
+ABOUT = "Print the JSON Schema of scenarios, or of results."
 
 
 def schema(
@@ -50,8 +50,7 @@ def work(call: Call, output: str | None, result: bool, force: bool) -> int:
         return 0
     write_file(Path(output), text, force)
     if call.json:
-        document = {"schema": "resim.schema/1", "command": "schema", "wrote": [output]}
-        call.out(jsons.dumps({**document, "warnings": [], "error": None}, indent=2, ensure_ascii=False))
+        call.reply(wrote=[output])
     else:
         call.note(f"wrote {output}")
     return 0

@@ -21,6 +21,9 @@ Service time = (latency + slowdown per other request in service) * slower + adde
     "errors": """\
 A share `rate` of the attempts fails, decided when work starts. `status` 503 is unavailable, 429 rate_limited, any
 other error.""",
+    "lost_responses": """\
+B does the work, its effect happens, and a share `rate` of the answers never arrives: the caller waits until a timeout.
+What is retried after that is executed again: this is where double charges come from.""",
     "rate_limit": """\
 B answers 429 above `limit` (a token bucket), without using a worker: outcome rate_limited. `retry_after` is the
 hint that comes with it; a retry honours it unless told otherwise.""",
