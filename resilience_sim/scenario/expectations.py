@@ -18,12 +18,16 @@ OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
 RATIOS = ("availability", "wasted_work", "utilization", "collapse_probability")
 TIMES = ("mean", "max", "detection", "recovery", "open_time")
 FACTORS = ("amplification", "attempts_per_request")
-COUNTS = ("duplicates", "orphans", "opened", "threads_peak", "crashes")
+COUNTS = (
+    "duplicates", "orphans", "opened", "threads_peak", "crashes", "succeeded", "late", "failed", "denied_by_budget",
+    "rejected",
+)  # fmt: skip
 RATES = ("goodput",)
 METRICS: tuple[str, ...] = (
     "availability", "goodput", "mean", "p50", "p90", "p95", "p99", "p99.9", "max", "amplification",
     "attempts_per_request", "wasted_work", "duplicates", "orphans", "detection", "recovery", "opened", "open_time",
-    "threads_peak", "crashes", "utilization", "collapse_probability",
+    "threads_peak", "crashes", "utilization", "collapse_probability", "succeeded", "late", "failed", "denied_by_budget",
+    "rejected",
 )  # fmt: skip
 _SHAPE = re.compile(r"\s*([^\s<>=!]+)\s*([<>=!≤≥~]+)\s*(\S+)(?:\s+(\S.*?))?\s*\Z")
 _PERCENTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?)\Z")
