@@ -59,6 +59,12 @@ class Errors(FaultModel):
     )
 
 
+class LostResponses(FaultModel):
+    """B does the work, and the answer gets lost: the caller waits."""
+
+    rate: SomeShare = key("100%", description="Chance that an answer is lost.")
+
+
 class RateLimit(FaultModel):
     """B answers 429 above a rate."""
 
@@ -92,6 +98,7 @@ class FaultItem(OneKey):
     brownout: Brownout | None = key(None, description="B is weakened: fewer workers, slower, more failures.")
     latency: AddedLatency | None = key(None, description="B takes longer.")
     errors: Errors | None = key(None, description="B answers with an error now and then.")
+    lost_responses: LostResponses | None = key(None, description="B does the work, and its answer gets lost.")
     rate_limit: RateLimit | None = key(None, description="B answers 429 above a rate.")
     cold_cache: ColdCache | None = key(None, description="B is slow at first and warms up.")
     crash_replica: CrashReplica | None = key(None, description="A replica of B is down.")

@@ -83,7 +83,7 @@ def _fault(
     if traffic.duration and body.at >= traffic.duration:
         findings.warn(codes.LATE_FAULT, f"the fault `{ident}` begins after the last arrival")
     return FaultConfig(
-        kind=kind, id=ident, at=body.at, duration=body.for_, share=body.share, of=body.of, replica=replica,
+        kind="errors" if kind == "lost_responses" else kind, id=ident, at=body.at, duration=body.for_, share=body.share, of=body.of, replica=replica,
         **_specific(kind, body),
     )  # fmt: skip
 
@@ -99,6 +99,8 @@ def _specific(kind: str, body: object) -> dict[str, Any]:
         return {"add": get("add")}
     if kind == "errors":
         return {"rate": get("rate"), "outcome": STATUS.get(get("status"), events.ERROR)}
+    if kind == "lost_responses":
+        return {"rate": get("rate"), "outcome": events.LOST}
     if kind == "rate_limit":
         return {"limit": get("limit").per_second, "retry_after": get("retry_after") or 0}
     if kind == "cold_cache":

@@ -80,7 +80,8 @@ def _latency(fault: FaultConfig) -> str:
 
 
 def _errors(fault: FaultConfig) -> str:
-    return f"{fmt.share(fault.rate)} of answers {outcome_name(fault.outcome)}"
+    outcome = "lost" if fault.outcome == ev.LOST else outcome_name(fault.outcome)
+    return f"{fmt.share(fault.rate)} of answers {outcome}"
 
 
 def _rate_limit(fault: FaultConfig) -> str:
