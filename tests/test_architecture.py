@@ -1,0 +1,196 @@
+"""The shape of the house: who may import whom, what the core may not touch, and how long a file may be.
+
+The arrows are those of ARCHITECTURE.md, read from the imports in the source, lazy ones and those for type checkers
+included.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "resilience_sim"
+FILES = sorted(PACKAGE.rglob("*.py"))
+NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]
+
+# room -> what its files may import besides themselves: rooms, or single modules of rooms
+ARROWS: dict[str, set[str]] = {
+    "kernel": set(),
+    "policies": {"kernel"},
+    "world": {"policies", "kernel"},
+    "recording": {"kernel"},
+    "scenario": {"policies.config", "policies.config_like", "world.config", "kernel"},
+    "measure": {"scenario.plan", "recording", "policies.config", "world.config", "kernel"},
+    "runs": {"measure", "scenario", "recording", "world", "policies", "kernel"},
+    "interop": {"scenario", "policies", "world", "kernel"},
+    "lint": {"interop", "runs", "measure", "scenario", "policies", "world", "kernel"},
+    "views": {"lint", "interop", "runs", "measure", "scenario", "recording", "world", "policies", "kernel"},
+    "cli": {"*"},
+}
+CORE = ("kernel", "policies", "world", "measure")
+FORBIDDEN_IN_CORE = {"time", "random", "datetime", "os", "uuid", "secrets"}
+TYPING_HELPERS = {"mypy_extensions", "librt"}  # librt: only to the compiler, see kernel/vectors.py
+MAY_PRINT = ("cli", "views")
+LONGEST = 300
+# Longer than they should be; they may shrink only, and whoever shortens one enough takes its line out here.
+DEBTS = {"world/service.py": 388, "views/comparison.py": 306}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """The parsed file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def room(path: Path) -> str:
+    """The room a file belongs to; the package's own files belong to none."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imports(path: Path) -> list[tuple[int, str]]:
+    """(line, module) of every import; ``from x import y`` counts as x.y when that is a module of ours."""
+    found = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: imports are absolute"
+            module = node.module or ""
+            for alias in node.names:
+                deeper = ROOT.joinpath(*module.split("."), alias.name)
+                is_module = deeper.is_dir() or deeper.with_suffix(".py").exists()
+                found.append((node.lineno, f"{module}.{alias.name}" if is_module else module))
+    return found
+
+
+def ours(module: str) -> str | None:
+    """The module's name inside the package; None for other packages."""
+    return module.removeprefix("resilience_sim").lstrip(".") if module.split(".")[0] == "resilience_sim" else None
+
+
+def test_every_room_has_its_arrows():
+    """A new room is a decision: it gets a line here and in ARCHITECTURE.md."""
+    rooms = {room(path) for path in FILES} - {""}
+    assert rooms <= set(ARROWS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_imports_point_downwards(path):
+    """Every import of a room of ours is one that its room may make."""
+    here = room(path)
+    if here == "" or "*" in ARROWS[here]:
+        return
+    for line, module in imports(path):
+        inside = ours(module)
+        if not inside:
+            continue
+        there = inside.split(".")[0]
+        allowed = there == here or there in ARROWS[here] or any(
+            inside == one or inside.startswith(one + ".") for one in ARROWS[here]
+        )
+        assert allowed, f"{path}:{line}: {here} may not import {module}"
+
+
+def test_the_arrows_have_no_cycle():
+    """Downwards means that there is a bottom."""
+    below = {name: {arrow.split(".")[0] for arrow in arrows} - {"*"} for name, arrows in ARROWS.items()}
+    order: list[str] = []
+    while len(order) < len(below):
+        free = [name for name in below if name not in order and below[name] <= set(order)]
+        assert free, f"a cycle among {set(below) - set(order)}"
+        order += free
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in CORE], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_core_uses_only_the_standard_library(path):
+    """And the typing helpers that mypyc needs."""
+    for line, module in imports(path):
+        top = module.split(".")[0]
+        allowed = top == "resilience_sim" or top in sys.stdlib_module_names or top in TYPING_HELPERS
+        assert allowed, f"{path}:{line}: the core may not import {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in CORE], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_core_knows_no_wall_clock_and_no_other_chance(path):
+    """No time, no dates, no global random numbers, no environment."""
+    for line, module in imports(path):
+        assert module.split(".")[0] not in FORBIDDEN_IN_CORE, f"{path}:{line}: {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in CORE], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_core_depends_on_no_hash_order(path):
+    """It never walks over a set, nor asks for hashes or addresses."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.For | ast.comprehension):
+            over = node.iter
+            called = over.func.id if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) else ""
+            assert not isinstance(over, ast.Set | ast.SetComp), f"{path}:{over.lineno}: order of a set"
+            assert called not in {"set", "frozenset"}, f"{path}:{over.lineno}: order of a set"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"hash", "id"}, f"{path}:{node.lineno}: {node.func.id}()"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) not in MAY_PRINT], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nobody_prints_but_commands_and_views(path):
+    """Data and diagnostics have one way out."""
+    if room(path) == "":
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", f"{path}:{node.lineno}: print()"
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_everything_public_says_what_it_promises(path):
+    """Every module, public class, function and method has a docstring."""
+    module = tree(path)
+    assert ast.get_docstring(module), f"{path}: module"
+
+    def check(node: ast.AST, owner: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if child.name.startswith("_"):
+                continue
+            overload = any(isinstance(d, ast.Name) and d.id in {"overload", "override"} for d in child.decorator_list)
+            setter = any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in child.decorator_list)
+            if not overload and not setter:
+                assert ast.get_docstring(child), f"{path}:{child.lineno}: {owner}{child.name}"
+            if isinstance(child, ast.ClassDef):
+                check(child, f"{child.name}.")
+
+    check(module, "")
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_files_are_short(path):
+    """Under 300 lines: each file owns one idea."""
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    limit = DEBTS.get(path.relative_to(PACKAGE).as_posix(), LONGEST)
+    assert lines < limit, f"{path} has {lines} lines"
+
+
+def test_pydantic_lives_in_the_scenario_room_only():
+    """The core takes frozen dataclasses."""
+    users = {room(path) for path in FILES for _, module in imports(path) if module.split(".")[0] == "pydantic"}
+    assert users <= {"scenario"}
+
+
+def test_the_core_runs_without_anything_installed():
+    """A simulation needs neither YAML nor pydantic nor a terminal library: none is loaded by importing it."""
+    import subprocess
+
+    code = (
+        "import sys\n"
+        "import resilience_sim.runs.simulate\n"
+        "heavy = {'yaml', 'pydantic', 'rich', 'typer', 'sqlite3', 'multiprocessing'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
