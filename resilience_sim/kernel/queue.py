@@ -5,7 +5,7 @@ comes. A frame stands in a queue at most once: one whose timer was disarmed is a
 :meth:`EventQueue.forget`.
 
 Interpreted, the heap is :mod:`heapq` over tuples (nothing in Python is faster); compiled, the same heap is spelled
-out over typed frames, which spares a tuple and two boxed integers for every event.
+out over machine values, which spares a tuple and two boxed integers for every event.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.frames import Frame
+from resilience_sim.kernel.frames import NOBODY, Frame
 from resilience_sim.kernel.native import COMPILED
+from resilience_sim.kernel.vectors import append, vec
 
-TRIM: Final = 512  # handled timers that a lane keeps before it lets go of them
+TRIM: Final = 512  # handled timers that a lane keeps, at least, before it lets go of them
 
 
 class Lane:
@@ -30,33 +31,35 @@ class Lane:
     __slots__ = ("delay", "frames", "head")
 
     delay: i64
-    frames: list[Frame]
+    frames: vec[Frame]
     head: i64
 
     def __init__(self, delay: i64) -> None:
         self.delay = delay
-        self.frames = []
+        self.frames = vec[Frame]()
         self.head = 0
 
 
 class EventQueue:
     """A priority queue of frames."""
 
-    __slots__ = ("_frames", "_tuples")
+    __slots__ = ("_count", "_frames", "_times", "tuples")
+
+    _count: i64
 
     def __init__(self) -> None:
-        self._frames: list[Frame] = []  # the heap when compiled
-        self._tuples: list[tuple[int, int, Frame]] = []  # the heap when interpreted
+        # When compiled: the heap is the first ``_count`` frames, their times beside them for the sake of comparisons.
+        self._frames = vec[Frame]()
+        self._times = vec[i64]()
+        self._count = 0
+        self.tuples: list[tuple[int, int, Frame]] = []  # the heap when interpreted
 
     def push(self, when: i64, serial: i64, f: Frame) -> None:
         """Put ``f`` in, due at ``when``; ``serial`` orders those due at the same instant."""
         f.armed = True
         f.time = when
         f.serial = serial
-        if COMPILED:
-            self._sift_in(f)
-        else:
-            heappush(self._tuples, (when, serial, f))
+        self._enter(f)
 
     def arm(self, lane: Lane, when: i64, serial: i64, f: Frame) -> None:
         """Put ``f`` at the end of its layer's lane."""
@@ -66,36 +69,38 @@ class EventQueue:
         frames = lane.frames
         if lane.head == len(frames):
             self._enter(f)
-        frames.append(f)
+        lane.frames = append(frames, f)
 
     def take(self, until: i64) -> Frame | None:
         """Remove and return the next frame whose timer is alive and due by ``until``; None when there is none."""
         if COMPILED:
-            frames = self._frames
-            while frames:
-                f = frames[0]
+            while self._count > 0:
+                f = self._frames[0]
                 if f.armed and f.time > until:
                     return None
                 self._drop_first()
+                lane = f.layer.lane
+                if lane is not None:
+                    self.advance(lane)
                 if f.armed:
                     return f
             return None
-        tuples = self._tuples
+        tuples = self.tuples
         while tuples:
             f = tuples[0][2]
             if f.armed and f.time > until:
                 return None
             heappop(tuples)
             if f.layer.lane is not None:
-                self._advance(f.layer.lane)
+                self.advance(f.layer.lane)
             if f.armed:
                 return f
         return None
 
     def first(self) -> Frame | None:
         """The next frame whose timer is alive; it stays."""
-        while self._frames or self._tuples:
-            f = self._frames[0] if COMPILED else self._tuples[0][2]
+        while self._count > 0 or self.tuples:
+            f = self._frames[0] if COMPILED else self.tuples[0][2]
             if f.armed:
                 return f
             self.take(-1)  # only drops dead ones: a live timer due at the same instant must stay
@@ -104,21 +109,22 @@ class EventQueue:
     def forget(self, f: Frame) -> None:
         """Take ``f`` out wherever it stands, slowly. Not for frames of lanes."""
         f.armed = False
-        kept = [entry for entry in self._tuples if entry[2] is not f]
+        kept = [entry for entry in self.tuples if entry[2] is not f]
         heapify(kept)
-        self._tuples[:] = kept
-        rest = [g for g in self._frames if g is not f]
-        self._frames[:] = []
+        self.tuples[:] = kept
+        rest: list[Frame] = []
+        i: i64 = 0
+        while i < self._count:
+            g = self._frames[i]
+            if g is not f:
+                rest.append(g)
+            self._frames[i] = NOBODY
+            i += 1
+        self._count = 0
         for g in rest:
             self._sift_in(g)
 
-    def _enter(self, f: Frame) -> None:
-        if COMPILED:
-            self._sift_in(f)
-        else:
-            heappush(self._tuples, (f.time, f.serial, f))
-
-    def _advance(self, lane: Lane) -> None:
+    def advance(self, lane: Lane) -> None:
         """The lane's head left the event queue: put the next one in its place that is not dead."""
         frames = lane.frames
         head = lane.head + 1
@@ -129,48 +135,61 @@ class EventQueue:
                 self._enter(f)
                 break
             head += 1
-        if head >= TRIM:
-            del frames[:head]
+        if head >= TRIM and 2 * head >= end:
+            lane.frames = frames[head:]
             head = 0
         lane.head = head
 
+    def _enter(self, f: Frame) -> None:
+        if COMPILED:
+            self._sift_in(f)
+        else:
+            heappush(self.tuples, (f.time, f.serial, f))
+
     def _sift_in(self, f: Frame) -> None:
+        i = self._count
+        if i == len(self._times):
+            self._frames = append(self._frames, f)
+            self._times = append(self._times, f.time)
+        self._count = i + 1
         frames = self._frames
-        frames.append(f)
+        times = self._times
         time = f.time
-        serial = f.serial
-        i: i64 = len(frames) - 1
         while i > 0:
             above = (i - 1) >> 1
-            g = frames[above]
-            if g.time < time or (g.time == time and g.serial < serial):
+            other = times[above]
+            if other < time or (other == time and frames[above].serial < f.serial):
                 break
-            frames[i] = g
+            frames[i] = frames[above]
+            times[i] = other
             i = above
         frames[i] = f
+        times[i] = time
 
     def _drop_first(self) -> None:
         frames = self._frames
-        lane = frames[0].layer.lane
-        last = frames.pop()
-        n: i64 = len(frames)
-        if n > 0:
-            time = last.time
-            serial = last.serial
-            i: i64 = 0
-            below: i64 = 1
-            while below < n:
-                g = frames[below]
-                if below + 1 < n:
-                    h = frames[below + 1]
-                    if h.time < g.time or (h.time == g.time and h.serial < g.serial):
-                        g = h
-                        below += 1
-                if time < g.time or (time == g.time and serial < g.serial):
-                    break
-                frames[i] = g
-                i = below
-                below = 2 * i + 1
-            frames[i] = last
-        if lane is not None:
-            self._advance(lane)
+        times = self._times
+        n = self._count - 1
+        self._count = n
+        last = frames[n]
+        frames[n] = NOBODY
+        if n == 0:
+            return
+        time = times[n]
+        i: i64 = 0
+        below: i64 = 1
+        while below < n:
+            lower = times[below]
+            if below + 1 < n:
+                other = times[below + 1]
+                if other < lower or (other == lower and frames[below + 1].serial < frames[below].serial):
+                    lower = other
+                    below += 1
+            if time < lower or (time == lower and last.serial < frames[below].serial):
+                break
+            frames[i] = frames[below]
+            times[i] = lower
+            i = below
+            below = 2 * i + 1
+        frames[i] = last
+        times[i] = time

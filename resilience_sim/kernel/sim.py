@@ -5,17 +5,20 @@ Owns time. Refuses to know any policy, service or traffic.
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import Final
 
 from mypy_extensions import i64
 
 from resilience_sim.kernel.frames import Frame
 from resilience_sim.kernel.luck import Luck
+from resilience_sim.kernel.native import COMPILED
 from resilience_sim.kernel.queue import EventQueue, Lane
 from resilience_sim.kernel.sink import Sink
 
 FOREVER: Final = (1 << 62) - 1
 UNLIMITED: Final = 1 << 62
+_NEVER: Final = 1 << 62
 
 
 class SimulationError(Exception):
@@ -26,8 +29,7 @@ class Sim:
     """Virtual clock and event queue. Events at the same instant run in the order in which they were scheduled."""
 
     __slots__ = (
-        "_daemons", "_first_serial", "_has_daemons", "_lanes", "_queue", "_serial", "luck", "now", "pending_work",
-        "sink",
+        "_daemon_due", "_daemons", "_first_serial", "_lanes", "_queue", "_serial", "luck", "now", "pending_work", "sink",
     )  # fmt: skip
 
     luck: Luck
@@ -36,6 +38,7 @@ class Sim:
     pending_work: i64  # what only a daemon may be able to set free (see run); kept by the service
     _serial: i64
     _first_serial: i64
+    _daemon_due: i64  # when the next daemon comes
 
     def __init__(self, luck: Luck, sink: Sink) -> None:
         self.now = 0
@@ -47,7 +50,7 @@ class Sim:
         self._queue = EventQueue()
         self._daemons = EventQueue()
         self._lanes: list[Lane] = []
-        self._has_daemons = False
+        self._daemon_due = _NEVER
 
     def at(self, when: i64, f: Frame) -> None:
         """Call ``f.layer.on_timer(f)`` at ``when`` (>= now), unless ``f.armed`` is cleared before.
@@ -56,21 +59,27 @@ class Sim:
         """
         serial = self._serial + 1
         self._serial = serial
-        self._queue.push(when, serial, f)
+        if COMPILED:
+            self._queue.push(when, serial, f)
+        else:  # the same, spelled out: a call costs as much as the push
+            f.armed = True
+            f.time = when
+            f.serial = serial
+            heappush(self._queue.tuples, (when, serial, f))
 
     def daemon_at(self, when: i64, f: Frame) -> None:
         """As :meth:`at`, but alone it does not keep the run going: ends of faults, returns of instances."""
         serial = self._serial + 1
         self._serial = serial
         self._daemons.push(when, serial, f)
-        self._has_daemons = True
+        self._daemon_due = min(self._daemon_due, when)
 
     def first_at(self, when: i64, f: Frame) -> None:
         """As :meth:`daemon_at`, but before anything else that is due at ``when``; in order among themselves."""
         serial = self._first_serial + 1
         self._first_serial = serial
         self._daemons.push(when, serial, f)
-        self._has_daemons = True
+        self._daemon_due = min(self._daemon_due, when)
 
     def next_time(self) -> i64:
         """When the next event is due; FOREVER when there is none."""
@@ -102,6 +111,8 @@ class Sim:
     def forget_daemon(self, f: Frame) -> None:
         """As :meth:`forget`, for what :meth:`daemon_at` or :meth:`first_at` armed."""
         self._daemons.forget(f)
+        following = self._daemons.first()
+        self._daemon_due = _NEVER if following is None else following.time
 
     def run(self, until: i64 = FOREVER, budget: i64 = UNLIMITED) -> bool:
         """Handle events with ``t <= until``, at most ``budget`` of them. False when the run is over.
@@ -109,24 +120,73 @@ class Sim:
         The run is over when only daemons are left and none of them could free waiting work. The clock stands at
         the last event that happened, never at one that had been cancelled.
         """
+        if not COMPILED:
+            return self._run_interpreted(until, budget)
         queue = self._queue
-        daemons = self._daemons
         while budget > 0:
-            f = self._take_either(until) if self._has_daemons else queue.take(until)
+            due = self._daemon_due
+            f = queue.take(until if until < due else due - 1)
             if f is None:
-                return queue.first() is not None or (self.pending_work > 0 and daemons.first() is not None)
+                f = self._take_either(until)
+                if f is None:
+                    return self._goes_on()
             f.armed = False
             self.now = f.time
             budget -= 1
             f.layer.on_timer(f)
         return True
 
+    def _run_interpreted(self, until: i64, budget: i64) -> bool:
+        """The same loop with :meth:`EventQueue.take` spelled out, for a call costs as much as the heap."""
+        queue = self._queue
+        tuples = queue.tuples
+        while budget > 0:
+            due = self._daemon_due
+            limit = until if until < due else due - 1
+            found: Frame | None = None
+            while tuples:
+                when, _, f = tuples[0]
+                if when > limit and f.armed:
+                    break
+                heappop(tuples)
+                layer = f.layer
+                if layer.lane is not None:
+                    queue.advance(layer.lane)
+                if f.armed:
+                    found = f
+                    self.now = when
+                    break
+            if found is None:
+                found = self._take_either(until)
+                if found is None:
+                    return self._goes_on()
+                layer = found.layer
+                self.now = found.time
+            found.armed = False
+            budget -= 1
+            layer.on_timer(found)
+        return True
+
+    def _goes_on(self) -> bool:
+        """Whether anything is left that will still happen; what is due after :data:`FOREVER` never does."""
+        ours = self._queue.first()
+        if ours is not None and ours.time <= FOREVER:
+            return True
+        daemon = self._daemons.first()
+        return daemon is not None and daemon.time <= FOREVER and (ours is not None or self.pending_work > 0)
+
     def _take_either(self, until: i64) -> Frame | None:
         """The next frame of both queues; daemons alone only while they may free waiting work."""
         ours = self._queue.first()
         daemon = self._daemons.first()
         if ours is None:
-            return self._daemons.take(until) if self.pending_work > 0 else None
+            return self._take_daemon(until) if self.pending_work > 0 else None
         if daemon is None or ours.time < daemon.time or (ours.time == daemon.time and ours.serial < daemon.serial):
             return self._queue.take(until)
-        return self._daemons.take(until)
+        return self._take_daemon(until)
+
+    def _take_daemon(self, until: i64) -> Frame | None:
+        f = self._daemons.take(until)
+        following = self._daemons.first()
+        self._daemon_due = _NEVER if following is None else following.time
+        return f

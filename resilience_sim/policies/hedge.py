@@ -7,7 +7,7 @@ L. Barroso, "The Tail at Scale" (CACM 56(2), 2013).
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import CANCELLED, FALLBACK, HEDGE, HEDGE_WON
 from resilience_sim.kernel.frames import Frame, Layer, answer, cancel_child
@@ -15,6 +15,7 @@ from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import HedgeConfig
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Race(Frame):
     """One call: ``k`` legs launched, ``x`` of them under way."""
 

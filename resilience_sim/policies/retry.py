@@ -8,9 +8,9 @@ A try's number counts within this layer; a rejection by a policy inside is retri
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.events import FALLBACK, RETRY_DENIED, RETRY_WAIT
+from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT
 from resilience_sim.kernel.frames import Frame, Layer, answer
 from resilience_sim.kernel.luck import EXTRA, JITTER
 from resilience_sim.kernel.sim import Sim
@@ -19,16 +19,19 @@ from resilience_sim.policies.budgets import make_budget
 from resilience_sim.policies.config import RetryConfig
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Tries(Frame):
     """One call under retry. ``k`` is the number of the try at work, ``x`` the instant of the first."""
 
-    __slots__ = ("previous",)
+    __slots__ = ("paid", "previous")
 
     previous: i64
+    paid: i64  # what its last retry cost the budget
 
     def __init__(self, layer: Layer, parent: Frame) -> None:
         super().__init__(layer, parent)
         self.previous = 0  # the wait before, for decorrelated backoff
+        self.paid = 0
 
 
 class Retry(Layer):
@@ -65,25 +68,38 @@ class Retry(Layer):
         f.x = self.sim.now
         if self._has_budget:
             self._budget.on_call(f.x)
+            delay = self._budget.delay(f.x)
+            if delay:
+                self._hold(f, delay)
+                return
         self._inner.enter(f)
+
+    def _hold(self, f: Frame, delay: i64) -> None:
+        """The budget delays the first try."""
+        sim = self.sim
+        sim.sink.emit(sim.now, QUEUED, self.where, f.req.rid, 1, delay)
+        sim.at(sim.now + delay, f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """A try has its outcome: answer, or wait and try again."""
         sim = self.sim
+        assert isinstance(f, Tries)
         if self._has_budget:
-            self._budget.on_try(sim.now, f.k == 1, outcome > FALLBACK)
+            self._budget.on_end(sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
         if outcome <= FALLBACK or f.k >= self._attempts or not self._on >> outcome & 1:
             answer(f, outcome)
             return
-        assert isinstance(f, Tries)
         wait = self._wait(f)
         if self._max_elapsed and sim.now + wait - f.x > self._max_elapsed:
             answer(f, outcome)
             return
-        if self._has_budget and not self._budget.take(sim.now):
-            sim.sink.emit(sim.now, RETRY_DENIED, self.where, f.req.rid, f.k + 1, 0)
-            answer(f, outcome)
-            return
+        if self._has_budget:
+            f.paid = self._budget.allows(sim.now, outcome)
+            if f.paid < 0:
+                sim.sink.emit(sim.now, RETRY_DENIED, self.where, f.req.rid, f.k + 1, 0)
+                answer(f, outcome)
+                return
+            wait += self._budget.delay(sim.now + wait)
         f.k += 1
         sim.sink.emit(sim.now, RETRY_WAIT, self.where, f.req.rid, f.k, wait)
         # Also for a wait of nothing: a queue keeps thousands of instant retries from piling up on the call stack.
@@ -108,4 +124,16 @@ class Retry(Layer):
 
     def on_timer(self, f: Frame) -> None:
         """The wait is over."""
+        if self._has_budget:
+            if f.k == 1:
+                sim = self.sim
+                sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, 0, sim.now - f.x)
+            else:
+                self._budget.on_again(self.sim.now)
         self._inner.enter(f)
+
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
+        """Nobody waits: a budget that counts what is under way hears of it."""
+        if self._has_budget:
+            self._budget.on_cancel(self.sim.now, f.k, f.armed)
+        super().on_cancel(f, why, stop_work)

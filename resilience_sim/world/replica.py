@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import SUCCESS
 from resilience_sim.kernel.frames import Frame, Layer
@@ -13,6 +13,7 @@ from resilience_sim.kernel.frames import Frame, Layer
 UNLIMITED_WORKERS: Final = 1 << 60
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Job(Frame):
     """One attempt as B sees it. ``k`` is where it is, ``x`` its service time in ns."""
 

@@ -1,0 +1,21 @@
+"""``vec``: a growing array whose items are machine values in compiled code, and a plain list otherwise.
+
+It grows by ``v = append(v, item)`` only: the compiled one may have to move. This file itself is never compiled: to the
+compiler the two names are librt's (mypyc's own library), which it knows how to turn into machine code; at run time it
+asks for them nowhere, so what stands here serves the interpreted form and needs no librt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from librt.vecs import append as append  # noqa: PLC0414 (passed on)
+    from librt.vecs import vec as vec  # noqa: PLC0414
+else:
+    vec = list
+
+    def append(v, item):
+        """``v`` with ``item`` at its end."""
+        v.append(item)
+        return v
