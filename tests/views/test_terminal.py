@@ -94,7 +94,7 @@ class Session:
         end = time.monotonic() + LIMIT
         while not seen() and time.monotonic() < end and self.process.poll() is None:
             self.read(0.05)
-        assert seen()
+        assert seen(), "\n".join(self.screen.display)
 
     def pending(self, seconds: float = 0.0) -> bool:
         """Whether there is something to read."""
