@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests")]
 
-from test_closed_forms import WARM_UP, S, erlang_c, mean_and_error, queue, watch
+from test_closed_forms import WARM_UP, S, erlang_c, mean_and_error, queue, watch  # noqa: E402 (found on that path)
 
-from resilience_sim.world.config import Latency
+from resilience_sim.world.config import Latency  # noqa: E402
 
 
 def main() -> int:

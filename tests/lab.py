@@ -18,8 +18,8 @@ from typing import Any
 from audit import Audit
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.frames import Frame, Layer, answer
+from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.measure.run_fold import RunFold
@@ -86,7 +86,9 @@ def shape(latency: Time | Latency) -> Latency:
     return latency if isinstance(latency, Latency) else Latency("constant", float(ns(latency)))
 
 
-def b(latency: Time | Latency = 0, network: Time | Latency = 0, failure: str = "error", **settings: Any) -> ServiceConfig:
+def b(
+    latency: Time | Latency = 0, network: Time | Latency = 0, failure: str = "error", **settings: Any
+) -> ServiceConfig:
     """Service B."""
     settings = times(settings, "per_concurrent", "dedup_ttl")
     code = ev.LOST if failure == "lost_response" else NAMES[failure]

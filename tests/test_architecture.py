@@ -91,8 +91,10 @@ def test_imports_point_downwards(path):
         if not inside:
             continue
         there = inside.split(".")[0]
-        allowed = there == here or there in ARROWS[here] or any(
-            inside == one or inside.startswith(one + ".") for one in ARROWS[here]
+        allowed = (
+            there == here
+            or there in ARROWS[here]
+            or any(inside == one or inside.startswith(one + ".") for one in ARROWS[here])
         )
         assert allowed, f"{path}:{line}: {here} may not import {module}"
 
@@ -136,7 +138,9 @@ def test_the_core_depends_on_no_hash_order(path):
             assert node.func.id not in {"hash", "id"}, f"{path}:{node.lineno}: {node.func.id}()"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if room(p) not in MAY_PRINT], ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if room(p) not in MAY_PRINT], ids=lambda p: str(p.relative_to(PACKAGE))
+)
 def test_nobody_prints_but_commands_and_views(path):
     """Data and diagnostics have one way out."""
     if room(path) == "":
@@ -192,5 +196,7 @@ def test_the_core_runs_without_anything_installed():
         "heavy = {'yaml', 'pydantic', 'rich', 'typer', 'sqlite3', 'multiprocessing'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -176,7 +176,7 @@ def test_three_attempts(failing, success):
 
 
 def test_a_consecutive_breaker_opens_after_the_expected_number_of_calls():
-    """Threshold k, failing share p, one call at a time: (1 - p^k) / (p^k (1 - p)) calls on average (14 for p = k⁻¹…)."""
+    """Threshold k, failing share p, one call at a time: (1 - p^k) / (p^k (1 - p)) calls on average."""
     p, k, runs = 0.5, 3, 400
     expected = (1 - p**k) / (p**k * (1 - p))
     first = []

@@ -1,10 +1,10 @@
 """The classic breaker against the installed pybreaker, on a patched clock, over generated outcomes.
 
 Where their rules are the same: consecutive failures, a success zeroes the count, one probe after the recovery time,
-``success_threshold`` successes close, a failed probe re-opens, closing clears. What differs, and is kept out of the way:
+``success_threshold`` successes close, a failed probe re-opens, closing clears. What differs is kept out of the way:
 
-* pybreaker leaves OPEN at >= the reset timeout, classic strictly later: the timeout here is never a whole millisecond
-  and everything else is, so there are no ties.
+* pybreaker leaves OPEN at >= the reset timeout, classic strictly later: the timeout here is never a whole number
+  of milliseconds and everything else is, so there are no ties.
 * calls are serial: pybreaker admits any number of probes at a time, and lets late results act.
 * its tripping call raises CircuitBreakerError unless ``throw_new_error_on_trip`` is off; it is off.
 * excluded exceptions count as success there and not at all here; none are excluded.

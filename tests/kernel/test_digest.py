@@ -48,7 +48,7 @@ def spelled_out(events) -> str:
 
 def test_the_multipliers_are_what_they_are_said_to_be():
     """The first 62 fractional bits of five roots, made odd."""
-    assert [K0, K1, K2, K3, K4] == [roots(n) for n in (2, 3, 5, 7, 11)]
+    assert [roots(n) for n in (2, 3, 5, 7, 11)] == [K0, K1, K2, K3, K4]
 
 
 @given(st.integers(0, M64))

@@ -97,5 +97,7 @@ def test_purposes_are_independent():
 def test_purposes_do_not_collide():
     """Every purpose has numbers of its own, and so have seeds."""
     assert len(set(PURPOSES)) == len(PURPOSES)
-    everything = {Luck(seed).unit(p, rid, a) for seed in (1, 2) for p in PURPOSES for rid in range(50) for a in range(5)}
+    everything = {
+        Luck(seed).unit(p, rid, a) for seed in (1, 2) for p in PURPOSES for rid in range(50) for a in range(5)
+    }
     assert len(everything) == 2 * len(PURPOSES) * 50 * 5

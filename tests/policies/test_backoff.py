@@ -16,7 +16,9 @@ SECOND = 1_000_000_000
 UNIT = st.integers(0, 2**20 - 1).map(lambda n: n / 2**20)
 
 
-def spelled_out(config: RetryConfig, n: int, previous: int, shape: Fraction, jitter: Fraction) -> tuple[Fraction, Fraction]:
+def spelled_out(
+    config: RetryConfig, n: int, previous: int, shape: Fraction, jitter: Fraction
+) -> tuple[Fraction, Fraction]:
     """The wait before retry n and the un-jittered wait, as section 4 of the contract says, in exact arithmetic."""
     d = Fraction(config.delay)
     cap = Fraction(config.max_delay or 1 << 61)

@@ -35,9 +35,7 @@ def test_a_ratio_compares_retries_with_calls_of_the_last_ten_seconds():
 
 def test_a_denied_retry_ends_the_request_with_its_failure_and_is_counted():
     """The outcome of the failed attempt, at the instant of it, and a count of denials."""
-    run = lab(
-        service("10ms", failure_rate=1.0), every("1s", 3), [retry(2, "1h", budget=budget("ratio", ratio=0.0))]
-    )
+    run = lab(service("10ms", failure_rate=1.0), every("1s", 3), [retry(2, "1h", budget=budget("ratio", ratio=0.0))])
     assert run.outcomes == ["error"] * 3
     assert run.latencies[1:] == [10, 10]
     assert run.document["attempts"]["denied_by_budget"] == 2

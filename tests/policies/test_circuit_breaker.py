@@ -253,7 +253,13 @@ def test_a_slow_probe_reopens():
     script = [("success", "3s"), ("success", "3s"), ("success", "1s")]
     settings = {"failure_share": 0.5, "window_calls": 1, "slow_call": "2s"}
     run = bench([breaker(**settings)], script, at_seconds(0, 14, 30))
-    assert run.breaker == [(3000, "OPEN"), (14000, "HALF_OPEN"), (17000, "OPEN"), (30000, "HALF_OPEN"), (31000, "CLOSED")]
+    assert run.breaker == [
+        (3000, "OPEN"),
+        (14000, "HALF_OPEN"),
+        (17000, "OPEN"),
+        (30000, "HALF_OPEN"),
+        (31000, "CLOSED"),
+    ]
     assert run.why(2) == ev.WHY_PROBE_SLOW
 
 

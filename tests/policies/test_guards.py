@@ -114,7 +114,7 @@ def test_a_place_is_held_until_the_answer_not_until_b_is_done():
 
 
 def test_a_queue_of_thousands_empties_at_once_when_all_are_rejected_inside():
-    """The breaker opens with the first answer: everybody who waits is told, without exhausting the stack (a named bug)."""
+    """The breaker opens with the first answer: all who wait are told, without exhausting the stack (a named bug)."""
     run = lab(b("1s", failure_rate=1.0), ["0s"] * 3000, [bulkhead(1, 3000), breaker(1)])
     assert run.outcomes == ["error"] + ["breaker_open"] * 2999
     assert set(run.latencies) == {1000}
@@ -243,9 +243,7 @@ def test_throttling_rejects_by_the_rule_of_the_sre_book():
     """All unavailable: request n is rejected when its luck is below n / (n + 1), local rejections counting too."""
     run = bench([throttle()], lambda n: "unavailable", every("1s", 60), seed=7)
     luck = Luck(7)
-    expected = [
-        "throttled" if luck.unit(THROTTLE, n, 0) < n / (n + 1) else "unavailable" for n in range(60)
-    ]
+    expected = ["throttled" if luck.unit(THROTTLE, n, 0) < n / (n + 1) else "unavailable" for n in range(60)]
     assert run.outcomes == expected
     assert "throttled" in expected
 

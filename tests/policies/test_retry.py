@@ -154,7 +154,7 @@ def test_the_wait_is_announced_with_its_length():
 
 
 def test_waits_that_outgrow_time_end_the_run():
-    """Sixty tries, doubling without a cap: some wait is longer than the clock; the run is over all the same (a named bug)."""
+    """Sixty tries, doubling without a cap: some wait outlives the clock; the run ends all the same (a named bug)."""
     run = bench([retry(60, "1s", backoff="exponential")], lambda n: "error")
     assert run.outcomes == ["unanswered"]
     assert len(run.sent(0)) > 30

@@ -109,7 +109,9 @@ _CLOSED = st.builds(
 )
 _TRACE = st.builds(
     lambda times: TrafficConfig(loop="trace", trace=tuple(sorted(times))),
-    st.lists(one_of([0, 10 * MS, 50 * MS, 100 * MS, 150 * MS, 200 * MS, 500 * MS, 1 * S, 2 * S]), min_size=3, max_size=40),
+    st.lists(
+        one_of([0, 10 * MS, 50 * MS, 100 * MS, 150 * MS, 200 * MS, 500 * MS, 1 * S, 2 * S]), min_size=3, max_size=40
+    ),
 )
 TRAFFIC = st.one_of(_STEADY, _STEADY, _OPEN, _CLOSED, _TRACE)
 
@@ -187,7 +189,9 @@ POLICIES = st.one_of(
 _WHEN = one_of([0, 50 * MS, 100 * MS, 200 * MS, 500 * MS, 1 * S])
 _COMMON = {"at": _WHEN, "duration": DURATIONS, "share": one_of([1.0, 1.0, 0.3]), "of": one_of(["attempts", "requests"])}
 FAULTS = st.one_of(
-    st.builds(FaultConfig, st.just("outage"), st.just("o"), how=one_of(["refuse", "hang", "error", "reset"]), **_COMMON),
+    st.builds(
+        FaultConfig, st.just("outage"), st.just("o"), how=one_of(["refuse", "hang", "error", "reset"]), **_COMMON
+    ),
     st.builds(
         FaultConfig, st.just("brownout"), st.just("b"), workers=one_of([0.0, 0.25, 0.5, 1.0]),
         slower=one_of([1.0, 4.0]), failure_rate=SHARES, **_COMMON,

@@ -226,7 +226,7 @@ def test_no_reference_cycle_outlives_a_call():
 
 
 def test_the_strategy_reaches_what_matters():
-    """Random plans do meet crashes, late results, duplicates, dropped and lost work: otherwise the laws prove little."""
+    """Random plans do meet crashes, late results, duplicates, dropped and lost work, or the laws would prove little."""
     wanted = {
         "a crash": lambda s: s.of("crash") and s.of("restart"),
         "a late result": lambda s: s.of("late_result"),

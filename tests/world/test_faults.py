@@ -163,7 +163,9 @@ def test_errors_answer_with_their_status_after_the_service_time(status):
 
 def test_b_s_own_rate_limit_answers_at_once():
     """2/s, full at its start: two pass, the third is 429 at once without a worker, later ones pass again."""
-    story = lab(b("100ms", workers=9), ["1s", "1s", "1s", "1.5s", "1.5s"], faults=[fault("rate_limit", "1s", "9s", limit=2.0)])
+    story = lab(
+        b("100ms", workers=9), ["1s", "1s", "1s", "1.5s", "1.5s"], faults=[fault("rate_limit", "1s", "9s", limit=2.0)]
+    )
     assert story.outcomes == ["success", "success", "rate_limited", "success", "rate_limited"]
     assert story.latencies[2] == 0
     assert story.document["service"]["attempts_received"] == 5
@@ -210,7 +212,9 @@ def test_one_replica_crashes_alone():
 
 def test_a_brownout_of_one_replica_leaves_the_other_its_workers():
     """Replica 1 has no worker for a second."""
-    story = lab(b("100ms", workers=1, replicas=2), ["0s", "0s"], faults=[fault("brownout", "0s", "1s", workers=0.0, replica=1)])
+    story = lab(
+        b("100ms", workers=1, replicas=2), ["0s", "0s"], faults=[fault("brownout", "0s", "1s", workers=0.0, replica=1)]
+    )
     assert story.latencies == [1100, 100]
 
 

@@ -59,7 +59,7 @@ def draws(latency: Latency, n: int = N, seed: int = 1) -> list[int]:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_shape_is_distributed_as_it_says(name):
-    """Kolmogorov-Smirnov: the largest distance to the distribution function stays below 1.95 / √n (one in a thousand)."""
+    """Kolmogorov-Smirnov: the largest distance to the distribution function stays below 1.95 / √n (1 in 1000)."""
     latency, cdf, _ = SHAPES[name]
     values = sorted(draws(latency))
     distance = max(

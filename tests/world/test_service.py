@@ -174,7 +174,9 @@ def test_failures_are_the_attempt_s_luck():
 
 def test_a_lost_response_without_a_timeout_is_never_answered():
     """The effect happens, the caller waits to the end of the run and holds its thread."""
-    story = lab(b("100ms", failure_rate=1.0, failure="lost_response"), ["0s", "1s"], client=a(threads=1), operation=post())
+    story = lab(
+        b("100ms", failure_rate=1.0, failure="lost_response"), ["0s", "1s"], client=a(threads=1), operation=post()
+    )
     assert story.outcomes == ["unanswered", "exhausted"]
     assert story.effects == [(100, "applied")]
     assert story.end == 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, isclose, log, sqrt
 
 import pytest
@@ -156,7 +157,7 @@ LENGTHS = st.sampled_from([10**9, 2 * 10**9, 3 * 10**9, 10**10])
 @given(st.lists(st.tuples(LENGTHS, RATES, RATES), min_size=1, max_size=6), st.sampled_from([None, 2.0, 3.0]))
 @settings(max_examples=60)
 def test_even_arrivals_are_where_exact_arithmetic_puts_them(steps, factor):
-    """Ramps, pauses and a spike over 1..2 s: as many requests as the area says, each where the area reaches its number."""
+    """Ramps, pauses and a spike over 1..2 s: as many as the area says, each where it reaches its number."""
     spikes = [] if factor is None else [fault("spike", "1s", "1s", factor=factor)]
     story = run(make_plan(calls=TrafficConfig(phases=tuple(Phase(*s) for s in steps), arrivals="even"), faults=spikes))
 
@@ -165,8 +166,8 @@ def test_even_arrivals_are_where_exact_arithmetic_puts_them(steps, factor):
         for length, rate, to in steps:
             end = start + Fraction(length, 10**9)
             cuts = [start, *[Fraction(c) for c in (1, 2) if start < c < end], end]
-            for low, high in zip(cuts, cuts[1:], strict=False):
-                high = min(high, t)
+            for low, edge in pairwise(cuts):
+                high = min(edge, t)
                 if high <= low:
                     continue
                 begins, ends = Fraction(str(rate)), Fraction(str(to))
@@ -188,6 +189,6 @@ def test_even_arrivals_are_where_exact_arithmetic_puts_them(steps, factor):
 
 
 def test_no_request_slips_in_at_the_very_end_of_the_last_phase():
-    """7/s to 0 in 3 s, doubled from 1 s to 2 s: exactly fourteen, the fifteenth would be due at the end (a named bug)."""
+    """7/s to 0 in 3 s, doubled from 1 s to 2 s: just fourteen, one more would be due at the end (a named bug)."""
     arrivals = lab(calls=phases(("3s", 7.0, 0.0)), faults=[fault("spike", "1s", "1s", factor=2.0)]).arrivals
     assert len(arrivals) == 14
