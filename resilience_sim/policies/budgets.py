@@ -11,27 +11,14 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from resilience_sim.policies.budget import Budget
+from resilience_sim.policies.budgets_like import make_like_budget
 from resilience_sim.policies.config import BudgetConfig
+from resilience_sim.policies.config_like_retry import LikeBudgetConfig
 from resilience_sim.policies.windows import Window
 
 MILLION: Final = 1_000_000
 TEN_SECONDS: Final = 10_000_000_000
-
-
-class Budget:
-    """What a retry layer tells its budget, and the one question it asks. The default never says no."""
-
-    __slots__ = ()
-
-    def on_call(self, now: i64) -> None:
-        """A call entered the retry layer."""
-
-    def on_try(self, now: i64, first: bool, failed: bool) -> None:
-        """A try (``first``: the call's first) has its outcome."""
-
-    def take(self, now: i64) -> bool:
-        """May a retry be made? If so it is paid for."""
-        return True
 
 
 class RatioBudget(Budget):
@@ -150,6 +137,8 @@ def make_budget(config: BudgetConfig | None) -> Budget:
     """The budget a retry layer asks; without settings one that never says no."""
     if config is None:
         return Budget()
+    if isinstance(config, LikeBudgetConfig):
+        return make_like_budget(config)
     if config.scheme == "ratio":
         return RatioBudget(config.ratio)
     if config.scheme == "token_bucket":

@@ -1,4 +1,4 @@
-"""Settings of the policies that follow a known library's rules, frozen; the rows themselves are rules/library_*.py.
+"""Settings of breakers that follow a known library's rules, frozen; the rows themselves are rules/library_*.py.
 
 Owns the shapes: what a rule may be, and what a policy under such rules is set to. Refuses the behaviour (rules/) and
 the libraries' own names for it (rules/native*.py). Times are integer nanoseconds, shares 0..1 floats.
@@ -29,8 +29,8 @@ class BreakerRules:
     ``leaves_open``     ``after`` (strictly later than the wait) · ``at`` (not earlier)
     ``leaves_on``       ``call`` · ``touch``: any call, result or reading of the state
     ``admits``          half-open: ``total`` places an episode · ``concurrent`` (a result frees its place) · ``all``
-    ``verdict``         ``sample``: the thresholds on the probes · ``first`` result · ``run`` of successes, first failure
-                        re-opens · ``balance`` of successes and failures
+    ``verdict``         ``sample``: the thresholds on the probes · ``first`` result · ``run`` of successes, the first
+                        failure re-opens · ``balance`` of successes and failures
     ``late``            a result admitted in an earlier state: ``current`` state takes it · ``dropped`` · ``admitting``
                         state's handler runs, whatever the state is now
     ``open_counts``     whether results that arrive while OPEN are counted
@@ -38,7 +38,7 @@ class BreakerRules:
     ``cancelled``       a call its caller gave up: ``failure`` · ``success`` · ``released`` · ``nothing`` · ``reopens``
     ``fresh``           the states that begin with empty counts
     ``probes_apart``    half-open counts its results in a ring of their own
-    ``rounding``        of rates before comparing: ``none`` · ``single`` (32-bit percent) · ``cents`` · ``percent`` (cut)
+    ``rounding``        of rates, before comparing: ``none`` · ``single`` (32-bit percent) · ``cents`` · ``percent``
     ``strict``          the rate must exceed the threshold, reaching it is not enough
     ``manual``          a manual transition to the state it is in: ``again`` (enters anew) · ``changed`` (does nothing)
     ``illegal``         manual transitions that are refused
@@ -68,13 +68,14 @@ class BreakerRules:
 class LikeBreakerConfig(PolicyConfig):
     """A breaker under a library's rules. What is 0 or "" does not apply.
 
-    ``window``: ``run`` (nothing but failures in a row), ``ring`` of ``window_calls``, ``grid`` (``slices`` on the clock's
-    grid), ``anchored`` (slices that begin with their first event), ``single`` (one window, begun anew by the first event
-    after its end), ``forever``, ``interval`` (wiped by the first event after its end; results from before are void),
-    ``rolling`` (slices counted from the entry into the state). ``grid`` windows age when read only if ``ages_when_read``.
-    ``failures`` (``out_of`` so many results) open, or ``consecutive``, or ``failure_share`` / ``slow_share``, or ``trip`` (expression).
-    ``growth`` of the open time: ``constant``, ``exponential`` (``open_factor``, ``open_max``, cut to milliseconds),
-    ``jittered`` (as exponential, half of it drawn), or ``expression`` (``open_expression``).
+    ``window``: ``run`` (nothing but failures in a row), ``ring`` of ``window_calls``, ``grid`` (``slices`` on the
+    clock's grid), ``anchored`` (slices that begin with their first event), ``single`` (one window, begun anew by the
+    first event after its end), ``forever``, ``interval`` (wiped by the first event after its end; results from before
+    are void), ``rolling`` (slices counted from the entry into the state). ``grid`` windows age when read only if
+    ``ages_when_read``. ``failures`` (``out_of`` so many results) open, or ``consecutive``, or ``failure_share`` /
+    ``slow_share``, or ``trip`` (expression). ``growth`` of the open time: ``constant``, ``exponential``
+    (``open_factor``, ``open_max``, cut to milliseconds), ``jittered`` (as exponential, half of it drawn), or
+    ``expression`` (``open_expression``).
     """
 
     kind: ClassVar[str] = "circuit_breaker"

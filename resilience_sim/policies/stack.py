@@ -24,8 +24,12 @@ from resilience_sim.policies.config import (
     ThrottleConfig,
     TimeoutConfig,
 )
+from resilience_sim.policies.config_like import LikeBreakerConfig
+from resilience_sim.policies.config_like_retry import LikeRetryConfig
 from resilience_sim.policies.fallback import Fallback
 from resilience_sim.policies.hedge import Hedge
+from resilience_sim.policies.like_breaker import LikeBreaker
+from resilience_sim.policies.like_retry import LikeRetry
 from resilience_sim.policies.rate_limiter import RateLimiter
 from resilience_sim.policies.retry import Retry
 from resilience_sim.policies.throttle import Throttle
@@ -54,6 +58,10 @@ def make_layer(sim: Sim, where: i64, inner: Layer, config: PolicyConfig, ordinal
         return Fallback(sim, where, inner, config)
     if isinstance(config, ThrottleConfig):
         return Throttle(sim, where, inner, config, ordinal)
+    if isinstance(config, LikeBreakerConfig):
+        return LikeBreaker(sim, where, inner, config, ordinal)
+    if isinstance(config, LikeRetryConfig):
+        return LikeRetry(sim, where, inner, config, ordinal)
     raise ValueError(f"unknown policy {config!r}")
 
 

@@ -30,6 +30,7 @@ from resilience_sim.kernel.luck import SPREAD
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.like_breaker import LikeBreaker
 from resilience_sim.policies.reshape import reshape
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.config import ClientConfig
@@ -223,6 +224,6 @@ class Client(Layer):
         instance.down = False
         sim.sink.emit(sim.now, RESTART, instance.where, -1, 0, 0)
         for layer in instance.stack.layers:
-            if isinstance(layer, CircuitBreaker):
+            if isinstance(layer, CircuitBreaker | LikeBreaker):
                 layer.restart()
         instance.stack = Stack(sim, self._service, self._configs, instance.wheres)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
 from conformance.document import Document, Unsupported, native, ns
-
 from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
 from resilience_sim.policies.config_like import DISABLED, FORCED_OPEN, ISOLATED, METRICS_ONLY
-from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, NEVER, REJECTED_CALL, RuleBreaker
-from resilience_sim.policies.rules.native_breakers import breaker_like
+from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, REJECTED_CALL, RuleBreaker
+from resilience_sim.policies.rules.machine import NEVER
+from resilience_sim.policies.rules.native import TIME
+from resilience_sim.policies.rules.native_breakers import PARAMS, breaker_like
 
 R4J = {CLOSED: "CLOSED", OPEN: "OPEN", HALF_OPEN: "HALF_OPEN", FORCED_OPEN: "FORCED_OPEN", DISABLED: "DISABLED",
        METRICS_ONLY: "METRICS_ONLY"}  # fmt: skip
@@ -21,10 +24,10 @@ TARGETS = {
     "closed": CLOSED, "close": CLOSED, "open": OPEN, "open_for": OPEN, "half_open": HALF_OPEN, "half-open": HALF_OPEN,
     "forced_open": FORCED_OPEN, "disabled": DISABLED, "metrics_only": METRICS_ONLY, "isolated": ISOLATED,
 }  # fmt: skip
-PREDICATES = (
-    "ignoreExceptions", "recordExceptions", "recordResult", "ignoreException", "recordException", "IsExcluded",
-    "IsSuccessful", "exclude", "ShouldHandle", "HandleErrors", "HandleIf",
-)  # fmt: skip
+PREDICATE = re.compile("ignore|record|exclu|IsSuccessful|Handle", re.IGNORECASE)  # told apart by their names
+NAMED = re.compile(r'outcome "(\w+)"')
+CONDITION = re.compile(r"\w+ *(<=|>=|<|>|==) *(\d+)")
+COMPARE = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq}
 CODES = {"code_404": 404, "code_500": 500}
 
 
@@ -44,7 +47,7 @@ class Drive:
         if self.library not in NAMES:
             raise Unsupported(f"library {self.library!r}")
         self.config: dict[str, Any] = document["config"]
-        self.settings = native(self.config, PREDICATES)
+        self.settings = self._in_ns(native(self.config, tuple(filter(PREDICATE.search, self.config))))
         self.breaker = RuleBreaker(self._configured(), 0)
         self.slow_after = self._configured().slow_call
         self.calls: dict[str, Call] = {}
@@ -55,7 +58,18 @@ class Drive:
     def _configured(self) -> Any:
         return breaker_like(self.library.lower(), self.settings)
 
+    def _in_ns(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Durations that are plain seconds in the library (pybreaker) have no suffix."""
+        times = {param.name for param in PARAMS[self.library.lower()] if param.takes == TIME}
+        plain = {name for name in times if name in self.config}
+        return {name: ns(value) if name in plain else value for name, value in settings.items()}
+
     # --- outcomes ---
+
+    def _named(self, words: str, outcome: str) -> bool:
+        """Whether some predicate of the configuration whose name holds ``words`` names this outcome."""
+        told = [str(value) for name, value in self.config.items() if re.search(words, name, re.IGNORECASE)]
+        return any("always true" in text or outcome in NAMED.findall(text) for text in told)
 
     def kind(self, outcome: str) -> int:
         """What the library makes of an outcome under this configuration."""
@@ -63,35 +77,33 @@ class Drive:
             return GOOD
         if self.library == "pybreaker":
             return IGNORED if self._excluded(outcome) else BAD
-        if self.library == "gobreaker" and self.config.get("IsSuccessful") == "always true":
-            return GOOD
-        if outcome in {"failure", "handled", "panic"}:
-            return BAD
-        if outcome == "ignored":
+        if outcome == "bad_result":
+            return BAD if self._named("recordResult", outcome) else GOOD
+        if outcome not in {"failure", "handled", "panic", "ignored", "unrecorded", "unhandled", "cancelled"}:
+            raise Unsupported(f"outcome {outcome!r} of {self.library}")
+        if self._named("ignore|exclu", outcome):
             return IGNORED
+        if self._named("IsSuccessful", outcome) and outcome != "panic":
+            return GOOD
         if outcome == "unrecorded":
             return GOOD  # resilience4j: an exception that is not recorded is a success
-        if outcome == "bad_result":
-            return BAD if self.config.get("recordResult") else GOOD
-        if outcome in {"unhandled", "cancelled"} and self.library == "Polly":
+        if outcome in {"ignored", "unhandled", "cancelled"} and self.library in {"Polly", "failsafe-go"}:
             return IGNORED
-        raise Unsupported(f"outcome {outcome!r} of {self.library}")
+        return BAD
 
     def _excluded(self, outcome: str) -> bool:
         for rule in self.config.get("exclude", ()):
-            if rule == "code<500":
-                if CODES.get(outcome, 999) < 500:
+            condition = CONDITION.fullmatch(rule)
+            if condition:
+                if outcome in CODES and COMPARE[condition[1]](CODES[outcome], int(condition[2])):
                     return True
-            elif rule == "Business":
-                if outcome in {"ignored", "ignored_subclass"}:
-                    return True
-            elif rule == "BaseException":
-                return True
-            elif rule == "Exception":
-                if outcome != "base_exception":
-                    return True
-            elif rule != "ValueError" or outcome in CODES:
+            elif not rule.isidentifier():
                 raise Unsupported(f"exclude {rule!r}")
+            elif rule in {"Exception", "BaseException"}:
+                if rule == "BaseException" or outcome != "base_exception":
+                    return True
+            elif outcome in {"ignored", "ignored_subclass"}:
+                return True
         return False
 
     # --- steps ---
@@ -158,8 +170,12 @@ class Drive:
 
     def _do_set(self, now: int, step: dict[str, Any]) -> None:
         name, value = step["param"], step["value"]
-        times = {param for param in ("reset_timeout",) if param == name}
-        self.settings[name.removesuffix("_s")] = ns(value) if times or name.endswith("_s") else value
+        if PREDICATE.search(name):
+            self.config = {**self.config, name: value}
+            return
+        bare = name.removesuffix("_s")
+        timed = any(param.name == bare and param.takes == TIME for param in PARAMS[self.library.lower()])
+        self.settings[bare] = ns(value) if timed else value
         self.breaker.retune(self._configured())
 
     def _ask(self, now: int) -> Call | None:
@@ -218,7 +234,8 @@ class Drive:
         tally = self.breaker.tally
         return {
             "requests": tally.requests, "successes": tally.total - tally.bad, "failures": tally.bad,
-            "exclusions": tally.excluded, "consecutive_successes": tally.run_good, "consecutive_failures": tally.run_bad,
+            "exclusions": tally.excluded, "consecutive_successes": tally.run_good,
+            "consecutive_failures": tally.run_bad,
         }  # fmt: skip
 
     def _r4j_metrics(self, now: int) -> dict[str, float]:

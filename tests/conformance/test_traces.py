@@ -14,6 +14,8 @@ import pytest
 from conformance.breakers import Drive
 from conformance.compare import differences
 from conformance.document import Document, Unsupported, files, read
+from conformance.limiters import run_limiter
+from conformance.retries import run_retry
 
 EXCEPTIONS: dict[str, str] = json.loads(Path(__file__).with_name("exceptions.json").read_text(encoding="utf-8"))
 
@@ -31,7 +33,7 @@ def run_breaker(document: Document) -> tuple[list[str], list[str]]:
     return decisive, counters
 
 
-RUNNERS = {"circuit_breaker": run_breaker}
+RUNNERS = {"circuit_breaker": run_breaker, "retry": run_retry, "rate_limiter": run_limiter}
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)

@@ -1,1 +1,1 @@
-"""The exact rules of known libraries: sans-IO state machines made of orthogonal rules, and a row of data per library."""
+"""The exact rules of known libraries: sans-IO machines made of orthogonal rules, a row of data for each library."""

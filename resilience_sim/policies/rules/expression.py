@@ -1,8 +1,8 @@
 """Small arithmetic expressions over named counters: gobreaker's ReadyToTrip, Dapr's CEL trip, Polly's generator.
 
 Owns reading and evaluating ``+ - * / **``, comparisons, ``and``/``&&``, ``or``/``||``, ``not``/``!`` and parentheses.
-Numbers are floats; a division by zero is not a number and no comparison with it holds, as in Go. Refuses names that are not
-given. An expression is kept in postfix form, so that evaluating it is one loop.
+Numbers are floats; a division by zero is not a number and no comparison with it holds, as in Go. Refuses names that
+are not given. An expression is kept in postfix form, so that evaluating it is one loop.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Expression:
             number, name, operator = match.groups()
             at = match.end()
             if name is not None and name in _SAME:
-                name, operator = None, _SAME[name]
+                operator = _SAME[name]
+                name = None
             if number is not None or name is not None:
                 if not operand_due:
                     raise ExpressionError(f"an operator is due before {(number or name)!r}")
@@ -77,6 +78,9 @@ class Expression:
             self._code.append(("#", float(number)))
             return
         assert name is not None
+        if name in {"true", "false"}:
+            self._code.append(("#", 1.0 if name == "true" else 0.0))
+            return
         known = [each.lower() for each in self._names]
         if name.lower() not in known:
             raise ExpressionError(f"no counter {name!r}; there are {', '.join(self._names)}")
@@ -134,8 +138,12 @@ def _apply(operator: str, left: float, right: float) -> float:
         return 1.0 if left and right else 0.0
     if operator == "||":
         return 1.0 if left or right else 0.0
-    held = (
-        left >= right if operator == ">=" else left <= right if operator == "<=" else left == right
-        if operator == "==" else left != right if operator == "!=" else left > right if operator == ">" else left < right
-    )  # fmt: skip
-    return 1.0 if held else 0.0
+    return 1.0 if _compare(operator, left, right) else 0.0
+
+
+def _compare(operator: str, left: float, right: float) -> bool:
+    if operator in {">", ">="}:
+        return left > right or (operator == ">=" and left == right)
+    if operator in {"<", "<="}:
+        return left < right or (operator == "<=" and left == right)
+    return (left == right) == (operator == "==")

@@ -1,7 +1,7 @@
 """Parameters as the libraries name them: what a name takes and what it is when left away.
 
-Owns the shape of a table of parameters and the checks that need nothing but the table. Refuses units' spelling (scenario/
-reads them) and what the parameters do (rules/native_breakers.py and its like).
+Owns the shape of a table of parameters and the checks that need nothing but the table. Refuses units' spelling
+(scenario/ reads them) and what the parameters do (rules/native_breakers.py and its like).
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def _gobreaker(p: Settings) -> Settings:
     slices = -(-interval // bucket) if interval > 0 and bucket > 0 else 1
     return {
         "window": "forever" if interval <= 0 else "rolling" if slices > 1 else "interval",
-        "window_time": slices * bucket if slices > 1 else max(0, interval),
+        "window_time": slices * bucket if interval > 0 and bucket > 0 else max(0, interval),
         "slices": slices,
         "trip": p["ReadyToTrip"],
         "open_for": p["Timeout"] if p["Timeout"] > 0 else 60 * S,

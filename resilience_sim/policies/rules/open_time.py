@@ -16,9 +16,9 @@ from mypy_extensions import i64
 
 from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.policies.rules.expression import Expression
-from resilience_sim.policies.rules.tallies import Tally
+from resilience_sim.policies.rules.tally import Tally
 
-ARGUMENTS = ("n", "rate", "count")
+ARGUMENTS = ("n", "rate", "count", "half_open_attempts", "failure_rate", "failure_count")
 MILLI: Final = 1_000_000
 LONGEST: Final = 1 << 60
 
@@ -46,7 +46,7 @@ class OpenTime:
             tally.look(now)  # reading health is what ages it
             rate = float(tally.bad) / float(tally.total) if tally.total else 0.0
             self.asked = [float(half_opens), rate, float(tally.bad)]
-            return int(min(self._expression.value(self.asked) * 1e9 + 0.5, float(LONGEST)))
+            return int(min(self._expression.value(self.asked * 2) * 1e9 + 0.5, float(LONGEST)))
         if growth == "exponential":
             steps = self._base // MILLI
             for _ in range(openings - 1):

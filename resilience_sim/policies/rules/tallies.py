@@ -5,7 +5,8 @@ and not yet answered, those left out of account and those turned away.
 
 * :class:`Tally`: for ever (gobreaker without Interval, and all that only count failures in a row);
 * :class:`RingTally`: the last N results (resilience4j COUNT_BASED, failsafe-go by count);
-* :class:`GridTally`: slices on the grid of the clock (resilience4j TIME_BASED: whole seconds of the epoch; failsafe-go: tenths
+* :class:`GridTally`: slices on the grid of the clock (resilience4j TIME_BASED: whole seconds of the epoch;
+  failsafe-go: tenths
   of the period, and reading does not age it; Hystrix: half seconds);
 * :class:`AnchoredTally`: slices that begin with their first event (Polly, RollingHealthMetrics.cs);
 * :class:`SingleTally`: one window (Polly below 200 ms, SingleHealthMetrics.cs);
@@ -19,59 +20,8 @@ from collections import deque
 from mypy_extensions import i64
 
 from resilience_sim.policies.config_like import LikeBreakerConfig
-
-
-class Tally:
-    """Counts of results since it began. ``requests`` counts admissions, in flight included."""
-
-    __slots__ = ("bad", "excluded", "min_calls", "rejected", "requests", "run_bad", "run_good", "slow", "total")
-
-    total: i64
-    bad: i64
-    slow: i64
-    run_bad: i64  # failures in a row
-    run_good: i64
-    requests: i64
-    excluded: i64
-    rejected: i64
-    min_calls: i64  # no rate with fewer results
-
-    def __init__(self, min_calls: i64) -> None:
-        self.min_calls = min_calls
-        self.total = 0
-        self.bad = 0
-        self.slow = 0
-        self.run_bad = 0
-        self.run_good = 0
-        self.requests = 0
-        self.excluded = 0
-        self.rejected = 0
-
-    def request(self, now: i64) -> None:
-        """A call was let in."""
-        self.requests += 1
-
-    def exclude(self, now: i64, since: i64) -> None:
-        """A call let in at ``since`` is left out of account."""
-        self.excluded += 1
-
-    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
-        """A result (``bad`` and ``slow`` are 0 or 1) of a call let in at ``since``."""
-        self.total += 1
-        self.slow += slow
-        self._run(bad)
-
-    def _run(self, bad: i64) -> None:
-        self.bad += bad
-        if bad:
-            self.run_bad += 1
-            self.run_good = 0
-        else:
-            self.run_good += 1
-            self.run_bad = 0
-
-    def look(self, now: i64) -> None:
-        """Somebody is about to read the counts."""
+from resilience_sim.policies.rules.slices import AnchoredTally, RollingTally, SingleTally
+from resilience_sim.policies.rules.tally import Tally
 
 
 class RingTally(Tally):
@@ -145,161 +95,6 @@ class GridTally(Tally):
         """Forget, if reading does."""
         if self._ages:
             self._roll(now)
-
-
-class Slice:
-    """What happened since ``start``."""
-
-    __slots__ = ("bad", "start", "total")
-
-    start: i64
-    bad: i64
-    total: i64
-
-    def __init__(self, start: i64) -> None:
-        self.start = start
-        self.bad = 0
-        self.total = 0
-
-
-class AnchoredTally(Tally):
-    """Slices of ``width`` ns, each begun by the first event after the end of the one before; gone after ``span``."""
-
-    __slots__ = ("_slices", "_span", "_width")
-
-    _span: i64
-    _width: i64
-
-    def __init__(self, min_calls: i64, span: i64, width: i64) -> None:
-        super().__init__(min_calls)
-        self._span = span
-        self._width = width
-        self._slices: deque[Slice] = deque()
-
-    def _current(self, now: i64) -> Slice:
-        slices = self._slices
-        if not slices or now - slices[-1].start >= self._width:
-            slices.append(Slice(now))
-        while now - slices[0].start >= self._span:
-            gone = slices.popleft()
-            self.total -= gone.total
-            self.bad -= gone.bad
-        return slices[-1]
-
-    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
-        """Into the current slice."""
-        current = self._current(now)
-        current.total += 1
-        current.bad += bad
-        super().add(now, since, bad, slow)
-
-    def look(self, now: i64) -> None:
-        """Reading begins slices too."""
-        self._current(now)
-
-
-class SingleTally(Tally):
-    """One window of ``span`` ns, begun anew by the first event after its end."""
-
-    __slots__ = ("_span", "_start")
-
-    _span: i64
-    _start: i64
-
-    def __init__(self, min_calls: i64, now: i64, span: i64) -> None:
-        super().__init__(min_calls)
-        self._span = span
-        self._start = now
-
-    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
-        """In the window of now."""
-        self.look(now)
-        super().add(now, since, bad, slow)
-
-    def look(self, now: i64) -> None:
-        """Begin anew, if it is over."""
-        if now - self._start >= self._span:
-            self._start = now
-            self.total = 0
-            self.bad = 0
-
-
-class RollingTally(Tally):
-    """``count`` slices of ``width`` ns from ``now`` on; a result belongs to the slice its call was let in."""
-
-    __slots__ = ("_age", "_count", "_slices", "_start", "_width")
-
-    _start: i64
-    _width: i64
-    _count: i64
-    _age: i64
-
-    def __init__(self, min_calls: i64, now: i64, width: i64, count: i64) -> None:
-        super().__init__(min_calls)
-        self._start = now
-        self._width = width
-        self._count = count
-        self._age = 0
-        self._slices: list[Tally] = [Tally(0) for _ in range(count)]
-
-    def request(self, now: i64) -> None:
-        """Into the current slice."""
-        self.requests += 1
-        self._slices[self._age % self._count].requests += 1
-
-    def _slice_of(self, since: i64) -> Tally | None:
-        age = (since - self._start) // self._width
-        return self._slices[age % self._count] if 0 <= self._age - age < self._count else None
-
-    def exclude(self, now: i64, since: i64) -> None:
-        """In the slice of its call, while there is one."""
-        piece = self._slice_of(since)
-        if piece is not None:
-            self.excluded += 1
-            piece.excluded += 1
-
-    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
-        """In the slice of its call, while there is one."""
-        piece = self._slice_of(since)
-        if piece is not None:
-            super().add(now, since, bad, slow)
-            piece.add(now, since, bad, slow)
-
-    def look(self, now: i64) -> None:
-        """Forget slices that have left the window."""
-        age = (now - self._start) // self._width
-        if age - self._age >= self._count:
-            self._slices = [Tally(0) for _ in range(self._count)]
-            self.total = 0
-            self.bad = 0
-            self.slow = 0
-            self.run_bad = 0
-            self.run_good = 0
-            self.requests = 0
-            self.excluded = 0
-            self._age = age
-        while self._age < age:
-            self._age += 1
-            self._drop(self._age % self._count)
-
-    def _drop(self, oldest: i64) -> None:
-        """Take a slice out; a row of equal results loses its part only if it reaches back that far."""
-        gone = self._slices[oldest]
-        good = gone.run_good
-        bad = gone.run_bad
-        for i in range(1, self._count):
-            piece = self._slices[(oldest + i) % self._count]
-            good += piece.total - piece.bad
-            bad += piece.bad
-        if self.run_good == good:
-            self.run_good = max(0, self.run_good - gone.run_good)
-        if self.run_bad == bad:
-            self.run_bad = max(0, self.run_bad - gone.run_bad)
-        self.total -= gone.total
-        self.bad -= gone.bad
-        self.requests = max(0, self.requests - gone.requests)
-        self.excluded -= gone.excluded
-        self._slices[oldest] = Tally(0)
 
 
 def make_tally(config: LikeBreakerConfig, now: i64) -> Tally:

@@ -13,7 +13,7 @@ from mypy_extensions import i64
 from resilience_sim.kernel.events import WHY_CONSECUTIVE, WHY_FAILURE_SHARE, WHY_SLOW_SHARE, WHY_TRIP_CONDITION
 from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.policies.rules.expression import Expression
-from resilience_sim.policies.rules.tallies import Tally
+from resilience_sim.policies.rules.tally import Tally
 
 COUNTERS = (
     "Requests", "TotalSuccesses", "TotalFailures", "TotalExclusions", "ConsecutiveSuccesses", "ConsecutiveFailures"
@@ -33,8 +33,10 @@ def half_up(number: float) -> float:
 class Trips:
     """Thresholds. After :meth:`due` said yes, ``why``, ``x`` and ``y`` tell the reason as an event does."""
 
-    __slots__ = ("_config", "_consecutive", "_expression", "_failures", "_rounding", "_share", "_slow", "_strict", "why",
-                 "x", "y")  # fmt: skip
+    __slots__ = (
+        "_config", "_consecutive", "_expression", "_failures", "_rounding", "_share", "_slow", "_strict", "why", "x",
+        "y",
+    )  # fmt: skip
 
     _consecutive: i64
     _failures: i64
