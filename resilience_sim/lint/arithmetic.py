@@ -1,0 +1,181 @@
+"""Worst cases and averages of a stack: how long, how often, with what chance.
+
+Owns the recursion over layers, from Service B outwards. Times are ns as floats, ``inf`` where nothing bounds them.
+Averages are those of a healthy B without a queue, attempts independent of each other.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from resilience_sim.kernel.events import LOST, SUCCESS, TIMEOUT
+from resilience_sim.lint.chance import longer_than, mean_until
+from resilience_sim.policies.config import (
+    BulkheadConfig,
+    FallbackConfig,
+    HedgeConfig,
+    PolicyConfig,
+    RateLimiterConfig,
+    RetryConfig,
+    TimeoutConfig,
+)
+from resilience_sim.scenario.plan import Plan
+
+_DEEPEST = 10_000
+
+
+def longest_wait(config: RetryConfig, n: int) -> float:
+    """The longest possible wait before retry n (from 1)."""
+    base = float(config.delay)
+    if config.backoff == "linear":
+        wait = base * n
+    elif config.backoff == "exponential":
+        wait = base * config.factor ** min(n - 1, 200) if base else 0.0
+    elif config.backoff == "decorrelated":
+        wait = base * 3.0 ** min(n, 200)
+    else:
+        wait = base
+    cap = config.max_delay or inf
+    wait = min(wait, cap)
+    if config.jitter == "spread":
+        wait *= 1 + config.spread
+    return min(wait, cap, 1e21)
+
+
+def mean_wait(config: RetryConfig, n: int) -> float:
+    """The average wait before retry n; of decorrelated backoff an upper estimate."""
+    shrink = {"full": 0.5, "equal": 0.75}.get(config.jitter, 1.0)
+    if config.jitter == "spread":
+        return longest_wait(config, n) / (1 + config.spread)
+    if config.backoff == "decorrelated":
+        return min(float(config.delay) * 2.0 ** min(n, 200), config.max_delay or inf)
+    return longest_wait(config, n) * shrink
+
+
+def waits(config: RetryConfig) -> float:
+    """All waits of a request that uses every attempt, at their longest; a time limit on retries cuts them."""
+    total = 0.0
+    for n in range(1, min(config.attempts, _DEEPEST)):
+        total += longest_wait(config, n)
+        if config.max_elapsed and total > config.max_elapsed:
+            return float(config.max_elapsed)
+    return total
+
+
+def worst_time(stack: tuple[PolicyConfig, ...], index: int = 0) -> float:
+    """The longest that a call entering layer ``index`` can take; B itself may take for ever."""
+    if index == len(stack):
+        return inf
+    config = stack[index]
+    inner = worst_time(stack, index + 1)
+    if isinstance(config, TimeoutConfig):
+        return min(float(config.after), inner)
+    if isinstance(config, RetryConfig):
+        total = min(config.attempts, 10**9) * inner + waits(config) if config.attempts > 1 else inner
+        return min(total, config.max_elapsed + inner) if config.max_elapsed else total
+    if isinstance(config, BulkheadConfig):
+        if not config.queue or not config.max_wait:
+            return inner
+        turns = -(-config.queue // config.max_concurrent) * inner  # whoever waits moves up each time a place is left
+        return inner + (min(turns, config.max_wait) if config.max_wait >= 0 else turns)
+    if isinstance(config, RateLimiterConfig):
+        return inner + config.max_wait
+    if isinstance(config, HedgeConfig):
+        return inner + config.max_extra * config.delay
+    if isinstance(config, FallbackConfig):
+        return inner + config.latency
+    return inner
+
+
+def most_attempts(stack: tuple[PolicyConfig, ...], index: int = 0, until: int | None = None) -> int:
+    """How many attempts one call entering layer ``index`` can become below (at layer ``until``, or at B)."""
+    number = 1
+    for config in stack[index:until]:
+        if isinstance(config, RetryConfig):
+            number *= config.attempts
+        elif isinstance(config, HedgeConfig):
+            number *= 1 + config.max_extra
+    return number
+
+
+def outer_retries(stack: tuple[PolicyConfig, ...], index: int) -> list[int]:
+    """The layers outside ``index`` that make more than one call of one."""
+    return [i for i in range(index) if most_attempts(stack, i, i + 1) > 1]
+
+
+def inner_timeout(stack: tuple[PolicyConfig, ...], index: int) -> float:
+    """The shortest timeout at or below ``index`` that stands directly around one attempt (no retry between)."""
+    shortest = inf
+    for config in reversed(stack[index:]):
+        if isinstance(config, RetryConfig | HedgeConfig):
+            break
+        if isinstance(config, TimeoutConfig):
+            shortest = min(shortest, float(config.after))
+    return shortest
+
+
+def network(plan: Plan) -> float:
+    """Average time on the wire, both ways."""
+    return 2 * mean_until(plan.service.network)
+
+
+def attempt_time(plan: Plan) -> float:
+    """Average time of one attempt, given up at its timeout."""
+    limit = inner_timeout(plan.stack, 0)
+    for index in range(len(plan.stack)):
+        limit = min(limit, inner_timeout(plan.stack, index))
+    wire = network(plan)
+    lost = plan.service.failure_rate if plan.service.failure == LOST else 0.0
+    usual = min(limit, wire + mean_until(plan.service.latency, max(0.0, limit - wire)))
+    return (1 - lost) * usual + (lost * limit if lost else 0.0)
+
+
+def attempt_failures(plan: Plan) -> dict[int, float]:
+    """The usual outcomes of one attempt as seen from outside its timeout: {outcome code: share}, success as 0."""
+    service = plan.service
+    limit = min((inner_timeout(plan.stack, i) for i in range(len(plan.stack))), default=inf)
+    late = longer_than(service.latency, limit - network(plan)) if limit < inf else 0.0
+    found = {SUCCESS: (1 - late) * (1 - service.failure_rate), TIMEOUT: late}
+    if service.failure == LOST:
+        found[TIMEOUT] += (1 - late) * service.failure_rate
+    else:
+        found[service.failure] = found.get(service.failure, 0.0) + (1 - late) * service.failure_rate
+    return found
+
+
+def failure_chance(plan: Plan, index: int, outcomes: dict[int, float] | None = None) -> float:
+    """Chance that a call entering layer ``index`` fails in normal operation."""
+    shares = attempt_failures(plan) if outcomes is None else outcomes
+    for config in reversed(plan.stack[index:]):
+        if isinstance(config, RetryConfig) and config.attempts > 1:
+            again = sum(share for code, share in shares.items() if code and code in config.on)
+            kept = sum(again**i for i in range(min(config.attempts - 1, 200)))
+            last = again ** min(config.attempts - 1, 200)
+            shares = {
+                code: share * (kept + last) if not code or code not in config.on else share * last
+                for code, share in shares.items()
+            }
+        elif isinstance(config, FallbackConfig):
+            shares = {SUCCESS: 1.0}
+    return sum(share for code, share in shares.items() if code)
+
+
+def mean_tries(plan: Plan, index: int) -> float:
+    """How many tries a retry layer makes of a call, on average, in normal operation."""
+    config = plan.stack[index]
+    if not isinstance(config, RetryConfig):
+        return 1.0
+    p = failure_chance(plan, index + 1)
+    return sum(p**i for i in range(min(config.attempts, 200)))
+
+
+def mean_time(plan: Plan, index: int = 0) -> float:
+    """How long a call entering layer ``index`` takes on average in normal operation."""
+    total = attempt_time(plan)
+    for position in range(len(plan.stack) - 1, index - 1, -1):
+        config = plan.stack[position]
+        if isinstance(config, RetryConfig) and config.attempts > 1:
+            p = failure_chance(plan, position + 1)
+            pauses = sum(p**n * mean_wait(config, n) for n in range(1, min(config.attempts, 200)))
+            total = total * mean_tries(plan, position) + pauses
+    return total

@@ -1,0 +1,304 @@
+"""Rules about circuit breakers: whether they open, when, on what, and whether they ever close.
+
+Owns RL007 to RL010, RL012, RL024 and RL027. Flapping is in rules_flapping.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, inf
+
+from resilience_sim.kernel.events import LOST
+from resilience_sim.lint import say
+from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries, worst_time
+from resilience_sim.lint.breaker_view import BreakerView, breaker_of
+from resilience_sim.lint.chance import poisson_least
+from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
+from resilience_sim.lint.rules_time import HANG
+from resilience_sim.lint.subject import Subject
+from resilience_sim.lint.traffic import at_layer, traffic
+from resilience_sim.policies.config import FallbackConfig, RetryConfig, TimeoutConfig
+
+SECOND = 1e9
+
+
+def _breakers(subject: Subject) -> Iterator[tuple[int, BreakerView]]:
+    for index, config in enumerate(subject.stack):
+        view = breaker_of(config)
+        if view is not None:
+            yield index, view
+
+
+def to_open(subject: Subject, index: int, view: BreakerView) -> float:
+    """Seconds from the start of a total outage, out of full health, until enough failures are counted; ``inf``: never.
+
+    The calls are those of one client instance; that each also needs its time to fail comes on top.
+    """
+    rate = at_layer(subject.plan, index, failing=True)
+    if not rate:
+        return inf
+    if view.consecutive:
+        return (view.consecutive - 1) / rate
+    if view.window_time:
+        window = view.window_time / SECOND
+        filled = max(0.0, (view.min_calls / rate) - window) if rate * window < view.min_calls else 0.0
+        return view.share * window + filled
+    return (view.failures_from(view.window_calls) - 1) / rate
+
+
+def one_request(subject: Subject) -> Iterator[Hit]:
+    """RL007: the attempts of one request open the breaker for everybody."""
+    for index, view in _breakers(subject):
+        outside = outer_retries(subject.stack, index)
+        attempts = most_attempts(subject.stack, 0, index)
+        needed = view.consecutive or view.failures_from(view.min_calls) * (
+            view.failures_from(view.min_calls) == view.min_calls
+        )
+        if not outside or not needed or needed > attempts:
+            continue
+        retry = subject.stack[outside[-1]]
+        yield Hit(
+            subject.at(index, "failure_threshold"),
+            f"`{retry.id}` stands outside: every attempt counts, and a single failing request "
+            f"({attempts} attempts) reaches the "
+            f"threshold of {needed}: it closes the door for everybody",
+            f"put the breaker outside the retry, or raise the threshold well above {attempts}, or use a share",
+            {"attempts": attempts, "threshold": needed},
+        )
+
+
+def per_request(subject: Subject) -> Iterator[Hit]:
+    """RL008: the breaker sees requests, not attempts."""
+    for index, view in _breakers(subject):
+        for inner in range(index + 1, len(subject.stack)):
+            config = subject.stack[inner]
+            if not isinstance(config, RetryConfig) or config.attempts < 2:
+                continue
+            needed = view.consecutive or view.failures_from(view.min_calls)
+            pause = sum(mean_wait(config, n) for n in range(1, min(config.attempts, 1000)))
+            yield Hit(
+                subject.at(index, "failure_threshold"),
+                f"`{config.id}` stands inside: {config.attempts} failed attempts are one failure here. It "
+                f"takes {needed} failed "
+                f"requests, {needed * config.attempts} failed attempts, and each request fails only after "
+                f"{say.duration(pause)} of "
+                "waits",
+                "put the breaker inside the retry if it is to count attempts (and see RL007)",
+                {"attempts": needed * config.attempts, "pause": pause / SECOND},
+            )
+            break
+
+
+def never_opens(subject: Subject) -> Iterator[Hit]:
+    """RL009: it cannot open, or needs luck to."""
+    for index, view in _breakers(subject):
+        hidden = next((c for c in subject.stack[index + 1 :] if isinstance(c, FallbackConfig)), None)
+        if hidden is not None:
+            yield Hit(
+                subject.at(index),
+                f"it never opens: `{hidden.id}` inside it answers every failure, and the breaker sees success only",
+                "put the fallback outside",
+                {"chance": 0.0},
+                severity=ERROR,
+            )
+            continue
+        if view.consecutive or not view.window_time:
+            continue
+        rate = at_layer(subject.plan, index, failing=True)
+        calls = rate * view.window_time / SECOND
+        even = subject.plan.traffic.arrivals == "even"
+        chance = float(ceil(calls) >= view.min_calls) if even else poisson_least(calls, view.min_calls)
+        if chance < 0.5:
+            yield Hit(
+                subject.at(index, "min_calls"),
+                f"it {'can never open' if chance < 1e-3 else 'opens by luck only'}: it looks at nothing "
+                f"below {view.min_calls} calls "
+                f"in {say.duration(view.window_time)}, and {say.digits(calls)} come even if all fail "
+                "(chance of enough in a window: "
+                f"{say.share(chance)})",
+                f"lower `min_calls` to about {max(1, int(calls / 2))}, or widen the window",
+                {"calls": calls, "chance": chance},
+                ("traffic",),
+                severity=ERROR if chance < 1e-3 else WARNING,
+            )
+
+
+def opens_late(subject: Subject) -> Iterator[Hit]:
+    """RL010: a long time until it opens at best."""
+    for index, view in _breakers(subject):
+        seconds = to_open(subject, index, view)
+        if not 10 < seconds < inf:
+            continue
+        rate = at_layer(subject.plan, index, failing=True)
+        yield Hit(
+            subject.at(index, "failure_threshold" if view.consecutive else "window"),
+            "when B goes down out of full health, the breaker opens after "
+            f"{say.duration(seconds * SECOND)} at best: at "
+            f"{say.rate(rate)} about {say.digits(seconds * rate)} calls fail first",
+            "use a smaller window or a lower threshold, as far as RL011 allows",
+            {"seconds": seconds, "calls": seconds * rate},
+            ("traffic",),
+        )
+
+
+def stuck(subject: Subject) -> Iterator[Hit]:
+    """RL012: a probe that never returns."""
+    if any(isinstance(config, TimeoutConfig) for config in subject.stack):
+        return
+    plan = subject.plan
+    hangs = plan.service.failure == LOST or any(f.kind == "outage" and f.how == "hang" for f in plan.faults)
+    for index, view in _breakers(subject):
+        if view.half_open_limit or view.lets_all_in:
+            continue
+        yield Hit(
+            subject.at(index, "probes"),
+            "half open can last for ever: a probe that B never answers keeps its place "
+            f"({view.probes} in all), and everything else "
+            "is rejected, also when B is back",
+            "put a timeout inside the breaker",
+            {"probes": view.probes},
+            assumes=() if hangs else (HANG,),
+            severity=ERROR if hangs else WARNING,
+        )
+
+
+def threads_first(subject: Subject) -> Iterator[Hit]:
+    """RL024: the threads are gone before the breaker opens."""
+    plan = subject.plan
+    client = plan.client
+    if not client.threads:
+        return
+    rate = traffic(plan).usual / client.instances
+    for index, view in _breakers(subject):
+        inner = worst_time(subject.stack, index + 1)
+        outer = worst_time(subject.stack)
+        if outer == inf or not rate:
+            continue
+        opens = to_open(subject, index, view) + inner / SECOND
+        held = rate * min(opens, outer / SECOND)
+        if held > client.threads:
+            gone = client.threads / rate
+            yield Hit(
+                subject.at(index),
+                f"when B hangs, the {client.threads} threads are taken after "
+                f"{say.duration(gone * SECOND)}; the breaker opens after "
+                f"{say.duration(opens * SECOND)} at best (each call first waits {say.duration(inner)}): "
+                f"about {say.digits(held)} threads "
+                "would be needed",
+                f"shorten the timeout to less than {say.duration(gone * SECOND)}, or count slow calls",
+                {"gone": gone, "opens": opens, "needed": held},
+                ("traffic",),
+                (HANG,),
+            )
+
+
+def slow_unseen(subject: Subject) -> Iterator[Hit]:
+    """RL027: a slow call is always a timeout first."""
+    for index, view in _breakers(subject):
+        inner = worst_time(subject.stack, index + 1)
+        if view.slow_call and view.slow_call >= inner:
+            yield Hit(
+                subject.at(index, "slow_call"),
+                f"no call can be slow: a timeout inside ends it after {say.duration(inner)}, and slow begins above "
+                f"{say.duration(view.slow_call)}",
+                f"set `slow_call` below {say.duration(inner)}",
+                {"slow": view.slow_call / SECOND, "inner": inner / SECOND},
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "RL007",
+        "one request opens the breaker for everybody",
+        WARNING,
+        (
+            "With the retry outside, the breaker sees attempts: a request that fails for a reason of "
+            ""
+            ""
+            ""
+            "its own (bad luck, bad data) fails "
+            "`attempts` times in a row. If that reaches the threshold, one request turns everybody "
+            "away for the recovery time. Shares of a "
+            "window with a minimum of calls are calmer."
+        ),
+        one_request,
+    ),
+    Rule(
+        "RL008",
+        "the breaker counts requests, not attempts",
+        INFO,
+        (
+            "With the retry inside, the breaker learns of a failure only after the last attempt and "
+            "all waits. It opens later by that much, "
+            "and B gets `attempts` times as many calls until then. That is right if the breaker is "
+            "to judge what users see, and "
+            "wrong if it is to spare B."
+        ),
+        per_request,
+    ),
+    Rule(
+        "RL009",
+        "a breaker that can never open",
+        WARNING,
+        (
+            "A breaker over a time window judges nothing below `min_calls`. If fewer come in a "
+            "window even when everything fails, it never "
+            "opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) "
+            "with the mean calls per window; retries "
+            "outside the breaker are counted in. A fallback inside the breaker hides every failure from it."
+        ),
+        never_opens,
+    ),
+    Rule(
+        "RL010",
+        "a breaker that opens late",
+        WARNING,
+        (
+            "Out of full health the window is full of successes. A share of 50 % of 100 calls needs "
+            "50 failures, at 2 calls a second "
+            "25 seconds of outage; of 60 seconds it needs half a minute. In a row needs threshold / "
+            "rate. What is named is the best case: "
+            "calls that hang fail only after their timeout."
+        ),
+        opens_late,
+    ),
+    Rule(
+        "RL012",
+        "half open for ever",
+        WARNING,
+        (
+            "A half-open breaker waits for its probes. If B swallows one (a hang, a lost answer) and "
+            ""
+            ""
+            ""
+            "no timeout ends it, the breaker rejects "
+            "everything until the process restarts: in classic rules, resilience4j (without "
+            "maxWaitDurationInHalfOpenState), Polly and "
+            "gobreaker alike. A timeout around the attempt, inside or outside the breaker, prevents it."
+        ),
+        stuck,
+    ),
+    Rule(
+        "RL024",
+        "the threads are gone before the breaker opens",
+        WARNING,
+        (
+            "When B hangs, a call fails only after its timeout; until then it holds a thread. The "
+            "breaker needs its failures first. If rate "
+            "times that time is more than there are threads, A is exhausted before its breaker "
+            "helps. Shorter timeouts, more "
+            "threads, a bulkhead, or counting slow calls."
+        ),
+        threads_first,
+    ),
+    Rule(
+        "RL027",
+        "a slow call that is never seen",
+        WARNING,
+        (
+            "`slow_call` is looked at when a call ends. If a timeout inside the breaker ends it "
+            "before, it is a failure, never slow."
+        ),
+        slow_unseen,
+    ),
+)

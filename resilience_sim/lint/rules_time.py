@@ -1,0 +1,248 @@
+"""Rules about time: deadlines, timeouts inside timeouts, and calls that nothing ends.
+
+Owns RL001 to RL004, RL013 and RL028.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from resilience_sim.kernel.events import LOST
+from resilience_sim.lint import say
+from resilience_sim.lint.arithmetic import inner_timeout, longest_wait, network, waits, worst_time
+from resilience_sim.lint.breaker_view import breaker_of
+from resilience_sim.lint.chance import longer_than
+from resilience_sim.lint.finding import ERROR, WARNING, Hit, Loc, Rule
+from resilience_sim.lint.subject import Subject
+from resilience_sim.lint.traffic import traffic
+from resilience_sim.policies.config import RetryConfig, TimeoutConfig
+
+HANG = "B may hang: it takes a call and never answers"
+
+
+def deadline(subject: Subject) -> Iterator[Hit]:
+    """RL001: the longest a request can take, against what its user is willing to wait."""
+    limit, worst = subject.plan.traffic.deadline, worst_time(subject.stack)
+    if not limit or worst == inf or worst <= limit:
+        return
+    index = next((i for i, c in enumerate(subject.stack) if isinstance(c, RetryConfig) and c.attempts > 1), 0)
+    config = subject.stack[index]
+    how = ""
+    if isinstance(config, RetryConfig):
+        each = worst_time(subject.stack, index + 1)
+        how = f" ({config.attempts} x {say.duration(each)}, and {say.duration(waits(config))} of waits)"
+    yield Hit(
+        subject.at(index, "attempts" if how else ""),
+        f"a request can take {say.duration(worst)}{how}; its user waits {say.duration(limit)}",
+        "shorten the timeout of an attempt, make fewer, or put a timeout of the deadline's length outermost",
+        {"worst": worst / 1e9, "deadline": limit / 1e9},
+        assumes=("no answer asks for a longer Retry-After",) if how else (),
+    )
+
+
+def nested(subject: Subject) -> Iterator[Hit]:
+    """RL002: an inner timeout that the outer one always precedes."""
+    outer: list[tuple[int, TimeoutConfig]] = []
+    for index, config in enumerate(subject.stack):
+        if not isinstance(config, TimeoutConfig):
+            continue
+        for above, wider in outer:
+            if wider.after <= config.after:
+                yield Hit(
+                    subject.at(index, "after"),
+                    f"`{config.id}` ({say.duration(config.after)}) never fires: `{wider.id}` outside it ends "
+                    "everything "
+                    f"after {say.duration(wider.after)}",
+                    f"make `{config.id}` shorter than {say.duration(wider.after)}, or remove it",
+                    {"inner": config.after / 1e9, "outer": wider.after / 1e9, "outer_index": above},
+                )
+                break
+        outer.append((index, config))
+
+
+def room_for_retries(subject: Subject) -> Iterator[Hit]:
+    """RL003: attempts that an outer timeout leaves no time for when B hangs."""
+    limit = inf
+    for index, config in enumerate(subject.stack):
+        if isinstance(config, TimeoutConfig):
+            limit = min(limit, config.after)
+        if not isinstance(config, RetryConfig) or config.attempts < 2 or limit == inf:
+            continue
+        each = worst_time(subject.stack, index + 1)
+        start, possible = 0.0, 1
+        while possible < config.attempts:
+            start += each + _shortest_wait(config, possible)
+            if start >= limit:
+                break
+            possible += 1
+        if possible < min(config.attempts, 1000):
+            what = "never ends on its own" if each == inf else f"takes {say.duration(each)} when B hangs"
+            yield Hit(
+                subject.at(index, "attempts"),
+                f"of {config.attempts} attempts only {possible} can start before the timeout of "
+                f"{say.duration(limit)} outside "
+                f"the retry: an attempt {what}",
+                f"put a timeout of at most {say.duration(limit / config.attempts)} inside the retry",
+                {"possible": possible, "attempts": config.attempts},
+                assumes=(HANG,),
+            )
+
+
+def _shortest_wait(config: RetryConfig, n: int) -> float:
+    wait = longest_wait(config, n)
+    if config.backoff == "decorrelated":
+        return min(float(config.delay), wait)
+    if config.jitter == "spread":
+        return wait * (1 - config.spread) / (1 + config.spread)
+    return wait * {"full": 0.0, "equal": 0.5}.get(config.jitter, 1.0)
+
+
+def endless(subject: Subject) -> Iterator[Hit]:
+    """RL004: nothing ends a call that B does not answer."""
+    if worst_time(subject.stack) < inf:
+        return
+    plan = subject.plan
+    hangs = plan.service.failure == LOST or any(f.kind == "outage" and f.how == "hang" for f in plan.faults)
+    client, rate = plan.client, traffic(plan).usual / plan.client.instances
+    numbers: dict[str, float] = {}
+    harm = "each such call is held until the process ends"
+    if client.threads and rate:
+        numbers = {"seconds": (client.threads + client.backlog) / rate}
+        harm = (
+            f"at {say.rate(rate)} the {client.threads} threads and {client.backlog} waiting places of "
+            "an instance are gone "
+            f"in {say.duration(numbers['seconds'] * 1e9)}"
+        )
+    where: Loc = subject.at(0) if subject.stack else ("stack",)
+    yield Hit(
+        where,
+        f"no timeout anywhere ends a call that B does not answer; {harm}",
+        "put a timeout around each attempt",
+        numbers,
+        ("traffic",) if numbers else (),
+        () if hangs else (HANG,),
+        ERROR if hangs else WARNING,
+    )
+
+
+def rest(subject: Subject) -> Iterator[Hit]:
+    """RL013: half open again while calls from before the opening still hold B."""
+    for index, config in enumerate(subject.stack):
+        view = breaker_of(config)
+        inner = worst_time(subject.stack, index + 1)
+        if view is None or inner == inf or view.recovery >= inner:
+            continue
+        yield Hit(
+            subject.at(index, "recovery_time"),
+            f"the breaker probes again after {say.duration(view.recovery)}, while calls let in before "
+            "it opened may hold B "
+            f"for {say.duration(inner)}: B gets no rest, and their results come late",
+            f"make the recovery time longer than {say.duration(inner)}, or the timeout inside it shorter",
+            {"recovery": view.recovery / 1e9, "inner": inner / 1e9},
+            assumes=(HANG,),
+        )
+
+
+def too_tight(subject: Subject) -> Iterator[Hit]:
+    """RL028: a timeout that healthy answers exceed."""
+    plan = subject.plan
+    best = (inf, -1)
+    for index, config in enumerate(subject.stack):
+        if isinstance(config, TimeoutConfig) and inner_timeout(subject.stack, index) == config.after:
+            best = min(best, (float(config.after), index))
+    limit, index = best
+    late = longer_than(plan.service.latency, limit - network(plan)) if index >= 0 else 0.0
+    if late >= 0.005:
+        yield Hit(
+            subject.at(index, "after"),
+            f"{say.share(late)} of the healthy answers take longer than {say.duration(limit)}: they "
+            "are thrown away and count "
+            "as failures",
+            "set it above the 99.9th percentile of the latency",
+            {"late": late},
+            ("service",),
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "RL001",
+        "the worst case exceeds the deadline",
+        WARNING,
+        (
+            "The longest a request can take is computed from the inside out: an attempt takes its "
+            "timeout, a retry all its attempts and "
+            "the longest wait between them (jitter at its maximum), a bulkhead or limiter its "
+            "longest wait, a hedge its delays. If that is "
+            "more than the user waits, work is done for somebody who has left.\n\nPut a timeout of "
+            "the deadline's length outermost, and "
+            "divide it among the attempts."
+        ),
+        deadline,
+    ),
+    Rule(
+        "RL002",
+        "an inner timeout that never fires",
+        ERROR,
+        (
+            "A timeout inside another that is not longer never ends anything: the outer one always "
+            "comes first, and what was to be retried "
+            "or counted on the inner one never is."
+        ),
+        nested,
+    ),
+    Rule(
+        "RL003",
+        "attempts that never get their turn",
+        WARNING,
+        (
+            "A timeout around a retry covers all attempts. If one attempt may use up most of it, the "
+            ""
+            ""
+            ""
+            "others exist on paper: when B hangs, "
+            "the request ends at the outer timeout with fewer attempts than configured. Divide the "
+            "outer timeout by the attempts and give "
+            "each of them that much, waits included."
+        ),
+        room_for_retries,
+    ),
+    Rule(
+        "RL004",
+        "nothing ends a call",
+        WARNING,
+        (
+            "Without a timeout a call to a B that hangs never ends. It holds a thread (or a "
+            "connection, or memory) of Service A. At the usual "
+            "rate the threads are gone after threads / rate seconds, and then A is down too. No "
+            "retry and no breaker helps: they act "
+            "on outcomes, and there is none. An error when the scenario has such hangs."
+        ),
+        endless,
+    ),
+    Rule(
+        "RL013",
+        "the recovery time is shorter than a timeout inside",
+        WARNING,
+        (
+            "A breaker opens to give B a rest. Calls that were let in before go on until their "
+            "timeout. If the breaker becomes half open "
+            "sooner, B never rests, and the results of old calls come while the state is already "
+            "another one (libraries differ in what "
+            "such a late result does)."
+        ),
+        rest,
+    ),
+    Rule(
+        "RL028",
+        "a timeout below the usual latency",
+        WARNING,
+        (
+            "A timeout cuts the tail of healthy answers too: the share that takes longer fails, is "
+            "retried, and makes load of its own. "
+            "Computed from the distribution of the latency, without any queue."
+        ),
+        too_tight,
+    ),
+)

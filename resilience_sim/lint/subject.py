@@ -1,0 +1,117 @@
+"""What is linted: a plan, and where each of its settings was written.
+
+Owns the way from a scenario or a configuration file to that. A configuration file is imported first; its findings come
+along, and what the import assumed is known to be assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from resilience_sim.interop.findings import At
+from resilience_sim.lint.finding import Loc
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.scenario.tree import Node, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of a file, and the text of it that may be shown."""
+
+    file: str
+    line: int = 0
+    col: int = 0
+    end_col: int = 0
+    path: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One configuration. ``assumed``: parts of the plan that the file does not say (``traffic``, ``service``)."""
+
+    path: str
+    plan: Plan
+    root: Node | None = None
+    places: dict[tuple[int, str], At] = field(default_factory=dict)
+    assumed: frozenset[str] = frozenset()
+    kind: str = "scenario"
+    instance: str = ""
+    found: tuple[Diagnostic, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def stack(self) -> tuple[PolicyConfig, ...]:
+        """The policies, outermost first."""
+        return self.plan.stack
+
+    def at(self, index: int, key: str = "") -> Loc:
+        """The path of a policy, or of one of its settings."""
+        loc: Loc = ("stack", index, self.stack[index].kind)
+        return (*loc, key) if key else loc
+
+    def place(self, loc: Loc) -> Place:
+        """Where that was written."""
+        from resilience_sim.scenario.tree import dotted, place
+
+        if self.root is not None:
+            return self._of_span(place(self.root, loc, key=False), dotted(loc))
+        index = int(loc[1]) if len(loc) > 1 and loc[0] == "stack" else -1
+        found = self.places.get((index, str(loc[3]) if len(loc) > 3 else "")) or self.places.get((index, ""))
+        if found is None:
+            found = next(iter(self.places.values()), None)
+        if found is None:
+            return Place(self.path)
+        span = found.span
+        shown = " " * (span.col - 1) + found.text
+        return Place(self.path, span.line, span.col, span.col + max(1, len(found.text)), found.path, shown)
+
+    def _of_span(self, span: Span, path: str) -> Place:
+        text = span.source.line(span.line)
+        end = span.end_col if span.end_line == span.line else len(text.rstrip()) + 1
+        file = span.source.name
+        return Place(file, span.line, span.col, max(end, span.col + 1), path, text)
+
+
+def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:
+    """A scenario. ScenarioError when it is not valid."""
+    from resilience_sim.scenario.load import load_text
+    from resilience_sim.scenario.overrides import apply_command_line
+    from resilience_sim.scenario.parse import parse
+    from resilience_sim.scenario.tree import Mapping, Source
+
+    loaded = load_text(text, path, settings)
+    root = parse(text, Source.of(path, text), [])
+    if isinstance(root, Mapping):
+        root = apply_command_line(root, settings, [])
+    return Subject(path, loaded.plan, root)
+
+
+def of_config(path: str, text: str, settings: Sequence[str]) -> list[Subject] | None:
+    """Every instance of a configuration file; None when it is in no known format."""
+    from resilience_sim.interop import formats
+    from resilience_sim.interop.emit import ASSUMED
+    from resilience_sim.scenario.load import load_text
+
+    opened = formats.open_config(path, text)
+    if opened is None:
+        return None
+    file, name = opened
+    subjects = []
+    told = {setting.partition("=")[0].partition(".")[0] for setting in settings}
+    for instance in formats.instance_names(file, name):
+        imported = formats.convert(file, name, instance)
+        plan = load_text(imported.text, path, settings, files={}).plan
+        places: dict[tuple[int, str], At] = {}
+        for index, layer in enumerate(imported.stack.layers):
+            if layer.at is not None:
+                places[index, ""] = layer.at
+            for key, setting in layer.settings.items():
+                if setting.at is not None:
+                    places[index, key] = setting.at
+        assumed = frozenset(ASSUMED) - told
+        subjects.append(Subject(path, plan, None, places, assumed, name, instance, imported.findings, imported.assumed))
+    return subjects
