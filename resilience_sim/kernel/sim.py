@@ -29,7 +29,8 @@ class Sim:
     """Virtual clock and event queue. Events at the same instant run in the order in which they were scheduled."""
 
     __slots__ = (
-        "_daemon_due", "_daemons", "_first_serial", "_lanes", "_queue", "_serial", "luck", "now", "pending_work", "sink",
+        "_daemon_due", "_daemons", "_first_serial", "_lanes", "_queue", "_serial", "luck", "now", "pending_work",
+        "sink",
     )  # fmt: skip
 
     luck: Luck

@@ -7,7 +7,10 @@ asks for them nowhere, so what stands here serves the interpreted form and needs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from mypy_extensions import i64
 
 if TYPE_CHECKING:
     from librt.vecs import append as append  # noqa: PLC0414 (passed on)
@@ -19,3 +22,8 @@ else:
         """``v`` with ``item`` at its end."""
         v.append(item)
         return v
+
+
+def view(v: vec[i64]) -> Sequence[int]:
+    """``v`` as a sequence for anybody; not to be kept."""
+    return v if isinstance(v, list) else memoryview(v)

@@ -15,6 +15,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from resilience_sim.kernel.vectors import append, vec, view
+
 EXACT_LIMIT: Final = 131_072
 SUB_BITS: Final = 7
 RELATIVE_ERROR: Final = 1 / 256
@@ -57,32 +59,33 @@ class Latencies:
     __slots__ = ("_buckets", "_fresh", "_highest", "_old", "_sum")
 
     def __init__(self) -> None:
-        self._fresh: list[i64] = []
-        self._buckets: list[i64] = []  # counts by bucket, as far as one was ever needed
+        self._fresh = vec[i64]()
+        self._buckets = vec[i64]()  # counts by bucket, as far as one was ever needed
         self._old = 0  # values already folded into buckets; count, sum and highest are of those
         self._sum = 0
         self._highest = 0
 
     def add(self, value: i64) -> None:
         """Put one value in."""
-        fresh = self._fresh
-        fresh.append(value)
+        fresh = append(self._fresh, value)
+        self._fresh = fresh
         if len(fresh) >= EXACT_LIMIT:
             self._fold(fresh)
-            self._fresh = []
+            self._fresh = vec[i64]()
 
-    def _fold(self, values: list[i64]) -> None:
+    def _fold(self, values: vec[i64]) -> None:
         buckets = self._buckets
-        total: i64 = 0
+        total = 0
         highest: i64 = self._highest
         for value in values:
             bucket = bucket_of(value)
             while bucket >= len(buckets):
-                buckets.append(0)
+                buckets = append(buckets, 0)
             buckets[bucket] += 1
             total += value
             if value > highest:  # noqa: PLR1730 (max() costs a call)
                 highest = value
+        self._buckets = buckets
         self._old += len(values)
         self._sum += total
         self._highest = highest
@@ -100,7 +103,7 @@ class Spread:
 
     __slots__ = ("_buckets", "_sorted", "count", "highest", "total")
 
-    def __init__(self, values: list[i64], buckets: list[tuple[int, int]], count: int, total: int, highest: int) -> None:
+    def __init__(self, values: list[int], buckets: list[tuple[int, int]], count: int, total: int, highest: int) -> None:
         self._sorted = values
         self._buckets = buckets
         self.count = count
@@ -138,13 +141,13 @@ def nearest_rank(percent: float, count: int) -> int:
 
 def union(bags: Sequence[Latencies]) -> Spread:
     """The distribution of everything in all the bags. Changes none of them."""
-    values: list[i64] = []
+    values: list[int] = []
     folded = Latencies()
     for bag in bags:
-        values.extend(bag._fresh)
-        for bucket, number in enumerate(bag._buckets):
+        values.extend(view(bag._fresh))
+        for bucket, number in enumerate(view(bag._buckets)):
             if bucket >= len(folded._buckets):
-                folded._buckets.append(0)
+                folded._buckets = append(folded._buckets, 0)
             folded._buckets[bucket] += number
         folded._old += bag._old
         folded._sum += bag._sum
@@ -152,6 +155,7 @@ def union(bags: Sequence[Latencies]) -> Spread:
     if not folded._old:
         values.sort()
         return Spread(values, [], len(values), sum(values), values[-1] if values else 0)
-    folded._fold(values)
-    counts = [(bucket, number) for bucket, number in enumerate(folded._buckets) if number]
+    for bag in bags:
+        folded._fold(bag._fresh)
+    counts = [(bucket, number) for bucket, number in enumerate(view(folded._buckets)) if number]
     return Spread([], counts, folded._old, folded._sum, folded._highest)

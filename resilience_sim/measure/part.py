@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mypy_extensions import i64
+
 from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES, SUCCESS
+from resilience_sim.kernel.vectors import vec, view
 from resilience_sim.measure.latencies import Latencies
 
 OUTCOMES = len(OUTCOME_NAMES)
@@ -48,14 +51,31 @@ class Part:
         "work",
     )
 
+    applied: i64
+    arrivals: i64
+    crashes: i64
+    deduplicated: i64
+    denied: i64
+    duplicates: i64
+    first_try: i64
+    late: i64
+    orphans: i64
+    received: i64
+    rejected: i64
+    sent: i64
+    threads_peak: i64
+    busy: int  # worker time may outgrow 64 bits: a thousand workers for a year
+    wasted: int
+    work: int
+
     def __init__(self) -> None:
         self.arrivals = 0
-        self.outcomes: list[int] = [0] * OUTCOMES
+        self.outcomes = vec[i64]([0] * OUTCOMES)
         self.late = 0
         self.first_try = 0
         self.sent = 0
         self.received = 0
-        self.results: list[int] = [0] * OUTCOMES
+        self.results = vec[i64]([0] * OUTCOMES)
         self.denied = 0
         self.rejected = 0
         self.work = 0
@@ -76,7 +96,7 @@ class Part:
 
     def unanswered(self) -> int:
         """Requests without an outcome (so far)."""
-        return self.arrivals - sum(self.outcomes)
+        return self.arrivals - sum(view(self.outcomes))
 
     def failed(self) -> int:
         """Requests that neither succeeded nor fell back, the unanswered among them."""

@@ -29,7 +29,7 @@ class Ground:
     collapsed: bool | None
 
 
-def ratio(numerator: float, denominator: float) -> float | None:
+def ratio(numerator: float | int, denominator: float | int) -> float | None:
     """The quotient; None without anything to divide by."""
     return numerator / denominator if denominator else None
 
@@ -104,7 +104,7 @@ def read(ground: Ground, part: Part, spread: Spread, window: tuple[int, int], fa
     return readings
 
 
-def _if(there: object, count: float) -> float | None:
+def _if(there: object, count: float | int) -> float | None:
     return count if there else None
 
 

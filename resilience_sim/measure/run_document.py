@@ -6,10 +6,12 @@ document.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES
+from resilience_sim.kernel.vectors import view
 from resilience_sim.measure.latencies import Spread
 from resilience_sim.measure.part import Part
 from resilience_sim.measure.readings import Ground, ratio, utilization
@@ -44,7 +46,7 @@ class Figures:
     busy_peak: int
 
 
-def by_outcome(counts: list[int], unanswered: int) -> dict[str, int]:
+def by_outcome(counts: Sequence[int], unanswered: int) -> dict[str, int]:
     """Counts by outcome code to counts by name; two codes may share a name (``rate_limited``)."""
     named = dict.fromkeys(ALWAYS, 0)
     for code, count in enumerate(counts):
@@ -78,7 +80,7 @@ def run_document(figures: Figures, ground: Ground, series: dict[str, Any] | None
         "attempts": {
             "total": part.sent,
             "per_request": ratio(part.sent, part.arrivals),
-            "by_outcome": by_outcome(part.results, part.sent - sum(part.results)),
+            "by_outcome": by_outcome(view(part.results), part.sent - sum(view(part.results))),
             "denied_by_budget": part.denied,
         },
         "amplification": ratio(part.received, part.arrivals),
@@ -121,7 +123,7 @@ def _requests(part: Part) -> dict[str, Any]:
         "late": part.late,
         "fallback": part.outcomes[FALLBACK],
         "failed": part.failed(),
-        "by_outcome": by_outcome(part.outcomes, part.unanswered()),
+        "by_outcome": by_outcome(view(part.outcomes), part.unanswered()),
     }
 
 
@@ -131,6 +133,6 @@ def _effects(part: Part, amount: float | None) -> dict[str, Any]:
         "duplicates": part.duplicates,
         "orphans": part.orphans,
         "deduplicated": part.deduplicated,
-        "amount_applied": None if amount is None else amount * part.applied,
-        "amount_duplicated": None if amount is None else amount * part.duplicates,
+        "amount_applied": None if amount is None else amount * int(part.applied),
+        "amount_duplicated": None if amount is None else amount * int(part.duplicates),
     }

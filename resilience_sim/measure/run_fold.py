@@ -9,7 +9,6 @@ of frequency, integers and lists, nothing clever. Compiled with mypyc later, fro
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
@@ -40,6 +39,7 @@ from resilience_sim.kernel.events import (
     Component,
 )
 from resilience_sim.kernel.sink import Fold
+from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.latencies import union
 from resilience_sim.measure.marks import Marks
@@ -60,6 +60,7 @@ class RunFold(Fold):
     """
 
     __slots__ = (
+        "_area",
         "_arrivals",
         "_available",
         "_breakers",
@@ -78,10 +79,12 @@ class RunFold(Fold):
         "_queue_peak",
         "_rejected",
         "_series",
+        "_since",
         "_threads",
         "arrivals",
     )
 
+    _area: i64  # integral of busy workers over time, so far as it is not yet in ``_part``
     _busy: i64
     _busy_peak: i64
     _cut: i64
@@ -89,6 +92,7 @@ class RunFold(Fold):
     _first: i64
     _queue: i64
     _queue_peak: i64
+    _since: i64  # until when ``_area`` counts
     arrivals: i64
 
     def __init__(self, plan: Plan, components: Sequence[Component], series: int = 0) -> None:
@@ -96,13 +100,15 @@ class RunFold(Fold):
         self._deadline = plan.traffic.deadline or FOREVER
         self._breakers: list[BreakerLog] = [BreakerLog(c) for c in components if c.kind == "circuit_breaker"]
         places = 1 + max((component.id for component in components), default=0)
-        self._threads: list[int] = [0] * places  # held now, by component id of the client instance
-        self._rejected: list[int] = [0] * places  # by component id of the layer
+        self._threads = vec[i64]([0] * places)  # held now, by component id of the client instance
+        self._rejected = vec[i64]([0] * places)  # by component id of the layer
         self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
         self._available = Marks()  # requests that succeeded in time
         self._keeps_arrivals = bool(plan.faults)
-        self._arrivals: array[int] = array("q")
+        self._arrivals = vec[i64]()
         self.arrivals = 0
+        self._area = 0
+        self._since = 0
         self._busy = 0
         self._busy_peak = 0
         self._queue = 0
@@ -130,7 +136,7 @@ class RunFold(Fold):
                 self.arrivals += 1
                 self._available.add()
                 if self._keeps_arrivals:
-                    self._arrivals.append(t)
+                    self._arrivals = append(self._arrivals, t)
                 if a == ADMITTED:
                     self._hold(where)
             elif kind == DONE:
@@ -156,19 +162,16 @@ class RunFold(Fold):
             if kind == RECEIVED:
                 part.received += 1
                 if b == STARTED:
-                    # The integral of busy workers over time: the sum of ends minus the sum of beginnings.
-                    self._part.busy -= t
-                    busy = self._busy + 1
-                    self._busy = busy
-                    if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
-                        self._busy_peak = busy
+                    self._begin(t)
                 elif b == QUEUED_AT_B:
                     self._queue += 1
                     if self._queue > self._queue_peak:  # noqa: PLR1730
                         self._queue_peak = self._queue
             elif kind == END:
-                self._busy -= 1
-                self._part.busy += t
+                busy = self._busy
+                self._area += busy * (t - self._since)
+                self._since = t
+                self._busy = busy - 1
                 part.work += b
                 if a & 0xFF00:
                     part.wasted += b
@@ -176,10 +179,7 @@ class RunFold(Fold):
                 part.results[a & 0xFF] += 1
             elif kind == BEGIN:
                 self._queue -= 1
-                self._part.busy -= t
-                self._busy += 1
-                if self._busy > self._busy_peak:  # noqa: PLR1730
-                    self._busy_peak = self._busy
+                self._begin(t)
             elif kind == LEFT_QUEUE:
                 self._queue -= 1
             else:  # EFFECT
@@ -197,6 +197,20 @@ class RunFold(Fold):
             self._part.crashes += 1
         if self._series is not None:
             self._series.on_event(t, kind, where, rid, a, b)
+
+    def _begin(self, t: i64) -> None:
+        """One more worker is busy."""
+        busy = self._busy
+        area = self._area + busy * (t - self._since)
+        if area >> 60:  # while it still fits
+            self._part.busy += area
+            area = 0
+        self._area = area
+        self._since = t
+        busy += 1
+        self._busy = busy
+        if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
+            self._busy_peak = busy
 
     def _hold(self, where: i64) -> None:
         held = self._threads[where] + 1
@@ -216,10 +230,11 @@ class RunFold(Fold):
     def _advance(self, t: i64) -> None:
         """Close parts until ``t`` lies in the current one."""
         while t >= self._cut:
-            self._part.busy += self._busy * self._cut
+            self._part.busy += self._area + self._busy * (self._cut - self._since)
+            self._area = 0
+            self._since = self._cut
             self._part = Part()
-            self._part.busy = -self._busy * self._cut
-            self._part.threads_peak = max(self._threads)
+            self._part.threads_peak = max(view(self._threads))
             self._parts.append(self._part)
             self._first = self.arrivals
             self._firsts.append(self._first)
@@ -230,14 +245,15 @@ class RunFold(Fold):
         plan = self._plan
         whole = self._merge(self._parts, end)
         available = self._available.as_bytes()
+        arrivals = view(self._arrivals)
         ground = Ground(
             plan,
             end,
             self._breakers,
             [self._rejected[log.component.id] for log in self._breakers],
             [detection(fault, self._breakers, end) for fault in plan.faults],
-            [recovery(fault, plan.faults, self._arrivals, available) for fault in plan.faults],
-            collapsed(plan.faults, self._arrivals, available),
+            [recovery(fault, plan.faults, arrivals, available) for fault in plan.faults],
+            collapsed(plan.faults, arrivals, available),
         )
         successes = union([part.successes for part in self._parts])
         everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
@@ -265,5 +281,5 @@ class RunFold(Fold):
     def _merge(self, parts: Sequence[Part], end: int) -> Part:
         total = merged(parts)
         if parts and parts[-1] is self._part:
-            total.busy += self._busy * end  # work still going on
+            total.busy += self._area + self._busy * (end - self._since)  # work still going on
         return total

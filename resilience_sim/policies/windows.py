@@ -9,6 +9,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from resilience_sim.kernel.vectors import append, vec
+
 TRIM: Final = 1024  # forgotten results that are kept before the lists are cut
 
 
@@ -31,9 +33,9 @@ class Window:
     def __init__(self, calls: i64, span: i64) -> None:
         self._limit = calls
         self._span = span
-        # A queue in two lists, its head an index: compiled, that is far cheaper than a deque of tuples.
-        self._marks: list[i64] = []  # bad + 2 * slow
-        self._times: list[i64] = []  # of a time window only
+        # A queue in two vectors, its head an index: compiled, that is far cheaper than a deque of tuples.
+        self._marks = vec[i64]()  # bad + 2 * slow
+        self._times = vec[i64]()  # of a time window only
         self._head = 0
         self.total = 0
         self.bad = 0
@@ -43,12 +45,12 @@ class Window:
         """Record one result (``bad`` and ``slow`` are 0 or 1)."""
         if self._span:
             self.expire(now)
-            self._times.append(now)
-            self._marks.append(bad | slow << 1)
+            self._times = append(self._times, now)
+            self._marks = append(self._marks, bad | slow << 1)
         elif self._limit:
             if self.total == self._limit:
                 self._drop()
-            self._marks.append(bad | slow << 1)
+            self._marks = append(self._marks, bad | slow << 1)
         self.total += 1
         self.bad += bad
         self.slow += slow
@@ -67,16 +69,16 @@ class Window:
         self.slow -= mark >> 1
         self.total -= 1
         head += 1
-        if head >= TRIM:
-            del self._marks[:head]
-            del self._times[:head]
+        if head >= TRIM and 2 * head >= len(self._marks):
+            self._marks = self._marks[head:]
+            self._times = self._times[head:]
             head = 0
         self._head = head
 
     def clear(self) -> None:
         """Forget everything."""
-        self._marks = []
-        self._times = []
+        self._marks = vec[i64]()
+        self._times = vec[i64]()
         self._head = 0
         self.total = 0
         self.bad = 0
