@@ -214,7 +214,7 @@ class Client(Layer):
             cancel_child(req, CRASHED, False)
             self._report(req, CRASHED, instance)
         clock = Request(self, -1, 0, last_straw.instance, -1)
-        sim.daemon_at(back, clock)
+        sim.first_at(back, clock)  # who arrives at that very instant finds it up
 
     def on_timer(self, f: Frame) -> None:
         """An instance is back, with fresh policy state."""

@@ -170,3 +170,13 @@ def test_a_request_passes_any_stack_once(stack):
     """One outcome, one attempt, when nothing fails."""
     story = lab(b("10ms"), every("1s", 3), stack)
     assert (story.outcomes, story.sent()) == (["success"] * 3, [0, 1000, 2000])
+
+
+def test_an_arrival_at_the_instant_of_return_finds_the_instance_up():
+    """Also one that was timed before the crash: the return comes before anything else that is due at its instant."""
+    story = lab(b("10s"), users(4, "0s", requests=6), client=CRASHING)
+    assert story.times("crash") == [0]
+    assert story.times("restart") == [5000]
+    late = lab(b("10s"), every("1s", requests=8), client=CRASHING)
+    assert late.times("crash") == [2000]
+    assert late.outcomes[3:] == ["refused"] * 4 + ["success"]
