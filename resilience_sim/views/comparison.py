@@ -17,11 +17,12 @@ from resilience_sim.measure.comparison import VariantDifference
 from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.metrics import METRICS, Metric
 from resilience_sim.measure.result import RunResult
-from resilience_sim.measure.statistics import BETTER, CANNOT_TELL, WORSE, Difference
+from resilience_sim.measure.statistics import CANNOT_TELL
 from resilience_sim.measure.summary import COLLAPSE, Summary, summaries
 from resilience_sim.runs.compare import Parting
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views import format as fmt
+from resilience_sim.views.differences import STYLES, difference_text, value_text, verdict_text
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.next_step import after_comparison
 from resilience_sim.views.parting import parting_rows
@@ -37,7 +38,6 @@ LABELS = {
     "open_time": "time open",
     "threads_peak": "threads at most",
 }
-STYLES = {BETTER: "good", WORSE: "bad", CANNOT_TELL: "faint"}
 FULL_WIDTH = 10_000
 
 Results = Mapping[str, Sequence[RunResult]]
@@ -152,56 +152,6 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
 
 
 # --- cells --------------------------------------------------------------------------------------------------------
-
-
-def value_text(known: Metric, summary: Summary | None, runs: int) -> str:
-    """The mean over the runs; where some have no data, how many."""
-    if summary is None or summary.mean is None:
-        missing = summary.missing if summary else 0
-        return f"none in {missing}" if 0 < missing < runs else fmt.NOTHING
-    return fmt.in_unit(summary.mean, known.unit)
-
-
-def difference_text(known: Metric, change: Difference | None) -> str:
-    """``+3.7 ± 0.2 points``, ``same``; empty when there is nothing to say."""
-    if change is None or change.delta is None:
-        return ""
-    if change.delta == 0 and (change.ci95 is None or change.ci95[0] == change.ci95[1]):
-        return "same"
-    delta = fmt.in_unit(change.delta, known.unit, signed=True)
-    if change.ci95 is None:
-        return delta
-    half = float(f"{(change.ci95[1] - change.ci95[0]) / 2:.2g}")
-    if known.unit == "ratio":
-        return f"{delta.split(' ')[0]} ± {fmt.points(half)[1:]}"
-    return f"{delta} ± {fmt.in_unit(half, known.unit)}"
-
-
-def verdict_text(
-    known: Metric, change: Difference | None, runs: int, look: Look, brief: bool = False
-) -> tuple[str, str]:
-    """``✓ better``, ``✗ worse``, ``? 12 more runs``, with its style; nothing for facts without a better direction."""
-    if (
-        change is None
-        or change.delta is None
-        or runs < 2
-        or not known.better
-        or difference_text(known, change) == "same"
-    ):
-        return "", ""
-    style = STYLES[change.verdict]
-    if change.verdict != CANNOT_TELL:
-        mark = look.good if change.verdict == BETTER else look.bad
-        return (mark if brief else f"{mark} {change.verdict}"), style
-    more = _more(change, runs)
-    if brief:
-        return f"? {fmt.count(more)}" if more else "?", style
-    return f"? {fmt.plural(more, 'more run')}" if more else "? cannot tell", style
-
-
-def _more(change: Difference, runs: int) -> int:
-    """How many more runs would probably tell; 0 when that is not known."""
-    return max(0, (change.runs_needed or 0) - runs) if change.verdict == CANNOT_TELL else 0
 
 
 def _legend(runs: int, look: Look) -> list[Row]:
