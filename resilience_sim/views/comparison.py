@@ -22,7 +22,7 @@ from resilience_sim.measure.summary import COLLAPSE, Summary, summaries
 from resilience_sim.runs.compare import Parting
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views import format as fmt
-from resilience_sim.views.differences import STYLES, difference_text, value_text, verdict_text
+from resilience_sim.views.differences import STYLES, difference_text, more_runs, value_text, verdict_text
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.next_step import after_comparison
 from resilience_sim.views.parting import parting_rows
@@ -135,7 +135,7 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
     )
     if verdict == CANNOT_TELL and change.delta:
         row.add(" cannot tell", "odd").add(
-            f" ({fmt.plural(more, 'more run')})" if (more := _more(change, runs)) else "", "faint"
+            f" ({fmt.plural(more, 'more run')})" if (more := more_runs(change, runs)) else "", "faint"
         )
     for name, words in (("attempts_per_request", "attempts per request"), ("p99", "p99")):
         before, after = base.get(name), its.get(name)

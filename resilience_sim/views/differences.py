@@ -53,12 +53,12 @@ def verdict_text(
     if change.verdict != CANNOT_TELL:
         mark = look.good if change.verdict == BETTER else look.bad
         return (mark if brief else f"{mark} {change.verdict}"), style
-    more = _more(change, runs)
+    more = more_runs(change, runs)
     if brief:
         return f"? {fmt.count(more)}" if more else "?", style
     return f"? {fmt.plural(more, 'more run')}" if more else "? cannot tell", style
 
 
-def _more(change: Difference, runs: int) -> int:
+def more_runs(change: Difference, runs: int) -> int:
     """How many more runs would probably tell; 0 when that is not known."""
     return max(0, (change.runs_needed or 0) - runs) if change.verdict == CANNOT_TELL else 0
