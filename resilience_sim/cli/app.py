@@ -15,8 +15,9 @@ from resilience_sim.cli.call import Call
 from resilience_sim.cli.options import Color, Json, Quiet, Verbose, Version
 
 COMMANDS: tuple[str, ...] = (
-    "run", "compare", "replay", "list", "explain", "init", "validate", "schema", "export",
+    "run", "compare", "replay", "list", "explain", "init", "validate", "lint", "import", "schema", "export",
 )  # fmt: skip
+TAKEN = ("list", "import")  # Python means something else by these words: their modules end in an underscore
 
 ABOUT = "A wind tunnel for retries, circuit breakers and the rest of your resilience settings."
 EPILOG = "Begin with resim run, then see resim list and resim explain."
@@ -59,6 +60,7 @@ def build(rich: bool, only: str = "") -> Any:
     )
     app.callback()(top)
     for name in (only,) if only else COMMANDS:
-        module = import_module(f"resilience_sim.cli.commands.{'list_' if name == 'list' else name}")
-        app.command(name, short_help=module.ABOUT)(getattr(module, name.replace("list", "list_")))
+        called = f"{name}_" if name in TAKEN else name
+        module = import_module(f"resilience_sim.cli.commands.{called}")
+        app.command(name, short_help=module.ABOUT)(getattr(module, called))
     return typer.main.get_command(app)

@@ -1,6 +1,6 @@
 """Rules about circuit breakers: whether they open, when, on what, and whether they ever close.
 
-Owns RL007 to RL010, RL012, RL024 and RL027. Flapping is in rules_flapping.py.
+Owns RL007 to RL010 and RL012. Flapping is in rules_flapping.py, calls that are slow in rules_slow.py.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from math import ceil, inf
 
 from resilience_sim.kernel.events import LOST
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries, worst_time
+from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries
 from resilience_sim.lint.breaker_view import BreakerView, breaker_of
 from resilience_sim.lint.chance import poisson_least
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
-from resilience_sim.lint.traffic import at_layer, traffic
+from resilience_sim.lint.traffic import at_layer
 from resilience_sim.policies.config import FallbackConfig, RetryConfig, TimeoutConfig
 
 SECOND = 1e9
 
 
-def _breakers(subject: Subject) -> Iterator[tuple[int, BreakerView]]:
+def breakers(subject: Subject) -> Iterator[tuple[int, BreakerView]]:
+    """Every breaker of the stack that trips on a threshold."""
     for index, config in enumerate(subject.stack):
         view = breaker_of(config)
         if view is not None:
@@ -48,7 +49,7 @@ def to_open(subject: Subject, index: int, view: BreakerView) -> float:
 
 def one_request(subject: Subject) -> Iterator[Hit]:
     """RL007: the attempts of one request open the breaker for everybody."""
-    for index, view in _breakers(subject):
+    for index, view in breakers(subject):
         outside = outer_retries(subject.stack, index)
         attempts = most_attempts(subject.stack, 0, index)
         needed = view.consecutive or view.failures_from(view.min_calls) * (
@@ -69,7 +70,7 @@ def one_request(subject: Subject) -> Iterator[Hit]:
 
 def per_request(subject: Subject) -> Iterator[Hit]:
     """RL008: the breaker sees requests, not attempts."""
-    for index, view in _breakers(subject):
+    for index, view in breakers(subject):
         for inner in range(index + 1, len(subject.stack)):
             config = subject.stack[inner]
             if not isinstance(config, RetryConfig) or config.attempts < 2:
@@ -91,7 +92,7 @@ def per_request(subject: Subject) -> Iterator[Hit]:
 
 def never_opens(subject: Subject) -> Iterator[Hit]:
     """RL009: it cannot open, or needs luck to."""
-    for index, view in _breakers(subject):
+    for index, view in breakers(subject):
         hidden = next((c for c in subject.stack[index + 1 :] if isinstance(c, FallbackConfig)), None)
         if hidden is not None:
             yield Hit(
@@ -125,7 +126,7 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
 
 def opens_late(subject: Subject) -> Iterator[Hit]:
     """RL010: a long time until it opens at best."""
-    for index, view in _breakers(subject):
+    for index, view in breakers(subject):
         seconds = to_open(subject, index, view)
         if not 10 < seconds < inf:
             continue
@@ -147,7 +148,7 @@ def stuck(subject: Subject) -> Iterator[Hit]:
         return
     plan = subject.plan
     hangs = plan.service.failure == LOST or any(f.kind == "outage" and f.how == "hang" for f in plan.faults)
-    for index, view in _breakers(subject):
+    for index, view in breakers(subject):
         if view.half_open_limit or view.lets_all_in:
             continue
         yield Hit(
@@ -160,50 +161,6 @@ def stuck(subject: Subject) -> Iterator[Hit]:
             assumes=() if hangs else (HANG,),
             severity=ERROR if hangs else WARNING,
         )
-
-
-def threads_first(subject: Subject) -> Iterator[Hit]:
-    """RL024: the threads are gone before the breaker opens."""
-    plan = subject.plan
-    client = plan.client
-    if not client.threads:
-        return
-    rate = traffic(plan).usual / client.instances
-    for index, view in _breakers(subject):
-        inner = worst_time(subject.stack, index + 1)
-        outer = worst_time(subject.stack)
-        if outer == inf or not rate:
-            continue
-        opens = to_open(subject, index, view) + inner / SECOND
-        held = rate * min(opens, outer / SECOND)
-        if held > client.threads:
-            gone = client.threads / rate
-            yield Hit(
-                subject.at(index),
-                f"when B hangs, the {client.threads} threads are taken after "
-                f"{say.duration(gone * SECOND)}; the breaker opens after "
-                f"{say.duration(opens * SECOND)} at best (each call first waits {say.duration(inner)}): "
-                f"about {say.digits(held)} threads "
-                "would be needed",
-                f"shorten the timeout to less than {say.duration(gone * SECOND)}, or count slow calls",
-                {"gone": gone, "opens": opens, "needed": held},
-                ("traffic",),
-                (HANG,),
-            )
-
-
-def slow_unseen(subject: Subject) -> Iterator[Hit]:
-    """RL027: a slow call is always a timeout first."""
-    for index, view in _breakers(subject):
-        inner = worst_time(subject.stack, index + 1)
-        if view.slow_call and view.slow_call >= inner:
-            yield Hit(
-                subject.at(index, "slow_call"),
-                f"no call can be slow: a timeout inside ends it after {say.duration(inner)}, and slow begins above "
-                f"{say.duration(view.slow_call)}",
-                f"set `slow_call` below {say.duration(inner)}",
-                {"slow": view.slow_call / SECOND, "inner": inner / SECOND},
-            )
 
 
 RULES: tuple[Rule, ...] = (
@@ -277,28 +234,5 @@ RULES: tuple[Rule, ...] = (
             "gobreaker alike. A timeout around the attempt, inside or outside the breaker, prevents it."
         ),
         stuck,
-    ),
-    Rule(
-        "RL024",
-        "the threads are gone before the breaker opens",
-        WARNING,
-        (
-            "When B hangs, a call fails only after its timeout; until then it holds a thread. The "
-            "breaker needs its failures first. If rate "
-            "times that time is more than there are threads, A is exhausted before its breaker "
-            "helps. Shorter timeouts, more "
-            "threads, a bulkhead, or counting slow calls."
-        ),
-        threads_first,
-    ),
-    Rule(
-        "RL027",
-        "a slow call that is never seen",
-        WARNING,
-        (
-            "`slow_call` is looked at when a call ends. If a timeout inside the breaker ends it "
-            "before, it is a failure, never slow."
-        ),
-        slow_unseen,
     ),
 )

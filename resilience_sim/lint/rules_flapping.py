@@ -23,9 +23,9 @@ INDEPENDENT = "failures are independent of each other"
 def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
     """Chance of at least one opening in an hour, and openings per hour; of a share the chance is a lower bound.
 
-    In a row: the mean calls to a run (Feller) and the open times make one cycle of a renewal process. Of a window: disjoint
-    windows are independent, so 1 - P(none)^windows bounds the chance from below; the expected number is that of
-    up-crossings of the threshold, p (1-p) P(Binomial(n-1, p) = c-1) per call, and of verdicts on fresh windows.
+    In a row: the mean calls to a run (Feller) and the open times make one cycle of a renewal process. Of a window:
+    disjoint windows are independent, so 1 - P(none)^windows bounds the chance from below; the expected number is that
+    of up-crossings of the threshold, p (1-p) P(Binomial(n-1, p) = c-1) per call, and of verdicts on fresh windows.
     """
     calls = rate * HOUR
     pause = (view.recovery / SECOND + 1 / rate) / max(1e-9, 1 - p)

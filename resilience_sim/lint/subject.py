@@ -7,10 +7,11 @@ along, and what the import assumed is known to be assumed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.findings import At
 from resilience_sim.lint.finding import Loc
+from resilience_sim.lint.generic import as_generic
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.plan import Plan
@@ -42,6 +43,10 @@ class Subject:
     instance: str = ""
     found: tuple[Diagnostic, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Put the stack in common terms."""
+        object.__setattr__(self, "plan", replace(self.plan, stack=as_generic(self.plan.stack)))
 
     @property
     def stack(self) -> tuple[PolicyConfig, ...]:

@@ -38,6 +38,14 @@ def topic_names() -> Iterator[tuple[str, str]]:
     yield from ((name, OUTCOME) for name in outcomes.OUTCOMES)
     yield from ((name, summary) for name, (summary, _) in concepts.CONCEPTS.items())
     yield from ((code, CODE) for code in EXPLANATIONS)
+    yield from ((code, CODE) for code in lint_pages())
+
+
+def lint_pages() -> dict[str, Any]:
+    """The pages of ``resim lint``, by code."""
+    from resilience_sim.lint.pages import pages
+
+    return pages()
 
 
 def find(name: str) -> list[Topic]:
@@ -123,6 +131,9 @@ def _words(plain: str, word: str) -> list[Topic]:
     code = word.upper()
     if code in EXPLANATIONS:
         found.append(Topic(code, CODE, EXPLANATIONS[code]))
+    written = lint_pages().get(code) if code.startswith("RL") else None
+    if written is not None:
+        found.append(Topic(code, CODE, f"{written.title} ({written.severity})", written.text))
     return found
 
 
