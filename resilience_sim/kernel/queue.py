@@ -43,7 +43,7 @@ class Lane:
 class EventQueue:
     """A priority queue of frames."""
 
-    __slots__ = ("_count", "_frames", "_times", "tuples")
+    __slots__ = ("_count", "_frames", "_hole", "_times", "tuples")
 
     _count: i64
 
@@ -52,6 +52,8 @@ class EventQueue:
         self._frames = vec[Frame]()
         self._times = vec[i64]()
         self._count = 0
+        # The first was taken and its place is still free: most takes are followed by a push, which sinks from there.
+        self._hole = False
         self.tuples: list[tuple[int, int, Frame]] = []  # the heap when interpreted
 
     def push(self, when: i64, serial: i64, f: Frame) -> None:
@@ -74,16 +76,20 @@ class EventQueue:
     def take(self, until: i64) -> Frame | None:
         """Remove and return the next frame whose timer is alive and due by ``until``; None when there is none."""
         if COMPILED:
+            if self._hole:
+                self._close_hole()
             while self._count > 0:
                 f = self._frames[0]
                 if f.armed and f.time > until:
                     return None
-                self._drop_first()
+                self._hole = True
                 lane = f.layer.lane
                 if lane is not None:
                     self.advance(lane)
                 if f.armed:
                     return f
+                if self._hole:
+                    self._close_hole()
             return None
         tuples = self.tuples
         while tuples:
@@ -99,11 +105,15 @@ class EventQueue:
 
     def first(self) -> Frame | None:
         """The next frame whose timer is alive; it stays."""
+        if self._hole:
+            self._close_hole()
         while self._count > 0 or self.tuples:
             f = self._frames[0] if COMPILED else self.tuples[0][2]
             if f.armed:
                 return f
             self.take(-1)  # only drops dead ones: a live timer due at the same instant must stay
+            if self._hole:
+                self._close_hole()
         return None
 
     def forget(self, f: Frame) -> None:
@@ -112,6 +122,8 @@ class EventQueue:
         kept = [entry for entry in self.tuples if entry[2] is not f]
         heapify(kept)
         self.tuples[:] = kept
+        if self._hole:
+            self._close_hole()
         rest: list[Frame] = []
         i: i64 = 0
         while i < self._count:
@@ -147,6 +159,10 @@ class EventQueue:
             heappush(self.tuples, (f.time, f.serial, f))
 
     def _sift_in(self, f: Frame) -> None:
+        if self._hole:
+            self._hole = False
+            self._sink(f)
+            return
         i = self._count
         if i == len(self._times):
             self._frames = append(self._frames, f)
@@ -166,16 +182,23 @@ class EventQueue:
         frames[i] = f
         times[i] = time
 
-    def _drop_first(self) -> None:
+    def _close_hole(self) -> None:
+        """Nothing came to fill the place of the first: put the last there."""
+        self._hole = False
         frames = self._frames
-        times = self._times
         n = self._count - 1
         self._count = n
         last = frames[n]
         frames[n] = NOBODY
-        if n == 0:
-            return
-        time = times[n]
+        if n > 0:
+            self._sink(last)
+
+    def _sink(self, f: Frame) -> None:
+        """Put ``f`` in the place of the first, or where it belongs below it."""
+        frames = self._frames
+        times = self._times
+        n = self._count
+        time = f.time
         i: i64 = 0
         below: i64 = 1
         while below < n:
@@ -185,11 +208,11 @@ class EventQueue:
                 if other < lower or (other == lower and frames[below + 1].serial < frames[below].serial):
                     lower = other
                     below += 1
-            if time < lower or (time == lower and last.serial < frames[below].serial):
+            if time < lower or (time == lower and f.serial < frames[below].serial):
                 break
             frames[i] = frames[below]
             times[i] = lower
             i = below
             below = 2 * i + 1
-        frames[i] = last
+        frames[i] = f
         times[i] = time

@@ -29,14 +29,15 @@ class Sim:
     """Virtual clock and event queue. Events at the same instant run in the order in which they were scheduled."""
 
     __slots__ = (
-        "_daemon_due", "_daemons", "_first_serial", "_lanes", "_queue", "_serial", "luck", "now", "pending_work",
-        "sink",
+        "_daemon_due", "_daemons", "_first_serial", "_lanes", "_queue", "_serial", "leaves_calls", "luck", "now",
+        "pending_work", "sink",
     )  # fmt: skip
 
     luck: Luck
     sink: Sink
     now: i64
     pending_work: i64  # what only a daemon may be able to set free (see run); kept by the service
+    leaves_calls: bool  # some layer stops waiting without a word to the inside, which goes on answering to nobody
     _serial: i64
     _first_serial: i64
     _daemon_due: i64  # when the next daemon comes
@@ -46,6 +47,7 @@ class Sim:
         self.luck = luck
         self.sink = sink
         self.pending_work = 0
+        self.leaves_calls = False
         self._serial = 0
         self._first_serial = -(1 << 60)
         self._queue = EventQueue()

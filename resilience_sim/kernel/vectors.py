@@ -14,6 +14,7 @@ from mypy_extensions import i64
 
 if TYPE_CHECKING:
     from librt.vecs import append as append  # noqa: PLC0414 (passed on)
+    from librt.vecs import pop as pop  # noqa: PLC0414
     from librt.vecs import vec as vec  # noqa: PLC0414
 else:
     vec = list
@@ -22,6 +23,11 @@ else:
         """``v`` with ``item`` at its end."""
         v.append(item)
         return v
+
+    def pop(v):
+        """``v`` without its last item, and that item."""
+        item = v.pop()
+        return v, item
 
 
 def view(v: vec[i64]) -> Sequence[int]:

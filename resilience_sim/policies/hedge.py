@@ -40,6 +40,8 @@ class Hedge(Layer):
         self._delay = config.delay
         self._max_extra = config.max_extra
         self._cancels_loser = config.cancels_loser
+        if not config.cancels_loser:
+            sim.leaves_calls = True
 
     def enter(self, parent: Frame) -> None:
         """Arm the delay, then launch the first leg."""

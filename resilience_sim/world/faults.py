@@ -21,32 +21,79 @@ from resilience_sim.world.config import FaultConfig
 
 LN2: Final = 0.6931471805599453
 
+# kinds, and ways of an outage, as numbers: they are looked at for every attempt
+OUTAGE: Final = 1
+BROWNOUT: Final = 2
+SLOWED: Final = 3
+ERRORS: Final = 4
+RATE_LIMIT: Final = 5
+COLD_CACHE: Final = 6
+REPLICA_CRASH: Final = 7
+SPIKE: Final = 8
+KINDS: Final = {
+    "outage": OUTAGE, "brownout": BROWNOUT, "latency": SLOWED, "errors": ERRORS, "rate_limit": RATE_LIMIT,
+    "cold_cache": COLD_CACHE, "crash_replica": REPLICA_CRASH, "spike": SPIKE,
+}  # fmt: skip
+REFUSE: Final = 1
+HANG: Final = 2
+FAIL: Final = 3
+CUT: Final = 4
+WAYS: Final = {"refuse": REFUSE, "hang": HANG, "error": FAIL, "reset": CUT}
+
 
 class Fault:
-    """One entry of the timeline while the run goes on."""
+    """One entry of the timeline while the run goes on. What every attempt asks for is taken out of the settings."""
 
-    __slots__ = ("config", "index", "permits")
+    __slots__ = (
+        "_by_attempt", "_rate", "_replica", "_share", "add", "config", "failure_rate", "how", "index", "kind",
+        "outcome", "permits", "retry_after", "slower",
+    )  # fmt: skip
+
+    index: i64
+    kind: i64
+    how: i64
+    add: i64
+    outcome: i64
+    retry_after: i64
+    _replica: i64
+    _rate: float
+    _share: float
+    failure_rate: float
+    slower: float
 
     def __init__(self, config: FaultConfig, index: i64) -> None:
         self.config = config
         self.index = index
+        self.kind = KINDS[config.kind]
+        self.how = WAYS[config.how]
+        self.add = config.add
+        self.outcome = config.outcome
+        self.retry_after = config.retry_after
+        self.failure_rate = config.failure_rate
+        self.slower = config.slower
+        self._replica = config.replica
+        self._rate = config.rate
+        self._share = config.share
+        self._by_attempt = config.of == "attempts"
         # Service B's own limiter: a bucket of one second's worth, full when the fault begins.
         self.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit))) if config.limit > 0 else None
 
     def hits(self, sim: Sim, rid: i64, attempt: i64, replica: i64) -> bool:
         """Whether this attempt, at this replica (from 1), is among those the fault strikes."""
-        config = self.config
-        if config.replica and config.replica != replica:
+        if not self.concerns(replica):
             return False
-        if config.share >= 1.0:
+        if self._share >= 1.0:
             return True
-        key = attempt if config.of == "attempts" else 0
-        return sim.luck.unit(FAULT_SHARE + self.index, rid, key) < config.share
+        key = attempt if self._by_attempt else 0
+        return sim.luck.unit(FAULT_SHARE + self.index, rid, key) < self._share
+
+    def concerns(self, replica: i64) -> bool:
+        """Whether it is a fault of this replica (from 1)."""
+        return self._replica in (0, replica)
 
     def strikes_error(self, sim: Sim, rid: i64, attempt: i64) -> bool:
         """``errors``: whether the attempt is among the share that fails."""
-        rate = self.config.rate
-        return rate >= 1.0 or sim.luck.unit(FAULT_ERROR + self.index, rid, attempt) < rate
+        return self._rate >= 1.0 or sim.luck.unit(FAULT_ERROR + self.index, rid, attempt) < self._rate
 
 
 class FaultListener:
@@ -113,9 +160,9 @@ class Faults(Layer):
         fault = self.timeline[f.k]
         config = fault.config
         begins = f.x == 1
-        if config.kind == "crash_replica":
+        if fault.kind == REPLICA_CRASH:
             active = self.crashes
-        elif config.kind == "rate_limit" or (config.kind == "outage" and config.how in {"refuse", "hang"}):
+        elif fault.kind == RATE_LIMIT or (fault.kind == OUTAGE and fault.how <= HANG):
             active = self.at_arrival
         else:
             active = self.at_work
@@ -135,14 +182,16 @@ class Faults(Layer):
         """The share of its workers that brownouts leave a replica: the product of those that are active."""
         share = 1.0
         for fault in self.at_work:
-            config = fault.config
-            if config.kind == "brownout" and config.replica in {0, replica}:
-                share *= config.workers
+            if fault.kind == BROWNOUT and fault.concerns(replica):
+                share *= fault.config.workers
         return share
 
     def down(self, replica: i64) -> bool:
         """Whether a ``crash_replica`` keeps this replica (from 1) down."""
-        return any(fault.config.replica in {0, replica} for fault in self.crashes)
+        for fault in self.crashes:  # noqa: SIM110 (a generator costs a frame, for every attempt)
+            if fault.concerns(replica):
+                return True
+        return False
 
 
 def cold_factor(fault: Fault, now: i64) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import SUCCESS
 from resilience_sim.kernel.frames import Frame, Layer
+from resilience_sim.kernel.vectors import append, pop, vec
 
 UNLIMITED_WORKERS: Final = 1 << 60
+TRIM: Final = 512  # places that a queue keeps, at least, before it lets go of them
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -37,12 +38,50 @@ class Job(Frame):
 
     def waited_for(self) -> bool:
         """Whether anybody still waits for the answer, all the way out."""
+        if not self.live or not self.layer.sim.leaves_calls:
+            return self.live
         f: Frame | None = self
         while f is not None:
             if not f.live:
                 return False
             f = f.parent
         return True
+
+
+class JobQueue:
+    """Jobs in order of arrival; the first or the last comes out. Those that have left are still in it."""
+
+    __slots__ = ("_head", "_jobs")
+
+    _head: i64
+
+    def __init__(self) -> None:
+        self._jobs = vec[Job]()
+        self._head = 0
+
+    def push(self, job: Job) -> None:
+        """To the end."""
+        self._jobs = append(self._jobs, job)
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to come out."""
+        return self._head == len(self._jobs)
+
+    def first(self) -> Job:
+        """Out comes the one that has waited longest."""
+        head = self._head
+        job = self._jobs[head]
+        head += 1
+        if head >= TRIM and 2 * head >= len(self._jobs):
+            self._jobs = self._jobs[head:]
+            head = 0
+        self._head = head
+        return job
+
+    def last(self) -> Job:
+        """Out comes the one that came last."""
+        self._jobs, job = pop(self._jobs)
+        return job
 
 
 class Replica:
@@ -64,7 +103,7 @@ class Replica:
         self.limit = self.workers
         self.busy = 0
         self.queued = 0
-        self.queue: deque[Job] = deque()
+        self.queue = JobQueue()
         self.working: dict[Job, None] = {}  # only kept when a crash could need it
 
     def limit_to(self, share: float) -> None:

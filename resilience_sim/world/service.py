@@ -41,7 +41,21 @@ from resilience_sim.kernel.frames import Frame, Layer, Request, answer
 from resilience_sim.kernel.luck import BALANCER, FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.world.config import OperationConfig, ServiceConfig
-from resilience_sim.world.faults import Fault, FaultListener, Faults, cold_factor
+from resilience_sim.world.faults import (
+    BROWNOUT,
+    COLD_CACHE,
+    CUT,
+    ERRORS,
+    HANG,
+    OUTAGE,
+    REFUSE,
+    REPLICA_CRASH,
+    SLOWED,
+    Fault,
+    FaultListener,
+    Faults,
+    cold_factor,
+)
 from resilience_sim.world.latency import make_times
 from resilience_sim.world.ledger import Ledger
 from resilience_sim.world.replica import Job, Replica
@@ -59,8 +73,8 @@ class Service(Layer):
     """The innermost layer."""
 
     __slots__ = (
-        "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger", "_lifo",
-        "_next", "_per_concurrent", "_places", "_replicas", "_tracks_work", "_wire",
+        "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger", "_lifo",
+        "_next", "_per_concurrent", "_places", "_random", "_replicas", "_round_robin", "_tracks_work", "_wire",
     )  # fmt: skip
 
     _failure: i64
@@ -87,7 +101,8 @@ class Service(Layer):
         self._places = config.queue
         self._lifo = config.discipline == "lifo"
         self._drops_abandoned = config.discipline == "drop_abandoned"
-        self._balancer = config.balancer
+        self._round_robin = config.balancer == "round_robin"
+        self._random = config.balancer == "random"
         self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_wheres)]
         self._next = 0
         self._ledger = Ledger(operation, config)
@@ -138,11 +153,11 @@ class Service(Layer):
         replicas = self._replicas
         if len(replicas) == 1:
             return replicas[0]
-        if self._balancer == "round_robin":
+        if self._round_robin:
             i = self._next
             self._next = i + 1 if i + 1 < len(replicas) else 0
             return replicas[i]
-        if self._balancer == "random":
+        if self._random:
             return replicas[int(self.sim.luck.unit(BALANCER, job.req.rid, job.attempt) * len(replicas))]
         best = replicas[0]
         for replica in replicas:
@@ -164,7 +179,7 @@ class Service(Layer):
             sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, QUEUED_AT_B)
             job.k = IN_QUEUE
             job.since = sim.now
-            replica.queue.append(job)
+            replica.queue.push(job)
             replica.queued += 1
             sim.pending_work += 1
         else:
@@ -179,12 +194,12 @@ class Service(Layer):
         if faults.crashes and faults.down(replica.number):
             self._respond(job, REFUSED)
             return True
-        for how in ("refuse", "hang"):
+        for how in (REFUSE, HANG):
             for fault in faults.at_arrival:
-                if fault.config.how == how and fault.permits is None:
+                if fault.how == how and fault.permits is None:
                     if not fault.hits(sim, rid, job.attempt, replica.number):
                         continue
-                    if how == "refuse":
+                    if how == REFUSE:
                         self._respond(job, REFUSED)
                     else:
                         sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, HUNG)
@@ -197,7 +212,7 @@ class Service(Layer):
                     permits.take(sim.now)
                     continue
                 sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, TURNED_DOWN)
-                job.hint = fault.config.retry_after
+                job.hint = fault.retry_after
                 self._respond(job, RATE_LIMITED)
                 return True
         return False
@@ -217,22 +232,21 @@ class Service(Layer):
             slower = 1.0
             add = 0
             for fault in self._faults.at_work:
-                config = fault.config
                 if not fault.hits(sim, req.rid, job.attempt, replica.number):
                     continue
-                kind = config.kind
-                if kind == "latency":
-                    add += config.add
-                elif kind == "brownout":
-                    slower *= config.slower
-                    rate = max(rate, config.failure_rate)
-                elif kind == "cold_cache":
+                kind = fault.kind
+                if kind == SLOWED:
+                    add += fault.add
+                elif kind == BROWNOUT:
+                    slower *= fault.slower
+                    rate = max(rate, fault.failure_rate)
+                elif kind == COLD_CACHE:
                     slower *= cold_factor(fault, sim.now)
-                elif kind == "errors":
+                elif kind == ERRORS:
                     if outcome == SUCCESS and fault.strikes_error(sim, req.rid, job.attempt):
-                        outcome = config.outcome
-                elif kind == "outage":
-                    if config.how == "reset":
+                        outcome = fault.outcome
+                elif kind == OUTAGE:
+                    if fault.how == CUT:
                         outcome = RESET
                     elif outcome != RESET:
                         outcome = ERROR
@@ -257,7 +271,7 @@ class Service(Layer):
         replica = job.replica
         outcome = job.outcome
         self._leave_work(job, replica, outcome, job.x)
-        if outcome in {SUCCESS, LOST}:
+        if outcome in (SUCCESS, LOST):
             self._ledger.book(sim, replica.where, job.req, job.attempt)
         if replica.queued:
             self._start_waiting(replica)
@@ -280,7 +294,7 @@ class Service(Layer):
         sim = self.sim
         queue = replica.queue
         while replica.queued and replica.busy < replica.limit:
-            job = queue.pop() if self._lifo else queue.popleft()
+            job = queue.last() if self._lifo else queue.first()
             if job.k != IN_QUEUE:
                 continue  # stopped while it waited; it has already left the count
             if self._drops_abandoned and not job.waited_for():
@@ -348,14 +362,13 @@ class Service(Layer):
 
     def on_fault(self, fault: Fault, begins: bool) -> None:
         """Brownouts change how many workers there are; a crash takes everything at the replica with it."""
-        kind = fault.config.kind
         for replica in self._replicas:
-            if fault.config.replica not in {0, replica.number}:
+            if not fault.concerns(replica.number):
                 continue
-            if kind == "brownout":
+            if fault.kind == BROWNOUT:
                 replica.limit_to(self._faults.worker_share(replica.number))
                 self._start_waiting(replica)
-            elif kind == "crash_replica" and begins:
+            elif fault.kind == REPLICA_CRASH and begins:
                 self._crash(replica)
 
     def _crash(self, replica: Replica) -> None:
@@ -365,8 +378,8 @@ class Service(Layer):
             sim.forget(job)
             self._leave_work(job, replica, RESET, sim.now - job.since)
             job.k = GONE  # a caller's reaction to one loss may cancel another
-        while replica.queue:
-            job = replica.queue.popleft()
+        while not replica.queue.is_empty():
+            job = replica.queue.first()
             if job.k == IN_QUEUE:
                 self._leave_queue(job, replica, REPLICA_LOST)
                 lost.append(job)
