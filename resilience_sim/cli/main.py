@@ -14,7 +14,7 @@ from typing import Any
 from resilience_sim.cli import exits
 from resilience_sim.cli.call import Call
 from resilience_sim.cli.exits import Problem
-from resilience_sim.cli.surroundings import Surroundings, of_process
+from resilience_sim.cli.surroundings import COLORS, Surroundings, of_process
 
 FLAGS = ("--json", "-q", "--quiet", "-v", "--verbose")  # what may stand before a command without a say in which it is
 
@@ -44,6 +44,8 @@ def execute(argv: Sequence[str], around: Surroundings) -> int:
     with around.as_process():
         try:
             work = _parse(call)
+            if work == exits.INTERRUPTED:  # Ctrl-C while parsing
+                raise KeyboardInterrupt
             code = work(call) if callable(work) else int(work or 0)
             around.stdout.flush()
             call.detail(f"{call.took():.2f} s in all, exit code {code}")
@@ -83,14 +85,14 @@ def _usage_problem(call: Call, error: Any) -> Problem:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "resim"
     possible = getattr(error, "possibilities", None) or ()
-    if possible:
+    if possible and hasattr(error, "option_name"):
         message = f"no such option: `{error.option_name}`"
         remedy = f"did you mean `{sorted(possible)[0]}`?"
     elif "No such command" in message:
         from resilience_sim.cli.app import COMMANDS
         from resilience_sim.cli.values import did_you_mean
 
-        word = message.split("'")[1] if "'" in message else ""
+        word = next((each for each in call.argv if each[:1] != "-" and each not in COLORS), "")
         message = f"no such command: `{word}`"
         remedy = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
     else:

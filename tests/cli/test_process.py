@@ -60,8 +60,8 @@ def test_interrupt(long, options, here):
         [*RESIM, "run", long, "-v", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here
     )
     assert process.stderr
-    while "loaded after" not in process.stderr.readline():
-        pass
+    while "loaded after" not in (line := process.stderr.readline()):
+        assert line, "it ended before it began"
     time.sleep(0.4)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
