@@ -28,6 +28,7 @@ def explain(
             autocompletion=complete.topics,
         ),
     ] = None,
+    seed: opt.Seed = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -36,19 +37,24 @@ def explain(
 ) -> Work:  # fmt: skip
     """Explain a policy, fault, metric, outcome, error code, exit codes, or a key of the scenario file.
 
-    Without a topic: what there is to explain.
+    RUN@43.2s tells what every layer knew at that instant, RUN:17 the story of request 17; RUN is a recording or a
+    scenario. Without a topic: what there is to explain.
     """
-    return lambda call: work(call, topic)
+    return lambda call: work(call, topic, seed)
 
 
-def work(call: Call, name: str | None) -> int:
+def work(call: Call, name: str | None, seed: int | None = None) -> int:
     """Explain it."""
+    from resilience_sim.cli.explain_run import explain_run, run_in
+
     from resilience_sim.cli.exits import usage
     from resilience_sim.cli.topics.find import find, near
 
     call.command = "explain"
     if name is None:
         return _index(call)
+    if run_in(name) is not None:
+        return explain_run(call, name, seed)
     found = find(name)
     if not found:
         raise usage(f"nothing is known about `{name}`", near(name) or "`resim explain` lists all topics")

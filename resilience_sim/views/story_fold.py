@@ -1,0 +1,258 @@
+"""What every layer knew and decided: a fold over the events of a run.
+
+Owns how a result travels outwards through the layers: who was told, who swallowed it, who decided what. With a request
+it keeps that request's steps; without, what is known at the instant reached. Refuses to phrase (story_words.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.sink import Fold
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.views.story_breakers import BreakerMemory, is_breaker
+
+SECOND = 1_000_000_000
+PASSED = 1000  # a step of our own: a result went outwards through a retry that did not try again; b: its outcome
+KNEW = 1001  # a breaker let the request in; ``text`` says what it knew
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to the request, or was decided about it."""
+
+    t: int
+    kind: int
+    where: int
+    a: int = 0
+    b: int = 0
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Flight:
+    """A request under way: when it came, which try each retry layer is at, the attempts that wait for an answer."""
+
+    rid: int
+    instance: int
+    arrived: int
+    tries: dict[int, int] = field(default_factory=dict)
+    sent: dict[int, int] = field(default_factory=dict)
+    waits_until: int = 0
+    held: bool = True
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A result on its way out: the next layer to be told, outermost 0."""
+
+    t: int
+    position: int
+    outcome: int
+    cut: bool
+
+
+class KnowledgeFold(Fold):
+    """Attach it before the run begins. ``rid`` -1: nobody in particular."""
+
+    def __init__(self, plan: Plan, components: tuple[Component, ...], rid: int = -1) -> None:
+        self.plan, self.components, self.rid = plan, components, rid
+        self.places: dict[tuple[int, int], int] = {}  # (instance, position) -> component
+        self.breakers: dict[int, BreakerMemory] = {}
+        for each in components:
+            if each.instance >= 0 and each.kind != "client":
+                self.places[each.instance, each.number] = each.id
+                if is_breaker(plan.stack[each.number]):
+                    self.breakers[each.id] = BreakerMemory(plan.stack[each.number])
+        self.steps: list[Step] = []
+        self.flights: dict[int, Flight] = {}
+        self.faults: dict[int, int] = {}
+        self.ended: dict[int, int] = {}
+        self.busy: dict[int, int] = {}
+        self.queues: dict[int, dict[tuple[int, int], int]] = {}
+        self.recent: deque[tuple[int, int, int]] = deque()
+        self.waiting: dict[int, int] = {}
+        self.rejected: dict[int, deque[int]] = {}
+        self.denied: dict[int, int] = {}
+        self.requests = 0
+        self.instance = 0
+        self.faults_met: list[tuple[int, int]] = []
+        self._pending: dict[int, _Pending] = {}
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Take one event."""
+        pending = self._pending.get(rid)
+        if pending is not None and self._settles(pending, t, kind, where, rid, a):
+            self._pending.pop(rid, None)
+        mine = rid == self.rid >= 0
+        if mine:
+            self.steps.append(Step(t, kind, where, a, b))
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, t, where, rid, a, b)
+
+    # --- how a result travels ---
+
+    def _settles(self, pending: _Pending, t: int, kind: int, where: int, rid: int, a: int) -> bool:
+        """Tell the layers between a result and this event of the same request; True when the result has arrived."""
+        if kind == ev.DONE:
+            self._tell(pending, rid, t, -1)
+            return True
+        if kind == ev.RESULT and pending.cut and t == pending.t:
+            return False  # the attempt that the timeout cancelled
+        if t != pending.t or kind not in _ON_THE_WAY:
+            self._tell(pending, rid, pending.t, self._swallower(pending.position))
+            return True
+        here = self.components[where].number
+        if kind == ev.BREAKER and (a >> 16 == ev.OPEN or here > pending.position):
+            return False
+        self._tell(pending, rid, t, here)
+        if kind in (ev.RETRY_WAIT, ev.FELL_BACK):
+            return True
+        pending.position = here - 1
+        return False
+
+    def _swallower(self, position: int) -> int:
+        """The next layer outside that keeps results to itself: a hedge that waits for its other legs."""
+        return next((p for p in range(position, -1, -1) if self.plan.stack[p].kind == "hedge"), -1)
+
+    def _tell(self, pending: _Pending, rid: int, t: int, until: int) -> None:
+        """Layers from ``pending.position`` outwards, up to but without ``until``, get the outcome."""
+        flight = self.flights.get(rid)
+        instance = flight.instance if flight else 0
+        for position in range(pending.position, until, -1):
+            component = self.places.get((instance, position), -1)
+            memory = self.breakers.get(component)
+            if memory is not None:
+                memory.record(t, pending.outcome)
+            if rid == self.rid and self.plan.stack[position].kind == "retry":
+                tries = flight.tries.get(position, 1) if flight else 1
+                self.steps.append(Step(t, PASSED, component, tries, pending.outcome))
+
+    def _came(self, t: int, rid: int, position: int, outcome: int, cut: bool = False) -> None:
+        self._pending[rid] = _Pending(t, position, outcome, cut)
+
+    # --- events ---
+
+    def _arrive(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.requests += 1
+        while self.recent and self.recent[0][0] <= t - SECOND:
+            self.recent.popleft()
+        self.recent.append((t, ev.ARRIVE, 0))
+        self.flights[rid] = Flight(rid, self.components[where].instance, t, held=a == ev.ADMITTED)
+        if rid == self.rid:
+            self.instance = self.components[where].instance
+            self.faults_met = [(fault, t) for fault in self.faults]
+            held = sum(f.held and f.instance == self.instance for f in self.flights.values())
+            self.steps[-1] = Step(t, ev.ARRIVE, where, a, held)
+
+    def _start(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.flights[rid].held = True
+
+    def _done(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.recent.append((t, ev.DONE, a & 0xFF))
+        self.flights.pop(rid, None)
+
+    def _sent(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.recent.append((t, ev.SENT, 0))
+        flight = self.flights.get(rid)
+        if flight is None:
+            return
+        flight.sent[a] = t
+        flight.waits_until = 0
+        if rid == self.rid:
+            known = [(p, self.places[flight.instance, p]) for p in range(len(self.plan.stack))]
+            said = [Step(t, KNEW, c, 0, 0, self.breakers[c].says(t)) for _, c in known if c in self.breakers]
+            self.steps[-1:-1] = said
+
+    def _result(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        outcome = a & 0xFF
+        self.recent.append((t, ev.RESULT, outcome))
+        flight = self.flights.get(rid)
+        if flight is not None:
+            flight.sent.pop(a >> 16, None)
+        pending = self._pending.get(rid)
+        if outcome != ev.CANCELLED and not (pending is not None and pending.cut and pending.t == t):
+            self._came(t, rid, len(self.plan.stack) - 1, outcome)
+
+    def _timed_out(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self._came(t, rid, self.components[where].number - 1, ev.TIMEOUT, True)
+
+    def _rejected(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.rejected.setdefault(where, deque()).append(t)
+        self._came(t, rid, self.components[where].number - 1, a)
+
+    def _retry(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        flight = self.flights.get(rid)
+        if flight is None:
+            return
+        position = self.components[where].number
+        flight.tries = {p: n for p, n in flight.tries.items() if p < position} | {position: a}
+        flight.waits_until = t + b
+
+    def _denied(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.denied[where] = self.denied.get(where, 0) + 1
+
+    def _breaker(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        memory = self.breakers.get(where)
+        if memory is not None:
+            memory.change(t, a, b)
+            if rid != self.rid and self.rid in self.flights and self.components[where].instance == self.instance:
+                self.steps.append(Step(t, ev.BREAKER, where, a, b, "another request"))
+
+    def _queued(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.waiting[where] = a
+
+    def _admitted(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.waiting[where] = a
+
+    def _received(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        if b == ev.QUEUED_AT_B:
+            self.queues.setdefault(where, {})[rid, a] = t
+
+    def _begin(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.queues.get(where, {}).pop((rid, a), None)
+        self.busy[where] = self.busy.get(where, 0) + 1
+
+    def _end(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.busy[where] = max(0, self.busy.get(where, 0) - 1)
+
+    def _left(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.queues.get(where, {}).pop((rid, a), None)
+
+    def _fault_on(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.faults[a] = t
+        if self.rid in self.flights:
+            self.faults_met.append((a, t))
+
+    def _fault_off(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        self.faults.pop(a, None)
+        self.ended[a] = t
+
+
+_ON_THE_WAY = frozenset(
+    (ev.BREAKER, ev.LATE_RESULT, ev.RETRY_WAIT, ev.RETRY_DENIED, ev.FELL_BACK, ev.HEDGE_WON)
+)  # a layer's word about a result that passes it
+_HANDLERS = {
+    ev.ARRIVE: KnowledgeFold._arrive,
+    ev.START: KnowledgeFold._start,
+    ev.DONE: KnowledgeFold._done,
+    ev.SENT: KnowledgeFold._sent,
+    ev.RESULT: KnowledgeFold._result,
+    ev.TIMED_OUT: KnowledgeFold._timed_out,
+    ev.REJECTED: KnowledgeFold._rejected,
+    ev.RETRY_WAIT: KnowledgeFold._retry,
+    ev.RETRY_DENIED: KnowledgeFold._denied,
+    ev.BREAKER: KnowledgeFold._breaker,
+    ev.QUEUED: KnowledgeFold._queued,
+    ev.ADMITTED_LATE: KnowledgeFold._admitted,
+    ev.RECEIVED: KnowledgeFold._received,
+    ev.BEGIN: KnowledgeFold._begin,
+    ev.END: KnowledgeFold._end,
+    ev.LEFT_QUEUE: KnowledgeFold._left,
+    ev.FAULT_ON: KnowledgeFold._fault_on,
+    ev.FAULT_OFF: KnowledgeFold._fault_off,
+}
