@@ -24,7 +24,10 @@ ARROWS: dict[str, set[str]] = {
     "policies": {"kernel"},
     "world": {"policies", "kernel"},
     "recording": {"kernel"},
-    "scenario": {"policies.config", "policies.config_like", "world.config", "kernel"},
+    "scenario": {
+        "policies.config", "policies.config_like", "policies.config_like_retry", "policies.config_like_guards",
+        "policies.rules", "world.config", "kernel",
+    },
     "measure": {"scenario.plan", "recording", "policies.config", "world.config", "kernel"},
     "runs": {"measure", "scenario", "recording", "world", "policies", "kernel"},
     "interop": {"scenario", "policies", "world", "kernel"},

@@ -5,25 +5,31 @@ Owns the keys of each policy, defaults and descriptions. Refuses to turn them in
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from resilience_sim.scenario import leaves
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from resilience_sim.policies.rules import native_breakers, native_guards, native_retries
+from resilience_sim.scenario import codes, leaves
 from resilience_sim.scenario.leaves import (
     Duration,
     Flag,
     Identifier,
     LongerThanZero,
     Multiplier,
+    Schema,
     SomeRate,
     SomeShare,
+    problem,
 )  # fmt: skip
-from resilience_sim.scenario.models_base import Strict, key, required
+from resilience_sim.scenario.like_leaves import knows, like_leaf
+from resilience_sim.scenario.models_base import Strict, key
 from resilience_sim.scenario.models_budget import BudgetModel
 from resilience_sim.scenario.models_items import OneKey
 from resilience_sim.scenario.policy_leaves import (
     IgnoredOutcomes,
     Jitter,
-    Like,
     OpenBackoff,
     Outcomes,
     Threshold,
@@ -33,12 +39,43 @@ from resilience_sim.scenario.policy_leaves import (
 MOST_CALLS = 1_000_000
 
 
+WHOSE = "Whose exact rules, defaults and names: ours (`classic`), or a library's."
+
+
 class PolicyModel(Strict):
     """What every policy has."""
 
     id: Identifier | None = key(None, description="Its name in results and `set` paths; default: its kind.")
 
 
+class Due(PolicyModel):
+    """A policy with a key that must be written, unless it is like a library that has a default for it."""
+
+    due: ClassVar[str] = ""
+    stand_in: ClassVar[Any] = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if getattr(self, "like", "classic") == "classic" and getattr(self, self.due) is None:
+            kind = _snake(type(self).__name__)
+            raise problem(
+                codes.MISSING, f"`{kind}` needs `{self.due}`", f"for example `{self.due}: {self.stand_in}`",
+                stand_in={self.due: self.stand_in},
+            )  # fmt: skip
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        """Either of the two must be there."""
+        made = handler.resolve_ref_schema(handler(core))
+        return {**made, "anyOf": [{"required": [cls.due]}, {"required": ["like"]}]}
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+@knows(native_retries.PARAMS)
 class Retry(PolicyModel):
     """Tries again."""
 
@@ -57,8 +94,10 @@ class Retry(PolicyModel):
     honor_retry_after: Flag = key(True, description="Wait as long as B asks for with its 429.")
     max_elapsed: LongerThanZero | None = key(None, description="No retry after this time since the first try.")
     budget: BudgetModel | None = key(None, description="Limits all retries together: a ratio, or a scheme.")
+    like: Annotated[str, like_leaf(*native_retries.PARAMS)] = key("classic", description=WHOSE)
 
 
+@knows(native_breakers.PARAMS)
 class CircuitBreaker(PolicyModel):
     """Stops calling B while it fails."""
 
@@ -80,28 +119,41 @@ class CircuitBreaker(PolicyModel):
     backoff: OpenBackoff | None = key(
         None, description="Each re-opening multiplies the open time: `2x`, `exponential`, or `{factor: 2x, max: 5m}`."
     )
-    like: Like = key("classic", description="Whose exact rules; only `classic` today.")
+    like: Annotated[str, like_leaf(*native_breakers.PARAMS)] = key("classic", description=WHOSE)
 
 
-class Timeout(PolicyModel):
+@knows(native_guards.TIMEOUTS)
+class Timeout(Due):
     """Stops waiting."""
 
-    after: LongerThanZero = required(description="How long the caller waits.")
+    due = "after"
+    stand_in = "1s"
+    after: LongerThanZero | None = key(None, description="How long the caller waits. Must be written.")
     cancels_work: Flag = key(False, description="Whether B's work stops too.")
+    like: Annotated[str, like_leaf(*native_guards.TIMEOUTS)] = key("classic", description=WHOSE)
 
 
-class Bulkhead(PolicyModel):
+@knows(native_guards.BULKHEADS)
+class Bulkhead(Due):
     """Limits how many calls are inside at once."""
 
-    max_concurrent: Annotated[int, leaves.count(1, MOST_CALLS)] = required(description="Calls inside at once.")
+    due = "max_concurrent"
+    stand_in = 10
+    max_concurrent: Annotated[int, leaves.count(1, MOST_CALLS)] | None = key(
+        None, description="Calls inside at once. Must be written."
+    )
     queue: Annotated[int, leaves.count(0, MOST_CALLS)] = key(0, description="Calls that may wait for a place.")
     max_wait: Duration | None = key(None, description="How long they wait; default: as long as their caller does.")
+    like: Annotated[str, like_leaf(*native_guards.BULKHEADS)] = key("classic", description=WHOSE)
 
 
-class RateLimiter(PolicyModel):
+@knows(native_guards.LIMITERS)
+class RateLimiter(Due):
     """Limits how many calls begin."""
 
-    limit: SomeRate = required(description="Calls per time.")
+    due = "limit"
+    stand_in = "50/s"
+    limit: SomeRate | None = key(None, description="Calls per time. Must be written.")
     burst: Annotated[int, leaves.count(1, MOST_CALLS)] | None = key(
         None, description="How many may come at once (token bucket); default: one second's worth, at least 1."
     )
@@ -109,14 +161,21 @@ class RateLimiter(PolicyModel):
     kind: Annotated[str, leaves.choice("token_bucket", "fixed_window", "smooth")] = key(
         "token_bucket", description="How permits are given out."
     )
+    like: Annotated[str, like_leaf(*native_guards.LIMITERS)] = key("classic", description=WHOSE)
 
 
-class Hedge(PolicyModel):
+@knows(native_guards.HEDGES)
+class Hedge(Due):
     """Sends a second try before the first has answered."""
 
-    delay: Duration = required(description="How long without an answer until one more is sent.")
+    due = "delay"
+    stand_in = "1s"
+    delay: Duration | None = key(
+        None, description="How long without an answer until one more is sent. Must be written."
+    )
     max_extra: Annotated[int, leaves.count(1, 1_000)] = key(1, description="How many more at most.")
     cancels_loser: Flag = key(True, description="Whether the slower ones are called off.")
+    like: Annotated[str, like_leaf(*native_guards.HEDGES)] = key("classic", description=WHOSE)
 
 
 class Fallback(PolicyModel):
@@ -125,6 +184,7 @@ class Fallback(PolicyModel):
     latency: Duration = key("0ms", description="How long that answer takes.")
 
 
+@knows(native_guards.THROTTLES)
 class Throttle(PolicyModel):
     """Adaptive throttling on the client's side."""
 
@@ -132,6 +192,7 @@ class Throttle(PolicyModel):
         2, description="How many times the accepted calls may be sent; lower is stricter."
     )
     window: LongerThanZero = key("2m", description="How far it looks back.")
+    like: Annotated[str, like_leaf(*native_guards.THROTTLES)] = key("classic", description=WHOSE)
 
 
 class PolicyItem(OneKey):

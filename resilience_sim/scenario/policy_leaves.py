@@ -41,12 +41,6 @@ SEEN: dict[str, tuple[int, ...]] = {
     "throttled": (events.THROTTLED,),
 }
 _NEVER_SEEN = tuple(dict.fromkeys(name for name in events.OUTCOME_NAMES if name not in SEEN))
-# libraries whose breakers are known (reference: POLICY_SEMANTICS); add one here when its rules can be simulated
-LIKE_SUPPORTED: tuple[str, ...] = ("classic",)
-LIKE_KNOWN: tuple[str, ...] = (
-    "resilience4j", "polly", "failsafe-go", "gobreaker", "pybreaker", "hyx", "hystrix", "finagle", "linkerd", "dapr",
-    "envoy", "sentinel",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +120,6 @@ def _unknown_outcome(name: object, index: int) -> UnitError:
     return error
 
 
-def _like(value: object) -> str:
-    said = str(value)
-    if said in LIKE_SUPPORTED:
-        return said
-    near = nearest(said, (*LIKE_SUPPORTED, *LIKE_KNOWN))
-    if near and near[0] in LIKE_KNOWN:
-        raise UnitError(
-            codes.NOT_YET, f"the rules of {shown(value)} are not supported yet", "leave `like` away: classic"
-        )
-    raise UnitError(codes.CHOICE, f"{shown(value)} is no library known here", one_of(LIKE_SUPPORTED))
-
-
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MOST_CALLS}
 _OUTCOME_LIST: Schema = {"type": "array", "items": {"enum": list(SEEN)}}
 
@@ -146,7 +128,6 @@ Window = Annotated[CallsOrTime, Leaf(_window, either(_COUNT, DURATION_SCHEMA), 1
 Jitter = Annotated[tuple[str, float], Leaf(_jitter, either({"enum": ["none", "full", "equal"]}, RATIO_SCHEMA), "none")]
 Outcomes = Annotated[tuple[int, ...], Leaf(_outcomes, _OUTCOME_LIST, ["error"])]
 IgnoredOutcomes = Outcomes
-Like = Annotated[str, Leaf(_like, {"enum": list(LIKE_SUPPORTED)}, "classic")]
 
 
 def _growth(value: object) -> float:
@@ -177,4 +158,4 @@ class OpenBackoff(Short):
 _GROWTH = Leaf(
     _growth, either({"enum": ["exponential", "constant"]}, {"type": "number", "minimum": 1}, FACTOR_SCHEMA), "2x"
 )
-__all__ = ["IgnoredOutcomes", "Jitter", "Like", "Multiplier", "OpenBackoff", "Outcomes", "Threshold", "Window"]
+__all__ = ["IgnoredOutcomes", "Jitter", "Multiplier", "OpenBackoff", "Outcomes", "Threshold", "Window"]

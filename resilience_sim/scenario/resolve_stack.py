@@ -11,7 +11,7 @@ from typing import Any
 
 from resilience_sim.policies import config
 from resilience_sim.policies.config import DEFAULT_RETRY_ON, BudgetConfig, PolicyConfig
-from resilience_sim.scenario import codes
+from resilience_sim.scenario import codes, resolve_like
 from resilience_sim.scenario.check import Findings
 from resilience_sim.scenario.models_budget import BudgetModel
 from resilience_sim.scenario.models_stack import (
@@ -35,9 +35,29 @@ def stack(items: Sequence[PolicyItem], findings: Findings) -> tuple[PolicyConfig
     """The policies, outermost first."""
     ids = ids_of(items, "stack", findings)
     return tuple(
-        _RESOLVERS[item.kind](item.body, ident, ("stack", index, item.kind), findings)
+        _policy(item, ident, ("stack", index, item.kind), findings)
         for index, (item, ident) in enumerate(zip(items, ids, strict=True))
     )
+
+
+def _policy(item: PolicyItem, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    """By a library's rules, or ours; with findings, something to go on with."""
+    kind, model = item.kind, item.body
+    library = getattr(model, "like", "classic")
+    made: PolicyConfig | None = None
+    if library == "classic":
+        if kind in resolve_like.TABLES:
+            resolve_like.written(model, kind, loc, findings)
+        made = _RESOLVERS[kind](model, ident, loc, findings)
+    elif kind == "circuit_breaker":
+        made = resolve_like.breaker(model, ident, loc, findings)
+    elif kind == "retry":
+        made = resolve_like.retry(model, ident, budget(model.budget) if model.budget else None, loc, findings)
+    elif kind == "timeout":
+        made = resolve_like.guard(model, kind, ident, loc, findings, cancels_work=model.cancels_work)
+    else:
+        made = resolve_like.guard(model, kind, ident, loc, findings)
+    return made or config.FallbackConfig(id=ident)
 
 
 def budget(model: BudgetModel) -> BudgetConfig:
@@ -127,7 +147,7 @@ def _breaker(model: CircuitBreaker, ident: str, loc: Loc, findings: Findings) ->
 
 
 def _timeout(model: Timeout, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
-    return config.TimeoutConfig(id=ident, after=model.after, cancels_work=model.cancels_work)
+    return config.TimeoutConfig(id=ident, after=model.after or 0, cancels_work=model.cancels_work)
 
 
 def _bulkhead(model: Bulkhead, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
@@ -135,7 +155,7 @@ def _bulkhead(model: Bulkhead, ident: str, loc: Loc, findings: Findings) -> Poli
         findings.warn(codes.NO_EFFECT, f"`{ident}`: `max_wait` has no effect without a `queue`")
     return config.BulkheadConfig(
         id=ident,
-        max_concurrent=model.max_concurrent,
+        max_concurrent=model.max_concurrent or 1,
         queue=model.queue,
         max_wait=-1 if model.max_wait is None else model.max_wait,
     )
@@ -143,6 +163,7 @@ def _bulkhead(model: Bulkhead, ident: str, loc: Loc, findings: Findings) -> Poli
 
 def _rate_limiter(model: RateLimiter, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
     limit = model.limit
+    assert limit is not None  # the model sees to it
     if model.kind == "fixed_window" and limit.count < 1:
         findings.error(
             (*loc, "limit"), codes.RANGE, "a fixed window of less than one call lets nothing through",
@@ -161,7 +182,7 @@ def _rate_limiter(model: RateLimiter, ident: str, loc: Loc, findings: Findings) 
 
 
 def _hedge(model: Hedge, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
-    return config.HedgeConfig(id=ident, delay=model.delay, max_extra=model.max_extra, cancels_loser=model.cancels_loser)
+    return config.HedgeConfig(id=ident, delay=model.delay or 0, max_extra=model.max_extra, cancels_loser=model.cancels_loser)
 
 
 def _fallback(model: Fallback, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:

@@ -28,6 +28,11 @@ PREDICATE = re.compile("ignore|record|exclu|IsSuccessful|Handle", re.IGNORECASE)
 NAMED = re.compile(r'outcome "(\w+)"')
 CONDITION = re.compile(r"\w+ *(<=|>=|<|>|==) *(\d+)")
 COMPARE = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq}
+RENAMED = {
+    "waitIntervalFunction.initial": "waitDurationInOpenState",
+    "waitIntervalFunction.multiplier": "exponentialBackoffMultiplier",
+    "waitIntervalFunction.max": "exponentialMaxWaitDurationInOpenState",
+}
 CODES = {"code_404": 404, "code_500": 500}
 
 
@@ -60,6 +65,9 @@ class Drive:
 
     def _in_ns(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Durations that are plain seconds in the library (pybreaker) have no suffix."""
+        if "waitIntervalFunction.initial" in settings:
+            settings["enableExponentialBackoff"] = True
+        settings = {RENAMED.get(name, name): value for name, value in settings.items()}
         times = {param.name for param in PARAMS[self.library.lower()] if param.takes == TIME}
         plain = {name for name in times if name in self.config}
         return {name: ns(value) if name in plain else value for name, value in settings.items()}

@@ -44,7 +44,7 @@ WRONG = [
         "20",
         "at most 10",
     ),
-    ("stack: [{circuit_breaker: {like: resilience4j}}]", codes.NOT_YET, "resilience4j", "not supported yet"),
+    ("stack: [{circuit_breaker: {like: resilience4j, fail_max: 3}}]", codes.CONFLICT, "fail_max", "slidingWindowSize"),
     ("stack: [{circuit_breaker: {like: nobody}}]", codes.CHOICE, "nobody", "classic"),
     ("stack: [{circuit_breaker: {backoff: {factor: 2x, max: 5s}}}]", codes.CONFLICT, "5s", "recovery_time"),
     ("stack: [{rate_limiter: {limit: 50}}]", codes.NO_UNIT, "50", "write `50/s`"),

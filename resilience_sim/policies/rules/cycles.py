@@ -69,3 +69,31 @@ class Cycles:
         self._permits = self.available(now)
         self._cycle = max(self._cycle, (now - self._start) // self._period)
         self._count = count
+
+
+class Refilling:
+    """hyx TokenBucketLimiter (ratelimit/managers.py, 0.0.2): refilled only when no token is left."""
+
+    __slots__ = ("_every", "_next", "_size", "_tokens")
+
+    _every: i64
+
+    def __init__(self, size: i64, every: i64, start: i64) -> None:
+        self._size = float(size)
+        self._every = every
+        self._tokens = float(size)
+        self._next = float(start + every)
+
+    def take(self, now: i64) -> bool:
+        """Take a token, if there is one."""
+        if self._tokens > 0.0:
+            self._tokens -= 1.0
+            return True
+        early = self._next - float(now)
+        if early > 0.0:
+            return False
+        every = float(self._every)
+        added = min(self._size, 1.0 + -early / every)
+        self._next = max(self._next + added * every, float(now) + every)
+        self._tokens = added - 1.0
+        return True

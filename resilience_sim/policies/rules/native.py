@@ -40,6 +40,7 @@ class Param:
     words: tuple[str, ...] = ()  # the only values it takes (of text)
     keys: tuple[tuple[str, str], ...] = ()  # of a mapping: what each key takes
     least: float = 0.0
+    unit: int = 0  # ns of a plain number, where the library takes one for a time
 
 
 Settings = dict[str, Any]

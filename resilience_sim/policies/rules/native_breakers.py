@@ -45,9 +45,9 @@ PARAMS: dict[str, tuple[Param, ...]] = {
         Param("slowCallRateThreshold", PERCENT, 100.0, "slow_threshold"),
         Param("slowCallDurationThreshold", TIME, 60 * S, "slow_call"),
         Param("waitDurationInOpenState", TIME, 60 * S, "recovery_time"),
-        Param("waitIntervalFunction.initial", TIME, 0),
-        Param("waitIntervalFunction.multiplier", NUMBER, 1.5, "backoff", least=1),
-        Param("waitIntervalFunction.max", TIME, 0),
+        Param("enableExponentialBackoff", FLAG, False),
+        Param("exponentialBackoffMultiplier", NUMBER, 1.5, "backoff", least=1),
+        Param("exponentialMaxWaitDurationInOpenState", TIME, 0),
         Param("permittedNumberOfCallsInHalfOpenState", COUNT, 10, "probes", least=1),
         Param("maxWaitDurationInHalfOpenState", TIME, 0),
         Param("transitionToStateAfterWaitDuration", TEXT, "OPEN", words=("OPEN", "CLOSED")),
@@ -80,20 +80,20 @@ PARAMS: dict[str, tuple[Param, ...]] = {
     ),
     "pybreaker": (
         Param("fail_max", COUNT, 5, "failure_threshold"),
-        Param("reset_timeout", TIME, 60 * S, "recovery_time"),
+        Param("reset_timeout", TIME, 60 * S, "recovery_time", unit=S),
         Param("success_threshold", COUNT, 1, "success_threshold"),
         Param("throw_new_error_on_trip", FLAG, True),
     ),
     "hyx": (
         Param("failure_threshold", COUNT, 5, "failure_threshold"),
-        Param("recovery_time_secs", TIME, 30 * S, "recovery_time"),
+        Param("recovery_time_secs", TIME, 30 * S, "recovery_time", unit=S),
         Param("recovery_threshold", COUNT, 3, "success_threshold"),
     ),
     "hystrix": (
-        Param("circuitBreaker.requestVolumeThreshold", COUNT, 20, "min_calls"),
-        Param("circuitBreaker.errorThresholdPercentage", PERCENT, 50.0, "failure_threshold"),
-        Param("circuitBreaker.sleepWindow", TIME, 5 * S, "recovery_time"),
-        Param("metrics.rollingStats.time", TIME, 10 * S, "window"),
+        Param("requestVolumeThreshold", COUNT, 20, "min_calls"),
+        Param("errorThresholdPercentage", PERCENT, 50.0, "failure_threshold"),
+        Param("sleepWindowInMilliseconds", TIME, 5 * S, "recovery_time", unit=S // 1000),
+        Param("rollingStatsTimeInMilliseconds", TIME, 10 * S, "window", unit=S // 1000),
     ),
     "finagle": (
         Param("consecutiveFailures", COUNT, 5, "failure_threshold"),
@@ -116,7 +116,7 @@ def _resilience4j(p: Settings) -> Settings:
     by_time = p["slidingWindowType"] == "TIME_BASED"
     size, least = p["slidingWindowSize"], p["minimumNumberOfCalls"]
     probes = p["permittedNumberOfCallsInHalfOpenState"]
-    growing = p["waitIntervalFunction.initial"]
+    growing = p["enableExponentialBackoff"]
     return {
         "window": "grid" if by_time else "ring",
         "window_calls": 0 if by_time else size,
@@ -126,10 +126,10 @@ def _resilience4j(p: Settings) -> Settings:
         "failure_share": p["failureRateThreshold"] / 100,
         "slow_call": p["slowCallDurationThreshold"],
         "slow_share": p["slowCallRateThreshold"] / 100,
-        "open_for": growing or p["waitDurationInOpenState"],
+        "open_for": p["waitDurationInOpenState"],
         "growth": "exponential" if growing else "constant",
-        "open_factor": p["waitIntervalFunction.multiplier"] if growing else 1.0,
-        "open_max": p["waitIntervalFunction.max"],
+        "open_factor": p["exponentialBackoffMultiplier"] if growing else 1.0,
+        "open_max": p["exponentialMaxWaitDurationInOpenState"],
         "automatic": p["automaticTransitionFromOpenToHalfOpenEnabled"],
         "probes": probes,
         "probe_ring": probes,
@@ -226,14 +226,14 @@ def _hyx(p: Settings) -> Settings:
 
 
 def _hystrix(p: Settings) -> Settings:
-    span = p["metrics.rollingStats.time"]
+    span = p["rollingStatsTimeInMilliseconds"]
     return {
         "window": "grid",
         "window_time": span,
         "slices": max(1, span // (S // 2)),
-        "min_calls": p["circuitBreaker.requestVolumeThreshold"],
-        "failure_share": p["circuitBreaker.errorThresholdPercentage"] / 100,
-        "open_for": p["circuitBreaker.sleepWindow"],
+        "min_calls": p["requestVolumeThreshold"],
+        "failure_share": p["errorThresholdPercentage"] / 100,
+        "open_for": p["sleepWindowInMilliseconds"],
     }
 
 
