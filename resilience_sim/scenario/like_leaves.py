@@ -56,6 +56,18 @@ def _share(whole: float) -> Leaf:
     return Leaf(read, either(number, RATIO_SCHEMA), "50%")
 
 
+def percent_as_share() -> Leaf:
+    """``20`` or ``20%``, kept as 0.2."""
+    percent = _share(100.0)
+
+    def read(value: object) -> float:
+        found = percent.read(value)
+        assert isinstance(found, float)
+        return found / 100.0
+
+    return Leaf(read, percent.schema, "20%")
+
+
 def _plain(param: Param) -> Leaf:
     def read(value: object) -> float:
         found = _number(value)

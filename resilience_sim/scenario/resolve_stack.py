@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from resilience_sim.policies import config
-from resilience_sim.policies.config import DEFAULT_RETRY_ON, BudgetConfig, PolicyConfig
+from resilience_sim.policies.config import DEFAULT_RETRY_ON, PolicyConfig
 from resilience_sim.scenario import codes, resolve_like
 from resilience_sim.scenario.check import Findings
-from resilience_sim.scenario.models_budget import BudgetModel
 from resilience_sim.scenario.models_stack import (
     Bulkhead,
     CircuitBreaker,
@@ -25,6 +24,7 @@ from resilience_sim.scenario.models_stack import (
     Throttle,
     Timeout,
 )
+from resilience_sim.scenario.resolve_budget import budget
 from resilience_sim.scenario.resolve_items import ids_of
 from resilience_sim.scenario.tree import Loc
 
@@ -58,23 +58,6 @@ def _policy(item: PolicyItem, ident: str, loc: Loc, findings: Findings) -> Polic
     else:
         made = resolve_like.guard(model, kind, ident, loc, findings)
     return made or config.FallbackConfig(id=ident)
-
-
-def budget(model: BudgetModel) -> BudgetConfig:
-    """What limits the retries together."""
-    if model.scalar is not None:
-        return BudgetConfig("ratio", ratio=model.scalar)
-    if model.kind == "failure_rate":
-        return BudgetConfig(
-            "failure_rate",
-            ratio=model.threshold,
-            window_calls=model.window.calls,
-            window_time=model.window.time,
-            counts=model.counts,
-        )
-    return BudgetConfig(
-        "token_bucket", capacity=model.capacity, deposit=model.deposit, deposit_on=model.deposit_on, cost=model.cost
-    )
 
 
 def _retry(model: Retry, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
@@ -182,7 +165,9 @@ def _rate_limiter(model: RateLimiter, ident: str, loc: Loc, findings: Findings) 
 
 
 def _hedge(model: Hedge, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
-    return config.HedgeConfig(id=ident, delay=model.delay or 0, max_extra=model.max_extra, cancels_loser=model.cancels_loser)
+    return config.HedgeConfig(
+        id=ident, delay=model.delay or 0, max_extra=model.max_extra, cancels_loser=model.cancels_loser
+    )
 
 
 def _fallback(model: Fallback, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:

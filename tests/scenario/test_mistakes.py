@@ -34,7 +34,7 @@ WRONG = [
     ("stack: [{retry: {honor_retry_after: yes}}]", codes.WRONG_TYPE, "yes", "did you mean `true`?"),
     ("stack: [{retry: {budget: 0.1}}]", codes.NO_UNIT, "0.1", "write `10%`"),
     ("stack: [{retry: {budget: {capacity: 3}}}]", codes.MISSING, "budget", "kind: token_bucket"),
-    ("stack: [{retry: {budget: {kind: grpc}}}]", codes.NOT_YET, "grpc", "not supported yet"),
+    ("stack: [{retry: {budget: {kind: grpc, capacity: 3}}}]", codes.CONFLICT, "capacity", "maxTokens"),
     ("stack: [{retry: {budget: {kind: token_bucket, threshold: 10%}}}]", codes.CONFLICT, "threshold", "failure_rate"),
     ("stack: [{circuit_breaker: {failure_threshold: 0.5}}]", codes.NO_UNIT, "0.5", "write `50%`"),
     ("stack: [{circuit_breaker: {failure_threshold: 120%}}]", codes.RANGE, "120%", "100%"),
