@@ -64,8 +64,11 @@ def summary_rows(
     """The whole summary; every row carries its own indentation, and may be longer than a terminal is wide."""
     rows = [_head(scenario, results, interrupted)]
     if interrupted and results:
-        until = fmt.seconds(results[0].document["virtual_seconds"])
-        rows.append(Row(f"interrupted: everything below is about the first {until} of virtual time", "odd"))
+        if len(results) == 1:
+            about = f"the first {fmt.seconds(results[0].document['virtual_seconds'])} of virtual time"
+        else:
+            about = f"the {len(results)} runs that were finished"
+        rows.append(Row(f"interrupted: everything below is about {about}", "odd"))
     if not results:
         return [*rows, Row("nothing was simulated", "odd")]
     if verdicts:

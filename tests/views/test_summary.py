@@ -172,3 +172,11 @@ def test_a_missed_limit_never_reads_like_the_limit() -> None:
     assert text(verdict_rows([near], ASCII)) == "  x p99 < 1s  1.0001s  users leave"
     unknown = Verdict("recovery < 1s", "after main", None, 1.0, "inconclusive", "recovery", "<", reason="no data")
     assert text(verdict_rows([unknown], ASCII)) == "  ? recovery < 1s  after main  –  no data"
+
+
+def test_interrupted_over_many_seeds_counts_the_runs_that_were_finished() -> None:
+    """One run is cut short in virtual time; of many, some are missing."""
+    found = scenario(OUTAGE)
+    results = [simulate(found.plan, seed) for seed in (1, 2)]
+    rows = [row.plain() for row in summary_rows(found, results, [], interrupted=True)]
+    assert "interrupted: everything below is about the 2 runs that were finished" in rows
