@@ -1,14 +1,22 @@
-"""The one build step that pyproject.toml cannot say: the top-level folder ``scenarios`` ships inside the package.
+"""The two build steps that pyproject.toml cannot say.
 
-In a checkout they are found where they are; in a wheel, as resilience_sim/shipped (scenario/shipped.py finds both).
+The top-level folder ``scenarios`` ships inside the package: in a checkout they are found where they are; in a wheel, as
+resilience_sim/shipped (scenario/shipped.py finds both).
+
+The core is compiled with mypyc where there is a C compiler, and otherwise left as it is (ARCHITECTURE.md, "One source,
+two forms"). ``RESIM_PURE=1`` leaves it as it is; ``RESIM_COMPILE=1`` makes a failing compilation an error.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import sysconfig
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 SCENARIOS = Path("scenarios")
@@ -44,4 +52,84 @@ class BuildWithScenarios(build_py):
         return [*super().get_source_files(), *(str(source) for source in self._scenarios())]
 
 
-setup(cmdclass={"build_py": BuildWithScenarios})
+PACKAGE = Path("resilience_sim")
+FOLDS = ("breakers", "latencies", "marks", "part", "recovery", "run_fold", "segments", "series")
+
+# Signed overflow wraps (the digest and the luck count on it); a product and a sum are rounded one after the other, as
+# the interpreter does it. The third lets the compiler see that nobody replaces a function behind its back: + 15 %.
+UNIX_FLAGS = ["-fwrapv", "-ffp-contract=off", "-fvisibility=hidden"]
+GCC_FLAGS = ["-fno-semantic-interposition"]
+
+
+def compiled_files() -> list[str]:
+    """Every file of the core but those that hold settings: frozen dataclasses that inherit stay interpreted."""
+    files = [path for room in ("kernel", "policies", "world") for path in sorted((PACKAGE / room).rglob("*.py"))]
+    files += [PACKAGE / "measure" / f"{name}.py" for name in FOLDS]
+    return [path.as_posix() for path in files if not _stays_interpreted(path)]
+
+
+def _stays_interpreted(path: Path) -> bool:
+    if path.name in {"__init__.py", "vectors.py"}:
+        return True
+    return path.name != "events.py" and "@dataclass" in path.read_text(encoding="utf-8")
+
+
+def wants_compiling() -> bool:
+    """Whether there is any point in trying."""
+    if os.environ.get("RESIM_PURE", "") not in {"", "0"} or sys.implementation.name != "cpython":
+        return False
+    if os.environ.get("RESIM_COMPILE") or os.name == "nt":
+        return True
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    return shutil.which(compiler) is not None
+
+
+class ResimDistribution(Distribution):
+    """Knows that there is something to compile before it has been worked out what."""
+
+    def has_ext_modules(self) -> bool:
+        """Decides between a wheel for this platform and one for all."""
+        return wants_compiling()
+
+
+class BuildCore(build_ext):
+    """Turns the core into C and compiles it, only when it comes to that: asking for metadata costs nothing."""
+
+    def finalize_options(self) -> None:
+        """Make the C files, in which every class and every integer has its machine form."""
+        if self.distribution.ext_modules is None and wants_compiling():
+            self.distribution.ext_modules = self._generate()
+        super().finalize_options()
+
+    def _generate(self) -> list[Extension]:
+        try:
+            from mypyc.build import mypycify
+
+            # Errors of types elsewhere in the package are none of the compiler's business.
+            options = ["--follow-imports=silent", "--python-version", f"{sys.version_info[0]}.{sys.version_info[1]}"]
+            extensions = mypycify([*options, *compiled_files()], opt_level="3", group_name="resilience_sim")
+        except (Exception, SystemExit) as error:
+            self._give_up(error)
+            return []
+        for extension in extensions:
+            if os.name != "nt":
+                extension.extra_compile_args += UNIX_FLAGS
+                if sys.platform.startswith("linux"):
+                    extension.extra_compile_args += GCC_FLAGS
+        return extensions
+
+    def run(self) -> None:
+        """Compile; without success the package works all the same, slower."""
+        try:
+            super().run()
+        except Exception as error:
+            self._give_up(error)
+            self.extensions = []
+
+    def _give_up(self, error: BaseException) -> None:
+        if os.environ.get("RESIM_COMPILE"):
+            raise error
+        self.warn(f"the core stays interpreted, some thirty times slower: {error}")
+
+
+setup(cmdclass={"build_py": BuildWithScenarios, "build_ext": BuildCore}, distclass=ResimDistribution)

@@ -1,6 +1,11 @@
 """resim: a wind tunnel for resilience settings.
 
-Owns the version. Refuses to import anything, so that every command pays only for what it uses.
+Owns the version. Refuses to import anything but the choice between the compiled and the interpreted core, so that every
+command pays only for what it uses.
 """
 
+from resilience_sim.form import choose
+
 __version__ = "0.1.0"
+
+choose()

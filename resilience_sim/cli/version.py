@@ -13,10 +13,10 @@ from resilience_sim.cli.call import Call
 
 
 def build() -> str:
-    """``compiled`` when the core was built to machine code, else ``interpreted``."""
-    from resilience_sim.kernel import sim
+    """``compiled`` when the core was built to machine code, else ``interpreted``, and why if it need not be."""
+    from resilience_sim.form import describe
 
-    return "interpreted" if (sim.__file__ or "").endswith(".py") else "compiled"
+    return describe()
 
 
 def show_version(call: Call) -> None:

@@ -1,0 +1,84 @@
+"""Which form of the core runs: compiled or interpreted.
+
+Owns the choice, made once, when the package is imported. The core (kernel/, policies/, world/ and the folds of
+measure/) is one source in two forms, and where both are there they lie side by side: ``sim.py`` and ``sim.….so``.
+Python takes the compiled one. The source is taken instead, for the whole core, when
+
+* ``RESIM_PURE=1`` is set, or
+* this is a checkout and a source file is newer than what was compiled: edited code never loses to an old build.
+"""
+
+from __future__ import annotations
+
+# pathlib would cost every command ten milliseconds
+# ruff: noqa: PTH
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from types import ModuleType
+
+ROOMS = ("kernel", "policies", os.path.join("policies", "rules"), "world")
+FOLDS = "measure"  # only some of its files are compiled
+VARIABLE = "RESIM_PURE"
+
+_why = ""  # why the source was taken though the compiled form is there
+
+
+class _SourceFinder:
+    """Finds modules of this package by their source, whatever lies beside it."""
+
+    @staticmethod
+    def find_spec(name: str, path: list[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not name.startswith("resilience_sim.") or path is None:
+            return None
+        from importlib.util import spec_from_file_location
+
+        for folder in path:
+            file = os.path.join(folder, name.rpartition(".")[2] + ".py")
+            if os.path.isfile(file):
+                return spec_from_file_location(name, file)
+        return None  # a package, or nothing of ours
+
+
+def choose() -> None:
+    """Take the source where it is asked for or newer. Called by the package itself, before any module of the core."""
+    global _why
+    if os.environ.get(VARIABLE, "") not in ("", "0"):
+        _why = f"{VARIABLE} is set"
+    elif outdated():
+        _why = "the source is newer than what was compiled"
+    if _why:
+        sys.meta_path.insert(0, _SourceFinder)
+
+
+def outdated() -> list[str]:
+    """Sources of the core that are newer than what was compiled; only looked for in a checkout."""
+    package = os.path.dirname(__file__)
+    if not os.path.exists(os.path.join(package, os.pardir, "pyproject.toml")):
+        return []
+    sources: dict[str, float] = {}
+    built: dict[str, float] = {}
+    for room in (*ROOMS, FOLDS):
+        for entry in os.scandir(os.path.join(package, room)):
+            stem = os.path.join(room, entry.name.partition(".")[0])
+            if entry.name.endswith(".py"):
+                sources[stem] = entry.stat().st_mtime
+            elif entry.name.endswith(EXTENSION_SUFFIXES[0]):
+                built[stem] = entry.stat().st_mtime
+    if not built:
+        return []
+    oldest = min(built.values())
+    return sorted(
+        stem + ".py"
+        for stem, changed in sources.items()
+        if changed > oldest and (stem in built or not stem.startswith(FOLDS))
+    )
+
+
+def describe() -> str:
+    """``compiled`` or ``interpreted``, the latter with its reason if the compiled form is there."""
+    from resilience_sim.kernel.native import COMPILED
+
+    if COMPILED:
+        return "compiled"
+    return f"interpreted ({_why})" if _why else "interpreted"
