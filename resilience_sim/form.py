@@ -11,7 +11,7 @@ Python takes the compiled one. The source is taken instead, for the whole core, 
 from __future__ import annotations
 
 # pathlib would cost every command ten milliseconds
-# ruff: noqa: PTH
+# ruff: noqa: PTH110, PTH113, PTH118, PTH120
 import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec

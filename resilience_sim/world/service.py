@@ -19,7 +19,6 @@ from resilience_sim.kernel.events import (
     BEGIN,
     CANCELLED,
     END,
-    ERROR,
     HUNG,
     LEFT_QUEUE,
     LOST,
@@ -43,22 +42,17 @@ from resilience_sim.kernel.sim import Sim
 from resilience_sim.world.config import OperationConfig, ServiceConfig
 from resilience_sim.world.faults import (
     BROWNOUT,
-    COLD_CACHE,
-    CUT,
-    ERRORS,
     HANG,
-    OUTAGE,
     REFUSE,
     REPLICA_CRASH,
-    SLOWED,
     Fault,
     FaultListener,
     Faults,
-    cold_factor,
 )
 from resilience_sim.world.latency import make_times
 from resilience_sim.world.ledger import Ledger
 from resilience_sim.world.replica import Job, Replica
+from resilience_sim.world.strikes import Strikes
 
 # where a job is: Frame.k
 ON_WIRE: Final = 1
@@ -74,7 +68,8 @@ class Service(Layer):
 
     __slots__ = (
         "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger", "_lifo",
-        "_next", "_per_concurrent", "_places", "_random", "_replicas", "_round_robin", "_tracks_work", "_wire",
+        "_next", "_per_concurrent", "_places", "_random", "_replicas", "_round_robin",
+        "_strikes", "_tracks_work", "_wire",
     )  # fmt: skip
 
     _failure: i64
@@ -107,6 +102,7 @@ class Service(Layer):
         self._next = 0
         self._ledger = Ledger(operation, config)
         self._faults = faults
+        self._strikes = Strikes(sim, faults)
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
         faults.listen(Changes(self))
 
@@ -187,35 +183,21 @@ class Service(Layer):
             self._respond(job, SHED)
 
     def _turned_away(self, job: Job, replica: Replica) -> bool:
-        """Faults that are decided on arrival; refusing outdoes hanging outdoes limiting."""
-        sim = self.sim
-        faults = self._faults
-        rid = job.req.rid
-        if faults.crashes and faults.down(replica.number):
+        """Faults that are decided on arrival."""
+        struck = self._strikes.on_arrival(job, replica)
+        if not struck:
+            return False
+        if struck == REFUSE:
             self._respond(job, REFUSED)
             return True
-        for how in (REFUSE, HANG):
-            for fault in faults.at_arrival:
-                if fault.how == how and fault.permits is None:
-                    if not fault.hits(sim, rid, job.attempt, replica.number):
-                        continue
-                    if how == REFUSE:
-                        self._respond(job, REFUSED)
-                    else:
-                        sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, HUNG)
-                        job.k = GONE
-                    return True
-        for fault in faults.at_arrival:
-            permits = fault.permits
-            if permits is not None and fault.hits(sim, rid, job.attempt, replica.number):
-                if permits.wait(sim.now) == 0:
-                    permits.take(sim.now)
-                    continue
-                sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, TURNED_DOWN)
-                job.hint = fault.retry_after
-                self._respond(job, RATE_LIMITED)
-                return True
-        return False
+        sim = self.sim
+        how = HUNG if struck == HANG else TURNED_DOWN
+        sim.sink.emit(sim.now, RECEIVED, replica.where, job.req.rid, job.attempt, how)
+        if struck == HANG:
+            job.k = GONE
+        else:
+            self._respond(job, RATE_LIMITED)
+        return True
 
     # --- at work ---
 
@@ -229,31 +211,14 @@ class Service(Layer):
         rate = self._failure_rate
         outcome = SUCCESS
         if self._faults.at_work:
-            slower = 1.0
-            add = 0
-            for fault in self._faults.at_work:
-                if not fault.hits(sim, req.rid, job.attempt, replica.number):
-                    continue
-                kind = fault.kind
-                if kind == SLOWED:
-                    add += fault.add
-                elif kind == BROWNOUT:
-                    slower *= fault.slower
-                    rate = max(rate, fault.failure_rate)
-                elif kind == COLD_CACHE:
-                    slower *= cold_factor(fault, sim.now)
-                elif kind == ERRORS:
-                    if outcome == SUCCESS and fault.strikes_error(sim, req.rid, job.attempt):
-                        outcome = fault.outcome
-                elif kind == OUTAGE:
-                    if fault.how == CUT:
-                        outcome = RESET
-                    elif outcome != RESET:
-                        outcome = ERROR
-            if slower != 1.0:
-                slowed = float(time) * slower
+            strikes = self._strikes
+            strikes.at_work(job, replica, rate)
+            rate = strikes.rate
+            outcome = strikes.outcome
+            if strikes.slower != 1.0:
+                slowed = float(time) * strikes.slower
                 time = int(slowed + 0.5) if slowed < 2.0e18 else LONGEST
-            time += add
+            time += strikes.add
             if outcome == RESET:
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.luck.unit(FAILURE, req.rid, job.attempt) < rate:

@@ -1,0 +1,97 @@
+"""What the active faults do to one attempt: turn it away when it arrives, or slow and break its work.
+
+Owns the order in which faults outdo each other. Refuses to know queues and workers, and to say anything: the service
+(world/service.py) asks, acts and reports.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from resilience_sim.kernel.events import ERROR, RESET, SUCCESS
+from resilience_sim.kernel.sim import Sim
+from resilience_sim.world.faults import (
+    BROWNOUT,
+    COLD_CACHE,
+    CUT,
+    ERRORS,
+    HANG,
+    OUTAGE,
+    RATE_LIMIT,
+    REFUSE,
+    SLOWED,
+    Faults,
+    cold_factor,
+)
+from resilience_sim.world.replica import Job, Replica
+
+
+class Strikes:
+    """Answers about one attempt at a time; what :meth:`at_work` found stays to be read until it is called again."""
+
+    __slots__ = ("_faults", "_sim", "add", "outcome", "rate", "slower")
+
+    rate: float  # at which attempts fail now
+    slower: float
+    add: i64  # ns
+    outcome: i64
+
+    def __init__(self, sim: Sim, faults: Faults) -> None:
+        self._sim = sim
+        self._faults = faults
+        self.rate = 0.0
+        self.slower = 1.0
+        self.add = 0
+        self.outcome = SUCCESS
+
+    def on_arrival(self, job: Job, replica: Replica) -> i64:
+        """``REFUSE``, ``HANG``, ``RATE_LIMIT`` (with its hint in ``job``) or 0; the first outdoes the others."""
+        faults = self._faults
+        sim = self._sim
+        rid = job.req.rid
+        if faults.crashes and faults.down(replica.number):
+            return REFUSE
+        for how in (REFUSE, HANG):
+            for fault in faults.at_arrival:
+                if fault.how == how and fault.permits is None and fault.hits(sim, rid, job.attempt, replica.number):
+                    return how
+        for fault in faults.at_arrival:
+            permits = fault.permits
+            if permits is not None and fault.hits(sim, rid, job.attempt, replica.number):
+                if permits.wait(sim.now) == 0:
+                    permits.take(sim.now)
+                    continue
+                job.hint = fault.retry_after
+                return RATE_LIMIT
+        return 0
+
+    def at_work(self, job: Job, replica: Replica, rate: float) -> None:
+        """``rate``: at which attempts fail without faults."""
+        sim = self._sim
+        rid = job.req.rid
+        slower = 1.0
+        add: i64 = 0
+        outcome: i64 = SUCCESS
+        for fault in self._faults.at_work:
+            if not fault.hits(sim, rid, job.attempt, replica.number):
+                continue
+            kind = fault.kind
+            if kind == SLOWED:
+                add += fault.add
+            elif kind == BROWNOUT:
+                slower *= fault.slower
+                rate = max(rate, fault.failure_rate)
+            elif kind == COLD_CACHE:
+                slower *= cold_factor(fault, sim.now)
+            elif kind == ERRORS:
+                if outcome == SUCCESS and fault.strikes_error(sim, rid, job.attempt):
+                    outcome = fault.outcome
+            elif kind == OUTAGE:
+                if fault.how == CUT:
+                    outcome = RESET
+                elif outcome != RESET:
+                    outcome = ERROR
+        self.rate = rate
+        self.slower = slower
+        self.add = add
+        self.outcome = outcome
