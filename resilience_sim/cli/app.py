@@ -15,7 +15,7 @@ from resilience_sim.cli.call import Call
 from resilience_sim.cli.options import Color, Json, Quiet, Verbose, Version
 
 COMMANDS: tuple[str, ...] = (
-    "run", "compare", "replay", "list", "explain", "init", "validate", "lint", "import", "schema", "export",
+    "run", "compare", "replay", "play", "list", "explain", "init", "validate", "lint", "import", "schema", "export",
 )  # fmt: skip
 TAKEN = ("list", "import")  # Python means something else by these words: their modules end in an underscore
 

@@ -35,7 +35,7 @@ class Recorded:
     """A source whose events go into a recording as well; use as a context manager."""
 
     def __init__(self, source: Source, writer: RecordingWriter) -> None:
-        self._source = source
+        self.source = source
         self._over = False
         self.writer = writer
         source.attach(writer)
@@ -43,37 +43,37 @@ class Recorded:
     @property
     def plan(self) -> Plan:
         """What is being run."""
-        return self._source.plan
+        return self.source.plan
 
     @property
     def seed(self) -> int:
         """With which luck."""
-        return self._source.seed
+        return self.source.seed
 
     @property
     def components(self) -> tuple[Component, ...]:
         """Who can speak."""
-        return self._source.components
+        return self.source.components
 
     @property
     def now(self) -> int:
         """Virtual nanoseconds."""
-        return self._source.now
+        return self.source.now
 
     def attach(self, fold: Fold) -> None:
         """Let ``fold`` see every event; only before the first step."""
-        self._source.attach(fold)
+        self.source.attach(fold)
 
     def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
         """As the source's; RecordingError when the recording cannot be written any more."""
-        goes_on = self._source.run(until, budget)
+        goes_on = self.source.run(until, budget)
         self._over = not goes_on
         self.writer.breathe()
         return goes_on
 
     def act(self, action: Action) -> None:
         """Act on the run, a :class:`Simulation`, and record the action. ActionError: nothing happened."""
-        source = self._source
+        source = self.source
         if not isinstance(source, Simulation):
             raise ActionError("only a simulation can be acted upon")
         if not source.run(action.t - 1):
@@ -87,7 +87,7 @@ class Recorded:
 
     def digest(self) -> str:
         """Hash over the events so far."""
-        return self._source.digest()
+        return self.source.digest()
 
     def __enter__(self) -> Recorded:
         return self
@@ -99,9 +99,9 @@ class Recorded:
         if isinstance(error, RecordingError):
             self.writer.abandon()
         elif self._over:
-            self.writer.close(True, self._source.digest(), self._source.now)
+            self.writer.close(True, self.source.digest(), self.source.now)
         else:
-            self.writer.close(False, "", self._source.now)
+            self.writer.close(False, "", self.source.now)
 
 
 def record(source: Source, scenario: Scenario, path: str | Path, variant: str = "as-written") -> Recorded:

@@ -1,0 +1,178 @@
+"""Dialogs: a form of settings, a choice, a line of text, a page to read.
+
+Owns how they look and when they close. A form stays open until its answers can be read. Refuses to act (app.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from resilience_sim.play.forms import Field
+from resilience_sim.play.theme import DARK, PALETTES, style
+from resilience_sim.views.text import Row
+
+CSS = """
+ModalScreen { align: center middle; background: $background 60%; }
+.box { width: 84; max-width: 96%; height: auto; max-height: 92%; background: $panel; border: round $primary;
+       padding: 0 1; }
+.-ascii .box { border: ascii $primary; }
+.box > .title { text-style: bold; color: $primary; width: 100%; }
+.box > .about { color: $foreground 70%; width: 100%; }
+.box > .wrong { color: $error; width: 100%; height: auto; }
+.fields { height: auto; max-height: 18; }
+.field { height: 1; width: 100%; }
+.field > .key { width: 19; color: $foreground; }
+.field > Input { width: 22; height: 1; border: none; padding: 0 1; background: $background; }
+.field > Input:focus { background: $primary 25%; }
+.field > .meaning { width: 1fr; padding: 0 1; color: $foreground 60%; text-wrap: nowrap; text-overflow: ellipsis; }
+.buttons { height: 1; width: 100%; align-horizontal: right; }
+.buttons > Button { height: 1; border: none; min-width: 12; margin: 0 1; }
+OptionList { height: auto; max-height: 16; border: none; background: $panel; }
+.page { width: 90; }
+.page > VerticalScroll { height: auto; max-height: 30; }
+"""
+Answers = Mapping[str, str]
+
+
+class Dialog(ModalScreen[Any]):
+    """Escape closes it without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+
+
+class Form(Dialog):
+    """Fields and a verdict: ``accept`` reads the answers, or raises ValueError with what is wrong."""
+
+    def __init__(
+        self, title: str, about: str, fields: Sequence[Field], accept: Callable[[Answers], Any], verb: str
+    ) -> None:
+        super().__init__()
+        self._title, self._about, self._fields, self._accept, self._verb = title, about, fields, accept, verb
+
+    def compose(self) -> ComposeResult:
+        """Textual's protocol."""
+        with Vertical(classes="box"):
+            yield Label(self._title, classes="title", markup=False)
+            if self._about:
+                yield Label(self._about, classes="about", markup=False)
+            with VerticalScroll(classes="fields", can_focus=False):
+                for field in self._fields:
+                    with Horizontal(classes="field"):
+                        yield Label(field.key, classes="key", markup=False)
+                        yield Input(field.value, placeholder=field.default, id=f"f-{field.key}", select_on_focus=False)
+                        yield Label(field.about, classes="meaning", markup=False)
+            yield Label("", classes="wrong", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button(self._verb, variant="primary", id="accept")
+                yield Button("Cancel", id="cancel")
+
+    def answers(self) -> dict[str, str]:
+        """What stands in the fields."""
+        return {field.key: self.query_one(f"#f-{field.key}", Input).value for field in self._fields}
+
+    def on_input_submitted(self) -> None:
+        """Enter anywhere accepts."""
+        self._try()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Accept or cancel."""
+        if event.button.id == "accept":
+            self._try()
+        else:
+            self.dismiss(None)
+
+    def _try(self) -> None:
+        try:
+            answer = self._accept(self.answers())
+        except ValueError as error:
+            self.query_one(".wrong", Label).update(str(error))
+            return
+        self.dismiss(answer)
+
+
+class Choose(Dialog):
+    """One of several; the answer is its index."""
+
+    def __init__(self, title: str, options: Sequence[str], at: int = 0) -> None:
+        super().__init__()
+        self._title, self._options, self._at = title, options, at
+
+    def compose(self) -> ComposeResult:
+        """Textual's protocol."""
+        with Vertical(classes="box"):
+            yield Label(self._title, classes="title", markup=False)
+            choices = OptionList(*(Option(text) for text in self._options), markup=False)
+            choices.highlighted = self._at
+            yield choices
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click."""
+        self.dismiss(event.option_index)
+
+
+class Ask(Dialog):
+    """A line of text."""
+
+    def __init__(self, title: str, value: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._title, self._value, self._hint = title, value, hint
+
+    def compose(self) -> ComposeResult:
+        """Textual's protocol."""
+        with Vertical(classes="box"):
+            yield Label(self._title, classes="title", markup=False)
+            with Horizontal(classes="field"):
+                yield Input(self._value, placeholder=self._hint, id="f-text", select_on_focus=False)
+
+    def on_mount(self) -> None:
+        """As wide as the box."""
+        self.query_one(Input).styles.width = "100%"
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter."""
+        self.dismiss(event.value)
+
+
+class Page(Dialog):
+    """Something to read; any of the usual keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,h,enter,space", "dismiss(None)", "Close")]
+
+    def __init__(self, title: str, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self._title, self._rows = title, rows
+
+    def compose(self) -> ComposeResult:
+        """Textual's protocol."""
+        from rich.text import Text
+
+        theme = self.app.theme if self.app.theme in PALETTES else DARK
+        text = Text()
+        for row in self._rows:
+            for piece, name in row.spans:
+                found = style(name, theme)
+                text.append(piece, found.without_color + _ink(found))
+            text.append("\n")
+        with Vertical(classes="box page"):
+            yield Label(self._title, classes="title", markup=False)
+            with VerticalScroll():
+                yield Static(text)
+
+    def on_mount(self) -> None:
+        """Arrows scroll."""
+        self.query_one(VerticalScroll).focus()
+
+
+def _ink(found: Any) -> Any:
+    """Only the colour of the letters: the dialog has its own paper."""
+    from rich.style import Style
+
+    return Style(color=found.color, bold=found.bold)

@@ -1,0 +1,43 @@
+"""The charts: faults, breakers over time, success, latency, load on B, on one time axis.
+
+Owns how many rows each gets. Refuses to own how they look (views/live/).
+"""
+
+from __future__ import annotations
+
+from resilience_sim.play.run import Run
+from resilience_sim.views.live.axis import axis_row
+from resilience_sim.views.live.frame import axis_for, chart_rows, lane_rows
+from resilience_sim.views.live.lanes import fault_rows
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.live.plots import Points, points_of
+from resilience_sim.views.text import Row
+
+
+def charts_rows(
+    run: Run,
+    look: Look,
+    width: int,
+    height: int,
+    horizon: int = 0,
+    points: Points | None = None,
+    like: tuple[int, int] = (0, 0),
+) -> list[Row]:
+    """Exactly as many rows as fit, the axis at the bottom.
+
+    ``like``: leave room for at least so many faults and lanes, so that two runs side by side line up.
+    """
+    view = run.view
+    axis = axis_for(view, width, horizon)
+    lanes = min(max(like[1], len(view.breakers) + len(view.clients)), max(1, height // 6))
+    faults = max(1, min(max(like[0], len(view.plan.faults)), height // 8))
+    rows = _filled(fault_rows(view, axis, look, faults), faults if like[0] else 0)
+    rows += _filled(lane_rows(view, axis, look, lanes), lanes if like[1] else 0)
+    each = max(1, min(8, (height - len(rows) - 1) // 3))
+    rows += chart_rows(view, points or points_of(view, axis), axis, look, each)
+    rows = rows[: height - 1]
+    return [*rows, axis_row(axis, look)]
+
+
+def _filled(rows: list[Row], least: int) -> list[Row]:
+    return rows + [Row() for _ in range(least - len(rows))]

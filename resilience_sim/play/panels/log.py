@@ -1,0 +1,52 @@
+"""The event log: faults, changes of state, crashes and what was done by hand, in words, the newest at the bottom.
+
+Owns the words of each line. Refuses to choose what is notable (tape.py).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.measure.breakers import why_text
+from resilience_sim.play.panels.parts import action_words
+from resilience_sim.play.run import Run
+from resilience_sim.views import format as fmt
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.text import Row
+from resilience_sim.views.words import fault_words, speaker, state_name
+
+STATE_STYLES = ("good!", "bad!", "odd!")
+
+
+def log_rows(run: Run, look: Look, width: int, height: int, back: int = 0) -> tuple[list[Row], list[int]]:
+    """The last notable events before the position, ``back`` of them left out; and their indexes on the tape."""
+    notable = run.tape.notable
+    stop = max(min(height, len(notable)), bisect_left(notable, run.position) - back)
+    stop = min(stop, bisect_left(notable, run.position))
+    indexes = list(notable[max(0, stop - height) : stop])
+    return [log_row(run, index).to(width) for index in indexes], indexes
+
+
+def log_row(run: Run, index: int) -> Row:
+    """One event in words."""
+    t, kind, where, _, a, b = run.tape[index]
+    component = run.view.components.get(where)
+    who = speaker(component, run.view.many).replace("circuit_breaker", "breaker")
+    row = Row().right(fmt.clock(t), "faint", 9).add(" ")
+    if kind == ev.BREAKER:
+        new = min(a >> 8 & 0xFF, 2)
+        return row.add(f"{who} ").add(state_name(new), STATE_STYLES[new]).add(f"  {why_text(a, b)}", "faint")
+    if kind == ev.FAULT_ON:
+        faults = run.plan_now.faults
+        words = fault_words(faults[a]) if a < len(faults) else ""
+        return row.add(f"{who} ").add("ON", "bad!").add(f"  {words}, until {fmt.instant(b)}", "faint")
+    if kind == ev.FAULT_OFF:
+        return row.add(f"{who} ").add("off", "good!")
+    if kind == ev.CRASH:
+        row.add(f"{who} ").add("CRASHED", "bad!")
+        return row.add(f"  {fmt.plural(a, 'request')} went down, back at {fmt.instant(b)}", "faint")
+    if kind == ev.RESTART:
+        return row.add(f"{who} ").add("back", "good!").add("  with fresh state", "faint")
+    action = run.action_at(index)
+    return row.add("you ", "note").add(action_words(action) if action is not None else "did something", "note")

@@ -1,0 +1,52 @@
+"""Small pieces that several panels share: bars, titles, the words of actions.
+
+Owns how they look. Refuses to know panels.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.scenario.write import Unwritable, flow, policy_settings
+from resilience_sim.views import format as fmt
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.text import Row
+from resilience_sim.views.words import fault_words, printable
+from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+
+
+def bar(row: Row, share: float, width: int, style: str, look: Look) -> Row:
+    """Append a bar ``width`` columns wide, that share of it filled; anything above nothing shows."""
+    filled = min(width, max(0, round(share * width)))
+    if share > 0 and filled == 0:
+        filled = 1
+    return row.add(look.fault * filled, style).add(look.fault_ahead * (width - filled), "faint")
+
+
+def titled(text: str, look: Look, width: int, right: str = "", focused: bool = False) -> Row:
+    """The rule on top of a panel."""
+    row = Row(f"{look.rule * 2} ", "calm" if focused else "faint").add(text, "calm!" if focused else "strong").add(" ")
+    tail = f" {right} " if right else ""
+    room = max(0, width - row.width - len(tail) - 2)
+    return row.add(look.rule * room + tail + look.rule * 2, "calm" if focused else "faint").to(width)
+
+
+def action_words(action: Action) -> str:
+    """What somebody did, in a few words."""
+    if isinstance(action, Inject):
+        return f"{fault_words(action.fault)} for {fmt.duration(action.fault.duration)}"
+    if isinstance(action, Lift):
+        return f"{printable(action.fault)} lifted"
+    if isinstance(action, Trip):
+        return f"{action.policy} opened by hand"
+    if isinstance(action, Reset):
+        return f"{action.policy} closed by hand"
+    if isinstance(action, Remove):
+        return f"{action.policy} removed"
+    if isinstance(action, Reorder):
+        return f"order {' > '.join(action.order)}"
+    if isinstance(action, Change | Add):
+        try:
+            settings = flow(policy_settings(action.policy))
+        except Unwritable:
+            settings = ""
+        return f"{action.policy.id} {'is now' if isinstance(action, Change) else 'added:'} {settings}".rstrip()
+    return type(action).__name__.lower()

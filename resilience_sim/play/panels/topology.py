@@ -1,0 +1,198 @@
+"""The topology: Service A with its threads, the stack's layers in order with what they hold, Service B.
+
+Owns that picture, and which row belongs to which policy. Refuses to act on them.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.play.panels.parts import bar
+from resilience_sim.play.run import Run
+from resilience_sim.policies import config as c
+from resilience_sim.runs.gauges import Gauge
+from resilience_sim.scenario.write import Unwritable, policy_settings
+from resilience_sim.views import format as fmt
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.text import Row
+from resilience_sim.views.words import speaker, state_name
+
+STATE_STYLES = ("good!", "bad!", "odd!")
+GAUGE = 8  # columns of a bar
+SETTINGS = {
+    "retry": ("attempts", "delay", "backoff", "budget"),
+    "circuit_breaker": ("failure_threshold", "recovery_time"),
+    "timeout": ("after",),
+    "bulkhead": ("max_concurrent", "queue"),
+    "rate_limiter": ("limit",),
+    "hedge": ("delay",),
+    "fallback": ("latency",),
+    "throttle": ("k", "window"),
+}
+
+
+def topology_rows(run: Run, look: Look, width: int, height: int, chosen: str = "") -> tuple[list[Row], dict[int, str]]:
+    """The rows, and the id of the policy that each of some rows is about. ``chosen``: the id of the one selected."""
+    rows = _client(run, look, width)
+    detailed = height >= len(rows) + 2 * len(run.plan.stack) + min(3, run.source.plan.service.replicas)
+    of_row: dict[int, str] = {}
+    for policy in run.plan.stack:
+        for row in _layer(run, policy, look, width, chosen == policy.id, detailed):
+            of_row[len(rows)] = policy.id
+            rows.append(row)
+    if not run.plan.stack:
+        rows.append(Row(f" {_pipe(look)} ", "faint").add("no policies: calls go straight to B", "faint"))
+    rows += _service(run, look, width, height - len(rows))
+    return [row.to(width) for row in rows[:height]], of_row
+
+
+def _pipe(look: Look) -> str:
+    return "|" if look.ascii_only else "│"
+
+
+def _client(run: Run, look: Look, width: int) -> list[Row]:
+    """Threads and backlog of every instance, or of all together where there are many."""
+    view, plan = run.view, run.source.plan
+    clients = [component for component in view.components.values() if component.kind == "client"]
+    rows = []
+    shown = clients if len(clients) <= 3 else clients[:2]
+    for client in shown:
+        held = view.held.get(client.id, 0)
+        row = Row(speaker(client), "title").to(4)
+        down = client.id in view.clients and view.clients[client.id].state
+        if down:
+            row.add("CRASHED", "bad!")
+        elif plan.client.threads:
+            full = held >= plan.client.threads
+            bar(row, held / plan.client.threads, GAUGE, "bad" if full else "calm", look)
+            row.add(f" {held}/{plan.client.threads} threads", "bad" if full else "")
+        else:
+            row.add(f"{fmt.short_count(held)} in flight")
+        if plan.client.backlog:
+            waiting = view.backlog[client.id]
+            row.add(f"  backlog {waiting}/{plan.client.backlog}", "odd" if waiting else "faint")
+        rows.append(row)
+    if len(shown) < len(clients):
+        rows.append(Row(f"    and {len(clients) - len(shown)} more instances", "faint"))
+    return rows
+
+
+def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: bool, detailed: bool) -> list[Row]:
+    view = run.view
+    wheres = [k for k, x in view.components.items() if x.name == policy.id and x.kind == policy.kind]
+    if not wheres:
+        return []
+    where = wheres[0]
+    gauge = run.gauges().get(where, {})
+    name = policy.id.replace("circuit_breaker", "breaker")
+    row = Row(f" {_pipe(look)}", "faint").add(">" if chosen else " ", "calm!")
+    row.add(name, "chip" if chosen else "strong").to(max(row.width + 1, 13))
+    detail = _detail(run, policy, wheres, gauge, look)
+    rows = [row.join(detail)]
+    if detailed:
+        rows.append(Row(f" {_pipe(look)}  ", "faint").add(_settings(policy), "faint"))
+    return rows
+
+
+def _settings(policy: c.PolicyConfig) -> str:
+    try:
+        found = policy_settings(policy)
+    except Unwritable:
+        return getattr(policy, "like", "") or policy.kind
+    keys = [key for key in SETTINGS.get(policy.kind, ()) if key in found]
+    return ", ".join(f"{key.replace('failure_threshold', 'threshold')} {found[key]}" for key in keys)
+
+
+def _detail(run: Run, policy: c.PolicyConfig, wheres: list[int], gauge: Gauge, look: Look) -> Row:
+    view, row = run.view, Row()
+    where = wheres[0]
+
+    def count(kind: int) -> int:
+        return sum(view.by_layer[each, kind] for each in wheres)
+
+    if policy.kind == "circuit_breaker":
+        return _breaker(run, wheres, gauge, look, count(ev.REJECTED))
+    if policy.kind == "retry":
+        waiting = sum(view.waiting_in(each) for each in wheres)
+        row.add(f"{fmt.short_count(waiting)} waiting", "odd" if waiting else "faint")
+        row.add(f"  {fmt.short_count(count(ev.RETRY_WAIT))} retries", "" if count(ev.RETRY_WAIT) else "faint")
+        if gauge.get("burst"):
+            bar(row.add(" "), gauge["tokens"] / gauge["burst"], 5, "calm", look)
+        denied = count(ev.RETRY_DENIED)
+        return row.add(f" {fmt.short_count(denied)} denied", "odd") if denied else row
+    if policy.kind == "timeout":
+        hits = count(ev.TIMED_OUT)
+        return row.add(f"{fmt.short_count(hits)} given up", "bad" if hits else "faint")
+    if policy.kind == "bulkhead" and gauge:
+        full = gauge["inside"] >= gauge["places"]
+        bar(row, gauge["inside"] / max(1, gauge["places"]), GAUGE, "bad" if full else "calm", look)
+        row.add(f" {gauge['inside']:.0f}/{gauge['places']:.0f}", "bad" if full else "")
+        return row.add(f" +{gauge['waiting']:.0f} waiting", "odd") if gauge["waiting"] else row
+    if policy.kind == "rate_limiter" and gauge:
+        bar(row, gauge["tokens"] / max(1, gauge["burst"]), GAUGE, "calm", look)
+        return row.add(f" {gauge['tokens']:.0f}/{gauge['burst']:.0f} tokens")
+    if policy.kind == "hedge":
+        return row.add(f"{count(ev.HEDGE)} extra legs, {count(ev.HEDGE_WON)} won", "faint")
+    if policy.kind == "fallback":
+        return row.add(f"{count(ev.FELL_BACK)} answered instead", "odd" if count(ev.FELL_BACK) else "faint")
+    if policy.kind == "throttle":
+        return row.add(f"turns away {fmt.share(gauge.get('chance', 0.0))}", "odd" if gauge.get("chance") else "faint")
+    return row.add(f"{where}", "faint")
+
+
+def _breaker(run: Run, wheres: list[int], gauge: Gauge, look: Look, rejected: int) -> Row:
+    lanes = [run.view.breakers[where] for where in wheres if where in run.view.breakers]
+    row = Row()
+    if len(lanes) > 1:
+        by_state = [sum(1 for lane in lanes if lane.state == state) for state in range(3)]
+        for state, number in enumerate(by_state):
+            if number:
+                row.add(f"{number} {state_name(state)} ", STATE_STYLES[state])
+        return row
+    state = lanes[0].state if lanes else 0
+    row.add(state_name(min(state, 2)), STATE_STYLES[min(state, 2)]).add(" ")
+    if state == ev.CLOSED and gauge:
+        if gauge["threshold"]:
+            bar(row, gauge["in_a_row"] / gauge["threshold"], 5, "bad", look)
+            row.add(f" {gauge['in_a_row']:.0f}/{gauge['threshold']:.0f} in a row", "" if gauge["in_a_row"] else "faint")
+        else:
+            bar(row, gauge["total"] / max(1, gauge["min_calls"]), 5, "calm", look)
+            share = gauge["bad"] / gauge["total"] if gauge["total"] else 0.0
+            row.add(f" {gauge['bad']:.0f} of {gauge['total']:.0f} failed", "bad" if share >= gauge["share"] / 2 else "")
+    elif state == ev.OPEN and gauge:
+        left = max(0, int(gauge["until"]) - run.view.clock)
+        row.add(f"{fmt.duration(left)} left" if left else "probes next call", "odd")
+    elif gauge:
+        row.add(f"{gauge['probing']:.0f} probing, {gauge['succeeded']:.0f}/{gauge['needed']:.0f} good", "odd")
+    return row.add(f"  {fmt.short_count(rejected)} rejected", "odd") if rejected and row.width < 28 else row
+
+
+def _service(run: Run, look: Look, width: int, room: int) -> list[Row]:
+    """Every replica that has room: workers and queue."""
+    view, service = run.view, run.source.plan.service
+    replicas = [component for component in view.components.values() if component.kind == "replica"]
+    gauges = run.gauges()
+    hit = [run.plan_now.faults[i] for i in sorted(view.faults_on) if run.plan_now.faults[i].kind != "spike"]
+    rows = []
+    shown = replicas if len(replicas) <= max(1, room) else replicas[: max(1, room - 1)]
+    for replica in shown:
+        busy, queued = view.by_replica[replica.id]
+        row = Row(speaker(replica) if len(replicas) > 1 else service.name, "title").to(4)
+        mine = [fault for fault in hit if fault.replica in (0, replica.number)]
+        limit = int(gauges.get(replica.id, {}).get("limit", service.workers))
+        if any(fault.kind == "crash_replica" or (fault.kind == "outage" and fault.share >= 1) for fault in mine):
+            row.add("DOWN ", "bad!")
+        if service.workers:
+            full = busy >= limit
+            bar(row, busy / service.workers, GAUGE, "bad" if full else "calm", look)
+            cut = f"{limit}" if limit < service.workers else f"{service.workers}"
+            row.add(f" {busy}/{cut} workers", "bad" if limit < service.workers else "")
+        else:
+            row.add(f"{fmt.short_count(busy)} at work")
+        if queued or service.workers:
+            row.add(f"  queue {fmt.short_count(queued)}", "bad" if queued else "faint")
+            if service.queue > 0:
+                row.add(f"/{service.queue}", "faint")
+        rows.append(row)
+    if len(shown) < len(replicas):
+        rows.append(Row(f"    and {len(replicas) - len(shown)} more replicas", "faint"))
+    return rows

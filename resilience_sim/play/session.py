@@ -1,0 +1,307 @@
+"""The session: one run, perhaps a fork of it, a clock, and everything a hand on the controls can do to them.
+
+Owns transport (pause, step, speed, jump, scrub), acting and forking. Refuses to draw, to read keys and to own the wall
+clock: whoever drives it says how much wall time has passed, and how long it may simulate. A slow or paused screen
+therefore changes what is seen when, never what happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from resilience_sim.kernel.events import UNANSWERED
+from resilience_sim.kernel.sim import FOREVER
+from resilience_sim.measure.divergence import Divergence
+from resilience_sim.play.run import Run
+from resilience_sim.play.tape import Event
+from resilience_sim.runs.actions import ActionError
+from resilience_sim.runs.simulation import Simulation, Source
+from resilience_sim.scenario.plan import Scenario
+from resilience_sim.views.format import SECOND
+from resilience_sim.views.live.facts import default_speed
+from resilience_sim.world.actions import Action
+
+LEAST_SPEED, MOST_SPEED = 0.1, 10_000.0
+SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+LONGEST_STEP = 1.0  # s of wall time a frame makes up for; a laptop that slept does not leap
+RUSH = 20_000  # events a frame goes on by, at most speed through what is on the tape
+
+GoOn = Callable[[], bool]
+
+
+def always() -> bool:
+    """As long as it takes."""
+    return True
+
+
+class Session:
+    """``clock`` is the virtual instant shown, ns. ``said``: the last thing worth telling the user."""
+
+    def __init__(self, scenario: Scenario, source: Source, speed: float | None = None) -> None:
+        self.scenario = scenario
+        self.run = Run(source)
+        self.fork: Run | None = None
+        self.fork_action: Action | None = None  # to be done once the fork has caught up with the past
+        self.forked_at = 0
+        self.clock = 0
+        self.speed = speed or max(LEAST_SPEED, min(MOST_SPEED, default_speed(source.plan)))
+        self.paused = False
+        self.lagging = False
+        self.hunting = ""  # the kind of mark being looked for beyond the head
+        self.loading = False  # the whole run is simulated first, to be looked at
+        self.load_until: int | None = None  # that far; None: to its end
+        self.said = ""
+        self.wanted: Callable[[Event], bool] | None = None  # pause with the event for which this says yes
+        self.found = False  # it has come
+
+    @property
+    def live(self) -> bool:
+        """Whether the clock stands at the head of the run."""
+        return self.run.live
+
+    @property
+    def over(self) -> bool:
+        """Whether the run is at its end, and that is what is shown."""
+        return self.run.over and self.run.live
+
+    # --- time passes --------------------------------------------------------------------------------------------------
+
+    def frame(self, elapsed: float, go_on: GoOn = always) -> None:
+        """``elapsed`` seconds of wall time have passed; simulate while ``go_on`` agrees."""
+        self.lagging = False
+        if self.loading:
+            self.loading = not self.run.extend(FOREVER if self.load_until is None else self.load_until, go_on)
+            self.run.show(0)
+            return
+        if self.fork_action is not None:
+            self._prepare_fork(go_on)
+            return
+        if self.hunting:
+            self._hunt(go_on)
+            return
+        if self.paused or self.over:
+            return
+        if self.speed == inf:
+            until = FOREVER
+        else:
+            until = self.clock + round(min(elapsed, LONGEST_STEP) * self.speed * SECOND)
+        if self.live:
+            self._simulate(until, go_on)
+        else:
+            self._play_back(until)
+        self._follow(go_on)
+
+    def _simulate(self, until: int, go_on: GoOn) -> None:
+        run = self.run
+        if self.wanted is None:
+            reached = run.extend(until, go_on)
+        else:
+            reached, self.found = run.crawl(until, self.wanted, go_on)
+            self.paused = self.paused or self.found
+        self.lagging = not reached and self.speed != inf
+        last = run.tape.time(len(run.tape) - 1)
+        self.clock = until if reached and not run.over else max(self.clock, last) if not run.over else last
+        run.show(len(run.tape), self.clock)
+
+    def _play_back(self, until: int) -> None:
+        tape = self.run.tape
+        index = min(len(tape), self.run.position + RUSH) if self.speed == inf else tape.index_after(until)
+        if index >= len(tape):
+            self.clock = max(tape.time(len(tape) - 1), min(until, self.clock) if self.speed == inf else self.clock)
+        else:
+            self.clock = tape.time(index - 1) if self.speed == inf else until
+        self.run.show(index, self.clock)
+
+    def _follow(self, go_on: GoOn = always) -> None:
+        """Bring the fork to the same instant."""
+        fork = self.fork
+        if fork is None or self.fork_action is not None:
+            return
+        until = FOREVER if self.over else self.clock
+        fork.extend(until, go_on)
+        fork.show(len(fork.tape) if self.over else fork.tape.index_after(self.clock), self.clock)
+
+    # --- transport ----------------------------------------------------------------------------------------------------
+
+    def toggle(self) -> None:
+        """Pause, or go on."""
+        self.hunting = ""
+        self.paused = not self.paused
+
+    def faster(self, up: bool = True) -> None:
+        """The next speed up or down."""
+        if self.speed == inf:
+            self.speed = float(SPEEDS[-1]) if up else float(SPEEDS[-2])
+            return
+        others = [s for s in SPEEDS if (s > self.speed * 1.001 if up else s < self.speed * 0.999)]
+        if others:
+            self.speed = float(others[0] if up else others[-1])
+
+    def top_speed(self) -> None:
+        """As fast as it goes, or back to the default."""
+        self.speed = default_speed(self.run.source.plan) if self.speed == inf else inf
+        self.paused = False
+
+    def step(self, back: bool = False) -> None:
+        """One event on, or back. At the head: one step of the engine."""
+        self._stop()
+        run = self.run
+        if back:
+            self.go(run.position - 1)
+        elif not run.live:
+            self.go(run.position + 1)
+        elif run.step():
+            self.go(len(run.tape))
+        else:
+            self.said = "the run is over"
+
+    def step_request(self) -> None:
+        """On until one more request has its outcome."""
+        self._stop()
+        run = self.run
+        found = run.tape.next_end(run.position)
+        while found is None and run.step():
+            found = run.tape.next_end(run.position)
+        if found is None:
+            self.said = "no request is left"
+        self.go(len(run.tape) if found is None or run.live or found + 1 > len(run.tape) else found + 1)
+
+    def jump(self, kind: str, back: bool = False) -> None:
+        """To the next transition, failure or fault, or to the one before; beyond the head the run is simulated on."""
+        self._stop()
+        tape = self.run.tape
+        if back:
+            found = tape.mark_before(kind, self.run.position - 1)
+            self.said = "" if found is not None else f"no {kind} before"
+            self.go(0 if found is None else found + 1)
+            return
+        found = tape.next_mark(kind, self.run.position)
+        if found is not None:
+            self.go(found + 1)
+            return
+        if not self.live:
+            self.go(len(tape))
+        self.hunting = kind
+
+    def _hunt(self, go_on: GoOn) -> None:
+        run = self.run
+        start = run.position
+        found = None
+        while found is None:
+            stepped = run.step()
+            found = run.tape.next_mark(self.hunting, start)
+            if not stepped or (len(run.tape) % 64 == 0 and not go_on()):
+                break
+        if found is not None or run.over:
+            self.said = f"no more {self.hunting}: the run is over" if found is None else ""
+            self.hunting = ""
+        self.go(len(run.tape))
+
+    def seek(self, t: int) -> None:
+        """To an instant, as far as the run has been simulated; all of it when the run is over."""
+        self.hunting = ""
+        tape = self.run.tape
+        t = max(0, t)
+        index = tape.index_after(t)
+        if index >= len(tape):
+            self.to_live()
+        else:
+            self.clock = t
+            self.run.show(index, t)
+            self._follow()
+
+    def to_live(self) -> None:
+        """Back to the head."""
+        self.hunting = ""
+        self.go(len(self.run.tape))
+
+    def go(self, position: int) -> None:
+        """Show so many events."""
+        tape = self.run.tape
+        position = max(0, min(position, len(tape)))
+        self.clock = tape.time(position - 1)
+        self.run.show(position, self.clock)
+        self._follow()
+
+    def _stop(self) -> None:
+        self.hunting = ""
+        self.paused = True
+        self.said = ""
+
+    # --- hands on -----------------------------------------------------------------------------------------------------
+
+    def instant(self) -> int:
+        """When an action done now takes place: first thing after everything that is shown."""
+        return max(self.clock, self.run.tape.time(self.run.position - 1)) + 1
+
+    def act(self, action: Action) -> None:
+        """Do it to the run; what is looked at in the past cannot be changed, there it becomes a fork."""
+        if not self.live:
+            self.branch(action)
+            return
+        if self.run.over:
+            raise ActionError("the run is over: rewind, and this becomes a fork")
+        self.run.act(action)
+        self.clock = max(self.clock, action.t)
+        self.run.show(len(self.run.tape), self.clock)
+        self._follow()
+
+    def branch(self, action: Action) -> None:
+        """Fork here: the same past, arrivals and luck, and ``action`` from now on."""
+        source = self.run.source
+        if self.run.simulation is None:
+            raise ActionError("this recording is only played back; it cannot be forked")
+        past = self.run.actions_shown()
+        self.fork = Run(Simulation(source.plan, source.seed, past), "what if")
+        self.forked_at = action.t
+        self.fork_action = action
+
+    def _prepare_fork(self, go_on: GoOn) -> None:
+        """Simulate the past of the fork again, then do to it what makes it another run."""
+        fork, action = self.fork, self.fork_action
+        assert fork is not None
+        assert action is not None
+        if not fork.extend(action.t - 1, go_on):
+            return
+        self.fork_action = None
+        try:
+            fork.act(action)
+        except ActionError as error:
+            self.fork = None
+            self.said = str(error)
+            raise
+        self._follow()
+
+    def drop_fork(self) -> None:
+        """Only the run itself again."""
+        self.fork = self.fork_action = None
+
+    def difference(self) -> Divergence | None:
+        """The first request that fares differently in the fork, as far as both are known at the clock."""
+        fork = self.fork
+        if fork is None or self.fork_action is not None:
+            return None
+        ours, theirs = self.run.tape, fork.tape
+        common = min(ours.requests_by(self.run.position), theirs.requests_by(fork.position))
+        ended = self.over and fork.over
+        for rid in range(self._first_open(), common):
+            a, b = ours.outcome(rid, self.run.position)[0], theirs.outcome(rid, fork.position)[0]
+            if a != b and (ended or (a >= 0 and b >= 0)):
+                both = (UNANSWERED if a < 0 else a, UNANSWERED if b < 0 else b)
+                return Divergence(rid, ours.time(ours.arrived[rid]), *both)
+        return None
+
+    def _first_open(self) -> int:
+        """The first request that had not ended when the fork began."""
+        tape = self.run.tape
+        index = tape.index_after(self.forked_at - 1)
+        rid = tape.requests_by(index)
+        while rid > 0 and not 0 <= tape.ended[rid - 1] < index:
+            rid -= 1
+        return rid
+
+    def last_fault(self) -> str:
+        """The id of the fault that became active last and still is; "" when there is none."""
+        active = sorted(self.run.view.faults_on)
+        return self.run.plan_now.faults[active[-1]].id if active else ""

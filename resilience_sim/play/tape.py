@@ -1,0 +1,127 @@
+"""Everything that has happened so far, on a tape that can be read at any place.
+
+Owns the events of one run in memory (48 bytes each), where each request begins and ends on the tape, and the marks
+worth jumping to. Refuses to interpret more than that (view.py, story.py) and to make anything happen (session.py).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.sink import Fold
+
+Event = tuple[int, int, int, int, int, int]
+TRANSITION, FAILURE, FAULT = "transition", "failure", "fault"
+_OF_KIND = {
+    ev.BREAKER: TRANSITION, ev.CRASH: TRANSITION, ev.RESTART: TRANSITION, ev.FAULT_ON: FAULT, ev.FAULT_OFF: FAULT,
+    ev.ACTION: FAULT,
+}  # fmt: skip
+
+
+class Tape(Fold):
+    """Attach it to the source; ``len`` is the number of events. ``marks``: indexes of events, by what they are."""
+
+    __slots__ = ("_a", "_b", "_kinds", "_rids", "_times", "_wheres", "arrived", "ended", "marks", "notable")
+
+    def __init__(self) -> None:
+        self._times: array[int] = array("q")
+        self._kinds: array[int] = array("q")
+        self._wheres: array[int] = array("q")
+        self._rids: array[int] = array("q")
+        self._a: array[int] = array("q")
+        self._b: array[int] = array("q")
+        self.arrived: array[int] = array("q")  # by request: the index of its ARRIVE
+        self.ended: array[int] = array("q")  # by request: the index of its DONE, -1 while there is none
+        self.marks: dict[str, array[int]] = {TRANSITION: array("q"), FAILURE: array("q"), FAULT: array("q")}
+        self.notable: array[int] = array("q")  # transitions and faults together: what the log says
+
+    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        """Take one event."""
+        self._times.append(t)
+        self._kinds.append(kind)
+        self._wheres.append(where)
+        self._rids.append(rid)
+        self._a.append(a)
+        self._b.append(b)
+        if kind == ev.ARRIVE:
+            self.arrived.append(len(self._times) - 1)
+            self.ended.append(-1)
+        elif kind == ev.DONE:
+            self.ended[rid] = len(self._times) - 1
+            if a & 0xFF > ev.FALLBACK:
+                self.marks[FAILURE].append(len(self._times) - 1)
+        elif kind in _OF_KIND:
+            self.marks[_OF_KIND[kind]].append(len(self._times) - 1)
+            self.notable.append(len(self._times) - 1)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def __getitem__(self, index: int) -> Event:
+        return (
+            self._times[index], self._kinds[index], self._wheres[index], self._rids[index], self._a[index],
+            self._b[index],
+        )  # fmt: skip
+
+    def slice(self, start: int, stop: int) -> Iterator[Event]:
+        """The events from ``start`` up to ``stop``."""
+        return zip(
+            self._times[start:stop], self._kinds[start:stop], self._wheres[start:stop], self._rids[start:stop],
+            self._a[start:stop], self._b[start:stop], strict=True,
+        )  # fmt: skip
+
+    def time(self, index: int) -> int:
+        """When the event with that index happened; 0 before the first."""
+        return self._times[index] if index >= 0 and self._times else 0
+
+    def index_after(self, t: int) -> int:
+        """How many events have happened by ``t``, those at ``t`` included."""
+        return bisect_right(self._times, t)
+
+    def requests_by(self, position: int) -> int:
+        """How many requests had arrived before ``position``."""
+        return bisect_left(self.arrived, position)
+
+    def outcome(self, rid: int, position: int) -> tuple[int, int, int, int]:
+        """Outcome, latency, attempts and effects of a request as known at ``position``; outcome -1: not yet."""
+        at = self.ended[rid]
+        if not 0 <= at < position:
+            return -1, 0, 0, 0
+        packed = self._a[at]
+        return packed & 0xFF, self._b[at], packed >> 16 & 0xFFFFFF, packed >> 40
+
+    def of_request(self, rid: int, position: int, late: bool = True) -> list[Event]:
+        """The events of a request before ``position``; with ``late`` also what happened after its outcome."""
+        found = []
+        at = self.arrived[rid]
+        stop = position if late or not 0 <= self.ended[rid] < position else self.ended[rid] + 1
+        rids = self._rids
+        while at < stop:
+            found.append(self[at])
+            try:
+                at = rids.index(rid, at + 1, stop)
+            except ValueError:
+                break
+        return found
+
+    def next_mark(self, kind: str, position: int) -> int | None:
+        """The first mark at or after ``position``."""
+        marks = self.marks[kind]
+        i = bisect_left(marks, position)
+        return marks[i] if i < len(marks) else None
+
+    def mark_before(self, kind: str, position: int) -> int | None:
+        """The last mark before ``position``."""
+        marks = self.marks[kind]
+        i = bisect_left(marks, position)
+        return marks[i - 1] if i else None
+
+    def next_end(self, position: int) -> int | None:
+        """The next event at or after ``position`` with which some request ends."""
+        try:
+            return self._kinds.index(ev.DONE, position)
+        except ValueError:
+            return None
