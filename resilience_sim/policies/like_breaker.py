@@ -125,8 +125,8 @@ class LikeBreaker(Layer):
         if machine.changes:
             sim = self.sim
             for change in machine.changes:
-                if change.old == change.new and change.new != OPEN:
-                    continue
+                if change.old == change.new:
+                    continue  # a late failure makes it stay open longer (pybreaker): the event above says so
                 x = outcome if change.why == WHY_PROBE_FAILED else change.x
                 packed = pack_change(change.old, change.new, change.why)
                 sim.sink.emit(sim.now, BREAKER, self.where, rid, packed, pack_pair(x, change.y))

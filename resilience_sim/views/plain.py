@@ -18,7 +18,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
-from resilience_sim.views.words import fault_words, outcome_name, speaker
+from resilience_sim.views.words import fault_words, late_effect, outcome_name, speaker
 
 GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
 STATE_COLOURS = (GOOD, BAD, ODD)
@@ -135,7 +135,8 @@ class PlainFold(Fold):
             self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[a >> 8 & 0xFF])
         elif kind == ev.LATE_RESULT:
             then, now = ev.STATE_NAMES[b >> 8 & 0xFF], ev.STATE_NAMES[b & 0xFF]
-            words = f"changes nothing: result of {fmt.request(rid)}, admitted while {then}, now {now}"
+            effect = late_effect(self._plan, component)
+            words = f"{effect}: result of {fmt.request(rid)}, admitted while {then}, now {now}"
             self._line(t, "late", who, outcome_name(a), "", words, CALM)
         elif kind == ev.FAULT_ON:
             faults = self._plan.faults

@@ -8,6 +8,8 @@ to draw conclusions (views/why.py).
 from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.policies.config_like import LikeBreakerConfig
+from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
 from resilience_sim.world.config import FaultConfig
 
@@ -110,3 +112,16 @@ _FAULTS = {
     "crash_replica": _crash_replica,
     "spike": _spike,
 }
+
+
+LATE_EFFECTS = {
+    "current": "counts all the same", "admitting": "treated by the rules of then", "dropped": "changes nothing",
+}  # fmt: skip
+
+
+def late_effect(plan: Plan, component: ev.Component | None) -> str:
+    """What the result of a call that was admitted in an earlier state does to a breaker: its library's rule."""
+    for policy in plan.stack:
+        if component is not None and policy.id == component.name and isinstance(policy, LikeBreakerConfig):
+            return LATE_EFFECTS[policy.rules.late]
+    return LATE_EFFECTS["dropped"]

@@ -53,9 +53,9 @@ class Machine:
 
     __slots__ = (
         "_admits_all", "_automatic", "_config", "_entered", "_every", "_expiry", "_forgets", "_half_open_due",
-        "_late_timers", "_next_tick", "_permits", "_recycles", "_strictly", "_ticks", "_touch", "_trips", "_unit",
-        "_verdict", "blocked_until", "changes", "generation", "half_opens", "open_time", "openings", "probing", "rules",
-        "state", "successes", "tally",
+        "_late_timers", "_next_tick", "_open_since", "_permits", "_recycles", "_strictly", "_ticks", "_touch",
+        "_trips", "_unit", "_verdict", "blocked_until", "changes", "generation", "half_opens", "open_time",
+        "openings", "probing", "rules", "state", "successes", "tally",
     )  # fmt: skip
 
     state: i64
@@ -68,6 +68,7 @@ class Machine:
     _permits: i64
     _expiry: i64
     _entered: i64
+    _open_since: i64  # unlike the entry, not moved by a late failure that opens it again
     _half_open_due: i64
     _next_tick: i64
     _unit: float
@@ -98,6 +99,7 @@ class Machine:
         self._permits = 0
         self._expiry = NEVER
         self._entered = now
+        self._open_since = now
         self._half_open_due = NEVER
         self._next_tick = NEVER
         self._late_timers: list[tuple[int, int]] = []
@@ -211,7 +213,7 @@ class Machine:
     # --- states ---
 
     def _half_open(self, now: i64) -> None:
-        waited = (now - self._entered) // 1_000_000
+        waited = (now - self._open_since) // 1_000_000
         self._become(HALF_OPEN, WHY_RECOVERY_TIME, waited, 0, now)
         self.half_opens += 1
         self.blocked_until = now + self._config.open_for
@@ -230,6 +232,8 @@ class Machine:
         elif state != HALF_OPEN:
             self.openings = 0
             self.half_opens = 0
+        if old != OPEN:
+            self._open_since = now
         self.state = state
         self.generation += 1
         self._entered = now
