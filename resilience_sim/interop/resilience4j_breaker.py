@@ -84,8 +84,8 @@ def _open(chain: Chain, layer: Layer, log: Log) -> None:
     chain.skip(
         enableRandomizedWait="the open time is not spread by chance",
         randomizedWaitFactor="the open time is not spread by chance",
-        automaticTransitionFromOpenToHalfOpenEnabled="without traffic the state makes no difference; the next call after "
-        "the open time is a probe either way",
+        automaticTransitionFromOpenToHalfOpenEnabled="without traffic the state makes no difference; the next call "
+        "after the open time is a probe either way",
     )
 
 

@@ -6,7 +6,7 @@ Owns the mathematics. Refuses to know policies.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
+from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
 
 from resilience_sim.world.config import Latency
 
@@ -144,11 +144,6 @@ def run_within(n: float, k: int, p: float) -> float:
             return 1.0
         x = new
     return 1 - (1 - p * x) / ((k + 1 - k * x) * q) * exp(-(n + 1) * log(x))
-
-
-def failures_needed(share: float, calls: int) -> int:
-    """How many of ``calls`` must fail to reach the share."""
-    return max(1, ceil(share * calls - 1e-9))
 
 
 def erlang_b(servers: int, load: float) -> float:

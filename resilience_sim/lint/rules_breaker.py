@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, inf
 
+from resilience_sim.interop.breaker_view import BreakerView, breaker_of
 from resilience_sim.kernel.events import LOST
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries
-from resilience_sim.lint.breaker_view import BreakerView, breaker_of
 from resilience_sim.lint.chance import poisson_least
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
 from resilience_sim.lint.rules_time import HANG

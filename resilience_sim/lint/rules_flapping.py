@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import exp, log1p
 
+from resilience_sim.interop.breaker_view import BreakerView, breaker_of
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import failure_chance
-from resilience_sim.lint.breaker_view import BreakerView, breaker_of
 from resilience_sim.lint.chance import binomial_at, binomial_least, mean_calls_to_run, run_within
 from resilience_sim.lint.finding import WARNING, Hit, Rule
 from resilience_sim.lint.subject import Subject

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from resilience_sim.interop.breaker_view import breaker_of
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import most_attempts
-from resilience_sim.lint.breaker_view import breaker_of
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
 from resilience_sim.lint.subject import Subject

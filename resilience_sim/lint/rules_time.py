@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from resilience_sim.interop.breaker_view import breaker_of
 from resilience_sim.kernel.events import LOST
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import inner_timeout, longest_wait, network, waits, worst_time
-from resilience_sim.lint.breaker_view import breaker_of
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, Loc, Rule
 from resilience_sim.lint.subject import Subject

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from resilience_sim.interop.breaker_view import breaker_of
 from resilience_sim.kernel.events import BREAKER_OPEN
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import longest_wait, waits
-from resilience_sim.lint.breaker_view import breaker_of
 from resilience_sim.lint.finding import WARNING, Hit, Rule
 from resilience_sim.lint.subject import Subject
 from resilience_sim.lint.traffic import traffic

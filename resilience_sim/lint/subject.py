@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.findings import At
+from resilience_sim.interop.generic import as_generic
 from resilience_sim.lint.finding import Loc
-from resilience_sim.lint.generic import as_generic
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.plan import Plan

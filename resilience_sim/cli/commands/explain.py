@@ -45,9 +45,8 @@ def explain(
 
 def work(call: Call, name: str | None, seed: int | None = None) -> int:
     """Explain it."""
-    from resilience_sim.cli.explain_run import explain_run, run_in
-
     from resilience_sim.cli.exits import usage
+    from resilience_sim.cli.explain_run import explain_run, run_in
     from resilience_sim.cli.topics.find import find, near
 
     call.command = "explain"

@@ -34,7 +34,10 @@ def export(
     color: opt.Color = "auto",
     version: opt.Version = False,
 ) -> Work:
-    """Write a recording in a format that other programs open."""
+    """Write a recording in a format that other programs open, or the stack of a scenario as a library's configuration.
+
+    resim export SCENARIO --to resilience4j, dotnet, istio, envoy, grpc, dapr or aws.
+    """
     return lambda call: work(call, file, to, output, series)
 
 
@@ -42,14 +45,19 @@ def work(call: Call, file: str, to: str, output: str, series: str | None) -> int
     """Write it."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import usage
+    from resilience_sim.interop.writing import FILE_NAMES
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.views.export.formats import FORMATS
     from resilience_sim.views.export.targets import open_outputs
 
     call.command, call.subject = "export", file
-    values.one_of("--to", to, [known.name for known in FORMATS])
+    values.one_of("--to", to, [*(known.name for known in FORMATS), *FILE_NAMES])
     if call.json and output == "-":
         raise usage("--json says what was written, and so needs -o PATH", f"or leave it away: --to {to}")
+    if to in FILE_NAMES:
+        from resilience_sim.cli.export_config import export_config
+
+        return export_config(call, file, to, output)
     bin_width = values.time("--series", series, least=1)
     with open_recording(file) as recording, open_outputs([f"{to}={output}"], call.around.stdout) as outputs:
         outputs.play(recording)

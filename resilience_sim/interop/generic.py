@@ -1,6 +1,6 @@
 """A stack in common terms: what follows a library's rules, as the generic policy that comes nearest.
 
-Owns the translation, so that every rule of the linter knows one kind of retry. Breakers keep their settings
+Owns the translation, so that the linter and the writers know one kind of retry. Breakers keep their settings
 (breaker_view.py looks at them).
 """
 

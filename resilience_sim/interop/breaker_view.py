@@ -1,4 +1,4 @@
-"""A circuit breaker as the rules look at it, whatever library's settings it has.
+"""A circuit breaker in common terms, whatever library's settings it has: for the linter and the writers.
 
 Owns the common terms. Refuses the exact behaviour (policies/).
 """
@@ -6,10 +6,15 @@ Owns the common terms. Refuses the exact behaviour (policies/).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
-from resilience_sim.lint.chance import failures_needed
 from resilience_sim.policies.config import BreakerConfig, PolicyConfig
 from resilience_sim.policies.config_like import LikeBreakerConfig
+
+
+def failures_needed(share: float, calls: int) -> int:
+    """How many of ``calls`` must fail to reach the share."""
+    return max(1, ceil(share * calls - 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

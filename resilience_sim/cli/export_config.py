@@ -1,0 +1,36 @@
+"""``resim export SCENARIO --to resilience4j``: a stack in its library's own format.
+
+Owns where the text goes; the formats are interop/'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resilience_sim.cli.call import Call
+from resilience_sim.cli.exits import usage
+
+
+def export_config(call: Call, source: str, to: str, output: str) -> int:
+    """Write it, and say what the format cannot express."""
+    from resilience_sim.cli.writing import write_file
+    from resilience_sim.interop.writing import write
+    from resilience_sim.scenario.load import load
+
+    if source.endswith(".resim"):
+        raise usage(
+            f"--to {to} takes a scenario, not a recording", f"name the scenario: resim export SCENARIO --to {to}"
+        )
+    written = write(load(source).plan, to)
+    if output == "-":
+        call.out(written.text.rstrip("\n"))
+    else:
+        write_file(Path(output), written.text, force=True)
+    if call.json:
+        call.reply(format=to, wrote=[output], notes=list(written.notes))
+        return 0
+    for note in written.notes:
+        call.note(note)
+    if output != "-":
+        call.note(f"wrote {output}")
+    return 0

@@ -1,0 +1,105 @@
+"""A stack as an Envoy cluster and the route to it.
+
+Owns that text; envoy.py reads it back.
+"""
+
+from __future__ import annotations
+
+from resilience_sim.interop.durations import show_protobuf
+from resilience_sim.interop.write_mesh import check_backoff, check_breaker, check_rest, retry_words
+from resilience_sim.interop.writing import Parts, number
+from resilience_sim.policies.config import BudgetConfig
+
+
+def write(parts: Parts) -> str:
+    """``clusters`` and ``route_config``."""
+    check_rest(parts)
+    lines = ["clusters:", f"- name: {parts.name}", "  connect_timeout: 1s"]
+    lines += _limits(parts) + _outlier(parts)
+    lines += [
+        "route_config:",
+        "  virtual_hosts:",
+        f"  - name: {parts.name}",
+        '    domains: ["*"]',
+        "    routes:",
+        "    - match: {prefix: /}",
+        "      route:",
+        f"        cluster: {parts.name}",
+    ]
+    lines += [f"        {line}" for line in _route(parts)]
+    return "\n".join(lines) + "\n"
+
+
+def _limits(parts: Parts) -> list[str]:
+    budget = parts.retry.budget if parts.retry else None
+    ratio = budget.ratio if isinstance(budget, BudgetConfig) and budget.scheme in ("ratio", "envoy") else 0.0
+    if budget is not None and not ratio:
+        parts.lost("the budget", "Envoy's is a share of the requests under way")
+    if parts.bulkhead is None and not ratio:
+        return []
+    lines = ["  circuit_breakers:", "    thresholds:", "    - priority: DEFAULT"]
+    if parts.bulkhead is not None:
+        lines += [
+            f"      max_requests: {parts.bulkhead.max_concurrent}",
+            f"      max_pending_requests: {parts.bulkhead.queue}",
+        ]
+        if parts.bulkhead.max_wait > 0:
+            parts.lost("`max_wait` of the bulkhead", "pending requests wait until the route's timeout")
+    if ratio:
+        least = getattr(budget, "min_concurrency", 3)
+        lines += [
+            "      retry_budget:",
+            f"        budget_percent: {{value: {number(ratio * 100)}}}",
+            f"        min_retry_concurrency: {least}",
+        ]
+    return lines
+
+
+def _outlier(parts: Parts) -> list[str]:
+    view = parts.breaker
+    if view is None:
+        return []
+    row = check_breaker(parts)
+    if view.probes < 1000:
+        parts.lost("half open", "an ejected host comes back fully")
+    return [
+        "  outlier_detection:",
+        f"    consecutive_5xx: {row}",
+        f"    base_ejection_time: {show_protobuf(view.recovery)}",
+        "    max_ejection_percent: 100",
+    ]
+
+
+def _route(parts: Parts) -> list[str]:
+    total = parts.total or (parts.attempt if parts.retry is None and parts.hedge is None else None)
+    lines = [f"timeout: {show_protobuf(total.after) if total else '0s'}"]
+    attempt = parts.attempt if parts.attempt is not total else None
+    each = [f"  per_try_timeout: {show_protobuf(attempt.after)}"] if attempt else []
+    if parts.retry is not None:
+        retry = parts.retry
+        check_backoff(parts, retry)
+        base = max(retry.delay, 1_000_000)
+        lines += [
+            "retry_policy:",
+            f"  retry_on: {retry_words(parts, retry)}",
+            f"  num_retries: {retry.attempts - 1}",
+            *each,
+            f"  retry_back_off: {{base_interval: {show_protobuf(base)}, max_interval: "
+            f"{show_protobuf(max(base, retry.max_delay or 10 * base))}}}",
+        ]
+        if retry.honor_retry_after:
+            lines.append("  rate_limited_retry_back_off: {reset_headers: [{name: Retry-After, format: SECONDS}]}")
+    if parts.hedge is not None:
+        if parts.retry is not None:
+            parts.lost(f"`{parts.hedge.id}`", "hedging and retrying share one policy in Envoy")
+        else:
+            lines += [
+                "retry_policy:",
+                "  retry_on: 5xx",
+                f"  num_retries: {parts.hedge.max_extra}",
+                f"  per_try_timeout: {show_protobuf(parts.hedge.delay)}",
+                "hedge_policy: {hedge_on_per_try_timeout: true}",
+            ]
+            if attempt:
+                parts.lost(f"`{attempt.id}`", "with hedging the per-try timeout is the delay of the hedge")
+    return lines

@@ -1,0 +1,126 @@
+"""A stack written in a library's own format: what all writers share.
+
+Owns picking the policies out of a stack, the notes about what a format cannot say, and YAML by hand. Refuses to know
+formats (write_*.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from resilience_sim.interop.breaker_view import BreakerView, breaker_of
+from resilience_sim.interop.generic import as_generic
+from resilience_sim.kernel.events import OUTCOME_NAMES
+from resilience_sim.policies.config import (
+    BulkheadConfig,
+    HedgeConfig,
+    PolicyConfig,
+    RateLimiterConfig,
+    RetryConfig,
+    TimeoutConfig,
+)
+from resilience_sim.scenario.plan import Plan
+
+FILE_NAMES: dict[str, str] = {
+    "resilience4j": "application.yml",
+    "dotnet": "appsettings.json",
+    "istio": "istio.yaml",
+    "envoy": "envoy.yaml",
+    "grpc": "service_config.json",
+    "dapr": "resiliency.yaml",
+    "aws": "config",
+}
+
+
+@dataclass(slots=True)
+class Parts:
+    """The policies of a stack by their role. Positions are indexes in the stack, -1 for none."""
+
+    name: str
+    stack: tuple[PolicyConfig, ...]
+    retry: RetryConfig | None = None
+    hedge: HedgeConfig | None = None
+    breaker: BreakerView | None = None
+    limiter: RateLimiterConfig | None = None
+    bulkhead: BulkheadConfig | None = None
+    total: TimeoutConfig | None = None
+    attempt: TimeoutConfig | None = None
+    notes: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+
+    def lost(self, what: str, why: str = "this format has no such policy") -> None:
+        """Something that the format cannot say."""
+        self.notes.append(f"{what}: {why}")
+
+
+def slug(name: str) -> str:
+    """A name that is one word in every format."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return (
+        plain
+        if plain[:1].isalpha() and plain not in ("true", "false", "null", "yes", "no", "on", "off")
+        else f"b-{plain}"
+    )
+
+
+def parts_of(plan: Plan) -> Parts:
+    """Sort a stack. A timeout outside every retry and hedge is the total one, unless it is the only thing around B."""
+    stack = as_generic(plan.stack)
+    found = Parts(slug(plan.name), stack)
+    repeats = [i for i, config in enumerate(stack) if isinstance(config, RetryConfig | HedgeConfig)]
+    for index, config in enumerate(stack):
+        view = breaker_of(config)
+        if isinstance(config, TimeoutConfig):
+            role = "total" if repeats and index < repeats[0] else "attempt"
+        else:
+            role = "breaker" if view else {"rate_limiter": "limiter"}.get(config.kind, config.kind)
+        if role in ("fallback", "throttle"):
+            found.lost(f"`{config.id}`", f"no {config.kind} in this format; it belongs into code")
+        elif getattr(found, role, None) is not None:
+            found.lost(f"`{config.id}`", f"one {config.kind} of this kind is all the format has")
+        else:
+            setattr(found, role, view or config)
+            found.order.append(role)
+    return found
+
+
+def outcomes(config: RetryConfig) -> set[str]:
+    """The names of what is tried again."""
+    return {OUTCOME_NAMES[code] for code in config.on}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file's text, and what it cannot say."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def write(plan: Plan, to: str) -> Written:
+    """The stack of a plan in one of the formats."""
+    parts = parts_of(plan)
+    text: str = import_module(f"resilience_sim.interop.write_{to}").write(parts)
+    return Written(text, tuple(dict.fromkeys(parts.notes)))
+
+
+def number(value: float) -> str:
+    """Without needless digits."""
+    return f"{value:.9g}"
+
+
+def whole(parts: Parts, ns: int, unit: int, what: str) -> int:
+    """A duration cut to the unit of a format, with a note when something is cut."""
+    if ns % unit:
+        parts.lost(what, "rounded up to the format's finest unit")
+    return -(-ns // unit)
+
+
+def no_consecutive(parts: Parts, view: BreakerView) -> tuple[float, int, int]:
+    """(share, window calls, minimum) of a breaker for formats that know only shares of a window."""
+    if view.consecutive:
+        parts.lost("failures in a row", f"written as {view.consecutive} of {view.consecutive} calls, which comes near")
+        return 1.0, view.consecutive, view.consecutive
+    return view.share, view.window_calls, view.min_calls
