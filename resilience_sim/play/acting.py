@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience_sim.play import forms
-from resilience_sim.play.dialogs import Ask, Choose, Form
 from resilience_sim.play.panels.parts import action_words
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import position
@@ -125,6 +124,8 @@ class Acting:
             where = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
             self._form(f"Add a {kind} {self._where}", kind, [where, *forms.policy_fields(kind)], accept, "Add")
 
+        from resilience_sim.play.dialogs import Choose
+
         self.app.push_screen(Choose(f"Add which policy {self._where}?", kinds), ask)
 
     def remove(self) -> None:
@@ -180,6 +181,8 @@ class Acting:
                 return
             self.app.say(f"written: resim run {path}")
 
+        from resilience_sim.play.dialogs import Ask
+
         self.app.push_screen(Ask("Write as a scenario file", f"{session.run.source.plan.name}-played.yaml"), done)
 
     # --- asking -------------------------------------------------------------------------------------------------------
@@ -200,6 +203,8 @@ class Acting:
     def _form(
         self, title: str, about: str, fields: list[forms.Field], accept: Callable[[forms.Answers], Action], verb: str
     ) -> None:
+        from resilience_sim.play.dialogs import Form
+
         def done(action: Action | None) -> None:
             if action is not None:
                 self.do(action)
@@ -210,6 +215,8 @@ class Acting:
         if len(policies) == 1:
             then(policies[0])
             return
+        from resilience_sim.play.dialogs import Choose
+
         at = next((i for i, policy in enumerate(policies) if policy.id == self.app.policy), 0)
 
         def done(index: int | None) -> None:

@@ -9,27 +9,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from resilience_sim.play.acting import Acting
 from resilience_sim.play.commands import COMMANDS
-from resilience_sim.play.dialogs import CSS, Ask, Page
-from resilience_sim.play.layout import TABS, arrange
+from resilience_sim.play.layout import TABS
 from resilience_sim.play.painting import Painting
 from resilience_sim.play.panels.keys import help_rows
 from resilience_sim.play.panels.stream import Stream
 from resilience_sim.play.panels.transport import horizon, instant_of
+from resilience_sim.play.screen import Main
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import FAILURE, FAULT, TRANSITION
 from resilience_sim.play.theme import DARK, LIGHT, themes
-from resilience_sim.play.tour import Guide
 from resilience_sim.play.widgets import Panel
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.world.actions import Reset, Trip
+
+if TYPE_CHECKING:
+    from resilience_sim.play.tour import Guide
 
 FPS = 15
 BUDGET = 0.04  # s of each frame that may go into simulating
@@ -39,7 +41,7 @@ ROWS_PER_SECOND = 6.0  # requests that may enter the stream per second; more can
 class Cockpit(App[None]):
     """``auto`` False: nothing moves by itself; a test calls :meth:`tick`."""
 
-    CSS = "Screen { layers: base; } Panel { position: absolute; } " + CSS
+    CSS = "Panel { position: absolute; }"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     TITLE = "resim play"
@@ -107,6 +109,13 @@ class Cockpit(App[None]):
         """Show what is; only what changed is drawn."""
         if isinstance(self.screen_stack[0], Main):
             self.screen_stack[0].renew()
+
+    def focused_panel(self) -> str:
+        """The name of the panel that has the focus; "" when none has, or there is no screen at all."""
+        if not self.is_running:
+            return ""
+        focused = self.screen_stack[0].focused
+        return focused.id or "" if focused is not None else ""
 
     def say(self, text: str) -> None:
         """A line for the user, on the timeline."""
@@ -189,13 +198,13 @@ class Cockpit(App[None]):
         self.session.drop_fork()
 
     def _move(self, by: int) -> None:
-        focused = self.screen.focused
-        if focused is not None and focused.id == "topology":
+        focused = self.focused_panel()
+        if focused == "topology":
             ids = [policy.id for policy in self.session.run.plan.stack]
             if ids:
                 at = ids.index(self.policy) + by if self.policy in ids else 0
                 self.policy = ids[max(0, min(len(ids) - 1, at))]
-        elif focused is not None and focused.id == "inspector":
+        elif focused == "inspector":
             self.scroll = max(0, self.scroll + by)
         else:
             self.stream.move(self.session.run, by)
@@ -216,6 +225,8 @@ class Cockpit(App[None]):
                 if rid < self.session.run.tape.requests_by(self.session.run.position):
                     self.stream.chosen, self.stream.search = rid, ""
             self.redraw()
+
+        from resilience_sim.play.dialogs import Ask
 
         self.push_screen(Ask("Search requests", self.stream.search, "a number, or an outcome like timeout"), done)
 
@@ -253,6 +264,8 @@ class Cockpit(App[None]):
             main.redraw_all()
 
     def _help(self) -> None:
+        from resilience_sim.play.dialogs import Page
+
         self.push_screen(Page("Keys", help_rows(84)))
 
     def _relayout(self) -> None:
@@ -276,64 +289,3 @@ class Cockpit(App[None]):
         else:
             self.painting.pressed(name or "", event.x, event.y)
         self.redraw()
-
-
-class Main(Screen[None]):
-    """The one screen behind all dialogs."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            each.keys, f"app.do('{each.id}')", each.label, show=False, priority=each.everywhere, key_display=each.shown
-        )
-        for each in COMMANDS
-    ]
-
-    def __init__(self, painting: Painting) -> None:
-        super().__init__()
-        self._painting = painting
-        self._panels = [
-            Panel(name, build, name not in ("transport", "keys", "tour")) for name, build in painting.builds()
-        ]
-
-    def compose(self) -> ComposeResult:
-        """Textual's protocol."""
-        yield from self._panels
-
-    def on_mount(self) -> None:
-        """The stream has the focus first."""
-        self.place()
-        self.query_one("#stream", Panel).focus()
-
-    def on_resize(self) -> None:
-        """Another size, another arrangement."""
-        self.place()
-
-    def place(self) -> None:
-        """Put every panel where it belongs, hide the others."""
-        app = self._painting.app
-        width, height = self.app.size
-        self._forked = app.session.fork is not None
-        found = arrange(width, height, app.tab, self._forked, app.guide is not None)
-        for panel in self._panels:
-            rect = found.get(panel.id or "")
-            panel.display = rect is not None
-            if rect is not None:
-                panel.styles.offset = (rect.x, rect.y)
-                panel.styles.width = rect.width
-                panel.styles.height = rect.height
-        self.renew()
-
-    def renew(self) -> None:
-        """Everything that is seen."""
-        if (self._painting.app.session.fork is not None) != self._forked:
-            self.place()
-            return
-        for panel in self._panels:
-            panel.renew()
-
-    def redraw_all(self) -> None:
-        """Every cell, for other colours."""
-        for panel in self._panels:
-            panel.refresh()
-
-    _forked = False

@@ -20,7 +20,7 @@ from resilience_sim.play.theme import DARK, PALETTES, style
 from resilience_sim.views.text import Row
 
 CSS = """
-ModalScreen { align: center middle; background: $background 60%; }
+Dialog { align: center middle; background: $background 60%; }
 .box { width: 84; max-width: 96%; height: auto; max-height: 92%; background: $panel; border: round $primary;
        padding: 0 1; }
 .-ascii .box { border: ascii $primary; }
@@ -45,6 +45,7 @@ Answers = Mapping[str, str]
 class Dialog(ModalScreen[Any]):
     """Escape closes it without an answer."""
 
+    CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resilience_sim.play.panels.charts import charts_rows
-from resilience_sim.play.panels.fork import fork_rows
 from resilience_sim.play.panels.inspector import inspector_rows
 from resilience_sim.play.panels.keys import Place, keys_rows
 from resilience_sim.play.panels.log import log_rows
 from resilience_sim.play.panels.parts import titled
 from resilience_sim.play.panels.stream import stream_rows, stream_title
 from resilience_sim.play.panels.topology import topology_rows
-from resilience_sim.play.panels.tour import tour_rows
 from resilience_sim.play.panels.transport import transport_rows
 from resilience_sim.play.run import Run
 from resilience_sim.play.story import Story, story_of
@@ -51,8 +49,7 @@ class Painting:
         ]
 
     def _title(self, text: str, width: int, name: str, right: str = "") -> Row:
-        focused = self.app.focused is not None and self.app.focused.id == name
-        return titled(text, self.app.look, width, right, focused)
+        return titled(text, self.app.look, width, right, self.app.focused_panel() == name)
 
     def transport(self, width: int, height: int) -> list[Row]:
         """State, timeline, ticks."""
@@ -73,6 +70,8 @@ class Painting:
         """Both futures."""
         if self.app.session.fork is None:
             return []
+        from resilience_sim.play.panels.fork import fork_rows
+
         return fork_rows(self.app.session, self.app.look, width, height)
 
     def stream(self, width: int, height: int) -> list[Row]:
@@ -102,7 +101,11 @@ class Painting:
     def tour(self, width: int, height: int) -> list[Row]:
         """The tour, if one is on."""
         guide = self.app.guide
-        return [] if guide is None else tour_rows(guide, self.app.look, width, height)
+        if guide is None:
+            return []
+        from resilience_sim.play.panels.tour import tour_rows
+
+        return tour_rows(guide, self.app.look, width, height)
 
     def keys(self, width: int, height: int) -> list[Row]:
         """The footer."""

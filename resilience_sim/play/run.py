@@ -85,6 +85,10 @@ class Run:
         i = bisect_right(self._acted_at, index) - 1
         return self.actions[i] if i >= 0 and self._acted_at[i] == index else None
 
+    def plan_before(self, action: Action) -> Plan:
+        """The plan that ``action``, one of ours, was done to."""
+        return self._plans[self.actions.index(action)]
+
     def gauges(self) -> dict[int, Gauge]:
         """What the layers held, at the position or shortly before."""
         i = bisect_right(self._gauged_at, self.position) - 1

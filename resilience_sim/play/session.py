@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from resilience_sim.kernel.events import UNANSWERED
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
+from resilience_sim.play.difference import first_difference
 from resilience_sim.play.run import Run
 from resilience_sim.play.tape import Event
 from resilience_sim.runs.actions import ActionError
@@ -82,10 +82,8 @@ class Session:
             return
         if self.paused or self.over:
             return
-        if self.speed == inf:
-            until = FOREVER
-        else:
-            until = self.clock + round(min(elapsed, LONGEST_STEP) * self.speed * SECOND)
+        step = min(elapsed, LONGEST_STEP) * self.speed * SECOND
+        until = FOREVER if self.speed == inf else self.clock + round(step)
         if self.live:
             self._simulate(until, go_on)
         else:
@@ -279,27 +277,9 @@ class Session:
 
     def difference(self) -> Divergence | None:
         """The first request that fares differently in the fork, as far as both are known at the clock."""
-        fork = self.fork
-        if fork is None or self.fork_action is not None:
+        if self.fork is None or self.fork_action is not None:
             return None
-        ours, theirs = self.run.tape, fork.tape
-        common = min(ours.requests_by(self.run.position), theirs.requests_by(fork.position))
-        ended = self.over and fork.over
-        for rid in range(self._first_open(), common):
-            a, b = ours.outcome(rid, self.run.position)[0], theirs.outcome(rid, fork.position)[0]
-            if a != b and (ended or (a >= 0 and b >= 0)):
-                both = (UNANSWERED if a < 0 else a, UNANSWERED if b < 0 else b)
-                return Divergence(rid, ours.time(ours.arrived[rid]), *both)
-        return None
-
-    def _first_open(self) -> int:
-        """The first request that had not ended when the fork began."""
-        tape = self.run.tape
-        index = tape.index_after(self.forked_at - 1)
-        rid = tape.requests_by(index)
-        while rid > 0 and not 0 <= tape.ended[rid - 1] < index:
-            rid -= 1
-        return rid
+        return first_difference(self.run, self.fork, self.forked_at, self.over and self.fork.over)
 
     def last_fault(self) -> str:
         """The id of the fault that became active last and still is; "" when there is none."""

@@ -14,14 +14,30 @@ from resilience_sim.views.text import STYLES
 
 PALETTES: dict[str, dict[str, str]] = {
     "resim-dark": {
-        "paper": "#10141c", "ink": "#cdd3de", "good": "#57c785", "bad": "#f06262", "odd": "#e8b955",
-        "calm": "#50c3dc", "note": "#be82f0", "faint": "#6f7b90", "raised": "#1a2130", "rule": "#2a3140",
+        "paper": "#10141c",
+        "ink": "#cdd3de",
+        "good": "#57c785",
+        "bad": "#f06262",
+        "odd": "#e8b955",
+        "calm": "#50c3dc",
+        "note": "#be82f0",
+        "faint": "#6f7b90",
+        "raised": "#1a2130",
+        "rule": "#2a3140",
     },
     "resim-light": {
-        "paper": "#fbfaf7", "ink": "#24292f", "good": "#1a7f37", "bad": "#c4232d", "odd": "#8f6400",
-        "calm": "#0969a8", "note": "#7a45c8", "faint": "#76808b", "raised": "#efede6", "rule": "#d5d8dc",
+        "paper": "#fbfaf7",
+        "ink": "#24292f",
+        "good": "#1a7f37",
+        "bad": "#c4232d",
+        "odd": "#8f6400",
+        "calm": "#0969a8",
+        "note": "#7a45c8",
+        "faint": "#76808b",
+        "raised": "#efede6",
+        "rule": "#d5d8dc",
     },
-}  # fmt: skip
+}
 DARK, LIGHT = PALETTES
 
 
@@ -31,9 +47,6 @@ def style(name: str, theme: str) -> Style:
     palette = PALETTES[theme]
     colour = {"key": "calm", "title": "ink", "strong": "ink", "": "ink"}.get(name, name.rstrip("!").split(" ")[0])
     bold = "bold" in STYLES.get(name, "")
-    if name.endswith("chip"):
-        ink = palette.get(colour, palette["ink"]) if colour != "chip" else palette["ink"]
-        return Style(color=palette["paper"], bgcolor=ink, bold=True)
     return Style(color=palette.get(colour, palette["ink"]), bgcolor=palette["paper"], bold=bold)
 
 
@@ -55,6 +68,6 @@ def themes() -> list[Theme]:
                 surface=p["paper"],
                 panel=p["raised"],
                 dark=name == DARK,
-            )  # fmt: skip
+            )
         )
     return found

@@ -49,14 +49,17 @@ def _name(run: Run, text: str, style: str, look: Look, width: int) -> Row:
     return row.add(look.rule * max(0, width - row.width - right.width), "faint").join(right).to(width)
 
 
-def _pair(session: Session) -> tuple[str, str]:
-    action = session.fork.actions[-1] if session.fork is not None and session.fork.actions else None
-    return "as it is", f"what if: {action_words(action)}" if action is not None else "what if"
+def _names(fork: Run) -> tuple[str, str]:
+    """What the two futures are called."""
+    if not fork.actions:
+        return "as it is", "what if"
+    action = fork.actions[-1]
+    return "as it is", f"what if: {action_words(action, fork.plan_before(action))}"
 
 
 def _columns(run: Run, fork: Run, look: Look, width: int, height: int) -> list[Row]:
     half = (width - GAP) // 2
-    names = ("as it is", f"what if: {action_words(fork.actions[-1])}" if fork.actions else "what if")
+    names = _names(fork)
     horizon = max(run.view.horizon, fork.view.horizon)
     points = [points_of(each.view, axis_for(each.view, half, horizon)) for each in (run, fork)]
     share_tops(points)
@@ -79,7 +82,7 @@ def _blocks(session: Session, look: Look, width: int, height: int) -> list[Row]:
     each = max(4, height // 2)
     horizon = max(session.run.view.horizon, fork.view.horizon)
     rows = []
-    for run, name, style in zip((session.run, fork), _pair(session), ("strong", "note"), strict=True):
+    for run, name, style in zip((session.run, fork), _names(fork), ("strong", "note"), strict=True):
         rows += [_name(run, name, style, look, width), *charts_rows(run, look, width, each - 1, horizon)]
     return rows
 

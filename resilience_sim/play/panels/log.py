@@ -49,4 +49,5 @@ def log_row(run: Run, index: int) -> Row:
     if kind == ev.RESTART:
         return row.add(f"{who} ").add("back", "good!").add("  with fresh state", "faint")
     action = run.action_at(index)
-    return row.add("you ", "note").add(action_words(action) if action is not None else "did something", "note")
+    words = action_words(action, run.plan_before(action)) if action is not None else "did something"
+    return row.add("you ", "note").add(words, "note")

@@ -27,7 +27,7 @@ FILTERS: dict[str, Callable[[Known, int], bool]] = {
     "all": lambda known, slow: True,
     "failed": lambda known, slow: known[0] > ev.FALLBACK,
     "retried": lambda known, slow: known[2] > 1,
-    "slow": lambda known, slow: _slow(known, slow),
+    "slow": _slow,
     "twice": lambda known, slow: known[3] > 1,
     "open": lambda known, slow: known[0] < 0,
 }

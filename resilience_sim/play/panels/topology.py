@@ -85,7 +85,7 @@ def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: boo
     gauge = run.gauges().get(where, {})
     name = policy.id.replace("circuit_breaker", "breaker")
     row = Row(f" {_pipe(look)}", "faint").add(">" if chosen else " ", "calm!")
-    row.add(name, "chip" if chosen else "strong").to(max(row.width + 1, 13))
+    row.add(name, "calm!" if chosen else "strong").to(max(row.width + 1, 13))
     detail = _detail(run, policy, wheres, gauge, look)
     rows = [row.join(detail)]
     if detailed:
