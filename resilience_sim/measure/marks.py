@@ -19,11 +19,13 @@ _SHIFT: Final = 5
 class Marks:
     """Requests 0..count-1, each marked or not."""
 
-    __slots__ = ("_words", "count")
+    __slots__ = ("_one", "_words", "count")
 
+    _one: i64
     count: i64
 
     def __init__(self) -> None:
+        self._one = 1  # not written where it is shifted: mypyc would hand C a constant of 32 bits
         self._words = vec[i64]()
         self.count = 0
 
@@ -38,8 +40,7 @@ class Marks:
         """Mark request ``rid``."""
         words = self._words
         at = rid >> _SHIFT
-        one: i64 = 1
-        words[at] = words[at] | one << (rid & (WORD - 1))
+        words[at] = words[at] | self._one << (rid & (WORD - 1))
 
     def as_bytes(self) -> bytearray:
         """A byte per request: 1 where marked."""

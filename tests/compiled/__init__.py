@@ -1,0 +1,1 @@
+"""The core in its two forms, side by side."""

@@ -1,0 +1,47 @@
+"""Run in a process of its own, in one form of the core: ``python digests.py FILE`` prints which form, then digests.
+
+FILE holds pickled (label, plan, seed, share of the run's figures to be compared); without it, all shipped scenarios.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import sys
+from pathlib import Path
+
+from resilience_sim.form import describe
+from resilience_sim.runs.simulate import simulate
+from resilience_sim.scenario import shipped
+from resilience_sim.scenario.load import load
+
+SEEDS = (1, 2)
+
+
+def scenarios():
+    """Every shipped scenario with every variant, with some seeds."""
+    for name in shipped.names():
+        scenario = load(name)
+        for variant, plan in [("as-written", scenario.plan), *((v.name, v.plan) for v in scenario.variants)]:
+            for seed in SEEDS:
+                yield f"{name} {variant} {seed}", plan, seed
+
+
+def outcome(plan, seed) -> str:
+    """The digest of all events and, briefly, all figures. How a run breaks down counts as well."""
+    try:
+        result = simulate(plan, seed, series=1_000_000_000)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    figures = json.dumps([result.document, result.metrics, result.scoped], default=repr, sort_keys=True)
+    return f"{result.digest} {hashlib.blake2b(figures.encode(), digest_size=8).hexdigest()}"
+
+
+def main() -> None:
+    cases = pickle.loads(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else scenarios()
+    print(json.dumps([describe(), {label: outcome(plan, seed) for label, plan, seed in cases}]))
+
+
+if __name__ == "__main__":
+    main()

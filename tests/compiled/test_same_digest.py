@@ -1,0 +1,69 @@
+"""One source, two forms, the same events and the same figures."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from properties.plans import SEEDS, plans
+
+from .forms import run
+
+DIGESTS = Path(__file__).with_name("digests.py")
+MANY = 300
+
+
+def both(compiled: Path, *arguments: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The outcomes in both forms; each process says which it is."""
+    form, theirs = json.loads(run(compiled, DIGESTS, *arguments))
+    assert form == "compiled"
+    form, ours = json.loads(run("interpreted", DIGESTS, *arguments))
+    assert form.startswith("interpreted")
+    return theirs, ours
+
+
+def test_shipped_scenarios(compiled):
+    """Every scenario, every variant, two seeds."""
+    theirs, ours = both(compiled)
+    assert len(ours) >= 36
+    assert theirs == ours
+
+
+@pytest.fixture(scope="module")
+def cases():
+    """Random plans, always the same ones."""
+    found = []
+
+    @settings(
+        max_examples=MANY, database=None, deadline=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(plans(), SEEDS)
+    def collect(plan, seed):
+        found.append((str(len(found)), plan, seed))
+
+    collect()
+    return found[:MANY]
+
+
+def test_random_scenarios_cover_everything(cases):
+    """Every policy, every fault, every latency shape, each kind of traffic."""
+    assert len(cases) == MANY
+    everything = [plan for _, plan, _ in cases]
+    assert len({policy.kind for plan in everything for policy in plan.stack}) == 8
+    assert len({fault.kind for plan in everything for fault in plan.faults}) == 8
+    assert len({plan.service.latency.kind for plan in everything}) == 7
+    assert {plan.traffic.loop for plan in everything} == {"open", "closed", "trace"}
+
+
+def test_random_scenarios(compiled, cases, tmp_path):
+    """Three hundred of them."""
+    file = tmp_path / "cases"
+    file.write_bytes(pickle.dumps(cases))
+    theirs, ours = both(compiled, file)
+    assert len(ours) == MANY
+    assert sum(not outcome[0].isupper() for outcome in ours.values()) > MANY * 0.9, "runs, not errors"
+    assert theirs == ours
