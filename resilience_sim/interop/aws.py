@@ -61,6 +61,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         layer.put("max_delay", Ns(20 * SECOND), None, "always")
     layer.put("jitter", "full", None, "always")
     layer.put("on", list(_ON))
+    layer.exact["mode"] = Setting(kind, mode.shown if mode else "default")
     _quota(layer, kind, section, log)
     timeout = Layer("timeout", "read_timeout of the client, not in this file", id="attempt", like="aws")
     timeout.settings["after"] = Setting("60s", "default of botocore: 60 s to connect, 60 s to read")
@@ -93,4 +94,4 @@ def _quota(layer: Layer, kind: str, section: Section, log: Log) -> None:
     layer.exact["budget"] = Setting("{kind: aws}", "the retry quota of the SDK")
     if kind == "adaptive":
         log.skipped(section.at("retry_mode"), "the adaptive send rate on top of the standard mode is not simulated")
-        layer.remarks.append("adaptive: the client-side send rate is not simulated, the quota is")
+        layer.generic_remarks.append("adaptive: the client-side send rate is not simulated, the quota is")

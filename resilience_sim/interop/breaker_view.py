@@ -5,11 +5,14 @@ Owns the common terms. Refuses the exact behaviour (policies/).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import ceil
 
 from resilience_sim.policies.config import BreakerConfig, PolicyConfig
 from resilience_sim.policies.config_like import LikeBreakerConfig
+
+_TRIP = re.compile(r"\s*consecutive_?failures\s*(>=|>)\s*([0-9]{1,9})\s*\Z", re.IGNORECASE)
 
 
 def failures_needed(share: float, calls: int) -> int:
@@ -35,6 +38,8 @@ class BreakerView:
     half_open_limit: int
     lets_all_in: bool
     like: str
+    open_factor: float = 1.0
+    open_max: int = 0
 
     def window_size(self, rate: float) -> int:
         """Calls in a full window, at this many calls a second."""
@@ -63,10 +68,15 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
             0,
             False,
             "classic",
+            config.open_factor,
+            config.open_max,
         )
     if not isinstance(config, LikeBreakerConfig):
         return None
     consecutive = config.consecutive or (config.failures if config.failures == config.out_of else 0)
+    trip = _TRIP.match(config.trip)
+    if trip:
+        consecutive = max(1, int(trip.group(2)) + (trip.group(1) == ">"))
     if not consecutive and not config.failure_share:
         return None
     return BreakerView(
@@ -84,4 +94,6 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         config.half_open_for,
         config.rules.admits == "all",
         config.like,
+        config.open_factor,
+        config.open_max,
     )

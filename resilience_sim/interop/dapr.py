@@ -21,7 +21,8 @@ SECOND = 1_000_000_000
 SPAN = "durations are Go's: `300ms`, `1m30s`; a bare number is milliseconds"
 UNLIMITED = 10_000
 _TRIP = re.compile(r"\s*(consecutiveFailures|totalFailures|requests)\s*(>=|>)\s*([0-9]{1,6})\s*\Z")
-_ALL = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
+_COUNTS = {"requests", "totalSuccesses", "totalFailures", "consecutiveSuccesses", "consecutiveFailures"}
+EVERYTHING = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
 
 
 def _documents(file: ConfigFile) -> Iterator[Mapping]:
@@ -187,6 +188,8 @@ def _retry(group: Section, name: str, log: Log) -> Layer:
             )
         layer.put("delay", Ns(SECOND // 2), None, "always")
         layer.put("backoff", "exponential", kind)
+        layer.exact["backoff"] = None
+        layer.exact["policy"] = Setting("exponential", "policy: exponential")
         layer.put("factor", "1.5x", None, "always")
         layer.put("max_delay", Ns(cap.value if cap and cap.value else 60 * SECOND), cap, "default")
         layer.put("jitter", "50%", None, "always")
@@ -203,7 +206,7 @@ def _retry(group: Section, name: str, log: Log) -> Layer:
 def _matching(section: Section, layer: Layer, log: Log) -> None:
     matching = section.section("matching")
     if not matching:
-        layer.put("on", list(_ALL), None, "default: everything; an open breaker ends the retries")
+        layer.put("on", list(EVERYTHING), None, "default: everything; an open breaker ends the retries")
         return
     codes = [word.strip() for word in matching.texts("httpStatusCodes") for word in str(word).split(",")]
     at = matching.at("httpStatusCodes")
@@ -245,7 +248,7 @@ def _breaker(group: Section, name: str, log: Log) -> Layer:
     layer.put("recovery_time", Ns(pause.value if pause and pause.value else 60 * SECOND), pause, "default")
     number = probes.value if probes and probes.value else 1
     layer.put("probes", number, probes, "default")
-    layer.put("success_threshold", number, probes, "default")
+    layer.put("success_threshold", number, None, "as many as maxRequests")
     if interval and interval.value:
         layer.exact["interval"] = Setting(_show(interval.value), interval.shown, interval.at)
         log.skipped(
@@ -267,6 +270,10 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
     if match is None or match.group(1) != "consecutiveFailures":
         log.skipped(at, "only `consecutiveFailures > N` is simulated; the default, more than 5 in a row, was taken")
         layer.put("failure_threshold", 6, None, "stands in for the expression of the file")
+        words = set(re.findall(r"[A-Za-z_]+", found[0])) if len(found) == 1 else {""}
+        if words <= _COUNTS and re.fullmatch(r"[A-Za-z0-9_ .()<>=!&|+*/%-]{1,200}", found[0]):
+            layer.exact["failure_threshold"] = None
+            layer.exact["trip"] = Setting(f'"{found[0]}"', "trip", at)
         return
     number = int(match.group(3)) + (match.group(2) == ">")
     if match.group(2) == ">":

@@ -180,11 +180,15 @@ def _retry(section: Section, log: Log) -> Layer:
                 (jitter.shown if jitter else "default") + "; Polly's own smoothed formula",
                 jitter.at if jitter else None,
             )
-            layer.remarks.append(
+            layer.generic_remarks.append(
                 "Polly's jitter of exponential waits is its own (decorrelated, median as without); 50% comes near"
             )
         else:
             layer.put("jitter", "25%", jitter, "default")
+    layer.exact["jitter"] = None
+    layer.exact["UseJitter"] = Setting("false" if jitter and not jitter.value else "true", "UseJitter")
+    layer.exact["backoff"] = None
+    layer.exact["BackoffType"] = Setting(kind.capitalize(), shape.shown if shape else "default of the standard handler")
     cap = section.duration("MaxDelay", durations.timespan, SPAN)
     if cap:
         layer.put("max_delay", Ns(cap.value), cap)
@@ -225,7 +229,7 @@ def _hedge(section: Section, log: Log, total: Layer) -> Layer:
             at,
             "shorten the delay",
         )
-    layer.remarks.append("a handled failure starts the next one at once; generic rules wait for the delay")
+    layer.generic_remarks.append("a handled failure starts the next one at once; generic rules wait for the delay")
     _names(section, log)
     return layer
 

@@ -16,9 +16,9 @@ RATE, LATENCY, DURATION, FAULT = "50/s", "{p50: 40ms, p99: 250ms}", "90s", "{id:
 ASSUMED = ("traffic", "service", "faults")
 
 
-@lru_cache(maxsize=256)
-def accepted(kind: str, body: tuple[tuple[str, str], ...]) -> bool:
-    """Whether a policy with these settings is a valid part of a scenario today."""
+@lru_cache(maxsize=512)
+def refused(kind: str, body: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """The keys of a policy that the loader does not take; none when the policy is valid as it is."""
     from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.load import load_text
 
@@ -26,24 +26,35 @@ def accepted(kind: str, body: tuple[tuple[str, str], ...]) -> bool:
     text = f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nstack: [{{{kind}: {{{keys}}}}}]\n"
     try:
         load_text(text, "probe.yaml", files={})
-    except ScenarioError:
-        return False
-    return True
+    except ScenarioError as error:
+        paths = [each.path.split(".") for each in error.diagnostics]
+        return tuple(dict.fromkeys(path[3] if len(path) > 3 else "" for path in paths))
+    return ()
 
 
 def settle(layer: Layer) -> dict[str, Setting]:
-    """The settings to write: with the library's own rules where they can be simulated, generic ones elsewhere."""
-    plain = layer.settings
-    tries = []
+    """The settings to write: under the library's own rules where they can be simulated, generic ones elsewhere.
+
+    Under the library's rules, what no parameter changes is left out: settings that stand nowhere in the file.
+    """
+    wanted: dict[str, Setting | None] = {**layer.settings, **layer.exact}
+    settings = {key: each for key, each in wanted.items() if each is not None}
     if layer.like:
-        named = Setting(layer.like, "the rules of this library exactly")
-        tries += [{**plain, **layer.exact, "like": named}, {**plain, "like": named}]
-    if layer.exact:
-        tries.append({**plain, **layer.exact})
-    for settings in tries:
-        if accepted(layer.kind, tuple((key, each.value) for key, each in settings.items())):
-            return settings
-    return plain
+        named = {**settings, "like": Setting(layer.like, "the rules of this library exactly")}
+        while problems := refused(layer.kind, _body(named)):
+            fixed = [key for key in problems if key in named and key != "like" and named[key].at is None]
+            if len(fixed) < len(problems):
+                break
+            named = {key: each for key, each in named.items() if key not in fixed}
+        else:
+            return named
+    if layer.exact and not refused(layer.kind, _body(settings)):
+        return settings
+    return layer.settings
+
+
+def _body(settings: dict[str, Setting]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, each.value) for key, each in settings.items())
 
 
 def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) -> str:
@@ -76,14 +87,14 @@ def _stack(layers: list[Layer]) -> list[str]:
     for layer in layers:
         place = f" (line {layer.at.span.line})" if layer.at else ""
         lines += _comment(f"{layer.title}{place}", "  # ")
-        for remark in layer.remarks:
+        settings = settle(layer)
+        for remark in [*layer.remarks, *([] if "like" in settings else layer.generic_remarks)]:
             lines += _comment(f"- {remark}", "  #   ")
-        lines += _policy(layer)
+        lines += _policy(layer, settings)
     return lines
 
 
-def _policy(layer: Layer) -> list[str]:
-    settings = settle(layer)
+def _policy(layer: Layer, settings: dict[str, Setting]) -> list[str]:
     remarks = []
     if layer.like and "like" not in settings:
         remarks = [f"      # like: {layer.like}  (not simulated yet; generic rules until then)"]

@@ -77,8 +77,22 @@ def convert(file: ConfigFile, name: str, instance: str) -> Imported:
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
     text = scenario_text(stack, file.path, assumed)
-    found = sorted(log.found, key=lambda each: (each.line, each.col, each.code))
+    found = sorted(_still_missing(log.found, stack), key=lambda each: (each.line, each.col, each.code))
     return Imported(file.path, name, stack, text, tuple(found), assumed)
+
+
+def _still_missing(found: list[Diagnostic], stack: Converted) -> list[Diagnostic]:
+    """Without the fields that are not modelled by generic rules, and are by the library's own where these are used."""
+    from resilience_sim.interop.emit import settle
+    from resilience_sim.interop.findings import NOT_MODELLED
+
+    modelled = set()
+    for layer in stack.layers:
+        settings = settle(layer)
+        for key, setting in layer.exact.items():
+            if setting is not None and setting.at is not None and settings.get(key) is setting:
+                modelled.add((setting.at.span.line, setting.at.span.col))
+    return [each for each in found if each.code != NOT_MODELLED or (each.line, each.col) not in modelled]
 
 
 def choose(names: list[str], wanted: str | None, format_name: str) -> str:

@@ -1,12 +1,13 @@
 """A stack in common terms: what follows a library's rules, as the generic policy that comes nearest.
 
-Owns the translation, so that the linter and the writers know one kind of retry. Breakers keep their settings
+Owns the translation, so that the linter and the writers know one kind of each policy. Breakers keep their settings
 (breaker_view.py looks at them).
 """
 
 from __future__ import annotations
 
-from resilience_sim.policies.config import PolicyConfig, RetryConfig
+from resilience_sim.policies.config import HedgeConfig, PolicyConfig, RateLimiterConfig, RetryConfig, ThrottleConfig
+from resilience_sim.policies.config_like_guards import LikeHedgeConfig, LikeLimiterConfig, LikeThrottleConfig
 from resilience_sim.policies.config_like_retry import LikeRetryConfig, WaitConfig
 
 WITHOUT_LIMIT = 10_000
@@ -24,8 +25,21 @@ _JITTER = {"none": "none", "full": "full", "equal": "equal"}
 
 
 def as_generic(stack: tuple[PolicyConfig, ...]) -> tuple[PolicyConfig, ...]:
-    """The same stack, every retry a generic one."""
-    return tuple(_retry(config) if isinstance(config, LikeRetryConfig) else config for config in stack)
+    """The same stack in generic policies; breakers stay as they are."""
+    return tuple(_generic(config) for config in stack)
+
+
+def _generic(config: PolicyConfig) -> PolicyConfig:
+    if isinstance(config, LikeRetryConfig):
+        return _retry(config)
+    if isinstance(config, LikeLimiterConfig):
+        scheme = "fixed_window" if config.scheme == "cycles" else "token_bucket"
+        return RateLimiterConfig(config.id, config.count, config.period, config.burst, config.patience, scheme)
+    if isinstance(config, LikeHedgeConfig):
+        return HedgeConfig(config.id, max(0, config.delay), config.max_extra, config.cancels_loser)
+    if isinstance(config, LikeThrottleConfig):
+        return ThrottleConfig(config.id, window=config.window)
+    return config
 
 
 def _retry(config: LikeRetryConfig) -> RetryConfig:

@@ -187,7 +187,9 @@ def _hedge(section: Section, throttling: Section, log: Log) -> Layer:
         )
     layer.put("delay", Ns(delay.value if delay else 0), delay, "default")
     layer.put("max_extra", max(1, number - 1), attempts, "missing")
-    layer.remarks.append(
+    layer.exact["max_extra"] = None
+    layer.exact["maxAttempts"] = Setting(str(max(2, number)), attempts.shown if attempts else "missing")
+    layer.generic_remarks.append(
         "a non-fatal status sends the next attempt at once, a fatal one ends the call; generic rules wait for both"
     )
     if "nonFatalStatusCodes" in section:
@@ -246,9 +248,9 @@ def _throttle(layer: Layer, section: Section, log: Log) -> None:
             most.at,
         )
         layer.exact["budget"] = Setting(
-            f"{{kind: grpc, max_tokens: {most.value:g}, token_ratio: {kept:g}}}", shown, most.at
+            f"{{kind: grpc, maxTokens: {most.value:g}, tokenRatio: {kept:g}}}", shown, most.at
         )
-        layer.remarks.append(
+        layer.generic_remarks.append(
             "retryThrottling: every failure costs a token, retries stop at half of them; the generic bucket of half "
             "the size charges retries only"
         )

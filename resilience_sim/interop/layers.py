@@ -23,7 +23,11 @@ class Setting:
 
 @dataclass(slots=True)
 class Layer:
-    """One policy. ``exact`` replaces settings where the library's own rules can be simulated (emit.py finds out)."""
+    """One policy.
+
+    ``exact`` replaces settings (None: removes one) where the library's own rules can be simulated, which emit.py finds
+    out; ``generic_remarks`` are about what the generic rules do differently, and are left out then.
+    """
 
     kind: str
     title: str
@@ -31,8 +35,9 @@ class Layer:
     id: str = ""
     like: str = ""
     settings: dict[str, Setting] = field(default_factory=dict)
-    exact: dict[str, Setting] = field(default_factory=dict)
+    exact: dict[str, Setting | None] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    generic_remarks: list[str] = field(default_factory=list)
 
     def put(self, key: str, value: object, source: Value[object] | None = None, default: str = "") -> None:
         """A setting: a duration given as ``Ns``, anything else as YAML writes it."""

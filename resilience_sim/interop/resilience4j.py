@@ -113,8 +113,8 @@ def _rate_limiter(chain: Chain, log: Log, title: str) -> Layer:
     permits, per = (limit.value if limit else 50), (period.value if period else 500)
     text = f"{permits}/s" if per == 1_000_000_000 else f"{permits}/{show_duration(max(1, per))}"
     shown = ", ".join(each.shown for each in (limit, period) if each) or "defaults: 50 every 500ns"
-    if permits * 1_000_000_000 > per * 1_000_000_000:
-        text = "1000000000/s"
+    if permits * 1_000 > per:  # more than a million a second
+        text = "1000000/s"
         log.trap(
             "RL107",
             f"{permits} permits every {per} ns limit nothing: the default `limitRefreshPeriod` is 500 ns",

@@ -102,7 +102,7 @@ def _half_open(chain: Chain, layer: Layer, log: Log, calls: int) -> None:
             None,
             f"decided after min(minimumNumberOfCalls, permitted) = {deciding} results",
         )
-    layer.remarks.append(
+    layer.generic_remarks.append(
         "half-open: all permitted calls are judged together by the same thresholds; generic rules re-open at the "
         "first failed probe"
     )

@@ -62,10 +62,12 @@ def _outlier(parts: Parts) -> list[str]:
     row = check_breaker(parts)
     if view.probes < 1000:
         parts.lost("half open", "an ejected host comes back fully")
+    longest = [f"    max_ejection_time: {show_protobuf(view.open_max)}"] if view.open_max else []
     return [
         "  outlier_detection:",
         f"    consecutive_5xx: {row}",
         f"    base_ejection_time: {show_protobuf(view.recovery)}",
+        *longest,
         "    max_ejection_percent: 100",
     ]
 

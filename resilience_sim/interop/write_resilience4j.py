@@ -106,6 +106,10 @@ def _breaker(parts: Parts) -> list[tuple[str, str]]:
             ("slowCallDurationThreshold", _ms(parts, view.slow_call, "`slow_call`")),
             ("slowCallRateThreshold", number(view.slow_share * 100)),
         ]
+    if view.open_factor > 1:
+        found += [("enableExponentialBackoff", "true"), ("exponentialBackoffMultiplier", number(view.open_factor))]
+        if view.open_max:
+            found.append(("exponentialMaxWaitDurationInOpenState", _ms(parts, view.open_max, "the longest open time")))
     if view.half_open_limit:
         found.append(("maxWaitDurationInHalfOpenState", _ms(parts, view.half_open_limit, "the half-open limit")))
     return found

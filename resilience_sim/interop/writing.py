@@ -75,8 +75,10 @@ def parts_of(plan: Plan) -> Parts:
         if isinstance(config, TimeoutConfig):
             role = "total" if repeats and index < repeats[0] else "attempt"
         else:
-            role = "breaker" if view else {"rate_limiter": "limiter"}.get(config.kind, config.kind)
-        if role in ("fallback", "throttle"):
+            role = {"rate_limiter": "limiter", "circuit_breaker": "breaker"}.get(config.kind, config.kind)
+        if role == "breaker" and view is None:
+            found.lost(f"`{config.id}`", "its trip condition is no threshold")
+        elif role in ("fallback", "throttle"):
             found.lost(f"`{config.id}`", f"no {config.kind} in this format; it belongs into code")
         elif getattr(found, role, None) is not None:
             found.lost(f"`{config.id}`", f"one {config.kind} of this kind is all the format has")

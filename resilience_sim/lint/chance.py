@@ -78,6 +78,8 @@ def mean_until(latency: Latency, most: float = inf) -> float:
         return means[kind]
     if kind == "constant":
         return min(a, most)
+    if kind == "empirical":
+        return sum(min(value, most) for value in latency.values) / len(latency.values) if latency.values else 0.0
     if kind == "exponential":
         return -a * expm1(-most / a) if a else 0.0
     step = most / _STEPS  # integral of P(T > t) from 0 to the limit, Simpson's rule

@@ -29,7 +29,7 @@ def bounded(config: PolicyConfig) -> float:
     budget = config.budget
     if budget is None or not hasattr(budget, "scheme"):
         return float(config.attempts)
-    if budget.scheme == "ratio":
+    if budget.scheme in ("ratio", "finagle", "envoy"):
         return min(float(config.attempts), 1 + budget.ratio)
     if budget.scheme == "token_bucket":
         return min(float(config.attempts), 1 + (budget.deposit / budget.cost if budget.deposit_on == "call" else 0.0))

@@ -17,6 +17,7 @@ from resilience_sim.lint.subject import Subject
 from resilience_sim.lint.traffic import traffic
 
 SECOND = 1e9
+NOBODY_WROTE_THIS = 60_000_000_000  # resilience4j's default for slow calls, there whether one wants it or not
 
 
 def threads_first(subject: Subject) -> Iterator[Hit]:
@@ -53,6 +54,8 @@ def slow_unseen(subject: Subject) -> Iterator[Hit]:
     """RL027: a slow call is always a timeout first."""
     for index, view in breakers(subject):
         inner = worst_time(subject.stack, index + 1)
+        if view.like == "resilience4j" and view.slow_call == NOBODY_WROTE_THIS:
+            continue
         if view.slow_call and view.slow_call >= inner:
             yield Hit(
                 subject.at(index, "slow_call"),

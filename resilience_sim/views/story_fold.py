@@ -195,6 +195,9 @@ class KnowledgeFold(Fold):
 
     def _denied(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         self.denied[where] = self.denied.get(where, 0) + 1
+        pending = self._pending.get(rid)
+        if rid == self.rid and pending is not None:
+            self.steps.append(Step(t, PASSED, where, a - 1, pending.outcome))
 
     def _breaker(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         memory = self.breakers.get(where)

@@ -25,7 +25,9 @@ def test_fires_with_exact_numbers(code: str):
         assert finding.numbers[name] == pytest.approx(value, rel=1e-4), name
     assert finding.severity == case.severity
     assert bool(finding.assumes) == case.assumes
-    assert finding.line and finding.col and finding.remedy
+    assert finding.line
+    assert finding.col
+    assert finding.remedy
     assert any(letter.isdigit() for letter in finding.message) or code == "RL009"
 
 

@@ -1,0 +1,169 @@
+"""A realistic file of each format: recognised, mapped field by field, runs, and comes back as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interop.shop import NAMES, imported, plan_of
+from resilience_sim.interop import formats
+from resilience_sim.interop.generic import as_generic
+from resilience_sim.interop.writing import write
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.runs.simulate import simulate
+
+FILES = Path(__file__).parent / "files"
+INSTANCES = [(name, None) for name in NAMES if name != "grpc"] + [
+    ("grpc", "shop.Inventory/Reserve"),
+    ("grpc", "shop.Catalog"),
+]
+
+
+def read(name: str) -> str:
+    return (FILES / NAMES[name]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "instance"), INSTANCES)
+def test_imports_and_runs(name: str, instance: str | None):
+    """The scenario is valid without a warning, and a run of it ends."""
+    found = imported(read(name), NAMES[name], instance)
+    assert found.format == name
+    plan = plan_of(found)
+    assert simulate(plan, 1).document["requests"]["total"] > 4000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recognised_whatever_the_file_is_called(name: str):
+    """The content decides where the name says nothing."""
+    opened = formats.open_config("settings", read(name))
+    assert opened is not None
+    assert opened[1] == name
+
+
+@pytest.mark.parametrize(("name", "instance"), INSTANCES)
+def test_every_field_is_accounted_for(name: str, instance: str | None):
+    """No key of these files is unknown, and no value unreadable."""
+    found = imported(read(name), NAMES[name], instance)
+    assert not {each.code for each in found.findings} & {"RL191", "RL192", "RL193"}
+    assert all(each.line and each.col for each in found.findings)
+
+
+def vars_of(config: PolicyConfig) -> dict[str, Any]:
+    """All settings; the outcomes of a retry in no particular order."""
+    found = asdict(config)
+    return {**found, "on": sorted(found["on"])} if "on" in found else found
+
+
+@pytest.mark.parametrize(("name", "instance"), INSTANCES)
+def test_round_trip(name: str, instance: str | None):
+    """Imported, written back, imported again: the same stack."""
+    first = as_generic(plan_of(imported(read(name), NAMES[name], instance)).stack)
+    plan = plan_of(imported(read(name), NAMES[name], instance))
+    again = imported(write(plan, name).text, NAMES[name])
+    assert [vars_of(each) for each in as_generic(plan_of(again).stack)] == [vars_of(each) for each in first]
+
+
+def expect(name: str, instance: str | None = None) -> dict[str, dict[str, str]]:
+    """Settings as they were mapped, by kind (or id) of the policy."""
+    layers = imported(read(name), NAMES[name], instance).stack.layers
+    return {layer.id or layer.kind: {key: each.value for key, each in layer.settings.items()} for layer in layers}
+
+
+def test_resilience4j_field_by_field():
+    """The table of the reference."""
+    found = expect("resilience4j")
+    assert list(found) == ["retry", "circuit_breaker", "rate_limiter", "timeout", "bulkhead"]
+    retry, breaker = found["retry"], found["circuit_breaker"]
+    assert (retry["attempts"], retry["delay"], retry["factor"], retry["max_delay"], retry["jitter"]) == (
+        "4",
+        "150ms",
+        "1.8x",
+        "2s",
+        "30%",
+    )
+    assert (breaker["window"], breaker["min_calls"], breaker["failure_threshold"]) == ("40", "15", "35%")
+    assert (breaker["slow_call"], breaker["slow_threshold"], breaker["recovery_time"], breaker["probes"]) == (
+        "900ms",
+        "70%",
+        "12s",
+        "6",
+    )
+    assert found["rate_limiter"]["limit"] == "80/s"
+    assert found["timeout"]["after"] == "1.2s"
+    assert found["bulkhead"]["max_concurrent"] == "12"
+
+
+def test_dotnet_field_by_field():
+    """Standard handler: the bulkhead outermost, the attempt timeout innermost."""
+    found = expect("dotnet")
+    assert list(found) == ["bulkhead", "total", "retry", "circuit_breaker", "attempt"]
+    assert found["retry"]["attempts"] == "3"
+    breaker = found["circuit_breaker"]
+    assert (breaker["failure_threshold"], breaker["window"], breaker["min_calls"]) == ("25%", "20s", "30")
+    assert found["bulkhead"] == {"max_concurrent": "200", "queue": "20"}
+
+
+def test_hedging_handler():
+    """Hedging in place of retry, the rest under Endpoint."""
+    found = imported(
+        """{"Hedged": {"TotalRequestTimeout": {"Timeout": "00:00:20"},
+        "Hedging": {"MaxHedgedAttempts": 2, "Delay": "00:00:01"},
+        "Endpoint": {"Timeout": {"Timeout": "00:00:05"}, "CircuitBreaker": {"MinimumThroughput": 20}}}}""",
+        "appsettings.json",
+    )
+    kinds = [layer.id or layer.kind for layer in found.stack.layers]
+    assert kinds == ["total", "hedge", "bulkhead", "circuit_breaker", "attempt"]
+    assert found.stack.layers[1].settings["max_extra"].value == "2"
+
+
+def test_several_instances_must_be_named():
+    """The names are listed, a slip is met with a suggestion."""
+    with pytest.raises(formats.ImportError_, match="2 instances") as caught:
+        imported(read("grpc"), NAMES["grpc"])
+    assert "shop.Catalog" in caught.value.help
+    with pytest.raises(formats.ImportError_) as caught:
+        imported(read("grpc"), NAMES["grpc"], "shop.Catalogue")
+    assert "did you mean `shop.Catalog`" in caught.value.help
+
+
+def test_properties_are_the_same_as_yaml():
+    """Kebab case, numbered lists, continued lines."""
+    found = imported(
+        """\
+        # a comment
+        spring.datasource.password=hunter2
+        resilience4j.retry.instances.inventory.max-attempts=4
+        resilience4j.retry.instances.inventory.waitDuration = \\
+            150ms
+        resilience4j.circuitbreaker.instances.inventory.ignoreExceptions[0]=com.acme.NotFound
+        resilience4j.circuitbreaker.instances.inventory.failure-rate-threshold: 35
+        """,
+        "application.properties",
+    )
+    layers = {layer.kind: layer for layer in found.stack.layers}
+    assert layers["retry"].settings["attempts"].value == "4"
+    assert layers["retry"].settings["delay"].value == "150ms"
+    assert layers["circuit_breaker"].settings["failure_threshold"].value == "35%"
+    assert layers["retry"].settings["attempts"].at.span.line == 3
+
+
+def test_other_files_are_not_recognised():
+    """A scenario or any other YAML is nobody's configuration."""
+    assert formats.open_config("x.yaml", "resim: 1\ntraffic: {rate: 1/s}\n") is None
+    assert formats.open_config("x.json", '{"name": "package", "dependencies": {}}') is None
+
+
+@pytest.mark.parametrize("to", NAMES)
+def test_every_shipped_stack_can_be_written(to: str):
+    """Whatever a format cannot say is noted; what is written is read again."""
+    from resilience_sim.scenario import shipped
+    from resilience_sim.scenario.load import load
+
+    for name in shipped.names():
+        written = write(load(name).plan, to)
+        if to in ("grpc", "aws", "istio", "envoy", "dotnet") or load(name).plan.stack:
+            opened = formats.open_config(NAMES[to], written.text)
+            assert opened is None or opened[1] == to
