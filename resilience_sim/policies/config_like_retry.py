@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from resilience_sim.policies.config import BudgetConfig, PolicyConfig
 
+NO_CAP = float(1 << 62)
+
 
 @dataclass(frozen=True, slots=True)
 class WaitConfig:
@@ -33,7 +35,7 @@ class WaitConfig:
     jitter: str = "none"
     spread: float = 0.0
     extra: float = 0.0
-    most: float = 0.0
+    most: float = NO_CAP
     capped: str = "after"
     least: float = 0.0
     cut: bool = False

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resilience_sim.policies.config import BudgetConfig
-from resilience_sim.policies.config_like_retry import LikeBudgetConfig, LikeRetryConfig, StopConfig, WaitConfig
+from resilience_sim.policies.config_like_retry import NO_CAP, LikeBudgetConfig, LikeRetryConfig, StopConfig, WaitConfig
 from resilience_sim.policies.rules.library_retries import RETRIES
 from resilience_sim.policies.rules.native import (
     COUNT,
@@ -113,13 +113,13 @@ def _resilience4j(p: Settings) -> Settings:
     wait = WaitConfig(
         "exponential" if growing else "constant", float(p["waitDuration"]), factor=p["exponentialBackoffMultiplier"],
         jitter="resilience4j" if random else "none", spread=p["randomizedWaitFactor"],
-        most=float(p["exponentialMaxWaitDuration"]), cut=True,
+        most=float(p["exponentialMaxWaitDuration"]) or NO_CAP, cut=True,
     )  # fmt: skip
     return {"wait": wait, "stop": _tries(p["maxAttempts"])}
 
 
 def _polly(p: Settings) -> Settings:
-    kind, delay, most = p["BackoffType"], float(p["Delay"]), float(p["MaxDelay"])
+    kind, delay, most = p["BackoffType"], float(p["Delay"]), float(p["MaxDelay"]) or NO_CAP
     if kind == "Exponential" and p["UseJitter"]:
         wait = WaitConfig("smoothed", delay, most=most)
     else:

@@ -53,7 +53,7 @@ class Wait:
         self._config = config
         self._growth = config.growth
         self._jitter = config.jitter
-        self._most = config.most if config.most > 0.0 else LONGEST
+        self._most = min(config.most, LONGEST)
         self._least = max(0.0, config.least)
         self._before = config.capped == "before"
         self._cut = config.cut
