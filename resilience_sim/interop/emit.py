@@ -70,7 +70,7 @@ def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) ->
     for remark in assumed:
         lines += _comment(f"- assumed: {remark}", "#   ")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", stack.instance or stack.format).strip("-") or stack.format
-    lines += ["resim: 1", f"name: {name}", f'about: "imported: {_plain(stack.title)}"', ""]
+    lines += ["resim: 1", f'name: "{name}"', f'about: "imported: {_plain(stack.title)}"', ""]
     replicas = f", replicas: {stack.replicas}" if stack.replicas > 1 else ""
     lines += [f"service: {{latency: {LATENCY}{replicas}}}  # ASSUMED"]
     if stack.method != "GET":

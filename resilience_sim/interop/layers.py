@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.section import Value
-from resilience_sim.scenario.units import show_duration
+from resilience_sim.scenario.units import LONGEST, show_duration
+
+MOST: dict[str, int] = {"attempts": 10_000, "max_extra": 1_000}
+MOST_CALLS = 1_000_000
+NOT_NOTHING = ("after", "max_delay", "slow_call", "window", "max_elapsed")  # a nanosecond stands in for none at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,11 @@ class Layer:
     generic_remarks: list[str] = field(default_factory=list)
 
     def put(self, key: str, value: object, source: Value[object] | None = None, default: str = "") -> None:
-        """A setting: a duration given as ``Ns``, anything else as YAML writes it."""
+        """A setting: a duration given as ``Ns``, anything else as YAML writes it; no larger than a scenario may say."""
+        if isinstance(value, Ns):
+            value = Ns(max(key in NOT_NOTHING, min(value, LONGEST)))
+        elif isinstance(value, int) and not isinstance(value, bool):
+            value = min(value, MOST.get(key, MOST_CALLS))
         origin = source.shown if source is not None else default
         self.settings[key] = Setting(yaml_value(value), origin, source.at if source is not None else None)
 

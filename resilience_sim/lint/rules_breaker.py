@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from math import ceil, inf
 
 from resilience_sim.interop.breaker_view import BreakerView, breaker_of
-from resilience_sim.kernel.events import LOST
+from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
+from resilience_sim.kernel.events import LOST, REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries
 from resilience_sim.lint.chance import poisson_least
@@ -20,6 +21,7 @@ from resilience_sim.lint.traffic import at_layer
 from resilience_sim.policies.config import FallbackConfig, RetryConfig, TimeoutConfig
 
 SECOND = 1e9
+_FAILURES = frozenset((ERROR_OUTCOME, UNAVAILABLE, TIMEOUT, REFUSED, RESET, SHED))
 
 
 def breakers(subject: Subject) -> Iterator[tuple[int, BreakerView]]:
@@ -99,6 +101,15 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
                 subject.at(index),
                 f"it never opens: `{hidden.id}` inside it answers every failure, and the breaker sees success only",
                 "put the fallback outside",
+                {"chance": 0.0},
+                severity=ERROR,
+            )
+            continue
+        if set(view.ignore) >= _FAILURES:
+            yield Hit(
+                subject.at(index, "ignore"),
+                f"it never opens: all {len(_FAILURES)} ways in which B can fail are ignored",
+                "ignore only what says nothing about B's health",
                 {"chance": 0.0},
                 severity=ERROR,
             )

@@ -69,7 +69,7 @@ class Subject:
         if found is None:
             found = next(iter(self.places.values()), None)
         if found is None:
-            return Place(self.path)
+            return Place(self.path, 1, 1, 2)
         span = found.span
         shown = " " * (span.col - 1) + found.text
         return Place(self.path, span.line, span.col, span.col + max(1, len(found.text)), found.path, shown)

@@ -6,6 +6,7 @@ import pytest
 
 from lint.cases import CASES, found_in, seen, text_of
 from resilience_sim.lint.registry import RULES
+from resilience_sim.scenario.diagnostics import ScenarioError
 
 
 def test_every_rule_has_a_case_and_a_page():
@@ -45,3 +46,34 @@ def test_a_simulation_shows_it(code: str):
     """What was computed is what happens."""
     numbers = found_in(text_of(code), code)[0].numbers
     assert CASES[code].shows(numbers, seen(code))
+
+
+def test_a_breaker_that_is_blind_never_opens():
+    """RL009 in its exact forms: a fallback inside, or every failure ignored."""
+    base = text_of("RL009")
+    blind = base.replace("min_calls: 100", "ignore: [error, unavailable, timeout, refused, reset, shed]")
+    assert "all 6 ways" in found_in(blind, "RL009")[0].message
+    hidden = base.replace("min_calls: 100}", "min_calls: 10}\n  - fallback")
+    assert "`fallback` inside it" in found_in(hidden, "RL009")[0].message
+
+
+def test_hedged_posts_and_stopped_work():
+    """RL017 where no timeout is involved, and silent where the timeout stops B's work."""
+    text = text_of("RL017")
+    hedged = text.replace("retry: {attempts: 3, delay: 100ms, jitter: full}", "hedge: {delay: 100ms}")
+    assert "both are executed" in found_in(hedged, "RL017")[0].message
+    assert found_in(text.replace("after: 1s", "after: 1s, cancels_work: true"), "RL017") == []
+
+
+def test_libraries_are_looked_at_through_the_same_rules():
+    """A stack under libraries' rules has the findings of its generic twin."""
+    for code in ("RL005", "RL007", "RL011"):
+        assert found_in(text_of(code), code)
+    text = text_of("RL011").replace(
+        "failure_threshold: 4, recovery_time: 1s", "like: pybreaker, fail_max: 4, reset_timeout: 1s"
+    )
+    (twin,), (found,) = found_in(text_of("RL011"), "RL011"), found_in(text, "RL011")
+    assert found.numbers["per_hour"] == pytest.approx(twin.numbers["per_hour"])
+    text = text_of("RL003").replace("attempts: 4, delay: 100ms", "like: gobreaker")  # no such retry: refused as ever
+    with pytest.raises(ScenarioError):
+        found_in(text, "RL003")

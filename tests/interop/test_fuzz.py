@@ -1,0 +1,69 @@
+"""Whatever stands in a file: an import ends with a scenario that loads, or with an error in words, never a fault."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from resilience_sim.interop import formats
+from resilience_sim.lint.check import findings, subjects
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.load import load_text
+
+FILES = sorted((Path(__file__).parent / "files").iterdir())
+VALUES = ["0", "-1", "1", "999999999999", "1.5", "true", "null", "[]", "{}", '""', "5s", "0s", "00:00:00", "100", "abc",
+          "50%",
+          "1h", "[1, 2]", "{a: 1}", "2.5e3", "0.1s", "9", "00:30:00", "${X:3}", "${X}", "~", "PT2S", "1ns"]  # fmt: skip
+
+
+def mutated(text: str, dice: random.Random) -> str:
+    """A few lines lost, doubled or moved; a few values exchanged."""
+    lines = text.split("\n")
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(len(lines))
+        kind = dice.randrange(5)
+        if kind == 0:
+            del lines[at]
+        elif kind == 1:
+            lines.insert(at, dice.choice(lines))
+        elif kind == 2:
+            lines[at] = lines[at][: dice.randrange(len(lines[at]) + 1)]
+        else:
+            for mark in (": ", "= ", "="):
+                head, found, tail = lines[at].partition(mark)
+                if found:
+                    end = tail[-1:] if tail[-1:] in ",}" else ""
+                    value = dice.choice(VALUES)
+                    quoted = f'"{value}"' if '"' in text and dice.random() < 0.5 else value
+                    lines[at] = head + mark + quoted + end
+                    break
+        lines = lines or [""]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_mutated_files(path: Path):
+    """Eighty damaged versions of each sample."""
+    text = path.read_text(encoding="utf-8")
+    imports = 0
+    for seed in range(80):
+        damaged = mutated(text, random.Random(f"{path.name} {seed}"))
+        try:
+            opened = formats.open_config(path.name, damaged)
+            if opened is None:
+                continue
+            for instance in formats.instance_names(*opened):
+                found = formats.convert(*opened, instance)
+                load_text(found.text, "imported.yaml", files={})
+                imports += 1
+        except ScenarioError as error:
+            if any(each.file != path.name for each in error.diagnostics):
+                raise  # the import's fault, not the file's
+            continue
+        for subject in subjects(damaged, path.name, ()):
+            for each in findings(subject):
+                assert each.line >= 1
+                assert each.message
+    assert imports > 15
