@@ -126,6 +126,9 @@ WHY_REOPENED: Final = 11  # by a late failure     0, 0
 WHY_HALF_OPEN_TOO_LONG: Final = 12  #             milliseconds half open, 0
 WHY_MANUAL: Final = 13  # opened by hand, say    0, 0
 WHY_MANUAL_RESET: Final = 14  # closed by hand   0, 0
+WHY_EJECTED: Final = 15  # outlier detection      replica, errors in a row
+WHY_EJECTED_RATE: Final = 16  #                   replica, its success rate (or failures) in percent
+WHY_RETURNED: Final = 17  #                       replica, milliseconds it was out
 
 
 def pack_done(outcome: int, held: int, attempts: int, effects: int) -> int:

@@ -13,6 +13,8 @@ from resilience_sim.kernel.events import (
     OUTCOME_NAMES,
     STATE_NAMES,
     WHY_CONSECUTIVE,
+    WHY_EJECTED,
+    WHY_EJECTED_RATE,
     WHY_FAILURE_SHARE,
     WHY_HALF_OPEN_TOO_LONG,
     WHY_MANUAL,
@@ -24,6 +26,7 @@ from resilience_sim.kernel.events import (
     WHY_RECOVERY_TIME,
     WHY_REOPENED,
     WHY_RESTART,
+    WHY_RETURNED,
     WHY_SLOW_SHARE,
     WHY_TRIP_CONDITION,
     Component,
@@ -76,6 +79,12 @@ def why_text(change: int, pair: int) -> str:
         return f"no verdict after {seconds_text(x)} half open"
     if why in (WHY_MANUAL, WHY_MANUAL_RESET):
         return "by hand"
+    if why == WHY_EJECTED:
+        return f"replica {x} ejected: {_times(y, 'error')} in a row"
+    if why == WHY_EJECTED_RATE:
+        return f"replica {x} ejected: {y} % where the others do better"
+    if why == WHY_RETURNED:
+        return f"replica {x} is back after {seconds_text(y)}, nobody is left out"
     return f"reason {why}"
 
 

@@ -27,6 +27,7 @@ from resilience_sim.policies.config import (
 from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.policies.config_like_guards import LikeHedgeConfig, LikeLimiterConfig, LikeThrottleConfig
 from resilience_sim.policies.config_like_retry import LikeRetryConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.policies.fallback import Fallback
 from resilience_sim.policies.hedge import Hedge
 from resilience_sim.policies.like_breaker import LikeBreaker
@@ -34,6 +35,7 @@ from resilience_sim.policies.like_hedge import LikeHedge
 from resilience_sim.policies.like_limiter import LikeLimiter
 from resilience_sim.policies.like_retry import LikeRetry
 from resilience_sim.policies.like_throttle import LikeThrottle
+from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.rate_limiter import RateLimiter
 from resilience_sim.policies.retry import Retry
 from resilience_sim.policies.throttle import Throttle
@@ -70,6 +72,8 @@ def make_layer(sim: Sim, where: i64, inner: Layer, config: PolicyConfig, ordinal
         return LikeLimiter(sim, where, inner, config)
     if isinstance(config, LikeHedgeConfig):
         return LikeHedge(sim, where, inner, config)
+    if isinstance(config, OutlierConfig):
+        return OutlierWatch(sim, where, inner, config)
     if isinstance(config, LikeThrottleConfig):
         return LikeThrottle(sim, where, inner, config, ordinal)
     raise ValueError(f"unknown policy {config!r}")

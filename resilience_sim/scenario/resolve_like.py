@@ -21,7 +21,7 @@ from resilience_sim.policies.rules import (
 )
 from resilience_sim.policies.rules.expression import Expression, ExpressionError
 from resilience_sim.policies.rules.native import NativeError, Param, Settings
-from resilience_sim.policies.rules.native_breakers import breaker_like
+from resilience_sim.policies.rules.native_breakers import breaker_like, outliers_like
 from resilience_sim.policies.rules.native_retries import retry_like
 from resilience_sim.policies.rules.open_time import ARGUMENTS
 from resilience_sim.policies.rules.trips import COUNTERS
@@ -114,6 +114,8 @@ def breaker(model: Any, ident: str, loc: Loc, findings: Findings) -> PolicyConfi
     def make() -> PolicyConfig:
         generic = generic_breakers.from_generic(library, said)
         merged = _merged("circuit_breaker", library, native, generic, loc, findings)
+        if library == "envoy":
+            return outliers_like(merged, ident)
         return breaker_like(library, merged, ident, model.ignore)
 
     return None if findings.touches(loc) else _guarded(make, model, loc, findings)

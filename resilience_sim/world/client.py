@@ -31,9 +31,11 @@ from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.policies.like_breaker import LikeBreaker
+from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.reshape import reshape
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.config import ClientConfig
+from resilience_sim.world.service import Service
 
 
 class Instance:
@@ -106,6 +108,13 @@ class Client(Layer):
             Instance(wheres[i], Stack(sim, service, configs, layer_wheres[i]), layer_wheres[i])
             for i in range(config.instances)
         ]
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell B's balancer about the stacks: one may keep an account of the replicas."""
+        if isinstance(self._service, Service):
+            for i, instance in enumerate(self._instances):
+                self._service.watch(instance.stack, i)
 
     def restack(self, configs: Sequence[PolicyConfig], layer_wheres: Sequence[Sequence[int]]) -> None:
         """From now on every instance has this stack; see policies/reshape.py for what survives."""
@@ -113,6 +122,7 @@ class Client(Layer):
             reshape(instance.stack, self.sim, self._service, self._configs, configs, layer_wheres[i])
             instance.wheres = layer_wheres[i]
         self._configs = configs
+        self._announce()
 
     def instances(self) -> list[Instance]:
         """For whoever looks at what they hold, or acts on their breakers by hand."""
@@ -224,6 +234,7 @@ class Client(Layer):
         instance.down = False
         sim.sink.emit(sim.now, RESTART, instance.where, -1, 0, 0)
         for layer in instance.stack.layers:
-            if isinstance(layer, CircuitBreaker | LikeBreaker):
+            if isinstance(layer, CircuitBreaker | LikeBreaker | OutlierWatch):
                 layer.restart()
         instance.stack = Stack(sim, self._service, self._configs, instance.wheres)
+        self._announce()

@@ -34,11 +34,14 @@ from resilience_sim.kernel.events import (
     STARTED,
     STOPPED,
     SUCCESS,
+    TIMEOUT,
     TURNED_DOWN,
 )
 from resilience_sim.kernel.frames import Frame, Layer, Request, answer
-from resilience_sim.kernel.luck import BALANCER, FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
+from resilience_sim.kernel.luck import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
 from resilience_sim.kernel.sim import Sim
+from resilience_sim.policies.stack import Stack
+from resilience_sim.world.balancer import Balancer
 from resilience_sim.world.config import OperationConfig, ServiceConfig
 from resilience_sim.world.faults import (
     BROWNOUT,
@@ -67,15 +70,13 @@ class Service(Layer):
     """The innermost layer."""
 
     __slots__ = (
-        "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger", "_lifo",
-        "_next", "_per_concurrent", "_places", "_random", "_replicas", "_round_robin",
-        "_strikes", "_tracks_work", "_wire",
+        "_alone", "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger",
+        "_lifo", "_per_concurrent", "_places", "_replicas", "_strikes", "_tracks_work", "_wire",
     )  # fmt: skip
 
     _failure: i64
     _per_concurrent: i64
     _places: i64
-    _next: i64
 
     def __init__(
         self,
@@ -96,10 +97,9 @@ class Service(Layer):
         self._places = config.queue
         self._lifo = config.discipline == "lifo"
         self._drops_abandoned = config.discipline == "drop_abandoned"
-        self._round_robin = config.balancer == "round_robin"
-        self._random = config.balancer == "random"
         self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_wheres)]
-        self._next = 0
+        self._balancer = Balancer(sim, config.balancer, self._replicas)
+        self._alone = len(self._replicas) == 1
         self._ledger = Ledger(operation, config)
         self._faults = faults
         self._strikes = Strikes(sim, faults)
@@ -109,6 +109,10 @@ class Service(Layer):
     def track_work(self) -> None:
         """Know at any time what is at work: a replica may crash by hand. Before the first attempt."""
         self._tracks_work = True
+
+    def watch(self, stack: Stack, instance: i64) -> None:
+        """A client instance has this stack now: it may keep an account of the replicas."""
+        self._balancer.watch(stack, instance)
 
     def replicas(self) -> list[Replica]:
         """For whoever looks at what they hold."""
@@ -145,25 +149,9 @@ class Service(Layer):
         """Never: nothing is inside B."""
         raise AssertionError("Service B calls nobody")
 
-    def _pick(self, job: Job) -> Replica:
-        replicas = self._replicas
-        if len(replicas) == 1:
-            return replicas[0]
-        if self._round_robin:
-            i = self._next
-            self._next = i + 1 if i + 1 < len(replicas) else 0
-            return replicas[i]
-        if self._random:
-            return replicas[int(self.sim.luck.unit(BALANCER, job.req.rid, job.attempt) * len(replicas))]
-        best = replicas[0]
-        for replica in replicas:
-            if replica.busy + replica.queued < best.busy + best.queued:
-                best = replica
-        return best
-
     def _arrive(self, job: Job) -> None:
         sim = self.sim
-        replica = self._pick(job)
+        replica = self._replicas[0] if self._alone else self._balancer.pick(job)
         job.replica = replica
         rid = job.req.rid
         if self._faults.any_active and self._turned_away(job, replica):
@@ -300,6 +288,8 @@ class Service(Layer):
         req: Request = job.req
         sim.sink.emit(sim.now, RESULT, self.where, req.rid, job.attempt << 16 | job.outcome, sim.now - job.sent)
         req.retry_after = job.hint
+        if self._balancer.watched:
+            self._balancer.on_end(job, job.outcome)
         answer(job, job.outcome)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
@@ -309,6 +299,8 @@ class Service(Layer):
         f.live = False
         f.req.retry_after = 0  # the hint of an answer before this one says nothing about it
         sim.sink.emit(sim.now, RESULT, self.where, f.req.rid, f.attempt << 16 | why, sim.now - f.sent)
+        if self._balancer.watched and why == TIMEOUT and f.k != ON_WIRE:
+            self._balancer.on_end(f, why)
         if not stop_work:
             return
         where = f.k

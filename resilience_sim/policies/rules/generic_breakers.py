@@ -38,6 +38,8 @@ def from_generic(library: str, written: Settings) -> Settings:
         found["slowCallRateThreshold"] = rest.pop("slow_threshold") * 100
     if "factor" in rest:
         found.update(_growth(library, rest.pop("factor"), rest.pop("longest", 0), found))
+    if library == "envoy":
+        return {**found, **_envoy(rest)}
     found.update(_window(library, rest))
     if {"calls", "share", "min_calls"} & set(rest):
         found.update(_threshold(library, rest))
@@ -46,6 +48,14 @@ def from_generic(library: str, written: Settings) -> Settings:
 
 def _what_it_has(library: str) -> str:
     return "it has " + ", ".join(param.name for param in PARAMS[library])
+
+
+def _envoy(rest: Settings) -> Settings:
+    for name, key in (("share", "failure_threshold"), ("window_calls", "window"), ("window_time", "window"),
+                      ("min_calls", "min_calls")):  # fmt: skip
+        if name in rest:
+            raise NativeError(key, f"outlier detection has nothing like this `{key}`", _what_it_has("envoy"))
+    return {"consecutive_5xx": rest["calls"]} if "calls" in rest else {}
 
 
 def _growth(library: str, factor: float, longest: int, found: Settings) -> Settings:

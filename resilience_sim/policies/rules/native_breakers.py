@@ -11,6 +11,7 @@ from typing import Any
 
 from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
 from resilience_sim.policies.config_like import DISABLED, FORCED_OPEN, METRICS_ONLY, LikeBreakerConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.policies.rules.library_breakers import BREAKERS
 from resilience_sim.policies.rules.native import (
     COUNT,
@@ -102,6 +103,27 @@ PARAMS: dict[str, tuple[Param, ...]] = {
         Param("minRequestThreshold", COUNT, 5, "min_calls"),
         Param("markDeadFor", TIME, 5 * S, "recovery_time"),
         Param("markDeadForMax", TIME, 300 * S),
+    ),
+    # outlier detection; its "circuit breakers" are concurrency caps: bulkhead, like: envoy
+    "envoy": (
+        Param("consecutive_5xx", COUNT, 5, "failure_threshold", least=1),
+        Param("consecutive_gateway_failure", COUNT, 5, least=1),
+        Param("enforcing_consecutive_5xx", PERCENT, 100.0),
+        Param("enforcing_consecutive_gateway_failure", PERCENT, 0.0),
+        Param("interval", TIME, 10 * S),
+        Param("base_ejection_time", TIME, 30 * S, "recovery_time"),
+        Param("max_ejection_time", TIME, 300 * S),
+        Param("max_ejection_percent", PERCENT, 10.0),
+        Param("always_eject_one_host", FLAG, False),
+        Param("enforcing_success_rate", PERCENT, 100.0),
+        Param("success_rate_minimum_hosts", COUNT, 5),
+        Param("success_rate_request_volume", COUNT, 100),
+        Param("success_rate_stdev_factor", COUNT, 1900),
+        Param("enforcing_failure_percentage", PERCENT, 0.0),
+        Param("failure_percentage_threshold", PERCENT, 85.0),
+        Param("failure_percentage_minimum_hosts", COUNT, 5),
+        Param("failure_percentage_request_volume", COUNT, 50),
+        Param("healthy_panic_threshold", PERCENT, 50.0),
     ),
     "dapr": (
         Param("maxRequests", COUNT, 1, "probes"),
@@ -256,6 +278,15 @@ _MEANINGS: dict[str, Callable[[Settings], Settings]] = {
     "resilience4j": _resilience4j, "polly": _polly, "gobreaker": _gobreaker, "failsafe-go": _failsafe_go,
     "pybreaker": _pybreaker, "hyx": _hyx, "hystrix": _hystrix, "finagle": _finagle, "dapr": _dapr,
 }  # fmt: skip
+
+
+def outliers_like(given: Settings, ident: str = "") -> OutlierConfig:
+    """Envoy's outlier detection."""
+    p = filled(PARAMS["envoy"], given)
+    if not p["interval"] or not p["base_ejection_time"]:
+        raise NativeError("interval" if not p["interval"] else "base_ejection_time", "it must be longer than nothing")
+    shares = {name: value / 100 for name, value in p.items() if name.startswith("enforcing")}
+    return OutlierConfig(id=ident, **{**p, **shares})
 
 
 def breaker_like(library: str, given: Settings, ident: str = "", ignore: tuple[int, ...] = ()) -> LikeBreakerConfig:

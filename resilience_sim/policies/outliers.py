@@ -1,0 +1,95 @@
+"""Outlier detection in a stack (``circuit_breaker: {like: envoy}``): the layer that keeps a client instance's account.
+
+Owns sweeps and events. Calls pass it untouched: who answered only the balancer knows, and only the balancer can act
+on it (world/balancer.py asks and tells :attr:`OutlierWatch.machine`). To the events it is a breaker that is OPEN
+while some replica is ejected.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from resilience_sim.kernel.events import (
+    BREAKER,
+    CLOSED,
+    OPEN,
+    WHY_EJECTED,
+    WHY_EJECTED_RATE,
+    WHY_RESTART,
+    WHY_RETURNED,
+    pack_change,
+    pack_pair,
+)
+from resilience_sim.kernel.frames import Frame, Layer, Request, answer
+from resilience_sim.kernel.sim import Sim
+from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.policies.rules.outliers import BACK, BY_ERRORS, Outliers
+
+
+class OutlierWatch(Layer):
+    """The layer; it does nothing until the balancer gives it replicas to watch."""
+
+    __slots__ = ("_clock", "_config", "_inner", "_open", "machine")
+
+    def __init__(self, sim: Sim, where: i64, inner: Layer, config: OutlierConfig) -> None:
+        super().__init__(sim, where)
+        self._inner = inner
+        self._config = config
+        self._open = False
+        self._clock: Request | None = None
+        self.machine: Outliers | None = None
+
+    def watch(self, replicas: i64) -> Outliers:
+        """Begin, with so many replicas."""
+        machine = Outliers(self._config, replicas, self.sim.now)
+        self.machine = machine
+        self._arm(machine)
+        return machine
+
+    def _arm(self, machine: Outliers) -> None:
+        clock = Request(self, -1, 0, -1, -1)
+        self._clock = clock
+        self.sim.daemon_at(machine.next_sweep, clock)
+
+    def enter(self, parent: Frame) -> None:
+        """Let it pass."""
+        self._inner.enter(Frame(self, parent))
+
+    def on_result(self, f: Frame, outcome: i64) -> None:
+        """Let it pass."""
+        answer(f, outcome)
+
+    def on_timer(self, f: Frame) -> None:
+        """A sweep."""
+        machine = self.machine
+        assert machine is not None
+        machine.sweep(self.sim.now)
+        self.tell(-1)
+        self._arm(machine)
+
+    def tell(self, rid: i64) -> None:
+        """Send what happened as events."""
+        machine = self.machine
+        if machine is None or not machine.changes:
+            return
+        sim = self.sim
+        left = machine.out
+        for change in machine.changes:
+            numbers = pack_pair(change.host + 1, change.number)
+            if change.why != BACK:
+                why = WHY_EJECTED if change.why == BY_ERRORS else WHY_EJECTED_RATE
+                old = OPEN if self._open else CLOSED
+                self._open = True
+                sim.sink.emit(sim.now, BREAKER, self.where, rid, pack_change(old, OPEN, why), numbers)
+            elif self._open and left == 0:
+                self._open = False
+                sim.sink.emit(sim.now, BREAKER, self.where, rid, pack_change(OPEN, CLOSED, WHY_RETURNED), numbers)
+        machine.changes.clear()
+
+    def restart(self) -> None:
+        """The client instance came back: its account is gone."""
+        if self._clock is not None:
+            self._clock.armed = False
+        if self._open:
+            sim = self.sim
+            sim.sink.emit(sim.now, BREAKER, self.where, -1, pack_change(OPEN, CLOSED, WHY_RESTART), 0)
