@@ -12,7 +12,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.envoy_cluster import breakers, outlier
 from resilience_sim.interop.findings import Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
-from resilience_sim.interop.mesh import backoff, retry_on
+from resilience_sim.interop.mesh import assume_hosts, backoff, retry_on
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence
 
@@ -126,6 +126,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         result.replicas = max(1, hosts)
         section.rest()
     result.layers = [*outer, *([retry] if retry else []), *inner, *attempt]
+    assume_hosts(result, log)
     return result
 
 

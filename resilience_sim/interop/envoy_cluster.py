@@ -8,11 +8,21 @@ from __future__ import annotations
 from resilience_sim.interop import durations
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Layer, Setting, percent
-from resilience_sim.interop.mesh import ejection, nobody_ejected
+from resilience_sim.interop.mesh import ejection, native, nobody_ejected
 from resilience_sim.interop.section import Section, Value
 
 SPAN = "durations are decimal seconds, `1.4s`"
 MOST = 1_000_000
+RATES = (
+    "enforcing_success_rate",
+    "success_rate_minimum_hosts",
+    "success_rate_request_volume",
+    "success_rate_stdev_factor",
+    "failure_percentage_threshold",
+    "enforcing_failure_percentage",
+    "failure_percentage_minimum_hosts",
+    "failure_percentage_request_volume",
+)
 
 
 def breakers(section: Section, retry: Layer | None, log: Log) -> list[Layer]:
@@ -108,25 +118,20 @@ def outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
             "set `always_eject_one_host: true`, or at least 100 divided by the number of hosts",
             hosts,
         )
-    for each, why in (
-        (share, "generic rules cut off B as a whole"),
-        (interval, "generic rules come back on time, Envoy with the next sweep"),
-    ):
-        if each:
-            log.skipped(each.at, why)
-    _gateway(gateway, gateway_share, in_a_row.value if in_a_row else 5, log)
-    rates = (
-        "enforcing_success_rate",
-        "success_rate_minimum_hosts",
-        "success_rate_request_volume",
-        "success_rate_stdev_factor",
-        "failure_percentage_threshold",
-        "enforcing_failure_percentage",
-        "failure_percentage_minimum_hosts",
-        "failure_percentage_request_volume",
-        "enforcing_failure_percentage_local_origin",
-    )
-    section.skip(**dict.fromkeys(rates, "comparing hosts with each other is not simulated"))
+    layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
+    ejection(layer, in_a_row.value if in_a_row else 5, in_a_row, base, longest, interval)
+    if interval:
+        log.skipped(interval.at, "generic rules come back on time, Envoy with the next sweep")
+    if share:
+        native(layer, "max_ejection_percent", share.value, share, log, "generic rules cut off B as a whole")
+    if always:
+        native(layer, "always_eject_one_host", always.value, always, log, "generic rules cut off B as a whole")
+    _gateway(layer, gateway, gateway_share, in_a_row.value if in_a_row else 5, log)
+    for name in RATES:
+        found = section.number(name)
+        if found:
+            value = int(found.value) if found.value == int(found.value) else found.value
+            native(layer, name, value, found, log, "generic rules do not compare hosts with each other")
     section.skip(
         **dict.fromkeys(
             (
@@ -134,6 +139,7 @@ def outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
                 "consecutive_local_origin_failure",
                 "enforcing_consecutive_local_origin_failure",
                 "enforcing_local_origin_success_rate",
+                "enforcing_failure_percentage_local_origin",
             ),
             "all errors count alike",
         ),
@@ -147,14 +153,15 @@ def outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
         at = in_a_row.at if in_a_row and in_a_row.value == 0 else enforced.at if enforced else section.at()
         log.trap("RL136", "this switches the check of failures in a row off: no host is ejected for them", at)
         return []
-    layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
-    ejection(layer, in_a_row.value if in_a_row else 5, in_a_row, base, longest, interval)
     return [layer]
 
 
-def _gateway(gateway: Value[int] | None, share: Value[int] | None, limit: int, log: Log) -> None:
+def _gateway(layer: Layer, gateway: Value[int] | None, share: Value[int] | None, limit: int, log: Log) -> None:
     if gateway is None:
         return
+    layer.exact["consecutive_gateway_failure"] = Setting(str(max(1, gateway.value)), gateway.shown, gateway.at)
+    if share is not None:
+        layer.exact["enforcing_consecutive_gateway_failure"] = Setting(str(share.value), share.shown, share.at)
     if share is None or share.value == 0:
         log.trap(
             "RL135",

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.istio_outlier import outlier
 from resilience_sim.interop.layers import Converted, Layer, Ns
-from resilience_sim.interop.mesh import backoff, ejection, nobody_ejected, retry_on
+from resilience_sim.interop.mesh import assume_hosts, backoff, retry_on
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.scenario.tree import Mapping, Scalar
 
@@ -76,6 +77,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         outer = [_mesh_retry(None)]
         result.remarks.append("no VirtualService for this host: the mesh retries all the same, twice by default")
     result.layers = [*outer, *inner, *attempt]
+    assume_hosts(result, log)
     return result
 
 
@@ -202,9 +204,9 @@ def _rule(spec: Section, log: Log) -> list[Layer]:
     pool = policy.section("connectionPool")
     if pool:
         layers += _pool(pool, log)
-    outlier = policy.section("outlierDetection")
-    if outlier:
-        layers += _outlier(outlier, log)
+    section = policy.section("outlierDetection")
+    if section:
+        layers += outlier(section, log)
     policy.rest()
     return layers
 
@@ -237,59 +239,4 @@ def _pool(pool: Section, log: Log) -> list[Layer]:
     if most is None:
         layer.put("max_concurrent", 1_000_000, None, "default: practically none")
     layer.put("queue", min(1_000_000, queue.value) if queue else 1_000_000, queue, "default: practically none")
-    return [layer]
-
-
-def _outlier(section: Section, log: Log) -> list[Layer]:
-    in_a_row = section.count("consecutive5xxErrors")
-    gateway = section.count("consecutiveGatewayErrors")
-    interval = section.duration("interval", durations.istio, SPAN)
-    base = section.duration("baseEjectionTime", durations.istio, SPAN)
-    share = section.count("maxEjectionPercent")
-    health = section.count("minHealthPercent")
-    section.skip(
-        consecutiveErrors="deprecated; Istio ignores it",
-        splitExternalLocalOriginErrors="all errors count alike",
-        consecutiveLocalOriginFailures="all errors count alike",
-    )
-    nobody_ejected(
-        log,
-        share.value if share else 10,
-        share.at if share else section.at(),
-        "`maxEjectionPercent` is" if share else "`maxEjectionPercent` is not set, its default is",
-        "set `maxEjectionPercent: 100`, or to at least 100 divided by the number of hosts",
-    )
-    if share:
-        log.skipped(share.at, "generic rules cut off B as a whole")
-    if health and health.value:
-        log.trap(
-            "RL137",
-            f"below {health.value} % healthy hosts ejection is ignored and everybody gets traffic again (panic)",
-            health.at,
-            "know that a large outage switches ejection off",
-        )
-        log.skipped(health.at, "generic rules have no panic")
-    limit = in_a_row.value if in_a_row else 5
-    if gateway and gateway.value:
-        if limit and gateway.value >= limit:
-            log.trap(
-                "RL135",
-                f"`consecutiveGatewayErrors` {gateway.value} has no effect: a gateway error is a 5xx too, "
-                f"and {limit} of "
-                "those eject before",
-                gateway.at,
-                f"set it below {limit}",
-            )
-        else:
-            log.skipped(gateway.at, "503 and 504 count like every 5xx")
-    section.rest()
-    if in_a_row and in_a_row.value == 0:
-        log.trap("RL136", "`consecutive5xxErrors: 0` switches this check off; it is no limit of none", in_a_row.at)
-        if not (gateway and gateway.value):
-            return []
-    layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
-    source = in_a_row if limit else gateway
-    ejection(layer, limit or (gateway.value if gateway else 5), source, base, None, interval)
-    if interval:
-        log.skipped(interval.at, "generic rules come back on time, Istio with the next sweep")
     return [layer]

@@ -6,7 +6,7 @@ Owns the words of ``retry_on`` and the approximations. Refuses to know either's 
 from __future__ import annotations
 
 from resilience_sim.interop.findings import At, Log
-from resilience_sim.interop.layers import Layer, Ns, Setting
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, yaml_value
 from resilience_sim.interop.section import Value
 
 RETRY_ON: dict[str, tuple[str, ...]] = {
@@ -88,12 +88,21 @@ def ejection(
     layer.put("backoff", f"{{factor: 2x, max: {_duration(cap)}}}", longest, "default; really 1, 2, 3 … times the base")
     layer.put("probes", 1_000, None, "no half-open: the host comes back fully")
     layer.put("success_threshold", 1)
-    if interval is not None:
-        layer.exact["interval"] = Setting(_duration(interval.value), interval.shown, interval.at)
-    layer.remarks.append(
+    layer.exact.update(backoff=None, probes=None, success_threshold=None)
+    for name, found in (("interval", interval), ("max_ejection_time", longest)):
+        if found is not None:
+            layer.exact[name] = Setting(_duration(found.value), found.shown, found.at)
+    layer.remarks.append("each client instance keeps its own account of B's hosts")
+    layer.generic_remarks.append(
         "ejection is per host, after a sweep, and leaves the others in service; the generic breaker stands "
         "for all of them together"
     )
+
+
+def native(layer: Layer, name: str, value: object, source: Value[object], log: Log, why: str) -> None:
+    """A field that only Envoy's own rules know; ``why`` the generic ones do not have it."""
+    layer.exact[name] = Setting(yaml_value(value), source.shown, source.at)
+    log.skipped(source.at, why)
 
 
 def nobody_ejected(log: Log, share: int, at: At, where: str, remedy: str, known: int = 0) -> None:
@@ -118,3 +127,10 @@ def _duration(ns: int) -> str:
     from resilience_sim.scenario.units import show_duration
 
     return show_duration(ns)
+
+
+def assume_hosts(result: Converted, log: Log) -> None:
+    """Ejection means nothing with one host: where the file does not say how many there are, three."""
+    if result.replicas == 1 and any(layer.kind == "circuit_breaker" for layer in result.layers):
+        result.replicas = 3
+        log.assumed.append("B has 3 hosts; write `service.replicas` if it has not")

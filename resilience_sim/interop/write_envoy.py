@@ -9,6 +9,7 @@ from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.write_mesh import check_backoff, check_breaker, check_rest, retry_words
 from resilience_sim.interop.writing import Parts, number
 from resilience_sim.policies.config import BudgetConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
 
 
 def write(parts: Parts) -> str:
@@ -68,7 +69,26 @@ def _outlier(parts: Parts) -> list[str]:
         f"    consecutive_5xx: {row}",
         f"    base_ejection_time: {show_protobuf(view.recovery)}",
         *longest,
-        "    max_ejection_percent: 100",
+        *(_as_envoy(parts.outlier) if parts.outlier else ["    max_ejection_percent: 100"]),
+    ]
+
+
+def _as_envoy(config: OutlierConfig) -> list[str]:
+    """What Envoy's own rules have beyond a breaker's."""
+    return [
+        f"    interval: {show_protobuf(config.interval)}",
+        f"    max_ejection_percent: {number(config.max_ejection_percent)}",
+        f"    always_eject_one_host: {'true' if config.always_eject_one_host else 'false'}",
+        f"    consecutive_gateway_failure: {config.consecutive_gateway_failure}",
+        f"    enforcing_consecutive_gateway_failure: {number(config.enforcing_consecutive_gateway_failure * 100)}",
+        f"    enforcing_success_rate: {number(config.enforcing_success_rate * 100)}",
+        f"    success_rate_minimum_hosts: {config.success_rate_minimum_hosts}",
+        f"    success_rate_request_volume: {config.success_rate_request_volume}",
+        f"    success_rate_stdev_factor: {config.success_rate_stdev_factor}",
+        f"    enforcing_failure_percentage: {number(config.enforcing_failure_percentage * 100)}",
+        f"    failure_percentage_threshold: {number(config.failure_percentage_threshold)}",
+        f"    failure_percentage_minimum_hosts: {config.failure_percentage_minimum_hosts}",
+        f"    failure_percentage_request_volume: {config.failure_percentage_request_volume}",
     ]
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from resilience_sim.interop.durations import show_go
 from resilience_sim.interop.write_mesh import check_backoff, check_breaker, check_rest, retry_words
-from resilience_sim.interop.writing import Parts
+from resilience_sim.interop.writing import Parts, number
+from resilience_sim.policies.config_outliers import OutlierConfig
 
 
 def write(parts: Parts) -> str:
@@ -77,6 +78,19 @@ def _rule(parts: Parts) -> list[str]:
             "    outlierDetection:",
             f"      consecutive5xxErrors: {row}",
             f"      baseEjectionTime: {show_go(view.recovery)}",
-            "      maxEjectionPercent: 100",
+            *(_own(parts.outlier) if parts.outlier else ["      maxEjectionPercent: 100"]),
         ]
+    return lines
+
+
+def _own(config: OutlierConfig) -> list[str]:
+    """What the mesh has beyond a breaker's settings."""
+    lines = [
+        f"      interval: {show_go(config.interval)}",
+        f"      maxEjectionPercent: {number(config.max_ejection_percent)}",
+    ]
+    if config.enforcing_consecutive_gateway_failure:
+        lines.append(f"      consecutiveGatewayErrors: {config.consecutive_gateway_failure}")
+    if config.healthy_panic_threshold:
+        lines.append(f"      minHealthPercent: {number(config.healthy_panic_threshold)}")
     return lines

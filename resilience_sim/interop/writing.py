@@ -21,6 +21,7 @@ from resilience_sim.policies.config import (
     RetryConfig,
     TimeoutConfig,
 )
+from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.scenario.plan import Plan
 
 FILE_NAMES: dict[str, str] = {
@@ -43,6 +44,7 @@ class Parts:
     retry: RetryConfig | None = None
     hedge: HedgeConfig | None = None
     breaker: BreakerView | None = None
+    outlier: OutlierConfig | None = None
     limiter: RateLimiterConfig | None = None
     bulkhead: BulkheadConfig | None = None
     total: TimeoutConfig | None = None
@@ -76,6 +78,8 @@ def parts_of(plan: Plan) -> Parts:
             role = "total" if repeats and index < repeats[0] else "attempt"
         else:
             role = {"rate_limiter": "limiter", "circuit_breaker": "breaker"}.get(config.kind, config.kind)
+        if isinstance(config, OutlierConfig):
+            found.outlier, view = config, as_breaker(config)
         if role == "breaker" and view is None:
             found.lost(f"`{config.id}`", "its trip condition is no threshold")
         elif role in ("fallback", "throttle"):
@@ -86,6 +90,28 @@ def parts_of(plan: Plan) -> Parts:
             setattr(found, role, view or config)
             found.order.append(role)
     return found
+
+
+def as_breaker(config: OutlierConfig) -> BreakerView:
+    """Outlier ejection as other formats can say it."""
+    return BreakerView(
+        config.consecutive_5xx,
+        0.0,
+        100,
+        0,
+        100,
+        config.base_ejection_time,
+        1000,
+        1,
+        0,
+        1.0,
+        (),
+        0,
+        True,
+        "envoy",
+        2.0,
+        config.max_ejection_time,
+    )
 
 
 def outcomes(config: RetryConfig) -> set[str]:

@@ -142,7 +142,7 @@ def test_no_trap_in_a_file_that_does_it_right():
     )
     assert not imported(good, "a.properties").findings
     ejects = RULE + "outlierDetection: {consecutive5xxErrors: 3, maxEjectionPercent: 100}\n"
-    assert {each.code for each in imported(ejects, "a.yaml").findings} == {"RL190"}
+    assert not imported(ejects, "a.yaml").findings
     ten = "{endpoint: {}}, " * 10
     hosts = ENVOY + "outlier_detection: {max_ejection_percent: 10}\n  load_assignment: "
     hosts += f"{{endpoints: [{{lb_endpoints: [{ten}]}}]}}\n"
