@@ -10,6 +10,7 @@ from collections import deque
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.policies.config import BreakerConfig, PolicyConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.views import format as fmt
 from resilience_sim.views.words import state_name
 
@@ -43,6 +44,8 @@ class BreakerMemory:
     def says(self, now: int) -> str:
         """What it knows at this instant, in a sentence."""
         state = state_name(self.state)
+        if isinstance(self.config, OutlierConfig):
+            return self._ejection()
         if self.state == ev.OPEN:
             for_ = fmt.duration(now - self.since)
             return f"{state} for {for_}, since {fmt.instant(self.since)} ({self.why}); {self._left(now)}"
@@ -55,6 +58,12 @@ class BreakerMemory:
         reason = f" ({self.why})" if self.why else ""
         since = f" since {fmt.instant(self.since)}{reason}" if self.since else ""
         return f"{state}{since}; {self._counted(now)}"
+
+    def _ejection(self) -> str:
+        """Outlier detection closes no door: it leaves replicas out of the balancing."""
+        if self.state == ev.OPEN:
+            return f"leaving replicas out: {self.why}, since {fmt.instant(self.since)}; calls go to the others"
+        return f"leaving nobody out ({self.why})" if self.why else "leaving nobody out"
 
     def _left(self, now: int) -> str:
         pause = getattr(self.config, "recovery_time", 0) or getattr(self.config, "open_for", 0)

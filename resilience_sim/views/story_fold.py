@@ -17,7 +17,7 @@ from resilience_sim.views.story_breakers import BreakerMemory, is_breaker
 
 SECOND = 1_000_000_000
 PASSED = 1000  # a step of our own: a result went outwards through a retry that did not try again; b: its outcome
-KNEW = 1001  # a breaker let the request in; ``text`` says what it knew
+KNEW = 1001  # a breaker let the request in; ``text`` says what it knew; a: since when, b: its state
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,8 @@ class KnowledgeFold(Fold):
         flight.waits_until = 0
         if rid == self.rid:
             known = [(p, self.places[flight.instance, p]) for p in range(len(self.plan.stack))]
-            said = [Step(t, KNEW, c, 0, 0, self.breakers[c].says(t)) for _, c in known if c in self.breakers]
+            asked = [(c, self.breakers[c]) for _, c in known if c in self.breakers]
+            said = [Step(t, KNEW, c, memory.since, memory.state, memory.says(t)) for c, memory in asked]
             self.steps[-1:-1] = said
 
     def _result(self, t: int, where: int, rid: int, a: int, b: int) -> None:
@@ -213,7 +214,9 @@ class KnowledgeFold(Fold):
         self.waiting[where] = a
 
     def _received(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        if b == ev.QUEUED_AT_B:
+        if b == ev.STARTED:
+            self.busy[where] = self.busy.get(where, 0) + 1
+        elif b == ev.QUEUED_AT_B:
             self.queues.setdefault(where, {})[rid, a] = t
 
     def _begin(self, t: int, where: int, rid: int, a: int, b: int) -> None:

@@ -80,8 +80,9 @@ class TreeBuilder:
         elif kind == PASSED:
             self.passed(step)
         elif kind == KNEW:
-            if self.knew.get(step.where) != step.text:
-                self.knew[step.where] = step.text
+            mark = step.text if step.b == ev.CLOSED else f"{step.b} {step.a}"
+            if self.knew.get(step.where) != mark:
+                self.knew[step.where] = mark
                 self.here().add(f"`{self.name(step)}` was {step.text}")
         else:
             text = step_words(self.plan, step, self.name(step))

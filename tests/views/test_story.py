@@ -157,7 +157,23 @@ def test_an_instant_in_a_storm():
     lines = "\n".join(draw(instant_story(Simulation(plan, plan.seed), 21 * SECOND), 200))
     assert "fault `trigger`" in lines
     assert "at try 1" in lines
-    assert "workers busy" in lines
+    assert "10 of 10 workers busy" in lines or "2 of 10 workers busy" in lines
+    assert "in the queue, the oldest for" in lines
+
+
+def test_replicas_left_out():
+    """Envoy's outlier detection closes no door; the story says where the calls go."""
+    story = told(
+        """
+service: {latency: 20ms, replicas: 3}
+traffic: {rate: 20/s, arrivals: even, requests: 100}
+faults: [{errors: {at: 1s, for: 60s, rate: 100%, replica: 1}}]
+stack: [{circuit_breaker: {like: envoy, consecutive_5xx: 3, max_ejection_percent: 50}}]
+""",
+        90,
+    )
+    assert "leaving replicas out: replica 1 ejected" in story
+    assert "; at B#1" not in story
 
 
 def test_what_is_not_there():
