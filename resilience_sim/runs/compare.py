@@ -54,12 +54,12 @@ def partings(plans: dict[str, Plan], baseline: str, seed: int) -> list[Parting]:
         simulation.attach(outcomes[name])
         drain(simulation)
     found = []
-    for name in plans:
+    for name, plan in plans.items():
         if name == baseline:
             continue
         divergence = first_divergence(outcomes[baseline], outcomes[name])
         theirs, their_components = _story(plans[baseline], seed, divergence)
-        ours, our_components = _story(plans[name], seed, divergence)
+        ours, our_components = _story(plan, seed, divergence)
         found.append(Parting(name, baseline, divergence, ours, theirs, our_components, their_components))
     return found
 

@@ -83,9 +83,15 @@ def _fault(
     if traffic.duration and body.at >= traffic.duration:
         findings.warn(codes.LATE_FAULT, f"the fault `{ident}` begins after the last arrival")
     return FaultConfig(
-        kind="errors" if kind == "lost_responses" else kind, id=ident, at=body.at, duration=body.for_, share=body.share, of=body.of, replica=replica,
+        kind="errors" if kind == "lost_responses" else kind,
+        id=ident,
+        at=body.at,
+        duration=body.for_,
+        share=body.share,
+        of=body.of,
+        replica=replica,
         **_specific(kind, body),
-    )  # fmt: skip
+    )
 
 
 def _specific(kind: str, body: object) -> dict[str, Any]:

@@ -58,6 +58,9 @@ def _end(a: int, b: int) -> dict[str, Any]:
     }
 
 
+_MILLISECONDS = ("open", "took", "half_open")
+
+
 def _breaker(a: int, b: int) -> dict[str, Any]:
     why = a & 0xFF
     found: dict[str, Any] = {
@@ -66,10 +69,10 @@ def _breaker(a: int, b: int) -> dict[str, Any]:
         "why": _pick(WHY_NAMES, why),
     }
     for name, value in zip(_PAIRS[why] if why < len(_PAIRS) else ("x", "y"), (b >> 32, b & 0xFFFFFFFF), strict=True):
-        if name:
-            found[name] = (
-                outcome_name(value) if name == "outcome" else value / 1000 if name in ("open", "took", "half_open") else value
-            )
+        if name == "outcome":
+            found[name] = outcome_name(value)
+        elif name:
+            found[name] = value / 1000 if name in _MILLISECONDS else value
     return found
 
 
