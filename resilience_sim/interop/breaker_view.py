@@ -40,6 +40,7 @@ class BreakerView:
     like: str
     open_factor: float = 1.0
     open_max: int = 0
+    counts_cancelled: bool = False
 
     def window_size(self, rate: float) -> int:
         """Calls in a full window, at this many calls a second."""
@@ -96,4 +97,5 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         config.like,
         config.open_factor,
         config.open_max,
+        config.rules.cancelled in ("failure", "reopens"),
     )

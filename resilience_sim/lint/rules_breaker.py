@@ -12,7 +12,7 @@ from resilience_sim.interop.breaker_view import BreakerView, breaker_of
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
 from resilience_sim.kernel.events import LOST, REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries
+from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries, worst_time
 from resilience_sim.lint.chance import poisson_least
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
 from resilience_sim.lint.rules_time import HANG
@@ -114,6 +114,17 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
                 severity=ERROR,
             )
             continue
+        outer = next((c for c in subject.stack[:index] if isinstance(c, TimeoutConfig)), None)
+        if outer is not None and worst_time(subject.stack, index + 1) == inf and not view.counts_cancelled:
+            yield Hit(
+                subject.at(index),
+                f"when B hangs it never opens: only `{outer.id}` ({say.duration(outer.after)}), which "
+                "stands outside, ends "
+                "such a call, and a call that was called off proves nothing to the breaker",
+                "put a timeout inside the breaker",
+                {"chance": 0.0, "timeout": outer.after / SECOND},
+                assumes=(HANG,),
+            )
         if view.consecutive or not view.window_time:
             continue
         rate = at_layer(subject.plan, index, failing=True)
@@ -213,7 +224,10 @@ RULES: tuple[Rule, ...] = (
             "window even when everything fails, it never "
             "opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) "
             "with the mean calls per window; retries "
-            "outside the breaker are counted in. A fallback inside the breaker hides every failure from it."
+            "outside the breaker are counted in.\n\nA fallback inside the breaker hides every "
+            "failure from it. A timeout "
+            "outside it calls a hanging call off, and that proves nothing to most breakers (gobreaker, failsafe-go, "
+            "pybreaker and Dapr count it): against a B that hangs the timeout belongs inside."
         ),
         never_opens,
     ),

@@ -30,7 +30,7 @@ def threads_first(subject: Subject) -> Iterator[Hit]:
     for index, view in breakers(subject):
         inner = worst_time(subject.stack, index + 1)
         outer = worst_time(subject.stack)
-        if outer == inf or not rate:
+        if inf in (outer, inner) or not rate:
             continue
         opens = to_open(subject, index, view) + inner / SECOND
         held = rate * min(opens, outer / SECOND)

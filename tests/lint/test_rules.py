@@ -6,7 +6,9 @@ import pytest
 
 from lint.cases import CASES, found_in, seen, text_of
 from resilience_sim.lint.registry import RULES
+from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.load import load_text
 
 
 def test_every_rule_has_a_case_and_a_page():
@@ -55,6 +57,25 @@ def test_a_breaker_that_is_blind_never_opens():
     assert "all 6 ways" in found_in(blind, "RL009")[0].message
     hidden = base.replace("min_calls: 100}", "min_calls: 10}\n  - fallback")
     assert "`fallback` inside it" in found_in(hidden, "RL009")[0].message
+
+
+def test_a_timeout_outside_the_breaker():
+    """RL009: called-off calls prove nothing to it; a library that counts them opens. Both as simulated."""
+    text = """
+resim: 1
+service: {latency: 20ms}
+traffic: {rate: 10/s, duration: 20s}
+faults: [{outage: {at: 2s, for: 15s, how: hang}}]
+stack: [{timeout: {after: 1s}}, {circuit_breaker: {failure_threshold: 3}}]
+"""
+    counting = text.replace("failure_threshold: 3", "like: gobreaker, failure_threshold: 3")
+    assert "stands outside" in found_in(text, "RL009")[0].message
+    assert found_in(text, "RL009")[0].assumes
+    assert found_in(counting, "RL009") == []
+    for source, opened in ((text, 0), (counting, 1)):
+        plan = load_text(source, "s.yaml").plan
+        assert (simulate(plan, 1).metrics["opened"].value or 0) >= opened
+        assert bool(simulate(plan, 1).metrics["opened"].value) == bool(opened)
 
 
 def test_hedged_posts_and_stopped_work():
