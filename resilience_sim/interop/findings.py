@@ -79,5 +79,10 @@ def last(path: str) -> str:
 
 
 def without_lines(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Findings of the YAML parser, without the lines and names they quote."""
-    return [replace(each, code=BROKEN, source="", message=re.sub(r"`[^`]*`", "`…`", each.message)) for each in found]
+    """Findings of the YAML parser, without the lines and names they quote, and not about scenarios."""
+    return [replace(each, code=BROKEN, source="", message=_reworded(each.message)) for each in found]
+
+
+def _reworded(message: str) -> str:
+    text = re.sub(r"`[^`]*`", "`…`", message.replace("`<<`", "<<"))
+    return text.replace("are not used in scenarios", "are not followed here").replace(" in scenarios", " here")

@@ -47,7 +47,11 @@ def _put(root: Mapping, steps: list[str], entry: Entry) -> None:
         below = node.entries.get(step)
         if below is None or not isinstance(below.value, Mapping):
             below = Entry(entry.key, Mapping(entry.key, {}))
-            node.entries[step] = below
+        else:
+            below = Entry(
+                below.key, Mapping(below.value.span, dict(below.value.entries))
+            )  # the tree given stays as it is
+        node.entries[step] = below
         assert isinstance(below.value, Mapping)
         node = below.value
     if steps:
@@ -69,4 +73,15 @@ def parse_ini(text: str, source: Source) -> Mapping:
             key = Span(source, number, 1, number, pair.end(1) + 1)
             place = Span(source, number, pair.start(2) + 1, number, pair.end(2) + 1)
             section.entries[pair.group(1).lower()] = Entry(key, Scalar(place, scalar(pair.group(2))))
+    return root
+
+
+def unfold(document: Mapping) -> Mapping:
+    """A YAML document of Spring's with its dotted keys taken apart: ``resilience4j.retry: …`` is a path too."""
+    root = Mapping(document.span, {})
+    for name, entry in document.entries.items():
+        if "." in name:
+            _put(root, [a or b for a, b in _STEP.findall(name)], entry)
+        else:
+            root.entries[name] = entry
     return root

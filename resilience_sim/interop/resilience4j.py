@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log
+from resilience_sim.interop.flat_trees import unfold
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.resilience4j_chain import ORDER_KEYS, Chain, chain_of
 from resilience_sim.interop.section import Section
@@ -21,13 +22,13 @@ ORDER = ("retry", "circuitbreaker", "ratelimiter", "timelimiter", "bulkhead", "t
 
 def recognises(file: ConfigFile) -> bool:
     """Whether some document has a ``resilience4j`` section."""
-    return any("resilience4j" in document.entries for document in file.documents)
+    return any("resilience4j" in unfold(document).entries for document in file.documents)
 
 
 def _roots(file: ConfigFile, log: Log) -> list[Section]:
     """The sections that always apply; those of a profile are left out, and said to be."""
     roots = []
-    for document in file.documents:
+    for document in map(unfold, file.documents):
         top = Section(document, "", log, relaxed=True)
         profile = Section(document, "", Log(), relaxed=True).section("spring").section("config").section("activate")
         root = top.section("resilience4j")

@@ -150,6 +150,30 @@ def test_properties_are_the_same_as_yaml():
     assert layers["retry"].settings["attempts"].at.span.line == 3
 
 
+def test_spring_documents_profiles_and_dotted_keys():
+    """Dotted keys are paths, documents of a profile are left out and said to be, merge keys are not followed."""
+    found = imported(
+        """\
+        resilience4j.retry:
+          instances: {b: {maxAttempts: 4, waitDuration: 1s}}
+        resilience4j.retry.instances.b.enableRandomizedWait: yes
+        ---
+        resilience4j: {circuitbreaker: {instances: {b: {<<: {slidingWindowSize: 5}, failureRateThreshold: 20}}}}
+        ---
+        spring: {config: {activate: {on-profile: prod}}}
+        resilience4j: {retry: {instances: {b: {maxAttempts: 9}}}}
+        """,
+        "application.yml",
+    )
+    layers = {layer.kind: layer.settings for layer in found.stack.layers}
+    assert layers["retry"]["attempts"].value == "4"
+    assert layers["retry"]["jitter"].value == "50%"
+    assert layers["circuit_breaker"]["failure_threshold"].value == "20%"
+    told = {each.line: each.message for each in found.findings}
+    assert "merge keys (<<) are not followed here" in told[5]
+    assert "for one profile only" in told[8]
+
+
 def test_other_files_are_not_recognised():
     """A scenario or any other YAML is nobody's configuration."""
     assert formats.open_config("x.yaml", "resim: 1\ntraffic: {rate: 1/s}\n") is None
