@@ -12,6 +12,7 @@ from typing import ClassVar
 from resilience_sim.policies.config import BudgetConfig, PolicyConfig
 
 NO_CAP = float(1 << 62)
+UNLIMITED_ATTEMPTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ class LikeRetryConfig(PolicyConfig):
 
     @property
     def attempts(self) -> int:
-        """How many tries there are at most, the first one included; 0: no such limit."""
-        return _most_attempts(self.stop)
+        """How many tries there are at most, the first one included."""
+        return _most_attempts(self.stop) or UNLIMITED_ATTEMPTS
 
     @property
     def delay(self) -> int:

@@ -6,16 +6,20 @@ that of the libraries: is it worth another try, how long would the wait be, is i
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT
 from resilience_sim.kernel.frames import Frame, Layer, answer
 from resilience_sim.kernel.luck import EXTRA, JITTER, Luck
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.sim import Sim, SimulationError
 from resilience_sim.policies.budgets import make_budget
 from resilience_sim.policies.config_like_retry import LikeRetryConfig
 from resilience_sim.policies.rules.retry import STOP, RuleRetry
 from resilience_sim.policies.rules.waits import Draws, Memory
+
+RUSH: Final = 10_000  # tries of one call in one instant
 
 
 class KeyedDraws(Draws):
@@ -51,8 +55,10 @@ class KeyedDraws(Draws):
 class Tries(Frame):
     """One call under retry. ``k`` is the number of the try at work, ``x`` the instant of the first."""
 
-    __slots__ = ("memory", "paid", "retry")
+    __slots__ = ("memory", "paid", "retry", "rush", "tried_at")
 
+    tried_at: i64  # when the last try ended, and how many ended at that very instant
+    rush: i64
     paid: i64  # what its last retry cost the budget
 
     retry: i64  # the number of the next wait, as backoff counts
@@ -62,12 +68,14 @@ class Tries(Frame):
         self.memory = Memory()
         self.retry = 1
         self.paid = 0
+        self.tried_at = -1
+        self.rush = 0
 
 
 class LikeRetry(Layer):
     """The layer: settings and the budget that its calls share."""
 
-    __slots__ = ("_budget", "_draws", "_has_budget", "_inner", "_machine", "_on", "_restarts")
+    __slots__ = ("_budget", "_draws", "_has_budget", "_inner", "_library", "_machine", "_on", "_restarts")
 
     _on: i64
 
@@ -75,6 +83,7 @@ class LikeRetry(Layer):
         super().__init__(sim, where)
         self._inner = inner
         self._machine = RuleRetry(config)
+        self._library = config.like
         self._has_budget = config.budget is not None
         self._budget = make_budget(config.budget)
         self._draws = KeyedDraws(sim.luck, JITTER + ordinal)
@@ -124,6 +133,13 @@ class LikeRetry(Layer):
                 answer(f, outcome)
                 return
             wait += self._budget.delay(now + wait)
+        f.rush = f.rush + 1 if now == f.tried_at else 0
+        f.tried_at = now
+        if f.rush > RUSH:
+            raise SimulationError(
+                f"time stands still: {self._library} tries again without end and without wait, and is answered at "
+                "once; give the retry a wait or a limit, or the service a latency"
+            )
         f.retry = 1 if self._restarts and memory.hint >= 0.0 else f.retry + 1
         req.retry_after = 0
         f.k += 1

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from shlex import quote
 
 from resilience_sim.measure.result import RunResult
-from resilience_sim.policies.config import BreakerConfig, RetryConfig, TimeoutConfig
+from resilience_sim.policies.config import RetryConfig
+from resilience_sim.policies.config_like_retry import LikeRetryConfig
 from resilience_sim.scenario.plan import Scenario
 
 MOST = 3
@@ -46,7 +47,7 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
         steps.append((f"resim compare {name}{again}", "the same luck, other settings"))
     if len(results) == 1:
         steps.append((f"resim run {name}{again} --runs 20", "more than one anecdote"))
-    retries = [policy for policy in plan.stack if isinstance(policy, RetryConfig)]
+    retries = [policy for policy in plan.stack if isinstance(policy, RetryConfig | LikeRetryConfig)]
     per_request = run["attempts"]["per_request"] or 0.0
     if retries and not retries[0].budget and (run["collapsed"] or per_request >= 2):
         budget = f" --set {retries[0].id}.budget=10%"
@@ -54,7 +55,7 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
     elif retries and run["requests"]["failed"]:
         more = retries[0].attempts + 2
         steps.append((f"resim run {name}{again} --set {retries[0].id}.attempts={more}", "does trying harder help?"))
-    if not retries and not any(isinstance(policy, BreakerConfig | TimeoutConfig) for policy in plan.stack):
+    if not retries and not any(policy.kind in ("circuit_breaker", "timeout") for policy in plan.stack):
         steps.append(("resim compare hard-outage", "what each policy is worth"))
     return steps
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
 from resilience_sim.views.moments import MomentsFold
@@ -21,9 +22,9 @@ class Case:
     run: dict[str, Any]
     moments: MomentsFold | None = None
 
-    def policies(self, kind: type) -> list[Any]:
-        """The policies of a kind, outermost first."""
-        return [policy for policy in self.plan.stack if isinstance(policy, kind)]
+    def policies(self, kind: type[PolicyConfig]) -> list[Any]:
+        """The policies of a kind, by whosever rules, outermost first."""
+        return [policy for policy in self.plan.stack if policy.kind == kind.kind]
 
     def outcome(self, name: str) -> int:
         """Requests that ended in an outcome."""

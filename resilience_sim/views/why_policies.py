@@ -50,7 +50,7 @@ def _since_fault(case: Case, t: float) -> str:
 
 def never_opened(case: Case) -> str:
     """There is a breaker, there was trouble, and it did not open."""
-    breakers = case.policies(BreakerConfig)
+    breakers = [config for config in case.policies(BreakerConfig) if isinstance(config, BreakerConfig)]
     failed = case.run["attempts"]["total"] - case.run["attempts"]["by_outcome"].get("success", 0)
     if not breakers or any(breaker["opened"] for breaker in case.run["breakers"]):
         return ""

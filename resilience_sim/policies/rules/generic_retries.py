@@ -85,6 +85,8 @@ def _tenacity(rest: Settings) -> Settings:
         stops.append({"kind": "before_delay", "value": rest["max_elapsed"] / seconds})
     if stops:
         found["stop"] = stops[0] if len(stops) == 1 else {"kind": "any", "of": stops}
+    if not {"delay", "backoff", "factor", "max_delay", "jitter"} & set(rest):
+        return found
     kind, jitter = rest.get("backoff", "constant"), rest.get("jitter", ("none", 0.0))[0]
     delay = rest.get("delay", 0) / seconds
     limits = {"max": rest["max_delay"] / seconds} if "max_delay" in rest else {}
