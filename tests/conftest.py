@@ -1,11 +1,19 @@
-"""Shared surroundings of the tests: the helpers beside this file can be imported; Hypothesis repeats itself exactly."""
+"""Shared surroundings of the tests: the helpers beside this file can be imported; Hypothesis repeats itself exactly.
+
+The source is what is tested, whether or not it has been compiled: some tests look inside, and edited code counts at
+once. That the compiled core does the same is proven by tests/compiled; ``RESIM_PURE=0`` runs everything on it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("RESIM_PURE", "1")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -17,3 +25,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("resim")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One marker of our own."""
+    config.addinivalue_line("markers", "white_box: replaces parts of the core, which only its source lets happen")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what cannot be done to compiled code."""
+    from resilience_sim.form import describe
+
+    if describe() == "compiled":
+        for item in items:
+            if item.get_closest_marker("white_box"):
+                item.add_marker(pytest.mark.skip(reason="nothing inside the compiled core can be replaced"))

@@ -82,7 +82,7 @@ class Latencies:
             while bucket >= len(buckets):
                 buckets = append(buckets, 0)
             buckets[bucket] += 1
-            total += value
+            total += int(value)  # the sum may outgrow 64 bits
             if value > highest:  # noqa: PLR1730 (max() costs a call)
                 highest = value
         self._buckets = buckets

@@ -168,13 +168,11 @@ class RunFold(Fold):
                     if self._queue > self._queue_peak:  # noqa: PLR1730
                         self._queue_peak = self._queue
             elif kind == END:
-                busy = self._busy
-                self._area += busy * (t - self._since)
-                self._since = t
-                self._busy = busy - 1
-                part.work += b
+                self._accrue(t)
+                self._busy -= 1
+                part.work += int(b)
                 if a & 0xFF00:
-                    part.wasted += b
+                    part.wasted += int(b)
             elif kind == RESULT:
                 part.results[a & 0xFF] += 1
             elif kind == BEGIN:
@@ -200,17 +198,24 @@ class RunFold(Fold):
 
     def _begin(self, t: i64) -> None:
         """One more worker is busy."""
-        busy = self._busy
-        area = self._area + busy * (t - self._since)
-        if area >> 60:  # while it still fits
-            self._part.busy += area
-            area = 0
-        self._area = area
-        self._since = t
-        busy += 1
+        self._accrue(t)
+        busy = self._busy + 1
         self._busy = busy
         if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
             self._busy_peak = busy
+
+    def _accrue(self, t: i64) -> None:
+        """Let the busy workers' time pass until ``t``; in 64 bits as long as it surely fits."""
+        passed = t - self._since
+        self._since = t
+        if passed >> 36:  # more than a minute
+            self._part.busy += int(self._busy) * int(passed)
+            return
+        area = self._area + self._busy * passed
+        if area >> 61:
+            self._part.busy += int(area)
+            area = 0
+        self._area = area
 
     def _hold(self, where: i64) -> None:
         held = self._threads[where] + 1
@@ -230,9 +235,9 @@ class RunFold(Fold):
     def _advance(self, t: i64) -> None:
         """Close parts until ``t`` lies in the current one."""
         while t >= self._cut:
-            self._part.busy += self._area + self._busy * (self._cut - self._since)
+            self._accrue(self._cut)
+            self._part.busy += int(self._area)
             self._area = 0
-            self._since = self._cut
             self._part = Part()
             self._part.threads_peak = max(view(self._threads))
             self._parts.append(self._part)
@@ -281,5 +286,5 @@ class RunFold(Fold):
     def _merge(self, parts: Sequence[Part], end: int) -> Part:
         total = merged(parts)
         if parts and parts[-1] is self._part:
-            total.busy += self._area + self._busy * (end - self._since)  # work still going on
+            total.busy += int(self._area) + int(self._busy) * (end - int(self._since))  # work still going on
         return total

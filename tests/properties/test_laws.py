@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from audit import Audit
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +90,7 @@ def inner_counts(layers: list[Layer]) -> None:
             assert layer._waiting >= 0
 
 
+@pytest.mark.white_box
 @given(plans(), SEEDS)
 @settings(max_examples=100)
 def test_layers_never_count_below_nothing_or_above_their_limit(the_plan, seed):

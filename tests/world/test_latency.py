@@ -122,6 +122,7 @@ def test_more_luck_is_more_time(latency):
     assert values == sorted(values)
 
 
+@pytest.mark.white_box
 def test_times_are_never_negative_and_never_without_end():
     """The luckiest and the unluckiest numbers a request can have."""
 
