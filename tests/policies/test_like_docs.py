@@ -37,7 +37,8 @@ WORDS: dict[str, dict[Any, str]] = {
     "ignored": {"success": "counts as success", "released": "gives its place back", "nothing": "does nothing"},
     "cancelled": {"failure": "is a failure", "success": "is a success", "released": "gives its place back",
                   "nothing": "does nothing", "reopens": "re-opens when it was a probe"},
-    "rounding": {"none": "not", "single": "to 32-bit percent", "cents": "to two decimals", "percent": "down to percent"},
+    "rounding": {"none": "not", "single": "to 32-bit percent", "cents": "to two decimals",
+                 "percent": "down to percent"},
 }  # fmt: skip
 STATES = ("CLOSED", "OPEN", "HALF_OPEN", "FORCED_OPEN", "DISABLED", "METRICS_ONLY")
 KINDS = {
@@ -91,16 +92,16 @@ def text() -> str:
     rules = [each.name for each in fields(ROWS[0]) if each.name in TITLES]
     parts = [
         "# Libraries\n\nMade from the tables in `resilience_sim/policies/rules/` by\n`" + COMMAND + "`; do not edit.\n",
-        "`like: NAME` on a policy gives it that library's defaults and rules. Its parameters are accepted under their own\n"
-        "names, beside ours; a key that is the library's own name means what it means there (`attempts: 3` of hyx is four\n"
-        "calls). What a library does not have is an error.\n",
+        "`like: NAME` on a policy gives it that library's defaults and rules. Its parameters are accepted under their\n"
+        "own names, beside ours; a key that is the library's own name means what it means there (`attempts: 3` of hyx\n"
+        "is four calls). What a library does not have is an error.\n",
         "## Circuit breakers: the rules\n",
         table(["rule", *(row.library for row in ROWS)],
               [[TITLES[rule], *(word(rule, getattr(row, rule)) for row in ROWS)] for rule in rules]) + "\n",
         "Envoy's outlier detection is no such breaker: it ejects single replicas from balancing and has no half-open.\n"
         "Versions: " + "; ".join(f"{row.library} {row.version}" for row in ROWS) + ".\n",
         "## Retries: the rules\n",
-        table(["library", "version", "attempts count the first try", "a Retry-After", "tried again unless `on` says otherwise"],
+        table(["library", "version", "attempts count the first try", "a Retry-After", "tried again by default"],
               [[row.library, row.version, "yes" if row.counts_first else "no", row.hint,
                 ", ".join(dict.fromkeys(OUTCOME_NAMES[code] for code in row.on))] for row in RETRY_ROWS]) + "\n",
     ]  # fmt: skip

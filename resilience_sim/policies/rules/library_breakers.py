@@ -23,12 +23,12 @@ ROWS: tuple[BreakerRules, ...] = (
     ),
     # CircuitStateController.cs, AdvancedCircuitBehavior.cs
     BreakerRules(
-        "polly", "8.7.0 (173d6d1)", judged_on="failure", leaves_open="at", admits="total", verdict="first",
+        "polly", "8.7 development (173d6d1)", judged_on="failure", leaves_open="at", admits="total", verdict="first",
         late="current", open_counts=True, ignored="success", cancelled="success", fresh=(CLOSED,),
     ),
     # v2/gobreaker.go, v2/counter.go
     BreakerRules(
-        "gobreaker", "2.4.0 (fed8e9e)", judged_on="failure", leaves_open="after", leaves_on="touch", admits="total",
+        "gobreaker", "2.4.0-1 (fed8e9e)", judged_on="failure", leaves_open="after", leaves_on="touch", admits="total",
         verdict="run", late="dropped", ignored="released", cancelled="failure", fresh=_EVERY_STATE,
     ),
     # circuitbreaker/circuitstates.go, circuitstats.go
@@ -49,17 +49,17 @@ ROWS: tuple[BreakerRules, ...] = (
     ),
     # HystrixCircuitBreaker.java (HystrixCircuitBreakerImpl), HealthCountsStream.java
     BreakerRules(
-        "hystrix", "1.5.18", judged_on="tick", leaves_open="after", admits="total", verdict="first", late="current",
+        "hystrix", "1.5 (stored source)", judged_on="tick", leaves_open="after", admits="total", verdict="first", late="current",
         ignored="nothing", cancelled="reopens", fresh=(CLOSED,), rounding="percent",
     ),
     # FailureAccrualFactory.scala, FailureAccrualPolicy.scala
     BreakerRules(
-        "finagle", "24.2 (4feb34c)", judged_on="failure", leaves_open="at", admits="concurrent", verdict="run",
+        "finagle", "4feb34c", judged_on="failure", leaves_open="at", admits="concurrent", verdict="run",
         late="current", ignored="released", cancelled="released", fresh=(CLOSED,), strict=True,
     ),
     # pkg/resiliency/breaker/circuitbreaker.go around gobreaker 1: no exclusions, no slices
     BreakerRules(
-        "dapr", "1.15 (d845074), gobreaker 1", judged_on="failure", leaves_open="after", leaves_on="touch",
+        "dapr", "d845074, around gobreaker 1", judged_on="failure", leaves_open="after", leaves_on="touch",
         admits="total", verdict="run", late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE,
     ),
 )  # fmt: skip

@@ -41,6 +41,7 @@ PARAMS: dict[str, tuple[Param, ...]] = {
     "resilience4j": (
         Param("slidingWindowType", TEXT, "COUNT_BASED", words=("COUNT_BASED", "TIME_BASED")),
         Param("slidingWindowSize", COUNT, 100, "window", least=1),
+        Param("slidingWindowSynchronizationStrategy", TEXT, "SYNCHRONIZED", words=("SYNCHRONIZED", "LOCK_FREE")),
         Param("minimumNumberOfCalls", COUNT, 100, "min_calls", least=1),
         Param("failureRateThreshold", PERCENT, 50.0, "failure_threshold"),
         Param("slowCallRateThreshold", PERCENT, 100.0, "slow_threshold"),

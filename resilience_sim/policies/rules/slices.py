@@ -113,7 +113,8 @@ class RollingTally(Tally):
         self._slices[self._age % self._count].requests += 1
 
     def _slice_of(self, since: i64) -> Tally | None:
-        age = (since - self._start) // self._width
+        # half open the slices do not grow: all belongs to the first
+        age = min((since - self._start) // self._width, self._age)
         return self._slices[age % self._count] if 0 <= self._age - age < self._count else None
 
     def exclude(self, now: i64, since: i64) -> None:

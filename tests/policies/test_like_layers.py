@@ -1,0 +1,255 @@
+"""Layers under a library's rules, event by event: what the machines alone cannot show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from lab import a, b, bench, fault, lab, ns, outage, retry, timeout
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.config_like_retry import LikeBudgetConfig
+from resilience_sim.policies.rules.native_breakers import breaker_like, outliers_like
+from resilience_sim.policies.rules.native_guards import hedge_like, limiter_like, throttle_like
+from resilience_sim.policies.rules.native_retries import retry_like
+
+S = 10**9
+
+
+def at_seconds(*seconds: float) -> list[str]:
+    return [f"{s}s" for s in seconds]
+
+
+def like(library: str, **given: Any) -> PolicyConfig:
+    return breaker_like(library, given)
+
+
+# --- breakers ---
+
+
+def test_resilience4j_probes_ten_times_before_it_judges():
+    """Half-open for five results: no early exit at the first failure; the sixth call is turned away."""
+    stack = [like("resilience4j", slidingWindowSize=2, waitDurationInOpenState=10 * S,
+                  permittedNumberOfCallsInHalfOpenState=2)]  # fmt: skip
+    run = bench(stack, ["error", "error", ("error", "3s"), ("success", "1s")], at_seconds(0, 1, 12, 12, 12, 20))
+    assert run.outcomes == ["error", "error", "error", "success", "breaker_open", "breaker_open"]
+    assert run.breaker == [(1000, "OPEN"), (12000, "HALF_OPEN"), (15000, "OPEN")]
+    assert run.why(2) == ev.WHY_PROBES_BAD
+    assert [(e[4], e[5]) for e in run.of("probe")] == [(1, 0), (2, 0)]
+
+
+def test_a_timer_of_resilience4j_opens_without_traffic_and_keeps_no_run_going():
+    """automaticTransition: HALF_OPEN at exactly the wait, if the run is still on by then."""
+    stack = [like("resilience4j", slidingWindowSize=1, waitDurationInOpenState=2 * S,
+                  automaticTransitionFromOpenToHalfOpenEnabled=True)]  # fmt: skip
+    run = bench(stack, ["error", ("success", "1s")], at_seconds(0, 5))
+    assert run.breaker[:2] == [(0, "OPEN"), (2000, "HALF_OPEN")]
+    assert bench(stack, ["error"], at_seconds(0)).breaker == [(0, "OPEN")]
+
+
+def test_polly_takes_a_cancelled_probe_for_a_success():
+    """The caller's own timeout outside the breaker closes it: cancellation is not handled."""
+    stack = [timeout("2s"), like("polly", MinimumThroughput=2, FailureRatio=0.5, BreakDuration=5 * S)]
+    run = bench(stack, ["error", "error", "hang"], at_seconds(0, 1, 7))
+    assert run.breaker == [(1000, "OPEN"), (7000, "HALF_OPEN"), (9000, "CLOSED")]
+
+
+def test_gobreaker_takes_a_cancelled_probe_for_a_failure():
+    """A context that was cancelled is an error like any other."""
+    stack = [timeout("2s"), like("gobreaker", ReadyToTrip="ConsecutiveFailures >= 2", Timeout=5 * S)]
+    run = bench(stack, ["error", "error", "hang"], at_seconds(0, 1, 7))
+    assert run.breaker == [(1000, "OPEN"), (7000, "HALF_OPEN"), (9000, "OPEN")]
+
+
+def test_pybreaker_a_late_failure_opens_it_again_and_the_time_begins_anew():
+    """Opened at 1 s, a late failure at 4 s: rejects until 14 s; the log shows one opening."""
+    stack = [like("pybreaker", fail_max=1, reset_timeout=10 * S)]
+    run = bench(stack, [("error", "4s"), "error"], at_seconds(0, 1, 12, 13.9, 14))
+    assert run.outcomes == ["error", "error", "breaker_open", "breaker_open", "success"]
+    assert [state for _, state in run.breaker] == ["OPEN", "HALF_OPEN", "CLOSED"]
+    assert run.of("late_result")[0][0] == 4 * S
+
+
+def test_pybreaker_admits_everybody_half_open_and_a_stale_probe_opens_it_once_more():
+    """One probe closes it, the other then fails."""
+    stack = [like("pybreaker", fail_max=1, reset_timeout=10 * S)]
+    run = bench(stack, ["error", ("success", "1s"), ("error", "3s")], at_seconds(0, 10, 10, 14))
+    assert run.breaker == [(0, "OPEN"), (10000, "HALF_OPEN"), (11000, "CLOSED"), (13000, "OPEN")]
+    assert run.outcomes[3] == "breaker_open"
+
+
+def test_hystrix_looks_twice_a_second():
+    """Twenty failures in 0.2 s trip at the next tick, not at the twentieth."""
+    run = bench([like("hystrix")], ["error"] * 100, [f"{10 * n}ms" for n in range(60)])
+    assert run.breaker == [(500, "OPEN")]
+    assert run.outcomes[-1] == "breaker_open"
+
+
+def test_finagle_comes_back_by_a_timer_and_stays_away_longer_each_time():
+    """5 s, then between 10 s and 20 s."""
+    run = bench([like("finagle")], ["error"] * 100, [f"{250 * n}ms" for n in range(120)])
+    kinds = [state for _, state in run.breaker]
+    assert kinds[:4] == ["OPEN", "HALF_OPEN", "OPEN", "HALF_OPEN"]
+    times = [t for t, _ in run.breaker]
+    assert times[1] - times[0] == 5000
+    assert 10000 <= times[3] - times[2] <= 20000
+
+
+def test_a_crash_closes_it():
+    """The instance comes back with a fresh breaker, as with ours."""
+    client = a(threads=2, on_exhaustion="crash", restart_after="5s")
+    stack = [retry(2, "30s", on=["error"]), like("pybreaker", fail_max=1, reset_timeout=100 * S)]
+    run = bench(stack, ["hang", "error", "success"], ["0s", "1s", "2s", "8s"], client)
+    assert run.outcomes == ["crashed", "crashed", "crashed", "success"]
+    assert run.breaker == [(1000, "OPEN"), (7000, "CLOSED")]
+
+
+# --- retries and budgets ---
+
+
+def test_tenacity_may_sleep_past_its_limit_and_failsafe_go_does_not():
+    """stop_after_delay is asked after a failure only; MaxDuration trims the wait."""
+    wait = {"kind": "fixed", "seconds": 2}
+    loose = retry_like("tenacity", {"stop": {"kind": "after_delay", "value": 3}, "wait": wait})
+    tight = retry_like("failsafe-go", {"MaxRetries": 9, "Delay": 2 * S, "MaxDuration": 3 * S})
+    assert bench([loose], ["error"] * 9, ["0s"]).sent() == [0, 2000, 4000]
+    assert bench([tight], ["error"] * 3, ["0s"]).sent()[:3] == [0, 2000, 3000]
+
+
+def test_a_hint_replaces_the_backoff_of_polly_only():
+    """Retry-After, verbatim."""
+    for library, second in (("polly", 1000), ("resilience4j", 500)):
+        run = lab(b(), ["0s", "0s"], [retry_like(library, {})],
+                  faults=[fault("rate_limit", "0s", "10s", limit=1.0, retry_after="1s")])  # fmt: skip
+        assert run.sent()[2] == second, library
+
+
+def budgeted(scheme: str, calls: int, **settings: Any) -> Any:
+    """So many calls at once that all fail, with one retry each."""
+    config = retry(2, "1s")
+    stack = [replace(config, budget=LikeBudgetConfig(scheme, **settings))]
+    return bench(stack, ["error"] * 10_000, ["0s"] * calls)
+
+
+def test_finagle_lets_a_hundred_retries_through_at_once():
+    """The reserve of ten seconds, and a fifth of the calls."""
+    assert len(budgeted("finagle", 300, ratio=0.2).of("retry_wait")) == 100 + 300 // 5
+
+
+def test_envoy_lets_three_retries_be_under_way():
+    """Waiting counts: a retry is under way from its scheduling on."""
+    assert len(budgeted("envoy", 10, ratio=0.2).of("retry_wait")) == 3
+
+
+def test_grpc_stops_at_half_of_its_tokens():
+    """Ten tokens, failures cost one each: retries while more than five are left."""
+    assert len(budgeted("grpc", 20, capacity=10.0, deposit=0.1).of("retry_wait")) == 4
+
+
+def test_the_quota_of_aws_is_spent():
+    """500 tokens at 5 a retry."""
+    assert len(budgeted("aws", 150, capacity=500.0).of("retry_wait")) == 100
+
+
+def test_adaptive_mode_delays_first_tries_after_a_throttle():
+    """Nothing waits before the first 429; afterwards calls are sent at a rate."""
+    stack = [replace(retry(1), budget=LikeBudgetConfig("aws", capacity=500.0, mode="adaptive"))]
+    calm = bench(stack, [], [f"{100 * n}ms" for n in range(20)])
+    assert calm.sent() == [100 * n for n in range(20)]
+    cut = bench(stack, ["success"] * 9 + ["rate_limited"], [f"{100 * n}ms" for n in range(20)])
+    assert cut.sent()[:10] == [100 * n for n in range(10)]
+    assert cut.sent()[11] > 1100
+    assert len(cut.of("queued")) == len(cut.of("admitted_late")) > 0
+
+
+# --- guards ---
+
+
+def test_a_doomed_caller_of_resilience4j_waits_for_nothing():
+    """Two a second, patience 500 ms: the fifth is refused after half a second."""
+    stack = [limiter_like("resilience4j", {"limitForPeriod": 1, "limitRefreshPeriod": S, "timeoutDuration": S // 2})]
+    run = bench(stack, [], ["0s", "100ms", "600ms", "700ms"])
+    assert run.outcomes == ["success", "rate_limited", "success", "rate_limited"]
+    assert [e[0] // 10**6 for e in run.of("rejected")] == [600, 1200]
+    assert run.sent() == [0, 1000]
+
+
+def test_cycles_begin_with_the_limiter_and_burst_at_their_edge():
+    """Two at the end of one cycle, two at the beginning of the next."""
+    stack = [limiter_like("failsafe-go", {"Bursty": {"executions": 2, "period": S}})]
+    run = bench(stack, [], ["990ms", "991ms", "992ms", "1s", "1001ms", "1002ms"])
+    assert [outcome == "success" for outcome in run.outcomes] == [True, True, False, True, True, False]
+
+
+def test_a_failure_launches_the_next_leg_of_polly_at_once():
+    """No wait for the delay; the first leg's failure is the answer when all fail."""
+    stack = [hedge_like("polly", {"Delay": 2 * S})]
+    run = bench(stack, [("error", "100ms"), ("timeout", "100ms")], ["0s"])
+    assert run.sent() == [0, 100]
+    assert run.outcomes == ["error"]
+
+
+def test_a_failure_wins_the_race_of_resilience4j():
+    """The first completion, good or bad; the other leg's work goes on."""
+    stack = [hedge_like("resilience4j", {"hedgeDuration": S // 10})]
+    run = bench(stack, [("success", "2s"), ("error", "100ms")], ["0s"])
+    assert run.outcomes == ["error"]
+    assert run.sent() == [0, 100]
+
+
+def test_no_delay_is_all_legs_at_once():
+    """gRPC hedging with its default delay."""
+    run = bench([hedge_like("grpc", {"maxAttempts": 3})], [("success", "1s")] * 3, ["0s"])
+    assert run.sent() == [0, 0, 0]
+
+
+def test_failsafe_go_throttles_by_what_failed():
+    """All failing: nine in ten are turned away, never all."""
+    run = bench([throttle_like("failsafe-go", {})], ["error"] * 10_000, [f"{10 * n}ms" for n in range(2000)])
+    share = run.outcomes[1000:].count("throttled") / 1000
+    assert 0.85 < share < 0.95
+
+
+# --- replicas ---
+
+
+def test_envoy_leaves_a_bad_replica_out_until_the_sweep_after_its_time():
+    """Five errors in a row at once; 10 s become 20 s because returns happen on sweeps."""
+    stack = [outliers_like({"base_ejection_time": 15 * S, "max_ejection_percent": 50.0})]
+    run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(400)], stack,
+              faults=[outage("error", "1s", "10s", replica=2)])  # fmt: skip
+    assert run.breaker[0][1] == "OPEN"
+    assert 1800 < run.breaker[0][0] < 2100
+    assert run.breaker[1] == (20000, "CLOSED")
+    assert run.outcomes.count("error") == 5
+
+
+def test_envoy_ejects_nobody_of_two_at_ten_percent():
+    """The trap of its default: the candidate counts, and one of two is half."""
+    run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(100)], [outliers_like({})],
+              faults=[outage("error", "1s", "10s", replica=2)])  # fmt: skip
+    assert run.breaker == []
+    assert run.outcomes.count("error") > 30
+
+
+def test_each_instance_keeps_its_own_account():
+    """The errors that one client meets do not eject for the other."""
+    stack = [outliers_like({"max_ejection_percent": 50.0, "consecutive_5xx": 100})]
+    run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(100)], stack, a(instances=2),
+              faults=[outage("error", "1s", "10s", replica=2)])  # fmt: skip
+    assert run.breaker == []
+
+
+@pytest.mark.parametrize(
+    "library", ["resilience4j", "polly", "gobreaker", "failsafe-go", "pybreaker", "hyx", "hystrix"]
+)
+def test_a_rejection_tells_how_long_it_will_stay_open(library: str):
+    """The event says what is left of the open time."""
+    given = {"resilience4j": {"slidingWindowSize": 1}, "polly": {"MinimumThroughput": 2, "FailureRatio": 0.1},
+             "gobreaker": {"ReadyToTrip": "ConsecutiveFailures >= 1"}, "pybreaker": {"fail_max": 1},
+             "hyx": {"failure_threshold": 1}, "hystrix": {"requestVolumeThreshold": 1}}.get(library, {})  # fmt: skip
+    run = bench([like(library, **given)], ["error", "error"], ["0s", "0s", "2s"])
+    left = run.of("rejected")[-1][5]
+    assert 0 < left <= 60 * S - ns("1s")
