@@ -93,7 +93,8 @@ def test_resilience4j_a_half_open_verdict_looks_at_slow_calls_too() -> None:
     told(
         "resilience4j", {**R4J, "slowCallDurationThreshold_s": 1.0, "slowCallRateThreshold": 50},
         "0 force open -> OPEN", "11 start a -> HALF_OPEN", "11 start b -> HALF_OPEN",
-        "11 call success -> HALF_OPEN reject", "11.5 finish a success -> HALF_OPEN", "12.1 finish b success -> OPEN slow_call_rate=50",
+        "11 call success -> HALF_OPEN reject", "11.5 finish a success -> HALF_OPEN",
+        "12.1 finish b success -> OPEN slow_call_rate=50",
     )  # fmt: skip
 
 
