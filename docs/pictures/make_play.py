@@ -49,9 +49,7 @@ def twice() -> Cockpit:
     app = cockpit("double-charge")
     play_to(app, 16)
     tape = app.session.run.tape
-    found = next(
-        e for e in tape.slice(0, len(tape)) if e[1] == EFFECT and e[4] & 0xFF == DUPLICATE and e[3] >= 10
-    )
+    found = next(e for e in tape.slice(0, len(tape)) if e[1] == EFFECT and e[4] & 0xFF == DUPLICATE and e[3] >= 10)
     app.stream.filter = "twice"
     app.stream.chosen = found[3]
     app.session.paused = True

@@ -84,8 +84,8 @@ class Acting:
             return
         self._choose(f"Which breaker to {verb} {self._where}?", breakers, lambda p: self.do(kind(self._now, p.id)))
 
-    def change(self) -> None:
-        """Other settings for a policy."""
+    def change(self, id: str = "") -> None:
+        """Other settings for a policy: for the one with that id, or one to be chosen."""
         if self._no_stack():
             return
 
@@ -101,7 +101,8 @@ class Acting:
 
             self._form(f"{policy.id}, {self._where}", policy.kind, fields, accept, "Change")
 
-        self._choose(f"Change which policy {self._where}?", list(self._stack), ask)
+        stack = [policy for policy in self._stack if policy.id == id] or list(self._stack)
+        self._choose(f"Change which policy {self._where}?", stack, ask)
 
     def add(self) -> None:
         """One more policy, outside the chosen one."""

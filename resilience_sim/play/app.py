@@ -93,10 +93,13 @@ class Cockpit(App[None]):
         elapsed, self._last = now - self._last, now
         deadline = now + BUDGET
         session = self.session
+        hunting = session.hunting
         try:
             session.frame(elapsed, lambda: self._clock() < deadline)
         except ValueError as error:
             self.say(str(error))
+        if hunting == FAILURE and not session.hunting:
+            self._choose_failed()
         if self.guide is not None:
             self.guide.look()
         moving = not session.paused and session.live
@@ -165,7 +168,9 @@ class Cockpit(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every command by name."""
         for each in COMMANDS:
-            yield SystemCommand(f"{each.about} [{each.shown}]", each.group, partial(self._from_palette, each.id))
+            # Textual reads markup in titles; a bracket would open a tag.
+            key = {"[": "left bracket", "]": "right bracket"}.get(each.shown, each.shown)
+            yield SystemCommand(f"{each.about} ({key})", each.group, partial(self._from_palette, each.id))
 
     def _from_palette(self, id: str) -> None:
         self.call_later(self.action_do, id)
@@ -177,8 +182,11 @@ class Cockpit(App[None]):
 
     def _failure(self, back: bool) -> None:
         self.session.jump(FAILURE, back)
-        if self.session.hunting:
-            return
+        if not self.session.hunting:
+            self._choose_failed()
+
+    def _choose_failed(self) -> None:
+        """The request that failed with the last event shown is the one to look at."""
         at = self.session.run.position - 1
         rid = self.session.run.tape[at][3] if at >= 0 else -1
         if rid >= 0:

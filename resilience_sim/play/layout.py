@@ -10,6 +10,8 @@ from dataclasses import dataclass
 WIDE, TALL = 120, 32  # from this size on stream, inspector and log are seen at once
 TABS = ("stream", "inspector", "log")
 TRANSPORT = 3
+TOUR = 7
+LEAST = 14  # rows; below that only the timeline and one panel are seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,21 @@ class Rect:
 
 def arrange(width: int, height: int, tab: str = "stream", forked: bool = False, tour: bool = False) -> dict[str, Rect]:
     """The panels that are seen, and where. ``tab``: which of :data:`TABS` has the room where only one does."""
+    if height < LEAST:
+        top = min(TRANSPORT, max(0, height - 1))
+        return {"transport": Rect(0, 0, width, top), tab: Rect(0, top, width, max(0, height - top))}
     found = {"transport": Rect(0, 0, width, TRANSPORT)}
     keys = 1 if height < 30 else 2 if width >= 100 or height < 40 else 3
     bottom = height - keys
     found["keys"] = Rect(0, bottom, width, keys)
     if tour:
-        needed = 6 if height < 30 else 7
-        bottom -= needed
-        found["tour"] = Rect(0, bottom, width, needed)
+        bottom -= TOUR
+        found["tour"] = Rect(0, bottom, width, TOUR)
     body = bottom - TRANSPORT
     if width >= WIDE and body >= TALL - 6:
         return {**found, **_wide(width, TRANSPORT, body, forked)}
+    if body < 9:
+        return {**found, ("fork" if forked else tab): Rect(0, TRANSPORT, width, body)}
     return {**found, **_narrow(width, TRANSPORT, body, tab, forked)}
 
 

@@ -134,7 +134,7 @@ class Painting:
             again = app.policy == self._policies[y]
             app.policy = self._policies[y]
             if again:
-                app.action_do("change")
+                app.acting.change(app.policy)
         elif name == "log" and 0 < y <= len(self._logged):
             app.session.paused = True
             app.session.go(self._logged[y - 1] + 1)

@@ -12,7 +12,7 @@ from math import inf
 
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
-from resilience_sim.play.difference import first_difference
+from resilience_sim.play.difference import Difference
 from resilience_sim.play.run import Run
 from resilience_sim.play.tape import Event
 from resilience_sim.runs.actions import ActionError
@@ -252,6 +252,7 @@ class Session:
             raise ActionError("this recording is only played back; it cannot be forked")
         past = self.run.actions_shown()
         self.fork = Run(Simulation(source.plan, source.seed, past), "what if")
+        self._difference = Difference(self.run, self.fork)
         self.forked_at = action.t
         self.fork_action = action
 
@@ -279,7 +280,7 @@ class Session:
         """The first request that fares differently in the fork, as far as both are known at the clock."""
         if self.fork is None or self.fork_action is not None:
             return None
-        return first_difference(self.run, self.fork, self.forked_at, self.over and self.fork.over)
+        return self._difference.first(self.over and self.fork.over)
 
     def last_fault(self) -> str:
         """The id of the fault that became active last and still is; "" when there is none."""

@@ -85,6 +85,7 @@ class Simulation:
         self.open_to_actions = actions is not None
         self._pending = sorted(actions or (), key=lambda action: action.t)
         self.actions: list[Action] = []  # those that have been applied
+        self._acted = (-1, 0)  # the instant of the last one, and how many events there were after it
         self.components = components_with(plan, make_components(plan), self._pending)
         self._folds: list[Fold] = []
         self._sim: Sim | None = None
@@ -163,7 +164,7 @@ class Simulation:
         """
         if not self.open_to_actions:
             raise ActionError("this run is not open to actions")
-        if self._sim is not None and action.t <= self.now and self._sim.sink.count:
+        if self.event_count and action.t <= self.now and (action.t, self.event_count) != self._acted:
             raise ActionError("the run is beyond that instant")
         if self._pending:
             raise ActionError("actions that were given in advance are still to come")
@@ -175,6 +176,7 @@ class Simulation:
         assert self.hands is not None
         self.hands.apply(action)
         self.actions.append(action)
+        self._acted = (action.t, self.event_count)
         if len(self.hands.components) > len(self.components):
             self.components = self.hands.components
 

@@ -1,0 +1,473 @@
+"""The cockpit under a pilot: every key, every command of the palette, the mouse, the dialogs, all sizes and looks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from resilience_sim.play.commands import COMMANDS, FOOTER
+from resilience_sim.play.dialogs import Ask, Choose, Form, Page
+from resilience_sim.play.layout import TABS, arrange
+from resilience_sim.play.theme import LIGHT
+from resilience_sim.runs.simulate import drain
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.views.live.look import ASCII, UNICODE
+
+from .lab import SECOND, Driver, drive, play, same_picture, session, until_still
+
+Check = Callable[[Driver], Awaitable[None]]
+
+
+def at_20_seconds() -> object:
+    s = play(session(), 18)
+    s.paused = True
+    return s
+
+
+# --- every key does something that can be seen -------------------------------------------------------------------------
+
+
+async def _pause(d: Driver) -> None:
+    await d.press("space")
+    assert not d.app.session.paused
+
+
+async def _faster(d: Driver) -> None:
+    await d.press("plus")
+    assert d.app.session.speed == 5
+    await d.press("minus", "minus")
+    assert d.app.session.speed == 1
+
+
+async def _top_speed(d: Driver) -> None:
+    await d.press("f")
+    assert d.app.session.speed == float("inf")
+
+
+async def _step(d: Driver) -> None:
+    before = d.app.session.run.position
+    await d.press("full_stop")
+    assert d.app.session.run.position > before
+    await d.press("comma", "comma")
+    assert not d.app.session.live
+    assert "REWOUND" in d.text()
+
+
+async def _request(d: Driver) -> None:
+    done = d.app.session.run.view.done
+    await d.press("n")
+    assert d.app.session.run.view.done == done + 1
+
+
+async def _scrub(d: Driver) -> None:
+    clock = d.app.session.clock
+    await d.press("left")
+    assert d.app.session.clock < clock
+    earlier = d.app.session.clock
+    await d.press("shift+left")
+    assert d.app.session.clock < earlier
+    await d.press("right", "shift+right", "shift+right")
+    assert d.app.session.live
+    await d.press("home")
+    assert d.app.session.clock == 0
+    await d.press("end")
+    assert d.app.session.live
+    await d.press("home", "l")
+    assert d.app.session.live
+
+
+async def _jumps(d: Driver) -> None:
+    for key, back, kind in (("x", "X", "failure"), ("g", "G", "fault")):
+        await d.press("home", key)
+        await d.settle()
+        first = d.app.session.run.position
+        assert d.app.session.run.tape.mark_before(kind, first) == first - 1
+        assert (d.app.stream.chosen is not None) == (kind == "failure")
+        await d.press(key, back)
+        assert d.app.session.run.position <= first
+    await d.press("home", "T")
+    assert "no transition" in d.text()
+    await d.press("end", "t")
+    assert d.app.session.hunting == "transition"
+    await d.press("space")
+    assert not d.app.session.hunting
+
+
+async def _injects(d: Driver) -> None:
+    kinds = {
+        "o": "outage", "d": "latency", "e": "errors", "b": "brownout", "r": "errors", "s": "spike",
+        "c": "crash_replica", "m": "rate_limit", "M": "cold_cache",
+    }  # fmt: skip
+    for key, kind in kinds.items():
+        await d.press(key)
+        assert isinstance(d.app.screen, Form)
+        await d.press("enter")
+        assert d.app.session.run.plan_now.faults[-1].kind == kind
+        assert len(d.app.session.run.view.faults_on) == 2
+        await d.press("u")
+        assert d.app.session.run.plan_now.faults[-1].duration < SECOND
+    await d.press("u", "u")
+    assert "no fault is active" in d.text()
+
+
+async def _breakers(d: Driver) -> None:
+    await d.press("z")
+    assert "no circuit breaker" in d.text()
+    await d.press("a")
+    assert isinstance(d.app.screen, Choose)
+    await d.press("down", "enter")
+    assert isinstance(d.app.screen, Form)
+    await d.press("enter")
+    assert [p.id for p in d.app.session.run.plan.stack] == ["circuit_breaker", "retry", "timeout"]
+    await d.press("z")
+    assert "OPEN" in d.text()
+    await d.press("Z")
+    assert "closed by hand" in d.text()
+
+
+async def _change(d: Driver) -> None:
+    await d.press("p", "enter")
+    assert isinstance(d.app.screen, Form)
+    await d.press("backspace", "1", "enter")
+    assert d.app.session.run.plan.stack[0].attempts == 1  # type: ignore[attr-defined]
+    assert "attempts 1" in d.text()
+
+
+async def _change_wrongly(d: Driver) -> None:
+    """What cannot be read is said, and the dialog stays."""
+    await d.press("p", "enter", "backspace", "x", "enter")
+    assert isinstance(d.app.screen, Form)
+    assert "whole number" in str(d.app.screen.query_one(".wrong").render())
+    await d.press("escape")
+    assert not d.app.session.run.actions
+
+
+async def _remove(d: Driver) -> None:
+    await d.press("k", "down", "enter")
+    assert [p.id for p in d.app.session.run.plan.stack] == ["retry"]
+    await d.press("k")
+    assert d.app.session.run.plan.stack == ()
+    await d.press("k", "p")
+    assert "no policies" in d.text()
+
+
+async def _reorder(d: Driver) -> None:
+    await d.press("right_square_bracket", "enter")
+    assert [p.id for p in d.app.session.run.plan.stack] == ["timeout", "retry"]
+    await d.press("left_square_bracket")
+    assert [p.id for p in d.app.session.run.plan.stack] == ["retry", "timeout"]
+    await d.press("left_square_bracket")
+    assert "outermost already" in d.text()
+
+
+async def _fork(d: Driver) -> None:
+    await d.press("y", "o", "enter")
+    await d.settle()
+    assert d.app.session.fork is not None
+    assert not d.app.session.run.actions
+    assert "what if: outage (refuse) for 5s" in d.text()
+    await d.pass_time(0.3)
+    await d.press("space")
+    await d.pass_time(1)
+    assert "fares differently" in d.text()
+    await d.press("Y")
+    assert d.app.session.fork is None
+
+
+async def _fork_in_the_past(d: Driver) -> None:
+    """What is done while looking back is done in a fork."""
+    await d.press("left", "o", "enter")
+    await d.settle()
+    assert d.app.session.fork is not None
+    assert not d.app.session.run.actions
+
+
+async def _stream(d: Driver) -> None:
+    await d.press("up", "up", "down", "pageup", "pagedown")
+    assert d.app.stream.chosen is not None
+    for name in ("failed", "retried", "slow", "twice", "open", "all"):
+        await d.press("v")
+        assert d.app.stream.filter == name
+    await d.press("slash")
+    assert isinstance(d.app.screen, Ask)
+    await d.press("1", "2", "3", "enter")
+    assert d.app.stream.chosen == 123
+    await d.press("slash", *"timeout", "enter")
+    assert "`timeout`" in d.text()
+    await d.press("escape")
+    assert d.app.stream.search == ""
+    assert d.app.stream.chosen is None
+
+
+async def _inspect(d: Driver) -> None:
+    await d.press("i")
+    assert "takes it on" in d.text()
+    await d.press("apostrophe")
+    assert d.app.tab == "log"
+
+
+async def _focus(d: Driver) -> None:
+    """Tab goes from panel to panel; in the topology the arrows choose a policy, in the inspector they scroll."""
+    seen = set()
+    for _ in range(8):
+        await d.press("tab")
+        focused = d.app.focused_panel()
+        seen.add(focused)
+        if focused == "topology":
+            await d.press("down", "down")
+            assert d.app.policy == "timeout"
+        if focused == "inspector":
+            await d.press("down")
+            assert d.app.scroll >= 1
+        await d.press("full_stop", "left", "end")  # transport works whatever has the focus
+        assert d.app.session.live
+    assert {"topology", "charts", "stream", "inspector", "log"} <= seen
+
+
+async def _theme(d: Driver) -> None:
+    await d.press("ctrl+t")
+    assert d.app.theme == LIGHT
+
+
+async def _help(d: Driver) -> None:
+    await d.press("question_mark")
+    assert isinstance(d.app.screen, Page)
+    await d.press("escape", "h")
+    assert isinstance(d.app.screen, Page)
+    await d.press("space")
+    assert not isinstance(d.app.screen, Page)
+
+
+async def _tour(d: Driver) -> None:
+    await d.press("j")
+    assert "--tour first-look" in d.text()
+
+
+async def _leave(d: Driver) -> None:
+    await d.press("q")
+    assert not d.app.is_running or d.app._exit
+
+
+CHECKS: dict[str, Check] = {
+    "pause": _pause, "faster slower": _faster, "top_speed": _top_speed, "step step_back": _step,
+    "step_request": _request, "scrub_back scrub_on leap_back leap_on to_start to_live": _scrub,
+    "next_failure last_failure next_fault last_fault next_transition last_transition": _jumps,
+    "outage latency errors brownout lost spike crash limit cold lift": _injects,
+    "add trip reset": _breakers, "change": _change, "change (wrong)": _change_wrongly, "remove": _remove,
+    "inwards outwards": _reorder, "fork drop_fork": _fork, "fork (past)": _fork_in_the_past,
+    "up down page_up page_down filter search newest": _stream, "inspect next_tab": _inspect, "(focus)": _focus,
+    "theme": _theme, "help": _help, "tour_next": _tour, "leave": _leave,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_every_key(check: Check) -> None:
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+
+
+def test_no_command_is_untested_and_no_key_means_two_things(tmp_path, monkeypatch) -> None:
+    tested = {word for name in CHECKS for word in name.split()}
+    assert {each.id for each in COMMANDS} - tested == {"write"}
+    keys = [key for each in COMMANDS for key in each.keys.split(",")]
+    assert len(keys) == len(set(keys))
+    assert set(FOOTER) <= {each.id for each in COMMANDS}
+
+
+def test_writing_a_scenario_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def check(d: Driver) -> None:
+        await d.press("o", "enter", "w", "enter")
+        assert "written" in d.text()
+        await d.press("w", "enter")
+        assert "exists already" in d.text()
+
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+    assert "outage: {at: 18.000000001s" in (tmp_path / "retry-storm-played.yaml").read_text()
+
+
+def test_every_command_is_in_the_palette() -> None:
+    async def check(d: Driver) -> None:
+        titles = [each.title for each in d.app.get_system_commands(d.app.screen)]
+        assert len(titles) == len(COMMANDS)
+        await d.press("ctrl+p")
+        assert type(d.app.screen).__name__ == "CommandPalette"
+        await d.press("escape")
+
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+
+
+def test_a_command_of_the_palette_does_what_its_key_does() -> None:
+    """Called from the palette, one after the other, nothing breaks, and whatever was opened can be closed."""
+
+    async def check(d: Driver) -> None:
+        for found, each in zip(list(d.app.get_system_commands(d.app.screen)), COMMANDS, strict=True):
+            if each.id in ("leave", "top_speed"):
+                continue
+            found.callback()
+            await d.pilot.pause()
+            await d.settle()
+            d.app.tick()
+            while len(d.app.screen_stack) > 1:
+                await d.press("escape")
+
+    drive(check, at_20_seconds(), size=(100, 30))  # type: ignore[arg-type]
+
+
+def test_what_was_injected_by_keys_happens_again() -> None:
+    """From the keys to the digest of a replay."""
+    s = session()
+
+    async def check(d: Driver) -> None:
+        await d.pass_time(2)
+        await d.press("o", "enter")
+        await d.pass_time(1)
+        await d.press("p", "enter", "backspace", "2", "enter", "s", "enter")
+
+    drive(check, s)
+    s.speed = float("inf")
+    while not s.over:
+        s.paused = False
+        s.frame(0.1)
+    assert len(s.run.actions) == 3
+    again = Simulation(s.run.source.plan, 1, s.run.actions)
+    drain(again)
+    assert s.run.source.digest() == again.digest()
+
+
+def test_keys_typed_into_a_dialog_stay_there() -> None:
+    """A space or a dot in a field is no transport key."""
+
+    async def check(d: Driver) -> None:
+        await d.press("o", "backspace", "backspace", "2", "full_stop", "5", "s", "enter")
+        assert d.app.session.run.plan_now.faults[-1].duration == 2_500_000_000
+        assert d.app.session.paused
+
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+
+
+# --- the mouse ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_mouse() -> None:
+    async def check(d: Driver) -> None:
+        await d.pilot.click("#transport", offset=(10, 1))
+        assert d.app.session.clock < 6 * SECOND
+        await d.press("end")
+        await d.pilot.click("#stream", offset=(20, 5))
+        assert d.app.stream.chosen is not None
+        await d.pilot.click("#topology", offset=(8, 2))
+        assert d.app.policy == "retry"
+        await d.pilot.click("#topology", offset=(8, 2))
+        assert isinstance(d.app.screen, Form)
+        await d.pilot.click("#cancel")
+        await d.pilot.click("#log", offset=(12, 1))
+        assert not d.app.session.live
+        place = next(p for p in d.app.painting._places if p[3] == "outage")
+        await d.pilot.click("#keys", offset=(place[1] + 1, place[0]))
+        assert isinstance(d.app.screen, Form)
+        await d.press("escape")
+        await d.pilot.click("#transport", offset=(3, 0))
+        assert not d.app.session.paused
+
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+
+
+# --- sizes and looks ---------------------------------------------------------------------------------------------------
+
+SIZES = [(80, 24), (100, 30), (120, 40), (160, 50), (240, 70), (60, 20), (200, 25)]
+
+
+@pytest.mark.parametrize("look", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_every_size_and_look(look) -> None:
+    """The terminal may be resized at any time; nothing is wider than its place, ASCII is ASCII."""
+
+    async def shown(d: Driver, size: tuple[int, int]) -> None:
+        await d.pilot.resize_terminal(*size)
+        await d.pilot.pause()
+        text = d.text()
+        assert len(text.splitlines()) == size[1]
+        assert all(len(line) <= size[0] for line in text.splitlines())
+        if look is ASCII:
+            assert text.isascii(), [c for c in text if not c.isascii()]
+
+    async def check(d: Driver) -> None:
+        await d.press("up", "i")
+        for size in SIZES:
+            await shown(d, size)
+        await d.press("y", "o", "enter")
+        await d.settle()
+        for size in SIZES:
+            await shown(d, size)
+            assert "what if" in d.text()
+
+    drive(check, at_20_seconds(), look=look)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [*SIZES, (20, 8), (400, 120)], ids=str)
+def test_panels_never_overlap(size: tuple[int, int]) -> None:
+    for tab in TABS:
+        for forked in (False, True):
+            for tour in (False, True):
+                cells: set[tuple[int, int]] = set()
+                for rect in arrange(*size, tab, forked, tour).values():
+                    mine = {
+                        (x, y) for x in range(rect.x, rect.x + rect.width) for y in range(rect.y, rect.y + rect.height)
+                    }
+                    assert not mine & cells
+                    assert rect.x + rect.width <= size[0]
+                    cells |= mine
+
+
+def test_without_colour_nothing_is_lost(monkeypatch) -> None:
+    """NO_COLOR: the same words, in greys only."""
+    import re
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    pictures = []
+
+    async def check(d: Driver) -> None:
+        pictures.append(d.app.export_screenshot())
+
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+    panel = pictures[0].partition("<g transform")[2]
+    used = set(re.findall(r"\.terminal-\d+-r\d+ \{ fill: #([0-9a-f]{6})", pictures[0])) - {"c5c8c6"}  # the frame's
+    assert used
+    assert all(c[:2] == c[2:4] == c[4:] for c in used), [c for c in used if not c[:2] == c[2:4] == c[4:]]
+    assert "PAUSED" in panel
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "size"), [("small", (80, 24)), ("large", (150, 46))])
+def test_pictures(name: str, size: tuple[int, int]) -> None:
+    async def check(d: Driver) -> None:
+        await d.press("up", "pageup")
+        same_picture(d.app, name)
+
+    drive(check, at_20_seconds(), size=size)  # type: ignore[arg-type]
+
+
+def test_picture_of_a_dialog_in_the_light() -> None:
+    async def check(d: Driver) -> None:
+        await d.press("b")
+        same_picture(d.app, "dialog-light")
+
+    drive(check, at_20_seconds(), size=(100, 30), theme=LIGHT)  # type: ignore[arg-type]
+
+
+def test_picture_of_a_fork() -> None:
+    s = play(session(), 20)
+    s.seek(16 * SECOND)
+
+    async def check(d: Driver) -> None:
+        await d.press("k", "enter")
+        await d.settle()
+        await d.press("space")
+        await d.pass_time(2)
+        await d.press("space")
+        same_picture(d.app, "fork")
+
+    drive(check, until_still(s), size=(130, 40))

@@ -1,0 +1,140 @@
+"""``resim play`` as a command: what it says when it cannot begin, and a real pseudo-terminal started and quit."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import time
+from pathlib import Path
+
+import pyte
+import pytest
+
+from resilience_sim.cli.commands import play as command
+from resilience_sim.cli.main import execute
+from resilience_sim.cli.surroundings import Surroundings
+from resilience_sim.recording.reader import open_recording
+from resilience_sim.runs.replay import verify
+
+
+def call(*argv: str, terminal: bool = True) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    around = Surroundings(io.StringIO(), out, err, {"TERM": "xterm"}, terminal, terminal, 100, 30)
+    return execute(["play", *argv], around), out.getvalue(), err.getvalue()
+
+
+def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    code, _, err = call()
+    assert code == 2
+    assert "pip install 'resim[play]'" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--tour", "first-lok"], "did you mean `first-look`"),
+        (["--tour", "order", "nowhere-at-all"], "nowhere-at-all"),
+        (["nowhere.resim"], "no such file"),
+        (["--theme", "drak"], "dark"),
+        (["--speed", "fast"], "--speed"),
+        (["--json"], "resim run --json"),
+    ],
+)
+def test_mistakes_are_said_before_the_screen_is_taken(argv: list[str], words: str) -> None:
+    code, out, err = call(*argv)
+    assert code == 2
+    assert words in out + err
+
+
+def test_it_needs_a_terminal() -> None:
+    code, _, err = call(terminal=False)
+    assert code == 2
+    assert "needs a terminal" in err
+
+
+def test_the_tours_are_listed() -> None:
+    code, out, _ = call("--tour", "list", terminal=False)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines() if not line.startswith(" ")][:3] == [
+        "first-look", "why-resilience", "retries",
+    ]  # fmt: skip
+
+
+class Terminal:
+    """A child on a pseudo-terminal, its screen kept by pyte."""
+
+    def __init__(self, *argv: str, cwd: Path, columns: int = 132, rows: int = 44) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm-256color", COLUMNS=str(columns), LINES=str(rows))
+            os.chdir(cwd)
+            os.execv(sys.executable, [sys.executable, "-m", "resilience_sim", *argv])
+        import fcntl
+        import termios
+
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def wait(self, words: str, seconds: float = 20.0) -> str:
+        """Until the screen shows them."""
+        end = time.monotonic() + seconds
+        while words not in "\n".join(self.screen.display):
+            assert time.monotonic() < end, "\n".join(self.screen.display)
+            if select.select([self.fd], [], [], 0.1)[0]:
+                try:
+                    data = os.read(self.fd, 65536)
+                except OSError:
+                    break
+                self.raw += data
+                self.stream.feed(data)
+        return "\n".join(self.screen.display)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self.fd, keys.encode())
+
+    def end(self) -> int:
+        """Its exit code, once it is over; what it still said is kept."""
+        while True:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.raw += data
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+def test_a_real_terminal_from_start_to_summary(tmp_path) -> None:
+    """Started, an outage by key, quit: the screen is given back, the summary printed, the run kept and repeatable."""
+    t = Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path)
+    try:
+        t.wait("topology")
+        t.type("o")
+        t.wait("Inject")
+        t.type("\r")
+        t.wait("you outage")
+        t.type("q")
+        code = t.end()
+    except BaseException:
+        os.kill(t.pid, signal.SIGKILL)
+        raise
+    assert code == 0
+    assert b"\x1b[?1049l" in t.raw
+    after = t.raw.rpartition(b"\x1b[?1049l")[2]
+    assert b"Why" in after
+    assert b"interrupted: everything below" in after
+    with open_recording(tmp_path / "p.resim") as recording:
+        assert [action.kind for action in recording.actions] == ["inject"]
+        assert verify(recording).same
