@@ -117,6 +117,14 @@ Out = Annotated[
         autocompletion=complete.outputs,
     ),
 ]
+Policy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="MODULE:CLASS[@POSITION]",
+        help="A policy of your own around the stack, or at a position in it (docs/plugins.md).",
+    ),
+]
 Save = Annotated[str | None, typer.Option("--save", metavar="FILE.resim", help="Record the run, for resim replay.")]
 Series = Annotated[
     str | None, typer.Option("--series", metavar="TIME", help="Figures over time in the result, in bins of 1s, say.")

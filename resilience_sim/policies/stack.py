@@ -28,6 +28,7 @@ from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.policies.config_like_guards import LikeHedgeConfig, LikeLimiterConfig, LikeThrottleConfig
 from resilience_sim.policies.config_like_retry import LikeRetryConfig
 from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.policies.config_plugin import PluginConfig
 from resilience_sim.policies.fallback import Fallback
 from resilience_sim.policies.hedge import Hedge
 from resilience_sim.policies.like_breaker import LikeBreaker
@@ -36,6 +37,7 @@ from resilience_sim.policies.like_limiter import LikeLimiter
 from resilience_sim.policies.like_retry import LikeRetry
 from resilience_sim.policies.like_throttle import LikeThrottle
 from resilience_sim.policies.outliers import OutlierWatch
+from resilience_sim.policies.plugin import make_plugin
 from resilience_sim.policies.rate_limiter import RateLimiter
 from resilience_sim.policies.retry import Retry
 from resilience_sim.policies.throttle import Throttle
@@ -76,6 +78,8 @@ def make_layer(sim: Sim, where: i64, inner: Layer, config: PolicyConfig, ordinal
         return OutlierWatch(sim, where, inner, config)
     if isinstance(config, LikeThrottleConfig):
         return LikeThrottle(sim, where, inner, config, ordinal)
+    if isinstance(config, PluginConfig):
+        return make_plugin(sim, where, inner, config)
     raise ValueError(f"unknown policy {config!r}")
 
 

@@ -30,6 +30,7 @@ def run(
     speed: opt.Speed = None,
     ui: opt.Ui = "auto",
     set_: opt.Set = None,
+    policy: opt.Policy = None,
     out: opt.Out = None,
     save: opt.Save = None,
     series: opt.Series = None,
@@ -43,7 +44,7 @@ def run(
 
     Exit code 0: every expectation held; 1: one failed; 4: one is inconclusive; 2: nothing was simulated.
     """
-    asked = Asked(scenario, seed, runs, speed, ui, set_ or [], out or [], save, series)
+    asked = Asked(scenario, seed, runs, speed, ui, set_ or [], policy or [], out or [], save, series)
     return lambda call: work(call, asked)
 
 
@@ -57,6 +58,7 @@ class Asked:
     speed: str | None
     ui: str
     set: list[str]
+    policies: list[str]
     out: list[str]
     save: str | None
     series: str | None
@@ -74,6 +76,8 @@ def work(call: Call, asked: Asked) -> int:
     series = values.time("--series", asked.series, least=1)
     values.seeds(asked.seed or 0, asked.runs)
     scenario = load(asked.scenario, asked.set)
+    if asked.policies:
+        scenario = _with_policies(scenario, asked)
     seeds = values.seeds(scenario.plan.seed if asked.seed is None else asked.seed, asked.runs)
     with ExitStack() as stack:
         outputs = results.open_outputs(call, asked.out, stack)
@@ -121,6 +125,22 @@ def work(call: Call, asked: Asked) -> int:
         saved=asked.save or "",
     )
     return code
+
+
+def _with_policies(scenario: Scenario, asked: Asked) -> Scenario:
+    """The user's own policies in the stack. Their code comes with the command line, never with a scenario."""
+    from dataclasses import replace
+
+    from resilience_sim.cli.exits import usage
+    from resilience_sim.policies.plugin import PluginError
+    from resilience_sim.runs.plugins import with_policies
+
+    if asked.save:
+        raise usage("`--save` does not go with `--policy`", "a recording has to be repeatable, and carries no code")
+    try:
+        return replace(scenario, plan=with_policies(scenario.plan, asked.policies))
+    except PluginError as error:
+        raise usage(f"--policy: {error}", "docs/plugins.md shows a policy of one's own") from None
 
 
 def _simulate(

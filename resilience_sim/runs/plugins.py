@@ -1,0 +1,70 @@
+"""Policies of the user's own, put around or into the stack of a plan.
+
+Owns how they are named on a command line and found: ``module:Class``, or a name that an installed package has given in
+the entry point group ``resim.policies``. Refuses to look into a scenario: a scenario is data and may come from anybody.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.config_plugin import PluginConfig
+from resilience_sim.policies.plugin import PluginError, find
+from resilience_sim.scenario.plan import Plan
+
+GROUP = "resim.policies"
+
+
+def with_policies(plan: Plan, asked: Sequence[str]) -> Plan:
+    """The plan with one more policy for each of ``asked``: ``module:Class`` or ``name``, both with ``@position``.
+
+    Position 0 is outermost, and what is meant where none is given; ``inner`` is next to the service. They go in one
+    after the other, so the last one without a position ends up outermost.
+
+    Raises:
+        PluginError: not found, or no policy.
+    """
+    stack: list[PolicyConfig] = list(plan.stack)
+    for text in asked:
+        target, _, position = text.partition("@")
+        config = _named(target, {policy.id for policy in stack})
+        stack.insert(_place(text, position, len(stack)), config)
+    return replace(plan, stack=tuple(stack))
+
+
+def _place(text: str, position: str, depth: int) -> int:
+    if position in {"", "outer"}:
+        return 0
+    if position == "inner":
+        return depth
+    if not position.isascii() or not position.isdigit() or int(position) > depth:
+        raise PluginError(f"`{text}`: the position is `outer`, `inner` or a number from 0 (outermost) to {depth}")
+    return int(position)
+
+
+def _named(target: str, taken: set[str]) -> PluginConfig:
+    module, colon, name = target.partition(":")
+    if not colon:
+        module, name = _entry_point(target)
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the current folder: the command line is the user's own word
+    find(module, name)
+    base = target if not colon else name
+    number = 1
+    while (chosen := base if number == 1 else f"{base}#{number}") in taken:
+        number += 1
+    return PluginConfig(chosen, module, name)
+
+
+def _entry_point(name: str) -> tuple[str, str]:
+    from importlib.metadata import entry_points
+
+    points = entry_points(group=GROUP)
+    for point in points:
+        if point.name == name:
+            return point.module, point.attr
+    known = ", ".join(sorted(f"`{point.name}`" for point in points)) or "none"
+    raise PluginError(f"no installed package offers a policy `{name}` (offered: {known}); or name it `module:Class`")

@@ -1,0 +1,91 @@
+"""Run in a process of its own, in one form of the core: what becomes of runs with policies in plain Python."""
+
+from __future__ import annotations
+
+import json
+
+from resilience_sim.form import describe
+from resilience_sim.policies.plugin import ERROR, FALLBACK, Note, Policy
+from resilience_sim.runs.plugins import with_policies
+from resilience_sim.runs.simulate import simulate
+from resilience_sim.scenario.load import load_text
+
+TEXT = """
+resim: 1
+name: plugged
+service: {latency: {exponential: 100ms}, workers: 3, failure_rate: 30%}
+traffic: {rate: 20/s, requests: 400}
+stack: [{retry: {attempts: 3, delay: 50ms}}, {timeout: {after: 400ms}}]
+"""
+seen: dict[str, int] = {}
+
+
+class Through(Policy):
+    """Nothing of its own."""
+
+
+class Once(Policy):
+    """After a failure the next call is not even tried."""
+
+    failed = False
+
+    def enter(self, parent):
+        if self.failed:
+            self.failed = False
+            self.turn_away(parent, ERROR)
+        else:
+            self.call(parent)
+
+    def on_result(self, f, outcome):
+        self.failed = outcome > FALLBACK
+        self.answer(f, outcome)
+
+
+class Again(Policy):
+    """Two tries with a wait, everything else in the frame."""
+
+    def enter(self, parent):
+        self.call_noting(parent, {"tries": 1})
+
+    def on_result(self, f, outcome):
+        assert isinstance(f, Note)
+        if outcome > FALLBACK and f.data["tries"] < 2:
+            f.data["tries"] += 1
+            self.sim.at(self.sim.now + 10_000_000, f)
+        else:
+            self.answer(f, outcome)
+
+
+class Impatient(Policy):
+    """A timeout in Python, that counts what is cancelled from outside."""
+
+    def enter(self, parent):
+        f = Note(self, parent)
+        self.sim.at(self.sim.now + 150_000_000, f)
+        self.again(f)
+
+    def on_result(self, f, outcome):
+        f.armed = False
+        self.answer(f, outcome)
+
+    def on_timer(self, f):
+        self.give_up(f, 5)
+
+    def on_cancel(self, f, why, stop_work):
+        seen["cancelled"] = seen.get("cancelled", 0) + 1
+        super().on_cancel(f, why, stop_work)
+
+
+def main() -> None:
+    plan = load_text(TEXT, "-").plan
+    found = {}
+    for asked in (["Through"], ["Once"], ["Again@inner"], ["Impatient@1"], ["Impatient@inner", "Again", "Once@2"]):
+        result = simulate(with_policies(plan, [f"plugged:{name}" for name in asked]), 1)
+        found[" ".join(asked)] = [result.digest, result.document["requests"], result.document["attempts"]]
+    import plugged  # not __main__: the module that the policies were taken from
+
+    print(json.dumps([describe(), found, plugged.seen]))
+
+
+if __name__ == "__main__":
+    main()
