@@ -61,7 +61,7 @@ class Impatient(Policy):
 
     def enter(self, parent):
         f = Note(self, parent)
-        self.sim.at(self.sim.now + 150_000_000, f)
+        self.sim.at(self.sim.now + (150_000_000 if f.req.rid % 2 else 450_000_000), f)  # the timeout may come first
         self.again(f)
 
     def on_result(self, f, outcome):
