@@ -83,12 +83,13 @@ class Retry(Layer):
     def on_result(self, f: Frame, outcome: i64) -> None:
         """A try has its outcome: answer, or wait and try again."""
         sim = self.sim
-        assert isinstance(f, Tries)
         if self._has_budget:
+            assert isinstance(f, Tries)
             self._budget.on_end(sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
         if outcome <= FALLBACK or f.k >= self._attempts or not self._on >> outcome & 1:
             answer(f, outcome)
             return
+        assert isinstance(f, Tries)
         wait = self._wait(f)
         if self._max_elapsed and sim.now + wait - f.x > self._max_elapsed:
             answer(f, outcome)

@@ -22,6 +22,7 @@ from resilience_sim.scenario.units import UnitError, shown
 M = TypeVar("M", bound=BaseModel)
 Tables = Mapping[str, tuple[Param, ...]]
 MOST = 1_000_000_000
+NATIVE = "`like: "  # how the description of a library's own name begins
 
 
 def _number(value: object) -> float:
@@ -151,7 +152,7 @@ def knows(tables: Tables) -> Callable[[type[M]], type[M]]:
                 if param.name in model.model_fields or param.name in fields:
                     continue
                 stands_for = f", our `{param.same_as}`" if param.same_as else ""
-                about = f"`like: {'`, `'.join(libraries[param.name])}`{stands_for}."
+                about = f"{NATIVE}{'`, `'.join(libraries[param.name])}`{stands_for}."
                 fields[param.name] = (Annotated[Any, leaf(param)] | None, key(None, description=about))
         made: type[M] = create_model(
             model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields

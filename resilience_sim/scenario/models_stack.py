@@ -39,7 +39,7 @@ from resilience_sim.scenario.policy_leaves import (
 MOST_CALLS = 1_000_000
 
 
-WHOSE = "Whose exact rules, defaults and names: ours (`classic`), or a library's."
+WHOSE = "Whose exact rules, defaults and names: ours (`classic`), or a library's; its own names are docs/libraries.md."
 
 
 class PolicyModel(Strict):

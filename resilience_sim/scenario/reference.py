@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from resilience_sim.scenario.fields import is_model, keys_of
+from resilience_sim.scenario.like_leaves import NATIVE
 from resilience_sim.scenario.models_faults import FaultItem
 from resilience_sim.scenario.models_file import FileModel
 from resilience_sim.scenario.models_stack import PolicyItem
@@ -51,9 +52,11 @@ def topic(name: str) -> Topic | None:
 
 def _topic(name: str, kind: str, model: type[BaseModel]) -> Topic:
     meaning = " ".join((model.__doc__ or "").split())
+    due = getattr(model, "due", "")
     keys = tuple(
-        Key(field.alias or key, field.is_required(), _shown(field), field.description or "")
+        Key(field.alias or key, field.is_required() or key == due, _shown(field), field.description or "")
         for key, field in model.model_fields.items()
+        if not (field.description or "").startswith(NATIVE)  # some sixty names of libraries: docs/libraries.md
     )
     return Topic(name, kind, meaning, keys)
 

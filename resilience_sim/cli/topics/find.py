@@ -176,13 +176,17 @@ def _item(annotation: Any) -> Any:
 def _settings(field: Any) -> tuple[tuple[str, str, str], ...]:
     """Name, default and meaning of every key below."""
     from resilience_sim.scenario.fields import is_model, unwrap
+    from resilience_sim.scenario.like_leaves import NATIVE
 
     model = _item(unwrap(field.annotation))
     if not is_model(model):
         return ()
     rows = []
     for name, below in model.model_fields.items():
-        default = "required" if below.is_required() else _default(below.default)
+        if (below.description or "").startswith(NATIVE):
+            continue  # some sixty names of libraries: docs/libraries.md
+        due = below.is_required() or name == getattr(model, "due", "")
+        default = "required" if due else _default(below.default)
         rows.append((below.alias or name, default, below.description or ""))
     return tuple(rows)
 

@@ -42,7 +42,10 @@ A failure is every outcome but success, except those in `ignore`. The result of 
 last change of state changes nothing; the event `late_result` says so.
 
 Outside a retry it sees one result per request, after all tries: it opens later. Inside a retry it sees every
-attempt, and its rejections end the retrying (unless `on` lists breaker_open).""",
+attempt, and its rejections end the retrying (unless `on` lists breaker_open).
+
+These rules are ours. `like: resilience4j` (polly, gobreaker, failsafe-go, pybreaker, hyx, hystrix, finagle, dapr,
+envoy) gives it those of a library, with its defaults and names: docs/libraries.md, resim compare library-breakers.""",
     "timeout": """\
 Stops waiting after `after`. The outcome is `timeout`.
 
