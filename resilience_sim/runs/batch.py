@@ -11,10 +11,15 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.plan import Plan
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 Results = dict[str, list[RunResult]]
 
@@ -92,18 +97,15 @@ def _run(plan: Plan, name: str, seed: int, series: int) -> RunResult:
         raise RunFailed(name, seed, f"{type(error).__name__}: {error}") from error
 
 
-_PLANS: dict[str, Plan] = {}
-
-
-def _prepare(plans: dict[str, Plan]) -> None:
-    """In a worker, once: keep the plans; leave Ctrl-C to the parent, which ends us."""
+def _serve(line: Connection, plans: Mapping[str, Plan], series: int) -> None:
+    """In a worker: answer tasks until there are no more. Ctrl-C is left to the parent, which ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _PLANS.update(plans)
-
-
-def _work(task: tuple[str, int, int]) -> tuple[str, RunResult]:
-    name, seed, series = task
-    return name, _run(_PLANS[name], name, seed, series)
+    while (task := line.recv()) is not None:
+        name, seed = task
+        try:
+            line.send(_run(plans[name], name, seed, series))
+        except RunFailed as failure:
+            line.send(failure)
 
 
 def _run_on(
@@ -113,12 +115,62 @@ def _run_on(
     series: int,
     take: Callable[[str, RunResult], None],
 ) -> None:
+    """A line to each worker, so that it is always known who works on what: a worker that dies is missed at once."""
     import multiprocessing
+    from multiprocessing.connection import wait
 
     # Forking is the quickest start and safe here (no threads yet); where it is not offered, a fresh interpreter.
-    method = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
-    with context.Pool(workers, _prepare, (dict(plans),)) as pool:
-        work = [(name, seed, series) for name, seed in tasks]
-        for name, result in pool.imap_unordered(_work, work, chunksize=1):
-            take(name, result)
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    start: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
+    todo = iter(tasks)
+    at_work: dict[Connection, tuple[str, int]] = {}
+    crew: dict[Connection, BaseProcess] = {}
+    over = False
+
+    def give(line: Connection) -> None:
+        task = next(todo, None)
+        line.send(task)
+        if task is not None:
+            at_work[line] = task
+
+    try:
+        for _ in range(workers):
+            line, far_end = multiprocessing.Pipe()
+            worker = start(target=_serve, args=(far_end, dict(plans), series), daemon=True)
+            worker.start()
+            far_end.close()  # else it would stay open when the worker dies
+            crew[line] = worker
+            give(line)
+        while at_work:
+            for ready in wait(list(at_work)):
+                line = cast("Connection", ready)
+                name, seed = at_work.pop(line)
+                answer = _answer(line, crew[line], name, seed)
+                give(line)
+                take(name, answer)
+        over = True
+    finally:
+        for worker in crew.values():
+            if not over:
+                worker.terminate()
+        for line, worker in crew.items():
+            worker.join()
+            line.close()
+
+
+def _answer(line: Connection, worker: BaseProcess, name: str, seed: int) -> RunResult:
+    try:
+        answer = line.recv()
+    except (EOFError, OSError):
+        worker.join()
+        raise RunFailed(name, seed, f"its process ended ({_ending(worker.exitcode)})") from None
+    if isinstance(answer, RunFailed):
+        raise answer
+    assert isinstance(answer, RunResult)
+    return answer
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by signal {-code}" + (", perhaps for want of memory" if code == -9 else "")
+    return f"exit code {code}"

@@ -1,0 +1,98 @@
+"""Many seeds over processes: the same results as one after the other, and every way to end badly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from lab import plan, retry, timeout
+
+from resilience_sim.runs import batch
+from resilience_sim.runs.batch import RunFailed, run_many
+from resilience_sim.world.config import Latency, Phase, ServiceConfig, TrafficConfig
+
+PLAN = plan(
+    ServiceConfig(latency=Latency("exponential", 1e8), workers=2, failure_rate=0.3),
+    TrafficConfig(phases=(Phase(0, 15.0, 15.0),), requests=60),
+    stack=[retry(attempts=3, delay="50ms"), timeout("300ms")],
+)
+SEEDS = list(range(1, 8))
+
+
+def test_as_many_processes_as_you_like_change_nothing():
+    """Order and content."""
+    plans = {"a": PLAN, "b": replace(PLAN, stack=())}
+    alone = run_many(plans, SEEDS, workers=1)
+    heard = []
+    together = run_many(plans, SEEDS, workers=3, on_result=lambda name, result: heard.append((name, result.seed)))
+    assert together == alone
+    assert [result.seed for result in together.results["b"]] == SEEDS
+    assert sorted(heard) == sorted((name, seed) for name in plans for seed in SEEDS)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_run_that_breaks_down_says_which(monkeypatch, workers):
+    """Variant and seed, and the others are given up."""
+    whole = batch.simulate
+
+    def breaks(the_plan, seed, **rest):
+        if seed == 5:
+            raise ZeroDivisionError("as arranged")
+        return whole(the_plan, seed, **rest)
+
+    monkeypatch.setattr(batch, "simulate", breaks)
+    with pytest.raises(RunFailed) as failure:
+        run_many({"a": PLAN}, SEEDS, workers=workers)
+    assert (failure.value.variant, failure.value.seed) == ("a", 5)
+    assert failure.value.cause == "ZeroDivisionError: as arranged"
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9, perhaps for want of memory"),
+        (lambda: os._exit(3), "exit code 3"),
+    ],
+)
+def test_a_process_that_dies_is_missed_at_once(monkeypatch, end, cause):
+    """With the seed it was at."""
+
+    def dies(the_plan, seed, **rest):
+        if seed == 5:
+            end()
+        time.sleep(0.01)
+        return whole(the_plan, seed, **rest)
+
+    whole = batch.simulate
+    monkeypatch.setattr(batch, "simulate", dies)
+    with pytest.raises(RunFailed) as failure:
+        run_many({"a": PLAN}, SEEDS, workers=3)
+    assert (failure.value.seed, failure.value.cause) == (5, f"its process ended ({cause})")
+
+
+def test_ctrl_c_ends_the_workers_at_once_and_keeps_what_is_done(monkeypatch):
+    """Though they would work on for a minute."""
+    whole = batch.simulate
+
+    def slow(the_plan, seed, **rest):
+        if seed > 2:
+            time.sleep(60)
+        return whole(the_plan, seed, **rest)
+
+    monkeypatch.setattr(batch, "simulate", slow)
+    done = []
+
+    def heard(name, result):
+        done.append(result.seed)
+        if len(done) == 2:
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    begin = time.monotonic()
+    found = run_many({"a": PLAN}, SEEDS, workers=3, on_result=heard)
+    assert time.monotonic() - begin < 10
+    assert found.interrupted
+    assert sorted(result.seed for result in found.results["a"]) == [1, 2]
