@@ -16,6 +16,10 @@ import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOMS = ("kernel", "policies", os.path.join("policies", "rules"), "world")
 FOLDS = "measure"  # only some of its files are compiled
@@ -28,7 +32,9 @@ class _SourceFinder:
     """Finds modules of this package by their source, whatever lies beside it."""
 
     @staticmethod
-    def find_spec(name: str, path: list[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
         if not name.startswith("resilience_sim.") or path is None:
             return None
         from importlib.util import spec_from_file_location

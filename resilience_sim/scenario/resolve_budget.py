@@ -34,9 +34,7 @@ def budget(model: BudgetModel) -> BudgetConfig:
 
 
 def _finagle(model: BudgetModel) -> BudgetConfig:
-    return LikeBudgetConfig(
-        "finagle", ratio=model.percentCanRetry, ttl=model.ttl, min_retries=model.minRetriesPerSec
-    )
+    return LikeBudgetConfig("finagle", ratio=model.percentCanRetry, ttl=model.ttl, min_retries=model.minRetriesPerSec)
 
 
 def _envoy(model: BudgetModel) -> BudgetConfig:

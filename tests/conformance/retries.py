@@ -78,8 +78,11 @@ def run_retry(document: Document) -> tuple[list[str], list[str]]:
             wait = retry.next(number, number, now, memory, script)
             if wait == STOP:
                 last = end.name if end.failed else f"value:{end.name}"
-                final = {"result": "returned", "value": str(callback), "last": last} if callback is not None else {
-                    "result": "raised" if reraise and end.failed else "RetryError", "last": last}
+                final = (
+                    {"result": "returned", "value": str(callback), "last": last}
+                    if callback is not None
+                    else {"result": "raised" if reraise and end.failed else "RetryError", "last": last}
+                )
             else:
                 seen.update(decision="retry", delay=wait / 1e9)
                 now += wait

@@ -1,6 +1,6 @@
 """docs/libraries.md is made from the rows: it is current when it says what they say.
 
-    python tests/policies/test_like_docs.py --write
+python tests/policies/test_like_docs.py --write
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ ROWS: tuple[BreakerRules, ...] = (
     ),
     # HystrixCircuitBreaker.java (HystrixCircuitBreakerImpl), HealthCountsStream.java
     BreakerRules(
-        "hystrix", "1.5 (stored source)", judged_on="tick", leaves_open="after", admits="total", verdict="first", late="current",
-        ignored="nothing", cancelled="reopens", fresh=(CLOSED,), rounding="percent",
+        "hystrix", "1.5 (stored source)", judged_on="tick", leaves_open="after", admits="total", verdict="first",
+        late="current", ignored="nothing", cancelled="reopens", fresh=(CLOSED,), rounding="percent",
     ),
     # FailureAccrualFactory.scala, FailureAccrualPolicy.scala
     BreakerRules(

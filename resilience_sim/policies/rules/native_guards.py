@@ -142,8 +142,12 @@ def limiter_like(library: str, given: Settings, ident: str = "") -> PolicyConfig
             ident, library, "cycles", chosen["executions"], chosen["period"], patience=p["MaxWaitTime"]
         )
     return RateLimiterConfig(
-        ident, count=float(chosen["executions"]), per=chosen["period"], burst=1, max_wait=p["MaxWaitTime"],
-        scheme="smooth"
+        ident,
+        count=float(chosen["executions"]),
+        per=chosen["period"],
+        burst=1,
+        max_wait=p["MaxWaitTime"],
+        scheme="smooth",
     )
 
 
@@ -156,9 +160,7 @@ def hedge_like(library: str, given: Settings, ident: str = "") -> PolicyConfig:
     if library == "failsafe-go":
         return LikeHedgeConfig(ident, library, delay, p["MaxHedges"], wins="any")
     if library == "polly":
-        return LikeHedgeConfig(
-            ident, library, delay, p["MaxHedgedAttempts"], fails_forward=True, when_all_fail="first"
-        )
+        return LikeHedgeConfig(ident, library, delay, p["MaxHedgedAttempts"], fails_forward=True, when_all_fail="first")
     if library == "grpc":
         extra = min(p["maxAttempts"], 5) - 1
         return LikeHedgeConfig(ident, library, delay, extra, fails_forward=True, fatal=GRPC_FATAL)
