@@ -6,6 +6,7 @@ The wall clock is given to it, so that a test drives it by hand.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -21,7 +22,7 @@ from resilience_sim.play.layout import TABS
 from resilience_sim.play.painting import Painting
 from resilience_sim.play.panels.keys import help_rows
 from resilience_sim.play.panels.stream import Stream
-from resilience_sim.play.panels.transport import horizon, instant_of
+from resilience_sim.play.panels.transport import horizon
 from resilience_sim.play.screen import Main
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import FAILURE, FAULT, TRANSITION
@@ -85,6 +86,7 @@ class Cockpit(App[None]):
         """Begin."""
         self._last = self._clock()
         if self._auto:
+            self.set_timer(0.5, _collect)
             self.set_interval(1 / FPS, self.tick)
 
     def tick(self) -> None:
@@ -104,8 +106,7 @@ class Cockpit(App[None]):
             self.guide.look()
         moving = not session.paused and session.live
         rate = session.run.view.arrived / max(1, session.clock) * 1e9 * min(session.speed, 1e6) / ROWS_PER_SECOND
-        steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-        self.stream.thinned = next((n for n in steps if n >= rate), 5000) if moving else 1
+        self.stream.thin(rate if moving else 1.0)
         self.redraw()
 
     def redraw(self) -> None:
@@ -285,15 +286,15 @@ class Cockpit(App[None]):
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
         """Scrub on the timeline, choose a request or a policy, press a key of the footer."""
-        name, session = event.panel.id, self.session
         if event.wheel:
-            if name in ("stream", "inspector", "topology"):
-                event.panel.focus()
-                self._move(event.wheel)
-        elif name == "transport" and event.y >= 1:
-            session.seek(instant_of(session, event.x, event.panel.size.width))
-        elif name == "transport":
-            self._pause()
+            event.panel.focus()
+            self._move(event.wheel)
         else:
-            self.painting.pressed(name or "", event.x, event.y)
+            self.painting.pressed(event.panel.id or "", event.x, event.y, event.panel.size.width)
         self.redraw()
+
+
+def _collect() -> None:
+    """The first frame is out: what was loaded for it stays for good, what comes from now on is looked after."""
+    gc.freeze()
+    gc.enable()

@@ -14,13 +14,13 @@ from resilience_sim.play.panels.log import log_rows
 from resilience_sim.play.panels.parts import titled
 from resilience_sim.play.panels.stream import stream_rows, stream_title
 from resilience_sim.play.panels.topology import topology_rows
-from resilience_sim.play.panels.transport import transport_rows
+from resilience_sim.play.panels.transport import instant_of, transport_rows
 from resilience_sim.play.run import Run
-from resilience_sim.play.story import Story, story_of
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
     from resilience_sim.play.app import Cockpit
+    from resilience_sim.play.story import Story
     from resilience_sim.play.widgets import Build
 
 
@@ -91,6 +91,8 @@ class Painting:
         run, rid = self._run, self.app.stream.chosen
         if rid is None or rid >= run.tape.requests_by(run.position):
             return None
+        from resilience_sim.play.story import story_of
+
         return story_of(rid, run.tape.of_request(rid, run.position), run.view.components, run.plan)
 
     def log(self, width: int, height: int) -> list[Row]:
@@ -116,10 +118,15 @@ class Painting:
     def _run(self) -> Run:
         return self.app.session.run
 
-    def pressed(self, name: str, x: int, y: int) -> None:
+    def pressed(self, name: str, x: int, y: int, width: int) -> None:
         """A click on a panel."""
         app = self.app
-        if name == "keys":
+        if name == "transport":
+            if y:
+                app.session.seek(instant_of(app.session, x, width))
+            else:
+                app.action_do("pause")
+        elif name == "keys":
             for row, first, stop, id in self._places:
                 if row == y and first <= x < stop:
                     app.action_do(id)

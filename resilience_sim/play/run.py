@@ -16,9 +16,8 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.play.tape import Event, Tape
 from resilience_sim.play.view import PlayFold
-from resilience_sim.runs.actions import plan_with
+from resilience_sim.runs.actions import ActionError, plan_with
 from resilience_sim.runs.gauges import Gauge, gauges
-from resilience_sim.runs.record import Recorded
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.world.actions import Action
@@ -33,7 +32,7 @@ class Run:
 
     def __init__(self, source: Source, name: str = "") -> None:
         self.source = source
-        inner = source.source if isinstance(source, Recorded) else source
+        inner = getattr(source, "source", source)  # a Recorded wraps it; naming that class would import SQLite
         self.simulation = inner if isinstance(inner, Simulation) else None
         self.name = name or source.plan.name
         self.tape = Tape()
@@ -141,10 +140,10 @@ class Run:
 
     def act(self, action: Action) -> None:
         """Do something to the run, at its head. ActionError: nothing happened."""
-        if isinstance(self.source, Recorded):
-            self.source.act(action)
-        elif self.simulation is not None:
-            self.simulation.act(action)
+        act = getattr(self.source, "act", None)
+        if act is None:
+            raise ActionError("this recording is only played back")
+        act(action)
         self._catch_up()
 
     def _catch_up(self) -> None:

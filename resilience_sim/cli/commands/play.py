@@ -6,6 +6,7 @@ screen (play/). Textual is an extra: without it the answer is the command that i
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
@@ -85,6 +86,7 @@ def work(call: Call, asked: Asked) -> int:
     around = call.around
     if not (around.stdout_is_terminal and around.stderr_is_terminal) or around.environ.get("TERM", "") in ("", "dumb"):
         raise Problem("usage", "resim play needs a terminal", "`resim run` works everywhere")
+    gc.disable()  # looking for garbage that is not there is a tenth of the time to the first frame; the app enables it
     speed = values.speed(asked.speed)
     tour = _tour(asked.tour) if asked.tour is not None else None
     what = asked.what or (tour.scenario if tour is not None else "first-look")
@@ -183,7 +185,10 @@ def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> None:
     look = look_for(getattr(around.stdout, "encoding", None), around.environ)
     guide = Guide(tour, session) if tour is not None else None
     app = Cockpit(session, look, guide, LIGHT if light else DARK)
-    app.run()
+    try:
+        app.run()
+    finally:
+        gc.enable()
     if app.return_code:
         raise RuntimeError("the cockpit broke down")
 
