@@ -54,6 +54,11 @@ class Acting:
         self.forking = False
         self.app.say(action_words(action))
 
+    def drop_fork(self) -> None:
+        """One future only, again."""
+        self.forking = False
+        self.app.session.drop_fork()
+
     # --- faults -------------------------------------------------------------------------------------------------------
 
     def inject(self, kind: str) -> None:

@@ -159,7 +159,7 @@ class Cockpit(App[None]):
             "lift": acting.lift, "trip": partial(acting.by_hand, Trip), "reset": partial(acting.by_hand, Reset),
             "change": acting.change, "add": acting.add, "remove": acting.remove,
             "outwards": partial(acting.move, -1), "inwards": partial(acting.move, 1), "fork": self._fork,
-            "drop_fork": self._drop_fork, "write": acting.write,
+            "drop_fork": acting.drop_fork, "write": acting.write,
             "up": partial(self._move, -1), "down": partial(self._move, 1), "page_up": partial(self._move, -10),
             "page_down": partial(self._move, 10), "filter": self._filter, "search": self._search,
             "newest": self._newest, "inspect": self._inspect, "next_tab": self._next_tab,
@@ -201,10 +201,6 @@ class Cockpit(App[None]):
         self.acting.forking = not self.acting.forking
         if self.acting.forking:
             self.session.said = "what if: the next thing you do is done in another future (p: settings, o: outage ...)"
-
-    def _drop_fork(self) -> None:
-        self.acting.forking = False
-        self.session.drop_fork()
 
     def _move(self, by: int) -> None:
         focused = self.focused_panel()

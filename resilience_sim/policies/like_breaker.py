@@ -143,6 +143,16 @@ class LikeBreaker(Layer):
             self._clock = clock
             self.sim.daemon_at(max(due, self.sim.now), clock)
 
+    def trip(self) -> None:
+        """Somebody opens it by hand, as far as the library's rules allow."""
+        self._machine.force(self.sim.now, OPEN, -1)
+        self._tell(-1, 0)
+
+    def reset(self) -> None:
+        """Somebody closes it by hand."""
+        self._machine.force(self.sim.now, CLOSED, -1)
+        self._tell(-1, 0)
+
     def restart(self) -> None:
         """The client instance came back: what it knew is gone; a breaker that was not CLOSED says so."""
         if self._clock is not None:

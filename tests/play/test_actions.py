@@ -318,3 +318,16 @@ def test_a_damaged_action_is_refused() -> None:
     for kind, detail in (("change", {}), ("dance", {}), ("add", {"policy": {"=": "os"}, "position": 0})):
         with pytest.raises(ActionError):
             from_detail(1, kind, detail)
+
+
+def test_a_breaker_under_a_librarys_rules_is_moved_by_hand_too() -> None:
+    """Opened, closed, and the same again in a replay; its other settings may change as well."""
+    plan = load("library-breakers").plan
+    breaker = next(policy for policy in plan.stack if policy.kind == "circuit_breaker")
+    actions: list[Action] = [Trip(2 * S, breaker.id), Reset(3 * S, breaker.id)]
+    live, seen = play(plan, actions, by_hand=True)
+    again, _ = play(plan, actions, by_hand=False)
+    assert live.digest() == again.digest()
+    states = [(t, a >> 8 & 0xFF) for t, kind, _, _, a, _ in seen if kind == ev.BREAKER]
+    assert (2 * S, ev.OPEN) in states
+    assert (3 * S, ev.CLOSED) in states

@@ -22,7 +22,7 @@ def inspector_rows(story: Story | None, clock: int, look: Look, width: int, heig
     if story is None:
         hint = Row("No request is chosen. ", "faint").add("up", "key").add(" and ", "faint").add("down", "key")
         return wrap(hint.add(" choose one of the stream, a click does too.", "faint"), width)[:height]
-    rows = [_head(story, look, width), *_tree(story, clock, look, width, max(2, height // 2 - 2))]
+    rows = [_head(story, look, width), *_tree(story, clock, look, width, max(4, height // 2))]
     room = height - len(rows) - 1
     if room > 0:
         rows.append(Row())
@@ -56,10 +56,9 @@ def _tree(story: Story, clock: int, look: Look, width: int, most: int) -> list[R
     room = max(8, width - LABEL - right)
     span = _Span(first, last, room)
     rows = [_row("request", span.cells([(story.arrived, story.done, look.rule, "strong")]), Row(), look)]
-    shown = story.attempts if len(story.attempts) <= most - 1 else story.attempts[-(most - 1) :]
+    shown = story.attempts if len(story.attempts) < most else story.attempts[-(most - 2) :]
     if len(shown) < len(story.attempts):
-        shown = shown[1:]
-        rows.append(Row(f"  {look.dots} {len(story.attempts) - len(shown)} attempts before", "faint"))
+        rows.append(Row(f"  {look.dots} {fmt.plural(len(story.attempts) - len(shown), 'attempt')} before", "faint"))
     for n, attempt in enumerate(shown):
         branch = (
             ("`- " if n == len(shown) - 1 else "|- ") if look.ascii_only else "└─ " if n == len(shown) - 1 else "├─ "
