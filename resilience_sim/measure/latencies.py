@@ -56,11 +56,12 @@ def middle_of(bucket: int) -> int:
 class Latencies:
     """A growing bag of non-negative integers (nanoseconds)."""
 
-    __slots__ = ("_buckets", "_fresh", "_highest", "_old", "_sum")
+    __slots__ = ("_buckets", "_fresh", "_highest", "_old", "_ordered", "_sum")
 
     def __init__(self) -> None:
         self._fresh = vec[i64]()
         self._buckets = vec[i64]()  # counts by bucket, as far as one was ever needed
+        self._ordered: list[int] = []  # ``_fresh`` in order, as far as somebody asked
         self._old = 0  # values already folded into buckets; count, sum and highest are of those
         self._sum = 0
         self._highest = 0
@@ -72,6 +73,13 @@ class Latencies:
         if len(fresh) >= EXACT_LIMIT:
             self._fold(fresh)
             self._fresh = vec[i64]()
+            self._ordered = []
+
+    def ordered(self) -> list[int]:
+        """What has not been folded, in order; not to be changed."""
+        if len(self._ordered) != len(self._fresh):
+            self._ordered = sorted(view(self._fresh))
+        return self._ordered
 
     def _fold(self, values: vec[i64]) -> None:
         buckets = self._buckets
@@ -144,7 +152,7 @@ def union(bags: Sequence[Latencies]) -> Spread:
     values: list[int] = []
     folded = Latencies()
     for bag in bags:
-        values.extend(view(bag._fresh))
+        values.extend(bag.ordered())  # sorting what is in order piece by piece takes one pass
         for bucket, number in enumerate(view(bag._buckets)):
             if bucket >= len(folded._buckets):
                 folded._buckets = append(folded._buckets, 0)
