@@ -79,12 +79,11 @@ class RunFold(Fold):
         "_queue_peak",
         "_rejected",
         "_series",
-        "_since",
         "_threads",
         "arrivals",
     )
 
-    _area: i64  # integral of busy workers over time, so far as it is not yet in ``_part``
+    _area: int  # ends of work minus beginnings: the integral of busy workers over time, but for those still at it
     _busy: i64
     _busy_peak: i64
     _cut: i64
@@ -92,7 +91,6 @@ class RunFold(Fold):
     _first: i64
     _queue: i64
     _queue_peak: i64
-    _since: i64  # until when ``_area`` counts
     arrivals: i64
 
     def __init__(self, plan: Plan, components: Sequence[Component], series: int = 0) -> None:
@@ -108,7 +106,6 @@ class RunFold(Fold):
         self._arrivals = vec[i64]()
         self.arrivals = 0
         self._area = 0
-        self._since = 0
         self._busy = 0
         self._busy_peak = 0
         self._queue = 0
@@ -162,22 +159,34 @@ class RunFold(Fold):
             if kind == RECEIVED:
                 part.received += 1
                 if b == STARTED:
-                    self._begin(t)
+                    at: int = t
+                    self._area -= at
+                    busy = self._busy + 1
+                    self._busy = busy
+                    if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
+                        self._busy_peak = busy
                 elif b == QUEUED_AT_B:
                     self._queue += 1
                     if self._queue > self._queue_peak:  # noqa: PLR1730
                         self._queue_peak = self._queue
             elif kind == END:
-                self._accrue(t)
+                at = t
+                self._area += at
                 self._busy -= 1
-                part.work += int(b)
+                used: int = b
+                part.work += used
                 if a & 0xFF00:
-                    part.wasted += int(b)
+                    part.wasted += used
             elif kind == RESULT:
                 part.results[a & 0xFF] += 1
             elif kind == BEGIN:
                 self._queue -= 1
-                self._begin(t)
+                at = t
+                self._area -= at
+                busy = self._busy + 1
+                self._busy = busy
+                if busy > self._busy_peak:  # noqa: PLR1730
+                    self._busy_peak = busy
             elif kind == LEFT_QUEUE:
                 self._queue -= 1
             else:  # EFFECT
@@ -195,27 +204,6 @@ class RunFold(Fold):
             self._part.crashes += 1
         if self._series is not None:
             self._series.on_event(t, kind, where, rid, a, b)
-
-    def _begin(self, t: i64) -> None:
-        """One more worker is busy."""
-        self._accrue(t)
-        busy = self._busy + 1
-        self._busy = busy
-        if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
-            self._busy_peak = busy
-
-    def _accrue(self, t: i64) -> None:
-        """Let the busy workers' time pass until ``t``; in 64 bits as long as it surely fits."""
-        passed = t - self._since
-        self._since = t
-        if passed >> 36:  # more than a minute
-            self._part.busy += int(self._busy) * int(passed)
-            return
-        area = self._area + self._busy * passed
-        if area >> 61:
-            self._part.busy += int(area)
-            area = 0
-        self._area = area
 
     def _hold(self, where: i64) -> None:
         held = self._threads[where] + 1
@@ -235,9 +223,9 @@ class RunFold(Fold):
     def _advance(self, t: i64) -> None:
         """Close parts until ``t`` lies in the current one."""
         while t >= self._cut:
-            self._accrue(self._cut)
-            self._part.busy += int(self._area)
-            self._area = 0
+            until = int(self._busy) * int(self._cut)
+            self._part.busy += self._area + until
+            self._area = -until
             self._part = Part()
             self._part.threads_peak = max(view(self._threads))
             self._parts.append(self._part)
@@ -286,5 +274,5 @@ class RunFold(Fold):
     def _merge(self, parts: Sequence[Part], end: int) -> Part:
         total = merged(parts)
         if parts and parts[-1] is self._part:
-            total.busy += int(self._area) + int(self._busy) * (end - int(self._since))  # work still going on
+            total.busy += self._area + int(self._busy) * end  # work still going on
         return total

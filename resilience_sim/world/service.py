@@ -70,8 +70,8 @@ class Service(Layer):
     """The innermost layer."""
 
     __slots__ = (
-        "_alone", "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_latency", "_ledger",
-        "_lifo", "_per_concurrent", "_places", "_replicas", "_strikes", "_tracks_work", "_wire",
+        "_alone", "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_has_effect", "_latency",
+        "_ledger", "_lifo", "_per_concurrent", "_places", "_replicas", "_strikes", "_tracks_work", "_wire",
     )  # fmt: skip
 
     _failure: i64
@@ -101,6 +101,7 @@ class Service(Layer):
         self._balancer = Balancer(sim, config.balancer, self._replicas)
         self._alone = len(self._replicas) == 1
         self._ledger = Ledger(operation, config)
+        self._has_effect = operation.method != "GET"
         self._faults = faults
         self._strikes = Strikes(sim, faults)
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
@@ -224,7 +225,7 @@ class Service(Layer):
         replica = job.replica
         outcome = job.outcome
         self._leave_work(job, replica, outcome, job.x)
-        if outcome in (SUCCESS, LOST):
+        if self._has_effect and outcome in (SUCCESS, LOST):
             self._ledger.book(sim, replica.where, job.req, job.attempt)
         if replica.queued:
             self._start_waiting(replica)

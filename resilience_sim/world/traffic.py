@@ -25,13 +25,14 @@ STANDSTILL: Final = 1_000_000  # arrivals at one instant before we call it stand
 class Stretch:
     """A stretch of time in which the rate is linear. Rates are per ns, ``area`` is the count due before it begins."""
 
-    __slots__ = ("area", "end", "rate", "slope", "start")
+    __slots__ = ("area", "end", "full", "rate", "slope", "start")
 
     start: i64
     end: i64
     rate: float
     slope: float
     area: float
+    full: float  # what the count has to stay below to lie in this stretch
 
     def __init__(self, start: i64, end: i64, rate: float, slope: float, area: float) -> None:
         self.start = start
@@ -39,6 +40,9 @@ class Stretch:
         self.rate = rate
         self.slope = slope
         self.area = area
+        total = self.total()
+        # A request due exactly at the end belongs to the next stretch; sums of floats are not that exact.
+        self.full = (area + total) * (1.0 - 1e-12) if total > 0.0 else -1.0
 
     def total(self) -> float:
         """How many requests come in it, on average."""
@@ -151,10 +155,10 @@ class OpenLoop(Traffic):
         stretches = self._stretches
         while self._where < len(stretches):
             stretch = stretches[self._where]
-            total = stretch.total()
-            # A request due exactly at the end of a stretch belongs to the next one; sums of floats are not that exact.
-            if total > 0.0 and self._area < (stretch.area + total) * (1.0 - 1e-12):
-                when = max(self._last, stretch.when(self._area))
+            if self._area < stretch.full:
+                when = stretch.when(self._area)
+                if when < self._last:  # noqa: PLR1730 (max() costs a call)
+                    when = self._last
                 if when < self._duration:
                     self._last = when
                     self.sim.at(when, clock)
