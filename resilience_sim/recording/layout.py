@@ -52,6 +52,7 @@ SCHEMA: tuple[str, ...] = (
     "CREATE TABLE keyframes ( -- reserved: snapshots that make seeking fast\n"
     "  chunk INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL,\n"
     "  checksum TEXT NOT NULL, PRIMARY KEY (chunk, name))",
+    "CREATE TABLE left_out ( -- why the tables for people are empty, if they are\n  why TEXT NOT NULL)",
     "CREATE TABLE state (\n"
     "  one INTEGER PRIMARY KEY CHECK (one = 1),\n"
     "  finished INTEGER NOT NULL, -- 1: the run came to its end; 0: interrupted, killed or still running\n"

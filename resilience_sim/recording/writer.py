@@ -3,12 +3,15 @@
 Owns when things are stored and committed. Refuses to know scenarios, plans or simulations: it takes events, and facts
 as texts and numbers (layout.py ``RecordingMeta``).
 
-Events are gathered in a plain list (one ``extend`` an event, which an interrupt cannot cut in two) and stored a chunk
-of 8,192 at a time, together with the rows for people that they complete. A transaction is committed once a second of
-real time: at a full chunk, or when :meth:`RecordingWriter.breathe` is called, which whoever drives a slow run does
-every frame. A killed run leaves everything up to its last commit. A chunk that is not full at a commit is stored as
-it is and replaced later, so chunks are full but for the last, however often was committed. Memory does not grow with
-the run.
+Events are gathered in columns (kernel/columns.py) and stored a chunk of 8,192 at a time. A transaction is committed
+once a second of real time: at a full chunk, or when :meth:`RecordingWriter.breathe` is called, which whoever drives a
+slow run does every frame. A killed run leaves everything up to its last commit. A chunk that is not full at a commit is
+stored as it is and replaced later, so chunks are full but for the last, however often was committed. Memory does not
+grow with the run.
+
+The tables for people are filled at each commit, as long as the run is one that people look at: beyond ``TABLES_UP_TO``
+events they are left empty, for they cost thirty times what the events cost, and the table ``left_out`` says so. Exports
+give the same rows at any size.
 """
 
 from __future__ import annotations
@@ -16,20 +19,21 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from json import dumps
 from pathlib import Path
 
+from resilience_sim.kernel.columns import Columns
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.recording import layout, place
-from resilience_sim.recording.codec import CHUNK, WIDTH, pack, rows, split
+from resilience_sim.recording.codec import CHUNK, Event, pack_gathered, rows, unpack
 from resilience_sim.recording.errors import RecordingError
 from resilience_sim.recording.guard import uninterrupted
 from resilience_sim.recording.layout import RecordingMeta, State
 from resilience_sim.recording.rows import RowAssembler
 
-_FULL = CHUNK * WIDTH
+TABLES_UP_TO = 100_000
+_LEFT_OUT = f"a run of more than {TABLES_UP_TO:,} events; resim export makes these rows from the events"
 _INSERTS = {
     name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})" for name, columns in layout.TABLES.items()
 }
@@ -39,8 +43,9 @@ _PUT_ACTION = "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class RecordingWriter(Fold):
-    """A fold that records. Nothing at ``path`` is touched when the constructor raises RecordingError.
+    """Records what its ``columns``, a fold, take (or what it is given itself, which is slower).
 
+    Nothing at ``path`` is touched when the constructor raises RecordingError.
     ``clock`` gives seconds of real time; it only decides when to commit (every ``commit_seconds``).
     """
 
@@ -54,10 +59,11 @@ class RecordingWriter(Fold):
         commit_seconds: float = 1.0,
     ) -> None:
         self.path = Path(path)
-        self._flat: list[int] = []
+        self.columns = Columns(CHUNK, self._spill)  # the fold that takes the events
         self._assembler = RowAssembler(components, meta.deadline_ns)
-        self._assembled = 0  # numbers of _flat that the assembler has had
-        self._stored = 0  # numbers of _flat that are in the file, as a chunk that is not full
+        self._assembled = 0  # events that the assembler has had; -1: it gets no more
+        self._waiting: list[tuple[bytes, int]] = []  # full chunks that it has not had: bytes and number of events
+        self._stored = 0  # gathered events that are in the file, as a chunk that is not full
         self._clock = clock
         self._pause = commit_seconds
         self._due = clock() + commit_seconds
@@ -84,14 +90,11 @@ class RecordingWriter(Fold):
     @property
     def events(self) -> int:
         """Events taken so far."""
-        return self._chunks * CHUNK + len(self._flat) // WIDTH
+        return self._chunks * CHUNK + self.columns.count
 
     def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
-        flat = self._flat
-        flat.extend((t, kind, where, rid, a, b))
-        if len(flat) >= _FULL:
-            self._spill()
+        self.columns.on_event(t, kind, where, rid, a, b)
 
     def breathe(self) -> None:
         """Commit if a second has gone by since the last time; cheap otherwise."""
@@ -102,6 +105,7 @@ class RecordingWriter(Fold):
         """Make everything taken so far safe against a kill."""
         with uninterrupted():
             self._store()
+            self._fill_tables()
             self._seal(False, "")
 
     def join(self, components: Sequence[Component]) -> None:
@@ -129,8 +133,10 @@ class RecordingWriter(Fold):
             try:
                 self._store()
                 self._end = max(self._end, end)
-                self._assembler.close()
-                self._store_rows()
+                self._fill_tables()
+                if self._assembled >= 0:
+                    self._assembler.close()
+                    self._store_rows()
                 self._execute("CREATE INDEX attempts_of_request ON attempts (rid, attempt)", ())
                 self._seal(finished, digest)
             finally:
@@ -150,34 +156,61 @@ class RecordingWriter(Fold):
         with uninterrupted():
             self._store()
             if self._clock() >= self._due:
+                self._fill_tables()
                 self._seal(False, "")
 
     def _store(self) -> None:
         """Put what is new into the open transaction."""
-        flat = self._flat
-        if len(flat) == self._assembled == self._stored:
+        count = self.columns.count
+        if count == self._stored:
             return
-        columns = split(flat)
-        self._assembler.take(islice(rows(columns), self._assembled // WIDTH, None))
-        self._assembled = len(flat)
-        self._store_rows()
-        count = len(flat) // WIDTH
         try:
-            data = pack(columns)
+            data = pack_gathered(self.columns)
         except OverflowError as error:
-            cause = f"an event has a number beyond 64 bits, near {columns[0][0] / 1e9:.0f} s"
+            near = self.columns.views()[0][0] / 1e9
+            cause = f"an event has a number beyond 64 bits, near {near:.0f} s"
             raise RecordingError(str(self.path), cause, "make the run shorter") from error
-        first, last = columns[0][0], columns[0][-1]
+        instants = self.columns.views()[0]
+        first, last = instants[0], instants[-1]
         chain = layout.chain_chunk(self._chain, self._chunks, count, first, last, data)
         self._execute(_PUT_CHUNK, (self._chunks, count, first, last, data, chain))
         self._end = last
         self._tail_chain = chain
-        self._stored = len(flat)
-        if len(flat) >= _FULL:
+        self._stored = count
+        if count == CHUNK:
             self._chain = chain
             self._chunks += 1
-            self._flat = []
-            self._assembled = self._stored = 0
+            self.columns.clear()
+            self._stored = 0
+            if self._assembled >= 0:
+                self._waiting.append((data, count))
+                if self.events > TABLES_UP_TO:
+                    self._leave_tables_out()
+
+    def _fill_tables(self) -> None:
+        """Rows for people out of what is new."""
+        if self._assembled < 0:
+            return
+        done = self._assembled % CHUNK  # the first of those that wait may have been had in part
+        for data, count in self._waiting:
+            self._assemble(list(rows(unpack(data, count)))[done:])
+            done = 0
+        self._waiting.clear()
+        if self.columns.count > done:
+            t, kind, where, rid, a, b = self.columns.views()
+            self._assemble(list(rows((t, kind, where, rid, a, b)))[done:])
+        self._store_rows()
+
+    def _assemble(self, events: list[Event]) -> None:
+        self._assembler.take(events)
+        self._assembled += len(events)
+
+    def _leave_tables_out(self) -> None:
+        self._assembled = -1
+        self._waiting.clear()
+        for name in layout.TABLES:
+            self._execute(f"DELETE FROM {name}", ())
+        self._execute("INSERT INTO left_out VALUES (?)", (_LEFT_OUT,))
 
     def _store_rows(self) -> None:
         connection = self._open()
@@ -190,7 +223,7 @@ class RecordingWriter(Fold):
 
     def _seal(self, finished: bool, digest: str) -> None:
         """Say how much there is, commit, and begin the next transaction."""
-        partial = bool(self._flat)
+        partial = self.columns.count > 0
         chain = self._tail_chain if partial else self._chain
         state = self._state(self.events, self._chunks + partial, chain, self._end, finished, digest)
         self._execute(_PUT_STATE, state.row())

@@ -38,7 +38,7 @@ class Recorded:
         self.source = source
         self._over = False
         self.writer = writer
-        source.attach(writer)
+        source.attach(writer.columns)
 
     @property
     def plan(self) -> Plan:

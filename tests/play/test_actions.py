@@ -163,7 +163,7 @@ def test_the_laws_hold_whatever_is_done(plan: Plan) -> None:
     checked.close(simulation) if False else None
 
 
-# --- what survives -----------------------------------------------------------------------------------------------------
+# --- what survives ---
 
 
 def test_a_breaker_keeps_what_it_knows_when_its_settings_change(plan: Plan) -> None:
@@ -206,7 +206,7 @@ def test_an_instance_that_restarts_has_the_stack_in_force() -> None:
     assert [t for t, kind, *_ in seen if kind == ev.TIMED_OUT] or restarted
 
 
-# --- what is impossible ------------------------------------------------------------------------------------------------
+# --- what is impossible ---
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_users_cannot_spike(plan: Plan) -> None:
         plan_with(closed, [fault("spike", S, factor=2.0)])
 
 
-# --- recorded ----------------------------------------------------------------------------------------------------------
+# --- recorded ---
 
 
 def test_a_recording_carries_the_actions_and_verifies(plan: Plan, tmp_path) -> None:

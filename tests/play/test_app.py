@@ -25,7 +25,7 @@ def at_20_seconds() -> object:
     return s
 
 
-# --- every key does something that can be seen -------------------------------------------------------------------------
+# --- every key does something that can be seen ---
 
 
 async def _pause(d: Driver) -> None:
@@ -347,7 +347,7 @@ def test_keys_typed_into_a_dialog_stay_there() -> None:
     drive(check, at_20_seconds())  # type: ignore[arg-type]
 
 
-# --- the mouse ---------------------------------------------------------------------------------------------------------
+# --- the mouse ---
 
 
 def test_the_mouse() -> None:
@@ -374,7 +374,7 @@ def test_the_mouse() -> None:
     drive(check, at_20_seconds())  # type: ignore[arg-type]
 
 
-# --- sizes and looks ---------------------------------------------------------------------------------------------------
+# --- sizes and looks ---
 
 SIZES = [(80, 24), (100, 30), (120, 40), (160, 50), (240, 70), (60, 20), (200, 25)]
 
@@ -438,7 +438,7 @@ def test_without_colour_nothing_is_lost(monkeypatch) -> None:
     assert "PAUSED" in panel
 
 
-# --- pictures ----------------------------------------------------------------------------------------------------------
+# --- pictures ---
 
 
 @pytest.mark.parametrize(("name", "size"), [("small", (80, 24)), ("large", (150, 46))])

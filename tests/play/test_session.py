@@ -193,7 +193,7 @@ def test_playing_on_from_the_past_arrives_at_live_again() -> None:
     assert s.clock > 20 * SECOND
 
 
-# --- hands on ----------------------------------------------------------------------------------------------------------
+# --- hands on ---
 
 
 def test_what_is_done_happens_first_thing_after_what_is_shown() -> None:
@@ -234,7 +234,7 @@ def test_nothing_can_be_done_when_the_run_is_over() -> None:
         s.act(read_fault("outage", {"for": "2s"}, s.run.plan_now, s.instant()))
 
 
-# --- forks -------------------------------------------------------------------------------------------------------------
+# --- forks ---
 
 
 def forked(at: float = 16.0) -> Session:

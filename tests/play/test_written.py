@@ -1,4 +1,4 @@
-"""What was played, written as a scenario file: it can be loaded, and its faults do to the event what they did by hand."""
+"""What was played, written as a scenario file: it loads, and its faults do to the event what they did by hand."""
 
 from __future__ import annotations
 

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.recording import writer as writer_module
+from resilience_sim.recording.check import check_tables
 from resilience_sim.recording.codec import CHUNK, pack, rows, split, unpack
 from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.layout import RecordingMeta
+from resilience_sim.recording.layout import TABLES, RecordingMeta
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.recording.writer import RecordingWriter
 from resilience_sim.runs.record import record
@@ -214,3 +216,29 @@ def test_errors_are_whole(tmp_path):
         open_recording(tmp_path)
     with pytest.raises(RecordingError):
         open_recording("a\0b")
+
+
+@pytest.mark.parametrize("limit", [0, 1000, CHUNK - 1])
+def test_large_runs_leave_the_tables_out(tmp_path, monkeypatch, limit):
+    """Their events are all there, the tables are empty and the file says why; that verifies."""
+    monkeypatch.setattr(writer_module, "TABLES_UP_TO", limit)
+    plan = make_plan(1500)
+    events, simulation = tape_of(plan)
+    assert len(events) > CHUNK + 2
+    path = tmp_path / "large.resim"
+    writer = RecordingWriter(path, RecordingMeta(1, ""), simulation.components)
+    for number, event in enumerate(events):
+        writer.on_event(*event)
+        if number in (10, 900):
+            writer.commit()  # some rows are there already
+    writer.close(True, simulation.digest(), simulation.now)
+    with open_recording(path) as recording:
+        assert list(recording.iter_events()) == events
+        check_tables(recording)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM left_out").fetchone() == (1,)
+        for table in TABLES:
+            assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+        db.execute("INSERT INTO faults VALUES ('x', 0, 0, 0)")
+    with open_recording(path) as recording, pytest.raises(RecordingError, match="should be empty"):
+        check_tables(recording)
