@@ -32,7 +32,7 @@ from resilience_sim.recording.guard import uninterrupted
 from resilience_sim.recording.layout import RecordingMeta, State
 from resilience_sim.recording.rows import RowAssembler
 
-TABLES_UP_TO = 100_000
+TABLES_UP_TO = 1_000_000
 _LEFT_OUT = f"a run of more than {TABLES_UP_TO:,} events; resim export makes these rows from the events"
 _INSERTS = {
     name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})" for name, columns in layout.TABLES.items()
