@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from policies.test_like_scenarios import DUE, EVERY
+from policies.test_like_scenarios import plan as like_plan
 from properties.plans import SEEDS, plans
 
 from .forms import run
@@ -66,4 +68,18 @@ def test_random_scenarios(compiled, cases, tmp_path):
     theirs, ours = both(compiled, file)
     assert len(ours) == MANY
     assert sum(not outcome[0].isupper() for outcome in ours.values()) > MANY * 0.9, "runs, not errors"
+    assert theirs == ours
+
+
+def test_rules_of_every_library(compiled, tmp_path):
+    """Every ``like:`` with its defaults, under faults, two seeds each."""
+    cases = []
+    for kind, library in EVERY:
+        due = DUE.get(kind, {}).get(library, "")
+        made = like_plan(f"{kind}: {{like: {library}{', ' + due if due else ''}}}", "timeout: {after: 2s}")
+        cases += [(f"{kind} {library} {seed}", made, seed) for seed in (1, 2)]
+    file = tmp_path / "cases"
+    file.write_bytes(pickle.dumps(cases))
+    theirs, ours = both(compiled, file)
+    assert len(ours) == len(cases) > 50
     assert theirs == ours

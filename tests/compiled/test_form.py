@@ -1,0 +1,94 @@
+"""Which form runs, and that an old build never wins over edited source."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+from resilience_sim import form
+
+from .forms import HOW, ROOT, run
+
+
+def test_both_are_there_and_say_so(compiled):
+    """By RESIM_PURE at run time."""
+    assert run(compiled, "-c", HOW) == "compiled"
+    assert run("interpreted", "-c", HOW).startswith("interpreted")
+    asked = f"import os; os.environ['RESIM_PURE'] = '1'; {HOW}"
+    assert run(compiled, "-c", asked) == "interpreted (RESIM_PURE is set)"
+    no = f"import os; os.environ['RESIM_PURE'] = '0'; {HOW}"
+    assert run(compiled, "-c", no) == "compiled"
+
+
+def test_every_file_of_the_core_is_compiled(compiled):
+    """But settings, and what says that it stays interpreted."""
+    code = "import sys, resilience_sim.cli.commands.run, resilience_sim.runs.simulate\n"
+    code += (
+        "print(*(f'{n} {m.__file__}' for n, m in sys.modules.items() if n.startswith('resilience_sim.')), sep='\\n')"
+    )
+    files = dict(line.split() for line in run(compiled, "-c", code).splitlines())
+    sources = {name for name, file in files.items() if file.endswith(".py")}
+    core = {
+        name for name in files
+        if name.split(".")[1] in {"kernel", "policies", "world"} and not files[name].endswith("__init__.py")
+    }  # fmt: skip
+    assert len(core) > 30
+    left = core & sources
+    assert all("config" in name or name.endswith((".vectors", ".actions")) for name in left), left
+    assert "resilience_sim.measure.run_fold" in set(files) - sources
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout in small, and its own copy of form.py: nothing compiled."""
+    package = tmp_path / "resilience_sim"
+    for room in (*form.ROOMS, form.FOLDS):
+        (package / room).mkdir(parents=True)
+        for name in ("__init__", "one", "two"):
+            age(package / room / f"{name}.py", 100)
+    (tmp_path / "pyproject.toml").touch()
+    (package / "form.py").write_text(Path(form.__file__).read_text())
+    return package
+
+
+def age(path: Path, seconds: int) -> None:
+    """Touch it, so many seconds ago."""
+    path.touch()
+    then = path.stat().st_mtime - seconds
+    os.utime(path, (then, then))
+
+
+def outdated(package: Path) -> list[str]:
+    spec = importlib.util.spec_from_file_location("form_of_checkout", package / "form.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.outdated()
+
+
+def test_source_newer_than_its_compiled_form_is_noticed(checkout):
+    """Nothing compiled; all compiled; one edited; a new one; folds that are not compiled do not count."""
+    suffix = EXTENSION_SUFFIXES[0]
+    assert outdated(checkout) == []
+    for room in form.ROOMS:
+        for name in ("one", "two"):
+            age(checkout / room / (name + suffix), 50)
+    age(checkout / form.FOLDS / ("one" + suffix), 50)
+    assert outdated(checkout) == []
+    (checkout / form.FOLDS / "two.py").touch()
+    assert outdated(checkout) == []
+    (checkout / form.FOLDS / "one.py").touch()
+    (checkout / "kernel" / "two.py").touch()
+    (checkout / "policies" / "three.py").touch()
+    found = [file.replace(os.sep, "/") for file in outdated(checkout)]
+    assert found == ["kernel/two.py", "measure/one.py", "policies/three.py"]
+    (checkout.parent / "pyproject.toml").unlink()  # installed: nobody edits there
+    assert outdated(checkout) == []
+
+
+def test_this_checkout_is_where_the_tests_look():
+    """The forms are those of this very source."""
+    assert Path(form.__file__).is_relative_to(ROOT)
