@@ -94,7 +94,10 @@ class RecordingWriter(Fold):
 
     def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
-        self.columns.on_event(t, kind, where, rid, a, b)
+        try:
+            self.columns.on_event(t, kind, where, rid, a, b)
+        except TypeError as error:  # compiled columns take nothing longer in the first place
+            raise self._too_long(t) from error
 
     def breathe(self) -> None:
         """Commit if a second has gone by since the last time; cheap otherwise."""
@@ -167,9 +170,7 @@ class RecordingWriter(Fold):
         try:
             data = pack_gathered(self.columns)
         except OverflowError as error:
-            near = self.columns.views()[0][0] / 1e9
-            cause = f"an event has a number beyond 64 bits, near {near:.0f} s"
-            raise RecordingError(str(self.path), cause, "make the run shorter") from error
+            raise self._too_long(self.columns.views()[0][0]) from error
         instants = self.columns.views()[0]
         first, last = instants[0], instants[-1]
         chain = layout.chain_chunk(self._chain, self._chunks, count, first, last, data)
@@ -244,6 +245,10 @@ class RecordingWriter(Fold):
             self._open().execute(statement, values)
         except sqlite3.Error as error:
             raise self._failure(error) from error
+
+    def _too_long(self, t: int) -> RecordingError:
+        cause = f"an event has a number beyond 64 bits, near {t / 1e9:.0f} s"
+        return RecordingError(str(self.path), cause, "make the run shorter")
 
     def _failure(self, error: sqlite3.Error) -> RecordingError:
         return RecordingError(
