@@ -149,10 +149,14 @@ def nearest_rank(percent: float, count: int) -> int:
 
 def union(bags: Sequence[Latencies]) -> Spread:
     """The distribution of everything in all the bags. Changes none of them."""
-    values: list[int] = []
+    if not any(bag._old for bag in bags):
+        values: list[int] = []
+        for bag in bags:
+            values.extend(bag.ordered())
+        values.sort()  # what is in order piece by piece takes one pass
+        return Spread(values, [], len(values), sum(values), values[-1] if values else 0)
     folded = Latencies()
     for bag in bags:
-        values.extend(bag.ordered())  # sorting what is in order piece by piece takes one pass
         for bucket, number in enumerate(view(bag._buckets)):
             if bucket >= len(folded._buckets):
                 folded._buckets = append(folded._buckets, 0)
@@ -160,9 +164,6 @@ def union(bags: Sequence[Latencies]) -> Spread:
         folded._old += bag._old
         folded._sum += bag._sum
         folded._highest = max(folded._highest, bag._highest)
-    if not folded._old:
-        values.sort()
-        return Spread(values, [], len(values), sum(values), values[-1] if values else 0)
     for bag in bags:
         folded._fold(bag._fresh)
     counts = [(bucket, number) for bucket, number in enumerate(view(folded._buckets)) if number]

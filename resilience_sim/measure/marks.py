@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.vectors import append, vec
+from resilience_sim.kernel.vectors import append, vec, view
 
 WORD: Final = 32
 _SHIFT: Final = 5
@@ -44,12 +44,10 @@ class Marks:
 
     def as_bytes(self) -> bytearray:
         """A byte per request: 1 where marked."""
-        spread = bytearray()
-        for word in self._words:
-            bits = f"{int(word):0{WORD}b}"[::-1].encode()
-            spread += bits.translate(_BITS)
+        packed = b"".join([word.to_bytes(WORD // 8, "little") for word in view(self._words)])
+        spread = bytearray(b"".join([_SPREAD[byte] for byte in packed]))
         del spread[self.count :]
         return spread
 
 
-_BITS: Final = bytes(1 if code == ord("1") else 0 for code in range(256))
+_SPREAD: Final = [bytes([byte >> bit & 1 for bit in range(8)]) for byte in range(256)]
