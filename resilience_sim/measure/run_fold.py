@@ -72,6 +72,7 @@ class RunFold(Fold):
         "_first",
         "_firsts",
         "_keeps_arrivals",
+        "_log_of",
         "_part",
         "_parts",
         "_plan",
@@ -97,6 +98,7 @@ class RunFold(Fold):
         self._plan = plan
         self._deadline = plan.traffic.deadline or FOREVER
         self._breakers: list[BreakerLog] = [BreakerLog(c) for c in components if c.kind == "circuit_breaker"]
+        self._log_of: dict[int, BreakerLog] = {log.component.id: log for log in self._breakers}
         places = 1 + max((component.id for component in components), default=0)
         self._threads = vec[i64]([0] * places)  # held now, by component id of the client instance
         self._rejected = vec[i64]([0] * places)  # by component id of the layer
@@ -197,9 +199,9 @@ class RunFold(Fold):
         elif kind == RETRY_DENIED:
             part.denied += 1
         elif kind == BREAKER:
-            for log in self._breakers:
-                if log.component.id == where:
-                    log.note(t, a, b)
+            log = self._log_of.get(where)
+            if log is not None:
+                log.note(t, a, b)
         elif kind == CRASH:
             self._part.crashes += 1
         if self._series is not None:

@@ -232,7 +232,7 @@ class CircuitBreaker(Layer):
             self._open_for = self._recovery_time
         self._admitted_state[self._generation] = old
         if len(self._admitted_state) > 64:
-            del self._admitted_state[min(self._admitted_state)]
+            del self._admitted_state[self._generation - 64]
         self.state = state
         self._generation += 1
         self._in_a_row = 0
