@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROOMS = ("kernel", "policies", os.path.join("policies", "rules"), "world")
 FOLDS = "measure"  # only some of its files are compiled
-LIBRARY = "resilience_sim__mypyc"
 VARIABLE = "RESIM_PURE"
 
 _why = ""  # why the source was taken though the compiled form is there
@@ -63,24 +62,22 @@ def outdated() -> list[str]:
     package = os.path.dirname(__file__)
     if not os.path.exists(os.path.join(package, os.pardir, "pyproject.toml")):
         return []
-    try:
-        # All of the machine code is in this one library; the files beside the sources only lead into it.
-        built = os.stat(os.path.join(package, os.pardir, LIBRARY + EXTENSION_SUFFIXES[0])).st_mtime
-    except OSError:
-        return []
     sources: dict[str, float] = {}
-    compiled = set()
+    built: dict[str, float] = {}
     for room in (*ROOMS, FOLDS):
         for entry in os.scandir(os.path.join(package, room)):
             stem = os.path.join(room, entry.name.partition(".")[0])
             if entry.name.endswith(".py"):
                 sources[stem] = entry.stat().st_mtime
             elif entry.name.endswith(EXTENSION_SUFFIXES[0]):
-                compiled.add(stem)
+                built[stem] = entry.stat().st_mtime
+    if not built:
+        return []
+    oldest = min(built.values())
     return sorted(
         stem + ".py"
         for stem, changed in sources.items()
-        if changed > built and (stem in compiled or not stem.startswith(FOLDS))
+        if changed > oldest and (stem in built or not stem.startswith(FOLDS))
     )
 
 
