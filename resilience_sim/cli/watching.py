@@ -73,7 +73,8 @@ def watch_plain(call: Call, source: Source, wish: Wish) -> bool:
     from resilience_sim.views.plain import PlainFold
 
     curtain = Curtain(call.around.stdout, wish.start_at == 0)
-    lines = PlainFold(curtain, source.plan, source.components, call.around.stdout_color)  # type: ignore[arg-type]
+    said = deeds_of(source)
+    lines = PlainFold(curtain, source.plan, source.components, call.around.stdout_color, said)  # type: ignore[arg-type]
     source.attach(lines)
     with Interrupts() as interrupts:
         whole = True
@@ -88,6 +89,17 @@ def watch_plain(call: Call, source: Source, wish: Wish) -> bool:
         lines.finish(source.now)
     call.around.stdout.flush()
     return whole
+
+
+def deeds_of(source: Source) -> Sequence[str]:
+    """What was done by hand to a recorded run, in words; nothing of a run that is only now being simulated."""
+    actions = getattr(source, "actions", None)  # of a Playback; naming that class would import SQLite
+    plan = getattr(source, "plan_at_first", None)
+    if not actions or plan is None:
+        return ()
+    from resilience_sim.views.deeds import deeds
+
+    return deeds(plan, actions)
 
 
 class Curtain:

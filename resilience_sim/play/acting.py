@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience_sim.play import forms
-from resilience_sim.play.panels.parts import action_words
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import position
 from resilience_sim.scenario.write import Unwritable
+from resilience_sim.views.deeds import action_words
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
 if TYPE_CHECKING:

@@ -72,7 +72,9 @@ class Playback:
         self.recording = recording
         self.scenario = scenario_of(recording)
         # With the faults and settings that were brought in while it ran, else folds could not speak of them.
-        self.plan = plan_with(plan_of(recording, self.scenario), actions_of(recording) or ())
+        self.plan_at_first = plan_of(recording, self.scenario)
+        self.actions = actions_of(recording) or []
+        self.plan = plan_with(self.plan_at_first, self.actions)
         self.seed = recording.meta.seed
         self.components: tuple[Component, ...] = recording.components
         self.now = 0

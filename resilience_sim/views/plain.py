@@ -31,12 +31,23 @@ EFFECT_WORDS = {
 
 
 class PlainFold(Fold):
-    """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer."""
+    """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer.
 
-    __slots__ = ("_colour", "_components", "_lives", "_many", "_plan", "_stream")
+    ``deeds``: the words of what was done to the run by hand, in order (views/deeds.py).
+    """
 
-    def __init__(self, stream: TextIO, plan: Plan, components: Sequence[ev.Component], colour: bool = False) -> None:
+    __slots__ = ("_colour", "_components", "_deeds", "_lives", "_many", "_plan", "_stream")
+
+    def __init__(
+        self,
+        stream: TextIO,
+        plan: Plan,
+        components: Sequence[ev.Component],
+        colour: bool = False,
+        deeds: Sequence[str] = (),
+    ) -> None:
         self._stream = stream
+        self._deeds = deeds
         self._plan = plan
         self._components = {component.id: component for component in components}
         self._colour = colour
@@ -149,6 +160,9 @@ class PlainFold(Fold):
             self._line(t, "client", who, "crashed", "", words, BAD)
         elif kind == ev.RESTART:
             self._line(t, "client", who, "restarted", "", "fresh policy state", GOOD)
+        elif kind == ev.ACTION:
+            words = self._deeds[a] if 0 <= a < len(self._deeds) else f"action {a + 1}"
+            self._line(t, "by hand", who, "changed", "", words, ODD)
 
     def _line(self, t: int, what: str, who: str, outcome: str, latency: str, details: str, colour: str) -> None:
         shown = f"{outcome:<13}"

@@ -10,10 +10,11 @@ from bisect import bisect_left
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.divergence import Divergence, StoryFold
 from resilience_sim.play.panels.charts import charts_rows
-from resilience_sim.play.panels.parts import action_words, titled
+from resilience_sim.play.panels.parts import titled
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
 from resilience_sim.views import format as fmt
+from resilience_sim.views.deeds import action_words
 from resilience_sim.views.live.frame import axis_for
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.plots import points_of, share_tops

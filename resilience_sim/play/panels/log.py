@@ -9,9 +9,9 @@ from bisect import bisect_left
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.breakers import why_text
-from resilience_sim.play.panels.parts import action_words
 from resilience_sim.play.run import Run
 from resilience_sim.views import format as fmt
+from resilience_sim.views.deeds import action_words
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import fault_words, speaker, state_name

@@ -1,17 +1,15 @@
-"""Small pieces that several panels share: bars, titles, the words of actions.
+"""Small pieces that several panels share: bars, titles.
 
 Owns how they look. Refuses to know panels.
 """
 
 from __future__ import annotations
 
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.scenario.write import Settings, Unwritable, flow, policy_settings
-from resilience_sim.views import format as fmt
+from resilience_sim.views.deeds import action_words
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import fault_words, printable
-from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+
+__all__ = ["action_words", "bar", "titled"]
 
 
 def bar(row: Row, share: float, width: int, style: str, look: Look) -> Row:
@@ -28,36 +26,3 @@ def titled(text: str, look: Look, width: int, right: str = "", focused: bool = F
     tail = f" {right} " if right else ""
     room = max(0, width - row.width - len(tail) - 2)
     return row.add(look.rule * room + tail + look.rule * 2, "calm" if focused else "faint").to(width)
-
-
-def action_words(action: Action, before: Plan | None = None) -> str:
-    """What somebody did, in a few words; ``before``: the plan it was done to, to name only what it changed."""
-    if isinstance(action, Inject):
-        return f"{fault_words(action.fault)} for {fmt.duration(action.fault.duration)}"
-    if isinstance(action, Lift):
-        return f"{printable(action.fault)} lifted"
-    if isinstance(action, Trip):
-        return f"{action.policy} opened by hand"
-    if isinstance(action, Reset):
-        return f"{action.policy} closed by hand"
-    if isinstance(action, Remove):
-        return f"{action.policy} removed"
-    if isinstance(action, Reorder):
-        return f"order {' > '.join(action.order)}"
-    if isinstance(action, Change | Add):
-        try:
-            settings = flow(policy_settings(action.policy))
-            old = next((p for p in before.stack if p.id == action.policy.id), None) if before is not None else None
-            if isinstance(action, Change) and old is not None:
-                return f"{action.policy.id}: {_changed(policy_settings(old), policy_settings(action.policy))}"
-        except Unwritable:
-            settings = ""
-        return f"{action.policy.id} {'is now' if isinstance(action, Change) else 'added:'} {settings}".rstrip()
-    return type(action).__name__.lower()
-
-
-def _changed(old: Settings, new: Settings) -> str:
-    """Only the settings that differ: ``attempts 1, no budget``."""
-    parts = [f"{key} {value}" for key, value in new.items() if old.get(key) != value]
-    parts += [f"no {key}" for key in old if key not in new]
-    return ", ".join(parts) or "as it was"

@@ -1,0 +1,58 @@
+"""What somebody did to a run, in words.
+
+Owns how an action is said, and what a whole run's actions were, each against the settings it met. Refuses to know
+where it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resilience_sim.runs.actions import plan_with
+from resilience_sim.scenario.plan import Plan
+from resilience_sim.scenario.write import Settings, Unwritable, flow, policy_settings
+from resilience_sim.views import format as fmt
+from resilience_sim.views.words import fault_words, printable
+from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+
+
+def deeds(plan: Plan, actions: Sequence[Action]) -> list[str]:
+    """The words of every action of a run that began with ``plan``."""
+    said = []
+    for action in actions:
+        said.append(action_words(action, plan))
+        plan = plan_with(plan, [action])
+    return said
+
+
+def action_words(action: Action, before: Plan | None = None) -> str:
+    """What somebody did, in a few words; ``before``: the plan it was done to, to name only what it changed."""
+    if isinstance(action, Inject):
+        return f"{fault_words(action.fault)} for {fmt.duration(action.fault.duration)}"
+    if isinstance(action, Lift):
+        return f"{printable(action.fault)} lifted"
+    if isinstance(action, Trip):
+        return f"{action.policy} opened by hand"
+    if isinstance(action, Reset):
+        return f"{action.policy} closed by hand"
+    if isinstance(action, Remove):
+        return f"{action.policy} removed"
+    if isinstance(action, Reorder):
+        return f"order {' > '.join(action.order)}"
+    if isinstance(action, Change | Add):
+        try:
+            settings = flow(policy_settings(action.policy))
+            old = next((p for p in before.stack if p.id == action.policy.id), None) if before is not None else None
+            if isinstance(action, Change) and old is not None:
+                return f"{action.policy.id}: {_changed(policy_settings(old), policy_settings(action.policy))}"
+        except Unwritable:
+            settings = ""
+        return f"{action.policy.id} {'is now' if isinstance(action, Change) else 'added:'} {settings}".rstrip()
+    return type(action).__name__.lower()
+
+
+def _changed(old: Settings, new: Settings) -> str:
+    """Only the settings that differ: ``attempts 1, no budget``."""
+    parts = [f"{key} {value}" for key, value in new.items() if old.get(key) != value]
+    parts += [f"no {key}" for key in old if key not in new]
+    return ", ".join(parts) or "as it was"

@@ -1,0 +1,62 @@
+"""What was done by hand is said again: ``resim replay`` in plain lines names every action, not only its faults."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from resilience_sim.cli.main import execute
+from resilience_sim.cli.surroundings import Surroundings
+from resilience_sim.policies.config import BreakerConfig, RetryConfig
+from resilience_sim.runs.record import record
+from resilience_sim.runs.simulate import drain
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.load import load
+from resilience_sim.views.deeds import deeds
+from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.world.config import FaultConfig
+
+from .lab import SECOND as S
+
+BREAKER = BreakerConfig("breaker", consecutive=3, min_calls=1, recovery_time=S)
+
+
+def everything() -> list[Action]:
+    retry = load("retry-storm").plan.stack[0]
+    assert isinstance(retry, RetryConfig)
+    return [
+        Inject(2 * S, FaultConfig("outage", "dark", 2 * S, 3 * S, how="refuse")),
+        Lift(3 * S, "dark"),
+        Add(4 * S, BREAKER, 0),
+        Trip(5 * S, "breaker"),
+        Reset(6 * S, "breaker"),
+        Change(7 * S, replace(retry, attempts=1)),
+        Reorder(8 * S, ("timeout", "breaker", "retry")),
+        Remove(9 * S, "breaker"),
+    ]
+
+
+def test_replay_names_every_kind_of_action(tmp_path) -> None:
+    scenario = load("retry-storm")
+    path = tmp_path / "hands.resim"
+    with record(Simulation(scenario.plan, 1, []), scenario, path) as source:
+        for action in everything():
+            source.act(action)
+        drain(source)
+    out, err = io.StringIO(), io.StringIO()
+    around = Surroundings(io.StringIO(), out, err, {}, False, False, 100, 30)
+    execute(["replay", str(path)], around)
+    lines = [line for line in out.getvalue().splitlines() if "  by hand  " in line]
+    said = deeds(scenario.plan, everything())
+    assert [line.split()[0] for line in lines] == [f"{t}.000s" for t in range(2, 10)]
+    assert [line[line.index("changed") :].removeprefix("changed").strip() for line in lines] == said
+    assert said == [
+        "outage (refuse) for 3s",
+        "dark lifted",
+        "breaker added: {failure_threshold: 3, min_calls: 1, recovery_time: 1s, probes: 1}",
+        "breaker opened by hand",
+        "breaker closed by hand",
+        "retry: attempts 1",
+        "order timeout > breaker > retry",
+        "breaker removed",
+    ]
