@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
         "policies.config_like",
         "policies.config_like_retry",
         "policies.config_like_guards",
+        "policies.config_outliers",
         "policies.rules",
         "world.config",
         "kernel",
