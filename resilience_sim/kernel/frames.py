@@ -55,18 +55,29 @@ class Frame:
         self.k = 0
         parent.child = self
 
+    def sever(self) -> None:
+        """The run is over and nobody will answer: cut every link that holds this frame and those inside it alive."""
+        child = self.child
+        self.child = None
+        self.layer = NOBODY.layer
+        if child is not None:
+            child.sever()
+
 
 @mypyc_attr(acyclic=True, free_list_len=1)
 class Request(Frame):
     """What a user asked Service A for: the outermost frame, shared by all frames of the call.
 
-    Clocks that belong to nobody's call (the next arrival, the end of a fault) are requests with ``rid`` -1.
+    ``before`` and ``after`` are its neighbours among those without an outcome (world/client.py).
     """
 
     __slots__ = (
-        "arrived", "attempts", "done", "effects", "failed", "held", "instance", "key_until", "retry_after", "rid",
-        "user",
+        "after", "arrived", "attempts", "before", "done", "effects", "failed", "held", "instance", "key_until",
+        "retry_after", "rid", "user",
     )  # fmt: skip
+
+    before: Request | None
+    after: Request | None
 
     rid: i64
     arrived: i64
@@ -100,9 +111,24 @@ class Request(Frame):
         self.held = False
         self.done = False
         self.failed = False
+        self.before = None
+        self.after = None
 
     def close(self) -> None:
         """Nobody enters through this request any more: let go of itself, so that it dies without the collector."""
+        self.req = NOBODY
+
+
+class Clock(Request):
+    """A timer that belongs to nobody's call: the next arrival, the end of a fault.
+
+    Layers keep their clocks, which point back to them: unlike other frames these are left to the garbage collector.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, layer: Layer, user: i64 = 0, instance: i64 = -1) -> None:
+        super().__init__(layer, -1, 0, instance, user)
         self.req = NOBODY
 
 

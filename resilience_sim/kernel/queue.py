@@ -116,6 +116,14 @@ class EventQueue:
                 self._close_hole()
         return None
 
+    def clear(self) -> None:
+        """Let go of every frame."""
+        self.tuples.clear()
+        self._frames = vec[Frame]()
+        self._times = vec[i64]()
+        self._count = 0
+        self._hole = False
+
     def forget(self, f: Frame) -> None:
         """Take ``f`` out wherever it stands, slowly. Not for frames of lanes."""
         f.armed = False

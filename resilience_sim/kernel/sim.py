@@ -15,6 +15,7 @@ from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.native import COMPILED
 from resilience_sim.kernel.queue import EventQueue, Lane
 from resilience_sim.kernel.sink import Sink
+from resilience_sim.kernel.vectors import vec
 
 FOREVER: Final = (1 << 62) - 1
 UNLIMITED: Final = 1 << 62
@@ -169,6 +170,15 @@ class Sim:
             budget -= 1
             layer.on_timer(found)
         return True
+
+    def close(self) -> None:
+        """The run is over: let go of every frame, for what is left of them would keep all of the run alive."""
+        self._queue.clear()
+        self._daemons.clear()
+        self._daemon_due = _NEVER
+        for lane in self._lanes:
+            lane.frames = vec[Frame]()
+            lane.head = 0
 
     def _goes_on(self) -> bool:
         """Whether anything is left that will still happen; what is due after :data:`FOREVER` never does."""

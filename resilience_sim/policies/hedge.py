@@ -25,6 +25,13 @@ class Race(Frame):
         super().__init__(layer, parent)
         self.legs: list[Frame] = []
 
+    def sever(self) -> None:
+        """Its legs are its children."""
+        super().sever()
+        for leg in self.legs:
+            leg.sever()
+        self.legs = []
+
 
 class Hedge(Layer):
     """The layer. Frames are races, and one frame per leg with the leg's number in ``k``."""

@@ -26,7 +26,7 @@ from resilience_sim.kernel.events import (
     pack_change,
     pack_pair,
 )
-from resilience_sim.kernel.frames import Frame, Layer, Request, answer
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.kernel.luck import JITTER
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config_like import LikeBreakerConfig
@@ -58,7 +58,7 @@ class LikeBreaker(Layer):
         self._machine = RuleBreaker(config, 0)
         self._slow_call = config.slow_call
         self._purpose = JITTER + OPEN_TIME + ordinal
-        self._clock: Request | None = None
+        self._clock: Clock | None = None
         ignore = 0
         for outcome in config.ignore:
             ignore |= 1 << outcome
@@ -139,7 +139,7 @@ class LikeBreaker(Layer):
             clock.armed = False
             self._clock = None
         if due != NEVER:
-            clock = Request(self, -1, 0, -1, -1)
+            clock = Clock(self)
             self._clock = clock
             self.sim.daemon_at(max(due, self.sim.now), clock)
 

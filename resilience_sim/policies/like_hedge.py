@@ -28,6 +28,13 @@ class Race(Frame):
         self.first = -1
         self.launching = False
 
+    def sever(self) -> None:
+        """Its legs are its children."""
+        super().sever()
+        for leg in self.legs:
+            leg.sever()
+        self.legs = []
+
 
 class LikeHedge(Layer):
     """The layer. Frames are races, and one frame per leg with the leg's number in ``k``."""

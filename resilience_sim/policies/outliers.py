@@ -20,7 +20,7 @@ from resilience_sim.kernel.events import (
     pack_change,
     pack_pair,
 )
-from resilience_sim.kernel.frames import Frame, Layer, Request, answer
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.policies.rules.outliers import BACK, BY_ERRORS, Outliers
@@ -36,7 +36,7 @@ class OutlierWatch(Layer):
         self._inner = inner
         self._config = config
         self._open = False
-        self._clock: Request | None = None
+        self._clock: Clock | None = None
         self.machine: Outliers | None = None
 
     def watch(self, replicas: i64) -> Outliers:
@@ -47,7 +47,7 @@ class OutlierWatch(Layer):
         return machine
 
     def _arm(self, machine: Outliers) -> None:
-        clock = Request(self, -1, 0, -1, -1)
+        clock = Clock(self)
         self._clock = clock
         self.sim.daemon_at(machine.next_sweep, clock)
 

@@ -5,7 +5,7 @@ Owns assembly: components get their ids, layers their places. Refuses to measure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from resilience_sim.kernel.events import Component
@@ -89,6 +89,7 @@ class Simulation:
         self.components = components_with(plan, make_components(plan), self._pending)
         self._folds: list[Fold] = []
         self._sim: Sim | None = None
+        self._parts: tuple[Callable[[], None], ...] = ()  # what has to let go at the end
         self.hands: Hands | None = None  # from the first step on, of a run that is open to actions
 
     def attach(self, fold: Fold) -> None:
@@ -116,6 +117,7 @@ class Simulation:
         layer_wheres = [range(first_layer + i * depth, first_layer + (i + 1) * depth) for i in range(instances)]
         client = Client(sim, plan.client, service, plan.stack, range(instances), layer_wheres)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
+        self._parts = (client.let_go, service.let_go, sim.close)
         if self.open_to_actions:
             service.track_work()
             self.hands = Hands(plan, make_components(plan), sim, faults, service, client, traffic)
@@ -150,11 +152,19 @@ class Simulation:
             if action.t > until:
                 break
             if not sim.run(action.t - 1, budget):
-                return False
+                return self._is_over()
             if sim.next_time() < action.t:
                 return True  # the budget ends before
             self._apply(self._pending.pop(0))
-        return sim.run(until, budget)
+        return sim.run(until, budget) or self._is_over()
+
+    def _is_over(self) -> bool:
+        """Never to go on: False. Let go of what still waits, unless somebody may want to look at it."""
+        if not self.open_to_actions:
+            for each in self._parts:
+                each()
+            self._parts = ()
+        return False
 
     def act(self, action: Action) -> None:
         """Apply ``action``, which lies after everything that has happened; what comes before it happens first.

@@ -25,7 +25,7 @@ from resilience_sim.kernel.events import (
     START,
     TURNED_AWAY,
 )
-from resilience_sim.kernel.frames import Frame, Layer, Request, cancel_child
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, cancel_child
 from resilience_sim.kernel.luck import SPREAD
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
@@ -78,8 +78,8 @@ class Client(Layer):
     """The outermost layer."""
 
     __slots__ = (
-        "_caller", "_configs", "_crashes", "_instances", "_places", "_random_spread", "_restart_after", "_service",
-        "_threads",
+        "_caller", "_configs", "_crashes", "_instances", "_newest", "_places", "_random_spread", "_restart_after",
+        "_service", "_threads",
     )  # fmt: skip
 
     _threads: i64
@@ -104,6 +104,7 @@ class Client(Layer):
         self._service = service
         self._configs = configs
         self._caller = Caller(sim, -1)
+        self._newest: Request | None = None  # of those without an outcome
         self._instances = [
             Instance(wheres[i], Stack(sim, service, configs, layer_wheres[i]), layer_wheres[i])
             for i in range(config.instances)
@@ -132,6 +133,23 @@ class Client(Layer):
         """Tell ``caller`` about every outcome."""
         self._caller = caller
 
+    def let_go(self) -> None:
+        """The run is over: nobody will answer those who still wait, so nothing may keep them."""
+        req = self._newest
+        self._newest = None
+        while req is not None:
+            before = req.before
+            req.before = None
+            req.after = None
+            req.close()
+            req.sever()
+            req = before
+        for instance in self._instances:
+            instance.backlog.clear()
+            instance.in_flight = {}
+            for layer in instance.stack.layers:
+                layer.shut_down()
+
     # --- in ---
 
     def arrive(self, rid: i64, user: i64) -> None:
@@ -146,6 +164,11 @@ class Client(Layer):
             i = rid % len(instances)
         instance = instances[i]
         req = Request(self, rid, sim.now, i, user)
+        newest = self._newest
+        if newest is not None:
+            newest.after = req
+            req.before = newest
+        self._newest = req
         if instance.down:
             sim.sink.emit(sim.now, ARRIVE, instance.where, rid, TURNED_AWAY, user)
             self._report(req, REFUSED, instance)
@@ -198,6 +221,16 @@ class Client(Layer):
 
     def _report(self, req: Request, outcome: i64, instance: Instance) -> None:
         sim = self.sim
+        before = req.before
+        after = req.after
+        if after is None:
+            self._newest = before
+        else:
+            after.before = before
+            req.after = None
+        if before is not None:
+            before.after = after
+            req.before = None
         req.done = True
         req.live = False
         req.failed = outcome > FALLBACK
@@ -223,7 +256,7 @@ class Client(Layer):
         for req in going:
             cancel_child(req, CRASHED, False)
             self._report(req, CRASHED, instance)
-        clock = Request(self, -1, 0, last_straw.instance, -1)
+        clock = Clock(self, -1, last_straw.instance)
         sim.first_at(back, clock)  # who arrives at that very instant finds it up
 
     def on_timer(self, f: Frame) -> None:

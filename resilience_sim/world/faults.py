@@ -13,7 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
-from resilience_sim.kernel.frames import Frame, Layer, Request
+from resilience_sim.kernel.frames import Clock, Frame, Layer
 from resilience_sim.kernel.luck import FAULT_ERROR, FAULT_SHARE
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.rate_limiter import Permits
@@ -126,7 +126,7 @@ class Faults(Layer):
             self._time(fault, fault.config.at + fault.config.duration, 0)
 
     def _time(self, fault: Fault, when: i64, begins: i64) -> None:
-        f = Request(self, -1, 0, -1, 0)
+        f = Clock(self)
         f.k = fault.index
         f.x = begins
         self.sim.first_at(when, f)
@@ -138,7 +138,7 @@ class Faults(Layer):
         fault = Fault(config, len(self.timeline))
         self.timeline.append(fault)
         self._wheres = (*self._wheres, where)
-        f = Request(self, -1, 0, -1, 0)
+        f = Clock(self)
         f.k = fault.index
         f.x = 1
         self.on_timer(f)

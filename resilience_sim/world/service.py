@@ -54,7 +54,7 @@ from resilience_sim.world.faults import (
 )
 from resilience_sim.world.latency import make_times
 from resilience_sim.world.ledger import Ledger
-from resilience_sim.world.replica import Job, Replica
+from resilience_sim.world.replica import Job, JobQueue, Replica
 from resilience_sim.world.strikes import Strikes
 
 # where a job is: Frame.k
@@ -118,6 +118,12 @@ class Service(Layer):
     def replicas(self) -> list[Replica]:
         """For whoever looks at what they hold."""
         return self._replicas
+
+    def let_go(self) -> None:
+        """The run is over: nothing that waits is kept."""
+        for replica in self._replicas:
+            replica.queue = JobQueue()
+            replica.working = {}
 
     # --- on the way in ---
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.frames import Frame, Request
+from resilience_sim.kernel.frames import Clock, Frame, Request
 from resilience_sim.kernel.luck import ARRIVAL, THINK
 from resilience_sim.kernel.sim import FOREVER, Sim, SimulationError
 from resilience_sim.world.client import Caller, Client
@@ -121,7 +121,7 @@ class OpenLoop(Traffic):
         self._area = 0.0
         self._where = 0
         self._last = 0
-        self._clock = Request(self, -1, 0, -1, 0)
+        self._clock = Clock(self)
         self._schedule(self._clock)
 
     def spike(self, add: FaultConfig | None, end: FaultConfig | None) -> None:
@@ -182,7 +182,7 @@ class Trace(Traffic):
         super().__init__(sim, client, config)
         self._times = config.trace
         self._limit = min(self._limit, len(self._times))
-        self._schedule(Request(self, -1, 0, -1, 0))
+        self._schedule(Clock(self))
 
     def _schedule(self, clock: Frame) -> None:
         if self._rid < self._limit and self._times[self._rid] < self._duration:
@@ -208,12 +208,12 @@ class ClosedLoop(Traffic):
         super().__init__(sim, client, config)
         self._think = make_times(config.think)
         self._calls = [0] * config.users
-        self._clocks: list[Request] = []
+        self._clocks: list[Clock] = []
         self._instant = -1
         self._same = 0
         client.report_to(self)
         for user in range(config.users):
-            self._clocks.append(Request(self, -1, 0, -1, user))
+            self._clocks.append(Clock(self, user))
             self._think_again(user)
 
     def _think_again(self, user: i64) -> None:
@@ -237,7 +237,7 @@ class ClosedLoop(Traffic):
             )
         rid = self._rid
         self._rid = rid + 1
-        assert isinstance(f, Request)
+        assert isinstance(f, Clock)
         self._client.arrive(rid, f.user)
 
     def on_done(self, req: Request) -> None:
