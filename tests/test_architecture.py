@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
         "policies.config_outliers",
         "policies.rules",
         "world.config",
+        "world.actions",
         "kernel",
     },
     "measure": {"scenario.plan", "recording", "policies.config", "world.config", "kernel"},

@@ -1,6 +1,7 @@
 """Actions as facts: what they make of a plan, who may speak because of them, and their form in a recording.
 
-Owns everything about actions that needs no running simulation. Refuses to apply them (runs/hands.py).
+Owns everything about actions that needs no running simulation. Refuses to apply them (runs/hands.py) and to put a run's
+own changes and those by hand in order (runs/course.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
@@ -22,7 +24,11 @@ KINDS: dict[str, type[Action]] = {
     "inject": Inject, "lift": Lift, "trip": Trip, "reset": Reset, "change": Change, "add": Add, "remove": Remove,
     "reorder": Reorder,
 }  # fmt: skip
-_HOMES = ("resilience_sim.policies.config", "resilience_sim.policies.config_like", "resilience_sim.world.config")
+_HOMES = (
+    "resilience_sim.policies.config", "resilience_sim.policies.config_like",
+    "resilience_sim.policies.config_like_retry", "resilience_sim.policies.config_like_guards",
+    "resilience_sim.policies.config_outliers", "resilience_sim.world.config",
+)  # fmt: skip
 
 
 class ActionError(ValueError):
@@ -41,11 +47,12 @@ def plan_with(plan: Plan, actions: Sequence[Action]) -> Plan:
         ActionError: one of them is not possible.
     """
     for action in actions:
-        plan = _after(plan, action)
+        plan = after(plan, action)
     return plan
 
 
-def _after(plan: Plan, action: Action) -> Plan:
+def after(plan: Plan, action: Action) -> Plan:
+    """The plan as one action leaves it; ActionError when it is not possible."""
     if isinstance(action, Inject):
         return _injected(plan, action)
     if isinstance(action, Lift):
@@ -53,8 +60,11 @@ def _after(plan: Plan, action: Action) -> Plan:
         ended = replace(plan.faults[index], duration=action.t - plan.faults[index].at)
         return replace(plan, faults=(*plan.faults[:index], ended, *plan.faults[index + 1 :]))
     if isinstance(action, Trip | Reset):
-        if plan.stack[position(plan, action.policy)].kind != "circuit_breaker":
+        policy = plan.stack[position(plan, action.policy)]
+        if policy.kind != "circuit_breaker":
             raise ActionError(f"{action.policy} is no circuit breaker")
+        if isinstance(policy, OutlierConfig):
+            raise ActionError(f"{action.policy} leaves out replicas; nobody opens or closes it by hand")
         return plan
     return replace(plan, stack=tuple(_stack_after(plan, action)))
 
@@ -75,7 +85,10 @@ def _injected(plan: Plan, action: Inject) -> Plan:
 def _stack_after(plan: Plan, action: Action) -> list[PolicyConfig]:
     stack = list(plan.stack)
     if isinstance(action, Change):
-        stack[position(plan, action.policy.id)] = action.policy
+        place = position(plan, action.policy.id)
+        if stack[place].kind != action.policy.kind:
+            raise ActionError(f"{action.policy.id} is a {stack[place].kind}, not a {action.policy.kind}")
+        stack[place] = action.policy
     elif isinstance(action, Remove):
         del stack[position(plan, action.policy)]
     elif isinstance(action, Add):
@@ -120,15 +133,6 @@ def newcomers(plan: Plan, components: Sequence[Component], action: Action) -> tu
             Component(first + i, policy.kind, policy.id, i, action.position, node) for i in range(plan.client.instances)
         )
     return ()
-
-
-def components_with(plan: Plan, components: Sequence[Component], actions: Sequence[Action]) -> tuple[Component, ...]:
-    """Everybody who may speak in a run with these actions, by id."""
-    everybody = tuple(components)
-    for action in actions:
-        everybody += newcomers(plan, everybody, action)
-        plan = _after(plan, action)
-    return everybody
 
 
 # --- as plain values ----------------------------------------------------------------------------------------------

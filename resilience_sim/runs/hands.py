@@ -38,19 +38,27 @@ class Hands:
         self.client = client
         self.traffic = traffic
         self.count = 0
-        self._wheres = [{c.name: c.id for c in components if c.instance == i} for i in range(plan.client.instances)]
+        # Whoever joins later may have the name of one that is there at first.
+        self._wheres: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
+        for component in reversed(components):
+            if component.instance >= 0:
+                self._wheres[component.instance][component.name] = component.id
 
-    def apply(self, action: Action) -> None:
-        """Do it, at its instant. ActionError, and nothing changed, when it is not possible."""
+    def apply(self, action: Action, known: tuple[Component, ...] | None = None) -> None:
+        """Do it, at its instant. ActionError, and nothing changed, when it is not possible.
+
+        ``known``: whom it brings along, where ``components`` holds them already; None: whoever that is gets new ids.
+        """
         after = plan_with(self.plan, [action])
-        new = newcomers(self.plan, self.components, action)
+        new = newcomers(self.plan, self.components, action) if known is None else known
         sim = self.sim
         sim.now = action.t
         concerned = self.service.where if isinstance(action, Inject | Lift) else 0
         sim.sink.emit(sim.now, ACTION, concerned, -1, self.count, fingerprint(action))
         self.count += 1
         before, self.plan = self.plan, after
-        self.components += new
+        if known is None:
+            self.components += new
         if isinstance(action, Inject):
             if action.fault.kind == "crash_replica":
                 self.service.track_work()

@@ -12,7 +12,8 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
 from resilience_sim.kernel.sink import Fold, Sink
-from resilience_sim.runs.actions import ActionError, components_with
+from resilience_sim.runs.actions import ActionError
+from resilience_sim.runs.course import BY_HAND, Step, components_with, line_up, reserved
 from resilience_sim.runs.hands import Hands
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.world.actions import Action
@@ -52,7 +53,10 @@ class Source(Protocol):
 
 
 def make_components(plan: Plan) -> tuple[Component, ...]:
-    """The directory of a run: client instances, the service and its replicas, faults, then each instance's layers."""
+    """The directory of a run: client instances, the service and its replicas, faults, each instance's layers, joiners.
+
+    Those are whom the plan's own changes bring along.
+    """
     found: list[Component] = []
 
     def add(kind: str, name: str, instance: int = -1, number: int = 0) -> None:
@@ -69,27 +73,31 @@ def make_components(plan: Plan) -> tuple[Component, ...]:
     for i in range(instances):
         for position, policy in enumerate(plan.stack):
             add(policy.kind, policy.id, i, position)
+    for joining in reserved(plan, found):
+        found += joining
     return tuple(found)
 
 
 class Simulation:
     """One run of ``plan`` with ``seed``; a :class:`Source`. The same two give the same events, always.
 
-    With ``actions`` (which may be empty) somebody may act on the run: those given are applied at their instants, more
-    may come by :meth:`act`. Then plan, seed and all actions together decide the events, and nothing else does.
+    The changes of the plan itself (``plan.actions``) are applied at their instants. With ``actions`` (which may be
+    empty) somebody may act on the run besides: those given are applied at their instants, more may come by :meth:`act`.
+    Then plan, seed and all actions together decide the events, and nothing else does.
     """
 
     def __init__(self, plan: Plan, seed: int, actions: Sequence[Action] | None = None) -> None:
         self.plan = plan
         self.seed = seed
         self.open_to_actions = actions is not None
-        self._pending = sorted(actions or (), key=lambda action: action.t)
+        self._pending = line_up(plan, actions or ())
         self.actions: list[Action] = []  # those that have been applied
         self._acted = (-1, 0)  # the instant of the last one, and how many events there were after it
-        self.components = components_with(plan, make_components(plan), self._pending)
+        self.components = components_with(plan, make_components(plan), actions or ())
         self._folds: list[Fold] = []
         self._sim: Sim | None = None
         self._parts: tuple[Callable[[], None], ...] = ()  # what has to let go at the end
+        self._reserved: list[tuple[Component, ...]] = []  # whom each of the plan's own changes brings along
         self.hands: Hands | None = None  # from the first step on, of a run that is open to actions
 
     def attach(self, fold: Fold) -> None:
@@ -118,9 +126,11 @@ class Simulation:
         client = Client(sim, plan.client, service, plan.stack, range(instances), layer_wheres)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.let_go, service.let_go, sim.close)
-        if self.open_to_actions:
+        if self.open_to_actions or plan.actions:
             service.track_work()
-            self.hands = Hands(plan, make_components(plan), sim, faults, service, client, traffic)
+            everybody = make_components(plan)
+            self._reserved = reserved(plan, everybody[: first_layer + depth * instances])
+            self.hands = Hands(plan, everybody, sim, faults, service, client, traffic)
         return sim
 
     @property
@@ -148,7 +158,7 @@ class Simulation:
             self._sim = self._assemble()
         sim = self._sim
         while self._pending:
-            action = self._pending[0]
+            action = self._pending[0].action
             if action.t > until:
                 break
             if not sim.run(action.t - 1, budget):
@@ -176,15 +186,25 @@ class Simulation:
             raise ActionError("this run is not open to actions")
         if self.event_count and action.t <= self.now and (action.t, self.event_count) != self._acted:
             raise ActionError("the run is beyond that instant")
-        if self._pending:
+        if any(step.own == BY_HAND for step in self._pending):
             raise ActionError("actions that were given in advance are still to come")
         if not self.run(action.t - 1):
             raise ActionError("the run is over")
-        self._apply(action)
+        while self._pending and self._pending[0].action.t <= action.t:
+            self._apply(self._pending.pop(0))
+        self._apply(Step(action, BY_HAND))
 
-    def _apply(self, action: Action) -> None:
+    def _apply(self, step: Step) -> None:
+        """ActionError: it is not possible; a change of the plan's own is left out then."""
         assert self.hands is not None
-        self.hands.apply(action)
+        action = step.action
+        if step.own == BY_HAND:
+            self.hands.apply(action)
+        else:
+            try:
+                self.hands.apply(action, self._reserved[step.own])
+            except ActionError:
+                return
         self.actions.append(action)
         self._acted = (action.t, self.event_count)
         if len(self.hands.components) > len(self.components):

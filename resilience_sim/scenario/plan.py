@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.world.actions import Action
 from resilience_sim.world.config import ClientConfig, FaultConfig, OperationConfig, ServiceConfig, TrafficConfig
 
 
@@ -43,7 +44,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One configuration, ready to run with any seed. A run is a pure function of (plan, seed)."""
+    """One configuration, ready to run with any seed. A run is a pure function of (plan, seed).
+
+    ``actions`` are the changes that the scenario itself makes while it runs (``changes:``), in the order of the file.
+    """
 
     name: str
     service: ServiceConfig
@@ -55,6 +59,7 @@ class Plan:
     expect: tuple[Expectation, ...] = ()
     seed: int = 1
     about: str = ""
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
