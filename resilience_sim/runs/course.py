@@ -34,7 +34,7 @@ class Taken:
 
 
 def line_up(plan: Plan, by_hand: Sequence[Action] = ()) -> list[Step]:
-    """All of them by instant. What the plan does itself may be given again, as part of what was done: it happens once."""
+    """All of them by instant. What the plan does itself may be among those given, as it was done: it happens once."""
     left = list(plan.actions)
     steps = [Step(action, own) for own, action in enumerate(left)]
     for action in by_hand:

@@ -13,6 +13,7 @@ from resilience_sim.scenario import codes, leaves
 from resilience_sim.scenario.expectations import parse_expectation
 from resilience_sim.scenario.leaves import Identifier, Leaf, Name, Text, problem
 from resilience_sim.scenario.models_base import Short, Strict, key, required
+from resilience_sim.scenario.models_changes import ChangeModel
 from resilience_sim.scenario.models_faults import FaultItem
 from resilience_sim.scenario.models_service import OperationModel, ServiceModel
 from resilience_sim.scenario.models_stack import PolicyItem
@@ -68,10 +69,11 @@ class ExpectModel(Short):
 
 
 class VariantModel(Strict):
-    """What is different in this variant. First `stack`, then `without`, then `set`."""
+    """What is different in this variant. First `stack`, then `without`, then `changes`, then `set`."""
 
     without: list[Identifier] | None = key(None, description="Policies to leave away, by id or kind.")
     stack: list[PolicyItem] | None = key(None, description="Another stack.")
+    changes: list[ChangeModel] | None = key(None, description="Other changes while it runs; `[]`: none.")
     set: dict[str, Any] | None = key(None, description="PATH: value, like `retry.attempts: 6`.")
 
 
@@ -95,5 +97,6 @@ class FileModel(Strict):
     client: ClientModel | None = key(None, description="Service A.")
     faults: list[FaultItem] | None = key(None, description="What goes wrong, and when.")
     stack: list[PolicyItem] | None = key(None, description="Policies between A and B, outermost first.")
+    changes: list[ChangeModel] | None = key(None, description="What is changed while it runs, and when.")
     compare: CompareModel | None = key(None, description="Variants for `resim compare`.")
     expect: list[ExpectModel] | None = key(None, description="What must hold.")

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from resilience_sim.scenario import resolve_expect, resolve_items, resolve_stack, resolve_traffic, resolve_world
+from resilience_sim.scenario import (
+    resolve_changes,
+    resolve_expect,
+    resolve_items,
+    resolve_stack,
+    resolve_traffic,
+    resolve_world,
+)
 from resilience_sim.scenario.check import Findings, check
 from resilience_sim.scenario.datafiles import DataFiles
 from resilience_sim.scenario.models_file import FileModel
@@ -17,9 +24,12 @@ from resilience_sim.scenario.tree import Node
 
 
 def resolve(
-    root: Node, files: DataFiles, default_name: str, variants: Collection[str]
+    root: Node, files: DataFiles, default_name: str, variants: Collection[str], lenient: bool = False
 ) -> tuple[Plan | None, FileModel | None, Findings]:
-    """The plan and the model behind it; with findings, the plan must not be used."""
+    """The plan and the model behind it; with findings, the plan must not be used.
+
+    ``lenient``: changes of policies that are not in the stack are left out (in a variant that has others).
+    """
     findings = Findings(root)
     model = check(root, findings)
     if model is None:
@@ -28,6 +38,7 @@ def resolve(
     traffic = resolve_traffic.traffic(model.traffic, findings, files)
     faults = resolve_items.faults(model.faults or [], service, traffic, findings)
     names = resolve_expect.known(faults, traffic, variants)
+    stack = resolve_stack.stack(model.stack or [], findings)
     plan = Plan(
         name=model.name or default_name,
         service=service,
@@ -35,10 +46,11 @@ def resolve(
         traffic=traffic,
         client=resolve_world.client(model.client),
         faults=faults,
-        stack=resolve_stack.stack(model.stack or [], findings),
+        stack=stack,
         expect=resolve_expect.expectations(model.expect or [], names, findings),
         seed=model.seed,
         about=model.about or "",
+        actions=resolve_changes.changes(model.changes or [], stack, traffic, findings, lenient),
     )
     across(plan, findings)
     return plan, model, findings

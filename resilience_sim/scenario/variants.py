@@ -1,6 +1,7 @@
 """The variants of ``compare``: each is the scenario with something changed, validated as a whole scenario.
 
-Owns how `stack`, `without` and `set` combine (in this order) and where a variant's mistakes point. Refuses to compare.
+Owns how `stack`, `without`, `changes` and `set` combine (in this order) and where a variant's mistakes point. Refuses
+to compare.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def resolve_variants(
             change = Mapping(change.span, {})
         if not isinstance(change, Mapping):
             continue
-        plan, _, own = resolve(_changed(root, change, loc, findings), files, name, entries)
+        lenient = "changes" not in change.entries
+        plan, _, own = resolve(_changed(root, change, loc, findings), files, name, entries, lenient)
         _adopt(own, entry, loc, findings)
         findings.warnings += [each for each in own.warnings if each not in findings.warnings]
         if plan is not None:
@@ -72,6 +74,9 @@ def _changed(root: Node, variant: Mapping, loc: Loc, findings: Findings) -> Node
     without = variant.entries.get("without")
     if without is not None and isinstance(without.value, Sequence):
         root = _without(root, without.value, (*loc, "without"), findings)
+    changes = variant.entries.get("changes")
+    if changes is not None and not (isinstance(changes.value, Scalar) and changes.value.value is None):
+        root = replace(root, ("changes",), changes)
     settings = variant.entries.get("set")
     if settings is not None and isinstance(settings.value, Mapping):
         root = apply_variant(root, settings.value, (*loc, "set"), findings)

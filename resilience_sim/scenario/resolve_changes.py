@@ -1,0 +1,248 @@
+"""Changes while it runs: from the models to the actions of a plan.
+
+Owns what the stack is at each instant, so that a change is checked against the policies that are there then, and ids
+that stay what they were. Works on the tree like `set` of a variant, so that other settings are validated like the first
+ones. Refuses to apply anything to a run (runs/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.scenario import codes
+from resilience_sim.scenario.check import Findings, check
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.fields import keys_of
+from resilience_sim.scenario.models_changes import ChangeModel
+from resilience_sim.scenario.models_file import FileModel
+from resilience_sim.scenario.overrides import PathError
+from resilience_sim.scenario.resolve_stack import stack as resolve_stack
+from resilience_sim.scenario.rows import Row, changed, row_of, rows_of, scenario_of
+from resilience_sim.scenario.suggest import did_you_mean, one_of
+from resilience_sim.scenario.tree import Loc, Mapping, find, place
+from resilience_sim.scenario.units import shown
+from resilience_sim.world.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
+from resilience_sim.world.config import TrafficConfig
+
+HERE = "changes"
+MOST = 2_000
+_ELSEWHERE = frozenset(keys_of(FileModel)) - {"stack"}
+
+
+class _Refused(Exception):
+    """The change is not possible; ``at`` says which of its keys is to blame."""
+
+    def __init__(self, message: str, help: str, at: Loc = (), code: str = codes.REFERENCE) -> None:
+        super().__init__(message)
+        self.help = help
+        self.at = at
+        self.code = code
+
+
+class _Absent(_Refused):
+    """It is about a policy that is not there."""
+
+
+def changes(
+    models: Sequence[ChangeModel], stack: tuple[PolicyConfig, ...], traffic: TrafficConfig, findings: Findings,
+    lenient: bool = False,
+) -> tuple[Action, ...]:  # fmt: skip
+    """The actions, in the order of the file. ``lenient``: changes about policies that are not there are left out.
+
+    Checking ends at the first change that is wrong: those after it rest on it.
+    """
+    if len(models) > MOST:
+        findings.error((HERE,), codes.RANGE, f"{len(models)} changes are too many", f"at most {MOST:,}", key=True)
+        return ()
+    if not models or findings.touches(("stack",)):
+        return ()
+    course = _Course(findings, rows_of(findings.root, stack), lenient)
+    found: dict[int, list[Action]] = {}
+    for index in sorted(range(len(models)), key=lambda each: models[each].at):
+        loc: Loc = (HERE, index)
+        if findings.touches(loc):
+            break
+        if traffic.duration and models[index].at >= traffic.duration:
+            findings.warn(codes.LATE_FAULT, f"change {index + 1} comes after the last arrival")
+        try:
+            found[index] = course.take(models[index], loc)
+        except _Refused as error:
+            if lenient and isinstance(error, _Absent):
+                continue
+            findings.error((*loc, *error.at), error.code, str(error), error.help)
+            break
+        if findings.touches(loc):
+            break
+    return tuple(action for index in sorted(found) for action in found[index])
+
+
+class _Course:
+    """The stack, from change to change."""
+
+    def __init__(self, findings: Findings, rows: list[Row], lenient: bool) -> None:
+        self.findings = findings
+        self.rows = rows
+        self.lenient = lenient
+
+    def take(self, model: ChangeModel, loc: Loc) -> list[Action]:
+        """What a change does, after which the stack is another one. _Refused when it is not possible."""
+        verbs: dict[str, Callable[[ChangeModel, Loc], list[Action]]] = {
+            "set": self._set, "trip": self._by_hand, "reset": self._by_hand, "add": self._add,
+            "remove": self._remove, "reorder": self._reorder,
+        }  # fmt: skip
+        return verbs[model.verb](model, loc)
+
+    def _find(self, name: str, at: Loc) -> int:
+        """Where the policy with that id stands, or the only one of that kind."""
+        ids = [row.id for row in self.rows]
+        if name in ids:
+            return ids.index(name)
+        kinds = [index for index, row in enumerate(self.rows) if row.kind == name]
+        if len(kinds) == 1:
+            return kinds[0]
+        if kinds:
+            raise _Refused(f"{shown(name)} could be any of {len(kinds)}", one_of(ids[index] for index in kinds), at)
+        remedy = did_you_mean(name, ids) or (one_of(ids) if ids else "the stack is empty then")
+        raise _Absent(f"the stack has no policy {shown(name)} at that time", remedy, at)
+
+    # --- verbs ---
+
+    def _by_hand(self, model: ChangeModel, loc: Loc) -> list[Action]:
+        verb = model.verb
+        row = self.rows[self._find(getattr(model, verb), (verb,))]
+        breakers = [
+            each.id
+            for each in self.rows
+            if each.kind == "circuit_breaker" and not isinstance(each.policy, OutlierConfig)
+        ]
+        if row.id not in breakers:
+            what = "has no state as a whole" if row.kind == "circuit_breaker" else "is no circuit breaker"
+            remedy = one_of(breakers) if breakers else "the stack has none then"
+            raise _Refused(f"`{row.id}` {what}", remedy, (verb,), codes.CONFLICT)
+        return [Trip(model.at, row.id) if verb == "trip" else Reset(model.at, row.id)]
+
+    def _remove(self, model: ChangeModel, loc: Loc) -> list[Action]:
+        row = self.rows.pop(self._find(str(model.remove), ("remove",)))
+        return [Remove(model.at, row.id)]
+
+    def _reorder(self, model: ChangeModel, loc: Loc) -> list[Action]:
+        wanted = model.reorder or []
+        places: dict[int, int] = {}
+        for n, name in enumerate(wanted):
+            try:
+                place = self._find(name, ("reorder", n))
+            except _Absent:
+                if self.lenient:
+                    continue
+                raise
+            if place in places:
+                raise _Refused(f"{shown(name)} stands twice in the order", "keep one", ("reorder", n), codes.CONFLICT)
+            places[place] = n
+        ids = [row.id for row in self.rows]
+        left = [ident for place, ident in enumerate(ids) if place not in places]
+        if left and self.lenient:
+            raise _Absent("the order is of another stack", "")
+        if left:
+            names = ", ".join(ids)
+            message = f"the order leaves out `{left[0]}`"
+            raise _Refused(message, f"name every policy there is then: [{names}]", ("reorder",), codes.MISSING)
+        self.rows = [self.rows[place] for place in places]
+        return [Reorder(model.at, tuple(row.id for row in self.rows))]
+
+    def _add(self, model: ChangeModel, loc: Loc) -> list[Action]:
+        assert model.add is not None
+        position = self._position(model)
+        taken = {row.id for row in self.rows}
+        kind = model.add.kind
+        ident = model.add.body.id or kind
+        if ident in taken and model.add.body.id:
+            raise _Refused(f"the id `{ident}` is taken", "choose another", ("add", kind, "id"), codes.DUPLICATE_ID)
+        number = 1
+        while ident in taken:
+            number += 1
+            ident = f"{kind}#{number}"
+        node = find(self.findings.root, (*loc, "add"))
+        assert node is not None
+        row = row_of(kind, ident, node)
+        made = self._resolved([row], (*loc, "add", kind))
+        if not made:
+            return []
+        self.rows.insert(position, replace(row, policy=made[0]))
+        return [Add(model.at, made[0], position)]
+
+    def _position(self, model: ChangeModel) -> int:
+        if model.outside is not None:
+            return self._find(model.outside, ("outside",))
+        if model.inside is not None:
+            return self._find(model.inside, ("inside",)) + 1
+        position = model.position or 0
+        if position > len(self.rows):
+            remedy = f"from 0 (outermost) to {len(self.rows)} (next to B)"
+            raise _Refused(f"the stack has no place {position} at that time", remedy, ("position",), codes.RANGE)
+        return position
+
+    def _set(self, model: ChangeModel, loc: Loc) -> list[Action]:
+        holder = find(self.findings.root, (*loc, "set"))
+        entries = holder.entries if isinstance(holder, Mapping) else {}
+        rows = list(self.rows)
+        touched: dict[int, str] = {}
+        for path, entry in entries.items():
+            name, *rest = path.removeprefix("stack.").split(".")
+            if name in _ELSEWHERE:
+                remedy = "what happens to B is a fault: `faults:`; `changes` are for policies"
+                raise _Refused(f"`{name}` does not change while it runs", remedy, ("set", path), codes.SET_PATH)
+            try:
+                place = self._find(name, ("set", path))
+            except _Absent:
+                if self.lenient:
+                    continue
+                raise
+            try:
+                rows[place] = changed(rows[place], rest, entry)
+            except PathError as error:
+                raise _Refused(str(error), error.help, ("set", path), codes.SET_PATH) from None
+            touched.setdefault(place, path)
+        if not touched and entries:
+            return []
+        if not touched:
+            raise _Refused("`set` says nothing", "write `set: {retry.attempts: 1}`", ("set",), codes.MISSING)
+        made = self._resolved([rows[place] for place in touched], (*loc, "set"), list(touched.values()))
+        if not made:
+            return []
+        for place, policy in zip(touched, made, strict=True):
+            rows[place] = replace(rows[place], policy=policy)
+        self.rows = rows
+        return [Change(model.at, policy) for policy in made]
+
+    def _resolved(self, rows: list[Row], loc: Loc, paths: Sequence[str] = ()) -> list[PolicyConfig]:
+        """The settings of these policies; nothing when some are wrong, which is a finding at its place."""
+        own = Findings(scenario_of(rows))
+        model = check(own.root, own)
+        made = resolve_stack(model.stack or [], own) if model is not None else ()
+        for each in own.errors:
+            self._adopt(each, loc, paths)
+        known = set(self.findings.warnings)
+        self.findings.warnings += [each for each in own.warnings if each not in known]
+        if own.errors:
+            self.findings.tainted.append(loc)
+            return []
+        return list(made)
+
+    def _adopt(self, error: Diagnostic, loc: Loc, paths: Sequence[str]) -> None:
+        """A finding about what was changed; it points into the change, whatever else it has to do with."""
+        _, number, _, *rest = (*error.path.split("."), "", "", "")
+        here = (*loc, paths[int(number)]) if paths and number.isdigit() else (*loc, *filter(None, rest))
+        span = place(self.findings.root, here, key=True)
+        item = find(self.findings.root, loc[:2])
+        inside = item is not None and error.file == item.span.source.name and (
+            (item.span.line, item.span.col) <= (error.line, error.col) <= (item.span.end_line, item.span.end_col)
+        )  # fmt: skip
+        path = ".".join(str(part) for part in here)
+        if inside:
+            self.findings.errors.append(replace(error, path=path))
+        else:
+            message = f"with this change: {error.message}"
+            self.findings.errors.append(span.finding(error.code, message, error.help, here))
