@@ -50,9 +50,10 @@ def changes(
     models: Sequence[ChangeModel], stack: tuple[PolicyConfig, ...], traffic: TrafficConfig, findings: Findings,
     lenient: bool = False,
 ) -> tuple[Action, ...]:  # fmt: skip
-    """The actions, in the order of the file. ``lenient``: changes about policies that are not there are left out.
+    """The actions, in the order of the file.
 
-    Checking ends at the first change that is wrong: those after it rest on it.
+    ``lenient``: they were written for another stack; what is not possible with this one is left out. Otherwise
+    checking ends at the first change that is wrong: those after it rest on it.
     """
     if len(models) > MOST:
         findings.error((HERE,), codes.RANGE, f"{len(models)} changes are too many", f"at most {MOST:,}", key=True)
@@ -70,7 +71,9 @@ def changes(
         try:
             found[index] = course.take(models[index], loc)
         except _Refused as error:
-            if lenient and isinstance(error, _Absent):
+            if lenient:
+                if not isinstance(error, _Absent):
+                    findings.warn(codes.ODD, f"a variant does without change {index + 1}: {error}")
                 continue
             findings.error((*loc, *error.at), error.code, str(error), error.help)
             break
@@ -222,6 +225,8 @@ class _Course:
         own = Findings(scenario_of(rows))
         model = check(own.root, own)
         made = resolve_stack(model.stack or [], own) if model is not None else ()
+        if self.lenient and own.errors:
+            raise _Refused(own.errors[0].message, own.errors[0].help)
         for each in own.errors:
             self._adopt(each, loc, paths)
         known = set(self.findings.warnings)
