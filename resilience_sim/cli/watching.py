@@ -17,6 +17,7 @@ from resilience_sim.cli.progress import Progress
 
 if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
+    from resilience_sim.views.deeds import Deed
 
 LIVE, PLAIN, NOTHING = "live", "plain", "nothing"
 OVER, QUIT = "over", "quit"  # how a live view ended, as views/live/driver.py says it
@@ -91,15 +92,15 @@ def watch_plain(call: Call, source: Source, wish: Wish) -> bool:
     return whole
 
 
-def deeds_of(source: Source) -> Sequence[str]:
-    """What was done by hand to a recorded run, in words; nothing of a run that is only now being simulated."""
-    actions = getattr(source, "actions", None)  # of a Playback; naming that class would import SQLite
-    plan = getattr(source, "plan_at_first", None)
-    if not actions or plan is None:
+def deeds_of(source: Source) -> Sequence[Deed]:
+    """What the scenario changes while it runs, and what was done by hand to a recorded run."""
+    plan = getattr(source, "plan_at_first", source.plan)  # of a Playback; naming that class would import SQLite
+    actions = getattr(source, "actions", ())
+    if not actions and not plan.actions:
         return ()
-    from resilience_sim.views.deeds import deeds
+    from resilience_sim.views.deeds import all_deeds
 
-    return deeds(plan, actions)
+    return all_deeds(plan, actions)
 
 
 class Curtain:

@@ -16,7 +16,8 @@ from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.recording.codec import Event, rows
 from resilience_sim.recording.errors import RecordingError
 from resilience_sim.recording.reader import Recording
-from resilience_sim.runs.actions import ActionError, from_detail, plan_with
+from resilience_sim.runs.actions import ActionError, from_detail
+from resilience_sim.runs.course import plan_after
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.plan import Plan, Scenario
 from resilience_sim.world.actions import Action
@@ -74,7 +75,7 @@ class Playback:
         # With the faults and settings that were brought in while it ran, else folds could not speak of them.
         self.plan_at_first = plan_of(recording, self.scenario)
         self.actions = actions_of(recording) or []
-        self.plan = plan_with(self.plan_at_first, self.actions)
+        self.plan = plan_after(self.plan_at_first, self.actions)
         self.seed = recording.meta.seed
         self.components: tuple[Component, ...] = recording.components
         self.now = 0

@@ -1,14 +1,15 @@
-"""What somebody did to a run, in words.
+"""What is changed while it runs, by the scenario or by somebody's hand, in words.
 
-Owns how an action is said, and what a whole run's actions were, each against the settings it met. Refuses to know
+Owns how an action is said, and what a whole run's actions are, each against the settings it meets. Refuses to know
 where it is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from resilience_sim.runs.actions import plan_with
+from resilience_sim.runs.course import BY_HAND, course
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.scenario.write import Settings, Unwritable, flow, policy_settings
 from resilience_sim.views import format as fmt
@@ -16,13 +17,26 @@ from resilience_sim.views.words import fault_words, printable
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """The words of an action, at its instant; ``own``: the scenario does it itself."""
+
+    t: int
+    words: str
+    own: bool
+
+
+def all_deeds(plan: Plan, actions: Sequence[Action] = ()) -> list[Deed]:
+    """Of a run that begins with ``plan``: in the order in which its ACTION events are numbered."""
+    return [
+        Deed(each.step.action.t, action_words(each.step.action, each.before), each.step.own != BY_HAND)
+        for each in course(plan, actions)
+    ]
+
+
 def deeds(plan: Plan, actions: Sequence[Action]) -> list[str]:
-    """The words of every action of a run that began with ``plan``."""
-    said = []
-    for action in actions:
-        said.append(action_words(action, plan))
-        plan = plan_with(plan, [action])
-    return said
+    """Their words."""
+    return [deed.words for deed in all_deeds(plan, actions)]
 
 
 def action_words(action: Action, before: Plan | None = None) -> str:

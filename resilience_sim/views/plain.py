@@ -18,6 +18,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
+from resilience_sim.views.deeds import Deed
 from resilience_sim.views.words import fault_words, late_effect, outcome_name, speaker
 
 GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
@@ -33,7 +34,7 @@ EFFECT_WORDS = {
 class PlainFold(Fold):
     """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer.
 
-    ``deeds``: the words of what was done to the run by hand, in order (views/deeds.py).
+    ``deeds``: what is changed while it runs, in order (views/deeds.py).
     """
 
     __slots__ = ("_colour", "_components", "_deeds", "_lives", "_many", "_plan", "_stream")
@@ -44,7 +45,7 @@ class PlainFold(Fold):
         plan: Plan,
         components: Sequence[ev.Component],
         colour: bool = False,
-        deeds: Sequence[str] = (),
+        deeds: Sequence[Deed] = (),
     ) -> None:
         self._stream = stream
         self._deeds = deeds
@@ -161,8 +162,8 @@ class PlainFold(Fold):
         elif kind == ev.RESTART:
             self._line(t, "client", who, "restarted", "", "fresh policy state", GOOD)
         elif kind == ev.ACTION:
-            words = self._deeds[a] if 0 <= a < len(self._deeds) else f"action {a + 1}"
-            self._line(t, "by hand", who, "changed", "", words, ODD)
+            deed = self._deeds[a] if 0 <= a < len(self._deeds) else Deed(t, f"action {a + 1}", False)
+            self._line(t, "change" if deed.own else "by hand", who, "changed", "", deed.words, ODD)
 
     def _line(self, t: int, what: str, who: str, outcome: str, latency: str, details: str, colour: str) -> None:
         shown = f"{outcome:<13}"
