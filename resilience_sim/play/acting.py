@@ -6,7 +6,6 @@ Owns which dialog is asked and what is made of its answer. Refuses transport and
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience_sim.play import forms
@@ -53,6 +52,30 @@ class Acting:
             return
         self.forking = False
         self.app.say(action_words(action))
+
+    # --- forks --------------------------------------------------------------------------------------------------------
+
+    def fork(self) -> None:
+        """The next action is done in another future; asked again: it is not."""
+        session = self.app.session
+        if session.run.simulation is None:
+            session.said = "a recording that is only played back cannot be forked"
+            return
+        session.paused = True
+        self.forking = not self.forking
+        if self.forking:
+            session.said = "what if: the next thing you do is done in another future (p: settings, o: outage ...)"
+
+    def take_fork(self) -> None:
+        """The fork is the run from here on."""
+        try:
+            self.app.session.take_fork()
+        except ValueError as error:
+            self.app.say(str(error))
+            return
+        self.forking = False
+        self.app.stream.forget()
+        self.app.say("the fork is the run from here on")
 
     def drop_fork(self) -> None:
         """One future only, again."""
@@ -162,34 +185,6 @@ class Acting:
             moved(self._stack[position(self.app.session.run.plan, self.app.policy)])
         else:
             self._choose(f"Move which policy {'outwards' if by < 0 else 'inwards'}?", list(self._stack), moved)
-
-    # --- the run as a whole -------------------------------------------------------------------------------------------
-
-    def write(self) -> None:
-        """As a scenario file."""
-        from resilience_sim.play.written import scenario_text
-
-        session = self.app.session
-        run = session.run if session.fork is None else session.fork
-
-        def done(path: str | None) -> None:
-            if not path:
-                return
-            target = Path(path)
-            if target.exists():
-                self.app.say(f"{path} exists already; choose another name")
-                return
-            try:
-                text = scenario_text(session.scenario, run.plan_now, run.actions)
-                target.write_text(text, encoding="utf-8")
-            except OSError as error:
-                self.app.say(f"cannot write {path}: {error.strerror or error}")
-                return
-            self.app.say(f"written: resim run {path}")
-
-        from resilience_sim.play.dialogs import Ask
-
-        self.app.push_screen(Ask("Write as a scenario file", f"{session.run.source.plan.name}-played.yaml"), done)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The cockpit as a Textual application: panels around a session, keys, mouse, palette.
 
-Owns the screen and what a key means. Refuses to simulate and to decide what panels say: the session and panels/ do.
+Owns the screen and its frames. Refuses to simulate, to decide what panels say and what a command does: the session,
+panels/ and controls.py do.
 The wall clock is given to it, so that a test drives it by hand.
 """
 
@@ -18,18 +19,17 @@ from textual.screen import Screen
 
 from resilience_sim.play.acting import Acting
 from resilience_sim.play.commands import COMMANDS
+from resilience_sim.play.controls import Controls
+from resilience_sim.play.files import Files
 from resilience_sim.play.layout import TABS
 from resilience_sim.play.painting import Painting
-from resilience_sim.play.panels.keys import help_rows
 from resilience_sim.play.panels.stream import Stream
-from resilience_sim.play.panels.transport import horizon
 from resilience_sim.play.screen import Main
 from resilience_sim.play.session import Session
-from resilience_sim.play.tape import FAILURE, FAULT, TRANSITION
-from resilience_sim.play.theme import DARK, LIGHT, themes
+from resilience_sim.play.tape import FAILURE
+from resilience_sim.play.theme import DARK, themes
 from resilience_sim.play.widgets import Panel
 from resilience_sim.views.live.look import UNICODE, Look
-from resilience_sim.world.actions import Reset, Trip
 
 if TYPE_CHECKING:
     from resilience_sim.play.tour import Guide
@@ -63,10 +63,12 @@ class Cockpit(App[None]):
         self.guide = guide
         self.stream = Stream()
         self.acting = Acting(self)
+        self.files = Files(self)
         self.policy = ""  # the id of the one chosen in the topology
         self.tab = TABS[0]
         self.scroll = 0  # words of the inspector left out
         self.painting = Painting(self)
+        self.controls = Controls(self)
         self._clock = clock
         self._auto = auto
         self._last = clock()
@@ -98,10 +100,11 @@ class Cockpit(App[None]):
         hunting = session.hunting
         try:
             session.frame(elapsed, lambda: self._clock() < deadline)
+            self.files.work(lambda: self._clock() < deadline)
         except ValueError as error:
             self.say(str(error))
         if hunting == FAILURE and not session.hunting:
-            self._choose_failed()
+            self.controls.choose_failed()
         if self.guide is not None:
             self.guide.look()
         moving = not session.paused and session.live
@@ -132,39 +135,10 @@ class Cockpit(App[None]):
         """A key, a click on the footer or a choice in the palette."""
         if len(self.screen_stack) > 1:
             return
-        handlers = self._handlers()
         if id not in ("up", "down", "page_up", "page_down"):
             self.session.said = ""
-        handlers[id]()
+        self.controls.table()[id]()
         self.redraw()
-
-    def _handlers(self) -> dict[str, Callable[[], None]]:
-        s, acting = self.session, self.acting
-        fiftieth, tenth = max(1, horizon(s) // 50), max(1, horizon(s) // 10)
-        faults = {
-            "outage": "outage", "latency": "latency", "errors": "errors", "brownout": "brownout",
-            "lost": "lost_responses", "spike": "spike", "crash": "crash_replica", "limit": "rate_limit",
-            "cold": "cold_cache",
-        }  # fmt: skip
-        return {
-            "pause": self._pause, "slower": partial(s.faster, False), "faster": s.faster, "top_speed": s.top_speed,
-            "step": s.step, "step_back": partial(s.step, True), "step_request": s.step_request,
-            "scrub_back": lambda: s.seek(s.clock - fiftieth), "scrub_on": lambda: s.seek(s.clock + fiftieth),
-            "leap_back": lambda: s.seek(s.clock - tenth), "leap_on": lambda: s.seek(s.clock + tenth),
-            "to_start": lambda: s.seek(0), "to_live": s.to_live,
-            "next_transition": partial(s.jump, TRANSITION), "last_transition": partial(s.jump, TRANSITION, True),
-            "next_failure": partial(self._failure, False), "last_failure": partial(self._failure, True),
-            "next_fault": partial(s.jump, FAULT), "last_fault": partial(s.jump, FAULT, True),
-            **{id: partial(acting.inject, kind) for id, kind in faults.items()},
-            "lift": acting.lift, "trip": partial(acting.by_hand, Trip), "reset": partial(acting.by_hand, Reset),
-            "change": acting.change, "add": acting.add, "remove": acting.remove,
-            "outwards": partial(acting.move, -1), "inwards": partial(acting.move, 1), "fork": self._fork,
-            "drop_fork": acting.drop_fork, "write": acting.write,
-            "up": partial(self._move, -1), "down": partial(self._move, 1), "page_up": partial(self._move, -10),
-            "page_down": partial(self._move, 10), "filter": self._filter, "search": self._search,
-            "newest": self._newest, "inspect": self._inspect, "next_tab": self._next_tab,
-            "tour_next": self._tour_next, "theme": self._theme, "help": self._help, "leave": self.exit,
-        }  # fmt: skip
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every command by name."""
@@ -176,107 +150,11 @@ class Cockpit(App[None]):
     def _from_palette(self, id: str) -> None:
         self.call_later(self.action_do, id)
 
-    def _pause(self) -> None:
-        self.session.toggle()
-        if self.session.over and not self.session.paused:
-            self.session.said = "the run is over: rewind to look back, or quit for the summary"
-
-    def _failure(self, back: bool) -> None:
-        self.session.jump(FAILURE, back)
-        if not self.session.hunting:
-            self._choose_failed()
-
-    def _choose_failed(self) -> None:
-        """The request that failed with the last event shown is the one to look at."""
-        at = self.session.run.position - 1
-        rid = self.session.run.tape[at][3] if at >= 0 else -1
-        if rid >= 0:
-            self.stream.chosen = rid
-
-    def _fork(self) -> None:
-        if self.session.run.simulation is None:
-            self.session.said = "a recording that is only played back cannot be forked"
-            return
-        self.session.paused = True
-        self.acting.forking = not self.acting.forking
-        if self.acting.forking:
-            self.session.said = "what if: the next thing you do is done in another future (p: settings, o: outage ...)"
-
-    def _move(self, by: int) -> None:
-        focused = self.focused_panel()
-        if focused == "topology":
-            ids = [policy.id for policy in self.session.run.plan.stack]
-            if ids:
-                at = ids.index(self.policy) + by if self.policy in ids else 0
-                self.policy = ids[max(0, min(len(ids) - 1, at))]
-        elif focused == "inspector":
-            self.scroll = max(0, self.scroll + by)
-        else:
-            self.stream.move(self.session.run, by)
-            self.scroll = 0
-
-    def _filter(self) -> None:
-        self.stream.cycle()
-        self.stream.chosen = None
-
-    def _search(self) -> None:
-        def done(text: str | None) -> None:
-            if text is None:
-                return
-            self.stream.search = text.strip()
-            self.stream.chosen = None
-            if self.stream.search.lstrip("#").isdigit():
-                rid = int(self.stream.search.lstrip("#"))
-                if rid < self.session.run.tape.requests_by(self.session.run.position):
-                    self.stream.chosen, self.stream.search = rid, ""
-            self.redraw()
-
-        from resilience_sim.play.dialogs import Ask
-
-        self.push_screen(Ask("Search requests", self.stream.search, "a number, or an outcome like timeout"), done)
-
-    def _newest(self) -> None:
-        self.stream.chosen = None
-        self.stream.search = ""
-        self.acting.forking = False
-        self.scroll = 0
-
-    def _inspect(self) -> None:
-        if self.stream.chosen is None:
-            self.stream.move(self.session.run, -1)
-        self.tab = "inspector" if self.tab != "inspector" else "stream"
-        self._relayout()
-
-    def _next_tab(self) -> None:
-        self.tab = TABS[(TABS.index(self.tab) + 1) % len(TABS)]
-        self._relayout()
-
-    def _tour_next(self) -> None:
-        if self.guide is None:
-            self.session.said = "no tour is on: resim play --tour first-look"
-            return
-        try:
-            self.guide.go_on()
-        except ValueError as error:
-            self.session.said = str(error)
-        if self.guide.show:
-            self.stream.filter, self.guide.show = self.guide.show, ""
-
-    def _theme(self) -> None:
-        self.theme = LIGHT if self.theme == DARK else DARK
+    def relayout(self, anew: bool = False) -> None:
+        """Place the panels again; ``anew``: draw every cell, for other colours."""
         main = self.screen_stack[0]
         if isinstance(main, Main):
-            main.redraw_all()
-
-    def _help(self) -> None:
-        from resilience_sim.play.dialogs import Page
-
-        self.push_screen(Page("Keys", help_rows(84)))
-
-    def _relayout(self) -> None:
-        main = self.screen_stack[0]
-        if isinstance(main, Main):
-            main.place()
+            main.redraw_all() if anew else main.place()
 
     # --- the mouse ----------------------------------------------------------------------------------------------------
 
@@ -284,7 +162,7 @@ class Cockpit(App[None]):
         """Scrub on the timeline, choose a request or a policy, press a key of the footer."""
         if event.wheel:
             event.panel.focus()
-            self._move(event.wheel)
+            self.controls.move(event.wheel)
         else:
             self.painting.pressed(event.panel.id or "", event.x, event.y, event.panel.size.width)
         self.redraw()

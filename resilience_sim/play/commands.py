@@ -1,6 +1,6 @@
 """Every command of the cockpit: its keys, its name, what it does. Footer, palette, help and bindings are made of this.
 
-Owns the table. Refuses to carry anything out (app.py has a method ``do_<id>`` for each).
+Owns the table. Refuses to carry anything out (controls.py has a piece of code for each).
 """
 
 from __future__ import annotations
@@ -61,8 +61,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("outwards", "left_square_bracket", "[", "outwards", "Move a policy outwards in the stack", HANDS),
     Command("inwards", "right_square_bracket", "]", "inwards", "Move a policy inwards in the stack", HANDS),
     Command("fork", "y", "y", "what if", "Fork here: what is done next is done in another future", HANDS),
-    Command("drop_fork", "Y", "Y", "one run", "Leave the fork", HANDS),
-    Command("write", "w", "w", "write", "Write the run with everything done to it as a scenario file", HANDS),
+    Command("take_fork", "K", "K", "keep fork", "Keep the fork: it is the run from here on", HANDS),
+    Command("drop_fork", "Y", "Y", "drop fork", "Leave the fork: only the run itself again", HANDS),
+    Command("save", "W", "W", "save", "Save the run, or its fork, as a recording", HANDS),
+    Command("write", "w", "w", "write", "Write the run, or its fork, as a scenario file", HANDS),
     Command("up", "up", "up", "choose", "Choose the request (or, in the topology, the policy) above", LOOK),
     Command("down", "down", "down", "choose", "Choose the one below", LOOK),
     Command("page_up", "pageup", "pgup", "page", "Ten up", LOOK),

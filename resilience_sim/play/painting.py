@@ -16,6 +16,7 @@ from resilience_sim.play.panels.stream import stream_rows, stream_title
 from resilience_sim.play.panels.topology import topology_rows
 from resilience_sim.play.panels.transport import instant_of, transport_rows
 from resilience_sim.play.run import Run
+from resilience_sim.views import format as fmt
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
@@ -57,9 +58,11 @@ class Painting:
 
     def topology(self, width: int, height: int) -> list[Row]:
         """A, its stack, B."""
-        rows, found = topology_rows(self.app.session.run, self.app.look, width, height - 1, self.app.policy)
+        rows, found = topology_rows(self._run, self.app.look, width, height - 1, self.app.policy)
         self._policies = {index + 1: policy for index, policy in found.items()}
-        return [self._title("topology", width, "topology"), *rows]
+        levels = self._run.levels
+        of = "" if levels.exact else f"levels of {fmt.clock(levels.at)}"
+        return [self._title("topology", width, "topology", of), *rows]
 
     def charts(self, width: int, height: int) -> list[Row]:
         """Over time."""

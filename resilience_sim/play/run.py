@@ -1,6 +1,7 @@
 """One run under the cockpit: simulated up to its head, shown at any position of its tape.
 
-Owns growing the tape, keyframes of the view's state, and showing any place of it. Refuses to pace (session.py).
+Owns growing the tape, keyframes of the view's state, and showing any place of it. Refuses to pace (session.py) and to
+know what the layers hold (levels.py).
 
 The fold at the head sees every event once and is put away every so many events; to show an earlier place, the keyframe
 before it is taken out again and fed the few events in between.
@@ -14,17 +15,23 @@ from collections.abc import Callable
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sim import FOREVER
+from resilience_sim.play.levels import EMPTY, SLICE, Levels
 from resilience_sim.play.tape import Event, Tape
 from resilience_sim.play.view import PlayFold
 from resilience_sim.runs.actions import ActionError, plan_with
-from resilience_sim.runs.gauges import Gauge, gauges
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.world.actions import Action
 
-SLICE = 256  # engine steps between two looks at the clock and at the gauges
 SPACING = 4096  # events between two keyframes, at first
 MOST_FRAMES = 512  # then every other one is given up
+
+GoOn = Callable[[], bool]
+
+
+def always() -> bool:
+    """As long as it takes."""
+    return True
 
 
 class Run:
@@ -40,13 +47,12 @@ class Run:
         self.head = self._fold()
         self.view = self.head
         self.position = 0
-        self.over = False
+        self.levels = Levels(self.simulation, self.tape)
+        self._ended = False
         self._frames_at: array[int] = array("q")
         self._frames: list[bytes] = []
         self._spacing = SPACING
         self._fed = 0  # events the head has seen
-        self._gauged_at: array[int] = array("q")
-        self._gauged: list[dict[int, Gauge]] = []
         self._plans = [source.plan]  # after so many actions
         self._acted_at: array[int] = array("q")  # index of each ACTION event
 
@@ -54,6 +60,11 @@ class Run:
         return PlayFold(self.source.plan, self.source.seed, self.source.components, self.name)
 
     # --- what there is ------------------------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will happen any more that is not on the tape."""
+        return self._ended and not self.tape.held
 
     @property
     def live(self) -> bool:
@@ -75,9 +86,9 @@ class Run:
         """The plan in force at the head."""
         return self._plans[-1]
 
-    def actions_shown(self) -> list[Action]:
-        """Those that had been done at the position."""
-        return self.actions[: bisect_right(self._acted_at, self.position - 1)]
+    def actions_before(self, t: int) -> list[Action]:
+        """Those done before an instant."""
+        return [action for action in self.actions if action.t < t]
 
     def action_at(self, index: int) -> Action | None:
         """The action behind the ACTION event with that index on the tape."""
@@ -88,39 +99,35 @@ class Run:
         """The plan that ``action``, one of ours, was done to."""
         return self._plans[self.actions.index(action)]
 
-    def gauges(self) -> dict[int, Gauge]:
-        """What the layers held, at the position or shortly before."""
-        i = bisect_right(self._gauged_at, self.position) - 1
-        return self._gauged[i] if i >= 0 else {}
-
     # --- growing ------------------------------------------------------------------------------------------------------
 
-    def extend(self, until: int = FOREVER, go_on: Callable[[], bool] = lambda: True) -> bool:
+    def extend(self, until: int = FOREVER, go_on: GoOn = always) -> bool:
         """Simulate up to ``until``, as long as ``go_on`` agrees; False when that was cut short."""
-        while not self.over:
+        self.let_go()
+        while not self._ended:
             before = len(self.tape)
-            self.over = not self.source.run(until, SLICE)
+            self._ended = not self.source.run(until, SLICE)
             self._catch_up()
-            if len(self.tape) - before < SLICE:
+            came = len(self.tape) - before
+            if not came:
                 break
-            if not go_on():
+            if came >= SLICE and not go_on():
                 return False
         return True
 
-    def crawl(self, until: int, wanted: Callable[[Event], bool], go_on: Callable[[], bool]) -> tuple[bool, bool]:
+    def crawl(self, until: int, wanted: Callable[[Event], bool], go_on: GoOn = always) -> tuple[bool, bool]:
         """As :meth:`extend`, but stop with the event that is ``wanted``: whether ``until`` was reached, whether found.
 
-        A step of the engine may bring several events; the last of them are on the tape too when it stops.
+        Nothing after that event is on the tape then: what else the engine did in the same step is held back.
         """
         tape = self.tape
         steps = 0
-        while not self.over:
-            before = len(tape)
-            self.over = not self.source.run(until, 1)
-            if any(wanted(tape[i]) for i in range(before, len(tape))):
-                self._catch_up()
-                return False, True
-            if len(tape) == before and not self.over:
+        while True:
+            while tape.held:
+                if wanted(tape.release()):
+                    self._catch_up()
+                    return False, True
+            if self._ended or not self._step(until):
                 break
             steps += 1
             if steps % SLICE == 0:
@@ -130,19 +137,34 @@ class Run:
         self._catch_up()
         return True, False
 
+    def _step(self, until: int) -> bool:
+        """One step of the engine that brings events, all of them held back; False when there is none by ``until``."""
+        tape = self.tape
+        tape.holding = True
+        for _ in range(EMPTY):
+            self._ended = not self.source.run(until, 1)
+            if tape.held or self._ended:
+                break
+        tape.holding = False
+        return bool(tape.held)
+
+    def let_go(self) -> None:
+        """Put what is held back on the tape."""
+        if self.tape.held:
+            while self.tape.held:
+                self.tape.release()
+            self._catch_up()
+
     def step(self) -> bool:
-        """One step of the engine, at least one event; False when there is none left."""
-        before = len(self.tape)
-        while not self.over and len(self.tape) == before:
-            self.over = not self.source.run(FOREVER, 1)
-        self._catch_up()
-        return len(self.tape) > before
+        """One event; False when there is none left."""
+        return self.crawl(FOREVER, lambda event: True)[1]
 
     def act(self, action: Action) -> None:
         """Do something to the run, at its head. ActionError: nothing happened."""
         act = getattr(self.source, "act", None)
         if act is None:
             raise ActionError("this recording is only played back")
+        self.let_go()
         act(action)
         self._catch_up()
 
@@ -157,9 +179,6 @@ class Run:
             self._fed = until
             if until % self._spacing == 0:
                 self._put_away()
-        if self.simulation is not None and (not self._gauged_at or self._gauged_at[-1] != stop):
-            self._gauged_at.append(stop)
-            self._gauged.append(gauges(self.simulation))
 
     def _note_actions(self) -> None:
         found = [i for i in self.tape.marks["fault"] if self.tape[i][1] == ev.ACTION]
@@ -172,6 +191,7 @@ class Run:
     def _put_away(self) -> None:
         self._frames_at.append(self._fed)
         self._frames.append(self.head.freeze())
+        self.levels.put_away()
         if len(self._frames) > MOST_FRAMES:
             self._frames_at = self._frames_at[1::2]
             self._frames = self._frames[1::2]
@@ -198,6 +218,7 @@ class Run:
         self.position = position
         self.view.over = self.over and self.live
         self.view.tick(max(clock, self.tape.time(position - 1)))
+        self.levels.turn_to(position, self.view.clock)
         self.view.horizon = max(self.view.horizon, self.head.horizon)
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
+from resilience_sim.kernel.events import DONE
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
-from resilience_sim.play.difference import Difference
-from resilience_sim.play.run import Run
-from resilience_sim.play.tape import Event
+from resilience_sim.play.future import Future
+from resilience_sim.play.run import GoOn, Run, always
+from resilience_sim.play.tape import Event, is_mark
 from resilience_sim.runs.actions import ActionError
-from resilience_sim.runs.simulation import Simulation, Source
+from resilience_sim.runs.simulation import Source
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views.format import SECOND
 from resilience_sim.views.live.facts import default_speed
@@ -27,23 +28,20 @@ SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1
 LONGEST_STEP = 1.0  # s of wall time a frame makes up for; a laptop that slept does not leap
 RUSH = 20_000  # events a frame goes on by, at most speed through what is on the tape
 
-GoOn = Callable[[], bool]
-
-
-def always() -> bool:
-    """As long as it takes."""
-    return True
-
 
 class Session:
-    """``clock`` is the virtual instant shown, ns. ``said``: the last thing worth telling the user."""
+    """``clock`` is the virtual instant shown, ns. ``said``: the last thing worth telling the user.
 
-    def __init__(self, scenario: Scenario, source: Source, speed: float | None = None) -> None:
+    ``variant``: which of the scenario's configurations is played.
+    """
+
+    def __init__(
+        self, scenario: Scenario, source: Source, speed: float | None = None, variant: str = "as-written"
+    ) -> None:
         self.scenario = scenario
+        self.variant = variant
         self.run = Run(source)
-        self.fork: Run | None = None
-        self.fork_action: Action | None = None  # to be done once the fork has caught up with the past
-        self.forked_at = 0
+        self.future: Future | None = None
         self.clock = 0
         self.speed = speed or max(LEAST_SPEED, min(MOST_SPEED, default_speed(source.plan)))
         self.paused = False
@@ -54,6 +52,21 @@ class Session:
         self.said = ""
         self.wanted: Callable[[Event], bool] | None = None  # pause with the event for which this says yes
         self.found = False  # it has come
+
+    @property
+    def fork(self) -> Run | None:
+        """The other future, if there is one."""
+        return None if self.future is None else self.future.run
+
+    @property
+    def forking(self) -> bool:
+        """Whether the fork is still living the past again."""
+        return self.future is not None and self.future.action is not None
+
+    @property
+    def forked_at(self) -> int:
+        """Where the futures part."""
+        return 0 if self.future is None else self.future.at
 
     @property
     def live(self) -> bool:
@@ -74,14 +87,15 @@ class Session:
             self.loading = not self.run.extend(FOREVER if self.load_until is None else self.load_until, go_on)
             self.run.show(0)
             return
-        if self.fork_action is not None:
+        if self.forking:
             self._prepare_fork(go_on)
-            return
-        if self.hunting:
+        elif self.hunting:
             self._hunt(go_on)
-            return
-        if self.paused or self.over:
-            return
+        elif not self.paused and not self.over:
+            self._pass(elapsed, go_on)
+        self.run.levels.work(go_on)
+
+    def _pass(self, elapsed: float, go_on: GoOn) -> None:
         step = min(elapsed, LONGEST_STEP) * self.speed * SECOND
         until = FOREVER if self.speed == inf else self.clock + round(step)
         if self.live:
@@ -113,12 +127,8 @@ class Session:
 
     def _follow(self, go_on: GoOn = always) -> None:
         """Bring the fork to the same instant."""
-        fork = self.fork
-        if fork is None or self.fork_action is not None:
-            return
-        until = FOREVER if self.over else self.clock
-        fork.extend(until, go_on)
-        fork.show(len(fork.tape) if self.over else fork.tape.index_after(self.clock), self.clock)
+        if self.future is not None:
+            self.future.follow(self.clock, self.over, go_on)
 
     # --- transport ----------------------------------------------------------------------------------------------------
 
@@ -142,7 +152,7 @@ class Session:
         self.paused = False
 
     def step(self, back: bool = False) -> None:
-        """One event on, or back. At the head: one step of the engine."""
+        """One event on, or back."""
         self._stop()
         run = self.run
         if back:
@@ -159,11 +169,11 @@ class Session:
         self._stop()
         run = self.run
         found = run.tape.next_end(run.position)
-        while found is None and run.step():
-            found = run.tape.next_end(run.position)
+        if found is None and run.crawl(FOREVER, lambda event: event[1] == DONE)[1]:
+            found = len(run.tape) - 1
         if found is None:
             self.said = "no request is left"
-        self.go(len(run.tape) if found is None or run.live or found + 1 > len(run.tape) else found + 1)
+        self.go(len(run.tape) if found is None else found + 1)
 
     def jump(self, kind: str, back: bool = False) -> None:
         """To the next transition, failure or fault, or to the one before; beyond the head the run is simulated on."""
@@ -183,16 +193,10 @@ class Session:
         self.hunting = kind
 
     def _hunt(self, go_on: GoOn) -> None:
-        run = self.run
-        start = run.position
-        found = None
-        while found is None:
-            stepped = run.step()
-            found = run.tape.next_mark(self.hunting, start)
-            if not stepped or (len(run.tape) % 64 == 0 and not go_on()):
-                break
-        if found is not None or run.over:
-            self.said = f"no more {self.hunting}: the run is over" if found is None else ""
+        run, kind = self.run, self.hunting
+        _, found = run.crawl(FOREVER, lambda event: is_mark(kind, event), go_on)
+        if found or run.over:
+            self.said = "" if found else f"no more {kind}: the run is over"
             self.hunting = ""
         self.go(len(run.tape))
 
@@ -231,7 +235,8 @@ class Session:
 
     def instant(self) -> int:
         """When an action done now takes place: first thing after everything that is shown."""
-        return max(self.clock, self.run.tape.time(self.run.position - 1)) + 1
+        tape = self.run.tape
+        return max(self.clock, tape.last() if self.live else tape.time(self.run.position - 1)) + 1
 
     def act(self, action: Action) -> None:
         """Do it to the run; what is looked at in the past cannot be changed, there it becomes a fork."""
@@ -247,40 +252,38 @@ class Session:
 
     def branch(self, action: Action) -> None:
         """Fork here: the same past, arrivals and luck, and ``action`` from now on."""
-        source = self.run.source
-        if self.run.simulation is None:
-            raise ActionError("this recording is only played back; it cannot be forked")
-        past = self.run.actions_shown()
-        self.fork = Run(Simulation(source.plan, source.seed, past), "what if")
-        self._difference = Difference(self.run, self.fork)
-        self.forked_at = action.t
-        self.fork_action = action
+        self.future = Future(self.run, action)
 
     def _prepare_fork(self, go_on: GoOn) -> None:
-        """Simulate the past of the fork again, then do to it what makes it another run."""
-        fork, action = self.fork, self.fork_action
-        assert fork is not None
-        assert action is not None
-        if not fork.extend(action.t - 1, go_on):
-            return
-        self.fork_action = None
+        assert self.future is not None
         try:
-            fork.act(action)
+            self.future.prepare(go_on)
         except ActionError as error:
-            self.fork = None
+            self.future = None
             self.said = str(error)
             raise
-        self._follow()
+        if not self.forking:  # the action that makes the difference is seen too
+            live, self.clock = self.live, max(self.clock, self.future.at)
+            tape = self.run.tape
+            self.run.show(len(tape) if live else tape.index_after(self.clock), self.clock)
+            self._follow()
+
+    def take_fork(self) -> None:
+        """The fork is the run from here on; the other future is given up."""
+        future = self.future
+        if future is None or future.action is not None:
+            raise ActionError("there is no fork to take" if future is None else "the fork is not there yet")
+        self.hunting = ""
+        self.run, self.future = future.run, None
+        self.run.name = self.run.source.plan.name
 
     def drop_fork(self) -> None:
         """Only the run itself again."""
-        self.fork = self.fork_action = None
+        self.future = None
 
     def difference(self) -> Divergence | None:
         """The first request that fares differently in the fork, as far as both are known at the clock."""
-        if self.fork is None or self.fork_action is not None:
-            return None
-        return self._difference.first(self.over and self.fork.over)
+        return None if self.future is None else self.future.difference(self.over)
 
     def last_fault(self) -> str:
         """The id of the fault that became active last and still is; "" when there is none."""

@@ -1,13 +1,16 @@
 """Everything that has happened so far, on a tape that can be read at any place.
 
 Owns the events of one run in memory (48 bytes each), where each request begins and ends on the tape, and the marks
-worth jumping to. Refuses to interpret more than that (view.py, story.py) and to make anything happen (session.py).
+worth jumping to. Events may be held back, to be let on the tape one by one: a step of the engine brings several, and
+whoever steps wants to see them singly. Refuses to interpret more than that (view.py, story.py) and to make anything
+happen (session.py).
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterator
 
 from resilience_sim.kernel import events as ev
@@ -21,12 +24,26 @@ _OF_KIND = {
 }  # fmt: skip
 
 
-class Tape(Fold):
-    """Attach it to the source; ``len`` is the number of events. ``marks``: indexes of events, by what they are."""
+def is_mark(mark: str, event: Event) -> bool:
+    """Whether an event is one of the marks of that kind."""
+    if mark == FAILURE:
+        return event[1] == ev.DONE and event[4] & 0xFF > ev.FALLBACK
+    return _OF_KIND.get(event[1]) == mark
 
-    __slots__ = ("_a", "_b", "_kinds", "_rids", "_times", "_wheres", "arrived", "ended", "marks", "notable")
+
+class Tape(Fold):
+    """Attach it to the source; ``len`` is the number of events. ``marks``: indexes of events, by what they are.
+
+    While it is ``holding``, events go to ``held`` instead, until they are released.
+    """
+
+    __slots__ = (
+        "_a", "_b", "_kinds", "_rids", "_times", "_wheres", "arrived", "ended", "held", "holding", "marks", "notable",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self.holding = False
+        self.held: deque[Event] = deque()
         self._times: array[int] = array("q")
         self._kinds: array[int] = array("q")
         self._wheres: array[int] = array("q")
@@ -40,6 +57,9 @@ class Tape(Fold):
 
     def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
+        if self.holding:
+            self.held.append((t, kind, where, rid, a, b))
+            return
         self._times.append(t)
         self._kinds.append(kind)
         self._wheres.append(where)
@@ -56,6 +76,12 @@ class Tape(Fold):
         elif kind in _OF_KIND:
             self.marks[_OF_KIND[kind]].append(len(self._times) - 1)
             self.notable.append(len(self._times) - 1)
+
+    def release(self) -> Event:
+        """Let the first event that is held back on the tape."""
+        event = self.held.popleft()
+        self.on_event(*event)
+        return event
 
     def __len__(self) -> int:
         return len(self._times)
@@ -76,6 +102,10 @@ class Tape(Fold):
     def time(self, index: int) -> int:
         """When the event with that index happened; 0 before the first."""
         return self._times[index] if index >= 0 and self._times else 0
+
+    def last(self) -> int:
+        """When the newest event happened, one that is held back included."""
+        return self.held[-1][0] if self.held else self.time(len(self) - 1)
 
     def index_after(self, t: int) -> int:
         """How many events have happened by ``t``, those at ``t`` included."""

@@ -77,7 +77,7 @@ class PlayFold(LiveFold):
 
     def waiting_in(self, layer: int) -> int:
         """How many calls wait in a retry layer for their next try."""
-        return sum(1 for where, _ in self.waits.values() if where == layer)
+        return sum(1 for where, until in self.waits.values() if where == layer and until > self.clock)
 
     def freeze(self) -> bytes:
         """All that changes from event to event."""

@@ -61,7 +61,7 @@ def play(s: Session, to: float, frames_per_second: float = 15.0) -> Session:
 def until_still(s: Session) -> Session:
     """Until nothing is being looked for, loaded or forked any more."""
     for _ in range(100_000):
-        if not (s.hunting or s.loading or s.fork_action is not None):
+        if not (s.hunting or s.loading or s.forking):
             return s
         s.frame(1 / 15)
     raise AssertionError("it never ends")
@@ -90,7 +90,7 @@ class Driver:
         """Until nothing is under way."""
         s = self.app.session
         for _ in range(10_000):
-            if not (s.hunting or s.loading or s.fork_action is not None):
+            if not (s.hunting or s.loading or s.forking or self.app.files.keeping):
                 break
             self.clock.now += 1 / 15
             self.app.tick()

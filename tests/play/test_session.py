@@ -11,6 +11,7 @@ import pytest
 from resilience_sim.kernel import events as ev
 from resilience_sim.play.forms import read_fault
 from resilience_sim.play.session import Session
+from resilience_sim.play.tape import is_mark
 from resilience_sim.play.view import PlayFold
 from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.runs.actions import ActionError
@@ -19,7 +20,7 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
 from resilience_sim.world.actions import Add, Change, Remove
 
-from .lab import SECOND, play, session, until_still
+from .lab import SECOND, Events, play, session, until_still
 
 STATE = (
     "arrived",
@@ -134,12 +135,14 @@ def test_seeking_takes_less_than_50_ms_in_hundred_thousand_events() -> None:
 
 
 def test_single_steps() -> None:
-    """One event on the tape; at the head one step of the engine; a request is over when its outcome is there."""
+    """One event, on and back; a request is over when its outcome is there."""
     s = session("first-look")
     s.step()
     assert s.paused
-    assert len(s.run.tape) >= 1
+    assert len(s.run.tape) == 1
+    s.step()
     head = len(s.run.tape)
+    assert head == 2
     s.step(back=True)
     assert s.run.position == head - 1
     assert not s.live
@@ -148,9 +151,48 @@ def test_single_steps() -> None:
     done = s.run.view.done
     s.step_request()
     assert s.run.view.done == done + 1
+    assert s.run.tape[s.run.position - 1][1] == ev.DONE
     s.go(0)
     s.step_request()
     assert s.run.view.done == 1
+
+
+def test_a_step_is_one_event_where_the_engine_makes_several_at_once() -> None:
+    """What is held back is neither lost nor put elsewhere, whatever is done in the middle of it."""
+    s = session("first-look")
+    in_the_middle = 0
+    for n in range(300):
+        assert len(s.run.tape) == s.run.position == n
+        s.step()
+        in_the_middle += bool(s.run.tape.held)
+        assert s.live
+    assert in_the_middle > 50
+    while not s.run.tape.held:
+        s.step()
+    assert not s.run.over
+    s.frame(1.0)  # it is paused: nothing moves
+    assert s.run.tape.held
+    s.speed = inf
+    play(s, 1e9)
+    assert s.run.source.digest() == digest_of("first-look")
+    alone = Simulation(load("first-look").plan, 1)
+    seen = Events()
+    alone.attach(seen)
+    drain(alone)
+    assert list(s.run.tape.slice(0, len(s.run.tape))) == seen.all
+
+
+@pytest.mark.parametrize("kind", ["transition", "failure", "fault"])
+def test_a_jump_beyond_the_head_shows_nothing_after_what_it_looked_for(kind: str) -> None:
+    s = session("first-look")
+    for _ in range(5):
+        s.jump(kind)
+        until_still(s)
+        if s.over:
+            break
+        assert is_mark(kind, s.run.tape[s.run.position - 1])
+        assert s.live
+        assert s.clock == s.run.tape.time(s.run.position - 1)
 
 
 @pytest.mark.parametrize("kind", ["transition", "failure", "fault"])

@@ -133,9 +133,14 @@ def _play_scenario(call: Call, asked: Asked, what: str, speed: float | None, tou
         variant = tour.variant
         plan = next(each.plan for each in scenario.variants if each.name == variant)
     with recorded(Simulation(plan, seed, []), scenario, asked.save, variant) as source:
-        session = Session(scenario, source, speed)
-        _show(call, session, asked.theme, tour)
-    return _summarise(call, session, asked.save or "")
+        session = Session(scenario, source, speed, variant)
+        first = session.run
+        saved = _show(call, session, asked.theme, tour)
+    if asked.save and session.run is not first:  # a fork was taken: it is the run that is kept
+        from resilience_sim.play.keeping import keep
+
+        keep(session.run, scenario, asked.save, variant)
+    return _summarise(call, session, asked.save or saved)
 
 
 def _play_recording(call: Call, asked: Asked, path: str, speed: float | None) -> int:
@@ -150,24 +155,30 @@ def _play_recording(call: Call, asked: Asked, path: str, speed: float | None) ->
         raise usage("--save, --set, --seed and --tour are for scenarios", "a recording has all of that in it")
     with open_recording(path) as recording:
         scenario = scenario_of(recording)
+        actions = actions_of(recording) or []
         source: Source
         if recording.meta.version == __version__:
             plan = plan_of(recording, scenario)
-            source = Simulation(plan, recording.meta.seed, actions_of(recording) or [])
+            source = Simulation(plan, recording.meta.seed, actions)
         else:
             source = Playback(recording)
             call.note(f"recorded by resim {recording.meta.version}: it is played back, but cannot be forked")
-        session = Session(scenario, source, speed)
+        session = Session(scenario, source, speed, recording.meta.variant)
         session.loading = True
+        first = session.run
         session.load_until = None if recording.finished else recording.end
-        _show(call, session, asked.theme, None)
-        if recording.finished and session.run.over and session.run.source.digest() != recording.digest():
+        saved = _show(call, session, asked.theme, None)
+        whole = recording.finished and session.run is first and first.over
+        if whole and first.source.digest() != recording.digest():
             call.note("this is not exactly what was recorded", "`resim replay --verify` says where it differs")
-    return _summarise(call, session, path)
+    return _summarise(call, session, saved or path)
 
 
-def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> None:
-    """The screen, until it is left; the terminal is given back whatever happens."""
+def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> str:
+    """The screen, until it is left; the terminal is given back whatever happens. Path of what was saved, or "".
+
+    A recording that is still being written by then is written to its end.
+    """
     import os
 
     from resilience_sim.play.app import Cockpit
@@ -191,6 +202,8 @@ def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> None:
         gc.enable()
     if app.return_code:
         raise RuntimeError("the cockpit broke down")
+    app.files.finish()
+    return app.files.saved
 
 
 def _summarise(call: Call, session: Session, saved: str) -> int:

@@ -30,7 +30,7 @@ def fork_rows(session: Session, look: Look, width: int, height: int) -> list[Row
     """Both futures, then the difference."""
     fork = session.fork
     assert fork is not None
-    if session.fork_action is not None:
+    if session.forking:
         share = fork.tape.time(len(fork.tape) - 1) / max(1, session.forked_at)
         return [Row(f"living the first {fmt.instant(session.forked_at)} again: {fmt.share(share)}", "odd")]
     below = _difference(session, look, width)

@@ -50,4 +50,5 @@ def log_row(run: Run, index: int) -> Row:
         return row.add(f"{who} ").add("back", "good!").add("  with fresh state", "faint")
     action = run.action_at(index)
     words = action_words(action, run.plan_before(action)) if action is not None else "did something"
-    return row.add("you ", "note").add(words, "note")
+    who = "the plan: " if action in run.source.plan.actions else "you "
+    return row.add(who, "note").add(words, "note")

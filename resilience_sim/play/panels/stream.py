@@ -43,6 +43,10 @@ class Stream:
         self.thinned = 1
         self._rows: dict[tuple[int, int], Request] = {}
 
+    def forget(self) -> None:
+        """It is another run's requests from now on."""
+        self._rows.clear()
+
     def thin(self, rate: float) -> None:
         """So many times more requests come than can be read: leave most of them out."""
         self.thinned = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n >= rate), 5000)

@@ -9,7 +9,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.play.panels.parts import bar
 from resilience_sim.play.run import Run
 from resilience_sim.policies import config as c
-from resilience_sim.runs.gauges import Gauge
+from resilience_sim.runs.gauges_like import Gauge
 from resilience_sim.scenario.write import Unwritable, policy_settings
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
@@ -82,7 +82,7 @@ def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: boo
     if not wheres:
         return []
     where = wheres[0]
-    gauge = run.gauges().get(where, {})
+    gauge = run.levels.read().get(where, {})
     name = policy.id.replace("circuit_breaker", "breaker")
     row = Row(f" {_pipe(look)}", "faint").add(">" if chosen else " ", "calm!")
     row.add(name, "calm!" if chosen else "strong").to(max(row.width + 1, 13))
@@ -104,7 +104,6 @@ def _settings(policy: c.PolicyConfig) -> str:
 
 def _detail(run: Run, policy: c.PolicyConfig, wheres: list[int], gauge: Gauge, look: Look) -> Row:
     view, row = run.view, Row()
-    where = wheres[0]
 
     def count(kind: int) -> int:
         return sum(view.by_layer[each, kind] for each in wheres)
@@ -129,14 +128,15 @@ def _detail(run: Run, policy: c.PolicyConfig, wheres: list[int], gauge: Gauge, l
         return row.add(f" +{gauge['waiting']:.0f} waiting", "odd") if gauge["waiting"] else row
     if policy.kind == "rate_limiter" and gauge:
         bar(row, gauge["tokens"] / max(1, gauge["burst"]), GAUGE, "calm", look)
-        return row.add(f" {gauge['tokens']:.0f}/{gauge['burst']:.0f} tokens")
+        row.add(f" {gauge['tokens']:.0f}/{gauge['burst']:.0f} tokens")
+        return row.add(f" +{gauge['waiting']:.0f} waiting", "odd") if gauge.get("waiting") else row
     if policy.kind == "hedge":
         return row.add(f"{count(ev.HEDGE)} extra legs, {count(ev.HEDGE_WON)} won", "faint")
     if policy.kind == "fallback":
         return row.add(f"{count(ev.FELL_BACK)} answered instead", "odd" if count(ev.FELL_BACK) else "faint")
     if policy.kind == "throttle":
         return row.add(f"turns away {fmt.share(gauge.get('chance', 0.0))}", "odd" if gauge.get("chance") else "faint")
-    return row.add(f"{where}", "faint")
+    return row
 
 
 def _breaker(run: Run, wheres: list[int], gauge: Gauge, look: Look, rejected: int) -> Row:
@@ -150,27 +150,43 @@ def _breaker(run: Run, wheres: list[int], gauge: Gauge, look: Look, rejected: in
         return row
     state = lanes[0].state if lanes else 0
     row.add(state_name(min(state, 2)), STATE_STYLES[min(state, 2)]).add(" ")
-    if state == ev.CLOSED and gauge:
-        if gauge["threshold"]:
-            bar(row, gauge["in_a_row"] / gauge["threshold"], 5, "bad", look)
-            row.add(f" {gauge['in_a_row']:.0f}/{gauge['threshold']:.0f} in a row", "" if gauge["in_a_row"] else "faint")
-        else:
-            bar(row, gauge["total"] / max(1, gauge["min_calls"]), 5, "calm", look)
-            share = gauge["bad"] / gauge["total"] if gauge["total"] else 0.0
-            row.add(f" {gauge['bad']:.0f} of {gauge['total']:.0f} failed", "bad" if share >= gauge["share"] / 2 else "")
-    elif state == ev.OPEN and gauge:
-        left = max(0, int(gauge["until"]) - run.view.clock)
-        row.add(f"{fmt.duration(left)} left" if left else "probes next call", "odd")
+    if "hosts" in gauge:
+        row.add(
+            f"{gauge['ejected']:.0f} of {gauge['hosts']:.0f} replicas ejected", "odd" if gauge["ejected"] else "faint"
+        )
     elif gauge:
-        row.add(f"{gauge['probing']:.0f} probing, {gauge['succeeded']:.0f}/{gauge['needed']:.0f} good", "odd")
+        _fill(row, state, gauge, run.view.clock, look)
     return row.add(f"  {fmt.short_count(rejected)} rejected", "odd") if rejected and row.width < 28 else row
+
+
+def _fill(row: Row, state: int, gauge: Gauge, clock: int, look: Look) -> None:
+    """How far a breaker is from its next change of state."""
+    if state == ev.OPEN:
+        left = max(0, int(gauge["until"]) - clock)
+        row.add(f"{fmt.duration(left)} left" if left else "probes next call", "odd")
+    elif state == ev.HALF_OPEN:
+        row.add(f"{gauge['probing']:.0f} probing, {gauge['succeeded']:.0f}", "odd")
+        row.add(f"/{gauge['needed']:.0f} good" if gauge["needed"] else " good", "odd")
+    elif gauge["threshold"]:
+        bar(row, gauge["in_a_row"] / gauge["threshold"], 5, "bad", look)
+        row.add(f" {gauge['in_a_row']:.0f}/{gauge['threshold']:.0f} in a row", "" if gauge["in_a_row"] else "faint")
+    elif gauge.get("failures"):
+        bar(row, gauge["bad"] / gauge["failures"], 5, "bad", look)
+        row.add(f" {gauge['bad']:.0f}/{gauge['failures']:.0f} failed", "" if gauge["bad"] else "faint")
+    else:
+        bar(row, gauge["total"] / max(1, gauge["min_calls"]), 5, "calm", look)
+        share = gauge["bad"] / gauge["total"] if gauge["total"] else 0.0
+        near = gauge["share"] and share >= gauge["share"] / 2
+        row.add(f" {gauge['bad']:.0f} of {gauge['total']:.0f} failed", "bad" if near else "")
+        if gauge["slow"] and gauge["slow_share"]:
+            row.add(f", {gauge['slow']:.0f} slow", "odd")
 
 
 def _service(run: Run, look: Look, width: int, room: int) -> list[Row]:
     """Every replica that has room: workers and queue."""
     view, service = run.view, run.source.plan.service
     replicas = [component for component in view.components.values() if component.kind == "replica"]
-    gauges = run.gauges()
+    gauges = run.levels.read()
     hit = [run.plan_now.faults[i] for i in sorted(view.faults_on) if run.plan_now.faults[i].kind != "spike"]
     rows = []
     shown = replicas if len(replicas) <= max(1, room) else replicas[: max(1, room - 1)]

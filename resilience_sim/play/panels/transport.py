@@ -26,7 +26,7 @@ def mode(session: Session, look: Look) -> tuple[str, str]:
     """One or two words for what is going on, and their style."""
     if session.loading:
         return f"{look.play} reading the whole run", "odd!"
-    if session.fork_action is not None:
+    if session.forking:
         return f"{look.play} forking", "odd!"
     if session.hunting:
         return f"{look.play}{look.play} next {session.hunting}", "odd!"

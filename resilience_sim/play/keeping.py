@@ -1,0 +1,71 @@
+"""A run that was played, kept as a recording at any time: the run itself, or its fork.
+
+Owns writing it: the same plan, seed and actions are simulated once more into the file, as far as was played, a little
+with every frame. Refuses to know where the path comes from, and what a recording looks like (recording/).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resilience_sim.kernel.sim import FOREVER
+from resilience_sim.play.run import GoOn, Run, always
+from resilience_sim.runs.course import BY_HAND, line_up
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.plan import Scenario
+
+SLICE = 256  # engine steps between two looks at the clock
+
+
+class Keeping:
+    """Begins the file at once: RecordingError when nothing can be written there."""
+
+    def __init__(self, run: Run, scenario: Scenario, path: str | Path, variant: str) -> None:
+        from resilience_sim.runs.record import record
+
+        self.path = path
+        self.done = False
+        self._simulation = Simulation(run.source.plan, run.source.seed, [])
+        self._recorded = record(self._simulation, scenario, path, variant)
+        steps = line_up(run.source.plan, run.actions)  # what the scenario changes itself is in it already
+        self._actions = [step.action for step in reversed(steps) if step.own == BY_HAND]
+        self._until = FOREVER if run.over else run.tape.last()
+
+    @property
+    def share(self) -> float:
+        """How much of it is written, 0..1, as far as that is known."""
+        return 0.0 if self._until == FOREVER else min(1.0, self._simulation.now / max(1, self._until))
+
+    def work(self, go_on: GoOn = always) -> bool:
+        """Write on while ``go_on`` agrees; True when all of it is in the file."""
+        while not self.done:
+            if not self._advance(self._actions[-1].t - 1 if self._actions else self._until, go_on):
+                return False
+            if self._actions:
+                self._recorded.act(self._actions.pop())
+            else:
+                self.close()
+        return True
+
+    def close(self) -> None:
+        """Keep what there is; only the first call counts."""
+        if not self.done:
+            self.done = True
+            self._recorded.__exit__(None, None, None)
+
+    def _advance(self, until: int, go_on: GoOn) -> bool:
+        while True:
+            before = self._simulation.event_count
+            if not self._recorded.run(until, SLICE) or self._simulation.event_count == before:
+                return True
+            if not go_on():
+                return False
+
+
+def keep(run: Run, scenario: Scenario, path: str | Path, variant: str) -> None:
+    """Write all of it now."""
+    keeping = Keeping(run, scenario, path, variant)
+    try:
+        keeping.work()
+    finally:
+        keeping.close()
