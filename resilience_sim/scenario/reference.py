@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from resilience_sim.scenario.fields import is_model, keys_of
 from resilience_sim.scenario.like_leaves import NATIVE
+from resilience_sim.scenario.models_changes import ChangeModel
 from resilience_sim.scenario.models_faults import FaultItem
 from resilience_sim.scenario.models_file import FileModel
 from resilience_sim.scenario.models_stack import PolicyItem
@@ -40,6 +41,7 @@ class Topic:
 def topics() -> list[Topic]:
     """Everything there is, sections first."""
     found = [_topic(name, "section", model) for name, model in keys_of(FileModel).items() if is_model(model)]
+    found.append(_topic("changes", "section", ChangeModel))
     found += [_topic(name, "policy", model) for name, model in keys_of(PolicyItem).items()]
     found += [_topic(name, "fault", model) for name, model in keys_of(FaultItem).items()]
     return found

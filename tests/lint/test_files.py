@@ -30,6 +30,7 @@ INTENDED: dict[str, str] = {
     "hedged-tail": "RL004",
     "http-methods": "RL014",
     "idempotency-key": "RL014",
+    "live-fix": "RL006 RL021",
     "no-resilience": "RL004",
     "partial-replica": "RL004",
     "payments-complete": "RL001 RL011",

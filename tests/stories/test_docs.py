@@ -19,7 +19,7 @@ from resilience_sim.scenario.shipped import names
 from resilience_sim.world.config import FaultConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CHANGELOG.md", "docs/lessons.md", "docs/policies.md", "docs/model.md")
+PAGES = ("README.md", "CHANGELOG.md", "docs/lessons.md", "docs/policies.md", "docs/model.md", "docs/changes.md")
 COMMAND_TO_DRAW = "python tests/stories/test_docs.py --write"
 COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z./-])((?: --set [^\s`]+)*)")
 
@@ -55,6 +55,18 @@ def test_the_changelog_names_every_shipped_scenario() -> None:
 def test_the_state_diagram_is_the_current_one() -> None:
     drawn = re.findall(r"```mermaid\n(.*?)\n```", page("docs/policies.md"), re.DOTALL)
     assert drawn == [diagram()], f"draw it again with: {COMMAND_TO_DRAW}"
+
+
+def test_the_changes_of_the_documents_are_possible() -> None:
+    """The page's list is that of ``resim explain changes``, and fits a stack of the policies it names."""
+    from resilience_sim.cli.topics.concepts import CONCEPTS
+
+    block = re.search(r"```yaml\n(changes:\n.*?)```", page("docs/changes.md"), re.DOTALL)
+    assert block is not None
+    assert all(line.strip() in CONCEPTS["changes"][1] for line in block.group(1).splitlines())
+    stack = "stack: [retry: {}, circuit_breaker: {}, timeout: {after: 1s}]\n"
+    text = "resim: 1\ntraffic: {rate: 1/s, duration: 70s}\n" + stack + block.group(1)
+    assert len(load_text(text, "changes.yaml").plan.actions) == 6
 
 
 def test_the_smallest_file_of_the_readme_runs_with_its_additions() -> None:

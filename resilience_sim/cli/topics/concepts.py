@@ -18,6 +18,25 @@ One run: the value decides. Several runs: the whole 95 % interval of the mean mu
 == and !=, and a count against zero, must hold in every run. No data is inconclusive, never a pass. A failed
 expectation makes exit code 1, an inconclusive one 4.""",
     ),
+    "changes": (
+        "what is changed while it runs, each change at its instant",
+        """\
+    changes:
+      - {at: 25s, set: {retry.attempts: 1, retry.budget: 10%}}
+      - {at: 30s, trip: circuit_breaker}
+      - {at: 40s, reset: circuit_breaker}
+      - {at: 45s, add: {bulkhead: {max_concurrent: 20}}, inside: retry}
+      - {at: 50s, reorder: [circuit_breaker, retry, bulkhead, timeout]}
+      - {at: 60s, remove: bulkhead}
+
+Exactly one of set, trip, reset, add, remove, reorder. Paths are those of --set, of policies only: what happens to B is
+a fault. A change comes before everything else of its instant; several at one instant happen in the order of the file.
+add puts a policy outermost unless outside: ID, inside: ID or position: N says where. A changed policy keeps what it has
+learnt where that still means something; calls under way leave through the policies they came in by.
+
+A variant takes the changes over as far as its stack allows, unless it has its own; changes: [] is none. In resim play,
+w writes what was done by hand as changes. resim compare live-fix shows what they are good for.""",
+    ),
     "seeds": (
         "luck, and why one seed is an anecdote",
         """\
