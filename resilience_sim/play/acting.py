@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from resilience_sim.play import forms
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import position
-from resilience_sim.scenario.write import Unwritable
+from resilience_sim.scenario.write import Unwritable, policy_settings
 from resilience_sim.views.deeds import action_words
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
@@ -23,6 +23,10 @@ TITLES = {
     "lost_responses": "B's answers get lost", "spike": "More traffic", "crash_replica": "A replica of B goes down",
     "rate_limit": "B answers 429 above a rate", "cold_cache": "B's cache is cold",
 }  # fmt: skip
+
+
+def _about(kind: str, like: str) -> str:
+    return f"{kind} with the rules, names and defaults of {like}" if like else kind
 
 
 class Acting:
@@ -120,42 +124,56 @@ class Acting:
         def ask(policy: PolicyConfig) -> None:
             try:
                 fields = forms.policy_fields(policy.kind, policy)
+                like = policy_settings(policy).get("like", "")
             except Unwritable as error:
                 self.app.say(str(error))
                 return
 
             def accept(values: forms.Answers) -> Change:
-                return Change(self._now, forms.read_policy(policy.kind, values, policy.id))
+                return Change(self._now, forms.read_policy(policy.kind, {"like": like, **values}, policy.id))
 
-            self._form(f"{policy.id}, {self._where}", policy.kind, fields, accept, "Change")
+            self._form(f"{policy.id}, {self._where}", _about(policy.kind, like), fields, accept, "Change")
 
         stack = [policy for policy in self._stack if policy.id == id] or list(self._stack)
         self._choose(f"Change which policy {self._where}?", stack, ask)
 
     def add(self) -> None:
-        """One more policy, outside the chosen one."""
+        """One more policy, outside the chosen one: of which kind, and by whose rules."""
+        from resilience_sim.play.dialogs import Choose
+        from resilience_sim.play.forms_like import libraries
+
         kinds = list(forms.POLICIES)
 
-        def ask(index: int | None) -> None:
+        def whose(index: int | None) -> None:
             if index is None:
                 return
             kind = kinds[index]
-            at = next((i for i, policy in enumerate(self._stack) if policy.id == self.app.policy), 0)
-            id = forms.new_policy_id(kind, self.app.session.run.plan)
+            likes = ["", *libraries(kind)]
+            if len(likes) == 1:
+                self._add(kind, "")
+                return
+            names = ["ours: the classic one", *(f"like {like}" for like in likes[1:])]
+            self.app.push_screen(
+                Choose(f"Add a {kind}: by whose rules?", names),
+                lambda n: None if n is None else self._add(kind, likes[n]),
+            )
 
-            def accept(values: forms.Answers) -> Add:
-                given = dict(values)
-                place = int(given.pop("position") or 0) if given.get("position", "0").strip().isdigit() else -1
-                if not 0 <= place <= len(self._stack):
-                    raise forms.FormError(f"position: a number from 0 (outermost) to {len(self._stack)} is due")
-                return Add(self._now, forms.read_policy(kind, given, id), place)
+        self.app.push_screen(Choose(f"Add which policy {self._where}?", kinds), whose)
 
-            where = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
-            self._form(f"Add a {kind} {self._where}", kind, [where, *forms.policy_fields(kind)], accept, "Add")
+    def _add(self, kind: str, like: str) -> None:
+        at = next((i for i, policy in enumerate(self._stack) if policy.id == self.app.policy), 0)
+        id = forms.new_policy_id(kind, self.app.session.run.plan)
 
-        from resilience_sim.play.dialogs import Choose
+        def accept(values: forms.Answers) -> Add:
+            given = dict(values)
+            place = int(given.pop("position") or 0) if given.get("position", "0").strip().isdigit() else -1
+            if not 0 <= place <= len(self._stack):
+                raise forms.FormError(f"position: a number from 0 (outermost) to {len(self._stack)} is due", "position")
+            return Add(self._now, forms.read_policy(kind, {"like": like, **given}, id), place)
 
-        self.app.push_screen(Choose(f"Add which policy {self._where}?", kinds), ask)
+        where = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
+        fields = [where, *forms.policy_fields(kind, like=like)]
+        self._form(f"Add a {kind} {self._where}", _about(kind, like), fields, accept, "Add")
 
     def remove(self) -> None:
         """One policy less."""

@@ -95,6 +95,9 @@ class Form(Dialog):
             answer = self._accept(self.answers())
         except ValueError as error:
             self.query_one(".wrong", Label).update(str(error))
+            wrong = getattr(error, "field", "")
+            if any(field.key == wrong for field in self._fields):
+                self.query_one(f"#f-{wrong}", Input).focus()
             return
         self.dismiss(answer)
 

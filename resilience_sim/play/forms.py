@@ -40,8 +40,9 @@ FIRST: dict[str, dict[str, str]] = {
 FAULTS = tuple(list(FIRST)[:9])
 POLICIES = tuple(list(FIRST)[9:])
 Answers = Mapping[str, str]
-_HIDDEN = ("at", "id")
+_HIDDEN = ("at", "id", "like")
 _LATER = ("share", "of", "replica")
+_SHARED = {"retry": ("on", "budget"), "circuit_breaker": ("ignore",)}  # ours, under a library's rules too
 
 
 class FormError(ValueError):
@@ -71,24 +72,48 @@ def fault_fields(kind: str) -> list[Field]:
     return own + [field for field in found if field not in own]
 
 
-def policy_fields(kind: str, policy: PolicyConfig | None = None) -> list[Field]:
-    """What a policy can be set to; its present settings where there is one."""
+def policy_fields(kind: str, policy: PolicyConfig | None = None, like: str = "") -> list[Field]:
+    """What a policy can be set to: its present settings where there is one, under our rules or those it is ``like``.
+
+    Unwritable: a policy that no file can describe (a plug-in).
+    """
     from resilience_sim.scenario.models_stack import PolicyItem
 
     values = FIRST.get(kind, {}) if policy is None else policy_settings(policy)
-    return _fields(PolicyItem.body_model(kind).model_fields, values)
+    like = values.get("like", like)
+    ours = _fields(PolicyItem.body_model(kind).model_fields, {} if like and policy is None else values)
+    return _library_fields(kind, like, ours, values if policy is not None else {}) if like else ours
+
+
+def _library_fields(kind: str, like: str, ours: list[Field], values: Mapping[str, str]) -> list[Field]:
+    """A library's own names, with its defaults and what of ours they stand for; what all of a kind share comes last."""
+    from resilience_sim.play.forms_like import params
+
+    meanings = {field.key: field.about for field in ours}
+    found = [
+        Field(each.name, values.get(each.name, "" if values else each.first), each.about(meanings), each.default)
+        for each in params(kind, like)
+    ]
+    known = {field.key for field in found}
+    for key in dict.fromkeys((*_SHARED.get(kind, ()), *values)):
+        if key not in known and key != "like":
+            found.append(Field(key, values.get(key, ""), meanings.get(key, "")))
+    return found
 
 
 def _fields(model: Mapping[str, object], values: Mapping[str, str]) -> list[Field]:
+    from resilience_sim.scenario.like_leaves import NATIVE
+
     found = []
     for name, info in model.items():
         key = getattr(info, "alias", None) or name
-        if key in _HIDDEN:
+        about = getattr(info, "description", "") or ""
+        if key in _HIDDEN or about.startswith(NATIVE):
             continue
         default = getattr(info, "default", None)
-        plain = "" if default is None or repr(default) == "PydanticUndefined" else str(default)
-        plain = {"True": "true", "False": "false"}.get(plain, plain.replace("'", ""))
-        found.append(Field(key, values.get(key, ""), getattr(info, "description", "") or "", plain))
+        text = "" if default is None or repr(default) == "PydanticUndefined" else str(default)
+        text = {"True": "true", "False": "false"}.get(text, text.replace("'", ""))
+        found.append(Field(key, values.get(key, ""), about, text))
     return found
 
 
@@ -102,7 +127,7 @@ def read_fault(kind: str, values: Mapping[str, str], plan: Plan, t: int) -> Inje
 
 
 def read_policy(kind: str, values: Mapping[str, str], id: str) -> PolicyConfig:
-    """The policy with these settings. FormError with a message for people."""
+    """The policy with these settings, ``like`` among them. FormError with a message for people."""
     found = _load(f"stack:\n  - {kind}: {flow(_given(values))}\n", 1).stack[0]
     return replace(found, id=id)
 

@@ -117,6 +117,8 @@ async def _breakers(d: Driver) -> None:
     await d.press("a")
     assert isinstance(d.app.screen, Choose)
     await d.press("down", "enter")
+    assert isinstance(d.app.screen, Choose)  # by whose rules
+    await d.press("enter")
     assert isinstance(d.app.screen, Form)
     await d.press("enter")
     assert [p.id for p in d.app.session.run.plan.stack] == ["circuit_breaker", "retry", "timeout"]

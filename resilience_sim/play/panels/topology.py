@@ -5,6 +5,8 @@ Owns that picture, and which row belongs to which policy. Refuses to act on them
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from resilience_sim.kernel import events as ev
 from resilience_sim.play.panels.parts import bar
 from resilience_sim.play.run import Run
@@ -93,11 +95,15 @@ def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: boo
     return rows
 
 
+@lru_cache(maxsize=128)
 def _settings(policy: c.PolicyConfig) -> str:
+    """The settings that matter most; under a library's rules whose they are, and what is not at its default."""
     try:
         found = policy_settings(policy)
     except Unwritable:
-        return getattr(policy, "like", "") or policy.kind
+        return policy.kind
+    if "like" in found:
+        return ", ".join(" ".join(each) for each in found.items())
     keys = [key for key in SETTINGS.get(policy.kind, ()) if key in found]
     return ", ".join(f"{key.replace('failure_threshold', 'threshold')} {found[key]}" for key in keys)
 
