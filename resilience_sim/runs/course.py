@@ -83,10 +83,25 @@ def reserved(plan: Plan, components: Sequence[Component]) -> list[tuple[Componen
     return found
 
 
-def components_with(plan: Plan, components: Sequence[Component], by_hand: Sequence[Action]) -> tuple[Component, ...]:
-    """Everybody who may speak in a run with these actions, by id; ``components`` holds those of the plan's own."""
+def joining(plan: Plan, components: Sequence[Component], by_hand: Sequence[Action] = ()) -> list[tuple[Component, ...]]:
+    """Whom each action of the course brings along; ``components`` holds those of the plan's own, last."""
     everybody = tuple(components)
+    own = reserved(plan, everybody)
+    first = len(everybody) - sum(map(len, own))
+    own = reserved(plan, everybody[:first])
+    found = []
     for each in course(plan, by_hand):
         if each.step.own == BY_HAND:
-            everybody += newcomers(each.before, everybody, each.step.action)
+            found.append(newcomers(each.before, everybody, each.step.action))
+            everybody += found[-1]
+        else:
+            found.append(own[each.step.own])
+    return found
+
+
+def components_with(plan: Plan, components: Sequence[Component], by_hand: Sequence[Action]) -> tuple[Component, ...]:
+    """Everybody who may speak in a run with these actions, by id; ``components`` as in :func:`joining`."""
+    everybody = tuple(components)
+    for each in joining(plan, everybody, by_hand):
+        everybody += each if each and each[0].id >= len(everybody) else ()
     return everybody

@@ -66,7 +66,9 @@ def action_words(action: Action, before: Plan | None = None) -> str:
 
 
 def _changed(old: Settings, new: Settings) -> str:
-    """Only the settings that differ: ``attempts 1, no budget``."""
+    """Only the settings that differ: ``attempts 1, no budget``; all of them under other rules, for names differ too."""
+    if old.get("like") != new.get("like"):
+        return flow({"like": "classic", **new} if "like" not in new else new)
     parts = [f"{key} {value}" for key, value in new.items() if old.get(key) != value]
     parts += [f"no {key}" for key in old if key not in new]
     return ", ".join(parts) or "as it was"

@@ -29,6 +29,11 @@ class BreakerMemory:
         self.results: deque[tuple[int, bool]] = deque(maxlen=_MOST)
         self._ignore = frozenset(getattr(config, "ignore", ()))
 
+    def retune(self, config: PolicyConfig) -> None:
+        """It has other settings from now on."""
+        self.config = config
+        self._ignore = frozenset(getattr(config, "ignore", ()))
+
     def record(self, t: int, outcome: int) -> None:
         """A result that counts in the state the breaker is in."""
         if outcome not in self._ignore:

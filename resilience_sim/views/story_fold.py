@@ -14,6 +14,7 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.story_breakers import BreakerMemory, is_breaker
+from resilience_sim.views.story_layers import Layers
 
 SECOND = 1_000_000_000
 PASSED = 1000  # a step of our own: a result went outwards through a retry that did not try again; b: its outcome
@@ -58,15 +59,13 @@ class _Pending:
 class KnowledgeFold(Fold):
     """Attach it before the run begins. ``rid`` -1: nobody in particular."""
 
-    def __init__(self, plan: Plan, components: tuple[Component, ...], rid: int = -1) -> None:
+    def __init__(
+        self, plan: Plan, components: tuple[Component, ...], rid: int = -1, layers: Layers | None = None
+    ) -> None:
         self.plan, self.components, self.rid = plan, components, rid
-        self.places: dict[tuple[int, int], int] = {}  # (instance, position) -> component
+        self.layers = layers or Layers(plan)
         self.breakers: dict[int, BreakerMemory] = {}
-        for each in components:
-            if each.instance >= 0 and each.kind != "client":
-                self.places[each.instance, each.number] = each.id
-                if is_breaker(plan.stack[each.number]):
-                    self.breakers[each.id] = BreakerMemory(plan.stack[each.number])
+        self._change(0)
         self.steps: list[Step] = []
         self.flights: dict[int, Flight] = {}
         self.faults: dict[int, int] = {}
@@ -84,6 +83,8 @@ class KnowledgeFold(Fold):
 
     def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
+        if 0 <= self._next_change <= t:
+            self._change(t)
         pending = self._pending.get(rid)
         if pending is not None and self._settles(pending, t, kind, where, rid, a):
             self._pending.pop(rid, None)
@@ -93,6 +94,20 @@ class KnowledgeFold(Fold):
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, t, where, rid, a, b)
+
+    def _change(self, t: int) -> None:
+        """The layers are those of ``t`` from now on."""
+        self.shot = self.layers.at(t)
+        self._next_change = self.layers.until(t)
+        for component, config in self.shot.config.items():
+            known = self.breakers.get(component)
+            if known is not None and getattr(known.config, "like", "") == getattr(config, "like", ""):
+                known.retune(config)
+            elif is_breaker(config):  # new, or under other rules: it begins anew
+                self.breakers[component] = BreakerMemory(config)
+
+    def _place(self, where: int) -> int:
+        return self.shot.position.get(where, -1)
 
     # --- how a result travels ---
 
@@ -106,7 +121,7 @@ class KnowledgeFold(Fold):
         if t != pending.t or kind not in _ON_THE_WAY:
             self._tell(pending, rid, pending.t, self._swallower(pending.position))
             return True
-        here = self.components[where].number
+        here = self._place(where)
         if kind == ev.BREAKER and (a >> 16 == ev.OPEN or here > pending.position):
             return False
         self._tell(pending, rid, t, here)
@@ -117,18 +132,21 @@ class KnowledgeFold(Fold):
 
     def _swallower(self, position: int) -> int:
         """The next layer outside that keeps results to itself: a hedge that waits for its other legs."""
-        return next((p for p in range(position, -1, -1) if self.plan.stack[p].kind == "hedge"), -1)
+        stack = self.shot.stack
+        return next((p for p in range(min(position, len(stack) - 1), -1, -1) if stack[p].kind == "hedge"), -1)
 
     def _tell(self, pending: _Pending, rid: int, t: int, until: int) -> None:
         """Layers from ``pending.position`` outwards, up to but without ``until``, get the outcome."""
         flight = self.flights.get(rid)
         instance = flight.instance if flight else 0
         for position in range(pending.position, until, -1):
-            component = self.places.get((instance, position), -1)
+            component = self.shot.places.get((instance, position), -1)
+            if component < 0:
+                continue
             memory = self.breakers.get(component)
             if memory is not None:
                 memory.record(t, pending.outcome)
-            if rid == self.rid and self.plan.stack[position].kind == "retry":
+            if rid == self.rid and self.shot.stack[position].kind == "retry":
                 tries = flight.tries.get(position, 1) if flight else 1
                 self.steps.append(Step(t, PASSED, component, tries, pending.outcome))
 
@@ -164,8 +182,8 @@ class KnowledgeFold(Fold):
         flight.sent[a] = t
         flight.waits_until = 0
         if rid == self.rid:
-            known = [(p, self.places[flight.instance, p]) for p in range(len(self.plan.stack))]
-            asked = [(c, self.breakers[c]) for _, c in known if c in self.breakers]
+            known = [self.shot.places[flight.instance, p] for p in range(len(self.shot.stack))]
+            asked = [(c, self.breakers[c]) for c in known if c in self.breakers]
             said = [Step(t, KNEW, c, memory.since, memory.state, memory.says(t)) for c, memory in asked]
             self.steps[-1:-1] = said
 
@@ -177,20 +195,20 @@ class KnowledgeFold(Fold):
             flight.sent.pop(a >> 16, None)
         pending = self._pending.get(rid)
         if outcome != ev.CANCELLED and not (pending is not None and pending.cut and pending.t == t):
-            self._came(t, rid, len(self.plan.stack) - 1, outcome)
+            self._came(t, rid, len(self.shot.stack) - 1, outcome)
 
     def _timed_out(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self._came(t, rid, self.components[where].number - 1, ev.TIMEOUT, True)
+        self._came(t, rid, self._place(where) - 1, ev.TIMEOUT, True)
 
     def _rejected(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         self.rejected.setdefault(where, deque()).append(t)
-        self._came(t, rid, self.components[where].number - 1, a)
+        self._came(t, rid, self._place(where) - 1, a)
 
     def _retry(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         flight = self.flights.get(rid)
         if flight is None:
             return
-        position = self.components[where].number
+        position = self._place(where)
         flight.tries = {p: n for p, n in flight.tries.items() if p < position} | {position: a}
         flight.waits_until = t + b
 
@@ -229,6 +247,10 @@ class KnowledgeFold(Fold):
     def _left(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         self.queues.get(where, {}).pop((rid, a), None)
 
+    def _action(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+        if self.rid in self.flights and 0 <= a < len(self.layers.deeds):
+            self.steps.append(Step(t, ev.ACTION, where, a, b, self.layers.deeds[a]))
+
     def _fault_on(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         self.faults[a] = t
         if self.rid in self.flights:
@@ -259,6 +281,7 @@ _HANDLERS = {
     ev.BEGIN: KnowledgeFold._begin,
     ev.END: KnowledgeFold._end,
     ev.LEFT_QUEUE: KnowledgeFold._left,
+    ev.ACTION: KnowledgeFold._action,
     ev.FAULT_ON: KnowledgeFold._fault_on,
     ev.FAULT_OFF: KnowledgeFold._fault_off,
 }

@@ -17,6 +17,8 @@ def instant_tree(fold: KnowledgeFold, t: int) -> Node:
     """What is known at ``t``, as a tree."""
     root = Node(f"{fmt.instant(t)}: {fmt.plural(fold.requests, 'request')} so far, {len(fold.flights)} under way")
     _faults(fold, t, root)
+    for at, words in fold.layers.done_by(t):
+        root.add(f"changed at {fmt.instant(at)}: {words}")
     _traffic(fold, t, root)
     instances = fold.plan.client.instances
     for instance in range(instances):
@@ -53,8 +55,9 @@ def _client(fold: KnowledgeFold, t: int, root: Node, instance: int, named: bool)
     title = f"A#{instance + 1}" if named else "A"
     places = f"; {held} of {threads} threads taken" if threads else ""
     node = root.add(f"{title}: {fmt.plural(len(flights), 'request')} under way{oldest}{places}")
-    for position, config in enumerate(fold.plan.stack):
-        component = fold.places[instance, position]
+    shot = fold.layers.at(t)
+    for position, config in enumerate(shot.stack):
+        component = shot.places[instance, position]
         name = speaker(fold.components[component])
         node.add(f"`{name}`: {_layer(fold, t, position, component, config, flights)}")
 

@@ -35,7 +35,6 @@ class TreeBuilder:
     def __init__(self, fold: KnowledgeFold) -> None:
         self.fold, self.plan = fold, fold.plan
         self.root = Node(f"request {fmt.request(fold.rid)}")
-        self.retries = [p for p, policy in enumerate(self.plan.stack) if policy.kind == "retry"]
         self.open: list[tuple[int, Node]] = [(-1, self.root)]
         self.attempts: dict[int, Node] = {}
         self.facts: dict[int, list[str]] = {}
@@ -79,6 +78,8 @@ class TreeBuilder:
             self.denied.add(step.where)
         elif kind == PASSED:
             self.passed(step)
+        elif kind == ev.ACTION:
+            self.root.add(f"{self.at(step.t)}: changed: {step.text}")
         elif kind == KNEW:
             mark = step.text if step.b == ev.CLOSED else f"{step.b} {step.a}"
             if self.knew.get(step.where) != mark:
@@ -95,21 +96,22 @@ class TreeBuilder:
     def again(self, step: Step) -> None:
         """A new try of a retry layer: what was inside is closed."""
         component = self.fold.components[step.where]
-        position = component.number
+        shot = self.fold.layers.at(step.t)
+        position = shot.position[step.where]
         first = self.open[-1][0] < position and step.a == 2
         while self.open[-1][0] >= position:
             self.open.pop()
         holder = self.here()
         if first:
-            self.wrap(holder, component.name)
-        text = waiting(self.plan.stack[position], step.a, step.b, False)
+            self.wrap(holder, component.name, sum(policy.kind == "retry" for policy in shot.stack) > 1)
+        text = waiting(shot.config[step.where], step.a, step.b, False)
         node = holder.add(f"{self.at(step.t + step.b)}: `{component.name}`: {text}")
         self.open.append((position, node))
 
-    def wrap(self, holder: Node, name: str) -> None:
+    def wrap(self, holder: Node, name: str, several: bool) -> None:
         """Name the first try, now that there is a second: attempts that hang loose belong to it."""
         loose = [child for child in holder.children if any(child is node for node in self.attempts.values())]
-        if loose and len(self.retries) > 1:
+        if loose and several:
             first = Node(f"`{name}`: try 1", loose)
             place = next(i for i, child in enumerate(holder.children) if child is loose[0])
             holder.children = [child for child in holder.children if not any(child is each for each in loose)]
@@ -118,8 +120,9 @@ class TreeBuilder:
     def passed(self, step: Step) -> None:
         """A retry layer let a result go."""
         component = self.fold.components[step.where]
-        words = not_again(self.plan.stack[component.number], step.a, step.b, step.where in self.denied)
-        while self.open[-1][0] >= component.number:
+        shot = self.fold.layers.at(step.t)
+        words = not_again(shot.config[step.where], step.a, step.b, step.where in self.denied)
+        while self.open[-1][0] >= shot.position[step.where]:
             self.open.pop()
         self.here().add(f"`{component.name}`: {words}" if words else "")
 
