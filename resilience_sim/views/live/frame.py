@@ -7,6 +7,7 @@ Owns which sections a screen of a given size gets and how many rows each. Refuse
 from __future__ import annotations
 
 from resilience_sim.views.live.axis import Axis, axis_row
+from resilience_sim.views.live.changes import change_rows
 from resilience_sim.views.live.lanes import breaker_row, client_row, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.live.panels import (
@@ -60,6 +61,7 @@ def frame(
     each = min(6, max(1, (height - 10) // 7))
     rows = [header_row(state, title or state.name, around, look, width)]
     rows += fault_rows(state, axis, look, max(1, (height - 16) // 6))
+    rows += change_rows(state, axis, look)
     rows += lane_rows(state, axis, look, max(1, (height - 14) // 5))
     rows += chart_rows(state, points_of(state, axis), axis, look, each)
     rows.append(axis_row(axis, look))

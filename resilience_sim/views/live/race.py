@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
+from resilience_sim.views.live.changes import change_rows
 from resilience_sim.views.live.frame import axis_for, chart_rows, lane_rows
 from resilience_sim.views.live.lanes import fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
@@ -71,12 +72,15 @@ def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, 
     points = _all_points(states, width, horizon)
     lanes = min(max((len(s.breakers) + len(s.clients) for s in states), default=0), max(1, height // 8))
     faults = min(2, max(1, len(states[0].plan.faults)))
-    each = min(9, max(1, (height - 14 - lanes - faults) // 3))
+    changing = any(state.plan.actions for state in states)
+    each = min(9, max(1, (height - 14 - lanes - faults - changing) // 3))
     columns = []
     for state, its in zip(states, points, strict=True):
         axis = axis_for(state, width, horizon)
         rows = [_name_row(state, look, width), *fault_rows(state, axis, look, faults)]
         rows += [Row() for _ in range(1 + faults - len(rows))]
+        if changing:
+            rows += change_rows(state, axis, look) or [axis.label("changes").add(look.track * axis.width, "faint")]
         rows += _lanes(state, axis, look, lanes)
         rows += chart_rows(state, its, axis, look, each)
         rows.append(axis_row(axis, look))

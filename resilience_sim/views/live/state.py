@@ -16,6 +16,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.live.bins import Bins, Lane
+from resilience_sim.views.live.changes import words_by_instant
 from resilience_sim.views.live.facts import capacity, horizon, workers
 from resilience_sim.views.words import outcome_name, speaker, state_name
 
@@ -45,7 +46,7 @@ class LiveFold(Fold):
     __slots__ = (
         "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
-        "held", "held_peak", "horizon", "late", "many", "memo", "name", "notes", "orphans", "over",
+        "held", "held_peak", "horizon", "late", "many", "memo", "name", "notes", "orphans", "over", "own_changes",
         "plan", "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
     )  # fmt: skip
 
@@ -65,6 +66,7 @@ class LiveFold(Fold):
         self.breakers = {c.id: Lane(speaker(c, self.many)) for c in components if c.kind == "circuit_breaker"}
         self.clients: dict[int, Lane] = {}  # only those that ever crashed: up (0) and down (1)
         self.faults_on: set[int] = set()
+        self.own_changes = words_by_instant(plan)  # those still to come
         self.notes: deque[tuple[int, str, str, str]] = deque(maxlen=NOTES)  # t, who, what, why
         self.stream: dict[int, Request] = {}
         self.sample = 1  # every n-th request is shown in the stream
@@ -240,6 +242,9 @@ class LiveFold(Fold):
             self.faults_on.add(a)
         elif kind == ev.FAULT_OFF:
             self.faults_on.discard(a)
+        elif kind == ev.ACTION:
+            words = self.own_changes.get(t)
+            self.notes.append((t, "stack", "changed", words.pop(0) if words else "by hand"))
         elif kind in (ev.CRASH, ev.RESTART):
             down = kind == ev.CRASH
             lane = self.clients.setdefault(where, Lane(who))
