@@ -109,10 +109,20 @@ def run_document(figures: Figures, ground: Ground, series: dict[str, Any] | None
             for fault, detected, recovered in zip(plan.faults, ground.detections, ground.recoveries, strict=True)
         ],
     }
+    if plan.actions:
+        document["changes"] = [_change(action) for action in sorted(plan.actions, key=lambda each: each.t)]
     if series is not None:
         document["series"] = series
     document["collapsed"] = bool(ground.collapsed)
     return document
+
+
+def _change(action: Any) -> dict[str, Any]:
+    """A change that the scenario makes: when, what, and to which policies."""
+    name = type(action).__name__.lower()
+    whom = getattr(action, "policy", ()) or getattr(action, "order", ())
+    ids = list(whom) if isinstance(whom, tuple) else [getattr(whom, "id", whom)]
+    return {"t": action.t / 1e9, "do": "set" if name == "change" else name, "policies": ids}
 
 
 def _requests(part: Part) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from resilience_sim.views import format as fmt
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import fault_words, printable
 
+MOST_CHANGES = 8
 LABEL = 16  # column where the figures begin
 
 Run = dict[str, Any]
@@ -25,7 +26,7 @@ def numbers(plan: Plan, run: Run) -> list[Row]:
     rows += _effects(run, plan)
     rows += _client(run, plan)
     rows += [_fault(plan, index, fault) for index, fault in enumerate(run["faults"])]
-    return rows
+    return rows + _changes(plan, run)
 
 
 def _row(label: str, *pieces: tuple[str, str]) -> Row:
@@ -134,6 +135,19 @@ def _client(run: Run, plan: Plan) -> list[Row]:
             (f"crashed {'once' if client['crashes'] == 1 else fmt.plural(client['crashes'], 'time')}", "bad!")
         )
     return [_row("service A", *pieces)]
+
+
+def _changes(plan: Plan, run: Run) -> list[Row]:
+    """What the scenario has changed while it ran, as far as the run came."""
+    if not plan.actions:
+        return []
+    from resilience_sim.views.deeds import all_deeds
+
+    end = round(run["virtual_seconds"] * 1e9)
+    deeds = [deed for deed in all_deeds(plan) if deed.t <= end]
+    rows = [_row(f"at {fmt.instant(deed.t)}", (deed.words, "")) for deed in deeds[:MOST_CHANGES]]
+    left = len(deeds) - len(rows)
+    return [*rows, *([_row("", (f"and {fmt.plural(left, 'more change')}", "faint"))] if left else [])]
 
 
 def _fault(plan: Plan, index: int, fault: Run) -> Row:

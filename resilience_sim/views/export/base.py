@@ -39,13 +39,14 @@ class RecordedRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Facts about a run that exports mention. ``deadline_ns`` 0: none."""
+    """Facts about a run that exports mention. ``deadline_ns`` 0: none. ``changes``: the words of each, if known."""
 
     name: str
     seed: int
     components: tuple[Component, ...]
     deadline_ns: int = 0
     version: str = __version__
+    changes: tuple[str, ...] = ()
 
 
 def about(run: RecordedRun | Source) -> About:
@@ -54,7 +55,18 @@ def about(run: RecordedRun | Source) -> About:
         meta = run.meta
         name = meta.scenario_name if meta.variant == "as-written" else f"{meta.scenario_name} ({meta.variant})"
         return About(name, meta.seed, run.components, meta.deadline_ns, meta.version)
-    return About(run.plan.name, run.seed, run.components, run.plan.traffic.deadline)
+    return About(run.plan.name, run.seed, run.components, run.plan.traffic.deadline, changes=_changes(run))
+
+
+def _changes(source: Source) -> tuple[str, ...]:
+    """What is changed while it runs, as far as that is known before; a Playback knows what was done by hand, too."""
+    plan = getattr(source, "plan_at_first", source.plan)
+    actions = getattr(source, "actions", ())
+    if not plan.actions and not actions:
+        return ()
+    from resilience_sim.views.deeds import deeds
+
+    return tuple(deeds(plan, actions))
 
 
 class Export(Fold):

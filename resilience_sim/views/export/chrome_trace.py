@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.events import (
+    ACTION,
     ARRIVE,
     BEGIN,
     BREAKER,
@@ -50,6 +51,7 @@ class ChromeTraceExport(BatchExport):
         self._stream = stream
         self._assembler = RowAssembler(facts.components, facts.deadline_ns)
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        self._changes = facts.changes
         self._end = 0
         self._breakers: dict[int, tuple[int, int, dict[str, Any]]] = {}  # since when, in which state, why
         self._due = COUNTER_NS
@@ -103,6 +105,9 @@ class ChromeTraceExport(BatchExport):
                 self._change(t, where, a >> 8 & 0xFF, payload(kind, a, b))
             elif kind == FAULT_ON:
                 self._put("X", self._names.get(where, str(where)), t, FAULTS, where + 1, dur=b - t, cat="fault")
+            elif kind == ACTION:
+                words = self._changes[a] if a < len(self._changes) else f"change {a + 1}"
+                self._put("i", words, t, FAULTS, cat="change", args=payload(kind, a, b))
         if events:
             self._end = events[-1][0]
         self._assembler.take(events)
