@@ -65,6 +65,7 @@ def compiled_files() -> list[str]:
     """Every file of the core but those that hold settings: frozen dataclasses that inherit stay interpreted."""
     files = [path for room in ("kernel", "policies", "world") for path in sorted((PACKAGE / room).rglob("*.py"))]
     files += [PACKAGE / "measure" / f"{name}.py" for name in FOLDS]
+    files.append(PACKAGE / "recording" / "rows.py")
     return [path.as_posix() for path in files if not _stays_interpreted(path)]
 
 

@@ -1,8 +1,8 @@
 """Which form of the core runs: compiled or interpreted.
 
-Owns the choice, made once, when the package is imported. The core (kernel/, policies/, world/ and the folds of
-measure/) is one source in two forms, and where both are there they lie side by side: ``sim.py`` and ``sim.….so``.
-Python takes the compiled one. The source is taken instead, for the whole core, when
+Owns the choice, made once, when the package is imported. The core (kernel/, policies/, world/, the folds of measure/
+and the rows of recording/) is one source in two forms, and where both are there they lie side by side: ``sim.py`` and
+``sim.….so``. Python takes the compiled one. The source is taken instead, for the whole core, when
 
 * ``RESIM_PURE=1`` is set, or
 * this is a checkout and a source file is newer than what was compiled: edited code never loses to an old build.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOMS = ("kernel", "policies", os.path.join("policies", "rules"), "world")
-FOLDS = "measure"  # only some of its files are compiled
+PARTLY = ("measure", "recording")  # only some of their files are compiled
 VARIABLE = "RESIM_PURE"
 
 _why = ""  # why the source was taken though the compiled form is there
@@ -64,7 +64,7 @@ def outdated() -> list[str]:
         return []
     sources: dict[str, float] = {}
     built: dict[str, float] = {}
-    for room in (*ROOMS, FOLDS):
+    for room in (*ROOMS, *PARTLY):
         for entry in os.scandir(os.path.join(package, room)):
             stem = os.path.join(room, entry.name.partition(".")[0])
             if entry.name.endswith(".py"):
@@ -77,7 +77,7 @@ def outdated() -> list[str]:
     return sorted(
         stem + ".py"
         for stem, changed in sources.items()
-        if changed > oldest and (stem in built or not stem.startswith(FOLDS))
+        if changed > oldest and (stem in built or not stem.startswith(PARTLY))
     )
 
 

@@ -8,20 +8,24 @@ asks here.
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
 
 from resilience_sim.recording import layout
 from resilience_sim.recording.codec import rows
 from resilience_sim.recording.errors import RecordingError
 from resilience_sim.recording.reader import Recording
 from resilience_sim.recording.rows import RowAssembler
+from resilience_sim.recording.tables import put
 
 
 def check_tables(recording: Recording) -> None:
     """RecordingError when a table for people is not what the recorded events give.
 
-    The tables of a killed run end with its last commit, those of an interrupted one also say what was still open.
+    The tables of a killed run end with its last commit or before (``tables_tell``), those of an interrupted one also
+    say what was still open.
     """
-    if _left_out(recording):
+    told = _told(recording)
+    if told is None:
         return
     connection = sqlite3.connect("", uri=True, isolation_level=None)  # on disk, private, gone afterwards
     try:
@@ -33,11 +37,13 @@ def check_tables(recording: Recording) -> None:
             connection.execute(f"CREATE TABLE main.{name} ({', '.join(columns)})")
         assembler = RowAssembler(recording.components, recording.meta.deadline_ns)
         connection.execute("BEGIN")
-        for _, columns_of_chunk in recording.iter_chunks():
-            assembler.take(rows(columns_of_chunk))
+        for number, columns_of_chunk in recording.iter_chunks():
+            if number >= told:
+                break
+            assembler.take(islice(rows(columns_of_chunk), told - number))
             _put(connection, assembler)
         changed = _different(connection)
-        if recording.finished or changed:
+        if told == recording.events and (recording.finished or changed):
             assembler.close()
             _put(connection, assembler)
             changed = _different(connection)
@@ -49,26 +55,28 @@ def check_tables(recording: Recording) -> None:
         raise _changed(recording, f"its table {changed} does not say what its events say")
 
 
-def _left_out(recording: Recording) -> bool:
-    """Whether the tables are empty on purpose, and really empty."""
+def _told(recording: Recording) -> int | None:
+    """How many events the tables tell of; None when they are empty on purpose, and really empty."""
     connection = sqlite3.connect(f"{recording.path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         if connection.execute("SELECT count(*) FROM left_out").fetchone()[0] == 0:
-            return False
+            if recording.format == 1:
+                return recording.events
+            return int(connection.execute("SELECT events FROM tables_tell").fetchone()[0])
         for name in layout.TABLES:
             if connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]:
                 raise _changed(recording, f"its table {name} should be empty")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise _changed(recording, f"its tables cannot be read: {error}") from error
     finally:
         connection.close()
-    return True
+    return None
 
 
 def _put(connection: sqlite3.Connection, assembler: RowAssembler) -> None:
     for name, ready in assembler.drain().items():
-        marks = ", ".join("?" * len(layout.TABLES[name]))
-        connection.executemany(f"INSERT INTO main.{name} VALUES ({marks})", ready)
+        if ready:
+            put(connection, f"main.{name}", ready)
 
 
 def _different(connection: sqlite3.Connection) -> str:

@@ -16,9 +16,10 @@ Fingerprints, all BLAKE2b with 16 bytes:
   it counts.
 
 Versions: ``PRAGMA user_version`` is the format. Tables may be added within a format (readers ignore what they do not
-know); any other change raises the number. ``keyframes`` is reserved: snapshots of folds at chunk borders, which may be
-missing without loss. ``actions`` holds what a user did to the run while it ran (an injected fault, a changed setting);
-its detail has ``action`` (runs/actions.py) and ``components``: rows that join the directory from then on.
+know); any other change raises the number. Format 2 has smaller chunks (codec.py); recordings of format 1 are still
+read. ``keyframes`` is reserved: snapshots of folds at chunk borders, which may be missing without loss. ``actions``
+holds what a user did to the run while it ran (an injected fault, a changed setting); its detail has ``action``
+(runs/actions.py) and ``components``: rows that join the directory from then on.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from hashlib import blake2b
 from resilience_sim.kernel.events import Component
 
 APPLICATION_ID = 0x5253494D  # "RSIM"
-FORMAT = 1
+FORMAT = 2  # written
+FORMATS = (1, 2)  # read
 MAGIC = b"SQLite format 3\0"
 SUFFIX = ".resim"
 
@@ -53,6 +55,8 @@ SCHEMA: tuple[str, ...] = (
     "  chunk INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL,\n"
     "  checksum TEXT NOT NULL, PRIMARY KEY (chunk, name))",
     "CREATE TABLE left_out ( -- why the tables for people are empty, if they are\n  why TEXT NOT NULL)",
+    "CREATE TABLE tables_tell ( -- of how many events the tables for people tell; a killed run may have more\n"
+    "  events INTEGER NOT NULL)",
     "CREATE TABLE state (\n"
     "  one INTEGER PRIMARY KEY CHECK (one = 1),\n"
     "  finished INTEGER NOT NULL, -- 1: the run came to its end; 0: interrupted, killed or still running\n"

@@ -22,9 +22,9 @@ from typing import Any
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.recording import layout
-from resilience_sim.recording.codec import CHUNK, Columns, Event, rows, unpack
+from resilience_sim.recording.codec import CHUNK, Columns, Event, rows, unpack, unpack_format_1
 from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.layout import APPLICATION_ID, FORMAT, MAGIC, RecordingMeta, State
+from resilience_sim.recording.layout import APPLICATION_ID, FORMATS, MAGIC, RecordingMeta, State
 
 _DAMAGED = "record the run again: `resim run SCENARIO --save FILE.resim`"
 _SURPRISES = (
@@ -73,6 +73,7 @@ class Recording:
     components: tuple[Component, ...]
     actions: tuple[Action, ...]
     state: State
+    format: int  # of the file
 
     @property
     def finished(self) -> bool:
@@ -133,13 +134,15 @@ class Recording:
         before = self._chunks[chunk.number - 1].chain if chunk.number else self.state.head
         if chunk.chain != layout.chain_chunk(before, chunk.number, chunk.events, chunk.first_t, chunk.last_t, data):
             raise self._damaged(f"its events near {chunk.first_t / 1e9:.3f} s were changed")
-        return unpack(data, chunk.events)
+        return self._unpack(data, chunk.events)
 
     def _load(self) -> None:
         """Read and check everything but the meaning of events."""
         version = self._one("PRAGMA user_version")[0]
-        if version != FORMAT:
+        if version not in FORMATS:
             raise _other_format(self.path, version)
+        self.format = int(version)
+        self._unpack = unpack_format_1 if version == 1 else unpack
         state_row = self._one(
             "SELECT finished, events, chunks, actions, end_ns, digest, head, chain, action_chain, seal FROM state"
         )
@@ -151,6 +154,8 @@ class Recording:
         directory = self._all("SELECT id, kind, name, instance, number, node FROM components ORDER BY id")
         if layout.head_of(pairs, files, directory) != state.head:
             raise self._damaged("its scenario, seed or directory was changed")
+        if dict(pairs)["format"] != str(version):
+            raise self._damaged("the number of its format was changed")
         self.state = state
         self.meta = RecordingMeta.from_pairs(pairs, files)
         self.actions = self._load_actions()
@@ -223,7 +228,7 @@ def open_recording(path: str | Path) -> Recording:
         what = "it is empty" if not header else "the file is not a resim recording"
         raise RecordingError(place, what, "recordings are made with `resim run SCENARIO --save FILE.resim`")
     version = int.from_bytes(header[60:64], "big")
-    if version != FORMAT:
+    if version not in FORMATS:
         raise _other_format(file, version)
     # Only a run that was killed in the middle of a commit leaves a journal; SQLite must write to undo that commit.
     journal = file.with_name(file.name + "-journal")
@@ -270,7 +275,7 @@ def _tidy(journal: Path) -> None:
 
 
 def _other_format(path: Path, version: int) -> RecordingError:
-    cause = f"it has recording format {version}, and this resim reads format {FORMAT}"
+    cause = f"it has recording format {version}, and this resim reads formats {FORMATS[0]} to {FORMATS[-1]}"
     return RecordingError(str(path), cause, "open it with the version of resim that wrote it, or record again")
 
 

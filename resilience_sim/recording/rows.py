@@ -14,6 +14,7 @@ Memory is that of the requests and attempts in flight, plus the latencies of one
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from resilience_sim.kernel.events import (
     ARRIVE,
@@ -46,17 +47,19 @@ from resilience_sim.recording.layout import TABLES
 
 Row = tuple[object, ...]
 
-EFFECT_NAMES = ("", "applied", "duplicate", "deduplicated", "repeated")
-LEFT_NAMES = ("", "left_queue", "stopped", "replica_lost")
-WHY_NAMES = (
+EFFECT_NAMES: Final[tuple[str, ...]] = ("", "applied", "duplicate", "deduplicated", "repeated")
+LEFT_NAMES: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost")
+WHY_NAMES: Final[tuple[str, ...]] = (
     "", "failures_in_a_row", "failure_share", "slow_share", "recovery_time_over", "probe_failed", "probes_succeeded",
     "instance_restarted", "probe_slow", "probes_bad", "trip_condition", "reopened", "half_open_too_long",
-    "opened_by_hand", "closed_by_hand",
+    "opened_by_hand", "closed_by_hand", "ejected", "ejected_by_rate", "returned",
 )  # fmt: skip
 
-SECOND = 1_000_000_000
-_ON_THE_WIRE, _AT_B, _OVER = 2, 1, 0
-_GAVE_UP = (TIMEOUT, CANCELLED, CRASHED)
+SECOND: Final = 1_000_000_000
+_ON_THE_WIRE: Final = 2
+_AT_B: Final = 1
+_OVER: Final = 0
+_KEY: Final = 24  # bits for the number of an attempt within its request
 
 
 class _Attempt:
@@ -109,8 +112,8 @@ class RowAssembler:
         self._replica = {component.id: component.number for component in components if component.kind == "replica"}
         self._deadline = deadline_ns
         self._requests: dict[int, _Request] = {}
-        self._attempts: dict[tuple[int, int], _Attempt] = {}
-        self._ripe: list[tuple[int, int]] = []  # complete, but more may be said of them at the present instant
+        self._attempts: dict[int, _Attempt] = {}  # by rid << _KEY | attempt
+        self._ripe: list[int] = []  # complete, but more may be said of them at the present instant
         self._now = 0
         self._out: dict[str, list[Row]] = {name: [] for name in TABLES}
         self._queue = 0
@@ -146,13 +149,13 @@ class RowAssembler:
                     self._new_bin(t // SECOND)
                 now = self._now = t
             if kind == SENT:
-                attempts[rid, a] = _Attempt(rid, a, t)
+                attempts[rid << _KEY | a] = _Attempt(rid, a, t)
                 request = self._requests.get(rid)
                 if request is not None:
                     request.sent += 1
             elif kind == RECEIVED:
                 self._received += 1
-                attempt = attempts.get((rid, a))
+                attempt = attempts.get(rid << _KEY | a)
                 if b == QUEUED_AT_B:
                     self._queue += 1
                     self._highest = max(self._highest, self._queue)
@@ -168,15 +171,15 @@ class RowAssembler:
                         attempt.there = _OVER
                         self._settle(attempt)
             elif kind == RESULT:
-                attempt = attempts.get((rid, a >> 16))
+                attempt = attempts.get(rid << _KEY | a >> 16)
                 if attempt is not None:
                     attempt.answered = t
                     attempt.outcome = a & 0xFF
-                    if attempt.there == _ON_THE_WIRE and attempt.outcome not in _GAVE_UP:
+                    if attempt.there == _ON_THE_WIRE and attempt.outcome not in (TIMEOUT, CANCELLED, CRASHED):
                         attempt.there = _OVER
                     self._settle(attempt)
             elif kind == END:
-                attempt = attempts.get((rid, a >> 16))
+                attempt = attempts.get(rid << _KEY | a >> 16)
                 if attempt is not None:
                     attempt.ended = t
                     attempt.work = OUTCOME_NAMES[a & 0xFF]
@@ -191,16 +194,16 @@ class RowAssembler:
                 self._done(t, rid, a, b)
             elif kind == BEGIN:
                 self._queue -= 1
-                attempt = attempts.get((rid, a))
+                attempt = attempts.get(rid << _KEY | a)
                 if attempt is not None:
                     attempt.began = t
             elif kind == EFFECT:
-                attempt = attempts.get((rid, a >> 16))
+                attempt = attempts.get(rid << _KEY | a >> 16)
                 if attempt is not None:
                     attempt.effect = EFFECT_NAMES[a & 0xFF]
             elif kind == LEFT_QUEUE:
                 self._queue -= 1
-                attempt = attempts.get((rid, a))
+                attempt = attempts.get(rid << _KEY | a)
                 if attempt is not None:
                     attempt.ended = t
                     attempt.work = LEFT_NAMES[b]
@@ -238,7 +241,7 @@ class RowAssembler:
     def _settle(self, attempt: _Attempt) -> None:
         """Note the attempt as complete if it is."""
         if attempt.there == _OVER and (attempt.answered >= 0 or attempt.rid not in self._requests):
-            self._ripe.append((attempt.rid, attempt.attempt))
+            self._ripe.append(attempt.rid << _KEY | attempt.attempt)
 
     def _release(self) -> None:
         """The instant is over: what was complete in it stays as it is."""
@@ -265,9 +268,9 @@ class RowAssembler:
         rest = (b / SECOND, request.waited / SECOND, made, request.denied, a >> 40)
         self._out["requests"].append(head + rest)
         for number in range(1, made + 1):
-            attempt = self._attempts.get((rid, number))
+            attempt = self._attempts.get(rid << _KEY | number)
             if attempt is not None and attempt.there == _OVER and attempt.answered < 0:
-                self._ripe.append((rid, number))
+                self._ripe.append(rid << _KEY | number)
 
     def _transition(self, t: int, where: int, a: int, b: int) -> Row:
         component = self._components.get(where)

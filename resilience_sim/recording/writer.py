@@ -9,9 +9,7 @@ slow run does every frame. A killed run leaves everything up to its last commit.
 stored as it is and replaced later, so chunks are full but for the last, however often was committed. Memory does not
 grow with the run.
 
-The tables for people are filled at each commit, as long as the run is one that people look at: beyond ``TABLES_UP_TO``
-events they are left empty, for they cost thirty times what the events cost, and the table ``left_out`` says so. Exports
-give the same rows at any size.
+The tables for people follow as tables.py says.
 """
 
 from __future__ import annotations
@@ -26,17 +24,12 @@ from resilience_sim.kernel.columns import Columns
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.recording import layout, place
-from resilience_sim.recording.codec import CHUNK, Event, pack_gathered, rows, unpack
+from resilience_sim.recording.codec import CHUNK, pack_gathered
 from resilience_sim.recording.errors import RecordingError
 from resilience_sim.recording.guard import uninterrupted
 from resilience_sim.recording.layout import RecordingMeta, State
-from resilience_sim.recording.rows import RowAssembler
+from resilience_sim.recording.tables import Tables
 
-TABLES_UP_TO = 1_000_000
-_LEFT_OUT = f"a run of more than {TABLES_UP_TO:,} events; resim export makes these rows from the events"
-_INSERTS = {
-    name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})" for name, columns in layout.TABLES.items()
-}
 _PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_STATE = "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_ACTION = "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?)"
@@ -60,9 +53,7 @@ class RecordingWriter(Fold):
     ) -> None:
         self.path = Path(path)
         self.columns = Columns(CHUNK, self._spill)  # the fold that takes the events
-        self._assembler = RowAssembler(components, meta.deadline_ns)
-        self._assembled = 0  # events that the assembler has had; -1: it gets no more
-        self._waiting: list[tuple[bytes, int]] = []  # full chunks that it has not had: bytes and number of events
+        self._tables = Tables(components, meta.deadline_ns)
         self._stored = 0  # gathered events that are in the file, as a chunk that is not full
         self._clock = clock
         self._pause = commit_seconds
@@ -82,6 +73,7 @@ class RecordingWriter(Fold):
             connection.executemany("INSERT INTO meta VALUES (?, ?)", pairs)
             connection.executemany("INSERT INTO files VALUES (?, ?)", files)
             connection.executemany("INSERT INTO components VALUES (?, ?, ?, ?, ?, ?)", directory)
+            connection.execute("INSERT INTO tables_tell VALUES (0)")
             connection.execute(_PUT_STATE, self._state(0, 0, self._chain, 0, False, "").row())
 
         self._connection: sqlite3.Connection | None = place.create(self.path, fill)
@@ -108,12 +100,11 @@ class RecordingWriter(Fold):
         """Make everything taken so far safe against a kill."""
         with uninterrupted():
             self._store()
-            self._fill_tables()
-            self._seal(False, "")
+            self._end_transaction()
 
     def join(self, components: Sequence[Component]) -> None:
         """These may speak from now on; whoever records the action that brought them stores them with it."""
-        self._assembler.join(components)
+        self._tables.join(components)
 
     def action(self, t: int, kind: str, detail: Mapping[str, object]) -> None:
         """Record what a user did to the run at this point (after the events taken so far). ``detail`` must fit JSON."""
@@ -136,11 +127,7 @@ class RecordingWriter(Fold):
             try:
                 self._store()
                 self._end = max(self._end, end)
-                self._fill_tables()
-                if self._assembled >= 0:
-                    self._assembler.close()
-                    self._store_rows()
-                self._execute("CREATE INDEX attempts_of_request ON attempts (rid, attempt)", ())
+                self._do(lambda connection: self._tables.close(connection, self.events))
                 self._seal(finished, digest)
             finally:
                 connection, self._connection = self._connection, None
@@ -159,8 +146,7 @@ class RecordingWriter(Fold):
         with uninterrupted():
             self._store()
             if self._clock() >= self._due:
-                self._fill_tables()
-                self._seal(False, "")
+                self._end_transaction()
 
     def _store(self) -> None:
         """Put what is new into the open transaction."""
@@ -170,9 +156,8 @@ class RecordingWriter(Fold):
         try:
             data = pack_gathered(self.columns)
         except OverflowError as error:
-            raise self._too_long(self.columns.views()[0][0]) from error
-        instants = self.columns.views()[0]
-        first, last = instants[0], instants[-1]
+            raise self._too_long(self.columns.instant(0)) from error
+        first, last = self.columns.instant(0), self.columns.instant(count - 1)
         chain = layout.chain_chunk(self._chain, self._chunks, count, first, last, data)
         self._execute(_PUT_CHUNK, (self._chunks, count, first, last, data, chain))
         self._end = last
@@ -183,44 +168,11 @@ class RecordingWriter(Fold):
             self._chunks += 1
             self.columns.clear()
             self._stored = 0
-            if self._assembled >= 0:
-                self._waiting.append((data, count))
-                if self.events > TABLES_UP_TO:
-                    self._leave_tables_out()
+            self._do(lambda connection: self._tables.outgrown(connection, self.events))
 
-    def _fill_tables(self) -> None:
-        """Rows for people out of what is new."""
-        if self._assembled < 0:
-            return
-        done = self._assembled % CHUNK  # the first of those that wait may have been had in part
-        for data, count in self._waiting:
-            self._assemble(list(rows(unpack(data, count)))[done:])
-            done = 0
-        self._waiting.clear()
-        if self.columns.count > done:
-            t, kind, where, rid, a, b = self.columns.views()
-            self._assemble(list(rows((t, kind, where, rid, a, b)))[done:])
-        self._store_rows()
-
-    def _assemble(self, events: list[Event]) -> None:
-        self._assembler.take(events)
-        self._assembled += len(events)
-
-    def _leave_tables_out(self) -> None:
-        self._assembled = -1
-        self._waiting.clear()
-        for name in layout.TABLES:
-            self._execute(f"DELETE FROM {name}", ())
-        self._execute("INSERT INTO left_out VALUES (?)", (_LEFT_OUT,))
-
-    def _store_rows(self) -> None:
-        connection = self._open()
-        try:
-            for name, ready in self._assembler.drain().items():
-                if ready:
-                    connection.executemany(_INSERTS[name], ready)
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
+    def _end_transaction(self) -> None:
+        self._do(lambda connection: self._tables.fill(connection, self.events))
+        self._seal(False, "")
 
     def _seal(self, finished: bool, digest: str) -> None:
         """Say how much there is, commit, and begin the next transaction."""
@@ -241,8 +193,11 @@ class RecordingWriter(Fold):
         return self._connection
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+        self._do(lambda connection: connection.execute(statement, values))
+
+    def _do(self, what: Callable[[sqlite3.Connection], object]) -> None:
         try:
-            self._open().execute(statement, values)
+            what(self._open())
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
