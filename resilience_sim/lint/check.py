@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from resilience_sim.lint.changes import brought, changed_subjects
 from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
@@ -32,7 +33,11 @@ def lint_text(text: str, path: str, settings: Sequence[str] = ()) -> list[Findin
     """The same for a text."""
     found: dict[Finding, None] = {}
     for subject in subjects(text, path, settings):
-        found.update(dict.fromkeys(findings(subject)))
+        first = findings(subject)
+        found.update(dict.fromkeys(first))
+        known = {each.code for each in first}
+        for changed, item in changed_subjects(subject):
+            found.update(dict.fromkeys(brought(findings(changed), subject, item, known)))
     return sorted(found, key=lambda each: (each.line, each.col, each.code, each.instance))
 
 

@@ -54,8 +54,23 @@ def about(run: RecordedRun | Source) -> About:
     if isinstance(run, RecordedRun):
         meta = run.meta
         name = meta.scenario_name if meta.variant == "as-written" else f"{meta.scenario_name} ({meta.variant})"
-        return About(name, meta.seed, run.components, meta.deadline_ns, meta.version)
+        return About(name, meta.seed, run.components, meta.deadline_ns, meta.version, _recorded_changes(run))
     return About(run.plan.name, run.seed, run.components, run.plan.traffic.deadline, changes=_changes(run))
+
+
+def _recorded_changes(run: RecordedRun) -> tuple[str, ...]:
+    """What was changed while it was recorded; nothing where the recording is of a version that said it otherwise."""
+    if "changes:" not in run.meta.scenario_text and not getattr(run, "actions", ()):
+        return ()
+    from resilience_sim.recording.errors import RecordingError
+    from resilience_sim.recording.reader import Recording
+    from resilience_sim.runs.actions import ActionError
+    from resilience_sim.runs.replay import Playback
+
+    try:
+        return _changes(Playback(run)) if isinstance(run, Recording) else ()
+    except (RecordingError, ActionError):
+        return ()
 
 
 def _changes(source: Source) -> tuple[str, ...]:
