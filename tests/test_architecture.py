@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "measure": {"scenario.plan", "recording", "policies.config", "world.config", "kernel"},
     "runs": {"measure", "scenario", "recording", "world", "policies", "kernel"},
     "interop": {"scenario", "policies", "world", "kernel"},
-    "lint": {"interop", "runs", "measure", "scenario", "policies", "world", "kernel"},
+    "lint": {"interop", "runs.actions", "runs.course", "measure", "scenario", "policies", "world", "kernel"},
     "views": {"lint", "interop", "runs", "measure", "scenario", "recording", "world", "policies", "kernel"},
     "play": {"views", "lint", "interop", "runs", "measure", "scenario", "recording", "world", "policies", "kernel"},
     "cli": {"*"},
