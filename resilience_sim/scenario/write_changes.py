@@ -35,8 +35,10 @@ def _what(action: Action, old: PolicyConfig | None) -> dict[str, str]:
 
 
 def _brief(old: PolicyConfig, new: PolicyConfig) -> dict[str, str]:
-    """Only the settings that differ; those that are gone are null."""
+    """Only the settings that differ; those that are gone are null. Under other rules all of them, for names differ."""
     before, after = policy_settings(old), policy_settings(new)
+    if before.get("like") != after.get("like"):
+        return _whole(new)
     differing = {key: value for key, value in after.items() if before.get(key) != value}
     differing.update({key: "null" for key in before if key not in after})
     plain = quoted(new.id) == new.id
