@@ -26,7 +26,7 @@ TITLES = {
 
 
 def _about(kind: str, like: str) -> str:
-    return f"{kind} with the rules, names and defaults of {like}" if like else kind
+    return f"a {kind} with the rules, names and defaults of {like}" if like else ""
 
 
 class Acting:
@@ -46,6 +46,7 @@ class Acting:
     def do(self, action: Action) -> None:
         """Do it, or say why it cannot be done."""
         session = self.app.session
+        before = session.run.plan
         try:
             if self.forking:
                 session.branch(action)
@@ -55,7 +56,7 @@ class Acting:
             self.app.say(str(error))
             return
         self.forking = False
-        self.app.say(action_words(action))
+        self.app.say(action_words(action, before))
 
     # --- forks --------------------------------------------------------------------------------------------------------
 
@@ -68,7 +69,7 @@ class Acting:
         session.paused = True
         self.forking = not self.forking
         if self.forking:
-            session.said = "what if: the next thing you do is done in another future (p: settings, o: outage ...)"
+            session.said = "what if: the next thing you do is done in another future only"
 
     def take_fork(self) -> None:
         """The fork is the run from here on."""
@@ -95,7 +96,7 @@ class Acting:
             session = self.app.session
             return forms.read_fault(kind, values, session.run.plan_now, session.instant())
 
-        self._form(f"{TITLES[kind]} {self._where}", kind, forms.fault_fields(kind), accept, "Inject")
+        self._form(f"{TITLES[kind]} {self._where}", "", forms.fault_fields(kind), accept, "Inject")
 
     def lift(self) -> None:
         """End the fault that began last."""
@@ -132,7 +133,8 @@ class Acting:
             def accept(values: forms.Answers) -> Change:
                 return Change(self._now, forms.read_policy(policy.kind, {"like": like, **values}, policy.id))
 
-            self._form(f"{policy.id}, {self._where}", _about(policy.kind, like), fields, accept, "Change")
+            when = self._where.replace("now", "from now on")
+            self._form(f"Change {policy.id} {when}", _about(policy.kind, like), fields, accept, "Change")
 
         stack = [policy for policy in self._stack if policy.id == id] or list(self._stack)
         self._choose(f"Change which policy {self._where}?", stack, ask)

@@ -10,17 +10,14 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from resilience_sim.play.acting import Acting
 from resilience_sim.play.commands import COMMANDS
-from resilience_sim.play.controls import Controls
-from resilience_sim.play.files import Files
 from resilience_sim.play.layout import TABS
 from resilience_sim.play.painting import Painting
 from resilience_sim.play.panels.stream import Stream
@@ -32,6 +29,9 @@ from resilience_sim.play.widgets import Panel
 from resilience_sim.views.live.look import UNICODE, Look
 
 if TYPE_CHECKING:
+    from resilience_sim.play.acting import Acting
+    from resilience_sim.play.controls import Controls
+    from resilience_sim.play.files import Files
     from resilience_sim.play.tour import Guide
 
 FPS = 15
@@ -62,13 +62,10 @@ class Cockpit(App[None]):
         self.look = look
         self.guide = guide
         self.stream = Stream()
-        self.acting = Acting(self)
-        self.files = Files(self)
         self.policy = ""  # the id of the one chosen in the topology
         self.tab = TABS[0]
         self.scroll = 0  # words of the inspector left out
         self.painting = Painting(self)
-        self.controls = Controls(self)
         self._clock = clock
         self._auto = auto
         self._last = clock()
@@ -77,6 +74,35 @@ class Cockpit(App[None]):
         for each in themes():
             self.register_theme(each)
         self.theme = theme
+
+    # --- what is not needed for the first frame ---------------------------------------------------------------------
+
+    @cached_property
+    def acting(self) -> Acting:
+        """Hands on the run."""
+        from resilience_sim.play.acting import Acting
+
+        return Acting(self)
+
+    @cached_property
+    def controls(self) -> Controls:
+        """What every command does."""
+        from resilience_sim.play.controls import Controls
+
+        return Controls(self)
+
+    @cached_property
+    def files(self) -> Files:
+        """What is written."""
+        from resilience_sim.play.files import Files
+
+        return Files(self)
+
+    def _settle_in(self) -> None:
+        """The first frame is out: load the rest. What is there stays for good; garbage of later is looked after."""
+        self.controls.table()
+        gc.freeze()
+        gc.enable()
 
     # --- the screen -------------------------------------------------------------------------------------------------
 
@@ -88,7 +114,7 @@ class Cockpit(App[None]):
         """Begin."""
         self._last = self._clock()
         if self._auto:
-            self.set_timer(0.5, _collect)
+            self.set_timer(0.5, self._settle_in)
             self.set_interval(1 / FPS, self.tick)
 
     def tick(self) -> None:
@@ -166,9 +192,3 @@ class Cockpit(App[None]):
         else:
             self.painting.pressed(event.panel.id or "", event.x, event.y, event.panel.size.width)
         self.redraw()
-
-
-def _collect() -> None:
-    """The first frame is out: what was loaded for it stays for good, what comes from now on is looked after."""
-    gc.freeze()
-    gc.enable()

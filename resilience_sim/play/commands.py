@@ -67,7 +67,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("write", "w", "w", "write", "Write the run, or its fork, as a scenario file", HANDS),
     Command("up", "up", "up", "choose", "Choose the request (or, in the topology, the policy) above", LOOK),
     Command("down", "down", "down", "choose", "Choose the one below", LOOK),
-    Command("page_up", "pageup", "pgup", "page", "Ten up", LOOK),
+    Command("page_up", "pageup", "pgup", "page", "Ten up; with the inspector open: its words", LOOK),
     Command("page_down", "pagedown", "pgdn", "page", "Ten down", LOOK),
     Command("filter", "v", "v", "filter", "All requests, failed, retried, slow, executed twice, open ones", LOOK),
     Command("search", "slash", "/", "search", "Search requests by number or outcome", LOOK),
@@ -81,11 +81,12 @@ COMMANDS: tuple[Command, ...] = (
 )
 # What the footer shows first, as far as there is room; the help and the palette have all of it.
 FOOTER = (
-    "pause", "faster", "step", "step_request", "to_live", "next_transition", "next_failure", "next_fault", "outage",
-    "latency", "errors", "spike", "change", "fork", "inspect", "filter", "help", "leave", "brownout", "lost", "crash",
-    "limit", "lift", "trip", "reset", "add", "remove", "outwards", "inwards", "write", "search", "slower", "top_speed",
-    "step_back", "scrub_back", "scrub_on", "next_tab", "drop_fork", "theme", "to_start",
+    "pause", "faster", "step", "step_request", "outage", "change", "fork", "next_transition", "next_failure",
+    "next_fault", "inspect", "filter", "save", "spike", "errors", "latency", "brownout", "lost", "crash", "limit",
+    "lift", "trip", "reset", "add", "remove", "outwards", "inwards", "write", "search", "slower", "top_speed",
+    "step_back", "scrub_back", "scrub_on", "next_tab", "cold", "theme", "to_start",
 )  # fmt: skip
+PINNED = ("help", "leave")  # always there, at the right end
 
 
 def command(id: str) -> Command:

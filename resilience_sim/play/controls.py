@@ -99,8 +99,8 @@ class Controls:
             if ids:
                 at = ids.index(app.policy) + by if app.policy in ids else 0
                 app.policy = ids[max(0, min(len(ids) - 1, at))]
-        elif focused == "inspector":
-            app.scroll = max(0, app.scroll + by)
+        elif focused == "inspector" or (app.tab == "inspector" and abs(by) > 1):
+            app.scroll = max(0, app.scroll + max(-4, min(4, by)))
         else:
             app.stream.move(app.session.run, by)
             app.scroll = 0

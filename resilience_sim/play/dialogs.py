@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -20,12 +21,12 @@ from resilience_sim.play.theme import DARK, PALETTES, style
 from resilience_sim.views.text import Row
 
 CSS = """
-Dialog { align: center middle; background: $background 60%; }
 .box { width: 84; max-width: 96%; height: auto; max-height: 92%; background: $panel; border: round $primary;
        padding: 0 1; }
 .-ascii .box { border: ascii $primary; }
 .box > .title { text-style: bold; color: $primary; width: 100%; }
 .box > .about { color: $foreground 70%; width: 100%; }
+.box > .hint { color: $foreground 70%; width: 100%; height: auto; max-height: 3; padding: 1 0 0 0; }
 .box > .wrong { color: $error; width: 100%; height: auto; }
 .fields { height: auto; max-height: 18; }
 .field { height: 1; width: 100%; }
@@ -48,9 +49,18 @@ class Dialog(ModalScreen[Any]):
     CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.styles.align = ("center", "middle")  # rules of a screen's CSS do not concern the screen itself
+
 
 class Form(Dialog):
     """Fields and a verdict: ``accept`` reads the answers, or raises ValueError with what is wrong."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", "Next", show=False, priority=True),
+        Binding("up", "app.focus_previous", "Before", show=False, priority=True),
+    ]
 
     def __init__(
         self, title: str, about: str, fields: Sequence[Field], accept: Callable[[Answers], Any], verb: str
@@ -70,14 +80,27 @@ class Form(Dialog):
                         yield Label(field.key, classes="key", markup=False)
                         yield Input(field.value, placeholder=field.default, id=f"f-{field.key}", select_on_focus=False)
                         yield Label(field.about, classes="meaning", markup=False)
+            yield Label("", classes="hint", markup=False)
             yield Label("", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button(self._verb, variant="primary", id="accept")
                 yield Button("Cancel", id="cancel")
 
+    def on_mount(self) -> None:
+        """Names are seen in full; what is said below the fields stays on the screen."""
+        longest = max(len(field.key) for field in self._fields)
+        for label in self.query(".key").results(Label):
+            label.styles.width = max(19, min(longest + 1, 42))
+        self.query_one(".fields").styles.max_height = max(3, self.app.size.height - 10)
+
     def answers(self) -> dict[str, str]:
         """What stands in the fields."""
         return {field.key: self.query_one(f"#f-{field.key}", Input).value for field in self._fields}
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """What the field is about, in full."""
+        about = next((each.about for each in self._fields if event.widget.id == f"f-{each.key}"), "")
+        self.query_one(".hint", Label).update(about)
 
     def on_input_submitted(self) -> None:
         """Enter anywhere accepts."""

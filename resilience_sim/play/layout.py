@@ -30,7 +30,7 @@ def arrange(width: int, height: int, tab: str = "stream", forked: bool = False, 
         top = min(TRANSPORT, max(0, height - 1))
         return {"transport": Rect(0, 0, width, top), tab: Rect(0, top, width, max(0, height - top))}
     found = {"transport": Rect(0, 0, width, TRANSPORT)}
-    keys = 1 if height < 30 else 2 if width >= 100 or height < 40 else 3
+    keys = 1 if height < 24 else 2 if width >= 100 or height < 40 else 3
     bottom = height - keys
     found["keys"] = Rect(0, bottom, width, keys)
     if tour:
@@ -65,9 +65,9 @@ def _wide(width: int, y: int, body: int, forked: bool) -> dict[str, Rect]:
 
 def _narrow(width: int, y: int, body: int, tab: str, forked: bool) -> dict[str, Rect]:
     if forked:
-        top = max(8, body * 2 // 3)
+        top = max(8, body * 2 // 3, min(15, body - 4))
         return {"fork": Rect(0, y, width, top), tab: Rect(0, y + top, width, body - top)}
-    top = max(6, body * 11 // 20)
+    top = max(6, body * (8 if tab == "inspector" else 11) // 20)  # a story needs room
     left = 36 if width >= 76 else 0
     found = {"charts": Rect(left and left + 1, y, width - (left and left + 1), top)}
     if left:

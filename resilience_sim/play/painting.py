@@ -87,7 +87,8 @@ class Painting:
         """One request."""
         app = self.app
         rows = inspector_rows(self.story(), app.session.clock, app.look, width, height - 1, app.scroll)
-        return [self._title("inspector", width, "inspector"), *rows]
+        how = "pgup pgdn scroll" if app.tab == "inspector" and app.stream.chosen is not None else ""
+        return [self._title("inspector", width, "inspector", how), *rows]
 
     def story(self) -> Story | None:
         """Of the chosen request, as known at the clock."""

@@ -61,6 +61,9 @@ class Main(Screen[None]):
                 panel.styles.offset = (rect.x, rect.y)
                 panel.styles.width = rect.width
                 panel.styles.height = rect.height
+        hidden = self.focused is not None and self.focused.id not in found
+        if hidden and app.tab in found:
+            self.query_one(f"#{app.tab}", Panel).focus()
         self.renew()
 
     def renew(self) -> None:

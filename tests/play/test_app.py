@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from textual.widgets import Button, Label
 
-from resilience_sim.play.commands import COMMANDS, FOOTER
+from resilience_sim.play.commands import COMMANDS, FOOTER, PINNED
 from resilience_sim.play.dialogs import Ask, Choose, Form, Page
 from resilience_sim.play.layout import TABS, arrange
 from resilience_sim.play.theme import LIGHT
@@ -273,7 +274,7 @@ def test_no_command_is_untested_and_no_key_means_two_things(tmp_path, monkeypatc
     assert {each.id for each in COMMANDS} - tested == {"write", "save", "take_fork"}  # test_forks.py
     keys = [key for each in COMMANDS for key in each.keys.split(",")]
     assert len(keys) == len(set(keys))
-    assert set(FOOTER) <= {each.id for each in COMMANDS}
+    assert {*FOOTER, *PINNED} <= {each.id for each in COMMANDS}
 
 
 def test_writing_a_scenario_file(tmp_path, monkeypatch) -> None:
@@ -345,6 +346,81 @@ def test_keys_typed_into_a_dialog_stay_there() -> None:
         await d.press("o", "backspace", "backspace", "2", "full_stop", "5", "s", "enter")
         assert d.app.session.run.plan_now.faults[-1].duration == 2_500_000_000
         assert d.app.session.paused
+
+    drive(check, at_20_seconds())  # type: ignore[arg-type]
+
+
+def test_in_a_form_arrows_go_from_field_to_field_and_say_what_it_is_about() -> None:
+    async def check(d: Driver) -> None:
+        await d.press("p", "enter", "down")
+        form = d.app.screen
+        assert form.focused is not None
+        assert form.focused.id == "f-delay"
+        assert str(form.query_one(".hint", Label).render()) == "Wait before the first retry."
+        await d.press("up", "up")
+        assert form.focused.id == "cancel"
+
+    drive(check, at_20_seconds(), size=(80, 24))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (140, 42)], ids=str)
+@pytest.mark.parametrize("keys", [("p",), ("p", "enter"), ("o",), ("a", "down", "enter", "down", "enter"), ("slash",)])
+def test_dialogs_stand_in_the_middle_and_are_seen_whole(size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    """A bug once: they clung to the upper left corner, and long forms lost their buttons below the screen."""
+
+    async def check(d: Driver) -> None:
+        await d.press(*keys)
+        box = d.app.screen.query_one(".box").region
+        assert abs(box.x - (size[0] - box.right)) <= 1
+        assert abs(box.y - (size[1] - box.bottom)) <= 1
+        for button in d.app.screen.query(Button):
+            assert box.contains_region(button.region)
+
+    drive(check, at_20_seconds(), size=size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (240, 70), (100, 30)], ids=str)
+def test_the_footer_always_says_how_to_find_all_keys(size: tuple[int, int]) -> None:
+    """And what the moment asks for: back to live, keep or drop the fork."""
+
+    async def check(d: Driver) -> None:
+        for words in ("? keys", "q quit", "space go on", *(["o outage"] if size[0] >= 80 else [])):
+            assert words in d.text()
+        await d.press("left")
+        assert "end live" in d.text()
+        await d.press("end", "y", "o", "enter")
+        await d.settle()
+        for words in ("? keys", "K keep fork", "Y drop fork"):
+            assert words in d.text()
+        place = next(p for p in d.app.painting._places if p[3] == "help")
+        await d.pilot.click("#keys", offset=(place[1] + 1, place[0]))
+        assert isinstance(d.app.screen, Page)
+
+    drive(check, at_20_seconds(), size=size)  # type: ignore[arg-type]
+
+
+def test_where_one_panel_has_room_the_inspector_gets_the_focus_with_it() -> None:
+    """A bug once: it went to the topology, and the arrows chose policies."""
+
+    async def check(d: Driver) -> None:
+        await d.press("up", "up", "i")
+        assert d.app.focused_panel() == "inspector"
+        await d.press("pagedown", "up")
+        assert d.app.scroll == 3
+        await d.press("i")
+        assert d.app.focused_panel() == "stream"
+        chosen = d.app.stream.chosen
+        await d.press("up")
+        assert d.app.stream.chosen != chosen
+        assert d.app.scroll == 0
+
+    drive(check, at_20_seconds(), size=(80, 24))  # type: ignore[arg-type]
+
+
+def test_what_was_changed_is_said_in_a_few_words() -> None:
+    async def check(d: Driver) -> None:
+        await d.press("p", "enter", "backspace", "1", "enter")
+        assert d.app.session.said == "retry: attempts 1"
 
     drive(check, at_20_seconds())  # type: ignore[arg-type]
 
@@ -467,8 +543,7 @@ def test_picture_of_a_fork() -> None:
     async def check(d: Driver) -> None:
         await d.press("k", "enter")
         await d.settle()
-        await d.press("space")
-        await d.pass_time(2)
+        await d.pass_time(4)
         await d.press("space")
         same_picture(d.app, "fork")
 

@@ -183,7 +183,6 @@ def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> str:
 
     from resilience_sim.play.app import Cockpit
     from resilience_sim.play.theme import DARK, LIGHT
-    from resilience_sim.play.tour import Guide
     from resilience_sim.views.live.look import look_for
 
     around = call.around
@@ -194,7 +193,11 @@ def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> str:
         os.environ["NO_COLOR"] = "1"
     light = theme == "light" or (theme == "auto" and around.environ.get("COLORFGBG", "").endswith((";15", ";7")))
     look = look_for(getattr(around.stdout, "encoding", None), around.environ)
-    guide = Guide(tour, session) if tour is not None else None
+    guide = None
+    if tour is not None:
+        from resilience_sim.play.tour import Guide
+
+        guide = Guide(tour, session)
     app = Cockpit(session, look, guide, LIGHT if light else DARK)
     try:
         app.run()

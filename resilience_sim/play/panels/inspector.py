@@ -5,13 +5,17 @@ Owns that picture. Refuses to read events (story.py).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from resilience_sim.kernel import events as ev
-from resilience_sim.play.story import Attempt, Story
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.stream import outcome_style
 from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name, short_outcome
+
+if TYPE_CHECKING:
+    from resilience_sim.play.story import Attempt, Story
 
 LABEL = 12
 Cell = tuple[str, str]

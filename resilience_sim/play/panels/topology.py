@@ -201,13 +201,14 @@ def _service(run: Run, look: Look, width: int, room: int) -> list[Row]:
         row = Row(speaker(replica) if len(replicas) > 1 else service.name, "title").to(4)
         mine = [fault for fault in hit if fault.replica in (0, replica.number)]
         limit = int(gauges.get(replica.id, {}).get("limit", service.workers))
-        if any(fault.kind == "crash_replica" or (fault.kind == "outage" and fault.share >= 1) for fault in mine):
+        down = any(fault.kind == "crash_replica" or (fault.kind == "outage" and fault.share >= 1) for fault in mine)
+        if down:
             row.add("DOWN ", "bad!")
         if service.workers:
             full = busy >= limit
             bar(row, busy / service.workers, GAUGE, "bad" if full else "calm", look)
             cut = f"{limit}" if limit < service.workers else f"{service.workers}"
-            row.add(f" {busy}/{cut} workers", "bad" if limit < service.workers else "")
+            row.add(f" {busy}/{cut}{'' if down else ' workers'}", "bad" if limit < service.workers else "")
         else:
             row.add(f"{fmt.short_count(busy)} at work")
         if queued or service.workers:
