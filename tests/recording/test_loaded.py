@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,22 @@ def test_a_scenario_that_is_not_valid_any_more(tmp_path: Path) -> None:
     with open_recording(tmp_path / "r.resim") as recording, pytest.raises(RecordingError, match=r"0\.0\.9") as caught:
         Playback(recording)
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_in_which_a_replica_was_ejected(tmp_path: Path) -> None:
+    """The reasons of outlier detection have names in the tables, too."""
+    (tmp_path / "s.yaml").write_text("""\
+resim: 1
+name: ejected
+service: {latency: 20ms, replicas: 3}
+traffic: {rate: 50/s, requests: 500}
+faults: [{errors: {at: 2s, for: 5s, share: 100%, replica: 1}}]
+stack: [{circuit_breaker: {like: envoy, consecutive_5xx: 3, max_ejection_percent: 50}}]
+""")
+    scenario = load(str(tmp_path / "s.yaml"))
+    with record(Simulation(scenario.plan, 1), scenario, tmp_path / "r.resim") as source:
+        source.run()
+    with open_recording(tmp_path / "r.resim") as recording:
+        assert verify(recording).same
+    with sqlite3.connect(tmp_path / "r.resim") as db:
+        assert ("ejected",) in db.execute("SELECT why FROM transitions").fetchall()
