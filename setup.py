@@ -10,6 +10,7 @@ two forms"). ``RESIM_PURE=1`` leaves it as it is; ``RESIM_COMPILE=1`` makes a fa
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -75,6 +76,45 @@ def _stays_interpreted(path: Path) -> bool:
     return path.name != "events.py" and "@dataclass" in path.read_text(encoding="utf-8")
 
 
+FREE_LIST = 1024
+
+
+def lengthen_free_lists(folder: Path) -> bool:
+    """Let each class with a free list keep more than the one dead object that mypyc grants it; False: nothing done.
+
+    mypyc (pyproject.toml pins its version) knows lists of one only ("TODO: Generalize to support a free list with up
+    to N objects", codegen/emitclass.py), and five frames are born and die for every request: a seventh of a run went
+    into the allocator. In the C code that it has written, the dead are chained by the field that every object has.
+    Where that code looks different, it stays as it is.
+    """
+    code, header = folder / "__native_resilience_sim.c", folder / "__native_internal_resilience_sim.h"
+    if not code.exists() or not header.exists():
+        return False
+    text, kept = re.subn(
+        r"if \((\w+)_free_instance == NULL\) \{\s+\1_free_instance = self;(.*?)return;\s+\}",
+        rf"if (\1_free_count < {FREE_LIST}) {{\2self->vtable = (void *)\1_free_instance;"
+        r" \1_free_instance = self; \1_free_count++; return; }",
+        code.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    text, taken = re.subn(
+        r"self = (\w+)_free_instance;\s+\1_free_instance = NULL;",
+        r"self = \1_free_instance; \1_free_instance = (void *)self->vtable; \1_free_count--;"
+        r" self->vtable = \1_vtable;",
+        text,
+    )
+    names, declared = re.subn(
+        r"(CPyThreadLocal )\w+ \*(\w+)_free_instance;",
+        r"\g<0> \1int \2_free_count;",
+        header.read_text(encoding="utf-8"),
+    )
+    if not kept == taken == declared > 0:
+        return False
+    code.write_text(text, encoding="utf-8")
+    header.write_text(names, encoding="utf-8")
+    return True
+
+
 def wants_compiling() -> bool:
     """Whether there is any point in trying."""
     if os.environ.get("RESIM_PURE", "") not in {"", "0"} or sys.implementation.name != "cpython":
@@ -107,11 +147,14 @@ class BuildCore(build_ext):
             from mypyc.build import mypycify
 
             # Errors of types elsewhere in the package are none of the compiler's business.
-            options = ["--follow-imports=silent", "--python-version", f"{sys.version_info[0]}.{sys.version_info[1]}"]
+            version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            # What says ``if COMPILED`` (kernel/native.py) is decided here, the other branch left out.
+            options = ["--follow-imports=silent", "--python-version", version, "--always-true=COMPILED"]
             extensions = mypycify([*options, *compiled_files()], opt_level="3", group_name="resilience_sim")
         except (Exception, SystemExit) as error:
             self._give_up(error)
             return []
+        lengthen_free_lists(Path("build"))
         for extension in extensions:
             if os.name != "nt":
                 extension.extra_compile_args += UNIX_FLAGS

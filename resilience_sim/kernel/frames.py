@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from mypy_extensions import i64, mypyc_attr
 
 if TYPE_CHECKING:
-    from resilience_sim.kernel.queue import Lane
+    from resilience_sim.kernel.lane import Lane
     from resilience_sim.kernel.sim import Sim
 
 
@@ -51,6 +51,8 @@ class Frame:
         self.req = parent.req
         self.live = True
         self.armed = False
+        self.time = 0
+        self.serial = 0
         self.x = 0
         self.k = 0
         parent.child = self
@@ -98,6 +100,8 @@ class Request(Frame):
         self.req = self
         self.live = True
         self.armed = False
+        self.time = 0
+        self.serial = 0
         self.x = 0
         self.k = 0
         self.rid = rid
@@ -173,17 +177,15 @@ class Layer:
         """The client instance is going down: nobody who waits here may go in any more. All of them get cancelled."""
 
 
-class _Nobody(Layer):
-    """A layer nothing passes."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.where = -1
-        self.lane = None
+def _nobody() -> Request:
+    """The request that takes the place of one where there is none: of a layer that nothing passes, in no simulation."""
+    layer = Layer.__new__(Layer)  # not by __init__: every other layer has a simulation, and nobody needs to check
+    layer.where = -1
+    layer.lane = None
+    return Request(layer, -1, 0, -1, -1)
 
 
-NOBODY: Final = Request(_Nobody(), -1, 0, -1, -1)
+NOBODY: Final = _nobody()
 
 
 def answer(f: Frame, outcome: i64) -> None:
@@ -191,6 +193,7 @@ def answer(f: Frame, outcome: i64) -> None:
     parent = f.parent
     assert parent is not None
     f.live = False
+    f.parent = None  # a dead timer may stand in a queue for long: it shall not keep the whole call
     parent.child = None
     parent.layer.on_result(parent, outcome)
 

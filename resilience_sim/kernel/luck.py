@@ -50,10 +50,14 @@ class Luck:
 
     def unit(self, purpose: i64, rid: i64, attempt: i64) -> float:
         """A number uniform on [0, 1), a multiple of 2**-53."""
-        z = (self._base + rid * K0 + attempt * K2 + purpose * K3) & MASK
-        if COMPILED:
-            return float((mix64(z) >> 11) & 0x1FFFFFFFFFFFFF) * _UNIT
+        z = self._base + rid * K0 + attempt * K2 + purpose * K3
         # mix64 spelled out: a call costs as much as the arithmetic, and this is drawn several times a request
+        if COMPILED:
+            z = (z ^ ((z >> 33) & 0x7FFFFFFF)) * C1
+            z = (z ^ ((z >> 33) & 0x7FFFFFFF)) * C2
+            z ^= (z >> 33) & 0x7FFFFFFF
+            return float((z >> 11) & 0x1FFFFFFFFFFFFF) * _UNIT
+        z &= M64
         z = ((z ^ (z >> 33)) * C1) & M64
         z = ((z ^ (z >> 33)) * C2) & M64
         return float((z ^ (z >> 33)) >> 11) * _UNIT

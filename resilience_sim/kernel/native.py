@@ -2,7 +2,8 @@
 
 The core is one source in two forms: interpreted as it stands, or compiled by mypyc when the package is built. ``i64``
 is a machine integer when compiled and a plain int otherwise. Compiled it wraps at 64 bits; interpreted, whatever must
-wrap is cut with :data:`MASK`, which is a no-op on a machine integer.
+wrap is cut with :data:`MASK`, which is a no-op on a machine integer, or, where that would cost time, only ``if not
+COMPILED``. The compiler is told the value of that name (setup.py): what the other form needs is not even compiled.
 """
 
 from __future__ import annotations

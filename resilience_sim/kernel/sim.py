@@ -11,15 +11,14 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.frames import Frame
+from resilience_sim.kernel.lane import Lane
 from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.native import COMPILED
-from resilience_sim.kernel.queue import EventQueue, Lane
+from resilience_sim.kernel.queue import NEVER, EventQueue
 from resilience_sim.kernel.sink import Sink
-from resilience_sim.kernel.vectors import vec
 
 FOREVER: Final = (1 << 62) - 1
 UNLIMITED: Final = 1 << 62
-_NEVER: Final = 1 << 62
 
 
 class SimulationError(Exception):
@@ -54,7 +53,7 @@ class Sim:
         self._queue = EventQueue()
         self._daemons = EventQueue()
         self._lanes: list[Lane] = []
-        self._daemon_due = _NEVER
+        self._daemon_due = NEVER
 
     def at(self, when: i64, f: Frame) -> None:
         """Call ``f.layer.on_timer(f)`` at ``when`` (>= now), unless ``f.armed`` is cleared before.
@@ -70,6 +69,12 @@ class Sim:
             f.time = when
             f.serial = serial
             heappush(self._queue.tuples, (when, serial, f))
+
+    def clock_at(self, when: i64, f: Frame) -> None:
+        """As :meth:`at`, for the one frame that comes again and again; disarmed by :meth:`forget` only."""
+        serial = self._serial + 1
+        self._serial = serial
+        self._queue.push_clock(when, serial, f)
 
     def daemon_at(self, when: i64, f: Frame) -> None:
         """As :meth:`at`, but alone it does not keep the run going: ends of faults, returns of instances."""
@@ -116,7 +121,7 @@ class Sim:
         """As :meth:`forget`, for what :meth:`daemon_at` or :meth:`first_at` armed."""
         self._daemons.forget(f)
         following = self._daemons.first()
-        self._daemon_due = _NEVER if following is None else following.time
+        self._daemon_due = NEVER if following is None else following.time
 
     def run(self, until: i64 = FOREVER, budget: i64 = UNLIMITED) -> bool:
         """Handle events with ``t <= until``, at most ``budget`` of them. False when the run is over.
@@ -175,10 +180,9 @@ class Sim:
         """The run is over: let go of every frame, for what is left of them would keep all of the run alive."""
         self._queue.clear()
         self._daemons.clear()
-        self._daemon_due = _NEVER
+        self._daemon_due = NEVER
         for lane in self._lanes:
-            lane.frames = vec[Frame]()
-            lane.head = 0
+            lane.clear()
 
     def _goes_on(self) -> bool:
         """Whether anything is left that will still happen; what is due after :data:`FOREVER` never does."""
@@ -201,5 +205,5 @@ class Sim:
     def _take_daemon(self, until: i64) -> Frame | None:
         f = self._daemons.take(until)
         following = self._daemons.first()
-        self._daemon_due = _NEVER if following is None else following.time
+        self._daemon_due = NEVER if following is None else following.time
         return f

@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.native import M64, MASK
+from resilience_sim.kernel.native import COMPILED, M64, MASK
 
 # Odd multipliers: the first 62 fractional bits of sqrt(2), sqrt(3), sqrt(5), sqrt(7) and sqrt(11). More bits would not
 # fit what mypyc compiles to a machine constant.
@@ -26,8 +26,12 @@ C2: Final = -0x3B314601E57A13AD
 
 def mix64(z: i64) -> i64:
     """Finalizer of MurmurHash3 (A. Appleby, public domain): a bijection on 64 bits that scatters every input bit."""
-    z = ((z ^ ((z >> 33) & 0x7FFFFFFF)) * C1) & MASK
-    z = ((z ^ ((z >> 33) & 0x7FFFFFFF)) * C2) & MASK
+    z = (z ^ ((z >> 33) & 0x7FFFFFFF)) * C1
+    if not COMPILED:
+        z &= M64
+    z = (z ^ ((z >> 33) & 0x7FFFFFFF)) * C2
+    if not COMPILED:
+        z &= M64
     return z ^ ((z >> 33) & 0x7FFFFFFF)
 
 
@@ -41,10 +45,17 @@ class Fold:
         """Take one event; see kernel/events.py for the meaning of the six integers."""
 
 
-class Sink:
-    """The one place every event passes: hashes it and hands it to the folds, in the order they were given."""
+_NOTHING: Final = Fold()
 
-    __slots__ = ("_first", "_hash", "_many", "_more", "_others", "_second", "count")
+
+class Sink(Fold):
+    """The one place every event passes: hashes it and hands it to the folds, in the order they were given.
+
+    A fold that wants every event of nearly every run may be the sink itself and spare a call for each: it extends
+    this class and does in its own :meth:`emit` what is done here (measure/run_fold.py).
+    """
+
+    __slots__ = ("_hands_on", "_hash", "_more", "_next", "_others", "count")
 
     _hash: i64
     count: i64
@@ -52,26 +63,45 @@ class Sink:
     def __init__(self, folds: list[Fold]) -> None:
         self._hash = 0
         self.count = 0
-        self._first: Fold = folds[0] if folds else Fold()
-        # The second one, of a run that is recorded or watched, has a place of its own: going through a list costs as
-        # much as hashing.
-        self._second: Fold = folds[1] if len(folds) > 1 else Fold()
-        self._others: list[Fold] = folds[2:]
-        self._many: bool = len(folds) > 1
-        self._more: bool = len(folds) > 2
+        self._next: Fold = folds[0] if folds else _NOTHING
+        self._others: list[Fold] = folds[1:]
+        self._hands_on: bool = len(folds) > 0
+        self._more: bool = len(folds) > 1
+
+    def feed(self, folds: list[Fold]) -> None:
+        """From now on hand events to these."""
+        # The first has a place of its own: going through a list costs as much as hashing.
+        self._next = folds[0] if folds else _NOTHING
+        self._others = folds[1:]
+        self._hands_on = len(folds) > 0
+        self._more = len(folds) > 1
 
     def emit(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event into the digest and pass it on."""
         # Polynomial over 64 bits: each event is multiplied into all later ones, so order counts too.
-        self._hash = (self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)) & MASK
+        h = self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
+        if not COMPILED:
+            h &= M64
+        self._hash = h
         self.count += 1
-        self._first.on_event(t, kind, where, rid, a, b)
-        if self._many:
-            self._second.on_event(t, kind, where, rid, a, b)
+        if self._hands_on:
+            self._next.on_event(t, kind, where, rid, a, b)
             if self._more:
                 for fold in self._others:
                     fold.on_event(t, kind, where, rid, a, b)
 
+    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+        """As a fold of somebody else: the same."""
+        self.emit(t, kind, where, rid, a, b)
+
     def digest(self) -> str:
         """16 hexadecimal digits that stand for every event so far, their order and their number."""
         return f"{int(mix64((self._hash + self.count * K0) & MASK)) & M64:016x}"
+
+
+def sink_for(folds: list[Fold]) -> Sink:
+    """The sink of a run with these folds: the first of them if it can be one."""
+    if folds and isinstance(folds[0], Sink):
+        folds[0].feed(folds[1:])
+        return folds[0]
+    return Sink(folds)

@@ -15,6 +15,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from resilience_sim.kernel.native import COMPILED
 from resilience_sim.kernel.vectors import append, vec, view
 
 EXACT_LIMIT: Final = 131_072
@@ -75,6 +76,10 @@ class Latencies:
             self._fresh = vec[i64]()
             self._ordered = []
 
+    def __len__(self) -> int:
+        """How many values are in it."""
+        return self._old + len(self._fresh)
+
     def ordered(self) -> list[int]:
         """What has not been folded, in order; not to be changed."""
         if len(self._ordered) != len(self._fresh):
@@ -106,22 +111,22 @@ class Latencies:
 class Spread:
     """The distribution of a union of bags at one moment: mean, highest, percentiles.
 
-    Exact while none of the bags had to fold its values into a histogram.
+    ``exact`` while none of the bags had to fold its values into a histogram: then percentiles are values that
+    occurred, otherwise middles of buckets. The values of an exact one are given in order, or at least those of a
+    lower bucket before those of a higher one.
     """
 
-    __slots__ = ("_buckets", "_sorted", "count", "highest", "total")
+    __slots__ = ("_buckets", "_values", "count", "exact", "highest", "total")
 
-    def __init__(self, values: list[int], buckets: list[tuple[int, int]], count: int, total: int, highest: int) -> None:
-        self._sorted = values
+    def __init__(
+        self, values: Sequence[int] | None, buckets: list[tuple[int, int]], count: int, total: int, highest: int
+    ) -> None:
+        self._values = values
         self._buckets = buckets
+        self.exact = values is not None
         self.count = count
         self.total = total
         self.highest = highest
-
-    @property
-    def exact(self) -> bool:
-        """Whether percentiles are values that occurred, rather than middles of buckets."""
-        return not self._buckets
 
     def mean(self) -> float | None:
         """Arithmetic mean, exact; None when empty."""
@@ -132,13 +137,16 @@ class Spread:
         if not self.count:
             return None
         rank = nearest_rank(percent, self.count)
-        if not self._buckets:
-            return self._sorted[rank - 1]
+        values = self._values
+        if values is not None and not self._buckets:
+            return values[rank - 1]
         seen = 0
         for bucket, number in self._buckets:
-            seen += number
-            if seen >= rank:
+            if seen + number >= rank:
+                if values is not None:
+                    return sorted(values[seen : seen + number])[rank - seen - 1]
                 return min(middle_of(bucket), self.highest)
+            seen += number
         return self.highest
 
 
@@ -149,7 +157,8 @@ def nearest_rank(percent: float, count: int) -> int:
 
 def union(bags: Sequence[Latencies]) -> Spread:
     """The distribution of everything in all the bags. Changes none of them."""
-    if not any(bag._old for bag in bags):
+    exact = not any(bag._old for bag in bags)
+    if exact and not COMPILED:
         values: list[int] = []
         for bag in bags:
             values.extend(bag.ordered())
@@ -167,4 +176,25 @@ def union(bags: Sequence[Latencies]) -> Spread:
     for bag in bags:
         folded._fold(bag._fresh)
     counts = [(bucket, number) for bucket, number in enumerate(view(folded._buckets)) if number]
-    return Spread([], counts, folded._old, folded._sum, folded._highest)
+    placed = view(_by_bucket(bags, folded)) if exact else None
+    return Spread(placed, counts, folded._old, folded._sum, folded._highest)
+
+
+def _by_bucket(bags: Sequence[Latencies], folded: Latencies) -> vec[i64]:
+    """All values, bucket after bucket: nearly sorted, for a tenth of the price when compiled.
+
+    A percentile sorts the few that share its bucket. ``folded`` has the counts of ``bags``.
+    """
+    starts = vec[i64]()
+    start: i64 = 0
+    for number in folded._buckets:
+        starts = append(starts, start)
+        start += number
+    placed = vec[i64]([0] * folded._old)
+    for bag in bags:
+        for value in bag._fresh:
+            bucket = bucket_of(value)
+            at = starts[bucket]
+            placed[at] = value
+            starts[bucket] = at + 1
+    return placed

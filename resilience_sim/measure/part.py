@@ -47,8 +47,10 @@ class Part:
         "sent",
         "successes",
         "threads_peak",
-        "wasted",
-        "work",
+        "wasted_far",
+        "wasted_small",
+        "work_far",
+        "work_small",
     )
 
     applied: i64
@@ -65,8 +67,10 @@ class Part:
     sent: i64
     threads_peak: i64
     busy: int  # worker time may outgrow 64 bits: a thousand workers for a year
-    wasted: int
-    work: int
+    wasted_far: int
+    work_far: int
+    wasted_small: i64
+    work_small: i64
 
     def __init__(self) -> None:
         self.arrivals = 0
@@ -78,8 +82,10 @@ class Part:
         self.results = vec[i64]([0] * OUTCOMES)
         self.denied = 0
         self.rejected = 0
-        self.work = 0
-        self.wasted = 0
+        self.work_far = 0
+        self.wasted_far = 0
+        self.work_small = 0
+        self.wasted_small = 0
         self.applied = 0
         self.duplicates = 0
         self.deduplicated = 0
@@ -89,6 +95,23 @@ class Part:
         self.busy = 0
         self.threads_peak = 0
         self.crashes = 0
+
+    @property
+    def work(self) -> int:
+        """Worker time, ns."""
+        return self.work_far + int(self.work_small)
+
+    @property
+    def wasted(self) -> int:
+        """Worker time for answers that nobody waited for, ns."""
+        return self.wasted_far + int(self.wasted_small)
+
+    def spill(self) -> None:
+        """The sums of machine integers come near to their limit: put them by."""
+        self.work_far = self.work
+        self.wasted_far = self.wasted
+        self.work_small = 0
+        self.wasted_small = 0
 
     def succeeded(self) -> int:
         """Requests that succeeded in time."""
@@ -114,8 +137,8 @@ def merged(parts: Sequence[Part]) -> Part:
         total.received += part.received
         total.denied += part.denied
         total.rejected += part.rejected
-        total.work += part.work
-        total.wasted += part.wasted
+        total.work_far += part.work
+        total.wasted_far += part.wasted
         total.applied += part.applied
         total.duplicates += part.duplicates
         total.deduplicated += part.deduplicated

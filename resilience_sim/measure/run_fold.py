@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -38,7 +39,8 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     Component,
 )
-from resilience_sim.kernel.sink import Fold
+from resilience_sim.kernel.native import COMPILED, M64
+from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
 from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.latencies import union
@@ -52,39 +54,25 @@ from resilience_sim.measure.segments import FOREVER, cuts, window
 from resilience_sim.measure.series import Series
 from resilience_sim.scenario.plan import Plan, Scope
 
+_FAR: Final = 1 << 60  # sums of nanoseconds that come this far are put by as Python integers
 
-class RunFold(Fold):
+
+class RunFold(Sink):
     """All figures of one run. Memory: a byte per request, and eight more when the plan has faults.
 
     ``series`` > 0: also keep figures over time, in bins of that many nanoseconds.
     """
 
     __slots__ = (
-        "_area",
-        "_arrivals",
-        "_available",
-        "_breakers",
-        "_busy",
-        "_busy_peak",
-        "_cut",
-        "_deadline",
-        "_edges",
-        "_first",
-        "_firsts",
-        "_keeps_arrivals",
-        "_log_of",
-        "_part",
-        "_parts",
-        "_plan",
-        "_queue",
-        "_queue_peak",
-        "_rejected",
-        "_series",
-        "_threads",
-        "arrivals",
-    )
+        "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_cut", "_deadline",
+        "_edges", "_first", "_firsts", "_keeps_arrivals", "_log_of", "_part", "_parts", "_plan", "_queue",
+        "_queue_peak", "_rejected", "_series", "_threads", "arrivals",
+    )  # fmt: skip
 
-    _area: int  # ends of work minus beginnings: the integral of busy workers over time, but for those still at it
+    # Ends of work minus beginnings: the integral of busy workers over time, but for those still at it. It may outgrow
+    # 64 bits (a thousand workers for a year), which is what ``_area_far`` is for: the area is the sum of both.
+    _area: i64
+    _area_far: int
     _busy: i64
     _busy_peak: i64
     _cut: i64
@@ -95,6 +83,7 @@ class RunFold(Fold):
     arrivals: i64
 
     def __init__(self, plan: Plan, components: Sequence[Component], series: int = 0) -> None:
+        super().__init__([])
         self._plan = plan
         self._deadline = plan.traffic.deadline or FOREVER
         self._breakers: list[BreakerLog] = [BreakerLog(c) for c in components if c.kind == "circuit_breaker"]
@@ -108,6 +97,7 @@ class RunFold(Fold):
         self._arrivals = vec[i64]()
         self.arrivals = 0
         self._area = 0
+        self._area_far = 0
         self._busy = 0
         self._busy_peak = 0
         self._queue = 0
@@ -119,9 +109,19 @@ class RunFold(Fold):
         self._parts: list[Part] = [self._part]
         self._first = 0
         self._firsts: list[int] = [0]
+        self.feed([])
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
-        """Count one event."""
+    def feed(self, folds: list[Fold]) -> None:
+        """The figures over time are a fold of ours, too."""
+        super().feed(folds if self._series is None else [self._series, *folds])
+
+    def emit(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+        """Count one event, after doing what every sink does."""
+        h = self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
+        if not COMPILED:
+            h &= M64
+        self._hash = h
+        self.count += 1
         if t >= self._cut:
             self._advance(t)
         part = self._part
@@ -161,8 +161,8 @@ class RunFold(Fold):
             if kind == RECEIVED:
                 part.received += 1
                 if b == STARTED:
-                    at: int = t
-                    self._area -= at
+                    area = self._area - t
+                    self._area = area if area > -_FAR else self._spill(area)
                     busy = self._busy + 1
                     self._busy = busy
                     if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
@@ -172,19 +172,21 @@ class RunFold(Fold):
                     if self._queue > self._queue_peak:  # noqa: PLR1730
                         self._queue_peak = self._queue
             elif kind == END:
-                at = t
-                self._area += at
+                area = self._area + t
+                self._area = area if area < _FAR else self._spill(area)
                 self._busy -= 1
-                used: int = b
-                part.work += used
+                work = part.work_small + b
+                part.work_small = work
                 if a & 0xFF00:
-                    part.wasted += used
+                    part.wasted_small += b
+                if work >= _FAR:
+                    part.spill()
             elif kind == RESULT:
                 part.results[a & 0xFF] += 1
             elif kind == BEGIN:
                 self._queue -= 1
-                at = t
-                self._area -= at
+                area = self._area - t
+                self._area = area if area > -_FAR else self._spill(area)
                 busy = self._busy + 1
                 self._busy = busy
                 if busy > self._busy_peak:  # noqa: PLR1730
@@ -204,8 +206,16 @@ class RunFold(Fold):
                 log.note(t, a, b)
         elif kind == CRASH:
             self._part.crashes += 1
-        if self._series is not None:
-            self._series.on_event(t, kind, where, rid, a, b)
+        if self._hands_on:
+            self._next.on_event(t, kind, where, rid, a, b)
+            if self._more:
+                for fold in self._others:
+                    fold.on_event(t, kind, where, rid, a, b)
+
+    def _spill(self, area: i64) -> i64:
+        """The area comes near to what a machine integer holds: put it by and begin anew."""
+        self._area_far += int(area)
+        return 0
 
     def _hold(self, where: i64) -> None:
         held = self._threads[where] + 1
@@ -226,8 +236,9 @@ class RunFold(Fold):
         """Close parts until ``t`` lies in the current one."""
         while t >= self._cut:
             until = int(self._busy) * int(self._cut)
-            self._part.busy += self._area + until
-            self._area = -until
+            self._part.busy += self._area_far + int(self._area) + until
+            self._area = 0
+            self._area_far = -until
             self._part = Part()
             self._part.threads_peak = max(view(self._threads))
             self._parts.append(self._part)
@@ -251,7 +262,9 @@ class RunFold(Fold):
             collapsed(plan.faults, arrivals, available),
         )
         successes = union([part.successes for part in self._parts])
-        everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
+        everything = successes
+        if any(len(part.others) for part in self._parts):
+            everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
         metrics = read(ground, whole, everything, (0, FOREVER), None)
         scoped = {
             scope_key(scope.kind, scope.ref): metrics if scope.kind == "all" else self._scope(ground, scope)
@@ -276,5 +289,5 @@ class RunFold(Fold):
     def _merge(self, parts: Sequence[Part], end: int) -> Part:
         total = merged(parts)
         if parts and parts[-1] is self._part:
-            total.busy += self._area + int(self._busy) * end  # work still going on
+            total.busy += self._area_far + int(self._area) + int(self._busy) * end  # work still going on
         return total

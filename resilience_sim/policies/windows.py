@@ -33,7 +33,8 @@ class Window:
     def __init__(self, calls: i64, span: i64) -> None:
         self._limit = calls
         self._span = span
-        # A queue in two vectors, its head an index: compiled, that is far cheaper than a deque of tuples.
+        # Of calls, a ring: once it is full the new result takes the place of the oldest, which is at ``_head``.
+        # Of a span of time, a queue in two vectors, its head an index: far cheaper than a deque of tuples.
         self._marks = vec[i64]()  # bad + 2 * slow
         self._times = vec[i64]()  # of a time window only
         self._head = 0
@@ -48,9 +49,19 @@ class Window:
             self._times = append(self._times, now)
             self._marks = append(self._marks, bad | slow << 1)
         elif self._limit:
+            marks = self._marks
             if self.total == self._limit:
-                self._drop()
-            self._marks = append(self._marks, bad | slow << 1)
+                head = self._head
+                old = marks[head]
+                new = bad | slow << 1
+                if new != old:
+                    marks[head] = new
+                    self.bad += bad - (old & 1)
+                    self.slow += slow - (old >> 1)
+                head += 1
+                self._head = head if head < self._limit else 0
+                return
+            self._marks = append(marks, bad | slow << 1)
         self.total += 1
         self.bad += bad
         self.slow += slow

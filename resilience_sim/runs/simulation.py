@@ -11,7 +11,7 @@ from typing import Protocol
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.luck import Luck
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
-from resilience_sim.kernel.sink import Fold, Sink
+from resilience_sim.kernel.sink import Fold, sink_for
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.course import BY_HAND, Step, components_with, line_up, reserved
 from resilience_sim.runs.hands import Hands
@@ -112,7 +112,7 @@ class Simulation:
 
     def _assemble(self) -> Sim:
         plan = self.plan
-        sim = Sim(Luck(self.seed), Sink(self._folds))
+        sim = Sim(Luck(self.seed), sink_for(self._folds))
         instances = plan.client.instances
         first_replica = instances + 1
         first_fault = first_replica + plan.service.replicas

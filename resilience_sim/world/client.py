@@ -206,7 +206,7 @@ class Client(Layer):
         if self._crashes:
             del instance.in_flight[f]
         self._report(f, outcome, instance)
-        if instance.backlog and not instance.admitting:
+        if self._places and instance.backlog and not instance.admitting:
             self._admit_waiting(instance)
 
     def _admit_waiting(self, instance: Instance) -> None:

@@ -8,10 +8,10 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import SUCCESS
 from resilience_sim.kernel.frames import Frame, Layer
-from resilience_sim.kernel.vectors import append, pop, vec
+from resilience_sim.kernel.vectors import append, vec
 
 UNLIMITED_WORKERS: Final = 1 << 60
-TRIM: Final = 512  # places that a queue keeps, at least, before it lets go of them
+_ROOM: Final = 64  # places of a queue at first; a power of two, as ever after
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -49,39 +49,64 @@ class Job(Frame):
 
 
 class JobQueue:
-    """Jobs in order of arrival; the first or the last comes out. Those that have left are still in it."""
+    """Jobs in order of arrival; the first or the last comes out. Those that have left are still in it.
 
-    __slots__ = ("_head", "_jobs")
+    A ring: what has come out stays in its place until another one needs it.
+    """
 
-    _head: i64
+    __slots__ = ("_count", "_first", "_jobs", "_mask")
+
+    _jobs: vec[Job]
+    _first: i64
+    _count: i64
+    _mask: i64
 
     def __init__(self) -> None:
         self._jobs = vec[Job]()
-        self._head = 0
+        self._first = 0
+        self._count = 0
+        self._mask = -1
 
     def push(self, job: Job) -> None:
         """To the end."""
-        self._jobs = append(self._jobs, job)
+        count = self._count
+        if count > self._mask:
+            self._grow(job)
+        self._jobs[(self._first + count) & self._mask] = job
+        self._count = count + 1
 
     def is_empty(self) -> bool:
         """Whether there is nothing to come out."""
-        return self._head == len(self._jobs)
+        return self._count == 0
 
     def first(self) -> Job:
         """Out comes the one that has waited longest."""
-        head = self._head
-        job = self._jobs[head]
-        head += 1
-        if head >= TRIM and 2 * head >= len(self._jobs):
-            self._jobs = self._jobs[head:]
-            head = 0
-        self._head = head
-        return job
+        first = self._first
+        self._first = (first + 1) & self._mask
+        self._count -= 1
+        return self._jobs[first]
 
     def last(self) -> Job:
         """Out comes the one that came last."""
-        self._jobs, job = pop(self._jobs)
-        return job
+        self._count -= 1
+        return self._jobs[(self._first + self._count) & self._mask]
+
+    def _grow(self, filler: Job) -> None:
+        """Twice the room, the first in the first place."""
+        old = self._jobs
+        mask = self._mask
+        room = max(_ROOM, 2 * (mask + 1))
+        grown = vec[Job]()
+        i: i64 = 0
+        while i <= mask:
+            grown = append(grown, old[(self._first + i) & mask])
+            i += 1
+        while i < room:
+            grown = append(grown, filler)
+            i += 1
+        self._jobs = grown
+        self._mask = room - 1
+        self._first = 0
 
 
 class Replica:

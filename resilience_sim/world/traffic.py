@@ -25,13 +25,14 @@ STANDSTILL: Final = 1_000_000  # arrivals at one instant before we call it stand
 class Stretch:
     """A stretch of time in which the rate is linear. Rates are per ns, ``area`` is the count due before it begins."""
 
-    __slots__ = ("area", "end", "full", "rate", "slope", "start")
+    __slots__ = ("area", "end", "full", "rate", "slope", "start", "total")
 
     start: i64
     end: i64
     rate: float
     slope: float
     area: float
+    total: float  # how many requests come in it, on average
     full: float  # what the count has to stay below to lie in this stretch
 
     def __init__(self, start: i64, end: i64, rate: float, slope: float, area: float) -> None:
@@ -40,14 +41,11 @@ class Stretch:
         self.rate = rate
         self.slope = slope
         self.area = area
-        total = self.total()
+        width = float(end - start)
+        total = rate * width + 0.5 * slope * width * width
+        self.total = total
         # A request due exactly at the end belongs to the next stretch; sums of floats are not that exact.
         self.full = (area + total) * (1.0 - 1e-12) if total > 0.0 else -1.0
-
-    def total(self) -> float:
-        """How many requests come in it, on average."""
-        width = float(self.end - self.start)
-        return self.rate * width + 0.5 * self.slope * width * width
 
     def when(self, area: float) -> i64:
         """The instant at which the count reaches ``area`` (which lies in this stretch)."""
@@ -81,7 +79,7 @@ def make_stretches(phases: tuple[Phase, ...], spikes: list[FaultConfig]) -> list
             rate = phase.rate + slope * (low - start)
             stretch = Stretch(low, high, rate * factor, slope * factor, area)
             stretches.append(stretch)
-            area += stretch.total()
+            area += stretch.total
         start = end
     return stretches
 
@@ -161,7 +159,7 @@ class OpenLoop(Traffic):
                     when = self._last
                 if when < self._duration:
                     self._last = when
-                    self.sim.at(when, clock)
+                    self.sim.clock_at(when, clock)
                 return
             self._where += 1
 
@@ -186,7 +184,7 @@ class Trace(Traffic):
 
     def _schedule(self, clock: Frame) -> None:
         if self._rid < self._limit and self._times[self._rid] < self._duration:
-            self.sim.at(self._times[self._rid], clock)
+            self.sim.clock_at(self._times[self._rid], clock)
 
     def on_timer(self, f: Frame) -> None:
         """The next time of the list."""

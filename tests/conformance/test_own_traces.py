@@ -29,7 +29,7 @@ def told(library: str, config: dict[str, Any], *lines: str) -> None:
             step["to"] = rest[0]
             step.update({"for": float(rest[1])} if len(rest) > 1 else {})
         elif op == "set":
-            step.update(param=rest[0], value=float(rest[1]))
+            step.update(param=rest[0], value=float(rest[1]) if "." in rest[1] else int(rest[1]))
         drive.step(step)
         state, *more = right.split()
         assert drive.seen["state"] == state, line

@@ -130,8 +130,50 @@ def test_lanes_of_equal_delay_are_one():
     assert sim.lane(5) is not sim.lane(6)
 
 
+def test_the_clock_takes_its_turn_among_the_others():
+    """It stands beside the queue; forgotten, it does not come, and there may be another."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes)
+    clock = frame(layer, 7)
+    sim.at(3, frame(layer, 1))
+    sim.clock_at(3, clock)
+    sim.at(3, frame(layer, 2))
+    assert sim.next_time() == 3
+    sim.run(budget=2)
+    assert notes == [(3, 1), (3, 7)]
+    sim.clock_at(4, clock)
+    sim.forget(clock)
+    assert sim.run() is False
+    sim.clock_at(9, clock)
+    assert sim.next_time() == 9
+    assert sim.run() is False
+    assert notes == [(3, 1), (3, 7), (3, 2), (9, 7)]
+
+
+def test_a_lane_grows_and_turns_without_losing_the_order():
+    """More timers at once than it has room for at first, in rounds, dead ones among them."""
+    sim, notes = simulation(), []
+    layer = Diary(sim, notes, delay=1000)
+    names, expected = iter(range(10_000)), []
+    for count in (40, 100, 7, 300):
+        frames = [frame(layer, next(names)) for _ in range(count)]
+        for n, f in enumerate(frames):
+            sim.now += 1
+            sim.arm(layer.lane, f)
+            if n % 3 == 1:
+                f.armed = False
+            else:
+                expected.append((sim.now + 1000, f.k))
+        sim.run(until=sim.now + 600)
+        sim.now += 600 if sim.now < expected[0][0] else 0
+    assert sim.run() is False
+    assert notes == expected
+
+
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["at", "daemon", "lane5", "lane7", "kill", "until", "budget"]), st.integers(0, 9)),
+    st.tuples(
+        st.sampled_from(["at", "clock", "daemon", "lane5", "lane7", "kill", "until", "budget"]), st.integers(0, 9)
+    ),
     max_size=60,
 )
 
@@ -156,18 +198,21 @@ def test_any_mixture_of_timers_comes_in_the_order_of_a_sorted_list(steps):
             count -= 1
 
     for serial, (what, n) in enumerate([*steps, ("budget", 10**6)]):
-        if what in ("at", "daemon", "lane5", "lane7"):
+        if what in ("at", "clock", "daemon", "lane5", "lane7"):
             f = frame(lanes.get(what, plain), serial)
             when = sim.now + {"lane5": 5, "lane7": 7}.get(what, n)
             sim.pending_work = 1  # so that daemons count like the others
             if what == "at":
                 sim.at(when, f)
+            elif what == "clock":
+                sim.clock_at(when, f)
             elif what == "daemon":
                 sim.daemon_at(when, f)
             else:
                 sim.arm(lanes[what].lane, f)
             model.append((when, serial, f))
-            everyone.append(f)
+            if what != "clock":  # which nobody disarms without forgetting it
+                everyone.append(f)
         elif what == "kill" and everyone:
             f = everyone[n % len(everyone)]
             f.armed = False
