@@ -138,3 +138,28 @@ def test_a_real_terminal_from_start_to_summary(tmp_path) -> None:
     with open_recording(tmp_path / "p.resim") as recording:
         assert [action.kind for action in recording.actions] == ["inject"]
         assert verify(recording).same
+
+
+def test_a_fork_that_was_taken_is_what_save_keeps(tmp_path) -> None:
+    """In a real terminal: the run is played, forked by key, the fork kept, and the recording is that of the fork."""
+    t = Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path, columns=80, rows=24)
+    try:
+        t.wait("topology")
+        t.type("yo")
+        t.wait("Inject")
+        t.type("\r")
+        t.wait("as it is")
+        t.type(" ")
+        t.wait("ON")
+        t.type("K")
+        t.wait("the fork is the run")
+        t.type("q")
+        code = t.end()
+    except BaseException:
+        os.kill(t.pid, signal.SIGKILL)
+        raise
+    assert code == 0
+    assert b"resim replay p.resim --verify" in t.raw
+    with open_recording(tmp_path / "p.resim") as recording:
+        assert [action.kind for action in recording.actions] == ["inject"]
+        assert verify(recording).same
