@@ -33,7 +33,7 @@ def charts_rows(
     faults = max(1, min(max(like[0], len(view.plan.faults)), height // 8))
     rows = _filled(fault_rows(view, axis, look, faults), faults if like[0] else 0)
     rows += _filled(lane_rows(view, axis, look, lanes), lanes if like[1] else 0)
-    each = max(1, min(8, (height - len(rows) - 1) // 3))
+    each = max(1, min(14, (height - len(rows) - 1) // 3))
     rows += chart_rows(view, points or points_of(view, axis), axis, look, each)
     rows = rows[: height - 1]
     return [*rows, axis_row(axis, look)]
