@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import i64, mypyc_attr
 
+from resilience_sim.kernel.native import COMPILED
+
 if TYPE_CHECKING:
     from resilience_sim.kernel.lane import Lane
     from resilience_sim.kernel.sim import Sim
@@ -51,8 +53,9 @@ class Frame:
         self.req = parent.req
         self.live = True
         self.armed = False
-        self.time = 0
-        self.serial = 0
+        if COMPILED:  # or else nobody reads them before they are set
+            self.time = 0
+            self.serial = 0
         self.x = 0
         self.k = 0
         parent.child = self

@@ -58,7 +58,7 @@ class EventQueue:
 
     def push_clock(self, when: i64, serial: i64, f: Frame) -> None:
         """As :meth:`push`, and quicker; for one frame at a time, which nobody disarms but by :meth:`forget`."""
-        if not COMPILED or self._clock_due != NEVER:
+        if self._clock_due != NEVER:
             self.push(when, serial, f)
             return
         f.armed = True
@@ -90,12 +90,15 @@ class EventQueue:
                         break
                     if time > until:
                         return None
+                    self._hole = True
+                    lane = f.layer.lane
+                    if lane is not None:
+                        self.advance(lane)
+                    return f
                 self._hole = True
                 lane = f.layer.lane
                 if lane is not None:
                     self.advance(lane)
-                if f.armed:
-                    return f
                 if self._hole:
                     self._close_hole()
             if due > until or due == NEVER:

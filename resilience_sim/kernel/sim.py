@@ -74,7 +74,13 @@ class Sim:
         """As :meth:`at`, for the one frame that comes again and again; disarmed by :meth:`forget` only."""
         serial = self._serial + 1
         self._serial = serial
-        self._queue.push_clock(when, serial, f)
+        if COMPILED:
+            self._queue.push_clock(when, serial, f)
+        else:
+            f.armed = True
+            f.time = when
+            f.serial = serial
+            heappush(self._queue.tuples, (when, serial, f))
 
     def daemon_at(self, when: i64, f: Frame) -> None:
         """As :meth:`at`, but alone it does not keep the run going: ends of faults, returns of instances."""
@@ -111,7 +117,16 @@ class Sim:
         """As :meth:`at` with the lane's delay; ``lane`` is the one of the frame's layer."""
         serial = self._serial + 1
         self._serial = serial
-        self._queue.arm(lane, self.now + lane.delay, serial, f)
+        when = self.now + lane.delay
+        if COMPILED:
+            self._queue.arm(lane, when, serial, f)
+            return
+        f.armed = True
+        f.time = when
+        f.serial = serial
+        if lane.count == 0:
+            heappush(self._queue.tuples, (when, serial, f))
+        lane.add(f)
 
     def forget(self, f: Frame) -> None:
         """Disarm ``f`` so thoroughly that it may be armed again; slow."""

@@ -181,8 +181,8 @@ class CircuitBreaker(Layer):
         if self._ignore >> outcome & 1:
             return
         now = self.sim.now
-        failed = 1 if outcome > FALLBACK else 0
-        slow = 1 if self._slow_call and now - f.x > self._slow_call else 0
+        failed: i64 = 1 if outcome > FALLBACK else 0
+        slow: i64 = 1 if self._slow_call and now - f.x > self._slow_call else 0
         if self._threshold:
             self._in_a_row = self._in_a_row + 1 if failed else 0
             if self._in_a_row >= self._threshold:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import TIMED_OUT, TIMEOUT
-from resilience_sim.kernel.frames import Frame, Layer, answer, cancel_child
+from resilience_sim.kernel.frames import NOBODY, Frame, Layer, answer, cancel_child
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import TimeoutConfig
 
@@ -47,6 +47,7 @@ class Timeout(Layer):
         """In time."""
         f.armed = False
         answer(f, outcome)
+        f.req = NOBODY  # a dead timer stands in its lane for long: it shall not keep the request
 
     def on_timer(self, f: Frame) -> None:
         """Too late: cut the inside off and answer in its place."""

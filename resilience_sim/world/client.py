@@ -156,8 +156,9 @@ class Client(Layer):
         """A request comes in now."""
         sim = self.sim
         instances = self._instances
+        i: i64 = 0
         if len(instances) == 1:
-            i = 0
+            pass
         elif self._random_spread:
             i = int(sim.luck.unit(SPREAD, rid, 0) * len(instances))
         else:
@@ -235,7 +236,9 @@ class Client(Layer):
         req.live = False
         req.failed = outcome > FALLBACK
         # pack_done, spelled out: this line runs for every request
-        packed = req.effects << 40 | req.attempts << 16 | (256 if req.held else 0) | outcome
+        packed = req.effects << 40 | req.attempts << 16 | outcome
+        if req.held:
+            packed |= 256
         sim.sink.emit(sim.now, DONE, instance.where, req.rid, packed, sim.now - req.arrived)
         req.close()
         self._caller.on_done(req)

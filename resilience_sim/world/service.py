@@ -204,7 +204,7 @@ class Service(Layer):
             time += self._per_concurrent * replica.busy
         replica.busy += 1
         rate = self._failure_rate
-        outcome = SUCCESS
+        outcome: i64 = SUCCESS
         if self._faults.at_work:
             strikes = self._strikes
             strikes.at_work(job, replica, rate)
@@ -245,9 +245,11 @@ class Service(Layer):
         replica.busy -= 1
         if self._tracks_work:
             del replica.working[job]
-        gave_up = 0 if job.waited_for() else 1
-        # pack_attempt, spelled out: this line runs for every attempt
-        sim.sink.emit(sim.now, END, replica.where, job.req.rid, job.attempt << 16 | gave_up << 8 | outcome, used)
+        # pack_attempt, spelled out: this runs for every attempt
+        packed = job.attempt << 16 | outcome
+        if not job.waited_for():
+            packed |= 256
+        sim.sink.emit(sim.now, END, replica.where, job.req.rid, packed, used)
 
     def _start_waiting(self, replica: Replica) -> None:
         """Give free workers to waiting jobs, in the order of the discipline."""
