@@ -143,7 +143,7 @@ def main() -> None:
                 best = min(answers, key=lambda answer: answer["cpu"])
                 scaling[what].append((value, Measured(requests, best["cpu"], best["peak"], None)))
         say("two cores against one")
-        cores = [bench.resim(["seeds", "20000", "1", str(RATE), str(FAIL), "60"]) for _ in range(3)]
+        cores = [bench.resim(["seeds", "20000", "1", str(RATE), str(FAIL), "200"]) for _ in range(5)]
     write(asked.results, asked.requests, checked, rounds, scaling, cores)
     print(asked.results.read_text())
 

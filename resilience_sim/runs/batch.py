@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -123,15 +124,17 @@ def _run_on(
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     start: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
     todo = iter(tasks)
-    at_work: dict[Connection, tuple[str, int]] = {}
+    at_work: dict[Connection, deque[tuple[str, int]]] = {}  # what each has been given, the one it works on first
     crew: dict[Connection, BaseProcess] = {}
     over = False
 
     def give(line: Connection) -> None:
         task = next(todo, None)
-        line.send(task)
         if task is not None:
-            at_work[line] = task
+            line.send(task)
+            at_work.setdefault(line, deque()).append(task)
+        elif line not in at_work:
+            line.send(None)
 
     try:
         for _ in range(workers):
@@ -141,11 +144,17 @@ def _run_on(
             far_end.close()  # else it would stay open when the worker dies
             crew[line] = worker
             give(line)
+        for line in crew:
+            give(line)  # one in hand, so that nobody waits until we have taken what they found
         while at_work:
             for ready in wait(list(at_work)):
                 line = cast("Connection", ready)
-                name, seed = at_work.pop(line)
+                given = at_work[line]
+                name, seed = given[0]
                 answer = _answer(line, crew[line], name, seed)
+                given.popleft()
+                if not given:
+                    del at_work[line]
                 give(line)
                 take(name, answer)
         over = True
