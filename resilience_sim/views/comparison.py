@@ -171,9 +171,10 @@ def _collapses(found: Mapping[str, Mapping[str, Summary]], runs: int) -> list[Ro
         Row("Collapsed", "title").add("  share of runs that had collapsed by their end (95%, Wilson)", "faint"),
     ]
     wide = max(map(len, known))
+    next_to = 5 + wide + max(10, len(f"{runs} of {runs}") + 3)
     for name, summary in known.items():
         hits = round((summary.mean or 0.0) * runs)
-        row = Row(f"  {name}").to(5 + wide).add(f"{hits} of {runs}", "bad" if hits else "good").to(15 + wide)
+        row = Row(f"  {name}").to(5 + wide).add(f"{hits} of {runs}", "bad" if hits else "good").to(next_to)
         low, high = summary.ci95 or (0.0, 1.0)
         rows.append(row.add(f"probability {fmt.share(low)} to {fmt.share(high)}", "faint"))
     return rows
