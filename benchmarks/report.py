@@ -122,6 +122,8 @@ def write(
             f"| {variant} | {spread(speeds, ',.0f')} | {spread(simpy, '.1f')} | {statistics.median(heap):.3f} "
             f"| {peak:.0f} |"
         )
+    if scaling:
+        lines += ["", "The tables below are at 60 requests a second."]
     for what, found in scaling.items():
         lines += ["", f"## By {what}", "", f"| {what} | requests/s | peak MiB |", "|---|---|---|"]
         lines += [f"| {value:,} | {one.speed:,.0f} | {one.peak:.0f} |" for value, one in found]

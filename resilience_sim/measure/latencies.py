@@ -57,10 +57,13 @@ def middle_of(bucket: int) -> int:
 class Latencies:
     """A growing bag of non-negative integers (nanoseconds)."""
 
-    __slots__ = ("_buckets", "_fresh", "_highest", "_old", "_ordered", "_sum")
+    __slots__ = ("_buckets", "_count", "_fresh", "_highest", "_old", "_ordered", "_sum")
+
+    _count: i64
 
     def __init__(self) -> None:
-        self._fresh = vec[i64]()
+        self._fresh = vec[i64]()  # the first ``_count`` are values that are not yet in buckets
+        self._count = 0
         self._buckets = vec[i64]()  # counts by bucket, as far as one was ever needed
         self._ordered: list[int] = []  # ``_fresh`` in order, as far as somebody asked
         self._old = 0  # values already folded into buckets; count, sum and highest are of those
@@ -69,28 +72,41 @@ class Latencies:
 
     def add(self, value: i64) -> None:
         """Put one value in."""
-        fresh = append(self._fresh, value)
-        self._fresh = fresh
-        if len(fresh) >= EXACT_LIMIT:
-            self._fold(fresh)
-            self._fresh = vec[i64]()
-            self._ordered = []
+        count = self._count
+        if count < len(self._fresh):
+            self._fresh[count] = value
+        else:
+            self._fresh = append(self._fresh, value)
+        count += 1
+        self._count = count
+        if count >= EXACT_LIMIT:
+            self.fold()
 
     def __len__(self) -> int:
         """How many values are in it."""
-        return self._old + len(self._fresh)
+        return self._old + self._count
 
     def ordered(self) -> list[int]:
         """What has not been folded, in order; not to be changed."""
-        if len(self._ordered) != len(self._fresh):
-            self._ordered = sorted(view(self._fresh))
+        if len(self._ordered) != self._count:
+            self._ordered = sorted(view(self._fresh)[: self._count])
         return self._ordered
 
-    def _fold(self, values: vec[i64]) -> None:
+    def fold(self) -> None:
+        """Give up the exact values: from now on the bag is a histogram."""
+        self._take(self._fresh, self._count)
+        self._count = 0
+        self._ordered = []
+
+    def _take(self, values: vec[i64], count: i64) -> None:
+        """The first ``count`` of ``values`` into buckets."""
         buckets = self._buckets
         total = 0
         highest: i64 = self._highest
-        for value in values:
+        i: i64 = 0
+        while i < count:
+            value = values[i]
+            i += 1
             bucket = bucket_of(value)
             while bucket >= len(buckets):
                 buckets = append(buckets, 0)
@@ -99,7 +115,7 @@ class Latencies:
             if value > highest:  # noqa: PLR1730 (max() costs a call)
                 highest = value
         self._buckets = buckets
-        self._old += len(values)
+        self._old += count
         self._sum += total
         self._highest = highest
 
@@ -174,7 +190,7 @@ def union(bags: Sequence[Latencies]) -> Spread:
         folded._sum += bag._sum
         folded._highest = max(folded._highest, bag._highest)
     for bag in bags:
-        folded._fold(bag._fresh)
+        folded._take(bag._fresh, bag._count)
     counts = [(bucket, number) for bucket, number in enumerate(view(folded._buckets)) if number]
     placed = view(_by_bucket(bags, folded)) if exact else None
     return Spread(placed, counts, folded._old, folded._sum, folded._highest)
@@ -192,7 +208,12 @@ def _by_bucket(bags: Sequence[Latencies], folded: Latencies) -> vec[i64]:
         start += number
     placed = vec[i64]([0] * folded._old)
     for bag in bags:
-        for value in bag._fresh:
+        values = bag._fresh
+        count = bag._count
+        i: i64 = 0
+        while i < count:
+            value = values[i]
+            i += 1
             bucket = bucket_of(value)
             at = starts[bucket]
             placed[at] = value
