@@ -14,6 +14,7 @@ from resilience_sim.kernel.vectors import append, vec, view
 
 WORD: Final = 32
 _SHIFT: Final = 5
+_AT_ONCE: Final = 4096
 
 
 class Marks:
@@ -44,8 +45,11 @@ class Marks:
 
     def as_bytes(self) -> bytearray:
         """A byte per request: 1 where marked."""
-        packed = b"".join([word.to_bytes(WORD // 8, "little") for word in view(self._words)])
-        spread = bytearray(b"".join([_SPREAD[byte] for byte in packed]))
+        words = view(self._words)
+        spread = bytearray()
+        for start in range(0, len(words), _AT_ONCE):  # a little at a time, for the lists in between are large
+            packed = b"".join([word.to_bytes(WORD // 8, "little") for word in words[start : start + _AT_ONCE]])
+            spread += b"".join([_SPREAD[byte] for byte in packed])
         del spread[self.count :]
         return spread
 
