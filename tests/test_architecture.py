@@ -49,7 +49,7 @@ TYPING_HELPERS = {"mypy_extensions", "librt"}  # librt: only to the compiler, se
 MAY_PRINT = ("cli", "views")
 LONGEST = 300
 # Longer than they should be; they may shrink only, and whoever shortens one enough takes its line out here.
-DEBTS = {"world/service.py": 366}
+DEBTS = {"world/service.py": 353}
 
 
 @cache

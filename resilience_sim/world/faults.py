@@ -7,6 +7,7 @@ before anything else at their instants.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp
 from typing import Final
 
@@ -96,16 +97,6 @@ class Fault:
         return self._rate >= 1.0 or sim.luck.unit(FAULT_ERROR + self.index, rid, attempt) < self._rate
 
 
-class FaultListener:
-    """Whoever must act when a fault begins or ends."""
-
-    __slots__ = ()
-
-    def on_fault(self, fault: Fault, begins: bool) -> None:
-        """``fault`` has just become active or inactive."""
-        raise NotImplementedError
-
-
 class Faults(Layer):
     """The timeline of a run. Lists of active faults, by when they are asked about."""
 
@@ -114,7 +105,7 @@ class Faults(Layer):
     def __init__(self, sim: Sim, configs: tuple[FaultConfig, ...], wheres: tuple[int, ...]) -> None:
         super().__init__(sim, -1)
         self._wheres = wheres
-        self._listener: FaultListener | None = None
+        self._listener: Callable[[Fault, bool], None] | None = None
         self._ends: list[Frame] = []  # the timer of each fault's end, by index
         self.timeline = [Fault(config, i) for i, config in enumerate(configs)]
         self.any_active = False
@@ -150,7 +141,7 @@ class Faults(Layer):
         self.sim.forget_daemon(end)
         self.on_timer(end)
 
-    def listen(self, listener: FaultListener) -> None:
+    def listen(self, listener: Callable[[Fault, bool], None]) -> None:
         """Tell ``listener`` about every change from now on."""
         self._listener = listener
 
@@ -176,7 +167,7 @@ class Faults(Layer):
             sim.sink.emit(sim.now, FAULT_OFF, self._wheres[f.k], -1, f.k, 0)
         self.any_active = bool(self.at_arrival or self.at_work or self.crashes)
         if self._listener is not None:
-            self._listener.on_fault(fault, begins)
+            self._listener(fault, begins)
 
     def worker_share(self, replica: i64) -> float:
         """The share of its workers that brownouts leave a replica: the product of those that are active."""

@@ -49,7 +49,6 @@ from resilience_sim.world.faults import (
     REFUSE,
     REPLICA_CRASH,
     Fault,
-    FaultListener,
     Faults,
 )
 from resilience_sim.world.latency import make_times
@@ -105,7 +104,7 @@ class Service(Layer):
         self._faults = faults
         self._strikes = Strikes(sim, faults)
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
-        faults.listen(Changes(self))
+        faults.listen(self.on_fault)
 
     def track_work(self) -> None:
         """Know at any time what is at work: a replica may crash by hand. Before the first attempt."""
@@ -351,16 +350,3 @@ class Service(Layer):
                 lost.append(job)
         for job in lost:
             self._respond(job, RESET)
-
-
-class Changes(FaultListener):
-    """Passes changes of the timeline on to the service."""
-
-    __slots__ = ("_service",)
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def on_fault(self, fault: Fault, begins: bool) -> None:
-        """Tell the service."""
-        self._service.on_fault(fault, begins)
