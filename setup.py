@@ -175,7 +175,7 @@ class BuildCore(build_ext):
     def _give_up(self, error: BaseException) -> None:
         if os.environ.get("RESIM_COMPILE"):
             raise error
-        self.warn(f"the core stays interpreted, some thirty times slower: {error}")
+        self.warn(f"the core stays interpreted, some sixty times slower: {error}")
 
 
 setup(cmdclass={"build_py": BuildWithScenarios, "build_ext": BuildCore}, distclass=ResimDistribution)

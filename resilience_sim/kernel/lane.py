@@ -25,7 +25,7 @@ class Lane:
     __slots__ = ("_first", "_frames", "_mask", "count", "delay")
 
     delay: i64
-    count: i64  # those between the head, which stands in the event queue, and the end
+    count: i64  # from the head, which stands in the event queue, to the end; both count
     _frames: vec[Frame]
     _first: i64
     _mask: i64

@@ -83,6 +83,13 @@ class Terminal:
 
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            os.kill(self.pid, signal.SIGKILL)
+
     def wait(self, words: str, seconds: float = 20.0) -> str:
         """Until the screen shows them."""
         end = time.monotonic() + seconds
@@ -118,8 +125,7 @@ class Terminal:
 
 def test_a_real_terminal_from_start_to_summary(tmp_path) -> None:
     """Started, an outage by key, quit: the screen is given back, the summary printed, the run kept and repeatable."""
-    t = Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path)
-    try:
+    with Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path) as t:
         t.wait("topology")
         t.type("o")
         t.wait("Inject")
@@ -127,9 +133,6 @@ def test_a_real_terminal_from_start_to_summary(tmp_path) -> None:
         t.wait("you outage")
         t.type("q")
         code = t.end()
-    except BaseException:
-        os.kill(t.pid, signal.SIGKILL)
-        raise
     assert code == 0
     assert b"\x1b[?1049l" in t.raw
     after = t.raw.rpartition(b"\x1b[?1049l")[2]
@@ -142,8 +145,8 @@ def test_a_real_terminal_from_start_to_summary(tmp_path) -> None:
 
 def test_a_fork_that_was_taken_is_what_save_keeps(tmp_path) -> None:
     """In a real terminal: the run is played, forked by key, the fork kept, and the recording is that of the fork."""
-    t = Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path, columns=80, rows=24)
-    try:
+    size = {"columns": 80, "rows": 24}
+    with Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path, **size) as t:
         t.wait("topology")
         t.type("yo")
         t.wait("Inject")
@@ -155,9 +158,6 @@ def test_a_fork_that_was_taken_is_what_save_keeps(tmp_path) -> None:
         t.wait("the fork is the run")
         t.type("q")
         code = t.end()
-    except BaseException:
-        os.kill(t.pid, signal.SIGKILL)
-        raise
     assert code == 0
     assert b"resim replay p.resim --verify" in t.raw
     with open_recording(tmp_path / "p.resim") as recording:
