@@ -88,16 +88,33 @@ def parse(text: str, source: Source, found: list[Diagnostic]) -> Node | None:
     """The tree, or None when the text cannot be read; findings are appended either way."""
     import yaml
 
+    before = len(found)
     try:
         return _Builder(source, found).build(text)
     except _Stop:
         return None
     except yaml.YAMLError as error:
+        end = _too_deep(error)
+        if 0 < end < len(text):
+            del found[before:]
+            return parse(text[:end], source, found)
         found.append(_syntax(error, source))
         return None
     except (UnicodeError, ValueError):
         found.append(Diagnostic(codes.SYNTAX, "the text holds characters that YAML does not know", source.name))
         return None
+
+
+def _too_deep(error: yaml.YAMLError) -> int:
+    """Where the library gave up for want of depth (1,000 levels, from libyaml 0.2.6 on); 0: another error.
+
+    It looks up to 1,024 characters ahead, and may say so before it has told of the 41st level, where we stop. What
+    stands before that place still is far too deep, and says so with every version in the same words and place.
+    """
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or "maximum nesting depth" not in str(getattr(error, "problem", "")):
+        return 0
+    return int(mark.index) - 1
 
 
 def _syntax(error: yaml.YAMLError, source: Source) -> Diagnostic:

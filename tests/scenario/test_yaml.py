@@ -95,6 +95,26 @@ def test_what_cannot_be_read_is_one_finding_with_a_place(text, code):
     assert found[0].message
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[" * 100_000, (1, 41)),
+        ("[" * 1_001, (1, 41)),
+        ("[" * 41, (1, 41)),
+        ("{" * 3_000, (1, 2)),  # a mapping as a key, which no version gets past
+        ("a: " + "{a: " * 5_000, (1, 4 + 4 * 39)),
+        ("- " * 3_000, (1, 81)),
+        ("é: !x 1\nb: " + "[" * 100_000, (2, 4 + 39)),
+    ],
+)
+def test_too_deep_is_the_same_finding_with_every_version_of_the_yaml_library(text, place):
+    """libyaml 0.2.6 has a limit of its own and reaches it while it looks ahead, before it tells of the first level."""
+    found = [each for each in findings(text) if each.code in (codes.TOO_MUCH, codes.YAML_FEATURE, codes.SYNTAX)]
+    assert found[-1].code == (codes.YAML_FEATURE if text[0] == "{" else codes.TOO_MUCH)
+    assert (found[-1].line, found[-1].col) == place
+    assert [each.message for each in found[:-1]] == (["the tag `!x` is not used in scenarios"] if "!x" in text else [])
+
+
 def test_merge_keys_are_refused():
     """``<<`` would hide where a setting comes from."""
     found = findings(HEAD + "service: &s {latency: 1ms}\nclient:\n  <<: *s\n" + TRAFFIC)
