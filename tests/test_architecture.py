@@ -1,4 +1,4 @@
-"""The shape of the house: who may import whom, what the core may not touch, and how long a file may be.
+"""The shape of the house: who may import whom, what the core may not touch.
 
 The arrows are those of ARCHITECTURE.md, read from the imports in the source, lazy ones and those for type checkers
 included.
@@ -47,9 +47,16 @@ CORE = ("kernel", "policies", "world", "measure")
 FORBIDDEN_IN_CORE = {"time", "random", "datetime", "os", "uuid", "secrets"}
 TYPING_HELPERS = {"mypy_extensions", "librt"}  # librt: only to the compiler, see kernel/vectors.py
 MAY_PRINT = ("cli", "views")
-LONGEST = 300
-# Longer than they should be; they may shrink only, and whoever shortens one enough takes its line out here.
-DEBTS = {"world/service.py": 353}
+LONGEST = 600  # a file holds one idea, whole; beyond this it probably holds two
+# Modules that import each other, by room. Whoever cuts one takes its line out; no new ones.
+CIRCLES: dict[str, list[set[str]]] = {
+    "kernel": [{"kernel.frames", "kernel.lane", "kernel.queue", "kernel.sim"}],
+    "lint": [{"lint.finding", "lint.subject"}, {"lint.report", "lint.sarif"}],
+    "play": [
+        {"play.acting", "play.app", "play.controls", "play.files", "play.painting", "play.screen"},
+    ],
+    "views": [{"views.live.changes", "views.live.state"}],
+}
 
 
 @cache
@@ -120,6 +127,41 @@ def test_the_arrows_have_no_cycle():
         order += free
 
 
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules that reach each other."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        ahead = list(graph[start])
+        while ahead:
+            module = ahead.pop()
+            if module not in seen:
+                seen.add(module)
+                ahead += graph[module]
+        return seen
+
+    reach = {module: reached(module) for module in graph}
+    found: list[set[str]] = []
+    for module in graph:
+        circle = {other for other in reach[module] if module in reach[other]}
+        if circle and circle not in found:
+            found.append(circle)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(ARROWS))
+def test_no_modules_of_a_room_import_each_other(name):
+    """Also below the rooms there is a bottom; imports within functions and for type checkers count."""
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        if room(path) == name:
+            module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+            graph[module] = {inside for _, there in imports(path) if (inside := ours(there)) and inside != module}
+    graph = {module: {there for there in below if there in graph} for module, below in graph.items()}
+    for circle in circles(graph):
+        assert any(circle <= known for known in CIRCLES.get(name, [])), sorted(circle)
+
+
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in CORE], ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_the_core_uses_only_the_standard_library(path):
     """And the typing helpers that mypyc needs."""
@@ -162,33 +204,16 @@ def test_nobody_prints_but_commands_and_views(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_everything_public_says_what_it_promises(path):
-    """Every module, public class, function and method has a docstring."""
-    module = tree(path)
-    assert ast.get_docstring(module), f"{path}: module"
-
-    def check(node: ast.AST, owner: str) -> None:
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            if child.name.startswith("_"):
-                continue
-            overload = any(isinstance(d, ast.Name) and d.id in {"overload", "override"} for d in child.decorator_list)
-            setter = any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in child.decorator_list)
-            if not overload and not setter:
-                assert ast.get_docstring(child), f"{path}:{child.lineno}: {owner}{child.name}"
-            if isinstance(child, ast.ClassDef):
-                check(child, f"{child.name}.")
-
-    check(module, "")
+def test_every_module_says_what_it_is(path):
+    """In its docstring. Classes and functions have one where it says something."""
+    assert ast.get_docstring(tree(path)), path
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_files_are_short(path):
-    """Under 300 lines: each file owns one idea."""
+def test_a_file_holds_one_idea(path):
+    """So it is not very long."""
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    limit = DEBTS.get(path.relative_to(PACKAGE).as_posix(), LONGEST)
-    assert lines < limit, f"{path} has {lines} lines"
+    assert lines <= LONGEST, f"{path} has {lines} lines"
 
 
 def test_pydantic_lives_in_the_scenario_room_only():
