@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.options import Color, Json, Quiet, Verbose, Version
 
 COMMANDS: tuple[str, ...] = (
@@ -24,7 +24,7 @@ EPILOG = "Begin with resim run, then see resim list and resim explain."
 
 
 def top(
-    ctx: typer.Context,
+    context: typer.Context,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -32,15 +32,15 @@ def top(
     version: Version = False,
 ) -> Any:
     """Everything before the command."""
-    if ctx.invoked_subcommand is not None:
+    if context.invoked_subcommand is not None:
         return None
 
-    def work(call: Call) -> int:
-        if call.json:
+    def work(ctx: CommandContext) -> int:
+        if ctx.json:
             from resilience_sim.cli.exits import usage
 
             raise usage("no command was given", f"commands: {', '.join(COMMANDS)}")
-        call.out(ctx.get_help().rstrip("\n"))
+        ctx.out(context.get_help().rstrip("\n"))
         return 0
 
     return work

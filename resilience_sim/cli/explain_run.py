@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
@@ -25,7 +25,7 @@ def run_in(name: str) -> str | None:
     return match.group("run") if match else None
 
 
-def explain_run(call: Call, name: str, seed: int | None) -> int:
+def explain_run(ctx: CommandContext, name: str, seed: int | None) -> int:
     """Tell the story."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import Problem
@@ -33,7 +33,7 @@ def explain_run(call: Call, name: str, seed: int | None) -> int:
 
     instant, request = _INSTANT.match(name), _REQUEST.match(name)
     run = run_in(name) or name
-    call.subject = run
+    ctx.subject = run
     with _source(run, seed) as source:
         try:
             if instant is not None:
@@ -44,16 +44,16 @@ def explain_run(call: Call, name: str, seed: int | None) -> int:
         except NothingThere as error:
             raise Problem("nothing_there", f"{run}: {error}", error.help) from None
         plan, chance = source.plan, source.seed
-    if call.json:
-        call.reply(scenario=plan.name, seed=chance, story=as_document(tree))
+    if ctx.json:
+        ctx.reply(scenario=plan.name, seed=chance, story=as_document(tree))
         return 0
-    if not call.quiet:
-        call.err(f"{plan.name}  seed {chance}")
-    around = call.around
-    width = max(40, min(140, around.size()[0])) if around.stdout_is_terminal else 140
-    encoding = getattr(around.stdout, "encoding", None) or "utf-8"
+    if not ctx.quiet:
+        ctx.err(f"{plan.name}  seed {chance}")
+    io = ctx.io
+    width = max(40, min(140, io.size()[0])) if io.stdout_is_terminal else 140
+    encoding = getattr(io.stdout, "encoding", None) or "utf-8"
     for line in draw(tree, width, plain=not _draws(encoding)):
-        call.out(line)
+        ctx.out(line)
     return 0
 
 

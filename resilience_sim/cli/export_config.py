@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.exits import usage
 
 
-def export_config(call: Call, source: str, to: str, output: str) -> int:
+def export_config(ctx: CommandContext, source: str, to: str, output: str) -> int:
     """Write it, and say what the format cannot express."""
     from resilience_sim.cli.writing import write_file
     from resilience_sim.interop.writing import write
@@ -23,14 +23,14 @@ def export_config(call: Call, source: str, to: str, output: str) -> int:
         )
     written = write(load(source).plan, to)
     if output == "-":
-        call.out(written.text.rstrip("\n"))
+        ctx.out(written.text.rstrip("\n"))
     else:
         write_file(Path(output), written.text, force=True)
-    if call.json:
-        call.reply(format=to, wrote=[output], notes=list(written.notes))
+    if ctx.json:
+        ctx.reply(format=to, wrote=[output], notes=list(written.notes))
         return 0
     for note in written.notes:
-        call.note(note)
+        ctx.note(note)
     if output != "-":
-        call.note(f"wrote {output}")
+        ctx.note(f"wrote {output}")
     return 0

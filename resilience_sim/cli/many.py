@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run_seeds(
-    call: Call, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0
+    ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0
 ) -> dict[str, list[RunResult]]:
     """Every plan with every seed; after Ctrl-C some are missing."""
     from resilience_sim.runs.batch import run_many
@@ -30,5 +30,5 @@ def run_seeds(
         finished += 1
         progress.at(finished, f"{finished} of {total} runs")
 
-    with Progress(call, "simulating", total) as progress:
+    with Progress(ctx, "simulating", total) as progress:
         return run_many(plans, seeds, on_result=heard, series=series).results

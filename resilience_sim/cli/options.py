@@ -10,34 +10,34 @@ from typing import Annotated, Any
 import typer
 
 from resilience_sim.cli import complete
-from resilience_sim.cli.call import Call
-from resilience_sim.cli.surroundings import COLORS
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.environment import COLORS
 
 
-def _remember_json(ctx: typer.Context, value: bool) -> bool:
-    call: Call = ctx.obj
-    call.json = call.json or value
+def _remember_json(context: typer.Context, value: bool) -> bool:
+    ctx: CommandContext = context.obj
+    ctx.json = ctx.json or value
     return value
 
 
-def _remember_quiet(ctx: typer.Context, value: bool) -> bool:
-    call: Call = ctx.obj
-    call.quiet = call.quiet or value
+def _remember_quiet(context: typer.Context, value: bool) -> bool:
+    ctx: CommandContext = context.obj
+    ctx.quiet = ctx.quiet or value
     return value
 
 
-def _remember_verbose(ctx: typer.Context, value: bool) -> bool:
-    call: Call = ctx.obj
-    call.verbose = call.verbose or value
+def _remember_verbose(context: typer.Context, value: bool) -> bool:
+    ctx: CommandContext = context.obj
+    ctx.verbose = ctx.verbose or value
     return value
 
 
-def _remember_color(ctx: typer.Context, value: str) -> str:
-    call: Call = ctx.obj
+def _remember_color(context: typer.Context, value: str) -> str:
+    ctx: CommandContext = context.obj
     if value not in COLORS:
         raise typer.BadParameter(f"{value!r} is not one of auto, always, never")
     if value != "auto":
-        call.around.color = value
+        ctx.io.color = value
     return value
 
 

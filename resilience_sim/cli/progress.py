@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 
 SILENT_FOR = 0.5  # s
 EVERY = 0.1  # s
@@ -15,15 +15,15 @@ WIDTH = 24
 
 
 class Progress:
-    """Call :meth:`at` as often as you like; a context manager, which wipes the bar away at its end."""
+    """CommandContext :meth:`at` as often as you like; a context manager, which wipes the bar away at its end."""
 
-    def __init__(self, call: Call, what: str, total: float) -> None:
-        self._around = call.around
+    def __init__(self, ctx: CommandContext, what: str, total: float) -> None:
+        self._io = ctx.io
         self._what = what
         self._total = max(total, 1e-9)
-        self._on = call.around.stderr_is_terminal and call.around.environ.get("TERM", "") not in ("", "dumb")
-        self._on = self._on and not call.quiet
-        self._begun = self._around.clock()
+        self._on = ctx.io.stderr_is_terminal and ctx.io.environ.get("TERM", "") not in ("", "dumb")
+        self._on = self._on and not ctx.quiet
+        self._begun = self._io.clock()
         self._due = self._begun + SILENT_FOR
         self._shown = False
 
@@ -31,7 +31,7 @@ class Progress:
         """So much of the total is done; ``words`` say so in figures."""
         if not self._on:
             return
-        now = self._around.clock()
+        now = self._io.clock()
         if now < self._due:
             return
         self._due = now + EVERY
@@ -40,8 +40,8 @@ class Progress:
         left = f"  about {self._left(now, share)} left" if share > 0.02 else ""
         bar = "#" * full + "." * (WIDTH - full)
         text = f"{self._what} [{bar}] {words or f'{int(share * 100)}%'}{left}"
-        self._around.stderr.write(f"\r\x1b[K{text[: self._around.size()[0] - 1]}")
-        self._around.stderr.flush()
+        self._io.stderr.write(f"\r\x1b[K{text[: self._io.size()[0] - 1]}")
+        self._io.stderr.flush()
         self._shown = True
 
     def _left(self, now: float, share: float) -> str:
@@ -56,5 +56,5 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shown:
-            self._around.stderr.write("\r\x1b[K")
-            self._around.stderr.flush()
+            self._io.stderr.write("\r\x1b[K")
+            self._io.stderr.flush()

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from resilience_sim.cli import exits
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from resilience_sim.cli.watching import Wish
+    from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.recording.codec import Event
     from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.replay import Verification
@@ -27,22 +27,22 @@ WHAT_IF = "what-if"
 AROUND_STACK = "\nresim: 1\ntraffic: {rate: 1/s, requests: 1}\n"
 
 
-def verify(call: Call, recording: Recording, series: int) -> int:
+def verify(ctx: CommandContext, recording: Recording, series: int) -> int:
     """Simulate again and compare every event."""
     from resilience_sim.runs.replay import verify as verified
 
-    with Progress(call, "verifying", recording.end) as progress:
+    with Progress(ctx, "verifying", recording.end) as progress:
         found = verified(recording, progress.at)
     code = exits.OK if found.same else exits.NO
-    if call.json:
-        _verification_document(call, recording, found, series)
+    if ctx.json:
+        _verification_document(ctx, recording, found, series)
     elif found.same:
         part = "" if recording.finished else " (the run was cut short; it is the same up to there)"
-        call.out(f"the same: {recording.events:,} events, digest {found.actual}{part}")
+        ctx.out(f"the same: {recording.events:,} events, digest {found.actual}{part}")
     else:
-        call.out(f"DIVERGED: recorded digest {found.expected}, simulated {found.actual}")
+        ctx.out(f"DIVERGED: recorded digest {found.expected}, simulated {found.actual}")
         for line in difference_lines(recording, found):
-            call.out(line)
+            ctx.out(line)
     return code
 
 
@@ -75,7 +75,7 @@ def _event(recording: Recording, event: Event | None) -> str:
     return f"{clock(t)} {who} {kind_name(kind)}{request}  {facts}".rstrip()
 
 
-def _verification_document(call: Call, recording: Recording, found: Verification, series: int) -> None:
+def _verification_document(ctx: CommandContext, recording: Recording, found: Verification, series: int) -> None:
     """The figures of the recorded run, and an error when it diverged."""
     from resilience_sim.measure.run_fold import RunFold
     from resilience_sim.runs.replay import Playback
@@ -91,7 +91,7 @@ def _verification_document(call: Call, recording: Recording, found: Verification
     if not found.same:
         words = "; ".join(line.strip() for line in difference_lines(recording, found))
         error = failure("diverged", f"recorded digest {found.expected}, simulated {found.actual}; {words}")
-    call.document(
+    ctx.document(
         result_document(
             "replay",
             scenario=playback.scenario,
@@ -103,11 +103,11 @@ def _verification_document(call: Call, recording: Recording, found: Verification
 
 
 def ask_what_if(
-    call: Call,
+    ctx: CommandContext,
     recording: Recording,
     stack_file: str | None,
     settings: Sequence[str],
-    wish: Wish,
+    wish: WatchOptions,
     series: int,
     out: Sequence[str],
     warnings: Sequence[Warned],
@@ -129,7 +129,7 @@ def ask_what_if(
     }
     seed = recording.meta.seed
     with ExitStack() as stack:
-        outputs = results.open_outputs(call, out, stack)
+        outputs = results.open_outputs(ctx, out, stack)
         actions = actions_of(recording)
         racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
         folds = {
@@ -140,11 +140,11 @@ def ask_what_if(
             racer.attach(folds[name])
         if outputs is not None:
             outputs.attach(racers[WHAT_IF])
-        way = way_to_watch(call, wish, outputs is not None and outputs.uses_stdout)
-        ended = watch_live(call, list(racers.items()), wish, f"{scenario.plan.name}: what if") if way == LIVE else QUIT
-        whole = ended in (OVER, QUIT) and all(run_out(call, racer) for racer in racers.values())
+        way = way_to_watch(ctx, wish, outputs is not None and outputs.uses_stdout)
+        ended = watch_live(ctx, list(racers.items()), wish, f"{scenario.plan.name}: what if") if way == LIVE else QUIT
+        whole = ended in (OVER, QUIT) and all(run_out(ctx, racer) for racer in racers.values())
         found = {name: [folds[name].result(seed, racer.digest(), racer.now)] for name, racer in racers.items()}
-        return answer(call, "replay", scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings)
+        return answer(ctx, "replay", scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings)
 
 
 def changed_plan(recording: Recording, settings: Sequence[str], stack: Plan | None) -> Plan:

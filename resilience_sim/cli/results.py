@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from resilience_sim.cli import exits
-from resilience_sim.cli.call import Call
-from resilience_sim.cli.watching import LIVE, OVER, PLAIN, Wish, run_out, watch_live, watch_plain
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.watching import LIVE, OVER, PLAIN, WatchOptions, run_out, watch_live, watch_plain
 
 if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
@@ -35,7 +35,7 @@ class Done:
 
 
 def carry_out(
-    call: Call, source: Source, way: str, wish: Wish, series: int = 0, outputs: Outputs | None = None
+    ctx: CommandContext, source: Source, way: str, wish: WatchOptions, series: int = 0, outputs: Outputs | None = None
 ) -> Done:
     """Run a source to its end while it is watched, measured and exported."""
     from resilience_sim.measure.run_fold import RunFold
@@ -43,7 +43,7 @@ def carry_out(
     figures = RunFold(source.plan, source.components, series)
     source.attach(figures)
     moments = None
-    if not call.json:
+    if not ctx.json:
         from resilience_sim.views.moments import MomentsFold
 
         moments = MomentsFold(source.plan)
@@ -51,11 +51,11 @@ def carry_out(
     if outputs is not None:
         outputs.attach(source)
     if way == LIVE:
-        whole = watch_live(call, [("", source)], wish) == OVER
+        whole = watch_live(ctx, [("", source)], wish) == OVER
     elif way == PLAIN:
-        whole = watch_plain(call, source, wish)
+        whole = watch_plain(ctx, source, wish)
     else:
-        whole = run_out(call, source)
+        whole = run_out(ctx, source)
     return Done(figures.result(source.seed, source.digest(), source.now), whole, moments)
 
 
@@ -79,13 +79,13 @@ def exit_code(verdicts: Sequence[Verdict], whole: bool) -> int:
     return exits.of_verdicts(verdicts) if whole else exits.INTERRUPTED
 
 
-def open_outputs(call: Call, specs: Sequence[str] | None, stack: ExitStack) -> Outputs | None:
+def open_outputs(ctx: CommandContext, specs: Sequence[str] | None, stack: ExitStack) -> Outputs | None:
     """Everything that ``--out`` asks for, opened before anything is simulated; None when nothing is."""
     if not specs:
         return None
     from resilience_sim.views.export.targets import open_outputs as open_them
 
-    outputs = stack.enter_context(open_them(list(specs), call.around.stdout))
-    if outputs.uses_stdout and call.json:
+    outputs = stack.enter_context(open_them(list(specs), ctx.io.stdout))
+    if outputs.uses_stdout and ctx.json:
         raise exits.usage("--json and an --out on standard output cannot both have it", "write the output to a file")
     return outputs

@@ -9,7 +9,7 @@ import platform
 import sys
 
 from resilience_sim import __version__
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 
 
 def build() -> str:
@@ -19,15 +19,15 @@ def build() -> str:
     return describe()
 
 
-def show_version(call: Call) -> None:
+def show_version(ctx: CommandContext) -> None:
     """The version; with ``-v`` also on what it runs."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     facts = {"python": python, "platform": platform.platform(), "core": build(), "executable": sys.executable}
-    if call.json:
-        call.command = "version"
-        call.reply(version=__version__, **facts)
+    if ctx.json:
+        ctx.command = "version"
+        ctx.reply(version=__version__, **facts)
         return
-    call.out(f"resim {__version__}")
-    if call.verbose or any(word in ("-v", "--verbose") for word in call.argv):
+    ctx.out(f"resim {__version__}")
+    if ctx.verbose or any(word in ("-v", "--verbose") for word in ctx.argv):
         for name, value in facts.items():
-            call.out(f"  {name:<10}  {value}")
+            ctx.out(f"  {name:<10}  {value}")

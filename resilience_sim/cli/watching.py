@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, TextIO
 
-from resilience_sim.cli.call import Call
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.interrupts import Interrupts
 from resilience_sim.cli.progress import Progress
 
@@ -25,7 +25,7 @@ USER_INTERFACES = ("auto", "plain", "live")
 
 
 @dataclass(frozen=True)
-class Wish:
+class WatchOptions:
     """What the command line says about watching. ``speed`` None: not said."""
 
     ui: str = "auto"
@@ -33,62 +33,62 @@ class Wish:
     start_at: int = 0
 
 
-def way_to_watch(call: Call, wish: Wish, stdout_taken: bool, many_runs: bool = False) -> str:
+def way_to_watch(ctx: CommandContext, wish: WatchOptions, stdout_taken: bool, many_runs: bool = False) -> str:
     """Live on a terminal, lines elsewhere; nothing when asked to be quiet, or when standard output holds a document."""
-    if call.json or stdout_taken:
+    if ctx.json or stdout_taken:
         return NOTHING
-    around = call.around
-    term = around.environ.get("TERM", "")
-    able = around.stdout_is_terminal and term not in ("", "dumb", "unknown")
+    io = ctx.io
+    term = io.environ.get("TERM", "")
+    able = io.stdout_is_terminal and term not in ("", "dumb", "unknown")
     if wish.ui == LIVE:
         if able:
             return LIVE
-        call.note("--ui live needs a terminal; these are plain lines")
-        return NOTHING if call.quiet or many_runs else PLAIN
-    if call.quiet or (many_runs and wish.ui == "auto"):
+        ctx.note("--ui live needs a terminal; these are plain lines")
+        return NOTHING if ctx.quiet or many_runs else PLAIN
+    if ctx.quiet or (many_runs and wish.ui == "auto"):
         return NOTHING
     if wish.ui == PLAIN:
         return PLAIN
-    if not around.stdout_is_terminal:
+    if not io.stdout_is_terminal:
         return PLAIN
     if wish.speed == inf:
         return NOTHING
     return LIVE if able else PLAIN
 
 
-def watch_live(call: Call, sources: Sequence[tuple[str, Source]], wish: Wish, title: str = "") -> str:
+def watch_live(ctx: CommandContext, sources: Sequence[tuple[str, Source]], wish: WatchOptions, title: str = "") -> str:
     """Play sources live, side by side when there are several; how it ended: ``over``, ``quit`` or ``interrupted``."""
     from resilience_sim.views.live.driver import Show, watch
     from resilience_sim.views.live.facts import default_speed
     from resilience_sim.views.live.look import look_for
 
     speed = wish.speed or default_speed(*(source.plan for _, source in sources))
-    look = look_for(getattr(call.around.stdout, "encoding", None), call.around.environ)
+    look = look_for(getattr(ctx.io.stdout, "encoding", None), ctx.io.environ)
     shows = [Show(source, name) for name, source in sources]
-    with call.around.stage() as stage:
+    with ctx.io.stage() as stage:
         return watch(stage, shows, speed, wish.start_at, look, title).ended
 
 
-def watch_plain(call: Call, source: Source, wish: Wish) -> bool:
+def watch_plain(ctx: CommandContext, source: Source, wish: WatchOptions) -> bool:
     """A line for everything worth one, at a speed if one was asked for; False after Ctrl-C."""
     from resilience_sim.views.plain import PlainFold
 
-    curtain = Curtain(call.around.stdout, wish.start_at == 0)
+    gated = GatedStream(ctx.io.stdout, wish.start_at == 0)
     said = deeds_of(source)
-    lines = PlainFold(curtain, source.plan, source.components, call.around.stdout_color, said)  # type: ignore[arg-type]
+    lines = PlainFold(gated, source.plan, source.components, ctx.io.stdout_color, said)  # type: ignore[arg-type]
     source.attach(lines)
     with Interrupts() as interrupts:
         whole = True
         if wish.start_at:
             whole = advance(source, wish.start_at - 1, lambda: not interrupts.asked)
-            curtain.open = True
+            gated.open = True
         if whole and wish.speed is not None and wish.speed != inf:
-            whole = pace(call, source, wish.speed, lambda: not interrupts.asked)
+            whole = pace(ctx, source, wish.speed, lambda: not interrupts.asked)
         elif whole:
-            whole = run_out(call, source, interrupts, quiet=True)
+            whole = run_out(ctx, source, interrupts, quiet=True)
     if whole:
         lines.finish(source.now)
-    call.around.stdout.flush()
+    ctx.io.stdout.flush()
     return whole
 
 
@@ -103,7 +103,7 @@ def deeds_of(source: Source) -> Sequence[Deed]:
     return all_deeds(plan, actions)
 
 
-class Curtain:
+class GatedStream:
     """A stream that swallows everything until it is opened."""
 
     def __init__(self, stream: TextIO, is_open: bool) -> None:
@@ -133,22 +133,22 @@ def advance(source: Source, until: int, go_on: Callable[[], bool]) -> bool:
     return False
 
 
-def pace(call: Call, source: Source, speed: float, go_on: Callable[[], bool]) -> bool:
+def pace(ctx: CommandContext, source: Source, speed: float, go_on: Callable[[], bool]) -> bool:
     """Let virtual time pass at ``speed`` virtual seconds per second; False when told to stop before the end."""
     import time
 
-    begun = call.around.clock()
+    begun = ctx.io.clock()
     origin = source.now
     while go_on():
-        reached = origin + round((call.around.clock() - begun) * speed * 1e9)
+        reached = origin + round((ctx.io.clock() - begun) * speed * 1e9)
         if not source.run(reached):
             return True
-        call.around.stdout.flush()
+        ctx.io.stdout.flush()
         time.sleep(0.05)
     return False
 
 
-def run_out(call: Call, source: Source, interrupts: Interrupts | None = None, quiet: bool = False) -> bool:
+def run_out(ctx: CommandContext, source: Source, interrupts: Interrupts | None = None, quiet: bool = False) -> bool:
     """Run a source to its end as fast as it goes; False after Ctrl-C. A bar shows how far it is, unless ``quiet``."""
     from resilience_sim.runs.simulate import drain
     from resilience_sim.views.live.facts import horizon
@@ -160,7 +160,7 @@ def run_out(call: Call, source: Source, interrupts: Interrupts | None = None, qu
 
     if interrupts is not None:
         ours = interrupts
-        with Progress(call, source.plan.name, horizon(source.plan)) as progress:
+        with Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
             return drain(source, look_up)
-    with Interrupts() as ours, Progress(call, source.plan.name, horizon(source.plan)) as progress:
+    with Interrupts() as ours, Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
         return drain(source, look_up)

@@ -9,8 +9,8 @@ from typing import Any
 
 import jsonschema
 
+from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.cli.surroundings import Surroundings
 from resilience_sim.views.document import schema
 
 VALIDATOR = jsonschema.Draft7Validator(schema())
@@ -67,6 +67,6 @@ def resim(
     """One command line, run in process."""
     out, err = stdout if stdout is not None else io.StringIO(), io.StringIO()
     environ = {"TERM": "xterm-256color", **(env or {})}
-    around = Surroundings(Typed(stdin), out, err, environ, terminal, terminal, columns=columns, rows=24)
-    code = execute(argv, around)
+    environment = Environment(Typed(stdin), out, err, environ, terminal, terminal, columns=columns, rows=24)
+    code = execute(argv, environment)
     return Answer(code, out.getvalue() if isinstance(out, io.StringIO) else "", err.getvalue())

@@ -85,7 +85,7 @@ def test_interrupt(long, options, here):
 MODULES = """
 import sys
 from resilience_sim.cli.main import execute
-from resilience_sim.cli.surroundings import of_process
+from resilience_sim.cli.environment import of_process
 code = execute(sys.argv[1:], of_process())
 print(code, *sorted(sys.modules), file=sys.stderr)
 """

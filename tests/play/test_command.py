@@ -16,16 +16,16 @@ import pyte
 import pytest
 
 from resilience_sim.cli.commands import play as command
+from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.cli.surroundings import Surroundings
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.runs.replay import verify
 
 
 def call(*argv: str, terminal: bool = True) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
-    around = Surroundings(io.StringIO(), out, err, {"TERM": "xterm"}, terminal, terminal, 100, 30)
-    return execute(["play", *argv], around), out.getvalue(), err.getvalue()
+    environment = Environment(io.StringIO(), out, err, {"TERM": "xterm"}, terminal, terminal, 100, 30)
+    return execute(["play", *argv], environment), out.getvalue(), err.getvalue()
 
 
 def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch) -> None:

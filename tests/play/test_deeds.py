@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.cli.surroundings import Surroundings
 from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.runs.record import record
 from resilience_sim.runs.simulate import drain
@@ -44,8 +44,8 @@ def test_replay_names_every_kind_of_action(tmp_path) -> None:
             source.act(action)
         drain(source)
     out, err = io.StringIO(), io.StringIO()
-    around = Surroundings(io.StringIO(), out, err, {}, False, False, 100, 30)
-    execute(["replay", str(path)], around)
+    environment = Environment(io.StringIO(), out, err, {}, False, False, 100, 30)
+    execute(["replay", str(path)], environment)
     lines = [line for line in out.getvalue().splitlines() if "  by hand  " in line]
     said = deeds(scenario.plan, everything())
     assert [line.split()[0] for line in lines] == [f"{t}.000s" for t in range(2, 10)]

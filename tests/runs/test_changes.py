@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.cli.surroundings import Surroundings
 from resilience_sim.kernel import events as ev
 from resilience_sim.policies.config import BulkheadConfig, TimeoutConfig
 from resilience_sim.recording.reader import open_recording
@@ -153,8 +153,8 @@ def test_recorded_and_verified_with_hands_or_without(scenario: Scenario, tmp_pat
 
 def command(*words: str) -> tuple[int, str]:
     out = io.StringIO()
-    around = Surroundings(io.StringIO(), out, io.StringIO(), {}, False, False, 120, 40)
-    return execute(list(words), around), out.getvalue()
+    environment = Environment(io.StringIO(), out, io.StringIO(), {}, False, False, 120, 40)
+    return execute(list(words), environment), out.getvalue()
 
 
 def test_every_command(tmp_path) -> None:

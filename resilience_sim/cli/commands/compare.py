@@ -15,7 +15,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
@@ -58,7 +58,7 @@ def compare(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:  # fmt: skip
+) -> Action:  # fmt: skip
     """Run a scenario as written and its variants on the same arrivals and the same luck, and say what each is worth.
 
     On a terminal the variants first race side by side with the first seed. The table is about all seeds: differences
@@ -67,7 +67,7 @@ def compare(
     asked = Asked(
         scenario, variant or [], with_ or [], baseline, seed, runs, speed, ui, set_ or [], out or [], save, series
     )
-    return lambda call: work(call, asked)
+    return lambda ctx: work(ctx, asked)
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,15 @@ class Asked:
     series: str | None
 
 
-def work(call: Call, asked: Asked) -> int:
+def work(ctx: CommandContext, asked: Asked) -> int:
     """Compare them."""
     from resilience_sim.cli import results, values
     from resilience_sim.cli.many import run_seeds
-    from resilience_sim.cli.watching import LIVE, USER_INTERFACES, Wish, way_to_watch
+    from resilience_sim.cli.watching import LIVE, USER_INTERFACES, WatchOptions, way_to_watch
     from resilience_sim.scenario.load import load
 
-    call.command, call.subject = "compare", asked.scenario
-    wish = Wish(values.one_of("--ui", asked.ui, USER_INTERFACES), values.speed(asked.speed))
+    ctx.command, ctx.subject = "compare", asked.scenario
+    wish = WatchOptions(values.one_of("--ui", asked.ui, USER_INTERFACES), values.speed(asked.speed))
     series = values.time("--series", asked.series, least=1)
     values.seeds(asked.seed or 0, asked.runs)
     scenario = load(asked.scenario, asked.set)
@@ -104,23 +104,23 @@ def work(call: Call, asked: Asked) -> int:
     plans, baseline = chosen(scenario, others, asked)
     seeds = values.seeds(scenario.plan.seed if asked.seed is None else asked.seed, asked.runs)
     with ExitStack() as stack:
-        outputs = results.open_outputs(call, asked.out, stack)
+        outputs = results.open_outputs(ctx, asked.out, stack)
         taken = outputs is not None and outputs.uses_stdout
-        if not call.json:
-            call.warnings(scenario.warnings)
-        _keep(call, scenario, others, plans, seeds[0], asked.save, outputs)
+        if not ctx.json:
+            ctx.warnings(scenario.warnings)
+        _keep(ctx, scenario, others, plans, seeds[0], asked.save, outputs)
         found: Mapping[str, Sequence[RunResult]] | None = None
-        if way_to_watch(call, wish, taken) == LIVE:
-            found = _race(call, plans, seeds[0], wish, scenario.plan.name, series)
+        if way_to_watch(ctx, wish, taken) == LIVE:
+            found = _race(ctx, plans, seeds[0], wish, scenario.plan.name, series)
         whole = found is None
         if found is None:
-            found = run_seeds(call, plans, seeds, series)
+            found = run_seeds(ctx, plans, seeds, series)
             whole = all(len(found[name]) == len(seeds) for name in plans)
-        return answer(call, "compare", scenario, plans, found, baseline, whole, outputs)
+        return answer(ctx, "compare", scenario, plans, found, baseline, whole, outputs)
 
 
 def answer(
-    call: Call,
+    ctx: CommandContext,
     command: str,
     scenario: Scenario,
     plans: Mapping[str, Plan],
@@ -139,7 +139,7 @@ def answer(
     verdicts = results.judged(scenario.plan.expect, found, whole, running)
     code = results.exit_code(verdicts, whole)
     document = None
-    if call.json or (outputs is not None and outputs.needs_document):
+    if ctx.json or (outputs is not None and outputs.needs_document):
         from resilience_sim.views.document import failure, result_document
 
         document = result_document(
@@ -154,14 +154,14 @@ def answer(
         )
     if outputs is not None:
         outputs.finish(document)
-    if call.json and document is not None:
-        call.document(document)
+    if ctx.json and document is not None:
+        ctx.document(document)
         return code
     from resilience_sim.runs.compare import partings
     from resilience_sim.views.comparison import render_comparison
 
-    parted = partings(dict(plans), baseline, found[baseline][0].seed) if whole and not call.quiet else []
-    console = call.around.console(stderr=outputs is not None and outputs.uses_stdout)
+    parted = partings(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
+    console = ctx.io.console(stderr=outputs is not None and outputs.uses_stdout)
     render_comparison(console, scenario, found, differences, parted, verdicts, interrupted=not whole)
     return code
 
@@ -194,7 +194,7 @@ def _name(source: str) -> str:
 
 
 def _race(
-    call: Call, plans: Mapping[str, Plan], seed: int, wish: Any, title: str, series: int
+    ctx: CommandContext, plans: Mapping[str, Plan], seed: int, wish: Any, title: str, series: int
 ) -> dict[str, list[RunResult]] | None:
     """Watch the variants race; after Ctrl-C what they had come to, else None: the table is to be made."""
     from resilience_sim.cli.watching import OVER, QUIT, watch_live
@@ -205,13 +205,13 @@ def _race(
     folds = {name: RunFold(racer.plan, racer.components, series) for name, racer in racers.items()}
     for name, racer in racers.items():
         racer.attach(folds[name])
-    if watch_live(call, list(racers.items()), wish, title) in (OVER, QUIT):
+    if watch_live(ctx, list(racers.items()), wish, title) in (OVER, QUIT):
         return None
     return {name: [folds[name].result(seed, racer.digest(), racer.now)] for name, racer in racers.items()}
 
 
 def _keep(
-    call: Call,
+    ctx: CommandContext,
     scenario: Scenario,
     others: list[tuple[str, Scenario]],
     plans: Mapping[str, Plan],
@@ -239,9 +239,9 @@ def _keep(
         with recorded(Simulation(plan, seed), of, path, variant) as source:
             if outputs is not None and name == first:
                 outputs.attach(source)
-            run_out(call, source)
+            run_out(ctx, source)
         if path is not None:
-            call.note(f"{name} with seed {seed} is recorded in {path}")
+            ctx.note(f"{name} with seed {seed} is recorded in {path}")
 
 
 def _beside(save: str, name: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
@@ -33,15 +33,15 @@ def export(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:
+) -> Action:
     """Write a recording in a format that other programs open, or the stack of a scenario as a library's configuration.
 
     resim export SCENARIO --to resilience4j, dotnet, istio, envoy, grpc, dapr or aws.
     """
-    return lambda call: work(call, file, to, output, series)
+    return lambda ctx: work(ctx, file, to, output, series)
 
 
-def work(call: Call, file: str, to: str, output: str, series: str | None) -> int:
+def work(ctx: CommandContext, file: str, to: str, output: str, series: str | None) -> int:
     """Write it."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import usage
@@ -50,22 +50,22 @@ def work(call: Call, file: str, to: str, output: str, series: str | None) -> int
     from resilience_sim.views.export.formats import FORMATS
     from resilience_sim.views.export.targets import open_outputs
 
-    call.command, call.subject = "export", file
+    ctx.command, ctx.subject = "export", file
     values.one_of("--to", to, [*(known.name for known in FORMATS), *FILE_NAMES])
-    if call.json and output == "-":
+    if ctx.json and output == "-":
         raise usage("--json says what was written, and so needs -o PATH", f"or leave it away: --to {to}")
     if to in FILE_NAMES:
         from resilience_sim.cli.export_config import export_config
 
-        return export_config(call, file, to, output)
+        return export_config(ctx, file, to, output)
     bin_width = values.time("--series", series, least=1)
-    with open_recording(file) as recording, open_outputs([f"{to}={output}"], call.around.stdout) as outputs:
+    with open_recording(file) as recording, open_outputs([f"{to}={output}"], ctx.io.stdout) as outputs:
         outputs.play(recording)
         outputs.finish(document_of(recording, bin_width) if outputs.needs_document else None)
-    if call.json:
-        call.reply(format=to, wrote=[output])
+    if ctx.json:
+        ctx.reply(format=to, wrote=[output])
     elif output != "-":
-        call.note(f"wrote {output}")
+        ctx.note(f"wrote {output}")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.interop.formats import Imported
@@ -32,43 +32,43 @@ def import_(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:
+) -> Action:
     """Turn a configuration file into a commented scenario that runs.
 
     Reads resilience4j (application.yml, .properties), .NET appsettings.json, Istio, Envoy, gRPC service config, Dapr
     Resiliency and the AWS shared config. Every field is mapped or named as not modelled. Only known keys are read: what
     else is in the file, secrets too, is neither copied nor shown.
     """
-    return lambda call: work(call, file, instance, output, force)
+    return lambda ctx: work(ctx, file, instance, output, force)
 
 
-def work(call: Call, file: str, instance: str | None, output: str, force: bool) -> int:
+def work(ctx: CommandContext, file: str, instance: str | None, output: str, force: bool) -> int:
     """Import one instance."""
     from resilience_sim.cli.exits import usage
 
-    call.command, call.subject = "import", file
-    if call.json and output == "-":
+    ctx.command, ctx.subject = "import", file
+    if ctx.json and output == "-":
         raise usage("--json says what was imported, and so needs -o PATH", "or leave it away")
     imported = _read(file, instance)
     if output == "-":
-        call.out(imported.text.rstrip("\n"))
+        ctx.out(imported.text.rstrip("\n"))
     else:
         from pathlib import Path
 
         from resilience_sim.cli.writing import write_file
 
         write_file(Path(output), imported.text, force)
-    if call.json:
+    if ctx.json:
         from dataclasses import asdict
 
         findings = [asdict(each) for each in imported.findings]
-        call.reply(format=imported.format, instance=imported.stack.instance, wrote=[output],
+        ctx.reply(format=imported.format, instance=imported.stack.instance, wrote=[output],
                    findings=findings, assumed=list(imported.assumed))  # fmt: skip
         return 0
-    if imported.findings and not call.quiet:
-        call.findings(imported.findings)
+    if imported.findings and not ctx.quiet:
+        ctx.findings(imported.findings)
     if output != "-":
-        call.note(f"wrote {output}", f"resim lint {output}, then resim run {output}")
+        ctx.note(f"wrote {output}", f"resim lint {output}, then resim run {output}")
     return 0
 
 

@@ -13,7 +13,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 ABOUT = "Write a new scenario, and the schema for your editor."
 
@@ -33,21 +33,21 @@ def init(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:  # fmt: skip
+) -> Action:  # fmt: skip
     """Write NAME.yaml, commented and ready to run, and beside it the JSON Schema that editors use.
 
     A file that is there is never replaced without --force.
     """
-    return lambda call: work(call, name, template, force)
+    return lambda ctx: work(ctx, name, template, force)
 
 
-def work(call: Call, name: str, template: str, force: bool) -> int:
+def work(ctx: CommandContext, name: str, template: str, force: bool) -> int:
     """Write them."""
     from resilience_sim.cli.exits import Problem
     from resilience_sim.cli.writing import write_file
     from resilience_sim.scenario.schema import FILE_NAME, schema_text
 
-    call.command = "init"
+    ctx.command = "init"
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     text = text_of(path.stem, template)
     schema = path.parent / FILE_NAME
@@ -58,12 +58,12 @@ def work(call: Call, name: str, template: str, force: bool) -> int:
     if not schema.exists() or schema.read_text(encoding="utf-8", errors="replace") != schema_text():
         write_file(schema, schema_text(), force=True)  # generated: there is nothing of the user's in it
         wrote.append(str(schema))
-    if call.json:
-        call.reply(template=template, wrote=wrote)
+    if ctx.json:
+        ctx.reply(template=template, wrote=wrote)
         return 0
     for each in wrote:
-        call.out(f"wrote {each}")
-    call.note(f"next: resim run {path}")
+        ctx.out(f"wrote {each}")
+    ctx.note(f"next: resim run {path}")
     return 0
 
 

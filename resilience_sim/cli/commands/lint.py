@@ -11,7 +11,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.lint.finding import Finding
@@ -37,26 +37,26 @@ def lint(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:  # fmt: skip
+) -> Action:  # fmt: skip
     """Find settings that cannot do what they are meant to: each with place, consequence in numbers, and remedy.
 
     Reads scenarios, and the configuration files that resim import reads. What a configuration does not say about
     traffic can be told: --set traffic.rate=80/s. Exit code 1 when there are errors, 2 when a file cannot be read.
     resim explain RL004 has the page of a finding.
     """
-    return lambda call: work(call, files, format_, set_ or [])
+    return lambda ctx: work(ctx, files, format_, set_ or [])
 
 
-def work(call: Call, files: list[str], style: str, settings: list[str]) -> int:
+def work(ctx: CommandContext, files: list[str], style: str, settings: list[str]) -> int:
     """Look at every file; one that cannot be read does not hide what is in the others."""
     from resilience_sim.cli import exits, values
     from resilience_sim.lint.check import lint as find
     from resilience_sim.lint.report import FORMATS
     from resilience_sim.scenario.diagnostics import ScenarioError
 
-    call.command, call.subject = "lint", files[0] if len(files) == 1 else None
+    ctx.command, ctx.subject = "lint", files[0] if len(files) == 1 else None
     values.one_of("--format", style, FORMATS)
-    style = "json" if call.json and style == "full" else style
+    style = "json" if ctx.json and style == "full" else style
     found: list[Finding] = []
     unreadable: list[Diagnostic] = []
     for file in dict.fromkeys(files):
@@ -64,29 +64,29 @@ def work(call: Call, files: list[str], style: str, settings: list[str]) -> int:
             found += find(file, settings)
         except ScenarioError as error:
             unreadable += error.diagnostics
-    _say(call, found, unreadable, style, len(files))
+    _say(ctx, found, unreadable, style, len(files))
     if unreadable:
         return exits.NOTHING_DONE
     return exits.NO if any(each.severity == "error" for each in found) else exits.OK
 
 
-def _say(call: Call, found: list[Finding], unreadable: list[Diagnostic], style: str, files: int) -> None:
+def _say(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnostic], style: str, files: int) -> None:
     from resilience_sim.lint.report import counts, document, report
 
     if unreadable and style != "json":
-        call.findings(unreadable)
+        ctx.findings(unreadable)
     if style == "json":
         message = "; ".join(str(each) for each in unreadable)
-        call.document(document(found, {"code": "unreadable", "message": message} if unreadable else None))
+        ctx.document(document(found, {"code": "unreadable", "message": message} if unreadable else None))
         return
     if found or style == "sarif":
-        call.out(report(found, style, call.around.stdout_color))
-    if style != "full" or call.quiet:
+        ctx.out(report(found, style, ctx.io.stdout_color))
+    if style != "full" or ctx.quiet:
         return
     number = counts(found)
     parts = [f"{many} {name}{'s' if many != 1 and name != 'info' else ''}" for name, many in number.items() if many]
-    call.err(("\n" if found else "") + (f"found {', '.join(parts)}" if parts else "nothing found") + (
+    ctx.err(("\n" if found else "") + (f"found {', '.join(parts)}" if parts else "nothing found") + (
         f" in {files} files" if files > 1 else ""))  # fmt: skip
     codes = sorted({each.code for each in found})
     if codes:
-        call.err(f"resim explain {codes[0]} has the page of a code")
+        ctx.err(f"resim explain {codes[0]} has the page of a code")

@@ -11,7 +11,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 ABOUT = "List scenarios, policies, faults, metrics, templates."
 KINDS = ("scenarios", "policies", "faults", "metrics", "templates", "formats")
@@ -30,29 +30,29 @@ def list_(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:  # fmt: skip
+) -> Action:  # fmt: skip
     """List what there is, one line each: scenarios (default), policies, faults, metrics, templates or formats."""
-    return lambda call: work(call, what)
+    return lambda ctx: work(ctx, what)
 
 
-def work(call: Call, what: str) -> int:
+def work(ctx: CommandContext, what: str) -> int:
     """List it."""
     from resilience_sim.cli import values
 
-    call.command = "list"
+    ctx.command = "list"
     values.one_of("list", what, KINDS)
     rows = items(what)
-    if call.json:
-        call.reply(kind=what, items=[{"name": name, "about": about} for name, about in rows])
+    if ctx.json:
+        ctx.reply(kind=what, items=[{"name": name, "about": about} for name, about in rows])
         return 0
-    if call.quiet:
+    if ctx.quiet:
         for name, _ in rows:
-            call.out(name)
+            ctx.out(name)
         return 0
-    for line in aligned(call, rows):
-        call.out(line)
-    if call.around.stdout_is_terminal:
-        call.err(HINTS[what])
+    for line in aligned(ctx, rows):
+        ctx.out(line)
+    if ctx.io.stdout_is_terminal:
+        ctx.err(HINTS[what])
     return 0
 
 
@@ -66,18 +66,18 @@ HINTS = {
 }
 
 
-def aligned(call: Call, rows: list[tuple[str, str]]) -> list[str]:
+def aligned(ctx: CommandContext, rows: list[tuple[str, str]]) -> list[str]:
     """Names and meanings in two columns; on a terminal the meanings are folded to its width."""
     import textwrap
 
     wide = max((len(name) for name, _ in rows), default=0)
     lines = []
     for name, about in rows:
-        shown = f"\x1b[1;36m{name}\x1b[0m" if call.around.stdout_color else name
-        if not call.around.stdout_is_terminal:
+        shown = f"\x1b[1;36m{name}\x1b[0m" if ctx.io.stdout_color else name
+        if not ctx.io.stdout_is_terminal:
             lines.append(f"{shown}{' ' * (wide - len(name))}  {about}".rstrip())
             continue
-        folded = textwrap.wrap(about, max(20, call.around.size()[0] - wide - 2)) or [""]
+        folded = textwrap.wrap(about, max(20, ctx.io.size()[0] - wide - 2)) or [""]
         lines.append(f"{shown}{' ' * (wide - len(name))}  {folded[0]}".rstrip())
         lines += [f"{' ' * (wide + 2)}{more}" for more in folded[1:]]
     return lines

@@ -15,7 +15,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.play.session import Session
@@ -47,14 +47,14 @@ def play(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:  # fmt: skip
+) -> Action:  # fmt: skip
     """Play a scenario full screen: pause, step, rewind, inject faults, change policies, fork the future.
 
     Everything done by hand belongs to the run: --save keeps it, resim replay --verify repeats it exactly. Needs the
     extra `play` (Textual).
     """
     asked = Asked(what, tour, seed, speed, set_ or [], save, theme)
-    return lambda call: work(call, asked)
+    return lambda ctx: work(ctx, asked)
 
 
 @dataclass(frozen=True)
@@ -70,37 +70,37 @@ class Asked:
     theme: str
 
 
-def work(call: Call, asked: Asked) -> int:
+def work(ctx: CommandContext, asked: Asked) -> int:
     """Play it."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import Problem, usage
 
-    call.command, call.subject = "play", asked.what
+    ctx.command, ctx.subject = "play", asked.what
     values.one_of("--theme", asked.theme, THEMES)
     if asked.tour == "list":
-        return _list_tours(call)
-    if call.json:
+        return _list_tours(ctx)
+    if ctx.json:
         raise usage("--json has no place in the cockpit", "`resim run --json` gives the figures of a run")
     if find_spec("textual") is None:
         raise Problem("missing_extra", "the cockpit needs Textual, which is not installed", f"install it: {INSTALL}")
-    around = call.around
-    if not (around.stdout_is_terminal and around.stderr_is_terminal) or around.environ.get("TERM", "") in ("", "dumb"):
+    io = ctx.io
+    if not (io.stdout_is_terminal and io.stderr_is_terminal) or io.environ.get("TERM", "") in ("", "dumb"):
         raise Problem("usage", "resim play needs a terminal", "`resim run` works everywhere")
     gc.disable()  # looking for garbage that is not there is a tenth of the time to the first frame; the app enables it
     speed = values.speed(asked.speed)
     tour = _tour(asked.tour) if asked.tour is not None else None
     what = asked.what or (tour.scenario if tour is not None else "first-look")
     if what.endswith(".resim"):
-        return _play_recording(call, asked, what, speed)
-    return _play_scenario(call, asked, what, speed, tour)
+        return _play_recording(ctx, asked, what, speed)
+    return _play_scenario(ctx, asked, what, speed, tour)
 
 
-def _list_tours(call: Call) -> int:
+def _list_tours(ctx: CommandContext) -> int:
     from resilience_sim.cli.commands.list_ import aligned
     from resilience_sim.play.tour import tours
 
-    for line in aligned(call, [(tour.name, f"{tour.title}: {tour.about}") for tour in tours()]):
-        call.out(line)
+    for line in aligned(ctx, [(tour.name, f"{tour.title}: {tour.about}") for tour in tours()]):
+        ctx.out(line)
     return 0
 
 
@@ -117,7 +117,7 @@ def _tour(name: str) -> Tour:
         raise usage(f"--tour: there is no tour `{name}`", remedy) from None
 
 
-def _play_scenario(call: Call, asked: Asked, what: str, speed: float | None, tour: Tour | None) -> int:
+def _play_scenario(ctx: CommandContext, asked: Asked, what: str, speed: float | None, tour: Tour | None) -> int:
     from resilience_sim.cli import values
     from resilience_sim.cli.recorded import recorded
     from resilience_sim.play.session import Session
@@ -127,7 +127,7 @@ def _play_scenario(call: Call, asked: Asked, what: str, speed: float | None, tou
     scenario = load(what, asked.set)
     seed = asked.seed if asked.seed is not None else tour.seed if tour is not None else None
     seed = values.seeds(scenario.plan.seed if seed is None else seed, 1)[0]
-    call.warnings(scenario.warnings)
+    ctx.warnings(scenario.warnings)
     plan, variant = scenario.plan, "as-written"
     if tour is not None and tour.variant:
         variant = tour.variant
@@ -135,15 +135,15 @@ def _play_scenario(call: Call, asked: Asked, what: str, speed: float | None, tou
     with recorded(Simulation(plan, seed, []), scenario, asked.save, variant) as source:
         session = Session(scenario, source, speed, variant)
         first = session.run
-        saved = _show(call, session, asked.theme, tour)
+        saved = _show(ctx, session, asked.theme, tour)
     if asked.save and session.run is not first:  # a fork was taken: it is the run that is kept
         from resilience_sim.play.keeping import keep
 
         keep(session.run, scenario, asked.save, variant)
-    return _summarise(call, session, asked.save or saved)
+    return _summarise(ctx, session, asked.save or saved)
 
 
-def _play_recording(call: Call, asked: Asked, path: str, speed: float | None) -> int:
+def _play_recording(ctx: CommandContext, asked: Asked, path: str, speed: float | None) -> int:
     from resilience_sim import __version__
     from resilience_sim.cli.exits import usage
     from resilience_sim.play.session import Session
@@ -162,19 +162,19 @@ def _play_recording(call: Call, asked: Asked, path: str, speed: float | None) ->
             source = Simulation(plan, recording.meta.seed, actions)
         else:
             source = Playback(recording)
-            call.note(f"recorded by resim {recording.meta.version}: it is played back, but cannot be forked")
+            ctx.note(f"recorded by resim {recording.meta.version}: it is played back, but cannot be forked")
         session = Session(scenario, source, speed, recording.meta.variant)
         session.loading = True
         first = session.run
         session.load_until = None if recording.finished else recording.end
-        saved = _show(call, session, asked.theme, None)
+        saved = _show(ctx, session, asked.theme, None)
         whole = recording.finished and session.run is first and first.over
         if whole and first.source.digest() != recording.digest():
-            call.note("this is not exactly what was recorded", "`resim replay --verify` says where it differs")
-    return _summarise(call, session, saved or path)
+            ctx.note("this is not exactly what was recorded", "`resim replay --verify` says where it differs")
+    return _summarise(ctx, session, saved or path)
 
 
-def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> str:
+def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) -> str:
     """The screen, until it is left; the terminal is given back whatever happens. Path of what was saved, or "".
 
     A recording that is still being written by then is written to its end.
@@ -185,14 +185,14 @@ def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> str:
     from resilience_sim.play.theme import DARK, LIGHT
     from resilience_sim.views.live.look import look_for
 
-    around = call.around
+    io = ctx.io
     # Textual looks at the process' environment, and takes an empty NO_COLOR for one.
-    if around.stdout_color:
+    if io.stdout_color:
         os.environ.pop("NO_COLOR", None)
     else:
         os.environ["NO_COLOR"] = "1"
-    light = theme == "light" or (theme == "auto" and around.environ.get("COLORFGBG", "").endswith((";15", ";7")))
-    look = look_for(getattr(around.stdout, "encoding", None), around.environ)
+    light = theme == "light" or (theme == "auto" and io.environ.get("COLORFGBG", "").endswith((";15", ";7")))
+    look = look_for(getattr(io.stdout, "encoding", None), io.environ)
     guide = None
     if tour is not None:
         from resilience_sim.play.tour import Guide
@@ -209,7 +209,7 @@ def _show(call: Call, session: Session, theme: str, tour: Tour | None) -> str:
     return app.files.saved
 
 
-def _summarise(call: Call, session: Session, saved: str) -> int:
+def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
     """The same summary as after any run."""
     from resilience_sim.cli import results
     from resilience_sim.play.figures import figures
@@ -217,12 +217,12 @@ def _summarise(call: Call, session: Session, saved: str) -> int:
 
     run = session.run
     if not len(run.tape):
-        call.err("nothing was simulated")
+        ctx.err("nothing was simulated")
         return 0
     result, moments = figures(run)
     verdicts = results.judged(run.plan_now.expect, {"as-written": [result]}, run.over)
     scenario = replace(session.scenario, plan=run.plan_now)
     render_summary(
-        call.around.console(), scenario, [result], verdicts, moments=moments, interrupted=not run.over, saved=saved
+        ctx.io.console(), scenario, [result], verdicts, moments=moments, interrupted=not run.over, saved=saved
     )
     return 0

@@ -13,7 +13,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
@@ -43,14 +43,14 @@ def replay(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:  # fmt: skip
+) -> Action:  # fmt: skip
     """Play a recording back at any speed and from any instant; or verify it; or run it again with other settings.
 
     --verify simulates again and compares every event: exit code 1 when they diverge. --with and --set run the same
     arrivals and the same luck with other settings and show both side by side.
     """
     asked = Asked(file, verify, from_, with_, set_ or [], speed, ui, out or [], series)
-    return lambda call: work(call, asked)
+    return lambda ctx: work(ctx, asked)
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,18 @@ class Asked:
     series: str | None
 
 
-def work(call: Call, asked: Asked) -> int:
+def work(ctx: CommandContext, asked: Asked) -> int:
     """Replay it, in one of three ways."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import usage
-    from resilience_sim.cli.watching import USER_INTERFACES, Wish
+    from resilience_sim.cli.watching import USER_INTERFACES, WatchOptions
     from resilience_sim.recording.reader import open_recording
 
-    call.command, call.subject = "replay", asked.file
+    ctx.command, ctx.subject = "replay", asked.file
     what_if = bool(asked.stack or asked.set)
     if asked.verify and what_if:
         raise usage("--verify and other settings together", "verify first, then ask what if")
-    wish = Wish(
+    wish = WatchOptions(
         values.one_of("--ui", asked.ui, USER_INTERFACES),
         values.speed(asked.speed),
         values.time("--from", asked.start_at),
@@ -89,15 +89,15 @@ def work(call: Call, asked: Asked) -> int:
         if asked.verify:
             from resilience_sim.cli.replaying import verify
 
-            return verify(call, recording, series)
+            return verify(ctx, recording, series)
         warnings = _unfinished(recording)
-        if not call.json:
-            call.warnings(warnings)
+        if not ctx.json:
+            ctx.warnings(warnings)
         if what_if:
             from resilience_sim.cli.replaying import ask_what_if
 
-            return ask_what_if(call, recording, asked.stack, asked.set, wish, series, asked.out, warnings)
-        return _play(call, recording, asked, wish, series, warnings)
+            return ask_what_if(ctx, recording, asked.stack, asked.set, wish, series, asked.out, warnings)
+        return _play(ctx, recording, asked, wish, series, warnings)
 
 
 def _unfinished(recording: Recording) -> list[Warned]:
@@ -110,21 +110,23 @@ def _unfinished(recording: Recording) -> list[Warned]:
     return [Warned("unfinished", f"the recorded run did not come to its end; this is what happened until {until}")]
 
 
-def _play(call: Call, recording: Recording, asked: Asked, wish: Any, series: int, warnings: list[Warned]) -> int:
+def _play(
+    ctx: CommandContext, recording: Recording, asked: Asked, wish: Any, series: int, warnings: list[Warned]
+) -> int:
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import way_to_watch
     from resilience_sim.runs.replay import Playback
 
     with ExitStack() as stack:
-        outputs = results.open_outputs(call, asked.out, stack)
+        outputs = results.open_outputs(ctx, asked.out, stack)
         playback = Playback(recording)
-        way = way_to_watch(call, wish, outputs is not None and outputs.uses_stdout)
-        done = results.carry_out(call, playback, way, wish, series, outputs)
+        way = way_to_watch(ctx, wish, outputs is not None and outputs.uses_stdout)
+        done = results.carry_out(ctx, playback, way, wish, series, outputs)
         name = recording.meta.variant
         verdicts = results.judged(playback.plan.expect, {name: [done.result]}, done.whole and recording.finished, name)
         code = results.exit_code(verdicts, done.whole)
         document = None
-        if call.json or (outputs is not None and outputs.needs_document):
+        if ctx.json or (outputs is not None and outputs.needs_document):
             from resilience_sim.views.document import failure, result_document
 
             document = result_document(
@@ -138,15 +140,15 @@ def _play(call: Call, recording: Recording, asked: Asked, wish: Any, series: int
             )
         if outputs is not None:
             outputs.finish(document)
-        if call.json and document is not None:
-            call.document(document)
+        if ctx.json and document is not None:
+            ctx.document(document)
             return code
     from resilience_sim.cli.watching import PLAIN
     from resilience_sim.views.summary import render_summary
 
     if way == PLAIN:
-        call.out("")
-    console = call.around.console(stderr=outputs is not None and outputs.uses_stdout)
+        ctx.out("")
+    console = ctx.io.console(stderr=outputs is not None and outputs.uses_stdout)
     render_summary(
         console,
         playback.scenario,

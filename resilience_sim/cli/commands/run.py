@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.cli.results import Done
@@ -39,13 +39,13 @@ def run(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:
+) -> Action:
     """Run a scenario and watch it: live on a terminal, as plain lines elsewhere; then verdicts, figures and why.
 
     Exit code 0: every expectation held; 1: one failed; 4: one is inconclusive; 2: nothing was simulated.
     """
     asked = Asked(scenario, seed, runs, speed, ui, set_ or [], policy or [], out or [], save, series)
-    return lambda call: work(call, asked)
+    return lambda ctx: work(ctx, asked)
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ class Asked:
     series: str | None
 
 
-def work(call: Call, asked: Asked) -> int:
+def work(ctx: CommandContext, asked: Asked) -> int:
     """Run it."""
     from resilience_sim.cli import results, values
     from resilience_sim.cli.version import build
-    from resilience_sim.cli.watching import USER_INTERFACES, Wish, way_to_watch
+    from resilience_sim.cli.watching import USER_INTERFACES, WatchOptions, way_to_watch
     from resilience_sim.scenario.load import load
 
-    call.command, call.subject = "run", asked.scenario
-    wish = Wish(values.one_of("--ui", asked.ui, USER_INTERFACES), values.speed(asked.speed))
+    ctx.command, ctx.subject = "run", asked.scenario
+    wish = WatchOptions(values.one_of("--ui", asked.ui, USER_INTERFACES), values.speed(asked.speed))
     series = values.time("--series", asked.series, least=1)
     values.seeds(asked.seed or 0, asked.runs)
     scenario = load(asked.scenario, asked.set)
@@ -80,18 +80,18 @@ def work(call: Call, asked: Asked) -> int:
         scenario = _with_policies(scenario, asked)
     seeds = values.seeds(scenario.plan.seed if asked.seed is None else asked.seed, asked.runs)
     with ExitStack() as stack:
-        outputs = results.open_outputs(call, asked.out, stack)
-        way = way_to_watch(call, wish, outputs is not None and outputs.uses_stdout, len(seeds) > 1)
-        if not call.json:
-            call.warnings(scenario.warnings)
-        call.detail(f"{scenario.path} loaded after {call.took():.2f} s, digest {scenario.digest}, {build()} core")
-        first, runs = _simulate(call, scenario, seeds, asked, way, wish, series, outputs)
-        call.detail(f"simulated after {call.took():.2f} s")
+        outputs = results.open_outputs(ctx, asked.out, stack)
+        way = way_to_watch(ctx, wish, outputs is not None and outputs.uses_stdout, len(seeds) > 1)
+        if not ctx.json:
+            ctx.warnings(scenario.warnings)
+        ctx.detail(f"{scenario.path} loaded after {ctx.took():.2f} s, digest {scenario.digest}, {build()} core")
+        first, runs = _simulate(ctx, scenario, seeds, asked, way, wish, series, outputs)
+        ctx.detail(f"simulated after {ctx.took():.2f} s")
         whole = first.whole if first is not None else True
         whole = whole and len(runs) == len(seeds)
         verdicts = results.judged(scenario.plan.expect, {"as-written": runs}, whole) if runs else []
         code = results.exit_code(verdicts, whole)
-        if call.json or (outputs is not None and outputs.needs_document):
+        if ctx.json or (outputs is not None and outputs.needs_document):
             from resilience_sim.views.document import failure, result_document
 
             document = result_document(
@@ -107,16 +107,16 @@ def work(call: Call, asked: Asked) -> int:
             document = None
         if outputs is not None:
             outputs.finish(document)
-        if call.json and document is not None:
-            call.document(document)
+        if ctx.json and document is not None:
+            ctx.document(document)
             return code
     from resilience_sim.cli.watching import PLAIN
     from resilience_sim.views.summary import render_summary
 
     if way == PLAIN:
-        call.out("")
+        ctx.out("")
     render_summary(
-        call.around.console(stderr=outputs is not None and outputs.uses_stdout),
+        ctx.io.console(stderr=outputs is not None and outputs.uses_stdout),
         scenario,
         runs,
         verdicts,
@@ -144,7 +144,7 @@ def _with_policies(scenario: Scenario, asked: Asked) -> Scenario:
 
 
 def _simulate(
-    call: Call,
+    ctx: CommandContext,
     scenario: Scenario,
     seeds: list[int],
     asked: Asked,
@@ -157,17 +157,17 @@ def _simulate(
     from resilience_sim.cli.many import run_seeds
     from resilience_sim.cli.recorded import recorded
     from resilience_sim.cli.results import carry_out
-    from resilience_sim.cli.watching import NOTHING, Wish
+    from resilience_sim.cli.watching import NOTHING, WatchOptions
     from resilience_sim.runs.simulation import Simulation
 
-    assert isinstance(wish, Wish)
+    assert isinstance(wish, WatchOptions)
     events = outputs is not None and outputs.needs_events
     if len(seeds) > 1 and way == NOTHING and not asked.save and not events:
-        return None, run_seeds(call, {"as-written": scenario.plan}, seeds, series)["as-written"]
+        return None, run_seeds(ctx, {"as-written": scenario.plan}, seeds, series)["as-written"]
     with recorded(Simulation(scenario.plan, seeds[0]), scenario, asked.save) as source:
-        first = carry_out(call, source, way, wish, series, outputs)
+        first = carry_out(ctx, source, way, wish, series, outputs)
     if len(seeds) > 1 and first.whole:
         if asked.save or events:
-            call.note(f"recorded and exported is the run with seed {seeds[0]}")
-        return first, [first.result, *run_seeds(call, {"as-written": scenario.plan}, seeds[1:], series)["as-written"]]
+            ctx.note(f"recorded and exported is the run with seed {seeds[0]}")
+        return first, [first.result, *run_seeds(ctx, {"as-written": scenario.plan}, seeds[1:], series)["as-written"]]
     return first, [first.result]

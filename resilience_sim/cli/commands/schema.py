@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 ABOUT = "Print the JSON Schema of scenarios, or of results."
 
@@ -25,18 +25,18 @@ def schema(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:
+) -> Action:
     """Print the JSON Schema (draft 7) of scenario files; with --result that of the result document."""
-    return lambda call: work(call, output, result, force)
+    return lambda ctx: work(ctx, output, result, force)
 
 
-def work(call: Call, output: str | None, result: bool, force: bool) -> int:
+def work(ctx: CommandContext, output: str | None, result: bool, force: bool) -> int:
     """Print or write it. The schema itself is a JSON document, so --json changes nothing."""
     import json as jsons
 
     from resilience_sim.cli.writing import write_file
 
-    call.command = "schema"
+    ctx.command = "schema"
     if result:
         from resilience_sim.views.document import schema as result_schema
 
@@ -46,11 +46,11 @@ def work(call: Call, output: str | None, result: bool, force: bool) -> int:
 
         text = schema_text()
     if output is None or output == "-":
-        call.around.stdout.write(text)
+        ctx.io.stdout.write(text)
         return 0
     write_file(Path(output), text, force)
-    if call.json:
-        call.reply(wrote=[output])
+    if ctx.json:
+        ctx.reply(wrote=[output])
     else:
-        call.note(f"wrote {output}")
+        ctx.note(f"wrote {output}")
     return 0

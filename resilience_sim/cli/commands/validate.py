@@ -11,7 +11,7 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.call import Call, Work
+from resilience_sim.cli.context import Action, CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.diagnostics import Diagnostic
@@ -38,23 +38,23 @@ def validate(
     verbose: opt.Verbose = False,
     color: opt.Color = "auto",
     version: opt.Version = False,
-) -> Work:
+) -> Action:
     """Check scenario files without running them: every mistake in one pass, with place, cause and remedy.
 
     Exit code 2 when any file is not valid.
     """
-    return lambda call: work(call, files, format_, set_ or [])
+    return lambda ctx: work(ctx, files, format_, set_ or [])
 
 
-def work(call: Call, files: list[str], style: str, settings: list[str]) -> int:
+def work(ctx: CommandContext, files: list[str], style: str, settings: list[str]) -> int:
     """Check them."""
     from resilience_sim.cli import exits, values
     from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.load import load
 
-    call.command, call.subject = "validate", files[0] if len(files) == 1 else None
+    ctx.command, ctx.subject = "validate", files[0] if len(files) == 1 else None
     values.one_of("--format", style, FORMATS)
-    call.json = call.json or style == "json"
+    ctx.json = ctx.json or style == "json"
     good: list[Scenario] = []
     bad: list[str] = []
     findings: list[Diagnostic] = []
@@ -65,16 +65,16 @@ def work(call: Call, files: list[str], style: str, settings: list[str]) -> int:
             bad.append(file)
             findings += error.diagnostics
     warnings = [_placed(scenario, warning, len(files)) for scenario in good for warning in scenario.warnings]
-    if call.json:
-        _document(call, good, bad, findings, warnings)
+    if ctx.json:
+        _document(ctx, good, bad, findings, warnings)
     else:
         if findings:
             from resilience_sim.scenario.render import render
 
-            call.out(render(findings, style, call.around.stdout_color))
-        call.warnings(warnings)
-        if not call.quiet:
-            _sum_up(call, good, bad, style)
+            ctx.out(render(findings, style, ctx.io.stdout_color))
+        ctx.warnings(warnings)
+        if not ctx.quiet:
+            _sum_up(ctx, good, bad, style)
     return exits.NOTHING_DONE if bad else exits.OK
 
 
@@ -84,23 +84,23 @@ def _placed(scenario: Scenario, warning: Warned, files: int) -> Warned:
     return warning if files == 1 else Warned(warning.code, f"{scenario.path}: {warning.message}")
 
 
-def _sum_up(call: Call, good: list[Scenario], bad: list[str], style: str) -> None:
+def _sum_up(ctx: CommandContext, good: list[Scenario], bad: list[str], style: str) -> None:
     """One line a valid file where people look, nothing beside the findings where programs do."""
     from resilience_sim.views.format import plural
 
     if style == "full":
         for scenario in good:
             facts = [plural(len(scenario.variants), "variant"), plural(len(scenario.plan.expect), "expectation")]
-            call.out(f"{scenario.path}: valid, {', '.join(facts)}")
+            ctx.out(f"{scenario.path}: valid, {', '.join(facts)}")
     if bad:
-        call.err(f"{len(bad)} of {len(bad) + len(good)} not valid: {', '.join(bad)}")
+        ctx.err(f"{len(bad)} of {len(bad) + len(good)} not valid: {', '.join(bad)}")
 
 
 def _document(
-    call: Call, good: list[Scenario], bad: list[str], findings: list[Diagnostic], warnings: list[Warned]
+    ctx: CommandContext, good: list[Scenario], bad: list[str], findings: list[Diagnostic], warnings: list[Warned]
 ) -> None:
     from resilience_sim.views.document import failure, result_document
 
     error = failure("invalid_scenario", f"not valid: {', '.join(bad)}", findings) if bad else None
     only = good[0] if len(good) == 1 and not bad else None
-    call.document(result_document("validate", scenario=only, path=call.subject, warnings=warnings, error=error))
+    ctx.document(result_document("validate", scenario=only, path=ctx.subject, warnings=warnings, error=error))

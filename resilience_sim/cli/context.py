@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from resilience_sim.cli.surroundings import Surroundings
+from resilience_sim.cli.environment import Environment
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.diagnostics import Diagnostic
     from resilience_sim.scenario.plan import Warned
 
 
-class Call:
+class CommandContext:
     """One run of the program in its surroundings."""
 
-    def __init__(self, around: Surroundings, argv: Sequence[str]) -> None:
-        self.around = around
-        self.begun = around.clock()
+    def __init__(self, environment: Environment, argv: Sequence[str]) -> None:
+        self.io = environment
+        self.begun = environment.clock()
         self.argv = tuple(argv)
         ours = self.argv[: self.argv.index("--")] if "--" in self.argv else self.argv
         # Looked for beforehand: a command line that cannot be parsed still has to be answered as was asked for.
@@ -33,15 +33,15 @@ class Call:
 
     def out(self, text: str) -> None:
         """A line of data."""
-        self.around.stdout.write(text + "\n")
+        self.io.stdout.write(text + "\n")
 
     def err(self, text: str) -> None:
         """A line of anything else."""
-        self.around.stderr.write(text + "\n")
+        self.io.stderr.write(text + "\n")
 
     def took(self) -> float:
         """Seconds since the call began."""
-        return self.around.clock() - self.begun
+        return self.io.clock() - self.begun
 
     def document(self, document: Mapping[str, Any]) -> None:
         """The one JSON document, in ASCII where the stream takes nothing else."""
@@ -49,7 +49,7 @@ class Call:
 
         text = dumps(document)
         try:
-            text.encode(getattr(self.around.stdout, "encoding", None) or "utf-8")
+            text.encode(getattr(self.io.stdout, "encoding", None) or "utf-8")
         except UnicodeEncodeError:
             import json
 
@@ -84,16 +84,16 @@ class Call:
         """Everything that is wrong with a scenario."""
         from resilience_sim.scenario.render import render
 
-        self.err(render(findings, "full", self.around.stderr_color))
+        self.err(render(findings, "full", self.io.stderr_color))
 
     def _labelled(self, label: str, color: str, text: str, help: str) -> None:
-        if self.around.stderr_color:
+        if self.io.stderr_color:
             label = f"\x1b[{color}m{label}\x1b[0m"
         text = printable(text)
         self.err(f"{label}: {text}" + (f"\n  = help: {printable(help)}" if help else ""))
 
 
-Work: TypeAlias = Callable[[Call], int]  # what a command is to do once its command line was understood
+Action: TypeAlias = Callable[[CommandContext], int]  # what a command is to do once its command line was understood
 
 
 def printable(text: str) -> str:

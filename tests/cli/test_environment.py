@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from cli.shell import QUICK, Typed, resim
+from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.cli.surroundings import Surroundings
 
 ESC = "\x1b["
 
@@ -87,14 +87,14 @@ class HandDriven:
 def on_stage(stage: HandDriven, *argv: str):
     """A command on a terminal that is a stage."""
 
-    class Theatre(Surroundings):
+    class Theatre(Environment):
         @contextmanager
         def stage(self):
             yield stage
 
     out, err = io.StringIO(), io.StringIO()
-    around = Theatre(Typed(""), out, err, {"TERM": "xterm", "NO_COLOR": "1"}, True, True, columns=80, rows=24)
-    return execute(argv, around), out.getvalue(), err.getvalue()
+    environment = Theatre(Typed(""), out, err, {"TERM": "xterm", "NO_COLOR": "1"}, True, True, columns=80, rows=24)
+    return execute(argv, environment), out.getvalue(), err.getvalue()
 
 
 def test_a_terminal_gets_the_live_view_then_the_summary(here):
@@ -161,10 +161,10 @@ def test_progress_only_on_a_terminal_and_only_after_a_while(here):
     """On standard error, and wiped away."""
     ticks = iter(range(100_000))
     out, err = io.StringIO(), io.StringIO()
-    around = Surroundings(
+    environment = Environment(
         Typed(""), out, err, {"TERM": "xterm"}, True, True, columns=80, rows=24, clock=lambda: float(next(ticks))
     )
-    assert execute(["run", "quick.yaml", "--runs", "6"], around) == 0
+    assert execute(["run", "quick.yaml", "--runs", "6"], environment) == 0
     assert "of 6 runs" in err.getvalue()
     assert err.getvalue().endswith("\r\x1b[K")
     assert "of 6 runs" not in out.getvalue()

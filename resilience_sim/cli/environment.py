@@ -24,7 +24,7 @@ COLORS = ("auto", "always", "never")
 
 
 @dataclass
-class Surroundings:
+class Environment:
     """The world of one command. ``columns`` and ``rows`` None: ask the terminal."""
 
     stdin: TextIO
@@ -108,7 +108,7 @@ class Surroundings:
             sys.stdin = before
 
 
-def of_process() -> Surroundings:
+def of_process() -> Environment:
     """The real ones."""
     stdin = sys.stdin if sys.stdin is not None else _nothing()
     stdout = sys.stdout if sys.stdout is not None else _nothing()
@@ -116,7 +116,7 @@ def of_process() -> Surroundings:
     for stream in (stdout, stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name in another alphabet is no reason to fail
-    return Surroundings(stdin, stdout, stderr, os.environ, _isatty(stdout), _isatty(stderr))
+    return Environment(stdin, stdout, stderr, os.environ, _isatty(stdout), _isatty(stderr))
 
 
 def _isatty(stream: TextIO) -> bool:
