@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
         "world.actions",
         "kernel",
     },
-    "measure": {"scenario.plan", "recording", "policies.config", "world.config", "kernel"},
+    "measure": {"scenario.plan", "world.config", "kernel"},
     "runs": {"measure", "scenario", "recording", "world", "policies", "kernel"},
     "interop": {"scenario", "policies", "world", "kernel"},
     "lint": {"interop", "runs.actions", "runs.course", "measure", "scenario", "policies", "world", "kernel"},

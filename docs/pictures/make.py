@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resilience_sim.measure.comparison import compare
 from resilience_sim.measure.expectations import evaluate
+from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.batch import run_many
 from resilience_sim.runs.compare import plans_of
 from resilience_sim.scenario.load import load

@@ -1,8 +1,4 @@
-"""The history of every circuit breaker in a run.
-
-Owns transitions, their reasons in words, and what follows from them: times opened, time open, detection. Refuses to
-own a breaker's rules (policies/).
-"""
+"""The history of every circuit breaker in a run: transitions, their reasons in words, openings, time open."""
 
 from __future__ import annotations
 
@@ -100,7 +96,7 @@ class BreakerLog:
         self.pairs: list[int] = []
 
     def note(self, t: int, change: int, pair: int) -> None:
-        """Take one ``BREAKER`` event."""
+        """Add one ``BREAKER`` event."""
         self.instants.append(t)
         self.changes.append(change)
         self.pairs.append(pair)

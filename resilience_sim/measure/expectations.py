@@ -1,7 +1,4 @@
-"""Expectations to verdicts.
-
-Owns the rules of judging, for one run and for several. Refuses to parse expectations (scenario/) and to turn verdicts
-into exit codes (cli/).
+"""Expectations to verdicts, for one run and for several.
 
 One run: its value decides. Several runs:
 
@@ -22,8 +19,7 @@ from typing import Final
 
 from resilience_sim.measure.metrics import metric
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
-from resilience_sim.measure.statistics import mean
-from resilience_sim.measure.summary import COLLAPSE, interval
+from resilience_sim.measure.statistics import COLLAPSE, interval, mean
 from resilience_sim.scenario.plan import Expectation
 
 PASS: Final = "pass"

@@ -1,7 +1,5 @@
 """Latencies of many requests in bounded memory: exact for the first 131,072, a log-linear histogram beyond.
 
-Owns the stores, their union and percentiles by nearest rank. Refuses to know what a request is.
-
 The histogram is the one of HdrHistogram (Tene, https://hdrhistogram.org): every power of two is cut into 128 equal
 buckets. A bucket answers with its middle, which lies within 1/256 (0.4 %) of every value in it; values below 256 ns
 are exact, and so are count, sum and highest value at any size.
@@ -20,7 +18,6 @@ from resilience_sim.kernel.vectors import append, vec, view
 
 EXACT_LIMIT: Final = 131_072
 SUB_BITS: Final = 7
-RELATIVE_ERROR: Final = 1 / 256
 
 
 def bucket_of(value: i64) -> i64:

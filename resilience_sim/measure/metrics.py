@@ -1,7 +1,4 @@
-"""The table of metrics: what there is to ask, in which unit, and which direction is better.
-
-Owns names, units, directions and meanings. Refuses to compute them (readings.py) and to format them (views/).
-"""
+"""The table of metrics: names, units, meanings, and which direction is better; readings.py computes them."""
 
 from __future__ import annotations
 

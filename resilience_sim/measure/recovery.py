@@ -1,7 +1,6 @@
-"""When a fault was noticed, when the service was itself again, and whether it ever was.
+"""When a fault was detected, when the service had recovered, and whether it collapsed.
 
-Owns the readings of *detection*, *recovery* and *collapsed*. Refuses to own availability itself: it takes one byte
-per request (1: succeeded in time), in order of arrival.
+``available`` holds one byte per request (1: succeeded in time), in order of arrival.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""What one run leaves behind: small, frozen, picklable.
-
-Owns the shapes that travel between processes and rooms. Refuses to own how the figures are computed
-(run_fold.py, readings.py) and how they look (views/).
-"""
+"""The result of one run: small, frozen, picklable."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
 """Events to figures: the one fold that every run carries.
 
-Owns the reading of each event kind; everything a result says is counted here, from events, the plan and the directory
-of components alone. Refuses to compute figures (readings.py, run_document.py).
-
-The hot path of the whole simulator ends here, some seven events per request, hence its look: an if-chain in order
-of frequency, integers and lists, nothing clever. Compiled with mypyc later, from the same source.
+Everything a result says is counted here, from events, the plan and the directory of components alone; the formulas
+are in readings.py. Some seven events per request pass through :meth:`RunFold.emit`, hence its look: an if-chain in
+order of frequency, integers and lists.
 """
 
 from __future__ import annotations
@@ -43,16 +41,53 @@ from resilience_sim.kernel.native import COMPILED, M64
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
 from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
+from resilience_sim.measure.counters import Marks, Part, merged
 from resilience_sim.measure.latencies import union
-from resilience_sim.measure.marks import Marks
-from resilience_sim.measure.part import Part, merged
-from resilience_sim.measure.readings import Ground, read
+from resilience_sim.measure.readings import Figures, Ground, read, run_document
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
-from resilience_sim.measure.run_document import Figures, run_document
-from resilience_sim.measure.segments import FOREVER, cuts, window
 from resilience_sim.measure.series import Series
 from resilience_sim.scenario.plan import Plan, Scope
+
+FOREVER: Final = 1 << 62
+
+
+def window(plan: Plan, scope: Scope) -> tuple[int, int] | None:
+    """Arrivals with ``from <= t < to`` (ns) belong to the scope; None when the plan has no such fault or phase.
+
+    The last phase has no end: what happens while the run drains still belongs to it.
+    """
+    if scope.kind == "all":
+        return 0, FOREVER
+    if scope.kind == "phase":
+        return _phase(plan, scope.ref)
+    for fault in plan.faults:
+        if fault.id == scope.ref:
+            if scope.kind == "before":
+                return 0, fault.at
+            end = fault.at + fault.duration
+            return (fault.at, end) if scope.kind == "during" else (end, FOREVER)
+    return None
+
+
+def _phase(plan: Plan, ref: str) -> tuple[int, int] | None:
+    phases = plan.traffic.phases
+    if not ref.isdigit() or not 1 <= int(ref) <= len(phases):
+        return None
+    number = int(ref)
+    start = sum(phase.duration for phase in phases[: number - 1])
+    return start, FOREVER if number == len(phases) else start + phases[number - 1].duration
+
+
+def cuts(plan: Plan) -> list[int]:
+    """Every instant at which a scope of the plan's expectations begins or ends; ascending, without 0 and for ever."""
+    instants: set[int] = set()
+    for expectation in plan.expect:
+        limits = window(plan, expectation.scope)
+        if limits is not None:
+            instants.update(limits)
+    return sorted(instants - {0, FOREVER})
+
 
 _FAR: Final = 1 << 60  # sums of nanoseconds that come this far are put by as Python integers
 

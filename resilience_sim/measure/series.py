@@ -1,6 +1,4 @@
-"""Figures over time, in bins of equal length.
-
-Owns the ``series`` of the RUN document. Refuses totals (part.py).
+"""Figures over time, in bins of equal length: the ``series`` of the RUN document.
 
 Everything is counted in the bin of the event itself: an arrival when it arrives, an outcome when it is reported.
 ``queue`` is the highest number of attempts waiting at B (all replicas together) at any moment of the bin.

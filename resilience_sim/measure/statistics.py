@@ -1,15 +1,15 @@
-"""How sure a few runs make us: means, 95 % intervals, paired differences.
-
-Owns the formulas, each with its source. Refuses to know what is measured (metrics.py says which direction is better).
-"""
+"""Several runs: means, 95 % intervals and paired differences, each formula with its source."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import atan, ceil, cos, fsum, pi, sin, sqrt
 from typing import Final
+
+from resilience_sim.measure.metrics import metric
+from resilience_sim.measure.result import NO_READING, Reading, RunResult
 
 Z95: Final = 1.959963984540054  # normal quantile of 0.975
 Z80: Final = 0.8416212335729143  # normal quantile of 0.8
@@ -152,3 +152,86 @@ def runs_needed(delta: float, spread: float) -> int | None:
         return None
     needed = ceil(((Z95 + Z80) * spread / abs(delta)) ** 2)
     return max(2, needed) if needed <= NEVER_SURE else None
+
+
+COLLAPSE = "collapse_probability"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """``mean`` and ``ci95`` (None for one run) need data in every run: leaving out the runs that, say, never
+    recovered would flatter. ``low`` and ``high`` are of the runs with data; ``missing`` counts the others.
+    """
+
+    mean: float | None
+    ci95: tuple[float, float] | None
+    low: float | None
+    high: float | None
+    missing: int
+
+
+def summarize(name: str, readings: Sequence[Reading]) -> Summary:
+    """Put the readings of one metric together: Student's t interval, for the collapse probability Wilson's."""
+    values = [reading.value for reading in readings if reading.value is not None]
+    if not values:
+        return Summary(None, None, None, None, len(readings))
+    missing = len(readings) - len(values)
+    if missing:
+        return Summary(None, None, min(values), max(values), missing)
+    return Summary(mean(values), interval(name, values), min(values), max(values), 0)
+
+
+def interval(name: str, values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval that suits the metric; None for fewer than two runs."""
+    if len(values) < 2:
+        return None
+    if name == COLLAPSE:
+        return wilson_interval(round(sum(values)), len(values))
+    return t_interval(values)
+
+
+def summaries(results: Sequence[RunResult]) -> dict[str, Summary]:
+    """Every metric over the runs, in the order of the first run's metrics."""
+    names = results[0].metrics if results else {}
+    return {name: summarize(name, [result.metrics.get(name, NO_READING) for result in results]) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class VariantDifference:
+    """How one variant differs from the baseline. ``pairs``: how many seeds both have run."""
+
+    variant: str
+    baseline: str
+    pairs: int
+    metrics: dict[str, Difference]
+
+
+def compare(results: Mapping[str, Sequence[RunResult]], baseline: str) -> list[VariantDifference]:
+    """Every other variant against ``baseline``, in the order given; runs are paired by seed.
+
+    A metric without data in one of the paired runs is not compared: dropping just those pairs would flatter whoever
+    lacks the data because it never recovered. KeyError when the baseline is not among the results.
+    """
+    base = {result.seed: result for result in results[baseline]}
+    return [
+        VariantDifference(name, baseline, *_differences(runs, base))
+        for name, runs in results.items()
+        if name != baseline
+    ]
+
+
+def _differences(runs: Sequence[RunResult], base: Mapping[int, RunResult]) -> tuple[int, dict[str, Difference]]:
+    pairs = [(run, base[run.seed]) for run in runs if run.seed in base]
+    names = list(pairs[0][0].metrics) if pairs else []
+    differences: dict[str, Difference] = {}
+    for name in names:
+        known = metric(name)
+        ours = [run.metrics.get(name, NO_READING).value for run, _ in pairs]
+        theirs = [other.metrics.get(name, NO_READING).value for _, other in pairs]
+        left = [value for value in ours if value is not None]
+        right = [value for value in theirs if value is not None]
+        if len(left) < len(pairs) or len(right) < len(pairs):
+            differences[name] = Difference(None, None, CANNOT_TELL)
+        else:
+            differences[name] = paired_difference(left, right, known.better if known else 0)
+    return len(pairs), differences

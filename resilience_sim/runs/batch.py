@@ -1,6 +1,6 @@
 """Many seeds, many variants, all cores.
 
-Owns the worker processes: started once, each plan sent once, results handed over as they come. A run is a pure
+Worker processes are started once, each plan is sent once, results are handed over as they come. A run is a pure
 function of (plan, seed), so the order in which runs finish changes nothing.
 """
 
@@ -26,7 +26,7 @@ Results = dict[str, list[RunResult]]
 
 
 class RunFailed(Exception):
-    """A run broke down: in which variant, with which seed, and how. Running just that seed reproduces it."""
+    """A run failed: in which variant, with which seed, and why. Running just that seed reproduces it."""
 
     def __init__(self, variant: str, seed: int, cause: str) -> None:
         self.variant = variant
@@ -41,7 +41,7 @@ class RunFailed(Exception):
 
 @dataclass(slots=True)
 class Batch:
-    """What came of many runs: by variant, in the order of the seeds. ``interrupted``: some are missing."""
+    """The results of many runs: by variant, in the order of the seeds. ``interrupted``: some are missing."""
 
     results: Results = field(default_factory=dict)
     interrupted: bool = False
@@ -63,11 +63,11 @@ def run_many(
 ) -> Batch:
     """Run every plan with every seed.
 
-    ``workers`` 0: one per core. ``on_result(variant, result)`` hears of each run as it finishes, in any order.
+    ``workers`` 0: one per core. ``on_result(variant, result)`` is called for each run as it finishes, in any order.
     KeyboardInterrupt ends the workers at once and returns what is done.
 
     Raises:
-        RunFailed: one run broke down; the others are given up.
+        RunFailed: one run failed; the others are abandoned.
     """
     tasks = [(name, seed) for seed in seeds for name in plans]
     workers = min(workers or cores(), len(tasks))
@@ -181,5 +181,5 @@ def _answer(line: Connection, worker: BaseProcess, name: str, seed: int) -> RunR
 
 def _ending(code: int | None) -> str:
     if code is not None and code < 0:
-        return f"killed by signal {-code}" + (", perhaps for want of memory" if code == -9 else "")
+        return f"killed by signal {-code}" + (", perhaps out of memory" if code == -9 else "")
     return f"exit code {code}"

@@ -1,7 +1,4 @@
-"""Variants of a scenario on the same arrivals and the same luck.
-
-Owns which variants run and where each first goes another way than the baseline. Refuses the statistics (measure/).
-"""
+"""Variants of a scenario on the same arrivals and the same random numbers, and where each first differs."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ AS_WRITTEN = "as-written"
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """Where a variant first goes another way: the request, and its story on both sides."""
+    """The first request whose outcome differs between a variant and the baseline, and its story on both sides."""
 
     variant: str
     baseline: str

@@ -1,7 +1,4 @@
-"""One run from beginning to end, as fast as it goes.
-
-Owns the loop around a source: in slices, so that a signal is heard, with the garbage collector out of the way.
-"""
+"""One run from beginning to end, as fast as possible: in slices, so that signals are handled, without collector."""
 
 from __future__ import annotations
 

@@ -13,12 +13,10 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from resilience_sim.measure.comparison import VariantDifference
 from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.metrics import METRICS, Metric
 from resilience_sim.measure.result import RunResult
-from resilience_sim.measure.statistics import CANNOT_TELL
-from resilience_sim.measure.summary import COLLAPSE, Summary, summaries
+from resilience_sim.measure.statistics import CANNOT_TELL, COLLAPSE, Summary, VariantDifference, summaries
 from resilience_sim.runs.compare import Parting
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views import format as fmt

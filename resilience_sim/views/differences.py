@@ -6,8 +6,7 @@ Owns the wording. Refuses to choose metrics and to lay cells out (comparison.py)
 from __future__ import annotations
 
 from resilience_sim.measure.metrics import Metric
-from resilience_sim.measure.statistics import BETTER, CANNOT_TELL, WORSE, Difference
-from resilience_sim.measure.summary import Summary
+from resilience_sim.measure.statistics import BETTER, CANNOT_TELL, WORSE, Difference, Summary
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 

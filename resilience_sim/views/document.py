@@ -12,10 +12,9 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any, Final
 
-from resilience_sim.measure.comparison import VariantDifference
 from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.result import RunResult
-from resilience_sim.measure.summary import summaries
+from resilience_sim.measure.statistics import VariantDifference, summaries
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.plan import Scenario, Warned
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from resilience_sim.measure.expectations import FAIL, PASS, Verdict
 from resilience_sim.measure.metrics import METRICS, metric
 from resilience_sim.measure.result import RunResult
-from resilience_sim.measure.summary import COLLAPSE, Summary, summaries
+from resilience_sim.measure.statistics import COLLAPSE, Summary, summaries
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for

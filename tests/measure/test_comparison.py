@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.measure.comparison import compare
 from resilience_sim.measure.divergence import Divergence, OutcomeFold, StoryFold, first_divergence
 from resilience_sim.measure.result import Reading, RunResult
-from resilience_sim.measure.summary import summaries
+from resilience_sim.measure.statistics import compare, summaries
 
 from .tape import BREAKER, S, Tape
 

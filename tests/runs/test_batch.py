@@ -54,7 +54,7 @@ def test_a_run_that_breaks_down_says_which(monkeypatch, workers):
 @pytest.mark.parametrize(
     ("end", "cause"),
     [
-        (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9, perhaps for want of memory"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9, perhaps out of memory"),
         (lambda: os._exit(3), "exit code 3"),
     ],
 )

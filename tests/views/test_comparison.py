@@ -7,8 +7,8 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from resilience_sim.measure.comparison import compare
 from resilience_sim.measure.result import RunResult
+from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.compare import Parting, partings, plans_of
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.plan import Scenario

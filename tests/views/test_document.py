@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.measure.comparison import compare
 from resilience_sim.measure.expectations import evaluate
 from resilience_sim.measure.metrics import METRICS
 from resilience_sim.measure.run_fold import RunFold
+from resilience_sim.measure.statistics import compare
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.plan import Expectation, Plan, Scenario, Scope, Warned
 from resilience_sim.views.document import SCHEMA, dumps, failure, plain, result_document, schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from resilience_sim.measure.comparison import compare
+from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.compare import plans_of
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.views.comparison import comparison_rows

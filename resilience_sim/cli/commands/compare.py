@@ -133,7 +133,7 @@ def answer(
 ) -> int:
     """Judge, write and print a comparison that was simulated; the exit code."""
     from resilience_sim.cli import results
-    from resilience_sim.measure.comparison import compare as differences_of
+    from resilience_sim.measure.statistics import compare as differences_of
 
     differences = differences_of(found, baseline)
     verdicts = results.judged(scenario.plan.expect, found, whole, running)

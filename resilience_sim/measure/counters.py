@@ -1,19 +1,63 @@
-"""The counters of one stretch of a run.
+"""What a run counts: the counters of one part of it, and one bit per request.
 
-Owns what is counted. A run is cut at the edges of its scopes (segments.py); whatever belongs to a request is counted
-in the part in which the request arrived, whatever belongs to an instant in the part of that instant. Refuses to
-interpret events (run_fold.py) and to turn counters into figures (readings.py, run_document.py).
+A run is cut where the scopes of its expectations begin and end. What belongs to a request is counted in the part in
+which the request arrived, what belongs to an instant in the part of that instant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES, SUCCESS
-from resilience_sim.kernel.vectors import vec, view
+from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.latencies import Latencies
+
+WORD: Final = 32
+_SHIFT: Final = 5
+_AT_ONCE: Final = 4096
+
+
+class Marks:
+    """Requests 0..count-1, each marked or not."""
+
+    __slots__ = ("_one", "_words", "count")
+
+    _one: i64
+    count: i64
+
+    def __init__(self) -> None:
+        self._one = 1  # not written where it is shifted: mypyc would hand C a constant of 32 bits
+        self._words = vec[i64]()
+        self.count = 0
+
+    def add(self) -> None:
+        """One more request, not marked."""
+        count = self.count
+        if count & (WORD - 1) == 0:
+            self._words = append(self._words, 0)
+        self.count = count + 1
+
+    def mark(self, rid: i64) -> None:
+        """Mark request ``rid``."""
+        words = self._words
+        at = rid >> _SHIFT
+        words[at] = words[at] | self._one << (rid & (WORD - 1))
+
+    def as_bytes(self) -> bytearray:
+        """A byte per request: 1 where marked."""
+        words = view(self._words)
+        spread = bytearray()
+        for start in range(0, len(words), _AT_ONCE):  # a little at a time, for the lists in between are large
+            packed = b"".join([word.to_bytes(WORD // 8, "little") for word in words[start : start + _AT_ONCE]])
+            spread += b"".join([_SPREAD[byte] for byte in packed])
+        del spread[self.count :]
+        return spread
+
+
+_SPREAD: Final = [bytes([byte >> bit & 1 for bit in range(8)]) for byte in range(256)]
 
 OUTCOMES = len(OUTCOME_NAMES)
 
