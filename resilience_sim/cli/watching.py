@@ -17,7 +17,7 @@ from resilience_sim.cli.progress import Progress
 
 if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
-    from resilience_sim.views.deeds import Deed
+    from resilience_sim.views.actions_text import ActionText
 
 LIVE, PLAIN, NOTHING = "live", "plain", "nothing"
 OVER, QUIT = "over", "quit"  # how a live view ended, as views/live/driver.py says it
@@ -74,7 +74,7 @@ def watch_plain(ctx: CommandContext, source: Source, wish: WatchOptions) -> bool
     from resilience_sim.views.plain import PlainFold
 
     gated = GatedStream(ctx.io.stdout, wish.start_at == 0)
-    said = deeds_of(source)
+    said = action_texts_of(source)
     lines = PlainFold(gated, source.plan, source.components, ctx.io.stdout_color, said)  # type: ignore[arg-type]
     source.attach(lines)
     with Interrupts() as interrupts:
@@ -92,15 +92,15 @@ def watch_plain(ctx: CommandContext, source: Source, wish: WatchOptions) -> bool
     return whole
 
 
-def deeds_of(source: Source) -> Sequence[Deed]:
+def action_texts_of(source: Source) -> Sequence[ActionText]:
     """What the scenario changes while it runs, and what was done by hand to a recorded run."""
     plan = getattr(source, "plan_at_first", source.plan)  # of a Playback; naming that class would import SQLite
     actions = getattr(source, "actions", ())
     if not actions and not plan.actions:
         return ()
-    from resilience_sim.views.deeds import all_deeds
+    from resilience_sim.views.actions_text import action_texts
 
-    return all_deeds(plan, actions)
+    return action_texts(plan, actions)
 
 
 class GatedStream:

@@ -12,7 +12,7 @@ from resilience_sim.play import forms
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import position
 from resilience_sim.scenario.write import Unwritable, policy_settings
-from resilience_sim.views.deeds import action_words
+from resilience_sim.views.actions_text import action_words
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ AS_WRITTEN = "as-written"
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class VariantDivergence:
     """The first request whose outcome differs between a variant and the baseline, and its story on both sides."""
 
     variant: str
@@ -42,7 +42,7 @@ def plans_of(scenario: Scenario, others: Sequence[tuple[str, Scenario]] = ()) ->
     return plans
 
 
-def partings(plans: dict[str, Plan], baseline: str, seed: int) -> list[Parting]:
+def divergences(plans: dict[str, Plan], baseline: str, seed: int) -> list[VariantDivergence]:
     """For every variant but the baseline: the first request whose outcome differs, with ``seed``."""
     outcomes: dict[str, OutcomeFold] = {}
     for name, plan in plans.items():
@@ -57,7 +57,7 @@ def partings(plans: dict[str, Plan], baseline: str, seed: int) -> list[Parting]:
         divergence = first_divergence(outcomes[baseline], outcomes[name])
         theirs, their_components = _story(plans[baseline], seed, divergence)
         ours, our_components = _story(plan, seed, divergence)
-        found.append(Parting(name, baseline, divergence, ours, theirs, our_components, their_components))
+        found.append(VariantDivergence(name, baseline, divergence, ours, theirs, our_components, their_components))
     return found
 
 

@@ -1,7 +1,7 @@
 """The table of `resim compare`: what each variant is worth against the baseline, and how sure that is.
 
 Owns which metrics are shown, the marks, and the two layouts (one table where it fits, else a block per variant; no cell
-is ever cut). Refuses to compute differences (measure/comparison.py) and to tell where variants part (parting.py).
+is ever cut). Refuses to compute differences (measure/comparison.py) and to tell where variants part (divergence.py).
 
 Better, worse and cannot tell are marks and words, not only colours. A difference without an interval (one seed) proves
 nothing and is marked so.
@@ -17,13 +17,13 @@ from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.metrics import METRICS, Metric
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import CANNOT_TELL, COLLAPSE, Summary, VariantDifference, summaries
-from resilience_sim.runs.compare import Parting
+from resilience_sim.runs.compare import VariantDivergence
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views import format as fmt
 from resilience_sim.views.differences import STYLES, difference_text, more_runs, value_text, verdict_text
+from resilience_sim.views.divergence import divergence_rows
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.next_step import after_comparison
-from resilience_sim.views.parting import parting_rows
 from resilience_sim.views.summary import look_of, step_rows, verdict_rows
 from resilience_sim.views.text import Row, emit
 
@@ -46,14 +46,14 @@ def render_comparison(
     scenario: Scenario,
     results: Results,
     differences: Sequence[VariantDifference],
-    partings: Sequence[Parting] = (),
+    divergences: Sequence[VariantDivergence] = (),
     verdicts: Sequence[Verdict] = (),
     *,
     interrupted: bool = False,
 ) -> None:
     """Print the comparison. ``results`` by variant name, the baseline included; ``differences`` against it."""
     width = console.width if console.is_terminal else FULL_WIDTH
-    rows = comparison_rows(scenario, results, differences, partings, verdicts, width, look_of(console), interrupted)
+    rows = comparison_rows(scenario, results, differences, divergences, verdicts, width, look_of(console), interrupted)
     emit(console, rows)
 
 
@@ -61,7 +61,7 @@ def comparison_rows(
     scenario: Scenario,
     results: Results,
     differences: Sequence[VariantDifference],
-    partings: Sequence[Parting] = (),
+    divergences: Sequence[VariantDivergence] = (),
     verdicts: Sequence[Verdict] = (),
     width: int = FULL_WIDTH,
     look: Look = UNICODE,
@@ -91,9 +91,9 @@ def comparison_rows(
     narrow = any(row.width > width for row in table)
     rows += _blocks(metrics, found, differences, runs, look) if narrow else table
     rows += _legend(runs, look) + _collapses(found, runs)
-    if partings:
+    if divergences:
         with_seed = f"  with seed {seeds[0]}" if runs > 1 else ""
-        rows += [Row(), Row("Where they part", "title").add(with_seed, "faint"), *parting_rows(partings, look)]
+        rows += [Row(), Row("Where they part", "title").add(with_seed, "faint"), *divergence_rows(divergences, look)]
     return [*rows, Row(), Row("Next", "title"), *step_rows(after_comparison(scenario, runs))]
 
 

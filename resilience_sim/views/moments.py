@@ -16,7 +16,7 @@ from resilience_sim.views.live.facts import horizon
 
 
 @dataclass(frozen=True, slots=True)
-class TwiceDone:
+class DuplicateExecution:
     """A request executed twice: when, by which attempts, and what the caller had seen of the first one."""
 
     rid: int
@@ -58,7 +58,7 @@ class MomentsFold(Fold):
         self.hedges = 0
         self.hedges_won = 0
         self.shed_at: int | None = None
-        self.twice: TwiceDone | None = None
+        self.twice: DuplicateExecution | None = None
 
     def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
         """Note what is the first of its kind."""
@@ -103,7 +103,7 @@ class MomentsFold(Fold):
             self._executed[rid] = (t, attempt)
         elif effect == ev.DUPLICATE and rid in self._executed:
             first_at, first_attempt = self._executed[rid]
-            self.twice = TwiceDone(rid, first_at, first_attempt, self._seen.get(rid, -1), t, attempt)
+            self.twice = DuplicateExecution(rid, first_at, first_attempt, self._seen.get(rid, -1), t, attempt)
             self._executed.clear()
             self._seen.clear()
 

@@ -141,12 +141,12 @@ def _changes(plan: Plan, run: Run) -> list[Row]:
     """What the scenario has changed while it ran, as far as the run came."""
     if not plan.actions:
         return []
-    from resilience_sim.views.deeds import all_deeds
+    from resilience_sim.views.actions_text import action_texts
 
     end = round(run["virtual_seconds"] * 1e9)
-    deeds = [deed for deed in all_deeds(plan) if deed.t <= end]
-    rows = [_row(f"at {fmt.instant(deed.t)}", (deed.words, "")) for deed in deeds[:MOST_CHANGES]]
-    left = len(deeds) - len(rows)
+    changes = [change for change in action_texts(plan) if change.t <= end]
+    rows = [_row(f"at {fmt.instant(change.t)}", (change.words, "")) for change in changes[:MOST_CHANGES]]
+    left = len(changes) - len(rows)
     return [*rows, *([_row("", (f"and {fmt.plural(left, 'more change')}", "faint"))] if left else [])]
 
 

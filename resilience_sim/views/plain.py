@@ -18,7 +18,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
-from resilience_sim.views.deeds import Deed
+from resilience_sim.views.actions_text import ActionText
 from resilience_sim.views.words import fault_words, late_effect, outcome_name, speaker
 
 GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
@@ -34,10 +34,10 @@ EFFECT_WORDS = {
 class PlainFold(Fold):
     """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer.
 
-    ``deeds``: what is changed while it runs, in order (views/deeds.py).
+    ``actions``: what is changed while it runs, in order (views/actions_text.py).
     """
 
-    __slots__ = ("_colour", "_components", "_deeds", "_lives", "_many", "_plan", "_stream")
+    __slots__ = ("_actions", "_colour", "_components", "_lives", "_many", "_plan", "_stream")
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class PlainFold(Fold):
         plan: Plan,
         components: Sequence[ev.Component],
         colour: bool = False,
-        deeds: Sequence[Deed] = (),
+        actions: Sequence[ActionText] = (),
     ) -> None:
         self._stream = stream
-        self._deeds = deeds
+        self._actions = actions
         self._plan = plan
         self._components = {component.id: component for component in components}
         self._colour = colour
@@ -162,8 +162,8 @@ class PlainFold(Fold):
         elif kind == ev.RESTART:
             self._line(t, "client", who, "restarted", "", "fresh policy state", GOOD)
         elif kind == ev.ACTION:
-            deed = self._deeds[a] if 0 <= a < len(self._deeds) else Deed(t, f"action {a + 1}", False)
-            self._line(t, "change" if deed.own else "by hand", who, "changed", "", deed.words, ODD)
+            action = self._actions[a] if 0 <= a < len(self._actions) else ActionText(t, f"action {a + 1}", False)
+            self._line(t, "change" if action.own else "by hand", who, "changed", "", action.words, ODD)
 
     def _line(self, t: int, what: str, who: str, outcome: str, latency: str, details: str, colour: str) -> None:
         shown = f"{outcome:<13}"

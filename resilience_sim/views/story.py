@@ -10,7 +10,7 @@ import textwrap
 from typing import Any
 
 from resilience_sim.runs.simulation import Source
-from resilience_sim.views.story_fold import KnowledgeFold
+from resilience_sim.views.story_fold import RequestTraceFold
 from resilience_sim.views.story_instant import instant_tree
 from resilience_sim.views.story_layers import layers_of
 from resilience_sim.views.story_tree import Node, TreeBuilder
@@ -28,7 +28,7 @@ class NothingThere(Exception):
 
 def request_story(source: Source, rid: int) -> Node:
     """The tree of one request. The source is run to its end."""
-    fold = KnowledgeFold(source.plan, source.components, rid, layers_of(source))
+    fold = RequestTraceFold(source.plan, source.components, rid, layers_of(source))
     source.attach(fold)
     while source.run(budget=SLICE):
         continue
@@ -47,7 +47,7 @@ def request_story(source: Source, rid: int) -> Node:
 
 def instant_story(source: Source, t: int) -> Node:
     """What every layer knew at ``t`` ns, everything at that instant included."""
-    fold = KnowledgeFold(source.plan, source.components, layers=layers_of(source))
+    fold = RequestTraceFold(source.plan, source.components, layers=layers_of(source))
     source.attach(fold)
     going = True
     while going and source.now <= t:

@@ -56,7 +56,7 @@ class _Pending:
     cut: bool
 
 
-class KnowledgeFold(Fold):
+class RequestTraceFold(Fold):
     """Attach it before the run begins. ``rid`` -1: nobody in particular."""
 
     def __init__(
@@ -248,8 +248,8 @@ class KnowledgeFold(Fold):
         self.queues.get(where, {}).pop((rid, a), None)
 
     def _action(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        if self.rid in self.flights and 0 <= a < len(self.layers.deeds):
-            self.steps.append(Step(t, ev.ACTION, where, a, b, self.layers.deeds[a]))
+        if self.rid in self.flights and 0 <= a < len(self.layers.phrases):
+            self.steps.append(Step(t, ev.ACTION, where, a, b, self.layers.phrases[a]))
 
     def _fault_on(self, t: int, where: int, rid: int, a: int, b: int) -> None:
         self.faults[a] = t
@@ -265,23 +265,23 @@ _ON_THE_WAY = frozenset(
     (ev.BREAKER, ev.LATE_RESULT, ev.RETRY_WAIT, ev.RETRY_DENIED, ev.FELL_BACK, ev.HEDGE_WON)
 )  # a layer's word about a result that passes it
 _HANDLERS = {
-    ev.ARRIVE: KnowledgeFold._arrive,
-    ev.START: KnowledgeFold._start,
-    ev.DONE: KnowledgeFold._done,
-    ev.SENT: KnowledgeFold._sent,
-    ev.RESULT: KnowledgeFold._result,
-    ev.TIMED_OUT: KnowledgeFold._timed_out,
-    ev.REJECTED: KnowledgeFold._rejected,
-    ev.RETRY_WAIT: KnowledgeFold._retry,
-    ev.RETRY_DENIED: KnowledgeFold._denied,
-    ev.BREAKER: KnowledgeFold._breaker,
-    ev.QUEUED: KnowledgeFold._queued,
-    ev.ADMITTED_LATE: KnowledgeFold._admitted,
-    ev.RECEIVED: KnowledgeFold._received,
-    ev.BEGIN: KnowledgeFold._begin,
-    ev.END: KnowledgeFold._end,
-    ev.LEFT_QUEUE: KnowledgeFold._left,
-    ev.ACTION: KnowledgeFold._action,
-    ev.FAULT_ON: KnowledgeFold._fault_on,
-    ev.FAULT_OFF: KnowledgeFold._fault_off,
+    ev.ARRIVE: RequestTraceFold._arrive,
+    ev.START: RequestTraceFold._start,
+    ev.DONE: RequestTraceFold._done,
+    ev.SENT: RequestTraceFold._sent,
+    ev.RESULT: RequestTraceFold._result,
+    ev.TIMED_OUT: RequestTraceFold._timed_out,
+    ev.REJECTED: RequestTraceFold._rejected,
+    ev.RETRY_WAIT: RequestTraceFold._retry,
+    ev.RETRY_DENIED: RequestTraceFold._denied,
+    ev.BREAKER: RequestTraceFold._breaker,
+    ev.QUEUED: RequestTraceFold._queued,
+    ev.ADMITTED_LATE: RequestTraceFold._admitted,
+    ev.RECEIVED: RequestTraceFold._received,
+    ev.BEGIN: RequestTraceFold._begin,
+    ev.END: RequestTraceFold._end,
+    ev.LEFT_QUEUE: RequestTraceFold._left,
+    ev.ACTION: RequestTraceFold._action,
+    ev.FAULT_ON: RequestTraceFold._fault_on,
+    ev.FAULT_OFF: RequestTraceFold._fault_off,
 }

@@ -8,12 +8,12 @@ from __future__ import annotations
 from resilience_sim.kernel import events as ev
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.views import format as fmt
-from resilience_sim.views.story_fold import SECOND, Flight, KnowledgeFold
+from resilience_sim.views.story_fold import SECOND, Flight, RequestTraceFold
 from resilience_sim.views.story_tree import Node
 from resilience_sim.views.words import fault_words, speaker
 
 
-def instant_tree(fold: KnowledgeFold, t: int) -> Node:
+def instant_tree(fold: RequestTraceFold, t: int) -> Node:
     """What is known at ``t``, as a tree."""
     root = Node(f"{fmt.instant(t)}: {fmt.plural(fold.requests, 'request')} so far, {len(fold.flights)} under way")
     _faults(fold, t, root)
@@ -27,7 +27,7 @@ def instant_tree(fold: KnowledgeFold, t: int) -> Node:
     return root
 
 
-def _faults(fold: KnowledgeFold, t: int, root: Node) -> None:
+def _faults(fold: RequestTraceFold, t: int, root: Node) -> None:
     for index, fault in enumerate(fold.plan.faults):
         if index in fold.faults:
             rest = fmt.duration(fault.at + fault.duration - t)
@@ -36,7 +36,7 @@ def _faults(fold: KnowledgeFold, t: int, root: Node) -> None:
             root.add(f"fault `{fault.id}` ended {fmt.duration(t - fold.ended[index])} ago")
 
 
-def _traffic(fold: KnowledgeFold, t: int, root: Node) -> None:
+def _traffic(fold: RequestTraceFold, t: int, root: Node) -> None:
     last = [(kind, outcome) for at, kind, outcome in fold.recent if at > t - SECOND]
     arrived = sum(kind == ev.ARRIVE for kind, _ in last)
     sent = sum(kind == ev.SENT for kind, _ in last)
@@ -48,7 +48,7 @@ def _traffic(fold: KnowledgeFold, t: int, root: Node) -> None:
     )
 
 
-def _client(fold: KnowledgeFold, t: int, root: Node, instance: int, named: bool) -> None:
+def _client(fold: RequestTraceFold, t: int, root: Node, instance: int, named: bool) -> None:
     flights = [flight for flight in fold.flights.values() if flight.instance == instance]
     held, threads = sum(flight.held for flight in flights), fold.plan.client.threads
     oldest = f", the oldest since {fmt.duration(t - min(f.arrived for f in flights))}" if flights else ""
@@ -63,7 +63,7 @@ def _client(fold: KnowledgeFold, t: int, root: Node, instance: int, named: bool)
 
 
 def _layer(
-    fold: KnowledgeFold, t: int, position: int, component: int, config: PolicyConfig, flights: list[Flight]
+    fold: RequestTraceFold, t: int, position: int, component: int, config: PolicyConfig, flights: list[Flight]
 ) -> str:
     lately = sum(at > t - SECOND for at in fold.rejected.get(component, ()))
     turned = f"; {fmt.plural(lately, 'call')} rejected in the last second" if lately else ""
@@ -92,7 +92,7 @@ def _layer(
 
 
 def _retry(
-    fold: KnowledgeFold, t: int, position: int, component: int, config: PolicyConfig, flights: list[Flight]
+    fold: RequestTraceFold, t: int, position: int, component: int, config: PolicyConfig, flights: list[Flight]
 ) -> str:
     tries: dict[int, int] = {}
     for flight in flights:
@@ -108,7 +108,7 @@ def _retry(
     return text + (f"; its budget has denied {fmt.plural(denied, 'retry', 'retries')} so far" if denied else "")
 
 
-def _service(fold: KnowledgeFold, t: int, root: Node) -> None:
+def _service(fold: RequestTraceFold, t: int, root: Node) -> None:
     service = fold.plan.service
     node = root.add(f"{service.name}:")
     replicas = [component for component in fold.components if component.kind == "replica"]

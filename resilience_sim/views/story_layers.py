@@ -16,7 +16,7 @@ from resilience_sim.runs.actions import after
 from resilience_sim.runs.course import course, joining
 from resilience_sim.runs.simulation import Source, make_components
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views.deeds import action_words
+from resilience_sim.views.actions_text import action_words
 from resilience_sim.world.actions import Action
 
 
@@ -31,7 +31,7 @@ class Shot:
 
 
 class Layers:
-    """``plan`` is the one at the beginning; ``deeds`` the words of every change, in order."""
+    """``plan`` is the one at the beginning; ``phrases`` the words of every change, in order."""
 
     def __init__(self, plan: Plan, by_hand: Sequence[Action] = ()) -> None:
         everybody = make_components(plan)
@@ -40,14 +40,14 @@ class Layers:
             self._take(each)
         self._times: list[int] = []
         self._shots = [self._shot(plan, None)]
-        self.deeds: list[str] = []
+        self.phrases: list[str] = []
         for taken, newcomers in zip(course(plan, by_hand), joining(plan, everybody, by_hand), strict=True):
             for each in newcomers:
                 self._take(each)
             action = taken.step.action
             self._times.append(action.t)
             self._shots.append(self._shot(after(taken.before, action), self._shots[-1]))
-            self.deeds.append(action_words(action, taken.before))
+            self.phrases.append(action_words(action, taken.before))
 
     def _take(self, component: Component) -> None:
         if component.instance >= 0 and component.kind != "client":
@@ -76,7 +76,7 @@ class Layers:
 
     def done_by(self, t: int) -> list[tuple[int, str]]:
         """What has been changed, and when."""
-        return list(zip(self._times, self.deeds, strict=True))[: bisect_right(self._times, t)]
+        return list(zip(self._times, self.phrases, strict=True))[: bisect_right(self._times, t)]
 
 
 def layers_of(source: Source) -> Layers:

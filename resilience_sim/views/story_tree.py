@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.views import format as fmt
-from resilience_sim.views.story_fold import KNEW, PASSED, KnowledgeFold, Step
+from resilience_sim.views.story_fold import KNEW, PASSED, RequestTraceFold, Step
 from resilience_sim.views.story_words import effect_words, not_again, step_words, waiting
 from resilience_sim.views.words import fault_words, outcome_name, speaker
 
@@ -32,7 +32,7 @@ class Node:
 class TreeBuilder:
     """Feed it the steps in order."""
 
-    def __init__(self, fold: KnowledgeFold) -> None:
+    def __init__(self, fold: RequestTraceFold) -> None:
         self.fold, self.plan = fold, fold.plan
         self.root = Node(f"request {fmt.request(fold.rid)}")
         self.open: list[tuple[int, Node]] = [(-1, self.root)]

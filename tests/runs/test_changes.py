@@ -14,7 +14,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.policies.config import BulkheadConfig, TimeoutConfig
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.runs.actions import ActionError, fingerprint
-from resilience_sim.runs.compare import partings
+from resilience_sim.runs.compare import divergences
 from resilience_sim.runs.course import course, line_up, plan_after
 from resilience_sim.runs.record import record
 from resilience_sim.runs.replay import Playback, verify
@@ -184,8 +184,8 @@ def test_every_command(tmp_path) -> None:
 
 def test_where_it_parts_from_itself_without_changes(scenario: Scenario) -> None:
     plans = {"as-written": scenario.plan, "still": scenario.variants[0].plan}
-    (parting,) = partings(plans, "as-written", 1)
-    assert parting.divergence is not None
+    (found,) = divergences(plans, "as-written", 1)
+    assert found.divergence is not None
 
 
 def test_its_events_are_numbered_and_hashed_as_those_by_hand(scenario: Scenario) -> None:

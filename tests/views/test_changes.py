@@ -9,7 +9,7 @@ import pytest
 
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.views.deeds import all_deeds
+from resilience_sim.views.actions_text import action_texts
 from resilience_sim.views.live.frame import frame
 from resilience_sim.views.live.look import ASCII, UNICODE
 from resilience_sim.views.live.race import race_frame
@@ -41,7 +41,7 @@ def plan():
 
 
 def test_their_words(plan) -> None:
-    assert [(deed.t // S, deed.words, deed.own) for deed in all_deeds(plan)] == [
+    assert [(change.t // S, change.words, change.own) for change in action_texts(plan)] == [
         (t, words, True) for t, words in zip([9, 15, 15, 20, 25], SAID, strict=True)
     ]
 
@@ -74,7 +74,7 @@ def test_a_race_keeps_its_columns_level(plan) -> None:
 def test_lines_for_where_nobody_watches(plan) -> None:
     out = io.StringIO()
     simulation = Simulation(plan, 1)
-    simulation.attach(PlainFold(out, plan, simulation.components, False, all_deeds(plan)))
+    simulation.attach(PlainFold(out, plan, simulation.components, False, action_texts(plan)))
     drain(simulation)
     found = [line.split(None, 4) for line in out.getvalue().splitlines() if "  change  " in line]
     assert [(line[0], line[4].strip()) for line in found] == [
@@ -116,5 +116,5 @@ def test_every_request_has_a_story_whatever_is_changed_around_it(plan) -> None:
 
 def test_what_somebody_makes_impossible_is_not_told(plan) -> None:
     """Removed by hand, a policy cannot be changed by the scenario later."""
-    said = [deed.words for deed in all_deeds(plan, [Remove(5 * S, "retry")])]
+    said = [change.words for change in action_texts(plan, [Remove(5 * S, "retry")])]
     assert said == ["retry removed", "bulkhead added: {max_concurrent: 9, queue: 0}", "circuit_breaker: {like: polly}"]

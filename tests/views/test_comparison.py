@@ -9,13 +9,13 @@ from rich.cells import cell_len
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import compare
-from resilience_sim.runs.compare import Parting, partings, plans_of
+from resilience_sim.runs.compare import VariantDivergence, divergences, plans_of
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views.comparison import comparison_rows, render_comparison
 from views.scenes import BUSY, OUTAGE, console, printed, scenario, text
 
-Ran = tuple[Scenario, dict[str, list[RunResult]], list[Parting]]
+Ran = tuple[Scenario, dict[str, list[RunResult]], list[VariantDivergence]]
 NOISY = BUSY.replace("duration: 30s", "duration: 20s") + (
     "compare:\n  variants:\n    none: {stack: []}\n    calm: {set: {retry.attempts: 2}}\n"
     "    same: {set: {retry.attempts: 3}}\n"
@@ -24,11 +24,11 @@ NOISY = BUSY.replace("duration: 30s", "duration: 20s") + (
 
 def ran(
     yaml: str, runs: int = 1, baseline: str = "as-written"
-) -> tuple[Scenario, dict[str, list[RunResult]], list[Parting]]:
+) -> tuple[Scenario, dict[str, list[RunResult]], list[VariantDivergence]]:
     one = scenario(yaml)
     plans = plans_of(one)
     results = {name: [simulate(plan, seed + 1) for seed in range(runs)] for name, plan in plans.items()}
-    return one, results, partings(plans, baseline, 1)
+    return one, results, divergences(plans, baseline, 1)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario import shipped
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.views.story import NothingThere, draw, instant_story, request_story
-from resilience_sim.views.story_fold import SECOND, KnowledgeFold
+from resilience_sim.views.story_fold import SECOND, RequestTraceFold
 
 
 def source(text: str) -> Simulation:
@@ -133,7 +133,7 @@ def test_the_breakers_count_is_the_breakers_own():
     """Before each opening by failures in a row, the fold has counted up to the threshold."""
     plan = load("flapping-breaker").plan
     run = Simulation(plan, 3)
-    fold = KnowledgeFold(plan, run.components)
+    fold = RequestTraceFold(plan, run.components)
     counts: list[int] = []
     change = next(iter(fold.breakers.values()))
     plain = change.change

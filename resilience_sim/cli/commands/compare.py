@@ -157,10 +157,10 @@ def answer(
     if ctx.json and document is not None:
         ctx.document(document)
         return code
-    from resilience_sim.runs.compare import partings
+    from resilience_sim.runs.compare import divergences
     from resilience_sim.views.comparison import render_comparison
 
-    parted = partings(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
+    parted = divergences(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
     console = ctx.io.console(stderr=outputs is not None and outputs.uses_stdout)
     render_comparison(console, scenario, found, differences, parted, verdicts, interrupted=not whole)
     return code

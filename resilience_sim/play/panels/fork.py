@@ -14,11 +14,11 @@ from resilience_sim.play.panels.parts import titled
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
 from resilience_sim.views import format as fmt
-from resilience_sim.views.deeds import action_words
+from resilience_sim.views.actions_text import action_words
+from resilience_sim.views.divergence import story_words
 from resilience_sim.views.live.frame import axis_for
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.plots import points_of, share_tops
-from resilience_sim.views.parting import story_words
 from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name
 

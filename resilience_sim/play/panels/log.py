@@ -11,7 +11,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.play.run import Run
 from resilience_sim.views import format as fmt
-from resilience_sim.views.deeds import action_words
+from resilience_sim.views.actions_text import action_words
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import fault_words, speaker, state_name

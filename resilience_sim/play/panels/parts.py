@@ -5,7 +5,7 @@ Owns how they look. Refuses to know panels.
 
 from __future__ import annotations
 
-from resilience_sim.views.deeds import action_words
+from resilience_sim.views.actions_text import action_words
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 

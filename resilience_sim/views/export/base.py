@@ -79,9 +79,9 @@ def _changes(source: Source) -> tuple[str, ...]:
     actions = getattr(source, "actions", ())
     if not plan.actions and not actions:
         return ()
-    from resilience_sim.views.deeds import deeds
+    from resilience_sim.views.actions_text import action_phrases
 
-    return tuple(deeds(plan, actions))
+    return tuple(action_phrases(plan, actions))
 
 
 class Export(Fold):

@@ -1,32 +1,15 @@
-"""What the scenario itself changes while it runs, on the time axis and in words.
-
-Owns the row of marks and whose words belong to an ACTION event. Refuses what somebody does by hand: there is no hand in
-this view, and the cockpit has a log of its own.
-"""
+"""The time axis' row of marks: the instants at which the scenario changes its own settings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.live.axis import Axis
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
     from resilience_sim.views.live.state import LiveFold
-
-
-def words_by_instant(plan: Plan) -> dict[int, list[str]]:
-    """The words of every change, in order; the plan's own come first at their instant."""
-    if not plan.actions:
-        return {}
-    from resilience_sim.views.deeds import all_deeds
-
-    found: dict[int, list[str]] = {}
-    for deed in all_deeds(plan):
-        found.setdefault(deed.t, []).append(deed.words)
-    return found
 
 
 def change_rows(state: LiveFold, axis: Axis, look: Look) -> list[Row]:

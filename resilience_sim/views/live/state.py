@@ -16,7 +16,6 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.live.bins import Bins, Lane
-from resilience_sim.views.live.changes import words_by_instant
 from resilience_sim.views.live.facts import capacity, horizon, workers
 from resilience_sim.views.words import outcome_name, speaker, state_name
 
@@ -66,7 +65,7 @@ class LiveFold(Fold):
         self.breakers = {c.id: Lane(speaker(c, self.many)) for c in components if c.kind == "circuit_breaker"}
         self.clients: dict[int, Lane] = {}  # only those that ever crashed: up (0) and down (1)
         self.faults_on: set[int] = set()
-        self.own_changes = words_by_instant(plan)  # those still to come
+        self.own_changes = _own_changes(plan)  # those still to come
         self.notes: deque[tuple[int, str, str, str]] = deque(maxlen=NOTES)  # t, who, what, why
         self.stream: dict[int, Request] = {}
         self.sample = 1  # every n-th request is shown in the stream
@@ -268,3 +267,11 @@ class LiveFold(Fold):
                 name = outcome_name(outcome)
                 counts[name] = counts.get(name, 0) + number
         return sorted(counts.items(), key=lambda item: -item[1])
+
+
+def _own_changes(plan: Plan) -> dict[int, list[str]]:
+    if not plan.actions:
+        return {}
+    from resilience_sim.views.actions_text import phrases_by_instant
+
+    return phrases_by_instant(plan)

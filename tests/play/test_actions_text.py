@@ -12,7 +12,7 @@ from resilience_sim.runs.record import record
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
-from resilience_sim.views.deeds import deeds
+from resilience_sim.views.actions_text import action_phrases
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 from resilience_sim.world.config import FaultConfig
 
@@ -47,7 +47,7 @@ def test_replay_names_every_kind_of_action(tmp_path) -> None:
     environment = Environment(io.StringIO(), out, err, {}, False, False, 100, 30)
     execute(["replay", str(path)], environment)
     lines = [line for line in out.getvalue().splitlines() if "  by hand  " in line]
-    said = deeds(scenario.plan, everything())
+    said = action_phrases(scenario.plan, everything())
     assert [line.split()[0] for line in lines] == [f"{t}.000s" for t in range(2, 10)]
     assert [line[line.index("changed") :].removeprefix("changed").strip() for line in lines] == said
     assert said == [

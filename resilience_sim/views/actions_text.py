@@ -1,8 +1,4 @@
-"""What is changed while it runs, by the scenario or by somebody's hand, in words.
-
-Owns how an action is said, and what a whole run's actions are, each against the settings it meets. Refuses to know
-where it is shown.
-"""
+"""Actions (changes of settings while a run goes on) in words, each against the settings it meets."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remo
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ActionText:
     """The words of an action, at its instant; ``own``: the scenario does it itself."""
 
     t: int
@@ -26,17 +22,25 @@ class Deed:
     own: bool
 
 
-def all_deeds(plan: Plan, actions: Sequence[Action] = ()) -> list[Deed]:
+def action_texts(plan: Plan, actions: Sequence[Action] = ()) -> list[ActionText]:
     """Of a run that begins with ``plan``: in the order in which its ACTION events are numbered."""
     return [
-        Deed(each.step.action.t, action_words(each.step.action, each.before), each.step.own != BY_HAND)
+        ActionText(each.step.action.t, action_words(each.step.action, each.before), each.step.own != BY_HAND)
         for each in course(plan, actions)
     ]
 
 
-def deeds(plan: Plan, actions: Sequence[Action]) -> list[str]:
+def action_phrases(plan: Plan, actions: Sequence[Action]) -> list[str]:
     """Their words."""
-    return [deed.words for deed in all_deeds(plan, actions)]
+    return [change.words for change in action_texts(plan, actions)]
+
+
+def phrases_by_instant(plan: Plan) -> dict[int, list[str]]:
+    """The words of every change the scenario makes itself, by its instant, in order."""
+    found: dict[int, list[str]] = {}
+    for change in action_texts(plan):
+        found.setdefault(change.t, []).append(change.words)
+    return found
 
 
 def action_words(action: Action, before: Plan | None = None) -> str:

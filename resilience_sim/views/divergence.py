@@ -11,28 +11,28 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.events import Component
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.divergence import StoryFold
-from resilience_sim.runs.compare import Parting
+from resilience_sim.runs.compare import VariantDivergence
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import outcome_name, speaker, state_name
 
 
-def parting_rows(partings: Sequence[Parting], look: Look) -> list[Row]:
+def divergence_rows(divergences: Sequence[VariantDivergence], look: Look) -> list[Row]:
     """For each variant: the request, then what happened to it on both sides."""
     rows: list[Row] = []
-    for parting in partings:
-        found = parting.divergence
-        row = Row(f"  {parting.variant}", "strong", hang=4)
-        if found is None:
-            rows.append(row.add(f": every request ended as in {parting.baseline}", "faint"))
+    for each in divergences:
+        first = each.divergence
+        row = Row(f"  {each.variant}", "strong", hang=4)
+        if first is None:
+            rows.append(row.add(f": every request ended as in {each.baseline}", "faint"))
             continue
-        row.add(f": first at request {fmt.request(found.rid)}, which came at {fmt.instant(found.arrival)}")
+        row.add(f": first at request {fmt.request(first.rid)}, which came at {fmt.instant(first.arrival)}")
         rows.append(row)
-        wide = max(len(parting.variant), len(parting.baseline))
+        wide = max(len(each.variant), len(each.baseline))
         for name, story, components, outcome in (
-            (parting.baseline, parting.theirs, parting.their_components, found.outcome_a),
-            (parting.variant, parting.ours, parting.our_components, found.outcome_b),
+            (each.baseline, each.theirs, each.their_components, first.outcome_a),
+            (each.variant, each.ours, each.our_components, first.outcome_b),
         ):
             good = outcome == ev.SUCCESS
             side = Row(f"    {name}", "faint", hang=8 + wide).to(6 + wide)
