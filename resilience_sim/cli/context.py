@@ -87,15 +87,11 @@ class CommandContext:
         self.err(render(findings, "full", self.io.stderr_color))
 
     def _labelled(self, label: str, color: str, text: str, help: str) -> None:
+        from resilience_sim.kernel.text import printable
+
         if self.io.stderr_color:
             label = f"\x1b[{color}m{label}\x1b[0m"
-        text = printable(text)
-        self.err(f"{label}: {text}" + (f"\n  = help: {printable(help)}" if help else ""))
+        self.err(f"{label}: " + printable(f"{text}\n  = help: {help}" if help else text, keep="\n"))
 
 
 Action: TypeAlias = Callable[[CommandContext], int]  # what a command is to do once its command line was understood
-
-
-def printable(text: str) -> str:
-    """Without anything that could steer a terminal."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)

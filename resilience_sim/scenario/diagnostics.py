@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-def printable(text: str) -> str:
-    """One line without control characters: what a file says must not steer the terminal."""
-    return "".join(letter if letter.isprintable() else (" " if letter in "\t\n" else "�") for letter in text)
+from resilience_sim.kernel.text import printable
 
 
 @dataclass(frozen=True, slots=True)

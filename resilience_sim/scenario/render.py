@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from resilience_sim.scenario.diagnostics import Diagnostic, printable
+from resilience_sim.kernel.text import printable
+from resilience_sim.scenario.diagnostics import Diagnostic
 
 _RED, _YELLOW, _BLUE, _BOLD, _OFF = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 WIDEST = 160

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from resilience_sim.kernel.text import printable
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import fault_words, printable
+from resilience_sim.views.words import fault_words
 
 MOST_CHANGES = 8
 LABEL = 16  # column where the figures begin

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from resilience_sim.views.words import printable
+from resilience_sim.kernel.text import printable
 
 # Only the sixteen colours of the terminal's own palette: they fit the user's background.
 STYLES = {

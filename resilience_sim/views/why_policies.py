@@ -6,10 +6,10 @@ Owns one function per cause, each a sentence or nothing. Refuses to order them (
 from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.text import printable
 from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.views import format as fmt
 from resilience_sim.views.why_case import Case, at
-from resilience_sim.views.words import printable
 
 AMPLIFIED = 1.5
 LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load to speak of

@@ -8,6 +8,7 @@ to draw conclusions (views/why.py).
 from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.text import printable
 from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
@@ -44,11 +45,6 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
     if with_instance and component.instance >= 0 and component.kind != "client":
         return f"{name}@{component.instance}"
     return name
-
-
-def printable(text: str) -> str:
-    """A name as it can safely be shown: nothing in it can steer a terminal or break a line."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def fault_words(fault: FaultConfig) -> str:

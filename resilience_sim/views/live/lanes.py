@@ -6,13 +6,14 @@ frame (frame.py).
 
 from __future__ import annotations
 
+from resilience_sim.kernel.text import printable
 from resilience_sim.views import charts
 from resilience_sim.views.live.axis import Axis
 from resilience_sim.views.live.bins import Lane
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import fault_words, printable, state_name
+from resilience_sim.views.words import fault_words, state_name
 from resilience_sim.world.config import FaultConfig
 
 STATE_STYLES = ("good", "bad", "odd")
