@@ -1,7 +1,7 @@
-"""AWS SDK shared config: ``~/.aws/config`` profiles, and the same as environment lines.
+"""The AWS SDK's shared config: ``~/.aws/config`` profiles.
 
-Owns the few fields there are. Profiles hold secrets beside them; nothing but these fields is looked at. Rules: botocore
-0e6e240 (reference/CONFIG_FORMATS.md section 7, with its corrections).
+Profiles hold secrets beside these fields; nothing else is looked at. Rules: botocore 0e6e240
+(docs/reference/CONFIG_FORMATS.md section 7).
 """
 
 from __future__ import annotations
@@ -10,7 +10,23 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section
+from resilience_sim.interop.traps import traps
+from resilience_sim.interop.writing import Parts
 from resilience_sim.scenario.tree import Mapping
+
+TRAPS = traps(
+    """
+RL170 info: max_attempts means two things
+    In the shared config file and in AWS_MAX_ATTEMPTS the first call counts. In botocore's
+    Config(retries={'max_attempts': 4}) it does not: that is five calls. `total_max_attempts` always counts it.
+RL171 warning: legacy retries have no quota
+    The mode `legacy` has neither the retry quota nor the cap of 20 s. In an outage every client makes every
+    attempt.
+RL173 info: timeouts cannot be set in the file
+    connect_timeout and read_timeout are settings of the code; 60 s each by default. Four attempts at 60 s are four
+    minutes.
+"""
+)
 
 NAME = "aws"
 SECOND = 1_000_000_000
@@ -95,3 +111,28 @@ def _quota(layer: Layer, kind: str, section: Section, log: Log) -> None:
     if kind == "adaptive":
         log.skipped(section.at("retry_mode"), "the adaptive send rate on top of the standard mode is not simulated")
         layer.generic_remarks.append("adaptive: the client-side send rate is not simulated, the quota is")
+
+
+def write(parts: Parts) -> str:
+    """One profile."""
+    for policy in (parts.limiter, parts.bulkhead, parts.hedge, parts.total):
+        if policy is not None:
+            parts.lost(f"`{policy.id}`", "the file has retries only")
+    if parts.breaker is not None:
+        parts.lost("the circuit breaker", "the SDK has none")
+    if parts.attempt is not None and parts.attempt.after != 60_000_000_000:
+        parts.lost(f"`{parts.attempt.id}`", "connect_timeout and read_timeout are set in code")
+    retry = parts.retry
+    mode = "standard"
+    if retry is not None:
+        budget = retry.budget
+        quota = budget is not None and getattr(budget, "scheme", "") in ("aws", "token_bucket")
+        mode = "standard" if quota else "legacy"
+        if getattr(budget, "mode", "") == "adaptive":
+            mode = "adaptive"
+        if (retry.delay, retry.backoff, retry.jitter) != (1_000_000_000, "exponential", "full"):
+            parts.lost("the shape of the waits", "always U(0, 1) x 2^(n-1) seconds, at most 20")
+        if not quota and budget is not None:
+            parts.lost("the budget", "the SDK has its own quota")
+    attempts = retry.attempts if retry is not None else 1
+    return f"[profile {parts.name}]\nretry_mode = {mode}\nmax_attempts = {attempts}\n"

@@ -1,6 +1,6 @@
-"""Dapr Resiliency: named policies and the targets that refer to them.
+"""Dapr Resiliency: named policies and the targets that refer to them, one instance per target.
 
-Owns its fields, one instance per target. Rules: Dapr d845074 (reference/CONFIG_FORMATS.md section 6).
+Rules: Dapr d845074 (docs/reference/CONFIG_FORMATS.md section 6).
 """
 
 from __future__ import annotations
@@ -10,11 +10,36 @@ from collections.abc import Iterator
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.durations import show_go
 from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
+from resilience_sim.interop.traps import traps
+from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.policies.config import RetryConfig
 from resilience_sim.scenario.tree import Mapping, Scalar
+
+TRAPS = traps(
+    """
+RL160 warning: a policy that nobody refers to
+    A named Dapr policy does nothing until a target names it.
+RL161 warning: a setting of the other kind of retry
+    Dapr's exponential policy starts at 500 ms whatever `duration` says; the constant policy ignores `maxInterval`.
+RL162 warning: retries without limit
+    Dapr's `maxRetries` is unlimited unless set. A constant policy then retries for as long as the caller waits; an
+    exponential one for 15 minutes.
+RL163 info: a bare number of milliseconds
+    Dapr reads a duration without a unit as milliseconds.
+RL164 warning: listing an app removes its built-in retries
+    Dapr retries service invocations three times, a second apart. Naming the app under `targets` replaces this by
+    what the target says, which may be nothing.
+RL165 info: a reserved name
+    Policies named Default...Policy apply to all targets that are not listed.
+RL167 info: greater than, not at least
+    `consecutiveFailures > 5` trips at the sixth failure in a row.
+"""
+)
 
 NAME = "dapr"
 SECOND = 1_000_000_000
@@ -297,3 +322,70 @@ def _signed(value: object) -> int:
     if isinstance(value, bool):
         raise ValueError
     return int(str(value))
+
+
+_ORDER = ("retry", "breaker", "attempt")
+
+
+def write(parts: Parts) -> str:
+    """The whole document."""
+    for policy in (parts.limiter, parts.bulkhead, parts.hedge, parts.total):
+        if policy is not None:
+            parts.lost(f"`{policy.id}`", "Dapr has retries, breakers and a timeout of each attempt")
+    present = [role for role in parts.order if role in _ORDER]
+    if present != [role for role in _ORDER if role in present]:
+        parts.lost("the order", "always retry(breaker(timeout))")
+    lines, target = ["  policies:"], []
+    if parts.attempt is not None:
+        lines.append(f"    timeouts: {{limit: {show_go(parts.attempt.after)}}}")
+        target.append("timeout: limit")
+    if parts.retry is not None:
+        lines += ["    retries:", f"      again: {{{_write_retry(parts)}}}"]
+        target.append("retry: again")
+    if parts.breaker is not None:
+        lines += ["    circuitBreakers:", f"      breaker: {{{_write_breaker(parts)}}}"]
+        target.append("circuitBreaker: breaker")
+    if not target:
+        lines = ["  policies: {}"]
+    head = ["apiVersion: dapr.io/v1alpha1", "kind: Resiliency", f"metadata: {{name: {parts.name}}}", "spec:"]
+    tail = ["  targets:", "    apps:", f"      {parts.name}: {{{', '.join(target)}}}"]
+    return "\n".join([*head, *lines, *tail]) + "\n"
+
+
+def _write_retry(parts: Parts) -> str:
+    retry = parts.retry
+    assert retry is not None
+    if retry.budget is not None:
+        parts.lost("the budget", "Dapr has none")
+    match = _write_matching(parts, retry)
+    most = -1 if retry.attempts >= 10_000 else retry.attempts - 1
+    if retry.backoff == "exponential":
+        if retry.delay != 500_000_000 or retry.factor != 1.5 or (retry.jitter, retry.spread) != ("spread", 0.5):
+            parts.lost("the shape of the waits", "always from 500 ms, by 1.5, plus or minus 50 %")
+        cap = f"maxInterval: {show_go(retry.max_delay)}, " if retry.max_delay else ""
+        return f"policy: exponential, {cap}maxRetries: {most}{match}"
+    if retry.backoff != "constant" or retry.jitter != "none":
+        parts.lost("the shape of the waits", "written as constant, without jitter")
+    return f"policy: constant, duration: {show_go(retry.delay)}, maxRetries: {most}{match}"
+
+
+def _write_matching(parts: Parts, retry: RetryConfig) -> str:
+    """The statuses to retry; nothing when it is all of them."""
+    wanted = outcomes(retry)
+    codes = [code for code in ("429", "500", "503", "504") if set(code_outcomes(code)) <= wanted]
+    return (
+        "" if {*EVERYTHING} <= wanted and len(codes) == 4 else f', matching: {{httpStatusCodes: "{",".join(codes)}"}}'
+    )
+
+
+def _write_breaker(parts: Parts) -> str:
+    view = parts.breaker
+    assert view is not None
+    row = view.consecutive
+    if not row:
+        row = view.failures_from(view.min_calls)
+        parts.lost("a share of a window", f"written as {row} failures in a row")
+    interval = f"interval: {show_go(view.window_time)}, " if view.consecutive and view.window_time else ""
+    return (
+        f"maxRequests: {view.probes}, {interval}timeout: {show_go(view.recovery)}, trip: consecutiveFailures >= {row}"
+    )

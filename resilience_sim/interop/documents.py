@@ -1,7 +1,6 @@
 """A configuration file as a list of trees, whatever notation it is in.
 
-Owns telling YAML, JSON, properties and INI apart, by name first and by content second. Refuses to know formats of tools
-(formats.py does). YAML is imported only for YAML.
+The notation (YAML, JSON, properties, INI) is told by the name first and by the content second.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How other tools write durations, to exact nanoseconds.
-
-Owns one reader per notation; ValueError for what the notation does not have. Refuses to guess.
-"""
+"""How other tools write durations, to exact nanoseconds: one reader a notation, ValueError for what it does not have."""
 
 from __future__ import annotations
 

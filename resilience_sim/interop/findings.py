@@ -1,14 +1,16 @@
 """What is said about a configuration file, without ever repeating what it must not.
 
-Owns the log of an import. A line of such a file may hold a password beside a timeout, so no line is quoted: only keys
-that are known here, and values that were read as numbers, durations or known words. Refuses to know formats.
+A line of such a file may hold a password beside a timeout, so no line is quoted: only keys that are known here, and
+values that were read as numbers, durations or known words.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from resilience_sim.interop.traps import Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.tree import Span
 
@@ -37,13 +39,19 @@ class At:
 
 @dataclass(slots=True)
 class Log:
-    """Everything there is to say about one file, in the order it was found."""
+    """Everything there is to say about one file, in the order it was found.
+
+    ``traps``: the codes of the format; None for a log that nobody reads.
+    """
 
     found: list[Diagnostic] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    traps: Mapping[str, Trap] | None = None
 
     def add(self, code: str, severity: str, message: str, at: At, help: str = "") -> None:
         """One finding; the line shown is made of what is known to be harmless."""
+        if self.traps is None:
+            return
         finding = at.span.finding(code, message, help, severity=severity)
         shown = " " * (at.span.col - 1) + at.text
         finding = replace(finding, source=shown, path=at.path, end_col=at.span.col + max(1, len(at.text)))
@@ -52,9 +60,8 @@ class Log:
 
     def trap(self, code: str, message: str, at: At, help: str = "") -> None:
         """The file says one thing, and the library does another."""
-        from resilience_sim.interop.traps import TRAPS
-
-        self.add(code, TRAPS[code].severity, message, at, help)
+        if self.traps is not None:
+            self.add(code, self.traps[code].severity, message, at, help)
 
     def refused(self, message: str, at: At, help: str = "") -> None:
         """The library itself does not start with this."""

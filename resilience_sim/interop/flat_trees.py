@@ -1,7 +1,4 @@
-"""Java properties and INI files as trees with positions.
-
-Owns those two notations. Refuses to know any key. The tree is that of scenario/tree.py.
-"""
+"""Java properties and INI files as trees with positions (scenario/tree.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Which formats there are, which one a file is in, and the way from a file to a scenario.
 
-Owns the order of recognition and the import as a whole. A format's module is imported only when it is asked for.
+A format is a module with ``recognises``, ``instances``, ``convert``, ``write`` and ``TRAPS``, and a line in ``TITLES``; it
+is imported only when it is asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from types import ModuleType
 from resilience_sim.interop.documents import ConfigFile, read_documents
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Converted
+from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
 
 TITLES: dict[str, str] = {
@@ -26,7 +28,7 @@ TITLES: dict[str, str] = {
 FORMATS: tuple[str, ...] = tuple(TITLES)
 
 
-class ImportError_(Exception):
+class ConfigImportError(Exception):
     """The file cannot be imported as asked; ``help`` is the remedy."""
 
     def __init__(self, message: str, help: str = "") -> None:
@@ -51,6 +53,14 @@ def module(name: str) -> ModuleType:
     return import_module(f"resilience_sim.interop.{name}")
 
 
+def all_traps() -> dict[str, Trap]:
+    """Every code about a configuration file, of all formats."""
+    found = dict(SHARED)
+    for name in FORMATS:
+        found |= module(name).TRAPS
+    return found
+
+
 def recognise(file: ConfigFile) -> str | None:
     """The format of a file; None when it is none of these."""
     return next((name for name in FORMATS if module(name).recognises(file)), None)
@@ -73,7 +83,7 @@ def convert(file: ConfigFile, name: str, instance: str) -> Imported:
     """One instance as a scenario."""
     from resilience_sim.interop.emit import scenario_text
 
-    log = Log(found=list(file.findings))
+    log = Log(list(file.findings), traps=SHARED | module(name).TRAPS)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
     text = scenario_text(stack, file.path, assumed)
@@ -102,13 +112,13 @@ def choose(names: list[str], wanted: str | None, format_name: str) -> str:
             return wanted
         from resilience_sim.scenario.suggest import did_you_mean, one_of
 
-        raise ImportError_(
+        raise ConfigImportError(
             f"no instance of that name in this {format_name} file", did_you_mean(wanted, names) or one_of(names)
         )
     if len(names) == 1:
         return names[0]
     if not names:
-        raise ImportError_(f"a {format_name} file without anything that resim could import")
+        raise ConfigImportError(f"a {format_name} file without anything that resim could import")
     from resilience_sim.scenario.suggest import one_of
 
-    raise ImportError_(f"the file has {len(names)} instances", f"name one with --instance NAME, {one_of(names)}")
+    raise ConfigImportError(f"the file has {len(names)} instances", f"name one with --instance NAME, {one_of(names)}")

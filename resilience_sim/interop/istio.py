@@ -1,20 +1,48 @@
-"""Istio: VirtualService and DestinationRule.
+"""Istio: VirtualService and DestinationRule, one instance per host.
 
-Owns their fields, one instance per host. Rules: istio/api b8f8791 (reference/CONFIG_FORMATS.md section 3).
+Rules: istio/api b8f8791 (docs/reference/CONFIG_FORMATS.md section 3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resilience_sim.interop import durations
+from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.durations import show_go
 from resilience_sim.interop.findings import At, Log, safe_name
-from resilience_sim.interop.istio_outlier import outlier
-from resilience_sim.interop.layers import Converted, Layer, Ns
-from resilience_sim.interop.mesh import assume_hosts, backoff, retry_on
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
+from resilience_sim.interop.mesh import (
+    assume_hosts,
+    backoff,
+    ejection,
+    failures_in_a_row,
+    native,
+    nobody_ejected,
+    note_backoff,
+    note_unsupported,
+    retry_on,
+    retry_words,
+)
 from resilience_sim.interop.section import Section, Value
+from resilience_sim.interop.traps import traps
+from resilience_sim.interop.writing import Parts, number
+from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.scenario.tree import Mapping, Scalar
+
+TRAPS = mesh.TRAPS | traps(
+    """
+RL133 warning: no retries written is not no retries
+    Istio's mesh-wide default is two retries on connect-failure, refused-stream, unavailable and cancelled. To
+    switch them off write `retries: {attempts: 0}`.
+RL137 info: panic below the minimum of healthy hosts
+    When fewer than `minHealthPercent` of the hosts are left, Istio stops ejecting and balances over all of them,
+    sick ones too.
+RL138 warning: port-level settings do not inherit
+    An Istio `portLevelSettings` entry replaces the policy above it entirely: what it does not repeat has the
+    default.
+"""
+)
 
 NAME = "istio"
 _DEFAULT_ON = ("refused", "unavailable", "shed")
@@ -206,7 +234,7 @@ def _rule(spec: Section, log: Log) -> list[Layer]:
         layers += _pool(pool, log)
     section = policy.section("outlierDetection")
     if section:
-        layers += outlier(section, log)
+        layers += _outlier(section, log)
     policy.rest()
     return layers
 
@@ -240,3 +268,150 @@ def _pool(pool: Section, log: Log) -> list[Layer]:
         layer.put("max_concurrent", 1_000_000, None, "default: practically none")
     layer.put("queue", min(1_000_000, queue.value) if queue else 1_000_000, queue, "default: practically none")
     return [layer]
+
+
+SPAN = "durations are `1.5s`, `1500ms`, `1m`"
+
+
+def _outlier(section: Section, log: Log) -> list[Layer]:
+    """One breaker for the ejection, or none when it is switched off."""
+    in_a_row = section.count("consecutive5xxErrors")
+    gateway = section.count("consecutiveGatewayErrors")
+    interval = section.duration("interval", durations.istio, SPAN)
+    base = section.duration("baseEjectionTime", durations.istio, SPAN)
+    share = section.count("maxEjectionPercent")
+    health = section.count("minHealthPercent")
+    section.skip(
+        consecutiveErrors="deprecated; Istio ignores it",
+        splitExternalLocalOriginErrors="all errors count alike",
+        consecutiveLocalOriginFailures="all errors count alike",
+    )
+    nobody_ejected(
+        log,
+        share.value if share else 10,
+        share.at if share else section.at(),
+        "`maxEjectionPercent` is" if share else "`maxEjectionPercent` is not set, its default is",
+        "set `maxEjectionPercent: 100`, or to at least 100 divided by the number of hosts",
+    )
+    if health and health.value:
+        log.trap(
+            "RL137",
+            f"below {health.value} % healthy hosts ejection is ignored and everybody gets traffic again (panic)",
+            health.at,
+            "know that a large outage switches ejection off",
+        )
+    limit = in_a_row.value if in_a_row else 5
+    if gateway and gateway.value and limit and gateway.value >= limit:
+        log.trap(
+            "RL135",
+            f"`consecutiveGatewayErrors` {gateway.value} has no effect: a gateway error is a 5xx too, "
+            f"and {limit} of "
+            "those eject before",
+            gateway.at,
+            f"set it below {limit}",
+        )
+    section.rest()
+    if in_a_row and in_a_row.value == 0:
+        log.trap("RL136", "`consecutive5xxErrors: 0` switches this check off; it is no limit of none", in_a_row.at)
+        if not (gateway and gateway.value):
+            return []
+    layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
+    source = in_a_row if limit else gateway
+    ejection(layer, limit or (gateway.value if gateway else 5), source, base, None, interval)
+    layer.exact["enforcing_success_rate"] = Setting("0", "Istio never compares success rates")
+    layer.exact["healthy_panic_threshold"] = Setting("0", "default of Istio: no panic")
+    if share:
+        native(layer, "max_ejection_percent", share.value, share, log, "generic rules cut off B as a whole")
+    if health:
+        native(layer, "healthy_panic_threshold", health.value, health, log, "generic rules have no panic")
+    if gateway and gateway.value:
+        native(layer, "consecutive_gateway_failure", gateway.value, gateway, log, "503 and 504 count like every 5xx")
+        layer.exact["enforcing_consecutive_gateway_failure"] = Setting("100", "Istio enforces it once it is set")
+    if interval:
+        log.skipped(interval.at, "generic rules come back on time, Istio with the next sweep")
+    return [layer]
+
+
+def write(parts: Parts) -> str:
+    """Both documents, for a host of the scenario's name."""
+    note_unsupported(parts)
+    if parts.hedge is not None:
+        parts.lost(f"`{parts.hedge.id}`", "Istio has no hedging")
+    lines = [
+        "apiVersion: networking.istio.io/v1",
+        "kind: VirtualService",
+        f"metadata: {{name: {parts.name}}}",
+        "spec:",
+        f"  hosts: [{parts.name}]",
+        "  http:",
+        f"  - route: [{{destination: {{host: {parts.name}}}}}]",
+    ]
+    total = parts.total or (parts.attempt if parts.retry is None else None)
+    if total is not None:
+        lines.append(f"    timeout: {show_go(total.after)}")
+    lines += _write_retries(parts)
+    rule = _write_rule(parts)
+    if rule:
+        lines += [
+            "---",
+            "apiVersion: networking.istio.io/v1",
+            "kind: DestinationRule",
+            f"metadata: {{name: {parts.name}}}",
+            "spec:",
+            f"  host: {parts.name}",
+            "  trafficPolicy:",
+            *rule,
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _write_retries(parts: Parts) -> list[str]:
+    retry = parts.retry
+    if retry is None:
+        return ["    retries: {attempts: 0}"]
+    note_backoff(parts, retry)
+    if retry.max_delay and retry.max_delay != 10 * retry.delay:
+        parts.lost("`max_delay`", "always ten times the backoff")
+    if retry.budget is not None:
+        parts.lost("the budget", "written in a newer Istio as trafficPolicy.retryBudget, by hand")
+    each = f", perTryTimeout: {show_go(parts.attempt.after)}" if parts.attempt else ""
+    backoff = f", backoff: {show_go(retry.delay)}" if retry.delay else ""
+    words = retry_words(parts, retry)
+    return [f'    retries: {{attempts: {retry.attempts - 1}{each}{backoff}, retryOn: "{words}"}}']
+
+
+def _write_rule(parts: Parts) -> list[str]:
+    lines = []
+    if parts.bulkhead is not None:
+        bulkhead = parts.bulkhead
+        lines += [
+            "    connectionPool:",
+            f"      http: {{http2MaxRequests: {bulkhead.max_concurrent}, http1MaxPendingRequests: {bulkhead.queue}}}",
+        ]
+        if bulkhead.max_wait > 0:
+            parts.lost("`max_wait` of the bulkhead", "pending requests wait until the route's timeout")
+    view = parts.breaker
+    if view is not None:
+        row = failures_in_a_row(parts)
+        if view.probes < 1000:
+            parts.lost("half open", "an ejected host comes back fully")
+        lines += [
+            "    outlierDetection:",
+            f"      consecutive5xxErrors: {row}",
+            f"      baseEjectionTime: {show_go(view.recovery)}",
+            *(_write_outlier(parts.outlier) if parts.outlier else ["      maxEjectionPercent: 100"]),
+        ]
+    return lines
+
+
+def _write_outlier(config: OutlierConfig) -> list[str]:
+    """What the mesh has beyond a breaker's settings."""
+    lines = [
+        f"      interval: {show_go(config.interval)}",
+        f"      maxEjectionPercent: {number(config.max_ejection_percent)}",
+    ]
+    if config.enforcing_consecutive_gateway_failure:
+        lines.append(f"      consecutiveGatewayErrors: {config.consecutive_gateway_failure}")
+    if config.healthy_panic_threshold:
+        lines.append(f"      minHealthPercent: {number(config.healthy_panic_threshold)}")
+    return lines

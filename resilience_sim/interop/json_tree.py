@@ -1,7 +1,4 @@
-"""JSON with positions, as configuration files have it: comments and trailing commas are allowed.
-
-Owns the text of JSON. Refuses to know any key. The tree is that of scenario/tree.py.
-"""
+"""JSON with positions (scenario/tree.py), as configuration files have it: comments and trailing commas are allowed."""
 
 from __future__ import annotations
 

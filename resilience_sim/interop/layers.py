@@ -1,7 +1,4 @@
-"""What an import makes of a file: policies in generic terms, each setting with its origin.
-
-Owns that shape. Refuses to know formats (their modules) and YAML text (emit.py).
-"""
+"""What an import makes of a file: policies in generic terms, each setting with its origin."""
 
 from __future__ import annotations
 

@@ -1,13 +1,33 @@
-"""What Istio and Envoy have in common: what is retried, and ejection seen as one breaker.
-
-Owns the words of ``retry_on`` and the approximations. Refuses to know either's keys.
-"""
+"""What Istio and Envoy have in common: the words of ``retry_on``, and outlier ejection as a breaker."""
 
 from __future__ import annotations
 
 from resilience_sim.interop.findings import At, Log
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, yaml_value
 from resilience_sim.interop.section import Value
+from resilience_sim.interop.traps import traps
+from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.policies.config import RetryConfig
+
+TRAPS = traps(
+    """
+RL130 warning: an ejection share that ejects nobody
+    Since Envoy 1.28 the host that would be ejected is part of the share: of n hosts, one is 100/n percent. With the
+    default of 10 % and fewer than ten hosts no host is ever ejected, whatever it answers. Set
+    `max_ejection_percent` to at least 100/n or `always_eject_one_host`.
+RL131 warning: a per-try timeout that is dropped
+    Envoy ignores a per-try timeout that is not shorter than the route's timeout. The first try may then use up all
+    the time, and the retries never happen.
+RL132 info: retries, not calls
+    Envoy's `num_retries` and Istio's `attempts` do not count the first call.
+RL135 warning: a gateway-error check without effect
+    In Istio, consecutiveGatewayErrors counts a subset of what consecutive5xxErrors counts: with a limit that is not
+    lower it never decides. In Envoy it is enforced at 0 % unless `enforcing_consecutive_gateway_failure` says
+    otherwise.
+RL136 warning: zero switches the check off
+    consecutive_5xx: 0 does not mean that nothing is tolerated: the check is off.
+"""
+)
 
 RETRY_ON: dict[str, tuple[str, ...]] = {
     "5xx": ("error", "unavailable", "timeout", "refused", "reset", "shed"),
@@ -134,3 +154,42 @@ def assume_hosts(result: Converted, log: Log) -> None:
     if result.replicas == 1 and any(layer.kind == "circuit_breaker" for layer in result.layers):
         result.replicas = 3
         log.assumed.append("B has 3 hosts; write `service.replicas` if it has not")
+
+
+_WORDS = ("5xx", "gateway-error", "reset", "connect-failure", "refused-stream", "envoy-ratelimited")
+
+
+def retry_words(parts: Parts, retry: RetryConfig) -> str:
+    """The fewest words that cover the outcomes."""
+    wanted = outcomes(retry)
+    left, words = set(wanted), []
+    for word in _WORDS:
+        covers = set(RETRY_ON[word])
+        if covers <= wanted and covers & left:
+            words.append(word)
+            left -= covers
+    if left:
+        parts.lost(f"retrying {', '.join(sorted(left))}", "no word of retry_on stands for it alone")
+    return ",".join(words) or "retriable-status-codes"
+
+
+def note_backoff(parts: Parts, retry: RetryConfig) -> None:
+    """What a mesh cannot do otherwise."""
+    if retry.backoff != "exponential" or retry.factor != 2 or retry.jitter != "full":
+        parts.lost("the shape of the waits", "always exponential, doubling, with full jitter")
+
+
+def failures_in_a_row(parts: Parts, default: int = 5) -> int:
+    """Failures in a row for outlier ejection."""
+    view = parts.breaker
+    assert view is not None
+    if view.consecutive:
+        return view.consecutive
+    parts.lost("a share of a window", f"outlier ejection counts failures in a row; {default} was written")
+    return default
+
+
+def note_unsupported(parts: Parts) -> None:
+    """Policies that a mesh does not have."""
+    if parts.limiter is not None:
+        parts.lost(f"`{parts.limiter.id}`", "rate limits are a filter of their own")

@@ -1,18 +1,58 @@
-"""Spring Boot with resilience4j: ``application.yml`` and ``application.properties``.
+"""resilience4j as Spring Boot configures it: ``application.yml`` and ``application.properties``, read and written.
 
-Owns the fields of its five modules, how instances inherit, and where Spring does something else than the file suggests.
-Source of the rules: resilience4j af9e7c9 (reference/CONFIG_FORMATS.md, with its corrections).
+How Spring binds a file is spring.py. Rules: resilience4j af9e7c9 (docs/reference/CONFIG_FORMATS.md section 1).
 """
 
 from __future__ import annotations
 
 from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.durations import show_spring
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.flat_trees import unfold
-from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
-from resilience_sim.interop.resilience4j_chain import ORDER_KEYS, Chain, chain_of
-from resilience_sim.interop.section import Section
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
+from resilience_sim.interop.section import Section, Value
+from resilience_sim.interop.spring import ORDER_KEYS, Chain, chain_of
+from resilience_sim.interop.traps import traps
+from resilience_sim.interop.writing import Parts, no_consecutive, number, whole
 from resilience_sim.scenario.units import show_duration
+
+TRAPS = traps(
+    """
+RL101 warning: exponentialMaxWaitDuration is ignored
+    resilience4j's Spring configuration builds a capped backoff only when `exponentialBackoffMultiplier` is written
+    as well, and with randomised wait also `randomizedWaitFactor`. With the cap alone the waits grow by 1.5 each
+    time without any limit. Write the multiplier beside the cap.
+RL102 warning: a backoff setting without the flag or the wait it needs
+    In resilience4j, `exponentialBackoffMultiplier`, `randomizedWaitFactor` and the cap do nothing unless the flag
+    (`enableExponentialBackoff`, `enableRandomizedWait`) is true, and the flags do nothing unless `waitDuration` is
+    written: then every wait is 500 ms.
+RL103 info: minimumNumberOfCalls is clipped to the window
+    With a count-based window the minimum cannot exceed the window: resilience4j takes the smaller of the two. The
+    breaker decides earlier than the file says.
+RL107 warning: a rate limiter that limits nothing
+    resilience4j's `limitRefreshPeriod` defaults to 500 nanoseconds. A limit of 50 per 500 ns is a hundred million a
+    second.
+RL108 info: the order of the policies is overridden
+    The aspect order keys move a policy in the stack. In Spring the smaller number is further out, the opposite of
+    what many expect. Without them the order is Retry(CircuitBreaker(RateLimiter(TimeLimiter(Bulkhead)))).
+RL109 warning: a named base does not inherit configs.default
+    An instance without `baseConfig` inherits `configs.default`. One that names a base inherits that base only: for
+    circuit breakers the default configuration is not looked at any more (for retries it is).
+RL110 warning: a bulkhead of no places
+    `maxConcurrentCalls: 0` is accepted by resilience4j and lets nothing through.
+RL111 warning: a percentage written as a share
+    resilience4j's thresholds are percentages. 0.5 means half a percent: with a window of 100 calls one failure
+    opens.
+RL112 info: half-open without a time limit
+    resilience4j lets a fixed number of calls through when half open and waits for all of them. If one never
+    returns, its permit is never given back and everything else is rejected for ever.
+    `maxWaitDurationInHalfOpenState` (default 0: off) or a timeout inside the breaker prevents it; RL012 looks
+    whether there is one.
+RL113 info: exceptions that do not count as you may think
+    An ignored exception counts neither way. With `recordExceptions` every exception that is not listed counts as a
+    success, and dilutes the failures. resim reads no classes: map them to outcomes yourself.
+"""
+)
 
 NAME = "resilience4j"
 MODULES = ("retry", "circuitbreaker", "ratelimiter", "timelimiter", "bulkhead", "thread-pool-bulkhead")
@@ -57,12 +97,10 @@ def instances(file: ConfigFile) -> list[str]:
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one instance."""
-    from resilience_sim.interop import resilience4j_breaker, resilience4j_retry
-
     result = Converted(NAME, f"resilience4j, instance '{instance}'", instance)
     makers = {
-        "retry": resilience4j_retry.retry,
-        "circuitbreaker": resilience4j_breaker.breaker,
+        "retry": _retry,
+        "circuitbreaker": _breaker,
         "ratelimiter": _rate_limiter,
         "timelimiter": _time_limiter,
         "bulkhead": _bulkhead,
@@ -176,3 +214,372 @@ def _thread_pool(chain: Chain, log: Log, title: str) -> Layer:
         contextPropagators="no meaning here",
     )
     return layer
+
+
+EVERY_EXCEPTION = "[error, unavailable, rate_limited, timeout, refused, reset, shed, breaker_open, bulkhead_full]"
+
+
+def _retry(chain: Chain, log: Log, title: str) -> Layer:
+    """Attempts, waits, and the traps between the flags."""
+    layer = Layer("retry", title, chain.at(""), like="resilience4j")
+    attempts = chain.get("count", "maxAttempts", 1)
+    wait = chain.time("waitDuration")
+    layer.put("attempts", attempts.value if attempts else 3, attempts, "default; the first call is one of them")
+    layer.put("delay", Ns(wait.value if wait else 500_000_000), wait, "default")
+    growing = chain.get("flag", "enableExponentialBackoff")
+    random = chain.get("flag", "enableRandomizedWait")
+    factor = chain.get("number", "exponentialBackoffMultiplier")
+    cap = chain.time("exponentialMaxWaitDuration")
+    spread = chain.get("number", "randomizedWaitFactor")
+    on, jittered = bool(growing and growing.value), bool(random and random.value)
+    if (on or jittered) and wait is None:
+        log.trap(
+            "RL102",
+            "the backoff flags have no effect without `waitDuration`: every wait is the default 500 ms",
+            (growing or random).at,
+            "write `waitDuration: 500ms`",
+        )
+        on = jittered = False
+    if on:
+        layer.put("backoff", "exponential", growing)
+        layer.put("factor", f"{factor.value if factor else 1.5:g}x", factor, "default")
+    else:
+        for each in (factor, cap):
+            if each:
+                log.trap(
+                    "RL102",
+                    f"`{each.at.path.rpartition('.')[2]}` has no effect without `enableExponentialBackoff: true`",
+                    each.at,
+                    "add the flag, or remove the key",
+                )
+    if jittered:
+        share = spread.value if spread else 0.5
+        if 0 < share <= 1:
+            layer.put("jitter", percent(share), spread or random)
+    elif spread:
+        log.trap(
+            "RL102",
+            "`randomizedWaitFactor` has no effect without `enableRandomizedWait: true`",
+            spread.at,
+            "add the flag",
+        )
+    _cap(layer, log, on, jittered, factor, cap, spread)
+    layer.settings["on"] = Setting(EVERY_EXCEPTION, "default: every exception, an open breaker's too")
+    chain.get("flag", "failAfterMaxAttempts")
+    chain.skip(
+        failAfterMaxAttempts="a bad result that is left after the last attempt is a failure here either way",
+        retryExceptions="classes of exceptions have no counterpart; every failure is retried",
+        ignoreExceptions="classes of exceptions have no counterpart; every failure is retried",
+        retryExceptionPredicate="code is not read",
+        resultPredicate="code is not read",
+        consumeResultBeforeRetryAttempt="code is not read",
+        ignoreExceptionPredicate="code is not read",
+        intervalBiFunction="code is not read",
+    )
+    return layer
+
+
+def _cap(
+    layer: Layer,
+    log: Log,
+    on: bool,
+    jittered: bool,
+    factor: Value[float] | None,
+    cap: Value[int] | None,
+    spread: Value[float] | None,
+) -> None:
+    """The trap: the cap counts only when the multiplier (and with jitter the factor) is written too."""
+    if cap is None or not on:
+        return
+    missing = [
+        name
+        for name, absent in (
+            ("exponentialBackoffMultiplier", factor is None),
+            ("randomizedWaitFactor", jittered and spread is None),
+        )
+        if absent
+    ]
+    if not missing:
+        layer.put("max_delay", Ns(cap.value), cap)
+        return
+    log.trap(
+        "RL101",
+        f"`exponentialMaxWaitDuration` is ignored: Spring applies it only when `{'` and `'.join(missing)}` "
+        f"{'is' if len(missing) == 1 else 'are'} set too; the waits grow without a cap",
+        cap.at,
+        f"write `{missing[0]}: {'1.5' if missing[0].startswith('exp') else '0.5'}` beside it",
+    )
+    layer.remarks.append("exponentialMaxWaitDuration is ignored by Spring as the file stands")
+
+
+def _breaker(chain: Chain, log: Log, title: str) -> Layer:
+    """Window, thresholds, half-open."""
+    layer = Layer("circuit_breaker", title, chain.at(""), like="resilience4j")
+    kind = chain.get("word", "slidingWindowType", ("count_based", "time_based"))
+    size = chain.get("count", "slidingWindowSize", 1)
+    least = chain.get("count", "minimumNumberOfCalls", 1)
+    rate = chain.get("number", "failureRateThreshold")
+    timed = kind is not None and kind.value == "time_based"
+    width, calls = (size.value if size else 100), (least.value if least else 100)
+    layer.settings["failure_threshold"] = Setting(
+        percent(_threshold(rate, 50, log) / 100), rate.shown if rate else "default", rate.at if rate else None
+    )
+    shown = ", ".join(each.shown for each in (kind, size) if each) or "default"
+    layer.settings["window"] = Setting(
+        f"{width}s" if timed else str(width), shown, (size or kind).at if size or kind else None
+    )
+    if not timed and calls > width:
+        if least is not None:
+            log.trap(
+                "RL103",
+                f"`minimumNumberOfCalls` {calls} is more than the window's {width} calls; the library takes {width}",
+                least.at,
+                f"write `minimumNumberOfCalls: {width}`",
+            )
+        calls = width
+    layer.put("min_calls", calls, least, "default" if calls == 100 else "default 100, clipped to the window")
+    _open_state(chain, layer, log)
+    _half_open_state(chain, layer, log, calls)
+    slow = chain.time("slowCallDurationThreshold")
+    share = chain.get("number", "slowCallRateThreshold")
+    if slow or share:
+        layer.put("slow_call", Ns(slow.value if slow else 60_000_000_000), slow, "default")
+        layer.settings["slow_threshold"] = Setting(
+            percent(_threshold(share, 100, log) / 100), share.shown if share else "default", share.at if share else None
+        )
+    _errors(chain, log)
+    return layer
+
+
+def _threshold(found: Value[float] | None, default: float, log: Log) -> float:
+    if found is None:
+        return default
+    if not 0 < found.value <= 100:
+        log.refused("the threshold is a percentage above 0 and up to 100", found.at)
+        return default
+    if found.value <= 1:
+        log.trap(
+            "RL111",
+            f"the threshold is a percentage: {found.value:g} means {found.value:g} %, one failure in "
+            f"{100 / found.value:.0f} calls opens the breaker",
+            found.at,
+            f"for a share of {found.value:g} write {found.value * 100:g}",
+        )
+    return found.value
+
+
+def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
+    wait = chain.time("waitDurationInOpenState")
+    layer.put("recovery_time", Ns(wait.value if wait else 60_000_000_000), wait, "default")
+    growing = chain.get("flag", "enableExponentialBackoff")
+    factor = chain.get("number", "exponentialBackoffMultiplier")
+    cap = chain.time("exponentialMaxWaitDurationInOpenState")
+    if growing and growing.value:
+        body = (
+            f"{{factor: {factor.value if factor else 1.5:g}x"
+            + (f", max: {show_duration(cap.value)}" if cap else "")
+            + "}"
+        )
+        layer.settings["backoff"] = Setting(body, ", ".join(v.shown for v in (growing, factor, cap) if v), growing.at)
+    chain.skip(
+        enableRandomizedWait="the open time is not spread by chance",
+        randomizedWaitFactor="the open time is not spread by chance",
+        automaticTransitionFromOpenToHalfOpenEnabled="without traffic the state makes no difference; the next call "
+        "after the open time is a probe either way",
+    )
+
+
+def _half_open_state(chain: Chain, layer: Layer, log: Log, calls: int) -> None:
+    permits = chain.get("count", "permittedNumberOfCallsInHalfOpenState", 1)
+    longest = chain.time("maxWaitDurationInHalfOpenState")
+    number = permits.value if permits else 10
+    layer.put("probes", number, permits, "default")
+    deciding = min(number, calls)
+    if deciding < number:
+        layer.put(
+            "success_threshold",
+            deciding,
+            None,
+            f"decided after min(minimumNumberOfCalls, permitted) = {deciding} results",
+        )
+    layer.generic_remarks.append(
+        "half-open: all permitted calls are judged together by the same thresholds; generic rules re-open at the "
+        "first failed probe"
+    )
+    if longest and longest.value:
+        log.skipped(longest.at, "generic rules wait for the probes; like: resilience4j gives up after this time")
+        layer.exact["maxWaitDurationInHalfOpenState"] = Setting(show_duration(longest.value), longest.shown, longest.at)
+    else:
+        at = longest.at if longest else permits.at if permits else chain.at("")
+        log.trap(
+            "RL112",
+            "half-open has no time limit (`maxWaitDurationInHalfOpenState` is 0): if a permitted call never "
+            "returns, the breaker rejects everything for ever",
+            at,
+            "set `maxWaitDurationInHalfOpenState`, or make sure that every call has a timeout",
+        )
+    chain.skip(transitionToStateAfterWaitDuration="generic rules stay half-open until the probes are answered")
+
+
+def _errors(chain: Chain, log: Log) -> None:
+    for name in ("ignoreExceptions", "recordExceptions"):
+        found = chain.get("texts", name)
+        if found is not None:
+            at = chain.at(name)
+            log.trap(
+                "RL113",
+                f"an exception that is not recorded counts as a *success* ({len(found)} listed)"
+                if name == "recordExceptions"
+                else f"ignored exceptions count neither as failure nor as success ({len(found)} listed)",
+                at,
+                "list outcomes in `ignore:` of the scenario that match these classes",
+            )
+            log.skipped(at, "classes of exceptions have no counterpart; every failure counts")
+    chain.skip(
+        recordFailurePredicate="code is not read",
+        ignoreExceptionPredicate="code is not read",
+        recordResultPredicate="code is not read",
+        recordExceptionPredicate="code is not read",
+        initialState="it starts closed",
+        currentTimestampFunction="code is not read",
+        ignoreClassBindingExceptions="about the start of the application only",
+        ignoreUnknownExceptions="about the start of the application only",
+        slidingWindowSynchronizationStrategy="the window is exact here",
+    )
+
+
+_ROLES = ("retry", "breaker", "limiter", "attempt", "bulkhead")
+_MODULE_OF = {
+    "retry": "retry",
+    "breaker": "circuitbreaker",
+    "limiter": "ratelimiter",
+    "attempt": "timelimiter",
+    "bulkhead": "bulkhead",
+}
+_ASPECT_OF = {
+    "retry": "retryAspectOrder",
+    "breaker": "circuitBreakerAspectOrder",
+    "limiter": "rateLimiterAspectOrder",
+    "attempt": "timeLimiterAspectOrder",
+    "bulkhead": "bulkheadAspectOrder",
+}
+
+
+def write(parts: Parts) -> str:
+    """``application.yml``."""
+    if parts.total is not None:
+        parts.lost(f"`{parts.total.id}`", "a time limiter outside the retry needs a second instance in code")
+    if parts.hedge is not None:
+        parts.lost(f"`{parts.hedge.id}`", "resilience4j's hedge has no Spring configuration")
+    settings = {
+        "retry": _write_retry(parts),
+        "breaker": _write_breaker(parts),
+        "limiter": _write_limiter(parts),
+        "attempt": _write_timeout(parts),
+        "bulkhead": _write_bulkhead(parts),
+    }
+    present = [role for role in parts.order if settings.get(role)]
+    moved = present != [role for role in _ROLES if role in present]
+    lines = ["resilience4j:"]
+    for role in _ROLES:
+        if role not in present:
+            continue
+        lines.append(f"  {_MODULE_OF[role]}:")
+        if moved:
+            lines.append(f"    {_ASPECT_OF[role]}: {present.index(role) + 1}")
+        lines += ["    instances:", f"      {parts.name}:"]
+        lines += [f"        {key}: {value}" for key, value in settings[role]]
+    return "\n".join(lines if present else ["resilience4j: {}"]) + "\n"
+
+
+def _ms(parts: Parts, ns: int, what: str) -> str:
+    return show_spring(whole(parts, ns, 1_000_000, what) * 1_000_000)
+
+
+def _write_retry(parts: Parts) -> list[tuple[str, str]]:
+    retry = parts.retry
+    if retry is None:
+        return []
+    found = [
+        ("maxAttempts", str(retry.attempts)),
+        ("waitDuration", _ms(parts, max(retry.delay, 1_000_000), "the delay")),
+    ]
+    if retry.delay < 1_000_000:
+        parts.lost("a delay of nothing", "resilience4j waits at least a millisecond")
+    if retry.backoff == "exponential":
+        found += [("enableExponentialBackoff", "true"), ("exponentialBackoffMultiplier", number(retry.factor))]
+        if retry.max_delay:
+            found.append(("exponentialMaxWaitDuration", _ms(parts, retry.max_delay, "the cap")))
+    elif retry.backoff != "constant":
+        parts.lost(f"backoff `{retry.backoff}`", "only constant and exponential can be configured")
+    share = {"full": 1.0, "equal": 0.25, "spread": retry.spread}.get(retry.jitter, 0.0)
+    if share:
+        found += [("enableRandomizedWait", "true"), ("randomizedWaitFactor", number(min(share, 1.0)))]
+        if retry.jitter != "spread":
+            parts.lost(
+                f"jitter `{retry.jitter}`", f"written as plus or minus {number(share * 100)} %, which comes near"
+            )
+    if retry.budget is not None:
+        parts.lost("the budget", "resilience4j has none")
+    if retry.max_elapsed:
+        parts.lost("`max_elapsed`", "resilience4j has none")
+    return found
+
+
+def _write_breaker(parts: Parts) -> list[tuple[str, str]]:
+    view = parts.breaker
+    if view is None:
+        return []
+    share, calls, least = no_consecutive(parts, view)
+    timed = bool(view.window_time) and not view.consecutive
+    size = whole(parts, view.window_time, 1_000_000_000, "the window") if timed else calls
+    found = [
+        ("slidingWindowType", "TIME_BASED" if timed else "COUNT_BASED"),
+        ("slidingWindowSize", str(size)),
+        ("minimumNumberOfCalls", str(least)),
+        ("failureRateThreshold", number(share * 100)),
+        ("waitDurationInOpenState", _ms(parts, view.recovery, "the recovery time")),
+        ("permittedNumberOfCallsInHalfOpenState", str(view.probes)),
+    ]
+    if view.slow_call:
+        found += [
+            ("slowCallDurationThreshold", _ms(parts, view.slow_call, "`slow_call`")),
+            ("slowCallRateThreshold", number(view.slow_share * 100)),
+        ]
+    if view.open_factor > 1:
+        found += [("enableExponentialBackoff", "true"), ("exponentialBackoffMultiplier", number(view.open_factor))]
+        if view.open_max:
+            found.append(("exponentialMaxWaitDurationInOpenState", _ms(parts, view.open_max, "the longest open time")))
+    if view.half_open_limit:
+        found.append(("maxWaitDurationInHalfOpenState", _ms(parts, view.half_open_limit, "the half-open limit")))
+    return found
+
+
+def _write_limiter(parts: Parts) -> list[tuple[str, str]]:
+    limiter = parts.limiter
+    if limiter is None:
+        return []
+    if limiter.scheme != "fixed_window":
+        parts.lost(f"the kind `{limiter.scheme}` of `{limiter.id}`", "resilience4j counts in fixed periods")
+    return [
+        ("limitForPeriod", str(max(1, int(limiter.count)))),
+        ("limitRefreshPeriod", show_spring(limiter.per)),
+        ("timeoutDuration", _ms(parts, limiter.max_wait, "`max_wait`")),
+    ]
+
+
+def _write_timeout(parts: Parts) -> list[tuple[str, str]]:
+    return [("timeoutDuration", _ms(parts, parts.attempt.after, "the timeout"))] if parts.attempt else []
+
+
+def _write_bulkhead(parts: Parts) -> list[tuple[str, str]]:
+    bulkhead = parts.bulkhead
+    if bulkhead is None:
+        return []
+    wait = bulkhead.max_wait if bulkhead.queue else 0
+    if bulkhead.queue and bulkhead.queue < 1_000_000:
+        parts.lost("`queue` of the bulkhead", "resilience4j bounds how long calls wait, not how many")
+    if wait < 0:
+        parts.lost("a wait without end", "written as an hour")
+        wait = 3_600_000_000_000
+    return [("maxConcurrentCalls", str(bulkhead.max_concurrent)), ("maxWaitDuration", _ms(parts, wait, "`max_wait`"))]

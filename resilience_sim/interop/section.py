@@ -1,7 +1,6 @@
 """Reading known keys out of a mapping, and accounting for every other.
 
-Owns the bookkeeping that makes an import complete: each key is read, named as not modelled with a reason, or reported
-as unknown. Refuses to quote what it does not know.
+Each key is read, named as not modelled with a reason, or reported as unknown.
 """
 
 from __future__ import annotations

@@ -1,38 +1,44 @@
-"""What each code about a configuration file stands for: its severity, a title, and the page that explains it.
+"""What a code about a configuration file stands for.
 
-Owns RL190 to RL199 and the table of all RL1xx. Codes are never reused. Refuses to find anything: the formats'
-modules do.
+Each format's module has its own ``TRAPS``, under codes that are never reused (RL101 to RL189); formats.py gathers them.
 """
 
 from __future__ import annotations
 
-from resilience_sim.interop import traps_code, traps_mesh
-from resilience_sim.interop.trap import Trap
+import re
+from dataclasses import dataclass
 
-TRAPS: dict[str, Trap] = {
-    **traps_code.TRAPS,
-    **traps_mesh.TRAPS,
-    "RL190": Trap(
-        "info",
-        "a field that is not modelled",
-        "The field is known and has no counterpart in a simulation; the message says why.",
-    ),
-    "RL191": Trap(
-        "warning", "an unknown key", "Neither the library nor resim knows the key, as far as resim knows the library."
-    ),
-    "RL192": Trap(
-        "error",
-        "a value that cannot be read",
-        "The value does not fit its key. It is not repeated: it may be a secret.",
-    ),
-    "RL193": Trap(
-        "error",
-        "the library refuses this",
-        "The application would not start, or the configuration would not be accepted.",
-    ),
-    "RL195": Trap(
-        "error",
-        "the file is broken",
-        "The file is not well-formed; its lines are not repeated, for they may hold secrets.",
-    ),
-}
+_ENTRY = re.compile(r"^(RL[0-9]{3}) (error|warning|info): (.+)\n((?:    .*\n|\n)+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """One code; ``page`` is what ``resim explain`` says about it."""
+
+    severity: str
+    title: str
+    page: str
+
+
+def traps(text: str) -> dict[str, Trap]:
+    """A table written as text: ``RL101 warning: its title``, and below it, indented, the page."""
+    return {code: Trap(severity, title, " ".join(page.split())) for code, severity, title, page in _ENTRY.findall(text)}
+
+
+SHARED = traps(
+    """
+RL119 warning: a retry of what cannot succeed
+    A status that says that the request itself is wrong (4xx but 408, 425 and 429; gRPC INVALID_ARGUMENT, NOT_FOUND
+    and others) will be the same next time. Each such request costs all attempts and all waits.
+RL190 info: a field that is not modelled
+    The field is known and has no counterpart in a simulation; the message says why.
+RL191 warning: an unknown key
+    Neither the library nor resim knows the key, as far as resim knows the library.
+RL192 error: a value that cannot be read
+    The value does not fit its key. It is not repeated: it may be a secret.
+RL193 error: the library refuses this
+    The application would not start, or the configuration would not be accepted.
+RL195 error: the file is broken
+    The file is not well-formed; its lines are not repeated, for they may hold secrets.
+"""
+)

@@ -1,7 +1,7 @@
 """A stack written in a library's own format: what all writers share.
 
-Owns picking the policies out of a stack, the notes about what a format cannot say, and YAML by hand. Refuses to know
-formats (write_*.py).
+The policies of a stack by role, the notes about what a format cannot say, small helpers. The text itself is written by
+``write`` of the format's module.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from resilience_sim.interop.breaker_view import BreakerView, breaker_of
-from resilience_sim.interop.generic import as_generic
+from resilience_sim.interop.generic import BreakerView, as_generic, breaker_of
 from resilience_sim.kernel.events import OUTCOME_NAMES
 from resilience_sim.policies.config import (
     BulkheadConfig,
@@ -35,9 +34,20 @@ FILE_NAMES: dict[str, str] = {
 }
 
 
+# The role in a written file of each kind of policy that some format has; every other kind is noted as lost.
+ROLES: dict[str, str] = {
+    "retry": "retry",
+    "hedge": "hedge",
+    "timeout": "attempt",
+    "rate_limiter": "limiter",
+    "circuit_breaker": "breaker",
+    "bulkhead": "bulkhead",
+}
+
+
 @dataclass(slots=True)
 class Parts:
-    """The policies of a stack by their role. Positions are indexes in the stack, -1 for none."""
+    """The policies of a stack by their role; ``order`` has the roles, outermost first."""
 
     name: str
     stack: tuple[PolicyConfig, ...]
@@ -73,44 +83,56 @@ def parts_of(plan: Plan) -> Parts:
     found = Parts(slug(plan.name), stack)
     repeats = [i for i, config in enumerate(stack) if isinstance(config, RetryConfig | HedgeConfig)]
     for index, config in enumerate(stack):
-        view = breaker_of(config)
-        if isinstance(config, TimeoutConfig):
-            role = "total" if repeats and index < repeats[0] else "attempt"
-        else:
-            role = {"rate_limiter": "limiter", "circuit_breaker": "breaker"}.get(config.kind, config.kind)
-        if isinstance(config, OutlierConfig):
-            found.outlier, view = config, as_breaker(config)
-        if role == "breaker" and view is None:
+        role = ROLES.get(config.kind, "")
+        view = as_breaker(config) if isinstance(config, OutlierConfig) else breaker_of(config)
+        if isinstance(config, TimeoutConfig) and repeats and index < repeats[0]:
+            role = "total"
+        if not role:
+            found.lost(f"`{config.id}`", f"no {config.kind.replace('_', ' ')} in this format; it belongs into code")
+        elif role == "breaker" and view is None:
             found.lost(f"`{config.id}`", "its trip condition is no threshold")
-        elif role in ("fallback", "throttle"):
-            found.lost(f"`{config.id}`", f"no {config.kind} in this format; it belongs into code")
-        elif getattr(found, role, None) is not None:
-            found.lost(f"`{config.id}`", f"one {config.kind} of this kind is all the format has")
+        elif role in found.order:
+            found.lost(f"`{config.id}`", f"one {config.kind.replace('_', ' ')} of this kind is all the format has")
         else:
-            setattr(found, role, view or config)
             found.order.append(role)
+            match config:
+                case RetryConfig():
+                    found.retry = config
+                case HedgeConfig():
+                    found.hedge = config
+                case RateLimiterConfig():
+                    found.limiter = config
+                case BulkheadConfig():
+                    found.bulkhead = config
+                case TimeoutConfig() if role == "total":
+                    found.total = config
+                case TimeoutConfig():
+                    found.attempt = config
+                case _:
+                    found.breaker = view
+                    found.outlier = config if isinstance(config, OutlierConfig) else None
     return found
 
 
 def as_breaker(config: OutlierConfig) -> BreakerView:
     """Outlier ejection as other formats can say it."""
     return BreakerView(
-        config.consecutive_5xx,
-        0.0,
-        100,
-        0,
-        100,
-        config.base_ejection_time,
-        1000,
-        1,
-        0,
-        1.0,
-        (),
-        0,
-        True,
-        "envoy",
-        2.0,
-        config.max_ejection_time,
+        consecutive=config.consecutive_5xx,
+        share=0.0,
+        window_calls=100,
+        window_time=0,
+        min_calls=100,
+        recovery=config.base_ejection_time,
+        probes=1000,
+        successes=1,
+        slow_call=0,
+        slow_share=1.0,
+        ignore=(),
+        half_open_limit=0,
+        lets_all_in=True,
+        like="envoy",
+        open_factor=2.0,
+        open_max=config.max_ejection_time,
     )
 
 
@@ -130,7 +152,7 @@ class Written:
 def write(plan: Plan, to: str) -> Written:
     """The stack of a plan in one of the formats."""
     parts = parts_of(plan)
-    text: str = import_module(f"resilience_sim.interop.write_{to}").write(parts)
+    text: str = import_module(f"resilience_sim.interop.{to}").write(parts)
     return Written(text, tuple(dict.fromkeys(parts.notes)))
 
 

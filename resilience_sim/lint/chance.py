@@ -1,7 +1,4 @@
-"""Probabilities that the rules need: exact formulas, each with its source.
-
-Owns the mathematics. Refuses to know policies.
-"""
+"""Probabilities that the rules need: exact formulas, each with its source."""
 
 from __future__ import annotations
 

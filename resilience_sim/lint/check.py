@@ -1,17 +1,17 @@
-"""From files to findings.
-
-Owns the order of the steps: recognise, load, run every rule, sort. Refuses to print.
-"""
+"""From files to findings: recognise, load, run every rule on every stack there is, sort."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from resilience_sim.lint.changes import brought, changed_subjects
 from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
+from resilience_sim.runs.actions import after
+from resilience_sim.runs.course import course
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
+from resilience_sim.scenario.plan import Plan
 
 _SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
 ASSUMED = {
@@ -62,27 +62,17 @@ def subjects(text: str, path: str, settings: Sequence[str]) -> list[Subject]:
 
 def findings(subject: Subject) -> list[Finding]:
     """All rules on one subject, after what its import had to say."""
-    from resilience_sim.interop.traps import TRAPS
-    from resilience_sim.lint.registry import RULES
+    from resilience_sim.interop.formats import all_traps
+    from resilience_sim.lint.pages import RULES
 
-    found = []
-    for each in subject.found:
-        title = TRAPS[each.code].title if each.code in TRAPS else ""
-        found.append(
-            Finding(
-                each.code,
-                each.severity,
-                title,
-                each.message,
-                each.help,
-                each.file,
-                each.line,
-                each.col,
-                each.end_col,
-                each.path,
-                each.source,
-            )
+    titles = all_traps() if subject.found else {}
+    found = [
+        Finding(
+            each.code, each.severity, titles[each.code].title if each.code in titles else "", each.message, each.help,
+            each.file, each.line, each.col, each.end_col, each.path, each.source,
         )
+        for each in subject.found
+    ]  # fmt: skip
     for rule in RULES:
         found += [_finding(subject, rule, hit) for hit in rule.check(subject)]
     return found
@@ -95,24 +85,62 @@ def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:
     if made_up and severity == "error":
         severity = "warning"
     return Finding(
-        rule.code,
-        severity,
-        rule.title,
-        hit.message,
-        hit.remedy,
-        place.file,
-        place.line,
-        place.col,
-        place.end_col,
-        place.path,
-        place.source,
-        (*hit.assumes, *made_up),
-        dict(hit.numbers),
-        subject.instance,
-    )
+        rule.code, severity, rule.title, hit.message, hit.remedy, place.file, place.line, place.col, place.end_col,
+        place.path, place.source, (*hit.assumes, *made_up), dict(hit.numbers), subject.instance,
+    )  # fmt: skip
 
 
 def worst(found: Iterable[Finding]) -> str:
     """The gravest severity; "" when there is none."""
     seen = {each.severity for each in found}
     return next((severity for severity in ("error", "warning", "info") if severity in seen), "")
+
+
+AFTER = "after this change: "
+
+
+def stacks(plan: Plan) -> Iterator[tuple[int, Plan]]:
+    """The plan as it is from each instant on at which something changes, that instant first."""
+    steps = course(plan)
+    for index, taken in enumerate(steps):
+        t = taken.step.action.t
+        if index + 1 == len(steps) or steps[index + 1].step.action.t != t:
+            yield t, replace(after(taken.before, taken.step.action), actions=())
+
+
+def changed_subjects(subject: Subject) -> Iterator[tuple[Subject, int]]:
+    """The stacks that follow as something to lint, and which item of ``changes`` makes each one what it is."""
+    for t, then in stacks(subject.plan):
+        yield replace(subject, plan=then), _item(subject, t)
+
+
+def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[str]) -> list[Finding]:
+    """Those that are not known already, said of the change."""
+    place = subject.place(("changes", item))
+    fresh = [
+        replace(
+            each, message=AFTER + each.message, file=place.file, line=place.line, col=place.col, end_col=place.end_col,
+            path=place.path, source=place.source,
+        )
+        for each in found
+        if each.code not in known
+    ]  # fmt: skip
+    known.update(each.code for each in fresh)
+    return fresh
+
+
+def _item(subject: Subject, t: int) -> int:
+    """The last change of that instant, as the file counts them."""
+    from resilience_sim.scenario.tree import Scalar, Sequence, find
+    from resilience_sim.scenario.units import UnitError, duration
+
+    holder = find(subject.root, ("changes",)) if subject.root is not None else None
+    last = 0
+    for index in range(len(holder.items) if isinstance(holder, Sequence) else 0):
+        at = find(subject.root, ("changes", index, "at")) if subject.root is not None else None
+        try:
+            if isinstance(at, Scalar) and duration(at.value) == t:
+                last = index
+        except UnitError:
+            continue
+    return last

@@ -1,19 +1,16 @@
-"""What a rule is, what it says, and what becomes of it.
-
-Owns the shapes. Refuses to find anything (rules_*.py) and to lay anything out (report.py).
-"""
+"""What a rule is, what it says, and what becomes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from resilience_sim.lint.subject import Subject
+from resilience_sim.lint.subject import Subject
+from resilience_sim.scenario.tree import Loc
 
-Loc: TypeAlias = tuple[str | int, ...]
 ERROR, WARNING, INFO = "error", "warning", "info"
+Check: TypeAlias = "Callable[[Subject], Iterator[Hit]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,23 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: its code, title, usual severity, page, and the check."""
+    """``severity`` is the usual one. ``page`` is what ``resim explain`` says."""
 
     code: str
     title: str
     severity: str
     page: str
-    check: Callable[[Subject], Iterator[Hit]]
+    check: Check
+
+
+def rule(code: str, title: str, severity: str) -> Callable[[Check], Rule]:
+    """Make a check a rule; its docstring is the page."""
+
+    def made(check: Check) -> Rule:
+        paragraphs = (check.__doc__ or title).strip().split("\n\n")
+        return Rule(code, title, severity, "\n\n".join(" ".join(each.split()) for each in paragraphs), check)
+
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +70,13 @@ class Finding:
     assumes: tuple[str, ...] = ()
     numbers: dict[str, float] = field(default_factory=dict, hash=False)
     instance: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The message, and whose it is."""
+        return f"[{self.instance}] {self.message}" if self.instance else self.message
+
+    @property
+    def text(self) -> str:
+        """The headline, with what it rests on."""
+        return f"{self.headline} (assuming: {'; '.join(self.assumes)})" if self.assumes else self.headline

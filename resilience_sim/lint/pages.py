@@ -1,11 +1,19 @@
-"""The page of every code, of rules and of traps alike.
+"""All rules in the order of their codes, and the page of every code, of rules and of traps alike.
 
-Owns looking it up, and the document made of all of them. Cheap: no YAML, no pydantic.
+Cheap to import: no YAML, no pydantic.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from resilience_sim.lint import rules_breaker, rules_load, rules_retry, rules_time
+from resilience_sim.lint.finding import Rule
+
+_GROUPS = (rules_time, rules_load, rules_breaker, rules_retry)
+RULES: tuple[Rule, ...] = tuple(
+    sorted((r for group in _GROUPS for r in vars(group).values() if isinstance(r, Rule)), key=lambda rule: rule.code)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +28,10 @@ class Page:
 
 def pages() -> dict[str, Page]:
     """All pages by code, in order."""
-    from resilience_sim.interop.traps import TRAPS
-    from resilience_sim.lint.registry import RULES
+    from resilience_sim.interop.formats import all_traps
 
     found = {rule.code: Page(rule.code, rule.title, rule.severity, rule.page) for rule in RULES}
-    found |= {code: Page(code, trap.title, trap.severity, trap.page) for code, trap in TRAPS.items()}
+    found |= {code: Page(code, trap.title, trap.severity, trap.page) for code, trap in all_traps().items()}
     return dict(sorted(found.items()))
 
 

@@ -1,15 +1,15 @@
-"""Findings as text: full, concise, JSON, GitHub annotations.
-
-Owns the layout, in the manner of scenario/render.py. SARIF is sarif.py. Refuses to print.
-"""
+"""Findings as text: full, concise, JSON, GitHub annotations, SARIF 2.1.0."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from resilience_sim import __version__
 from resilience_sim.lint.finding import Finding
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.render import render
@@ -24,8 +24,6 @@ def report(found: Sequence[Finding], style: str, color: bool = False) -> str:
     if style == "json":
         return json.dumps(document(found), indent=2, ensure_ascii=False, allow_nan=False)
     if style == "sarif":
-        from resilience_sim.lint.sarif import sarif
-
         return json.dumps(sarif(found), indent=2, ensure_ascii=False)
     if style == "full":
         return "\n\n".join(_full(each, color) for each in found)
@@ -34,32 +32,17 @@ def report(found: Sequence[Finding], style: str, color: bool = False) -> str:
 
 def _diagnostic(each: Finding, style: str) -> Diagnostic:
     severity = _LEVELS.get(each.severity, each.severity) if style == "github" else each.severity
+    return _shown(each, each.text, severity, each.remedy)
+
+
+def _shown(each: Finding, text: str, severity: str, remedy: str) -> Diagnostic:
     return Diagnostic(
-        each.code,
-        told(each),
-        each.file,
-        each.line,
-        each.col,
-        each.end_col,
-        each.path,
-        each.remedy,
-        severity,
-        each.source,
+        each.code, text, each.file, each.line, each.col, each.end_col, each.path, remedy, severity, each.source
     )
-
-
-def told(each: Finding) -> str:
-    """The message, with what it rests on and whose it is."""
-    text = f"[{each.instance}] {each.message}" if each.instance else each.message
-    return f"{text} (assuming: {'; '.join(each.assumes)})" if each.assumes else text
 
 
 def _full(each: Finding, color: bool) -> str:
-    text = f"[{each.instance}] {each.message}" if each.instance else each.message
-    shown = Diagnostic(
-        each.code, text, each.file, each.line, each.col, each.end_col, each.path, "", each.severity, each.source
-    )
-    lines = [render([shown], "full", color)]
+    lines = [render([_shown(each, each.headline, each.severity, "")], "full", color)]
     gutter = " " * (len(str(each.line)) + 1)
     lines += [f"{gutter}= assumes: {reason}" for reason in each.assumes]
     if each.remedy:
@@ -105,3 +88,73 @@ def _entry(each: Finding) -> dict[str, Any]:
 def schema_path() -> Path:
     """The JSON Schema (draft 7) of the document, part of the package."""
     return Path(__file__).with_name("resim-lint-v1.schema.json")
+
+
+SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_SARIF_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+
+
+def sarif(found: Sequence[Finding]) -> dict[str, Any]:
+    """One run of the tool."""
+    from resilience_sim.lint.pages import pages
+
+    known = pages()
+    used = sorted({each.code for each in found if each.code in known})
+    rules = [
+        {
+            "id": code,
+            "name": "".join(word.capitalize() for word in _words(known[code].title)),
+            "shortDescription": {"text": known[code].title},
+            "fullDescription": {"text": known[code].text},
+            "help": {"text": f"{known[code].text}\n\nresim explain {code}"},
+            "defaultConfiguration": {"level": _SARIF_LEVELS[known[code].severity]},
+        }
+        for code in used
+    ]
+    driver = {"name": "resim", "version": __version__, "semanticVersion": __version__, "rules": rules}
+    return {
+        "$schema": SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(each, used) for each in found],
+            }
+        ],
+    }
+
+
+def _result(each: Finding, used: list[str]) -> dict[str, Any]:
+    text = each.text + (f" Remedy: {each.remedy}." if each.remedy else "")
+    place: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(each.file.replace("\\", "/"), safe="/:@!$&'()*+,;=~-._")}
+    }
+    if each.line:
+        place["region"] = {
+            "startLine": each.line,
+            "startColumn": max(1, each.col),
+            "endColumn": max(each.col + 1, each.end_col),
+        }
+    location: dict[str, Any] = {"physicalLocation": place}
+    if each.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": each.path}]
+    print_ = hashlib.sha256(f"{each.code}|{each.file}|{each.path}|{each.instance}".encode()).hexdigest()[:32]
+    result: dict[str, Any] = {
+        "ruleId": each.code,
+        "level": _SARIF_LEVELS[each.severity],
+        "message": {"text": text},
+        "locations": [location],
+        "partialFingerprints": {"resim/v1": print_},
+        "properties": {
+            "numbers": {k: v for k, v in each.numbers.items() if abs(v) < 1e300},
+            "assumes": list(each.assumes),
+        },
+    }
+    if each.code in used:
+        result["ruleIndex"] = used.index(each.code)
+    return result
+
+
+def _words(title: str) -> list[str]:
+    return "".join(letter if letter.isalnum() else " " for letter in title).split()

@@ -1,23 +1,27 @@
-"""Rules about circuit breakers: whether they open, when, on what, and whether they ever close.
-
-Owns RL007 to RL010 and RL012. Flapping is in rules_flapping.py, calls that are slow in rules_slow.py.
-"""
+"""Rules about circuit breakers: whether they open, when, on what, by chance, and whether they ever close."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, inf
+from math import ceil, exp, inf, log1p
 
-from resilience_sim.interop.breaker_view import BreakerView, breaker_of
+from resilience_sim.interop.generic import BreakerView, breaker_of
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
 from resilience_sim.kernel.events import LOST, REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import mean_wait, most_attempts, outer_retries, worst_time
-from resilience_sim.lint.chance import poisson_least
-from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
+from resilience_sim.lint.arithmetic import (
+    at_layer,
+    failure_chance,
+    mean_wait,
+    most_attempts,
+    outer_retries,
+    traffic,
+    worst_time,
+)
+from resilience_sim.lint.chance import binomial_at, binomial_least, mean_calls_to_run, poisson_least, run_within
+from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
-from resilience_sim.lint.traffic import at_layer
 from resilience_sim.policies.config import FallbackConfig, RetryConfig, TimeoutConfig
 
 SECOND = 1e9
@@ -49,8 +53,12 @@ def to_open(subject: Subject, index: int, view: BreakerView) -> float:
     return (view.failures_from(view.window_calls) - 1) / rate
 
 
+@rule("RL007", "one request opens the breaker for everybody", WARNING)
 def one_request(subject: Subject) -> Iterator[Hit]:
-    """RL007: the attempts of one request open the breaker for everybody."""
+    """With the retry outside, the breaker sees attempts: a request that fails for a reason of its own (bad luck, bad
+    data) fails `attempts` times in a row. If that reaches the threshold, one request turns everybody away for the
+    recovery time. Shares of a window with a minimum of calls are calmer.
+    """
     for index, view in breakers(subject):
         outside = outer_retries(subject.stack, index)
         attempts = most_attempts(subject.stack, 0, index)
@@ -70,8 +78,12 @@ def one_request(subject: Subject) -> Iterator[Hit]:
         )
 
 
+@rule("RL008", "the breaker counts requests, not attempts", INFO)
 def per_request(subject: Subject) -> Iterator[Hit]:
-    """RL008: the breaker sees requests, not attempts."""
+    """With the retry inside, the breaker learns of a failure only after the last attempt and all waits. It opens later
+    by that much, and B gets `attempts` times as many calls until then. That is right if the breaker is to judge
+    what users see, and wrong if it is to spare B.
+    """
     for index, view in breakers(subject):
         for inner in range(index + 1, len(subject.stack)):
             config = subject.stack[inner]
@@ -92,8 +104,16 @@ def per_request(subject: Subject) -> Iterator[Hit]:
             break
 
 
+@rule("RL009", "a breaker that can never open", WARNING)
 def never_opens(subject: Subject) -> Iterator[Hit]:
-    """RL009: it cannot open, or needs luck to."""
+    """A breaker over a time window judges nothing below `min_calls`. If fewer come in a window even when everything
+    fails, it never opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) with the
+    mean calls per window; retries outside the breaker are counted in.
+
+    A fallback inside the breaker hides every failure from it. A timeout outside it calls a hanging call off, and
+    that proves nothing to most breakers (gobreaker, failsafe-go, pybreaker and Dapr count it): against a B that
+    hangs the timeout belongs inside.
+    """
     for index, view in breakers(subject):
         hidden = next((c for c in subject.stack[index + 1 :] if isinstance(c, FallbackConfig)), None)
         if hidden is not None:
@@ -146,8 +166,12 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
             )
 
 
+@rule("RL010", "a breaker that opens late", WARNING)
 def opens_late(subject: Subject) -> Iterator[Hit]:
-    """RL010: a long time until it opens at best."""
+    """Out of full health the window is full of successes. A share of 50 % of 100 calls needs 50 failures, at 2 calls a
+    second 25 seconds of outage; of 60 seconds it needs half a minute. In a row needs threshold / rate. What is
+    named is the best case: calls that hang fail only after their timeout.
+    """
     for index, view in breakers(subject):
         seconds = to_open(subject, index, view)
         if not 10 < seconds < inf:
@@ -164,8 +188,13 @@ def opens_late(subject: Subject) -> Iterator[Hit]:
         )
 
 
+@rule("RL012", "half open for ever", WARNING)
 def stuck(subject: Subject) -> Iterator[Hit]:
-    """RL012: a probe that never returns."""
+    """A half-open breaker waits for its probes. If B swallows one (a hang, a lost answer) and no timeout ends it, the
+    breaker rejects everything until the process restarts: in classic rules, resilience4j (without
+    maxWaitDurationInHalfOpenState), Polly and gobreaker alike. A timeout around the attempt, inside or outside the
+    breaker, prevents it.
+    """
     if any(isinstance(config, TimeoutConfig) for config in subject.stack):
         return
     plan = subject.plan
@@ -185,79 +214,127 @@ def stuck(subject: Subject) -> Iterator[Hit]:
         )
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "RL007",
-        "one request opens the breaker for everybody",
-        WARNING,
-        (
-            "With the retry outside, the breaker sees attempts: a request that fails for a reason of "
-            ""
-            ""
-            ""
-            "its own (bad luck, bad data) fails "
-            "`attempts` times in a row. If that reaches the threshold, one request turns everybody "
-            "away for the recovery time. Shares of a "
-            "window with a minimum of calls are calmer."
-        ),
-        one_request,
-    ),
-    Rule(
-        "RL008",
-        "the breaker counts requests, not attempts",
-        INFO,
-        (
-            "With the retry inside, the breaker learns of a failure only after the last attempt and "
-            "all waits. It opens later by that much, "
-            "and B gets `attempts` times as many calls until then. That is right if the breaker is "
-            "to judge what users see, and "
-            "wrong if it is to spare B."
-        ),
-        per_request,
-    ),
-    Rule(
-        "RL009",
-        "a breaker that can never open",
-        WARNING,
-        (
-            "A breaker over a time window judges nothing below `min_calls`. If fewer come in a "
-            "window even when everything fails, it never "
-            "opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) "
-            "with the mean calls per window; retries "
-            "outside the breaker are counted in.\n\nA fallback inside the breaker hides every "
-            "failure from it. A timeout "
-            "outside it calls a hanging call off, and that proves nothing to most breakers (gobreaker, failsafe-go, "
-            "pybreaker and Dapr count it): against a B that hangs the timeout belongs inside."
-        ),
-        never_opens,
-    ),
-    Rule(
-        "RL010",
-        "a breaker that opens late",
-        WARNING,
-        (
-            "Out of full health the window is full of successes. A share of 50 % of 100 calls needs "
-            "50 failures, at 2 calls a second "
-            "25 seconds of outage; of 60 seconds it needs half a minute. In a row needs threshold / "
-            "rate. What is named is the best case: "
-            "calls that hang fail only after their timeout."
-        ),
-        opens_late,
-    ),
-    Rule(
-        "RL012",
-        "half open for ever",
-        WARNING,
-        (
-            "A half-open breaker waits for its probes. If B swallows one (a hang, a lost answer) and "
-            ""
-            ""
-            ""
-            "no timeout ends it, the breaker rejects "
-            "everything until the process restarts: in classic rules, resilience4j (without "
-            "maxWaitDurationInHalfOpenState), Polly and "
-            "gobreaker alike. A timeout around the attempt, inside or outside the breaker, prevents it."
-        ),
-        stuck,
-    ),
-)
+SECOND, HOUR = 1e9, 3600.0
+INDEPENDENT = "failures are independent of each other"
+
+
+def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
+    """Chance of at least one opening in an hour, and openings per hour; of a share the chance is a lower bound.
+
+    In a row: the mean calls to a run (Feller) and the open times make one cycle of a renewal process. Of a window:
+    disjoint windows are independent, so 1 - P(none)^windows bounds the chance from below; the expected number is that
+    of up-crossings of the threshold, p (1-p) P(Binomial(n-1, p) = c-1) per call, and of verdicts on fresh windows.
+    """
+    calls = rate * HOUR
+    pause = (view.recovery / SECOND + 1 / rate) / max(1e-9, 1 - p)
+    if view.consecutive:
+        mean = mean_calls_to_run(view.consecutive, p)
+        cycle = mean / rate + pause
+        return run_within(calls, view.consecutive, p), HOUR / cycle / max(1e-9, 1 - p)
+    size = max(view.window_size(rate), 1)
+    if size < view.min_calls:
+        return 0.0, 0.0
+    needed = view.failures_from(size)
+    each = binomial_least(size, needed, p)
+    least = 1 - exp(calls / size * log1p(-min(each, 1 - 1e-15)))
+    first = binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
+    crossing = p * (1 - p) * binomial_at(size - 1, needed - 1, p)
+    per_call = max(crossing, 1e-300)
+    mean = min(1 / per_call, 1e300) * (1 - first) + view.min_calls * first
+    return max(least, first), HOUR / (mean / rate + pause) / max(1e-9, 1 - p)
+
+
+@rule("RL011", "a breaker that flaps on normal error rates", WARNING)
+def flaps(subject: Subject) -> Iterator[Hit]:
+    """Ordinary failures come in clusters by chance. With 1 % failures and 100 calls a second, five in a row come once
+    in three years; with 20 %, every half minute. The chance per hour is exact for failures in a row (Feller's run
+    theory), and a lower bound for a share of a window (binomial, disjoint windows). The failure rate is the
+    scenario's own: B's failures, and healthy answers above the timeout.
+
+    A share of a large window with a minimum of calls sleeps through chance and wakes for outages.
+    """
+    for index, config in enumerate(subject.stack):
+        view = breaker_of(config)
+        if view is None:
+            continue
+        p = failure_chance(subject.plan, index + 1)
+        rate = at_layer(subject.plan, index)
+        if not p or not rate:
+            continue
+        chance, number = openings(view, p, rate)
+        if chance < 0.05:
+            continue
+        what = (
+            f"{view.consecutive} failures in a row"
+            if view.consecutive
+            else f"{say.share(view.share)} of {say.times(max(1, view.window_size(rate)), 'call')}"
+        )
+        yield Hit(
+            subject.at(index, "failure_threshold"),
+            f"it opens without any outage: {say.share(p)} of the calls fail in normal operation, and "
+            f"at {say.rate(rate)} {what} come "
+            f"about by chance with a probability of {say.share(chance)} per hour; about "
+            f"{say.digits(number)} openings an hour, each "
+            f"turning everybody away for {say.duration(view.recovery)}",
+            "use a share of a larger window, or a higher threshold",
+            {"chance": chance, "per_hour": number, "failures": p},
+            ("traffic", "service"),
+            (INDEPENDENT,),
+        )
+
+
+SECOND = 1e9
+NOBODY_WROTE_THIS = 60_000_000_000  # resilience4j's default for slow calls, there whether one wants it or not
+
+
+@rule("RL024", "the threads are gone before the breaker opens", WARNING)
+def threads_first(subject: Subject) -> Iterator[Hit]:
+    """When B hangs, a call fails only after its timeout; until then it holds a thread. The breaker needs its failures
+    first. If rate times that time is more than there are threads, A is exhausted before its breaker helps. Shorter
+    timeouts, more threads, a bulkhead, or counting slow calls.
+    """
+    plan = subject.plan
+    client = plan.client
+    if not client.threads:
+        return
+    rate = traffic(plan).usual / client.instances
+    for index, view in breakers(subject):
+        inner = worst_time(subject.stack, index + 1)
+        outer = worst_time(subject.stack)
+        if inf in (outer, inner) or not rate:
+            continue
+        opens = to_open(subject, index, view) + inner / SECOND
+        held = rate * min(opens, outer / SECOND)
+        if held > client.threads:
+            gone = client.threads / rate
+            yield Hit(
+                subject.at(index),
+                f"when B hangs, the {client.threads} threads are taken after "
+                f"{say.duration(gone * SECOND)}; the breaker opens after "
+                f"{say.duration(opens * SECOND)} at best (each call first waits {say.duration(inner)}): "
+                f"about {say.digits(held)} threads "
+                "would be needed",
+                f"shorten the timeout to less than {say.duration(gone * SECOND)}, or count slow calls",
+                {"gone": gone, "opens": opens, "needed": held},
+                ("traffic",),
+                (HANG,),
+            )
+
+
+@rule("RL027", "a slow call that is never seen", WARNING)
+def slow_unseen(subject: Subject) -> Iterator[Hit]:
+    """`slow_call` is looked at when a call ends. If a timeout inside the breaker ends it before, it is a failure,
+    never slow.
+    """
+    for index, view in breakers(subject):
+        inner = worst_time(subject.stack, index + 1)
+        if view.like == "resilience4j" and view.slow_call == NOBODY_WROTE_THIS:
+            continue
+        if view.slow_call and view.slow_call >= inner:
+            yield Hit(
+                subject.at(index, "slow_call"),
+                f"no call can be slow: a timeout inside ends it after {say.duration(inner)}, and slow begins above "
+                f"{say.duration(view.slow_call)}",
+                f"set `slow_call` below {say.duration(inner)}",
+                {"slow": view.slow_call / SECOND, "inner": inner / SECOND},
+            )

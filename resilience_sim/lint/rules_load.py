@@ -1,21 +1,32 @@
-"""Rules about load: how much more than the traffic B can get, and what bounds it.
-
-Owns RL005, RL006, RL022, RL025 and RL026.
-"""
+"""Rules about load and room: how much more than the traffic B can get, and whether places and queues hold it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.breaker_view import breaker_of
+from resilience_sim.interop.generic import breaker_of
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import most_attempts
-from resilience_sim.lint.chance import longer_than
-from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, Rule
+from resilience_sim.lint.arithmetic import (
+    at_layer,
+    capacity,
+    inner_timeout,
+    least_capacity,
+    mean_time,
+    most_attempts,
+    traffic,
+)
+from resilience_sim.lint.chance import erlang_b, longer_than, mean_until
+from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
-from resilience_sim.lint.traffic import at_layer, capacity, traffic
-from resilience_sim.policies.config import BudgetConfig, HedgeConfig, PolicyConfig, RateLimiterConfig, RetryConfig
+from resilience_sim.policies.config import (
+    BudgetConfig,
+    BulkheadConfig,
+    HedgeConfig,
+    PolicyConfig,
+    RateLimiterConfig,
+    RetryConfig,
+)
 
 SECOND = 1e9
 
@@ -43,8 +54,14 @@ def _total(subject: Subject) -> float:
     return total
 
 
+@rule("RL005", "nested attempts multiply", WARNING)
 def multiplied(subject: Subject) -> Iterator[Hit]:
-    """RL005: several layers that each make more calls of one."""
+    """A retry around a retry does not add, it multiplies: three times three are nine attempts for one request, and
+    hedges multiply too. Over several services it goes on. In an outage that is the load B gets while it is down.
+
+    Retry in one layer, best the one next to B. A budget bounds the long run (a ratio of 10% makes 1.1x of it) but
+    not the attempts of one request.
+    """
     layers = [i for i in range(len(subject.stack)) if most_attempts(subject.stack, i, i + 1) > 1]
     if len(layers) < 2:
         return
@@ -61,8 +78,13 @@ def multiplied(subject: Subject) -> Iterator[Hit]:
     )
 
 
+@rule("RL006", "a retry storm that keeps itself alive", WARNING)
 def storm(subject: Subject) -> Iterator[Hit]:
-    """RL006: retries alone keep B overloaded once it is."""
+    """If requests times attempts is more than B can do, an overload has two stable states: everything works, or
+    everything times out and is retried. A short cause moves it to the second, and the end of the cause does not
+    move it back (a metastable failure). Leave room, bound the retries with a budget, or put a breaker in. Computed
+    without a queue and from averages.
+    """
     plan = subject.plan
     able, held = capacity(plan), _total(subject)
     rate = traffic(plan).usual
@@ -81,8 +103,12 @@ def storm(subject: Subject) -> Iterator[Hit]:
         )
 
 
+@rule("RL022", "a budget that never binds", WARNING)
 def idle_budget(subject: Subject) -> Iterator[Hit]:
-    """RL022: a budget that allows whatever the attempts allow."""
+    """A budget of 300% for a retry of three attempts allows more than the attempts can ask for. A token bucket that
+    gains as much per call as the retries of that call cost never runs dry; a huge one runs dry when the outage is
+    over.
+    """
     for index, config in enumerate(subject.stack):
         if not isinstance(config, RetryConfig) or not isinstance(config.budget, BudgetConfig):
             continue
@@ -131,8 +157,11 @@ def _allowance(budget: BudgetConfig, retries: int, rate: float) -> tuple[float, 
     return income / budget.cost, budget.capacity / spent if spent > 0 else 0.0
 
 
+@rule("RL025", "a hedge that is sent too early", WARNING)
 def eager_hedge(subject: Subject) -> Iterator[Hit]:
-    """RL025: a hedge that is sent for ordinary answers."""
+    """A hedge is for the unlucky few. Sent after the median it doubles the load of half the calls. The extra load is
+    the chance that an answer takes longer than the delay, leg by leg.
+    """
     for index, config in enumerate(subject.stack):
         if not isinstance(config, HedgeConfig):
             continue
@@ -152,8 +181,11 @@ def eager_hedge(subject: Subject) -> Iterator[Hit]:
             )
 
 
+@rule("RL026", "a rate limit below the traffic", WARNING)
 def narrow_limiter(subject: Subject) -> Iterator[Hit]:
-    """RL026: a rate limit below the traffic."""
+    """What arrives above the limit is turned away, or waits until it cannot. Retries outside the limiter count as
+    traffic too. The limit is per client instance: several instances together send several times as much.
+    """
     for index, config in enumerate(subject.stack):
         if not isinstance(config, RateLimiterConfig):
             continue
@@ -184,75 +216,103 @@ def narrow_limiter(subject: Subject) -> Iterator[Hit]:
             )
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "RL005",
-        "nested attempts multiply",
-        WARNING,
-        (
-            "A retry around a retry does not add, it multiplies: three times three are nine attempts "
-            ""
-            ""
-            ""
-            "for one request, and hedges multiply "
-            "too. Over several services it goes on. In an outage that is the load B gets while it is "
-            ""
-            ""
-            ""
-            "down.\n\nRetry in one layer, best the one "
-            "next to B. A budget bounds the long run (a ratio of 10% makes 1.1x of it) but not the "
-            "attempts of one request."
-        ),
-        multiplied,
-    ),
-    Rule(
-        "RL006",
-        "a retry storm that keeps itself alive",
-        WARNING,
-        (
-            "If requests times attempts is more than B can do, an overload has two stable states: "
-            "everything works, or everything times "
-            "out and is retried. A short cause moves it to the second, and the end of the cause does "
-            ""
-            ""
-            ""
-            "not move it back (a metastable "
-            "failure). Leave room, bound the retries with a budget, or put a breaker in. Computed "
-            "without a queue and from averages."
-        ),
-        storm,
-    ),
-    Rule(
-        "RL022",
-        "a budget that never binds",
-        WARNING,
-        (
-            "A budget of 300% for a retry of three attempts allows more than the attempts can ask "
-            "for. A token bucket that gains as much per "
-            "call as the retries of that call cost never runs dry; a huge one runs dry when the outage is over."
-        ),
-        idle_budget,
-    ),
-    Rule(
-        "RL025",
-        "a hedge that is sent too early",
-        WARNING,
-        (
-            "A hedge is for the unlucky few. Sent after the median it doubles the load of half the "
-            "calls. The extra load is the chance "
-            "that an answer takes longer than the delay, leg by leg."
-        ),
-        eager_hedge,
-    ),
-    Rule(
-        "RL026",
-        "a rate limit below the traffic",
-        WARNING,
-        (
-            "What arrives above the limit is turned away, or waits until it cannot. Retries outside "
-            "the limiter count as traffic too. The "
-            "limit is per client instance: several instances together send several times as much."
-        ),
-        narrow_limiter,
-    ),
-)
+SECOND = 1e9
+
+
+@rule("RL020", "fewer places than Little's law needs", WARNING)
+def too_few_places(subject: Subject) -> Iterator[Hit]:
+    """Calls at once = arrivals per second x seconds each takes (J. Little, 1961). A bulkhead or thread pool of exactly
+    that size turns many away: arrivals are random, and with 20 at once on average, 20 places lose 16 % (Erlang's
+    loss formula, any distribution of latency). The suggestion loses 1 in 1,000. With a queue only a load above the
+    places is reported.
+    """
+    for index, config in enumerate(subject.stack):
+        if isinstance(config, BulkheadConfig):
+            rate, held = at_layer(subject.plan, index), mean_time(subject.plan, index + 1) / SECOND
+            waiting = config.queue if config.max_wait else 0
+            yield from _judge(subject, subject.at(index, "max_concurrent"), config.max_concurrent, waiting, rate, held)
+    client = subject.plan.client
+    if client.threads and subject.plan.traffic.loop != "closed":
+        rate = traffic(subject.plan).usual / client.instances
+        held = mean_time(subject.plan) / SECOND
+        yield from _judge(subject, ("client", "threads"), client.threads, client.backlog, rate, held)
+
+
+def _judge(
+    subject: Subject, at: tuple[str | int, ...], places: int, waiting: int, rate: float, held: float
+) -> Iterator[Hit]:
+    load = rate * held
+    if held == inf or not load:
+        return
+    blocked = erlang_b(places, load) if not waiting else max(0.0, 1 - places / load)
+    if load <= places and (waiting or blocked < 0.01):
+        return
+    even = subject.plan.traffic.arrivals == "even"
+    yield Hit(
+        at,
+        f"{say.rate(rate)} of calls that take {say.duration(held * SECOND)} on average are "
+        f"{say.digits(load)} at once (Little's law); "
+        f"{places} {'place holds' if places == 1 else 'places hold'} them badly: "
+        f"{say.share(blocked)} are turned away with B in "
+        "full health",
+        f"allow at least {_places_for(load)} (1 in 1,000 turned away)",
+        {"load": load, "rejected": blocked},
+        ("traffic", "service"),
+        ("arrivals are random (Poisson)",) if even else (),
+        ERROR if load > places else WARNING,
+    )
+
+
+def _places_for(load: float) -> int:
+    places = max(1, int(load))
+    while erlang_b(places, load) > 1e-3 and places < 1_000_000:
+        places += max(1, places // 50)
+    return places
+
+
+@rule("RL021", "a queue longer than anybody waits", WARNING)
+def queue_for_nobody(subject: Subject) -> Iterator[Hit]:
+    """In an overload the queue fills, and whoever is served has waited queue x work / workers. If that is longer than
+    the timeout or the deadline, every answer comes too late: B is busy and useful to nobody. A short queue (refuse
+    early), or dropping the abandoned, keeps it useful. Reported only where the traffic, with its retries, can
+    overload B.
+    """
+    plan = subject.plan
+    service = plan.service
+    deadline = plan.traffic.deadline or inf
+    patience = min([deadline, *(inner_timeout(subject.stack, i) for i in range(len(subject.stack)))])
+    work = mean_until(service.latency)
+    demand = traffic(plan).peak
+    for config in subject.stack:
+        demand *= bounded(config)
+    overload = demand > min(capacity(plan), least_capacity(plan))
+    if service.workers and work and patience < inf and service.discipline != "drop_abandoned" and overload:
+        wait = service.queue * work / service.workers if service.queue >= 0 else inf
+        if wait > patience:
+            fits = max(1, int(patience * service.workers / work))
+            size = "has no limit" if service.queue < 0 else f"of {service.queue} is {say.duration(wait)} long"
+            yield Hit(
+                ("service", "queue"),
+                f"B's queue {size}, and callers leave after {say.duration(patience)}: in an overload B "
+                "works for nobody",
+                f"limit it to about {fits} places ({say.duration(patience)} of work), or write "
+                "`discipline: drop_abandoned`",
+                {"wait": wait / SECOND if wait < inf else -1.0, "patience": patience / SECOND, "fits": fits},
+                ("service", "traffic"),
+            )
+    for index, bulkhead in enumerate(subject.stack):
+        if not isinstance(bulkhead, BulkheadConfig) or not bulkhead.queue:
+            continue
+        held = mean_time(plan, index + 1)
+        wait = bulkhead.queue * held / bulkhead.max_concurrent
+        wait = min(wait, bulkhead.max_wait) if bulkhead.max_wait >= 0 else wait
+        if deadline < wait < inf:
+            yield Hit(
+                subject.at(index, "queue"),
+                f"the last of {bulkhead.queue} waiting calls gets its turn after {say.duration(wait)}, "
+                "and users leave after "
+                f"{say.duration(deadline)}",
+                f"let at most {max(0, int(deadline * bulkhead.max_concurrent / held))} wait, or set `max_wait`",
+                {"wait": wait / SECOND, "patience": deadline / SECOND},
+                ("service",),
+            )

@@ -1,28 +1,31 @@
-"""Rules about time: deadlines, timeouts inside timeouts, and calls that nothing ends.
-
-Owns RL001 to RL004, RL013 and RL028.
-"""
+"""Rules about time: deadlines, timeouts inside timeouts, and calls that nothing ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.breaker_view import breaker_of
+from resilience_sim.interop.generic import breaker_of
 from resilience_sim.kernel.events import LOST
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import inner_timeout, longest_wait, network, waits, worst_time
+from resilience_sim.lint.arithmetic import inner_timeout, longest_wait, network, traffic, waits, worst_time
 from resilience_sim.lint.chance import longer_than
-from resilience_sim.lint.finding import ERROR, WARNING, Hit, Loc, Rule
+from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
-from resilience_sim.lint.traffic import traffic
 from resilience_sim.policies.config import RetryConfig, TimeoutConfig
+from resilience_sim.scenario.tree import Loc
 
 HANG = "B may hang: it takes a call and never answers"
 
 
+@rule("RL001", "the worst case exceeds the deadline", WARNING)
 def deadline(subject: Subject) -> Iterator[Hit]:
-    """RL001: the longest a request can take, against what its user is willing to wait."""
+    """The longest a request can take is computed from the inside out: an attempt takes its timeout, a retry all its
+    attempts and the longest wait between them (jitter at its maximum), a bulkhead or limiter its longest wait, a
+    hedge its delays. If that is more than the user waits, work is done for somebody who has left.
+
+    Put a timeout of the deadline's length outermost, and divide it among the attempts.
+    """
     limit, worst = subject.plan.traffic.deadline, worst_time(subject.stack)
     if not limit or worst == inf or worst <= limit:
         return
@@ -41,8 +44,11 @@ def deadline(subject: Subject) -> Iterator[Hit]:
     )
 
 
+@rule("RL002", "an inner timeout that never fires", ERROR)
 def nested(subject: Subject) -> Iterator[Hit]:
-    """RL002: an inner timeout that the outer one always precedes."""
+    """A timeout inside another that is not longer never ends anything: the outer one always comes first, and what was
+    to be retried or counted on the inner one never is.
+    """
     outer: list[tuple[int, TimeoutConfig]] = []
     for index, config in enumerate(subject.stack):
         if not isinstance(config, TimeoutConfig):
@@ -61,8 +67,12 @@ def nested(subject: Subject) -> Iterator[Hit]:
         outer.append((index, config))
 
 
+@rule("RL003", "attempts that never get their turn", WARNING)
 def room_for_retries(subject: Subject) -> Iterator[Hit]:
-    """RL003: attempts that an outer timeout leaves no time for when B hangs."""
+    """A timeout around a retry covers all attempts. If one attempt may use up most of it, the others exist on paper:
+    when B hangs, the request ends at the outer timeout with fewer attempts than configured. Divide the outer
+    timeout by the attempts and give each of them that much, waits included.
+    """
     limit = inf
     for index, config in enumerate(subject.stack):
         if isinstance(config, TimeoutConfig):
@@ -98,8 +108,12 @@ def _shortest_wait(config: RetryConfig, n: int) -> float:
     return wait * {"full": 0.0, "equal": 0.5}.get(config.jitter, 1.0)
 
 
+@rule("RL004", "nothing ends a call", WARNING)
 def endless(subject: Subject) -> Iterator[Hit]:
-    """RL004: nothing ends a call that B does not answer."""
+    """Without a timeout a call to a B that hangs never ends. It holds a thread (or a connection, or memory) of Service
+    A. At the usual rate the threads are gone after threads / rate seconds, and then A is down too. No retry and no
+    breaker helps: they act on outcomes, and there is none. An error when the scenario has such hangs.
+    """
     if worst_time(subject.stack) < inf:
         return
     plan = subject.plan
@@ -126,8 +140,12 @@ def endless(subject: Subject) -> Iterator[Hit]:
     )
 
 
+@rule("RL013", "the recovery time is shorter than a timeout inside", WARNING)
 def rest(subject: Subject) -> Iterator[Hit]:
-    """RL013: half open again while calls from before the opening still hold B."""
+    """A breaker opens to give B a rest. Calls that were let in before go on until their timeout. If the breaker
+    becomes half open sooner, B never rests, and the results of old calls come while the state is already another
+    one (libraries differ in what such a late result does).
+    """
     for index, config in enumerate(subject.stack):
         view = breaker_of(config)
         inner = worst_time(subject.stack, index + 1)
@@ -144,8 +162,11 @@ def rest(subject: Subject) -> Iterator[Hit]:
         )
 
 
+@rule("RL028", "a timeout below the usual latency", WARNING)
 def too_tight(subject: Subject) -> Iterator[Hit]:
-    """RL028: a timeout that healthy answers exceed."""
+    """A timeout cuts the tail of healthy answers too: the share that takes longer fails, is retried, and makes load of
+    its own. Computed from the distribution of the latency, without any queue.
+    """
     plan = subject.plan
     best = (inf, -1)
     for index, config in enumerate(subject.stack):
@@ -163,86 +184,3 @@ def too_tight(subject: Subject) -> Iterator[Hit]:
             {"late": late},
             ("service",),
         )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "RL001",
-        "the worst case exceeds the deadline",
-        WARNING,
-        (
-            "The longest a request can take is computed from the inside out: an attempt takes its "
-            "timeout, a retry all its attempts and "
-            "the longest wait between them (jitter at its maximum), a bulkhead or limiter its "
-            "longest wait, a hedge its delays. If that is "
-            "more than the user waits, work is done for somebody who has left.\n\nPut a timeout of "
-            "the deadline's length outermost, and "
-            "divide it among the attempts."
-        ),
-        deadline,
-    ),
-    Rule(
-        "RL002",
-        "an inner timeout that never fires",
-        ERROR,
-        (
-            "A timeout inside another that is not longer never ends anything: the outer one always "
-            "comes first, and what was to be retried "
-            "or counted on the inner one never is."
-        ),
-        nested,
-    ),
-    Rule(
-        "RL003",
-        "attempts that never get their turn",
-        WARNING,
-        (
-            "A timeout around a retry covers all attempts. If one attempt may use up most of it, the "
-            ""
-            ""
-            ""
-            "others exist on paper: when B hangs, "
-            "the request ends at the outer timeout with fewer attempts than configured. Divide the "
-            "outer timeout by the attempts and give "
-            "each of them that much, waits included."
-        ),
-        room_for_retries,
-    ),
-    Rule(
-        "RL004",
-        "nothing ends a call",
-        WARNING,
-        (
-            "Without a timeout a call to a B that hangs never ends. It holds a thread (or a "
-            "connection, or memory) of Service A. At the usual "
-            "rate the threads are gone after threads / rate seconds, and then A is down too. No "
-            "retry and no breaker helps: they act "
-            "on outcomes, and there is none. An error when the scenario has such hangs."
-        ),
-        endless,
-    ),
-    Rule(
-        "RL013",
-        "the recovery time is shorter than a timeout inside",
-        WARNING,
-        (
-            "A breaker opens to give B a rest. Calls that were let in before go on until their "
-            "timeout. If the breaker becomes half open "
-            "sooner, B never rests, and the results of old calls come while the state is already "
-            "another one (libraries differ in what "
-            "such a late result does)."
-        ),
-        rest,
-    ),
-    Rule(
-        "RL028",
-        "a timeout below the usual latency",
-        WARNING,
-        (
-            "A timeout cuts the tail of healthy answers too: the share that takes longer fails, is "
-            "retried, and makes load of its own. "
-            "Computed from the distribution of the latency, without any queue."
-        ),
-        too_tight,
-    ),
-)

@@ -1,7 +1,4 @@
-"""Numbers in the sentences of findings.
-
-Owns digits and units here; the views have their own, richer ones, which this room must not know.
-"""
+"""Numbers in the sentences of findings."""
 
 from __future__ import annotations
 

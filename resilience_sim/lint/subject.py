@@ -1,7 +1,6 @@
 """What is linted: a plan, and where each of its settings was written.
 
-Owns the way from a scenario or a configuration file to that. A configuration file is imported first; its findings come
-along, and what the import assumed is known to be assumed.
+A configuration file is imported first; its findings come along, and what the import assumed is known to be assumed.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.generic import as_generic
-from resilience_sim.lint.finding import Loc
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.scenario.tree import Node, Span
+from resilience_sim.scenario.tree import Loc, Node, Span
 
 
 @dataclass(frozen=True, slots=True)

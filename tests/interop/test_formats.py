@@ -121,10 +121,10 @@ def test_hedging_handler():
 
 def test_several_instances_must_be_named():
     """The names are listed, a slip is met with a suggestion."""
-    with pytest.raises(formats.ImportError_, match="2 instances") as caught:
+    with pytest.raises(formats.ConfigImportError, match="2 instances") as caught:
         imported(read("grpc"), NAMES["grpc"])
     assert "shop.Catalog" in caught.value.help
-    with pytest.raises(formats.ImportError_) as caught:
+    with pytest.raises(formats.ConfigImportError) as caught:
         imported(read("grpc"), NAMES["grpc"], "shop.Catalogue")
     assert "did you mean `shop.Catalog`" in caught.value.help
 

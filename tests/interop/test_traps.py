@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interop.shop import imported
-from resilience_sim.interop.traps import TRAPS
+from resilience_sim.interop.formats import all_traps
 
 R4J = "resilience4j.retry.instances.i.maxAttempts=3\nresilience4j.retry.instances.i."
 CB = "resilience4j.circuitbreaker.instances.i.slidingWindowSize=10\nresilience4j.circuitbreaker.instances.i."
@@ -123,7 +123,7 @@ def test_trap_is_found_in_its_place(code: str, path: str, text: str, line: int):
     first = found[0]
     assert first.line == line
     assert text.split("\n")[first.line - 1][first.col - 1 : first.col].strip(" {")
-    assert first.severity == TRAPS[code].severity or code in ("RL192",)
+    assert first.severity == all_traps()[code].severity or code in ("RL192",)
 
 
 def test_no_trap_in_a_file_that_does_it_right():
@@ -157,4 +157,4 @@ def test_the_cap_is_really_left_out():
 
 def test_every_trap_has_a_test_or_a_reason():
     """Codes without a case above: RL110 is a corner, RL195 is tested with broken files."""
-    assert set(TRAPS) - {case[0] for case in CASES} == {"RL110", "RL195"}
+    assert set(all_traps()) - {case[0] for case in CASES} == {"RL110", "RL195"}

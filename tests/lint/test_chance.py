@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience_sim.interop.breaker_view import failures_needed
+from resilience_sim.interop.generic import failures_needed
 from resilience_sim.lint.arithmetic import longest_wait, waits, worst_time
 from resilience_sim.lint.chance import (
     binomial_least,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lint.cases import CASES, found_in, seen, text_of
-from resilience_sim.lint.registry import RULES
+from resilience_sim.lint.pages import RULES
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text

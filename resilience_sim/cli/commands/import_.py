@@ -86,6 +86,6 @@ def _read(file: str, instance: str | None) -> Imported:
     config, name = opened
     try:
         chosen = formats.choose(formats.instance_names(config, name), instance, name)
-    except formats.ImportError_ as error:
+    except formats.ConfigImportError as error:
         raise usage(f"{file}: {error}", error.help) from None
     return formats.convert(config, name, chosen)

@@ -1,8 +1,4 @@
-"""The settings of one resilience4j instance: its own first, then what it inherits.
-
-Owns Spring's inheritance: a named retry base inherits ``configs.default``, a named breaker base does not. Refuses to
-know what a setting means.
-"""
+"""How Spring Boot binds a configuration file: relaxed names, inheritance between configurations."""
 
 from __future__ import annotations
 

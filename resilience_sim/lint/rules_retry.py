@@ -1,0 +1,222 @@
+"""Rules about retries: their waits, and what they do twice or hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from resilience_sim.interop.generic import breaker_of
+from resilience_sim.kernel.events import BREAKER_OPEN, LOST, TIMEOUT
+from resilience_sim.lint import say
+from resilience_sim.lint.arithmetic import (
+    attempt_failures,
+    inner_timeout,
+    longest_wait,
+    network,
+    traffic,
+    waits,
+    worst_time,
+)
+from resilience_sim.lint.chance import longer_than
+from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
+from resilience_sim.lint.subject import Subject
+from resilience_sim.policies.config import FallbackConfig, HedgeConfig, RetryConfig, TimeoutConfig
+
+LONG = 30_000_000_000
+
+
+def _retries(subject: Subject) -> Iterator[tuple[int, RetryConfig]]:
+    for index, config in enumerate(subject.stack):
+        if isinstance(config, RetryConfig) and config.attempts > 1:
+            yield index, config
+
+
+@rule("RL014", "retries without jitter", WARNING)
+def no_jitter(subject: Subject) -> Iterator[Hit]:
+    """A B that refuses a burst gets the same burst again, after the same wait, as often as there are retries. Chance
+    spreads it: with full jitter the wave is as wide as the wait is long.
+    """
+    for index, config in _retries(subject):
+        if not config.delay or config.jitter != "none" or config.backoff == "decorrelated":
+            continue
+        first = longest_wait(config, 1)
+        rate = traffic(subject.plan).usual
+        yield Hit(
+            subject.at(index, "jitter"),
+            "no jitter: requests that fail in the same instant come back in the same instant, "
+            f"{say.duration(first)} later and "
+            f"{config.attempts - 1} times; a second of traffic that fails together is a wave of "
+            f"{say.times(rate, 'call')} each time",
+            "write `jitter: full`",
+            {"again_after": first / 1e9, "waves": config.attempts - 1},
+            ("traffic",),
+        )
+
+
+@rule("RL015", "waits without a cap", WARNING)
+def no_cap(subject: Subject) -> Iterator[Hit]:
+    """Exponential waits double: ten attempts from 100 ms wait 25 s before the last, twenty wait half a day. Without a
+    cap the last attempts come when nobody waits for them.
+    """
+    for index, config in _retries(subject):
+        if config.max_delay or config.backoff in ("constant", "linear") or not config.delay:
+            continue
+        last = longest_wait(config, config.attempts - 1)
+        limit = subject.plan.traffic.deadline or LONG
+        if last > min(limit, LONG):
+            yield Hit(
+                subject.at(index, "attempts"),
+                f"no cap: the wait before the last attempt is up to {say.duration(last)}"
+                + (f", longer than the deadline of {say.duration(limit)}" if limit < LONG else ""),
+                "write `max_delay: 5s`, say",
+                {"last_wait": last / 1e9},
+            )
+
+
+@rule("RL016", "retries at once", WARNING)
+def at_once(subject: Subject) -> Iterator[Hit]:
+    """A retry bets that the trouble passes before the last attempt. Attempts without waits are over in milliseconds:
+    any trouble that lasts longer than that defeats all of them, and B gets the load of all.
+    """
+    for index, config in _retries(subject):
+        if config.delay:
+            continue
+        yield Hit(
+            subject.at(index, "delay"),
+            f"all {config.attempts} attempts follow each other at once: whatever made the first fail "
+            "fast still lasts, and B gets "
+            f"{config.attempts} times the calls in the same moment",
+            "write `delay: 100ms, backoff: exponential, jitter: full`",
+            {"patience": 0.0, "attempts": config.attempts},
+            assumes=("failures come fast, as a refused connection does",),
+        )
+
+
+@rule("RL019", "retries against an open breaker", WARNING)
+def open_door(subject: Subject) -> Iterator[Hit]:
+    """resilience4j retries every exception unless told otherwise, CallNotPermittedException of an open breaker too.
+    The waits of the retry are mostly far shorter than the recovery time: the caller waits for nothing. It makes
+    sense only if the retry is more patient than the breaker (scenario payments-complete does that).
+    """
+    for index, config in _retries(subject):
+        if BREAKER_OPEN not in config.on:
+            continue
+        for inner in range(index + 1, len(subject.stack)):
+            view = breaker_of(subject.stack[inner])
+            patience = waits(config)
+            if view is None or patience >= view.recovery:
+                continue
+            yield Hit(
+                subject.at(index, "on"),
+                f"the rejections of `{subject.stack[inner].id}` are retried for {say.duration(patience)} "
+                "at most, and it stays open for "
+                f"{say.duration(view.recovery)}: a request that finds it just opened is rejected "
+                f"{config.attempts} times and only "
+                "waits",
+                f"take `breaker_open` out of `on`, or be patient for longer than {say.duration(view.recovery)}",
+                {"patience": patience / 1e9, "recovery": view.recovery / 1e9, "attempts": config.attempts},
+            )
+            break
+
+
+def _stops_work(subject: Subject, index: int) -> bool:
+    """Whether every timeout inside a layer also stops B's work."""
+    inside = [c for c in subject.stack[index + 1 :] if isinstance(c, TimeoutConfig)]
+    return all(config.cancels_work for config in inside)
+
+
+def duplicates_per_request(subject: Subject, config: RetryConfig) -> float:
+    """Expected effects beyond the first: E[effects] - P(at least one), attempts independent."""
+    service, shares = subject.plan.service, attempt_failures(subject.plan)
+    limit = min(inner_timeout(subject.stack, i) for i in range(len(subject.stack)))
+    late = longer_than(service.latency, limit - network(subject.plan)) if limit < inf else 0.0
+    lost = service.failure == LOST
+    unseen = late + (1 - late) * service.failure_rate if lost else late * (1 - service.failure_rate)
+    nothing = 0.0 if lost else service.failure_rate  # fails without an effect, and is retried
+    done = unseen + shares[0]
+    retried = unseen + nothing
+    tries = min(config.attempts, 100)
+    effects = sum(retried**k for k in range(tries)) * done
+    return float(max(0.0, effects - (1 - nothing**tries)))
+
+
+@rule("RL017", "a POST that is executed twice", ERROR)
+def twice(subject: Subject) -> Iterator[Hit]:
+    """After a timeout nobody knows whether the work was done. A second try of a POST may do it again: a second order,
+    a second payment. An idempotency key, the same on every attempt of a request, lets B recognise it, if B looks
+    for it (`deduplicate`). The expectation is exact for independent attempts: the effects of all attempts, less the
+    first.
+    """
+    plan = subject.plan
+    if plan.operation.method != "POST" or (plan.operation.idempotency_key and plan.service.deduplicate):
+        return
+    half = "B does not deduplicate keys" if plan.operation.idempotency_key else "requests carry no idempotency key"
+    for index, config in enumerate(subject.stack):
+        timed = any(isinstance(inner, TimeoutConfig) for inner in subject.stack[index + 1 :])
+        if isinstance(config, HedgeConfig):
+            yield Hit(
+                subject.at(index),
+                f"a hedge sends the same POST again while the first may succeed, and {half}: both are executed",
+                "hedge reads only, or add an idempotency key and `service.deduplicate`",
+            )
+        elif isinstance(config, RetryConfig) and config.attempts > 1 and TIMEOUT in config.on and timed:
+            if _stops_work(subject, index):
+                continue
+            expected = duplicates_per_request(subject, config)
+            much = (
+                f"about {say.digits(expected * 1000)} of 1,000 requests are executed once too often"
+                if expected > 1e-7
+                else ("nothing in normal operation, every slow answer when B is in trouble")
+            )
+            yield Hit(
+                subject.at(index, "on"),
+                f"a POST is retried after a timeout, when it may have been executed, and {half}: {much}",
+                "send an idempotency key and set `service.deduplicate`, or take `timeout` out of `on`",
+                {"duplicates_per_request": expected},
+                ("service",),
+            )
+
+
+@rule("RL018", "an idempotency key that expires too early", ERROR)
+def forgotten_key(subject: Subject) -> Iterator[Hit]:
+    """B remembers keys for a time. If the last attempt of a request can come later than that, counted with every
+    timeout used up and the longest waits, B takes it for a new request.
+    """
+    plan = subject.plan
+    ttl = plan.service.dedup_ttl
+    if plan.operation.method != "POST" or not plan.operation.idempotency_key or not plan.service.deduplicate or not ttl:
+        return
+    for index, config in enumerate(subject.stack):
+        if not isinstance(config, RetryConfig) or config.attempts < 2:
+            continue
+        each = worst_time(subject.stack, index + 1)
+        span = min((config.attempts - 1) * each + waits(config), worst_time(subject.stack))
+        if span > ttl:
+            yield Hit(
+                subject.at(index, "attempts"),
+                f"the last attempt may come {say.duration(span)} after the first; B forgets the idempotency key after "
+                f"{say.duration(ttl)} and executes it again",
+                "remember keys for longer than retries last; 24h is usual",
+                {"last_try": span / 1e9, "ttl": ttl / 1e9},
+            )
+
+
+@rule("RL023", "a fallback that hides failures", ERROR)
+def hidden(subject: Subject) -> Iterator[Hit]:
+    """To the layers outside it a fallback looks like a success. A retry outside never retries, a breaker outside never
+    opens (RL009). Put the fallback outermost.
+    """
+    for index, config in enumerate(subject.stack):
+        if not isinstance(config, FallbackConfig):
+            continue
+        for outer in range(index):
+            above = subject.stack[outer]
+            if isinstance(above, RetryConfig) and above.attempts > 1:
+                yield Hit(
+                    subject.at(index),
+                    f"the fallback inside `{above.id}` answers every failure: none of the "
+                    f"{above.attempts - 1} retries is ever made",
+                    "put the fallback outermost",
+                    {"attempts": 1.0},
+                )
+                break
