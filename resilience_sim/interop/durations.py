@@ -1,4 +1,4 @@
-"""How other tools write durations, to exact nanoseconds: one reader a notation, ValueError for what it does not have."""
+"""How other tools write durations, to exact nanoseconds; ValueError for what a notation does not have."""
 
 from __future__ import annotations
 

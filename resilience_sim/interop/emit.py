@@ -1,7 +1,7 @@
 """A converted stack as the text of a scenario: commented, valid, and ready to run.
 
-The library's own rules (``like:``) are written where the loader accepts them, generic keys with a remark elsewhere. Only known
-keys and harmless values of the file get here.
+The library's own rules (``like:``) are written where the loader accepts them, generic keys with a remark elsewhere.
+Only known keys and harmless values of the file get here.
 """
 
 from __future__ import annotations

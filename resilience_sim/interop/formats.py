@@ -1,7 +1,7 @@
 """Which formats there are, which one a file is in, and the way from a file to a scenario.
 
-A format is a module with ``recognises``, ``instances``, ``convert``, ``write`` and ``TRAPS``, and a line in ``TITLES``; it
-is imported only when it is asked for.
+A format is a module with ``recognises``, ``instances``, ``convert``, ``write`` and ``TRAPS`` (imported when it is asked
+for), and a line in registry.py.
 """
 
 from __future__ import annotations
@@ -13,19 +13,9 @@ from types import ModuleType
 from resilience_sim.interop.documents import ConfigFile, read_documents
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Converted
+from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
-
-TITLES: dict[str, str] = {
-    "resilience4j": "Spring Boot application.yml or .properties with resilience4j",
-    "dotnet": ".NET appsettings.json with Microsoft.Extensions.Http.Resilience",
-    "istio": "Istio VirtualService and DestinationRule",
-    "envoy": "Envoy cluster and route",
-    "grpc": "gRPC service config",
-    "dapr": "Dapr Resiliency",
-    "aws": "AWS SDK shared config",
-}
-FORMATS: tuple[str, ...] = tuple(TITLES)
 
 
 class ConfigImportError(Exception):

@@ -23,17 +23,6 @@ from resilience_sim.policies.config import (
 from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.scenario.plan import Plan
 
-FILE_NAMES: dict[str, str] = {
-    "resilience4j": "application.yml",
-    "dotnet": "appsettings.json",
-    "istio": "istio.yaml",
-    "envoy": "envoy.yaml",
-    "grpc": "service_config.json",
-    "dapr": "resiliency.yaml",
-    "aws": "config",
-}
-
-
 # The role in a written file of each kind of policy that some format has; every other kind is noted as lost.
 ROLES: dict[str, str] = {
     "retry": "retry",

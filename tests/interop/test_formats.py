@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +191,22 @@ def test_every_shipped_stack_can_be_written(to: str):
         if to in ("grpc", "aws", "istio", "envoy", "dotnet") or load(name).plan.stack:
             opened = formats.open_config(NAMES[to], written.text)
             assert opened is None or opened[1] == to
+
+
+@dataclass(frozen=True, slots=True)
+class CoinFlip:
+    """A policy that no format has heard of: somebody's plug-in."""
+
+    id: str = "coin"
+    kind: str = "coin_flip"
+
+
+@pytest.mark.parametrize("to", NAMES)
+def test_a_kind_that_no_format_has_is_noted_in_words(to: str):
+    """The rest of the stack is written all the same."""
+    from resilience_sim.scenario.load import load
+
+    plan = load("payments-complete").plan
+    written = write(replace(plan, stack=(CoinFlip(), *plan.stack)), to)
+    assert "`coin`: no coin flip in this format; it belongs into code" in written.notes
+    assert written.text == write(plan, to).text

@@ -12,6 +12,7 @@ import typer
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.interop.registry import FORMATS as LIBRARIES
 
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
@@ -36,25 +37,27 @@ def export(
 ) -> Action:
     """Write a recording in a format that other programs open, or the stack of a scenario as a library's configuration.
 
-    resim export SCENARIO --to resilience4j, dotnet, istio, envoy, grpc, dapr or aws.
+    resim export SCENARIO --to FORMATS.
     """
     return lambda ctx: work(ctx, file, to, output, series)
+
+
+export.__doc__ = (export.__doc__ or "").replace("FORMATS", ", ".join(LIBRARIES))
 
 
 def work(ctx: CommandContext, file: str, to: str, output: str, series: str | None) -> int:
     """Write it."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import usage
-    from resilience_sim.interop.writing import FILE_NAMES
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.views.export.formats import FORMATS
     from resilience_sim.views.export.targets import open_outputs
 
     ctx.command, ctx.subject = "export", file
-    values.one_of("--to", to, [*(known.name for known in FORMATS), *FILE_NAMES])
+    values.one_of("--to", to, [*(known.name for known in FORMATS), *LIBRARIES])
     if ctx.json and output == "-":
         raise usage("--json says what was written, and so needs -o PATH", f"or leave it away: --to {to}")
-    if to in FILE_NAMES:
+    if to in LIBRARIES:
         from resilience_sim.cli.export_config import export_config
 
         return export_config(ctx, file, to, output)

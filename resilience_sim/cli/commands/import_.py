@@ -11,6 +11,7 @@ import typer
 
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.interop.registry import titles
 
 if TYPE_CHECKING:
     from resilience_sim.interop.formats import Imported
@@ -35,11 +36,13 @@ def import_(
 ) -> Action:
     """Turn a configuration file into a commented scenario that runs.
 
-    Reads resilience4j (application.yml, .properties), .NET appsettings.json, Istio, Envoy, gRPC service config, Dapr
-    Resiliency and the AWS shared config. Every field is mapped or named as not modelled. Only known keys are read: what
-    else is in the file, secrets too, is neither copied nor shown.
+    Reads FORMATS. Every field is mapped or named as not modelled. Only known keys are read: what else is in the file,
+    secrets too, is neither copied nor shown.
     """
     return lambda ctx: work(ctx, file, instance, output, force)
+
+
+import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
 
 
 def work(ctx: CommandContext, file: str, instance: str | None, output: str, force: bool) -> int:
@@ -81,8 +84,7 @@ def _read(file: str, instance: str | None) -> Imported:
     text = source.read(file)
     opened = formats.open_config(text.path, text.text)
     if opened is None:
-        known = "; ".join(formats.TITLES.values())
-        raise Problem("import", f"{file}: no configuration that resim knows", f"it reads: {known}")
+        raise Problem("import", f"{file}: no configuration that resim knows", f"it reads: {titles()}")
     config, name = opened
     try:
         chosen = formats.choose(formats.instance_names(config, name), instance, name)

@@ -1,0 +1,28 @@
+"""Which formats of configuration files there are. Cheap: help texts are made from it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Format(NamedTuple):
+    """What people call a format, and the usual name of its file."""
+
+    title: str
+    file_name: str
+
+
+FORMATS: dict[str, Format] = {
+    "resilience4j": Format("Spring Boot application.yml or .properties with resilience4j", "application.yml"),
+    "dotnet": Format(".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json"),
+    "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml"),
+    "envoy": Format("Envoy cluster and route", "envoy.yaml"),
+    "grpc": Format("gRPC service config", "service_config.json"),
+    "dapr": Format("Dapr Resiliency", "resiliency.yaml"),
+    "aws": Format("AWS SDK shared config", "config"),
+}
+
+
+def titles() -> str:
+    """What can be imported, as one line of text."""
+    return "; ".join(each.title for each in FORMATS.values())
