@@ -150,7 +150,7 @@ class BuildCore(build_ext):
 
             # Errors of types elsewhere in the package are none of the compiler's business.
             version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-            # What says ``if COMPILED`` (kernel/native.py) is decided here, the other branch left out.
+            # What says ``if COMPILED`` (kernel/compiled.py) is decided here, the other branch left out.
             options = ["--follow-imports=silent", "--python-version", version, "--always-true=COMPILED"]
             extensions = mypycify([*options, *compiled_files()], opt_level="3", group_name="resilience_sim")
         except (Exception, SystemExit) as error:

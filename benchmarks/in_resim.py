@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from resilience_sim.form import describe
+from resilience_sim._build_mode import describe
 from resilience_sim.policies.config import BreakerConfig, FallbackConfig, RetryConfig, TimeoutConfig
 from resilience_sim.policies.plugin import FALLBACK, Policy
 from resilience_sim.runs.plugins import with_policies

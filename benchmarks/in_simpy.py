@@ -26,9 +26,9 @@ class KeyedLuck:
     """The same numbers as in resim."""
 
     def __init__(self, seed: int) -> None:
-        from resilience_sim.kernel.luck import ARRIVAL, FAILURE, JITTER, SERVICE, Luck
+        from resilience_sim.kernel.rng import ARRIVAL, FAILURE, JITTER, SERVICE, KeyedRng
 
-        unit = Luck(seed).unit
+        unit = KeyedRng(seed).unit
         self.gap = lambda rid: -log(1.0 - unit(ARRIVAL, rid, 0))
         self.work = lambda rid, attempt: -log(1.0 - unit(SERVICE, rid, attempt))
         self.fails = lambda rid, attempt: unit(FAILURE, rid, attempt)

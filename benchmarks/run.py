@@ -62,13 +62,13 @@ class Bench:
             source = HERE / "reference.c"
             subprocess.run([compiler, *FLAGS, *extra, source, "-o", folder / name, "-lm"], check=True)
 
-    def __call__(self, variant: str, requests: int, rate: float = RATE, luck: str = "random") -> dict:
+    def __call__(self, variant: str, requests: int, rate: float = RATE, rng: str = "random") -> dict:
         """One measurement."""
         numbers = [str(requests), "1", str(rate), str(FAIL)]
         if variant.startswith("C, "):
             return self._run([self.folder / variant.rpartition(" ")[2], *numbers, "1"])
         if variant == "SimPy":
-            return self._run([sys.executable, HERE / "in_simpy.py", *numbers, luck])
+            return self._run([sys.executable, HERE / "in_simpy.py", *numbers, rng])
         form, _, case = variant.partition(", ")
         return self.resim([CASES[case], *numbers], form)
 

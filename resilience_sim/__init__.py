@@ -4,8 +4,8 @@ Owns the version. Refuses to import anything but the choice between the compiled
 command pays only for what it uses.
 """
 
-from resilience_sim.form import choose
+from resilience_sim._build_mode import select_core
 
 __version__ = "0.1.0"
 
-choose()
+select_core()

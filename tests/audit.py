@@ -37,50 +37,50 @@ class Audit(Fold):
         self.on: set[int] = set()
         self.tried: dict[int, int] = {}
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Hold one event against the laws."""
         assert t >= self.now, "the clock went back"
         self.now = t
-        assert 0 <= where < len(self.components)
-        getattr(self, "on_" + ev.KIND_NAMES[kind], self.ignore)(t, where, rid, a, b)
+        assert 0 <= source < len(self.components)
+        getattr(self, "on_" + ev.KIND_NAMES[kind], self.ignore)(t, source, rid, a, b)
 
     def ignore(self, *_: int) -> None:
         """No law concerns this kind."""
 
-    def threads(self, where: int) -> int:
+    def threads(self, source: int) -> int:
         """Threads held at an instance."""
-        return self.held_at.get(where, 0)
+        return self.held_at.get(source, 0)
 
     def hold(self, rid: int, change: int) -> None:
         """A thread is taken or given back."""
-        where = self.arrived[rid]
-        self.held_at[where] = self.held_at.get(where, 0) + change
+        source = self.arrived[rid]
+        self.held_at[source] = self.held_at.get(source, 0) + change
         (self.held.add if change > 0 else self.held.discard)(rid)
 
-    def on_arrive(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_arrive(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Requests are numbered in order of arrival, and threads and backlog keep their limits."""
         client = self.plan.client
         assert rid == len(self.arrived)
-        self.arrived[rid] = where
+        self.arrived[rid] = source
         if a == ev.ADMITTED:
-            assert where not in self.down
+            assert source not in self.down
             self.hold(rid, 1)
-            assert not client.threads or self.threads(where) <= client.threads
+            assert not client.threads or self.threads(source) <= client.threads
         elif a == ev.BACKLOGGED:
-            assert self.threads(where) == client.threads
+            assert self.threads(source) == client.threads
             self.backlog.add(rid)
-            assert sum(1 for r in self.backlog if self.arrived[r] == where) <= client.backlog
+            assert sum(1 for r in self.backlog if self.arrived[r] == source) <= client.backlog
 
-    def on_start(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_start(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Only who waits in the backlog can leave it."""
         self.backlog.remove(rid)
         self.hold(rid, 1)
-        assert self.threads(where) <= self.plan.client.threads
+        assert self.threads(source) <= self.plan.client.threads
 
-    def on_done(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_done(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """One outcome per request, at the instance it arrived at, telling its own story right."""
         assert rid not in self.done, "two outcomes"
-        assert self.arrived[rid] == where
+        assert self.arrived[rid] == source
         assert bool(a & 0x100) == (rid in self.held)
         assert (a >> 16) & 0xFFFFFF == self.tried.get(rid, 0)
         applied = [e for e in self.effects.get(rid, []) if e in (ev.APPLIED, ev.DUPLICATE)]
@@ -91,7 +91,7 @@ class Audit(Fold):
         self.backlog.discard(rid)
         self.done[rid] = (a & 0xFF, t)
 
-    def on_sent(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_sent(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Attempts of a request are numbered 1, 2, 3 …; a crashed or dying instance sends nothing."""
         self.tried[rid] = self.tried.get(rid, 0) + 1
         assert a == self.tried[rid]
@@ -100,49 +100,49 @@ class Audit(Fold):
             assert rid not in self.done, "sent for a request that has its outcome"
             assert self.arrived[rid] not in self.down, "sent by an instance that is down"
 
-    def on_received(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_received(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """B receives each attempt at most once and keeps its places."""
         key = (rid, a)
         assert key in self.sent
         assert key not in self.received
         self.received.add(key)
         if b == ev.STARTED:
-            self._work(key, where)
+            self._work(key, source)
         elif b == ev.QUEUED_AT_B:
-            self.queued[key] = where
+            self.queued[key] = source
             places = self.plan.service.queue
-            assert places < 0 or sum(1 for w in self.queued.values() if w == where) <= places
+            assert places < 0 or sum(1 for w in self.queued.values() if w == source) <= places
 
-    def _work(self, key: tuple[int, int], where: int) -> None:
-        self.working[key] = where
+    def _work(self, key: tuple[int, int], source: int) -> None:
+        self.working[key] = source
         workers = self.plan.service.workers
-        assert not workers or sum(1 for w in self.working.values() if w == where) <= workers
+        assert not workers or sum(1 for w in self.working.values() if w == source) <= workers
 
-    def on_begin(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_begin(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Work begins for who waited at this replica."""
-        assert self.queued.pop((rid, a)) == where
-        self._work((rid, a), where)
+        assert self.queued.pop((rid, a)) == source
+        self._work((rid, a), source)
 
-    def on_left_queue(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_left_queue(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Only who waits can leave the queue."""
-        assert self.queued.pop((rid, a)) == where
+        assert self.queued.pop((rid, a)) == source
 
-    def on_end(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_end(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Only work that began can end, once."""
         key = (rid, a >> 16)
-        assert self.working.pop(key) == where
+        assert self.working.pop(key) == source
         assert key not in self.ended
         assert b >= 0
         self.ended[key] = a & 0xFF
 
-    def on_result(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_result(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Each attempt has at most one result, after it was sent."""
         key = (rid, a >> 16)
         assert key not in self.results, "two results"
         assert b == t - self.sent[key]
         self.results[key] = a & 0xFF
 
-    def on_effect(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_effect(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """The ledger: a first effect is applied, a duplicate needs a first; methods and keys are respected."""
         key, effect = (rid, a >> 16), a & 0xFF
         assert self.ended[key] in (ev.SUCCESS, ev.LOST)
@@ -161,64 +161,64 @@ class Audit(Fold):
             assert service.deduplicate
         assert b == (1 if rid in self.done and self.done[rid][0] > ev.FALLBACK else 0)
 
-    def on_breaker(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_breaker(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """A breaker moves by its table only."""
         old, new, why = a >> 16, a >> 8 & 0xFF, a & 0xFF
-        assert self.breakers[where] == old
-        if isinstance(self.policy[where], BreakerConfig):
+        assert self.breakers[source] == old
+        if isinstance(self.policy[source], BreakerConfig):
             assert TRANSITIONS[old, why][0] == new
         else:  # a library's rules: rules/machine.py
-            assert old != new or isinstance(self.policy[where], OutlierConfig)
-        self.breakers[where] = new
+            assert old != new or isinstance(self.policy[source], OutlierConfig)
+        self.breakers[source] = new
 
-    def on_probe(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_probe(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Probes only in HALF-OPEN, never more at a time than allowed."""
-        assert self.breakers[where] == ev.HALF_OPEN
-        policy = self.policy[where]
+        assert self.breakers[source] == ev.HALF_OPEN
+        policy = self.policy[source]
         everybody = isinstance(policy, LikeBreakerConfig) and policy.rules.admits == "all"
         assert a >= 1
         assert everybody or a <= policy.probes  # type: ignore[attr-defined]
 
-    def on_rejected(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_rejected(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """A closed breaker rejects nobody."""
         assert b >= 0
-        if where in self.breakers:
+        if source in self.breakers:
             assert a == ev.BREAKER_OPEN
-            assert self.breakers[where] != ev.CLOSED
+            assert self.breakers[source] != ev.CLOSED
 
-    def on_queued(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_queued(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """A bulkhead's queue keeps its limit."""
-        policy = self.policy[where]
+        policy = self.policy[source]
         assert a >= 1
         if policy.kind == "bulkhead":
             assert a <= policy.queue  # type: ignore[attr-defined]
 
-    def on_admitted_late(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_admitted_late(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Counts of the waiting never fall below nothing."""
         assert a >= 0
 
-    def on_fault_on(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_fault_on(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """A fault begins once, when the scenario says."""
         fault = self.plan.faults[a]
         assert t == fault.at
         assert a not in self.on
         self.on.add(a)
 
-    def on_fault_off(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_fault_off(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """It ends once, when the scenario says."""
         fault = self.plan.faults[a]
         assert t == fault.at + fault.duration
         self.on.remove(a)
 
-    def on_crash(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_crash(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """An instance that is down cannot crash."""
-        assert where not in self.down
+        assert source not in self.down
         assert b == t + self.plan.client.restart_after
-        self.down.add(where)
+        self.down.add(source)
 
-    def on_restart(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_restart(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """Only who is down returns."""
-        self.down.remove(where)
+        self.down.remove(source)
 
     def close(self) -> None:
         """At the end: conserved requests and effects."""

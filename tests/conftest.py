@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what cannot be done to compiled code."""
-    from resilience_sim.form import describe
+    from resilience_sim._build_mode import describe
 
     if describe() == "compiled":
         for item in items:

@@ -19,7 +19,7 @@ from audit import Audit
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.luck import Luck
+from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.measure.run_fold import RunFold
@@ -240,9 +240,9 @@ class Story(Fold):
         self.end = 0.0
         self.components = make_components(the_plan)
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Keep it."""
-        self.events.append((t, kind, where, rid, a, b))
+        self.events.append((t, kind, source, rid, a, b))
 
     def of(self, kind: str, rid: int | None = None) -> list[tuple[int, int, int, int, int, int]]:
         """Events of one kind, of one request or all."""
@@ -341,8 +341,8 @@ Step = str | tuple[str, Time]
 class Scripted(Layer):
     """A service whose answers are written down: outcome, or (outcome, after how long); ``hang`` never answers."""
 
-    def __init__(self, sim: Sim, where: int, script: Callable[[int], Step]) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: int, script: Callable[[int], Step]) -> None:
+        super().__init__(sim, source)
         self._script = script
         self._next = 0
 
@@ -355,19 +355,19 @@ class Scripted(Layer):
         outcome, after = (step, 0) if isinstance(step, str) else step
         f.k = f.req.attempts << 16 | NAMES.get(outcome, 0)
         f.x = self.sim.now
-        self.sim.sink.emit(self.sim.now, ev.SENT, self.where, f.req.rid, f.req.attempts, 0)
+        self.sim.sink.emit(self.sim.now, ev.SENT, self.source, f.req.rid, f.req.attempts, 0)
         if outcome == "hang":
             return
-        self.sim.at(self.sim.now + ns(after), f)
+        self.sim.schedule(self.sim.now + ns(after), f)
 
     def on_timer(self, f: Frame) -> None:
         """The answer."""
-        self.sim.sink.emit(self.sim.now, ev.RESULT, self.where, f.req.rid, f.k, self.sim.now - f.x)
+        self.sim.sink.emit(self.sim.now, ev.RESULT, self.source, f.req.rid, f.k, self.sim.now - f.x)
         answer(f, f.k & 0xFF)
 
     def on_cancel(self, f: Frame, why: int, stop_work: bool) -> None:
         """Nobody waits."""
-        self.sim.sink.emit(self.sim.now, ev.RESULT, self.where, f.req.rid, f.k >> 16 << 16 | why, self.sim.now - f.x)
+        self.sim.sink.emit(self.sim.now, ev.RESULT, self.source, f.req.rid, f.k >> 16 << 16 | why, self.sim.now - f.x)
         super().on_cancel(f, why, stop_work)
 
 
@@ -382,7 +382,7 @@ def bench(
     the_plan = plan(None, calls, stack, client)
     story = Story(the_plan)
     audit = Audit(the_plan, story.components)
-    sim = Sim(Luck(seed), Sink([story, audit]))
+    sim = Sim(KeyedRng(seed), Sink([story, audit]))
     instances, depth = the_plan.client.instances, len(the_plan.stack)
     first = instances + 1 + the_plan.service.replicas
     if callable(script):
@@ -394,8 +394,8 @@ def bench(
             return steps[n] if n < len(steps) else "success"
 
     service = Scripted(sim, instances, answers)
-    wheres = [range(first + i * depth, first + (i + 1) * depth) for i in range(instances)]
-    source = Client(sim, the_plan.client, service, the_plan.stack, range(instances), wheres)
+    sources = [range(first + i * depth, first + (i + 1) * depth) for i in range(instances)]
+    source = Client(sim, the_plan.client, service, the_plan.stack, range(instances), sources)
     make_traffic(sim, source, the_plan.traffic, ())
     assert sim.run() is False
     audit.close()

@@ -33,7 +33,7 @@ class Waits(Fold):
         self.outcomes = [0] * requests
         self.attempts = [0] * requests
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Note waits and latencies."""
         if kind == ev.BEGIN:
             self.waits[rid] = b / S

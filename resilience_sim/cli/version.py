@@ -14,7 +14,7 @@ from resilience_sim.cli.context import CommandContext
 
 def build() -> str:
     """``compiled`` when the core was built to machine code, else ``interpreted``, and why if it need not be."""
-    from resilience_sim.form import describe
+    from resilience_sim._build_mode import describe
 
     return describe()
 

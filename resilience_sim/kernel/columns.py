@@ -73,11 +73,11 @@ def since() -> vec[i64]:
 def fresh() -> vec[i64]:
     """The table of instants at the beginning of a chunk."""
     slots = vec[i64]([0] * (5 * SLOTS))
-    forget(slots)
+    unschedule(slots)
     return slots
 
 
-def forget(slots: vec[i64]) -> None:
+def unschedule(slots: vec[i64]) -> None:
     """Chunks stand for themselves: know nothing of the one before."""
     i: i64 = 0
     while i < 4 * SLOTS:
@@ -118,14 +118,14 @@ class Columns(Fold):
         self._heard = heard()
         self._since = since()
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event."""
         rows = self._rows
         count = self.count
         at = count * 6
         rows[at] = t
         rows[at + 1] = kind
-        rows[at + 2] = where
+        rows[at + 2] = source
         rows[at + 3] = rid
         rows[at + 4] = a
         rows[at + 5] = b
@@ -150,7 +150,7 @@ class Columns(Fold):
         return self._words, self._near, self._short, self._wide
 
     def _forget(self) -> None:
-        forget(self._slots)
+        unschedule(self._slots)
         index = self._index
         i: i64 = 0
         while i < _INDEX:
@@ -176,11 +176,11 @@ class Columns(Fold):
             at = number * 6
             t = rows[at]
             kind = rows[at + 1]
-            where = rows[at + 2]
+            source = rows[at + 2]
             rid = rows[at + 3]
             a = rows[at + 4]
             b = rows[at + 5]
-            if kind & (KINDS - 1) != kind or where & (WHERES - 1) != where:
+            if kind & (KINDS - 1) != kind or source & (WHERES - 1) != source:
                 words[number] = u8(ODD)
                 number += 1
                 end = at + 6
@@ -189,7 +189,7 @@ class Columns(Fold):
                     wides += 1
                     at += 1
                 continue
-            key = kind | where << 6
+            key = kind | source << 6
             begun = wides
             ahead = t - now
             if ahead != 0:

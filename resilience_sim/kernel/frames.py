@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.native import COMPILED
+from resilience_sim.kernel.compiled import COMPILED
 
 if TYPE_CHECKING:
-    from resilience_sim.kernel.lane import Lane
+    from resilience_sim.kernel.queue import FixedDelayQueue
     from resilience_sim.kernel.sim import Sim
 
 
@@ -60,13 +60,13 @@ class Frame:
         self.k = 0
         parent.child = self
 
-    def sever(self) -> None:
+    def detach(self) -> None:
         """The run is over and nobody will answer: cut every link that holds this frame and those inside it alive."""
         child = self.child
         self.child = None
-        self.layer = NOBODY.layer
+        self.layer = NULL_REQUEST.layer
         if child is not None:
-            child.sever()
+            child.detach()
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -123,7 +123,7 @@ class Request(Frame):
 
     def close(self) -> None:
         """Nobody enters through this request any more: let go of itself, so that it dies without the collector."""
-        self.req = NOBODY
+        self.req = NULL_REQUEST
 
 
 class Clock(Request):
@@ -136,23 +136,23 @@ class Clock(Request):
 
     def __init__(self, layer: Layer, user: i64 = 0, instance: i64 = -1) -> None:
         super().__init__(layer, -1, 0, instance, user)
-        self.req = NOBODY
+        self.req = NULL_REQUEST
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Layer:
     """One stage of a call; see the module's docstring for the protocol."""
 
-    __slots__ = ("lane", "sim", "where")
+    __slots__ = ("delay_queue", "sim", "source")
 
     sim: Sim
-    where: i64
-    lane: Lane | None  # of a layer whose timers all have the same delay; then it has no others
+    source: i64
+    delay_queue: FixedDelayQueue | None  # of a layer whose timers all have the same delay; then it has no others
 
-    def __init__(self, sim: Sim, where: i64) -> None:
+    def __init__(self, sim: Sim, source: i64) -> None:
         self.sim = sim
-        self.where = where
-        self.lane = None
+        self.source = source
+        self.delay_queue = None
 
     def enter(self, parent: Frame) -> None:
         """A call comes in from ``parent``; answer with :func:`answer`, now or later, exactly once."""
@@ -183,12 +183,12 @@ class Layer:
 def _nobody() -> Request:
     """The request that takes the place of one where there is none: of a layer that nothing passes, in no simulation."""
     layer = Layer.__new__(Layer)  # not by __init__: every other layer has a simulation, and nobody needs to check
-    layer.where = -1
-    layer.lane = None
+    layer.source = -1
+    layer.delay_queue = None
     return Request(layer, -1, 0, -1, -1)
 
 
-NOBODY: Final = _nobody()
+NULL_REQUEST: Final = _nobody()
 
 
 def answer(f: Frame, outcome: i64) -> None:

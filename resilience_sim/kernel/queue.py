@@ -15,12 +15,84 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.frames import NOBODY, Frame
-from resilience_sim.kernel.lane import Lane
-from resilience_sim.kernel.native import COMPILED
+from resilience_sim.kernel.compiled import COMPILED
+from resilience_sim.kernel.frames import NULL_REQUEST, Frame
 from resilience_sim.kernel.vectors import append, vec
 
 NEVER: Final = (1 << 62) - 1  # the end of virtual time; a greater number would be no machine constant
+_ROOM: Final = 64  # initial size of a FixedDelayQueue; must stay a power of two (used as a mask)
+
+
+class FixedDelayQueue:
+    """Timers that all have the same delay, hence already sorted: only the head stands in the event queue.
+
+    Most timeouts die before they come due; here a dead one costs no sift, it drops off when the head moves on.
+    A ring: what has left stays in its place until another one needs it.
+    """
+
+    __slots__ = ("_first", "_frames", "_mask", "count", "delay")
+
+    delay: i64
+    count: i64  # from the head, which stands in the event queue, to the end; both count
+    _frames: vec[Frame]
+    _first: i64
+    _mask: i64
+
+    def __init__(self, delay: i64) -> None:
+        self.delay = delay
+        self._frames = vec[Frame]([NULL_REQUEST] * _ROOM)
+        self._mask = _ROOM - 1
+        self._first = 0
+        self.count = 0
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._frames = vec[Frame]([NULL_REQUEST] * _ROOM)
+        self._mask = _ROOM - 1
+        self._first = 0
+        self.count = 0
+
+    def add(self, f: Frame) -> None:
+        """To the end."""
+        count = self.count
+        if count > self._mask:
+            self._grow()
+        self._frames[(self._first + count) & self._mask] = f
+        self.count = count + 1
+
+    def next(self) -> Frame | None:
+        """Drop the head, and whatever is dead behind it; the new head, if there is one."""
+        frames = self._frames
+        mask = self._mask
+        first = self._first
+        count = self.count
+        while count > 1:
+            first += 1
+            count -= 1
+            f = frames[first & mask]
+            if f.armed:
+                self._first = first & mask
+                self.count = count
+                return f
+        self._first = 0
+        self.count = 0
+        return None
+
+    def _grow(self) -> None:
+        """Twice the room, the head in the first place."""
+        old = self._frames
+        mask = self._mask
+        grown = vec[Frame]()
+        i: i64 = 0
+        while i <= mask:
+            grown = append(grown, old[(self._first + i) & mask])
+            i += 1
+        while i <= 2 * mask + 1:
+            grown = append(grown, NULL_REQUEST)
+            i += 1
+        self._frames = grown
+        self._mask = 2 * mask + 1
+        self._first = 0
 
 
 class EventQueue:
@@ -37,7 +109,7 @@ class EventQueue:
         self._times = vec[i64]()
         self._count = 0
         # One that stands beside the heap, due then: the clock of the traffic, the most frequent of all.
-        self._clock: Frame = NOBODY
+        self._clock: Frame = NULL_REQUEST
         self._clock_due = NEVER
         # The first was taken and its place is still free: most takes are followed by a push, which sinks from there.
         self._hole = False
@@ -67,14 +139,14 @@ class EventQueue:
         self._clock = f
         self._clock_due = when
 
-    def arm(self, lane: Lane, when: i64, serial: i64, f: Frame) -> None:
+    def schedule_fixed(self, delay_queue: FixedDelayQueue, when: i64, serial: i64, f: Frame) -> None:
         """Put ``f`` at the end of its layer's lane."""
         f.armed = True
         f.time = when
         f.serial = serial
-        if lane.count == 0:
+        if delay_queue.count == 0:
             self._enter(f)
-        lane.add(f)
+        delay_queue.add(f)
 
     def take(self, until: i64) -> Frame | None:
         """Remove and return the next frame whose timer is alive and due by ``until``; None when there is none."""
@@ -91,14 +163,14 @@ class EventQueue:
                     if time > until:
                         return None
                     self._hole = True
-                    lane = f.layer.lane
-                    if lane is not None:
-                        self.advance(lane)
+                    delay_queue = f.layer.delay_queue
+                    if delay_queue is not None:
+                        self.advance(delay_queue)
                     return f
                 self._hole = True
-                lane = f.layer.lane
-                if lane is not None:
-                    self.advance(lane)
+                delay_queue = f.layer.delay_queue
+                if delay_queue is not None:
+                    self.advance(delay_queue)
                 if self._hole:
                     self._close_hole()
             if due > until or due == NEVER:
@@ -111,8 +183,8 @@ class EventQueue:
             if f.armed and f.time > until:
                 return None
             heappop(tuples)
-            if f.layer.lane is not None:
-                self.advance(f.layer.lane)
+            if f.layer.delay_queue is not None:
+                self.advance(f.layer.delay_queue)
             if f.armed:
                 return f
         return None
@@ -140,10 +212,10 @@ class EventQueue:
         self._times = vec[i64]()
         self._count = 0
         self._hole = False
-        self._clock = NOBODY
+        self._clock = NULL_REQUEST
         self._clock_due = NEVER
 
-    def forget(self, f: Frame) -> None:
+    def unschedule(self, f: Frame) -> None:
         """Take ``f`` out wherever it stands, slowly. Not for frames of lanes."""
         f.armed = False
         if f is self._clock:
@@ -159,15 +231,15 @@ class EventQueue:
             g = self._frames[i]
             if g is not f:
                 rest.append(g)
-            self._frames[i] = NOBODY
+            self._frames[i] = NULL_REQUEST
             i += 1
         self._count = 0
         for g in rest:
             self._sift_in(g)
 
-    def advance(self, lane: Lane) -> None:
+    def advance(self, delay_queue: FixedDelayQueue) -> None:
         """The lane's head left the event queue: put the next one in its place that is not dead."""
-        f = lane.next()
+        f = delay_queue.next()
         if f is not None:
             self._enter(f)
 
@@ -208,7 +280,7 @@ class EventQueue:
         n = self._count - 1
         self._count = n
         last = frames[n]
-        frames[n] = NOBODY
+        frames[n] = NULL_REQUEST
         if n > 0:
             self._sink(last)
 

@@ -10,11 +10,10 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from resilience_sim.kernel.compiled import COMPILED
 from resilience_sim.kernel.frames import Frame
-from resilience_sim.kernel.lane import Lane
-from resilience_sim.kernel.luck import Luck
-from resilience_sim.kernel.native import COMPILED
-from resilience_sim.kernel.queue import NEVER, EventQueue
+from resilience_sim.kernel.queue import NEVER, EventQueue, FixedDelayQueue
+from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sink import Sink
 
 FOREVER: Final = (1 << 62) - 1
@@ -29,11 +28,20 @@ class Sim:
     """Virtual clock and event queue. Events at the same instant run in the order in which they were scheduled."""
 
     __slots__ = (
-        "_daemon_due", "_daemons", "_first_serial", "_lanes", "_queue", "_serial", "leaves_calls", "luck", "now",
-        "pending_work", "sink",
+        "_daemon_due",
+        "_daemons",
+        "_delay_queues",
+        "_first_serial",
+        "_queue",
+        "_serial",
+        "leaves_calls",
+        "now",
+        "pending_work",
+        "rng",
+        "sink",
     )  # fmt: skip
 
-    luck: Luck
+    rng: KeyedRng
     sink: Sink
     now: i64
     pending_work: i64  # what only a daemon may be able to set free (see run); kept by the service
@@ -42,9 +50,9 @@ class Sim:
     _first_serial: i64
     _daemon_due: i64  # when the next daemon comes
 
-    def __init__(self, luck: Luck, sink: Sink) -> None:
+    def __init__(self, rng: KeyedRng, sink: Sink) -> None:
         self.now = 0
-        self.luck = luck
+        self.rng = rng
         self.sink = sink
         self.pending_work = 0
         self.leaves_calls = False
@@ -52,10 +60,10 @@ class Sim:
         self._first_serial = -(1 << 60)
         self._queue = EventQueue()
         self._daemons = EventQueue()
-        self._lanes: list[Lane] = []
+        self._delay_queues: list[FixedDelayQueue] = []
         self._daemon_due = NEVER
 
-    def at(self, when: i64, f: Frame) -> None:
+    def schedule(self, when: i64, f: Frame) -> None:
         """Call ``f.layer.on_timer(f)`` at ``when`` (>= now), unless ``f.armed`` is cleared before.
 
         A frame that was disarmed must be forgotten (:meth:`forget`) before it is armed again.
@@ -70,8 +78,8 @@ class Sim:
             f.serial = serial
             heappush(self._queue.tuples, (when, serial, f))
 
-    def clock_at(self, when: i64, f: Frame) -> None:
-        """As :meth:`at`, for the one frame that comes again and again; disarmed by :meth:`forget` only."""
+    def schedule_recurring(self, when: i64, f: Frame) -> None:
+        """As :meth:`schedule`, for the one frame that comes again and again; disarmed by :meth:`forget` only."""
         serial = self._serial + 1
         self._serial = serial
         if COMPILED:
@@ -82,15 +90,15 @@ class Sim:
             f.serial = serial
             heappush(self._queue.tuples, (when, serial, f))
 
-    def daemon_at(self, when: i64, f: Frame) -> None:
-        """As :meth:`at`, but alone it does not keep the run going: ends of faults, returns of instances."""
+    def schedule_background(self, when: i64, f: Frame) -> None:
+        """As :meth:`schedule`, but alone it does not keep the run going: ends of faults, returns of instances."""
         serial = self._serial + 1
         self._serial = serial
         self._daemons.push(when, serial, f)
         self._daemon_due = min(self._daemon_due, when)
 
-    def first_at(self, when: i64, f: Frame) -> None:
-        """As :meth:`daemon_at`, but before anything else that is due at ``when``; in order among themselves."""
+    def schedule_first(self, when: i64, f: Frame) -> None:
+        """As :meth:`schedule_background`, but before any other event at ``when``, in order of scheduling."""
         serial = self._first_serial + 1
         self._first_serial = serial
         self._daemons.push(when, serial, f)
@@ -104,37 +112,37 @@ class Sim:
             return FOREVER if daemon is None else daemon.time
         return ours.time if daemon is None or ours.time < daemon.time else daemon.time
 
-    def lane(self, delay: i64) -> Lane:
+    def fixed_delay_queue(self, delay: i64) -> FixedDelayQueue:
         """The lane for timers that come due ``delay`` ns after they are armed."""
-        for known in self._lanes:
+        for known in self._delay_queues:
             if known.delay == delay:
                 return known
-        lane = Lane(delay)
-        self._lanes.append(lane)
-        return lane
+        delay_queue = FixedDelayQueue(delay)
+        self._delay_queues.append(delay_queue)
+        return delay_queue
 
-    def arm(self, lane: Lane, f: Frame) -> None:
-        """As :meth:`at` with the lane's delay; ``lane`` is the one of the frame's layer."""
+    def schedule_fixed(self, delay_queue: FixedDelayQueue, f: Frame) -> None:
+        """As :meth:`schedule` with the lane's delay; ``lane`` is the one of the frame's layer."""
         serial = self._serial + 1
         self._serial = serial
-        when = self.now + lane.delay
+        when = self.now + delay_queue.delay
         if COMPILED:
-            self._queue.arm(lane, when, serial, f)
+            self._queue.schedule_fixed(delay_queue, when, serial, f)
             return
         f.armed = True
         f.time = when
         f.serial = serial
-        if lane.count == 0:
+        if delay_queue.count == 0:
             heappush(self._queue.tuples, (when, serial, f))
-        lane.add(f)
+        delay_queue.add(f)
 
-    def forget(self, f: Frame) -> None:
+    def unschedule(self, f: Frame) -> None:
         """Disarm ``f`` so thoroughly that it may be armed again; slow."""
-        self._queue.forget(f)
+        self._queue.unschedule(f)
 
-    def forget_daemon(self, f: Frame) -> None:
-        """As :meth:`forget`, for what :meth:`daemon_at` or :meth:`first_at` armed."""
-        self._daemons.forget(f)
+    def unschedule_background(self, f: Frame) -> None:
+        """As :meth:`forget`, for what :meth:`schedule_background` or :meth:`schedule_first` armed."""
+        self._daemons.unschedule(f)
         following = self._daemons.first()
         self._daemon_due = NEVER if following is None else following.time
 
@@ -174,8 +182,8 @@ class Sim:
                     break
                 heappop(tuples)
                 layer = f.layer
-                if layer.lane is not None:
-                    queue.advance(layer.lane)
+                if layer.delay_queue is not None:
+                    queue.advance(layer.delay_queue)
                 if f.armed:
                     found = f
                     self.now = when
@@ -196,8 +204,8 @@ class Sim:
         self._queue.clear()
         self._daemons.clear()
         self._daemon_due = NEVER
-        for lane in self._lanes:
-            lane.clear()
+        for delay_queue in self._delay_queues:
+            delay_queue.clear()
 
     def _goes_on(self) -> bool:
         """Whether anything is left that will still happen; what is due after :data:`FOREVER` never does."""

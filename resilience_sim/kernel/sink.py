@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.native import COMPILED, M64, MASK
+from resilience_sim.kernel.compiled import COMPILED, M64, MASK
 
 # Odd multipliers: the first 62 fractional bits of sqrt(2), sqrt(3), sqrt(5), sqrt(7) and sqrt(11). More bits would not
 # fit what mypyc compiles to a machine constant.
@@ -41,7 +41,7 @@ class Fold:
 
     __slots__ = ()
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event; see kernel/events.py for the meaning of the six integers."""
 
 
@@ -76,23 +76,23 @@ class Sink(Fold):
         self._hands_on = len(folds) > 0
         self._more = len(folds) > 1
 
-    def emit(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event into the digest and pass it on."""
         # Polynomial over 64 bits: each event is multiplied into all later ones, so order counts too.
-        h = self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
+        h = self._hash * K0 + ((t * K1) ^ ((kind + (source << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
         if not COMPILED:
             h &= M64
         self._hash = h
         self.count += 1
         if self._hands_on:
-            self._next.on_event(t, kind, where, rid, a, b)
+            self._next.on_event(t, kind, source, rid, a, b)
             if self._more:
                 for fold in self._others:
-                    fold.on_event(t, kind, where, rid, a, b)
+                    fold.on_event(t, kind, source, rid, a, b)
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """As a fold of somebody else: the same."""
-        self.emit(t, kind, where, rid, a, b)
+        self.emit(t, kind, source, rid, a, b)
 
     def digest(self) -> str:
         """16 hexadecimal digits that stand for every event so far, their order and their number."""

@@ -47,7 +47,7 @@ def _spread(
     words: bytes, near: vec[i16], short: vec[i32], wide: vec[i64]
 ) -> tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int], Sequence[int], Sequence[int]]:
     count: i64 = len(words)
-    ts, kinds, wheres = _zeros(count), _zeros(count), _zeros(count)
+    ts, kinds, sources = _zeros(count), _zeros(count), _zeros(count)
     rids, as_, bs = _zeros(count), _zeros(count), _zeros(count)
     keys, values = _zeros(NEW), _zeros(NEW)
     slots = fresh()
@@ -66,7 +66,7 @@ def _spread(
         if word == ODD:
             ts[number] = wide[wides]
             kinds[number] = wide[wides + 1]
-            wheres[number] = wide[wides + 2]
+            sources[number] = wide[wides + 2]
             rids[number] = wide[wides + 3]
             as_[number] = wide[wides + 4]
             bs[number] = wide[wides + 5]
@@ -124,13 +124,13 @@ def _spread(
         slots[heard_at[kind] + slot] = t
         ts[number] = t
         kinds[number] = kind
-        wheres[number] = key >> 6 & (WHERES - 1)
+        sources[number] = key >> 6 & (WHERES - 1)
         rids[number] = rid
         as_[number] = a
         number += 1
     if nears != len(near) or shorts != len(short) or wides != len(wide):
         raise ValueError("a chunk of another length than stated")
-    return view(ts), view(kinds), view(wheres), view(rids), view(as_), view(bs)
+    return view(ts), view(kinds), view(sources), view(rids), view(as_), view(bs)
 
 
 def _zeros(count: i64) -> vec[i64]:

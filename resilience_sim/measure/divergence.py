@@ -25,7 +25,7 @@ class OutcomeFold(Fold):
         self.arrivals: array[int] = array("q")
         self.outcomes = bytearray()
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Note arrivals and outcomes."""
         if kind == ARRIVE:
             self.arrivals.append(t)
@@ -70,10 +70,10 @@ class StoryFold(Fold):
         self._arrived = False
         self._done = False
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Keep what belongs to the story."""
         if rid == self.rid:
-            self.events.append((t, kind, where, rid, a, b))
+            self.events.append((t, kind, source, rid, a, b))
             if kind == ARRIVE:
                 self._arrived = True
             elif kind == DONE:
@@ -81,7 +81,7 @@ class StoryFold(Fold):
         if self._done:
             return
         if kind == BREAKER:
-            self.breakers[where] = (t, kind, where, rid, a, b)
+            self.breakers[source] = (t, kind, source, rid, a, b)
         elif kind == FAULT_ON:
             self.faults.append(a)
         elif kind == FAULT_OFF and not self._arrived and a in self.faults:

@@ -13,7 +13,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.native import COMPILED
+from resilience_sim.kernel.compiled import COMPILED
 from resilience_sim.kernel.vectors import append, vec, view
 
 EXACT_LIMIT: Final = 131_072

@@ -13,6 +13,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from resilience_sim.kernel.compiled import COMPILED, M64
 from resilience_sim.kernel.events import (
     ADMITTED,
     APPLIED,
@@ -37,7 +38,6 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     Component,
 )
-from resilience_sim.kernel.native import COMPILED, M64
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
 from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
@@ -150,9 +150,9 @@ class RunFold(Sink):
         """The figures over time are a fold of ours, too."""
         super().feed(folds if self._series is None else [self._series, *folds])
 
-    def emit(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event, after doing what every sink does."""
-        h = self._hash * K0 + ((t * K1) ^ ((kind + (where << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
+        h = self._hash * K0 + ((t * K1) ^ ((kind + (source << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
         if not COMPILED:
             h &= M64
         self._hash = h
@@ -172,12 +172,12 @@ class RunFold(Sink):
                 if self._keeps_arrivals:
                     self._arrivals = append(self._arrivals, t)
                 if a == ADMITTED:
-                    self._hold(where)
+                    self._hold(source)
             elif kind == DONE:
                 outcome = a & 0xFF
                 part.outcomes[outcome] += 1
                 if a & 0x100:
-                    self._threads[where] -= 1
+                    self._threads[source] -= 1
                 if outcome == SUCCESS:
                     part.successes.add(b)
                     if b > self._deadline:
@@ -191,7 +191,7 @@ class RunFold(Sink):
                     if outcome > FALLBACK:
                         part.orphans += a >> 40
             else:  # START
-                self._hold(where)
+                self._hold(source)
         elif kind <= EFFECT:  # life of an attempt
             if kind == RECEIVED:
                 part.received += 1
@@ -232,29 +232,29 @@ class RunFold(Sink):
                 self._effect(part, a & 0xFF, b)
         elif kind == REJECTED:
             part.rejected += 1
-            self._rejected[where] += 1
+            self._rejected[source] += 1
         elif kind == RETRY_DENIED:
             part.denied += 1
         elif kind == BREAKER:
-            log = self._log_of.get(where)
+            log = self._log_of.get(source)
             if log is not None:
                 log.note(t, a, b)
         elif kind == CRASH:
             self._part.crashes += 1
         if self._hands_on:
-            self._next.on_event(t, kind, where, rid, a, b)
+            self._next.on_event(t, kind, source, rid, a, b)
             if self._more:
                 for fold in self._others:
-                    fold.on_event(t, kind, where, rid, a, b)
+                    fold.on_event(t, kind, source, rid, a, b)
 
     def _spill(self, area: i64) -> i64:
         """The area comes near to what a machine integer holds: put it by and begin anew."""
         self._area_far += int(area)
         return 0
 
-    def _hold(self, where: i64) -> None:
-        held = self._threads[where] + 1
-        self._threads[where] = held
+    def _hold(self, source: i64) -> None:
+        held = self._threads[source] + 1
+        self._threads[source] = held
         if held > self._part.threads_peak:  # noqa: PLR1730
             self._part.threads_peak = held
 

@@ -44,7 +44,7 @@ class Series(Fold):
         self._current: list[int] = [0, 0, 0, 0, 0]  # arrivals, received, succeeded, failed, highest queue
         self._bins: list[tuple[list[int], float | None]] = []
 
-    def on_event(self, t: i64, kind: i64, where: i64, rid: i64, a: i64, b: i64) -> None:
+    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event."""
         while t >= self._edge:
             self._bins.append((self._current, self._p99()))

@@ -1,4 +1,4 @@
-"""Hands: the dialogs behind the keys that act on a run, and the actions they lead to.
+"""ActionApplier: the dialogs behind the keys that act on a run, and the actions they lead to.
 
 Owns which dialog is asked and what is made of its answer. Refuses transport and drawing (app.py).
 """
@@ -173,8 +173,8 @@ class Acting:
                 raise forms.FormError(f"position: a number from 0 (outermost) to {len(self._stack)} is due", "position")
             return Add(self._now, forms.read_policy(kind, {"like": like, **given}, id), place)
 
-        where = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
-        fields = [where, *forms.policy_fields(kind, like=like)]
+        source = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
+        fields = [source, *forms.policy_fields(kind, like=like)]
         self._form(f"Add a {kind} {self._where}", _about(kind, like), fields, accept, "Add")
 
     def remove(self) -> None:

@@ -13,7 +13,7 @@ from resilience_sim.views.moments import MomentsFold
 
 def figures(run: Run) -> tuple[RunResult, MomentsFold]:
     """Of everything that was simulated, whatever place was looked at last."""
-    run.let_go()
+    run.release()
     fold = RunFold(run.plan_now, run.source.components)
     moments = MomentsFold(run.plan_now)
     for event in run.tape.slice(0, len(run.tape)):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from resilience_sim.play.tape import Tape
 from resilience_sim.runs.gauges import gauges
-from resilience_sim.runs.gauges_like import Gauge
+from resilience_sim.runs.library_gauges import Gauge
 from resilience_sim.runs.simulation import Simulation
 
 SLICE = 256  # engine steps between two looks at the clock

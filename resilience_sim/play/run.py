@@ -103,7 +103,7 @@ class Run:
 
     def extend(self, until: int = FOREVER, go_on: GoOn = always) -> bool:
         """Simulate up to ``until``, as long as ``go_on`` agrees; False when that was cut short."""
-        self.let_go()
+        self.release()
         while not self._ended:
             before = len(self.tape)
             self._ended = not self.source.run(until, SLICE)
@@ -148,7 +148,7 @@ class Run:
         tape.holding = False
         return bool(tape.held)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Put what is held back on the tape."""
         if self.tape.held:
             while self.tape.held:
@@ -164,7 +164,7 @@ class Run:
         act = getattr(self.source, "act", None)
         if act is None:
             raise ActionError("this recording is only played back")
-        self.let_go()
+        self.release()
         act(action)
         self._catch_up()
 
@@ -224,5 +224,5 @@ class Run:
 
 def _feed(fold: PlayFold, tape: Tape, start: int, stop: int) -> None:
     take = fold.on_event
-    for t, kind, where, rid, a, b in tape.slice(start, stop):
-        take(t, kind, where, rid, a, b)
+    for t, kind, source, rid, a, b in tape.slice(start, stop):
+        take(t, kind, source, rid, a, b)

@@ -91,14 +91,14 @@ class _Reader:
         self.last_outcome = UNKNOWN
 
     def read(self, events: Sequence[Event]) -> Story:
-        for t, kind, where, _, a, b in events:
+        for t, kind, source, _, a, b in events:
             handler = _HANDLERS.get(kind)
             if handler is not None:
-                handler(self, t, where, a, b)
+                handler(self, t, source, a, b)
         return self.story
 
-    def say(self, t: int, where: int, words: str, style: str = "") -> None:
-        self.story.lines.append(Line(t, speaker(self.components.get(where), self.many), words, style))
+    def say(self, t: int, source: int, words: str, style: str = "") -> None:
+        self.story.lines.append(Line(t, speaker(self.components.get(source), self.many), words, style))
 
     def attempt(self, number: int) -> Attempt:
         for attempt in self.story.attempts:
@@ -107,25 +107,25 @@ class _Reader:
         self.story.attempts.append(Attempt(number, self.story.arrived))
         return self.story.attempts[-1]
 
-    def policy(self, where: int) -> PolicyConfig | None:
-        component = self.components.get(where)
+    def policy(self, source: int) -> PolicyConfig | None:
+        component = self.components.get(source)
         return next((p for p in self.plan.stack if component is not None and p.id == component.name), None)
 
     # --- the request ----------------------------------------------------------------------------------------------
 
-    def arrive(self, t: int, where: int, a: int, b: int) -> None:
+    def arrive(self, t: int, source: int, a: int, b: int) -> None:
         self.story.arrived = t
         if a == ev.ADMITTED:
-            self.say(t, where, "takes it on")
+            self.say(t, source, "takes it on")
         elif a == ev.BACKLOGGED:
-            self.say(t, where, "has no thread free: it waits in the backlog", "odd")
+            self.say(t, source, "has no thread free: it waits in the backlog", "odd")
         else:
-            self.say(t, where, "turns it away: no thread, no place in the backlog, or down", "bad")
+            self.say(t, source, "turns it away: no thread, no place in the backlog, or down", "bad")
 
-    def start(self, t: int, where: int, a: int, b: int) -> None:
-        self.say(t, where, f"has a thread for it after {fmt.duration(b)} in the backlog")
+    def start(self, t: int, source: int, a: int, b: int) -> None:
+        self.say(t, source, f"has a thread for it after {fmt.duration(b)} in the backlog")
 
-    def done(self, t: int, where: int, a: int, b: int) -> None:
+    def done(self, t: int, source: int, a: int, b: int) -> None:
         story = self.story
         story.done, story.outcome, story.latency = t, a & 0xFF, b
         tries = a >> 16 & 0xFFFFFF
@@ -135,47 +135,47 @@ class _Reader:
         words = f"answers its user: {outcome_name(story.outcome)} after {fmt.duration(b)}"
         if story.outcome == ev.SUCCESS and 0 < self.deadline < b:
             words += f", too late (the deadline is {fmt.duration(self.deadline)})"
-        self.say(t, where, words, "good!" if story.outcome == ev.SUCCESS else "bad!")
+        self.say(t, source, words, "good!" if story.outcome == ev.SUCCESS else "bad!")
 
     # --- attempts ---------------------------------------------------------------------------------------------------
 
-    def sent(self, t: int, where: int, a: int, b: int) -> None:
+    def sent(self, t: int, source: int, a: int, b: int) -> None:
         self.story.attempts.append(Attempt(a, t))
-        self.say(t, where, f"is sent attempt {a}", "calm")
+        self.say(t, source, f"is sent attempt {a}", "calm")
 
-    def received(self, t: int, where: int, a: int, b: int) -> None:
+    def received(self, t: int, source: int, a: int, b: int) -> None:
         attempt = self.attempt(a)
-        attempt.received, attempt.replica = t, where
+        attempt.received, attempt.replica = t, source
         if b == ev.STARTED:
             attempt.began = t
-            self.say(t, where, "has a worker for it at once")
+            self.say(t, source, "has a worker for it at once")
         elif b == ev.QUEUED_AT_B:
-            self.say(t, where, "has no worker free: it waits in the queue", "odd")
+            self.say(t, source, "has no worker free: it waits in the queue", "odd")
         elif b == ev.HUNG:
             attempt.hung = True
-            self.say(t, where, "took it, and will never answer", "bad")
+            self.say(t, source, "took it, and will never answer", "bad")
         else:
-            self.say(t, where, "turns it down at once", "bad")
+            self.say(t, source, "turns it down at once", "bad")
 
-    def begin(self, t: int, where: int, a: int, b: int) -> None:
+    def begin(self, t: int, source: int, a: int, b: int) -> None:
         self.attempt(a).began = t
-        self.say(t, where, f"begins attempt {a} after {fmt.duration(b)} in the queue")
+        self.say(t, source, f"begins attempt {a} after {fmt.duration(b)} in the queue")
 
-    def end(self, t: int, where: int, a: int, b: int) -> None:
+    def end(self, t: int, source: int, a: int, b: int) -> None:
         attempt = self.attempt(a >> 16)
         attempt.ended, attempt.work, attempt.abandoned = t, a & 0xFF, bool(a >> 8 & 0xFF)
         if attempt.abandoned:
             words = (
                 f"ends attempt {attempt.number}; nobody waits for it any more: {fmt.duration(b)} of work for nothing"
             )
-            self.say(t, where, words, "odd")
+            self.say(t, source, words, "odd")
 
-    def left_queue(self, t: int, where: int, a: int, b: int) -> None:
+    def left_queue(self, t: int, source: int, a: int, b: int) -> None:
         self.attempt(a).ended = t
         why = {ev.ABANDONED: "nobody waits for it any more", ev.STOPPED: "its caller stopped it"}
-        self.say(t, where, f"drops attempt {a} from its queue: {why.get(b, 'the replica is gone')}", "odd")
+        self.say(t, source, f"drops attempt {a} from its queue: {why.get(b, 'the replica is gone')}", "odd")
 
-    def result(self, t: int, where: int, a: int, b: int) -> None:
+    def result(self, t: int, source: int, a: int, b: int) -> None:
         attempt = self.attempt(a >> 16)
         attempt.answered, attempt.outcome = t, a & 0xFF
         self.last_outcome = attempt.outcome
@@ -183,34 +183,36 @@ class _Reader:
             words = f"attempt {attempt.number} is given up after {fmt.duration(b)}: {outcome_name(attempt.outcome)}"
         else:
             words = f"answers attempt {attempt.number} after {fmt.duration(b)}: {outcome_name(attempt.outcome)}"
-        self.say(t, where, words, "good" if attempt.outcome <= ev.FALLBACK else "bad")
+        self.say(t, source, words, "good" if attempt.outcome <= ev.FALLBACK else "bad")
 
-    def effect(self, t: int, where: int, a: int, b: int) -> None:
+    def effect(self, t: int, source: int, a: int, b: int) -> None:
         attempt = self.attempt(a >> 16)
         attempt.effect, attempt.after_failure = a & 0xFF, bool(b)
         late = ", though the user was told that it failed" if b else ""
         if attempt.effect == ev.APPLIED:
             self.story.effects += 1
-            self.say(t, where, f"attempt {attempt.number} takes effect{late}", "note")
+            self.say(t, source, f"attempt {attempt.number} takes effect{late}", "note")
         elif attempt.effect == ev.DUPLICATE:
             self.story.effects += 1
-            self.say(t, where, f"attempt {attempt.number} takes effect AGAIN: a duplicate{late}", "bad!")
+            self.say(t, source, f"attempt {attempt.number} takes effect AGAIN: a duplicate{late}", "bad!")
         elif attempt.effect == ev.DEDUPLICATED:
-            self.say(t, where, "knows the idempotency key: it answers what it answered before, nothing happens", "good")
+            self.say(
+                t, source, "knows the idempotency key: it answers what it answered before, nothing happens", "good"
+            )
         else:
-            self.say(t, where, "does it again, which changes nothing (idempotent method)")
+            self.say(t, source, "does it again, which changes nothing (idempotent method)")
 
     # --- policies -----------------------------------------------------------------------------------------------------
 
-    def retry_wait(self, t: int, where: int, a: int, b: int) -> None:
+    def retry_wait(self, t: int, source: int, a: int, b: int) -> None:
         self.story.waits.append((t, b))
-        policy = self.policy(where)
+        policy = self.policy(source)
         of = f" of {policy.attempts}" if isinstance(policy, RetryConfig) else ""
         why = f"{outcome_name(self.last_outcome)} is worth another try: " if self.last_outcome > ev.FALLBACK else ""
         pause = f"waits {fmt.duration(b)}, then " if b else "at once "
-        self.say(t, where, f"{why}{pause}try {a}{of}", "odd")
+        self.say(t, source, f"{why}{pause}try {a}{of}", "odd")
 
-    def rejected(self, t: int, where: int, a: int, b: int) -> None:
+    def rejected(self, t: int, source: int, a: int, b: int) -> None:
         self.last_outcome = a
         if a == ev.BREAKER_OPEN:
             words = f"is OPEN for another {fmt.duration(b)}: turned away at once" if b else "lets no more probes in now"
@@ -220,19 +222,19 @@ class _Reader:
             words = f"has no permit for another {fmt.duration(b)}: turned away"
         else:
             words = f"turns away {fmt.share(b / 1e6)} of the calls now, this one too"
-        self.say(t, where, words, "bad")
+        self.say(t, source, words, "bad")
 
-    def breaker(self, t: int, where: int, a: int, b: int) -> None:
+    def breaker(self, t: int, source: int, a: int, b: int) -> None:
         new = a >> 8 & 0xFF
-        self.say(t, where, f"is {state_name(new)} now: {why_text(a, b)}", ("good!", "bad!", "odd!")[min(new, 2)])
+        self.say(t, source, f"is {state_name(new)} now: {why_text(a, b)}", ("good!", "bad!", "odd!")[min(new, 2)])
 
 
 Handler = Callable[[_Reader, int, int, int, int], None]
 
 
 def _simple(words: Callable[[int, int], str], style: str = "") -> Handler:
-    def handle(reader: _Reader, t: int, where: int, a: int, b: int) -> None:
-        reader.say(t, where, words(a, b), style)
+    def handle(reader: _Reader, t: int, source: int, a: int, b: int) -> None:
+        reader.say(t, source, words(a, b), style)
 
     return handle
 

@@ -38,7 +38,18 @@ class Tape(Fold):
     """
 
     __slots__ = (
-        "_a", "_b", "_kinds", "_rids", "_times", "_wheres", "arrived", "ended", "held", "holding", "marks", "notable",
+        "_a",
+        "_b",
+        "_kinds",
+        "_rids",
+        "_sources",
+        "_times",
+        "arrived",
+        "ended",
+        "held",
+        "holding",
+        "marks",
+        "notable",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,7 +57,7 @@ class Tape(Fold):
         self.held: deque[Event] = deque()
         self._times: array[int] = array("q")
         self._kinds: array[int] = array("q")
-        self._wheres: array[int] = array("q")
+        self._sources: array[int] = array("q")
         self._rids: array[int] = array("q")
         self._a: array[int] = array("q")
         self._b: array[int] = array("q")
@@ -55,14 +66,14 @@ class Tape(Fold):
         self.marks: dict[str, array[int]] = {TRANSITION: array("q"), FAILURE: array("q"), FAULT: array("q")}
         self.notable: array[int] = array("q")  # transitions and faults together: what the log says
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
         if self.holding:
-            self.held.append((t, kind, where, rid, a, b))
+            self.held.append((t, kind, source, rid, a, b))
             return
         self._times.append(t)
         self._kinds.append(kind)
-        self._wheres.append(where)
+        self._sources.append(source)
         self._rids.append(rid)
         self._a.append(a)
         self._b.append(b)
@@ -88,14 +99,14 @@ class Tape(Fold):
 
     def __getitem__(self, index: int) -> Event:
         return (
-            self._times[index], self._kinds[index], self._wheres[index], self._rids[index], self._a[index],
+            self._times[index], self._kinds[index], self._sources[index], self._rids[index], self._a[index],
             self._b[index],
         )  # fmt: skip
 
     def slice(self, start: int, stop: int) -> Iterator[Event]:
         """The events from ``start`` up to ``stop``."""
         return zip(
-            self._times[start:stop], self._kinds[start:stop], self._wheres[start:stop], self._rids[start:stop],
+            self._times[start:stop], self._kinds[start:stop], self._sources[start:stop], self._rids[start:stop],
             self._a[start:stop], self._b[start:stop], strict=True,
         )  # fmt: skip
 

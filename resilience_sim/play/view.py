@@ -43,41 +43,41 @@ class PlayFold(LiveFold):
             if component.kind == "circuit_breaker" and component.id not in self.breakers:
                 self.breakers[component.id] = Lane(speaker(component, self.many))
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
-        super().on_event(t, kind, where, rid, a, b)
+        super().on_event(t, kind, source, rid, a, b)
         if kind in _COUNTED:
-            self.by_layer[where, kind] += 1
+            self.by_layer[source, kind] += 1
             if kind == ev.RETRY_WAIT:
-                self.waits[rid] = (where, t + b)
+                self.waits[rid] = (source, t + b)
             elif kind == ev.REJECTED:
-                self.deciders[where] = (t, a)
+                self.deciders[source] = (t, a)
                 self.waits.pop(rid, None)
         elif kind == ev.RECEIVED:
             if b in (ev.STARTED, ev.QUEUED_AT_B):
-                self.by_replica[where][b - ev.STARTED] += 1
+                self.by_replica[source][b - ev.STARTED] += 1
         elif kind == ev.BEGIN:
-            held = self.by_replica[where]
+            held = self.by_replica[source]
             held[0] += 1
             held[1] -= 1
         elif kind == ev.END:
-            self.by_replica[where][0] -= 1
+            self.by_replica[source][0] -= 1
         elif kind == ev.LEFT_QUEUE:
-            self.by_replica[where][1] -= 1
+            self.by_replica[source][1] -= 1
         elif kind in (ev.SENT, ev.DONE):
             if self.waits:
                 self.waits.pop(rid, None)
         elif kind == ev.ARRIVE:
             if a == ev.BACKLOGGED:
-                self.backlog[where] += 1
+                self.backlog[source] += 1
         elif kind == ev.START:
-            self.backlog[where] -= 1
+            self.backlog[source] -= 1
         elif kind == ev.CRASH:
-            self.backlog[where] = 0
+            self.backlog[source] = 0
 
     def waiting_in(self, layer: int) -> int:
         """How many calls wait in a retry layer for their next try."""
-        return sum(1 for where, until in self.waits.values() if where == layer and until > self.clock)
+        return sum(1 for source, until in self.waits.values() if source == layer and until > self.clock)
 
     def freeze(self) -> bytes:
         """All that changes from event to event."""
@@ -88,9 +88,9 @@ class PlayFold(LiveFold):
         known = self.breakers
         for name, value in pickle.loads(frozen):
             setattr(self, name, value)
-        for where, lane in known.items():  # a breaker that was added later had not been there
-            if where not in self.breakers:
-                self.breakers[where] = Lane(lane.name)
+        for source, lane in known.items():  # a breaker that was added later had not been there
+            if source not in self.breakers:
+                self.breakers[source] = Lane(lane.name)
 
 
 def _changing() -> list[str]:

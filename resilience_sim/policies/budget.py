@@ -1,6 +1,6 @@
 """What a retry layer tells its budget, and the one question it asks.
 
-Owns the protocol. The default never says no. The schemes are policies/budgets.py and policies/budgets_like.py.
+Owns the protocol. The default never says no. The schemes are policies/budgets.py and policies/library_budgets.py.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.policies.budget import Budget
-from resilience_sim.policies.budgets_like import make_like_budget
 from resilience_sim.policies.config import BudgetConfig
 from resilience_sim.policies.config_like_retry import LikeBudgetConfig
+from resilience_sim.policies.library_budgets import make_library_budget
 from resilience_sim.policies.windows import Window
 
 MILLION: Final = 1_000_000
@@ -138,7 +138,7 @@ def make_budget(config: BudgetConfig | None) -> Budget:
     if config is None:
         return Budget()
     if isinstance(config, LikeBudgetConfig):
-        return make_like_budget(config)
+        return make_library_budget(config)
     if config.scheme == "ratio":
         return RatioBudget(config.ratio)
     if config.scheme == "token_bucket":

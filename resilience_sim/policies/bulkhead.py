@@ -31,8 +31,8 @@ class Bulkhead(Layer):
     _inside: i64
     _waiting: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: BulkheadConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: BulkheadConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._max_concurrent = config.max_concurrent
         self._places = config.queue
@@ -56,11 +56,11 @@ class Bulkhead(Layer):
             f.x = sim.now
             self._waiting += 1
             self._queue.append(f)
-            sim.sink.emit(sim.now, QUEUED, self.where, f.req.rid, self._waiting, -1)
+            sim.sink.emit(sim.now, QUEUED, self.source, f.req.rid, self._waiting, -1)
             if self._max_wait >= 0:
-                sim.at(sim.now + self._max_wait, f)
+                sim.schedule(sim.now + self._max_wait, f)
         else:
-            sim.sink.emit(sim.now, REJECTED, self.where, parent.req.rid, BULKHEAD_FULL, self._waiting)
+            sim.sink.emit(sim.now, REJECTED, self.source, parent.req.rid, BULKHEAD_FULL, self._waiting)
             parent.layer.on_result(parent, BULKHEAD_FULL)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
@@ -73,7 +73,7 @@ class Bulkhead(Layer):
         """Waited too long."""
         sim = self.sim
         self._waiting -= 1
-        sim.sink.emit(sim.now, REJECTED, self.where, f.req.rid, BULKHEAD_FULL, self._waiting)
+        sim.sink.emit(sim.now, REJECTED, self.source, f.req.rid, BULKHEAD_FULL, self._waiting)
         answer(f, BULKHEAD_FULL)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
@@ -106,6 +106,6 @@ class Bulkhead(Layer):
             self._inside += 1
             f.armed = False
             f.k = INSIDE
-            sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
+            sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, self._waiting, sim.now - f.x)
             self._inner.enter(f)
         self._admitting = False

@@ -96,8 +96,8 @@ class CircuitBreaker(Layer):
     _probing: i64
     _succeeded: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: BreakerConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: BreakerConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._threshold = config.consecutive
         self._failure_share = config.failure_share
@@ -131,7 +131,7 @@ class CircuitBreaker(Layer):
         now = sim.now
         if self.state != CLOSED and not self._admits(now, parent.req.rid):
             left = max(0, self._opened_at + self._open_for - now) if self.state == OPEN else 0
-            sim.sink.emit(now, REJECTED, self.where, parent.req.rid, BREAKER_OPEN, left)
+            sim.sink.emit(now, REJECTED, self.source, parent.req.rid, BREAKER_OPEN, left)
             parent.layer.on_result(parent, BREAKER_OPEN)
             return
         f = Frame(self, parent)
@@ -149,7 +149,7 @@ class CircuitBreaker(Layer):
         if self._probing >= self._probes:
             return False
         self._probing += 1
-        self.sim.sink.emit(now, PROBE, self.where, rid, self._probing, self._succeeded)
+        self.sim.sink.emit(now, PROBE, self.source, rid, self._probing, self._succeeded)
         return True
 
     def on_result(self, f: Frame, outcome: i64) -> None:
@@ -157,7 +157,7 @@ class CircuitBreaker(Layer):
         if f.k != self._generation:
             was = self._admitted_state.get(f.k, CLOSED)
             sim = self.sim
-            sim.sink.emit(sim.now, LATE_RESULT, self.where, f.req.rid, outcome, was << 8 | self.state)
+            sim.sink.emit(sim.now, LATE_RESULT, self.source, f.req.rid, outcome, was << 8 | self.state)
         elif self.state == CLOSED:
             self._record(f, outcome)
         else:
@@ -239,7 +239,7 @@ class CircuitBreaker(Layer):
         self._window.clear()
         self._probing = 0
         self._succeeded = 0
-        sim.sink.emit(sim.now, BREAKER, self.where, rid, pack_change(old, state, why), numbers)
+        sim.sink.emit(sim.now, BREAKER, self.source, rid, pack_change(old, state, why), numbers)
 
     def restart(self) -> None:
         """The client instance came back: what it knew is gone; a breaker that was not CLOSED says so."""

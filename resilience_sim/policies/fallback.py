@@ -21,8 +21,8 @@ class Fallback(Layer):
 
     _latency: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: FallbackConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: FallbackConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._latency = config.latency
 
@@ -36,9 +36,9 @@ class Fallback(Layer):
             answer(f, outcome)
             return
         sim = self.sim
-        sim.sink.emit(sim.now, FELL_BACK, self.where, f.req.rid, outcome, self._latency)
+        sim.sink.emit(sim.now, FELL_BACK, self.source, f.req.rid, outcome, self._latency)
         if self._latency:
-            sim.at(sim.now + self._latency, f)
+            sim.schedule(sim.now + self._latency, f)
         else:
             answer(f, FALLBACK)
 

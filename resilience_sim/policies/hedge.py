@@ -16,7 +16,7 @@ from resilience_sim.policies.config import HedgeConfig
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
-class Race(Frame):
+class HedgeExecution(Frame):
     """One call: ``k`` legs launched, ``x`` of them under way."""
 
     __slots__ = ("legs",)
@@ -25,11 +25,11 @@ class Race(Frame):
         super().__init__(layer, parent)
         self.legs: list[Frame] = []
 
-    def sever(self) -> None:
+    def detach(self) -> None:
         """Its legs are its children."""
-        super().sever()
+        super().detach()
         for leg in self.legs:
-            leg.sever()
+            leg.detach()
         self.legs = []
 
 
@@ -41,8 +41,8 @@ class Hedge(Layer):
     _delay: i64
     _max_extra: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: HedgeConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: HedgeConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._delay = config.delay
         self._max_extra = config.max_extra
@@ -52,12 +52,12 @@ class Hedge(Layer):
 
     def enter(self, parent: Frame) -> None:
         """Arm the delay, then launch the first leg."""
-        race = Race(self, parent)
+        race = HedgeExecution(self, parent)
         if self._max_extra:
-            self.sim.at(self.sim.now + self._delay, race)
+            self.sim.schedule(self.sim.now + self._delay, race)
         self._launch(race)
 
-    def _launch(self, race: Race) -> None:
+    def _launch(self, race: HedgeExecution) -> None:
         race.k += 1
         race.x += 1
         leg = Frame(self, race)
@@ -66,20 +66,20 @@ class Hedge(Layer):
         race.legs.append(leg)
         if leg.k > 1:
             sim = self.sim
-            sim.sink.emit(sim.now, HEDGE, self.where, race.req.rid, leg.k, 0)
+            sim.sink.emit(sim.now, HEDGE, self.source, race.req.rid, leg.k, 0)
         self._inner.enter(leg)
 
     def on_timer(self, f: Frame) -> None:
         """No answer yet: one more leg."""
-        assert isinstance(f, Race)
+        assert isinstance(f, HedgeExecution)
         if f.k < self._max_extra:
-            self.sim.at(self.sim.now + self._delay, f)
+            self.sim.schedule(self.sim.now + self._delay, f)
         self._launch(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """A leg has its answer."""
         race = f.parent
-        assert isinstance(race, Race)
+        assert isinstance(race, HedgeExecution)
         if not f.live or not race.live:
             return  # a loser that was left to run
         f.live = False
@@ -89,18 +89,18 @@ class Hedge(Layer):
         race.armed = False
         if race.k > 1 and outcome <= FALLBACK:
             sim = self.sim
-            sim.sink.emit(sim.now, HEDGE_WON, self.where, race.req.rid, f.k, race.k)
+            sim.sink.emit(sim.now, HEDGE_WON, self.source, race.req.rid, f.k, race.k)
         self._drop_legs(race, CANCELLED, self._cancels_loser, self._cancels_loser)
         answer(race, outcome)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """The whole race is off: no leg is waited for."""
-        assert isinstance(f, Race)
+        assert isinstance(f, HedgeExecution)
         f.live = False
         f.armed = False
         self._drop_legs(f, why, True, stop_work)
 
-    def _drop_legs(self, race: Race, why: i64, cancel: bool, stop_work: bool) -> None:
+    def _drop_legs(self, race: HedgeExecution, why: i64, cancel: bool, stop_work: bool) -> None:
         legs = race.legs
         race.legs = []
         # The last one first: a leg that still waits for a place inside must not inherit that of an earlier one.

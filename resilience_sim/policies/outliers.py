@@ -31,8 +31,8 @@ class OutlierWatch(Layer):
 
     __slots__ = ("_clock", "_config", "_inner", "_open", "machine")
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: OutlierConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: OutlierConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._config = config
         self._open = False
@@ -49,7 +49,7 @@ class OutlierWatch(Layer):
     def _arm(self, machine: Outliers) -> None:
         clock = Clock(self)
         self._clock = clock
-        self.sim.daemon_at(machine.next_sweep, clock)
+        self.sim.schedule_background(machine.next_sweep, clock)
 
     def enter(self, parent: Frame) -> None:
         """Let it pass."""
@@ -80,10 +80,10 @@ class OutlierWatch(Layer):
                 why = WHY_EJECTED if change.why == BY_ERRORS else WHY_EJECTED_RATE
                 old = OPEN if self._open else CLOSED
                 self._open = True
-                sim.sink.emit(sim.now, BREAKER, self.where, rid, pack_change(old, OPEN, why), numbers)
+                sim.sink.emit(sim.now, BREAKER, self.source, rid, pack_change(old, OPEN, why), numbers)
             elif self._open and left == 0:
                 self._open = False
-                sim.sink.emit(sim.now, BREAKER, self.where, rid, pack_change(OPEN, CLOSED, WHY_RETURNED), numbers)
+                sim.sink.emit(sim.now, BREAKER, self.source, rid, pack_change(OPEN, CLOSED, WHY_RETURNED), numbers)
         machine.changes.clear()
 
     def restart(self) -> None:
@@ -92,4 +92,4 @@ class OutlierWatch(Layer):
             self._clock.armed = False
         if self._open:
             sim = self.sim
-            sim.sink.emit(sim.now, BREAKER, self.where, -1, pack_change(OPEN, CLOSED, WHY_RESTART), 0)
+            sim.sink.emit(sim.now, BREAKER, self.source, -1, pack_change(OPEN, CLOSED, WHY_RESTART), 0)

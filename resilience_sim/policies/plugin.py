@@ -37,7 +37,7 @@ from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config_plugin import PluginConfig
 
 
-class Note(Frame):
+class PolicyCall(Frame):
     """A frame with room for anything: ``data``."""
 
     __slots__ = ("data",)
@@ -53,15 +53,16 @@ class Note(Frame):
 class Policy(Layer):
     """A policy that lets everything pass. Override what is to be different; state of all calls goes into ``self``.
 
-    ``self.sim``: ``now`` (virtual ns), ``at(when, f)`` (calls ``on_timer(f)``), ``luck.unit(purpose, rid, attempt)``.
+    ``self.sim``: ``now`` (virtual ns), ``schedule(when, f)`` (calls ``on_timer(f)``).
+    ``self.sim.rng.uniform(purpose, rid, attempt)``: a random number of [0, 1).
     A call's own state goes into its frame: the integers ``f.x`` and ``f.k``, or ``f.data`` with :meth:`call_noting`.
-    No clock but ``sim.now`` and no luck but ``sim.luck``: a run must be the same every time.
+    No clock but ``sim.now`` and no luck but ``sim.rng``: a run must be the same every time.
     """
 
     __slots__ = ("_inner",)
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer) -> None:
+        super().__init__(sim, source)
         self._inner = inner
 
     # --- to be overridden ---
@@ -89,7 +90,7 @@ class Policy(Layer):
 
     def call_noting(self, parent: Frame, data: object) -> None:
         """As :meth:`call`; the frame is a :class:`Note`."""
-        f = Note(self, parent)
+        f = PolicyCall(self, parent)
         f.data = data
         self._inner.enter(f)
 
@@ -109,7 +110,7 @@ class Policy(Layer):
     def turn_away(self, parent: Frame, outcome: i64) -> None:
         """Answer a call that never went in."""
         sim = self.sim
-        sim.sink.emit(sim.now, REJECTED, self.where, parent.req.rid, outcome, 0)
+        sim.sink.emit(sim.now, REJECTED, self.source, parent.req.rid, outcome, 0)
         parent.layer.on_result(parent, outcome)
 
 
@@ -134,7 +135,7 @@ def find(module: str, name: str) -> type[Policy]:
     return found
 
 
-def make_plugin(sim: Sim, where: i64, inner: Layer, config: PluginConfig) -> Layer:
+def make_plugin(sim: Sim, source: i64, inner: Layer, config: PluginConfig) -> Layer:
     """One of them around ``inner``."""
     sim.leaves_calls = True  # it may forget to tell the inside
-    return find(config.module, config.name)(sim, where, inner)
+    return find(config.module, config.name)(sim, source, inner)

@@ -87,8 +87,8 @@ class RateLimiter(Layer):
     _max_wait: i64
     _waiting: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: RateLimiterConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: RateLimiterConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._max_wait = config.max_wait
         self._permits: Permits | Windows
@@ -104,7 +104,7 @@ class RateLimiter(Layer):
         sim = self.sim
         wait = self._permits.wait(sim.now)
         if wait > self._max_wait:
-            sim.sink.emit(sim.now, REJECTED, self.where, parent.req.rid, LIMITED, wait)
+            sim.sink.emit(sim.now, REJECTED, self.source, parent.req.rid, LIMITED, wait)
             parent.layer.on_result(parent, LIMITED)
             return
         self._permits.take(sim.now)
@@ -115,8 +115,8 @@ class RateLimiter(Layer):
         self._waiting += 1
         f.k = 1
         f.x = sim.now
-        sim.sink.emit(sim.now, QUEUED, self.where, f.req.rid, self._waiting, wait)
-        sim.at(sim.now + wait, f)
+        sim.sink.emit(sim.now, QUEUED, self.source, f.req.rid, self._waiting, wait)
+        sim.schedule(sim.now + wait, f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """Pass it on."""
@@ -127,7 +127,7 @@ class RateLimiter(Layer):
         sim = self.sim
         self._waiting -= 1
         f.k = 0
-        sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
+        sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, self._waiting, sim.now - f.x)
         self._inner.enter(f)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:

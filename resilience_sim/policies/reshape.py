@@ -2,7 +2,7 @@
 
 Owns what survives: a layer whose settings did not change, and whatever a changed one has learnt that still means
 something (a breaker's state, the places taken in a bulkhead). Calls under way answer through the layers they came in
-by; from now on whatever goes inwards meets the new stack. Refuses to decide when (runs/hands.py).
+by; from now on whatever goes inwards meets the new stack. Refuses to decide when (runs/apply_actions.py).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from resilience_sim.policies.timeout import Timeout
 from resilience_sim.policies.windows import Window
 
 
-def reshape(
+def reconfigure_stack(
     stack: Stack,
     sim: Sim,
     service: Layer,
     before: Sequence[PolicyConfig],
     after: Sequence[PolicyConfig],
-    wheres: Sequence[int],
+    sources: Sequence[int],
 ) -> None:
     """Turn ``stack``, which was made of ``before``, into one of ``after``; policies are the same by their ids."""
     known: dict[str, int] = {}
@@ -53,7 +53,7 @@ def reshape(
     for i in range(len(after) - 1, -1, -1):
         config = after[i]
         at = known.get(config.id, -1)
-        if at >= 0 and (before[at] == config or retune(stack.layers[at], before[at], config)):
+        if at >= 0 and (before[at] == config or reconfigure(stack.layers[at], before[at], config)):
             layer = stack.layers[at]
             setattr(layer, "_inner", inner)  # noqa: B010 - every policy has one, their common base has not
         else:
@@ -63,7 +63,7 @@ def reshape(
                 ordinal = sum(1 for other in before[:at] if other.kind == config.kind)
             else:
                 kinds[config.kind] = ordinal + 1
-            layer = make_layer(sim, wheres[i], inner, config, ordinal)
+            layer = make_layer(sim, sources[i], inner, config, ordinal)
         layers.append(layer)
         inner = layer
     layers.reverse()
@@ -71,7 +71,7 @@ def reshape(
     stack.layers = layers
 
 
-def retune(layer: Layer, before: PolicyConfig, after: PolicyConfig) -> bool:
+def reconfigure(layer: Layer, before: PolicyConfig, after: PolicyConfig) -> bool:
     """Give a layer other settings in place; False where a new layer must take over."""
     if isinstance(layer, Retry) and isinstance(before, RetryConfig) and isinstance(after, RetryConfig):
         return _retry(layer, before, after)

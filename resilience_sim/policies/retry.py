@@ -12,7 +12,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT
 from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.luck import EXTRA, JITTER
+from resilience_sim.kernel.rng import EXTRA, JITTER
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.backoff import Backoff
 from resilience_sim.policies.budgets import make_budget
@@ -20,7 +20,7 @@ from resilience_sim.policies.config import RetryConfig
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
-class Tries(Frame):
+class RetryExecution(Frame):
     """One call under retry. ``k`` is the number of the try at work, ``x`` the instant of the first."""
 
     __slots__ = ("paid", "previous")
@@ -46,8 +46,8 @@ class Retry(Layer):
     _on: i64
     _purpose: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: RetryConfig, ordinal: i64) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: RetryConfig, ordinal: i64) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._attempts = config.attempts
         self._backoff = Backoff(config)
@@ -63,7 +63,7 @@ class Retry(Layer):
 
     def enter(self, parent: Frame) -> None:
         """First try."""
-        f = Tries(self, parent)
+        f = RetryExecution(self, parent)
         f.k = 1
         f.x = self.sim.now
         if self._has_budget:
@@ -77,19 +77,19 @@ class Retry(Layer):
     def _hold(self, f: Frame, delay: i64) -> None:
         """The budget delays the first try."""
         sim = self.sim
-        sim.sink.emit(sim.now, QUEUED, self.where, f.req.rid, 1, delay)
-        sim.at(sim.now + delay, f)
+        sim.sink.emit(sim.now, QUEUED, self.source, f.req.rid, 1, delay)
+        sim.schedule(sim.now + delay, f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """A try has its outcome: answer, or wait and try again."""
         sim = self.sim
         if self._has_budget:
-            assert isinstance(f, Tries)
+            assert isinstance(f, RetryExecution)
             self._budget.on_end(sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
         if outcome <= FALLBACK or f.k >= self._attempts or not self._on >> outcome & 1:
             answer(f, outcome)
             return
-        assert isinstance(f, Tries)
+        assert isinstance(f, RetryExecution)
         wait = self._wait(f)
         if self._max_elapsed and sim.now + wait - f.x > self._max_elapsed:
             answer(f, outcome)
@@ -97,16 +97,16 @@ class Retry(Layer):
         if self._has_budget:
             f.paid = self._budget.allows(sim.now, outcome)
             if f.paid < 0:
-                sim.sink.emit(sim.now, RETRY_DENIED, self.where, f.req.rid, f.k + 1, 0)
+                sim.sink.emit(sim.now, RETRY_DENIED, self.source, f.req.rid, f.k + 1, 0)
                 answer(f, outcome)
                 return
             wait += self._budget.delay(sim.now + wait)
         f.k += 1
-        sim.sink.emit(sim.now, RETRY_WAIT, self.where, f.req.rid, f.k, wait)
+        sim.sink.emit(sim.now, RETRY_WAIT, self.source, f.req.rid, f.k, wait)
         # Also for a wait of nothing: a queue keeps thousands of instant retries from piling up on the call stack.
-        sim.at(sim.now + wait, f)
+        sim.schedule(sim.now + wait, f)
 
-    def _wait(self, f: Tries) -> i64:
+    def _wait(self, f: RetryExecution) -> i64:
         """Nanoseconds until the next try: B's hint, taken as it is, or the backoff."""
         req = f.req
         if self._honors_hint and req.retry_after > 0:
@@ -118,8 +118,8 @@ class Retry(Layer):
         if self._backoff.needs_luck:
             # One call may pass here often (a retry around a retry): attempts tell the rounds apart.
             draw = req.attempts << 16 | f.k
-            shape_luck = self.sim.luck.unit(self._purpose + EXTRA, req.rid, draw)
-            jitter_luck = self.sim.luck.unit(self._purpose, req.rid, draw)
+            shape_luck = self.sim.rng.uniform(self._purpose + EXTRA, req.rid, draw)
+            jitter_luck = self.sim.rng.uniform(self._purpose, req.rid, draw)
         wait, f.previous = self._backoff.wait(f.k, f.previous, shape_luck, jitter_luck)
         return wait
 
@@ -128,7 +128,7 @@ class Retry(Layer):
         if self._has_budget:
             if f.k == 1:
                 sim = self.sim
-                sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, 0, sim.now - f.x)
+                sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, 0, sim.now - f.x)
             else:
                 self._budget.on_again(self.sim.now)
         self._inner.enter(f)

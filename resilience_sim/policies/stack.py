@@ -31,11 +31,11 @@ from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.policies.config_plugin import PluginConfig
 from resilience_sim.policies.fallback import Fallback
 from resilience_sim.policies.hedge import Hedge
-from resilience_sim.policies.like_breaker import LikeBreaker
-from resilience_sim.policies.like_hedge import LikeHedge
-from resilience_sim.policies.like_limiter import LikeLimiter
-from resilience_sim.policies.like_retry import LikeRetry
-from resilience_sim.policies.like_throttle import LikeThrottle
+from resilience_sim.policies.library_breaker import LibraryBreaker
+from resilience_sim.policies.library_hedge import LibraryHedge
+from resilience_sim.policies.library_limiter import LibraryLimiter
+from resilience_sim.policies.library_retry import LibraryRetry
+from resilience_sim.policies.library_throttle import LibraryThrottle
 from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.plugin import make_plugin
 from resilience_sim.policies.rate_limiter import RateLimiter
@@ -44,42 +44,42 @@ from resilience_sim.policies.throttle import Throttle
 from resilience_sim.policies.timeout import Timeout
 
 
-def make_layer(sim: Sim, where: i64, inner: Layer, config: PolicyConfig, ordinal: i64) -> Layer:
+def make_layer(sim: Sim, source: i64, inner: Layer, config: PolicyConfig, ordinal: i64) -> Layer:
     """One policy around ``inner``.
 
     ``ordinal`` counts policies of its kind from the outside, so that its luck stays the same whatever else stands in
     the stack.
     """
     if isinstance(config, RetryConfig):
-        return Retry(sim, where, inner, config, ordinal)
+        return Retry(sim, source, inner, config, ordinal)
     if isinstance(config, BreakerConfig):
-        return CircuitBreaker(sim, where, inner, config)
+        return CircuitBreaker(sim, source, inner, config)
     if isinstance(config, TimeoutConfig):
-        return Timeout(sim, where, inner, config)
+        return Timeout(sim, source, inner, config)
     if isinstance(config, BulkheadConfig):
-        return Bulkhead(sim, where, inner, config)
+        return Bulkhead(sim, source, inner, config)
     if isinstance(config, RateLimiterConfig):
-        return RateLimiter(sim, where, inner, config)
+        return RateLimiter(sim, source, inner, config)
     if isinstance(config, HedgeConfig):
-        return Hedge(sim, where, inner, config)
+        return Hedge(sim, source, inner, config)
     if isinstance(config, FallbackConfig):
-        return Fallback(sim, where, inner, config)
+        return Fallback(sim, source, inner, config)
     if isinstance(config, ThrottleConfig):
-        return Throttle(sim, where, inner, config, ordinal)
+        return Throttle(sim, source, inner, config, ordinal)
     if isinstance(config, LikeBreakerConfig):
-        return LikeBreaker(sim, where, inner, config, ordinal)
+        return LibraryBreaker(sim, source, inner, config, ordinal)
     if isinstance(config, LikeRetryConfig):
-        return LikeRetry(sim, where, inner, config, ordinal)
+        return LibraryRetry(sim, source, inner, config, ordinal)
     if isinstance(config, LikeLimiterConfig):
-        return LikeLimiter(sim, where, inner, config)
+        return LibraryLimiter(sim, source, inner, config)
     if isinstance(config, LikeHedgeConfig):
-        return LikeHedge(sim, where, inner, config)
+        return LibraryHedge(sim, source, inner, config)
     if isinstance(config, OutlierConfig):
-        return OutlierWatch(sim, where, inner, config)
+        return OutlierWatch(sim, source, inner, config)
     if isinstance(config, LikeThrottleConfig):
-        return LikeThrottle(sim, where, inner, config, ordinal)
+        return LibraryThrottle(sim, source, inner, config, ordinal)
     if isinstance(config, PluginConfig):
-        return make_plugin(sim, where, inner, config)
+        return make_plugin(sim, source, inner, config)
     raise ValueError(f"unknown policy {config!r}")
 
 
@@ -88,7 +88,7 @@ class Stack:
 
     __slots__ = ("layers", "outer")
 
-    def __init__(self, sim: Sim, service: Layer, configs: Sequence[PolicyConfig], wheres: Sequence[int]) -> None:
+    def __init__(self, sim: Sim, service: Layer, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
         ordinals: list[int] = []
         seen: dict[str, int] = {}
         for config in configs:
@@ -97,7 +97,7 @@ class Stack:
         layer = service
         layers: list[Layer] = []
         for i in range(len(configs) - 1, -1, -1):
-            layer = make_layer(sim, wheres[i], layer, configs[i], ordinals[i])
+            layer = make_layer(sim, sources[i], layer, configs[i], ordinals[i])
             layers.append(layer)
         layers.reverse()
         self.outer = layer

@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ERROR, FALLBACK, REJECTED, THROTTLED
 from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.luck import THROTTLE
+from resilience_sim.kernel.rng import THROTTLE
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import ThrottleConfig
 from resilience_sim.policies.windows import Window
@@ -25,8 +25,8 @@ class Throttle(Layer):
 
     _purpose: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: ThrottleConfig, ordinal: i64) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: ThrottleConfig, ordinal: i64) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._k = config.k
         self._requests = Window(0, config.window)
@@ -43,8 +43,8 @@ class Throttle(Layer):
         surplus = float(self._requests.total) - self._k * float(self._accepts.total)
         chance = surplus / float(self._requests.total + 1) if surplus > 0.0 else 0.0
         self._requests.add(now, 0, 0)
-        if chance > 0.0 and sim.luck.unit(self._purpose, req.rid, req.attempts) < chance:
-            sim.sink.emit(now, REJECTED, self.where, req.rid, THROTTLED, int(chance * 1_000_000))
+        if chance > 0.0 and sim.rng.uniform(self._purpose, req.rid, req.attempts) < chance:
+            sim.sink.emit(now, REJECTED, self.source, req.rid, THROTTLED, int(chance * 1_000_000))
             parent.layer.on_result(parent, THROTTLED)
             return
         self._inner.enter(Frame(self, parent))

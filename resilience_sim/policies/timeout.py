@@ -10,7 +10,7 @@ from __future__ import annotations
 from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import TIMED_OUT, TIMEOUT
-from resilience_sim.kernel.frames import NOBODY, Frame, Layer, answer, cancel_child
+from resilience_sim.kernel.frames import NULL_REQUEST, Frame, Layer, answer, cancel_child
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config import TimeoutConfig
 
@@ -29,29 +29,29 @@ class Timeout(Layer):
 
     _after: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: TimeoutConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: TimeoutConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._after = config.after
         self._stops_work = config.cancels_work
-        self._timers = sim.lane(config.after)
-        self.lane = self._timers
+        self._timers = sim.fixed_delay_queue(config.after)
+        self.delay_queue = self._timers
 
     def enter(self, parent: Frame) -> None:
         """Arm the timer, then let the call in."""
         f = Timed(self, parent)
-        self.sim.arm(self._timers, f)
+        self.sim.schedule_fixed(self._timers, f)
         self._inner.enter(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """In time."""
         f.armed = False
         answer(f, outcome)
-        f.req = NOBODY  # a dead timer stands in its lane for long: it shall not keep the request
+        f.req = NULL_REQUEST  # a dead timer stands in its lane for long: it shall not keep the request
 
     def on_timer(self, f: Frame) -> None:
         """Too late: cut the inside off and answer in its place."""
         sim = self.sim
-        sim.sink.emit(sim.now, TIMED_OUT, self.where, f.req.rid, self._after, 0)
+        sim.sink.emit(sim.now, TIMED_OUT, self.source, f.req.rid, self._after, 0)
         cancel_child(f, TIMEOUT, self._stops_work)
         answer(f, TIMEOUT)

@@ -110,8 +110,8 @@ def unpack_format_1(data: bytes, count: int) -> Columns:
         if number == _ZIGZAG:
             values = [value >> 1 ^ -(value & 1) for value in values]
         columns.append(list(accumulate(values)) if number in _DIFFERENCES else values)
-    t, kind, where, rid, a, b = columns
-    return t, kind, where, rid, a, b
+    t, kind, source, rid, a, b = columns
+    return t, kind, source, rid, a, b
 
 
 def rows(columns: Columns) -> Iterator[Event]:

@@ -140,7 +140,7 @@ class RowAssembler:
         """Take events in order."""
         attempts = self._attempts
         now = self._now
-        for t, kind, where, rid, a, b in events:
+        for t, kind, source, rid, a, b in events:
             if t != now:
                 if self._ripe:
                     self._release()
@@ -161,7 +161,7 @@ class RowAssembler:
                     self._highest = max(self._highest, self._queue)
                 if attempt is not None:
                     attempt.received = t
-                    attempt.replica = self._replica.get(where, 0)
+                    attempt.replica = self._replica.get(source, 0)
                     if b == STARTED:
                         attempt.began = t
                         attempt.there = _AT_B
@@ -189,7 +189,7 @@ class RowAssembler:
                     self._settle(attempt)
             elif kind == ARRIVE:
                 self._arrivals += 1
-                self._requests[rid] = _Request(self._instance.get(where, -1), t)
+                self._requests[rid] = _Request(self._instance.get(source, -1), t)
             elif kind == DONE:
                 self._done(t, rid, a, b)
             elif kind == BEGIN:
@@ -218,10 +218,10 @@ class RowAssembler:
                 if request is not None:
                     request.denied += 1
             elif kind == BREAKER:
-                self._out["transitions"].append(self._transition(t, where, a, b))
+                self._out["transitions"].append(self._transition(t, source, a, b))
             elif kind == FAULT_ON:
-                component = self._components.get(where)
-                name = component.name if component else str(where)
+                component = self._components.get(source)
+                name = component.name if component else str(source)
                 self._out["faults"].append((name, a, t / SECOND, b / SECOND))
 
     def close(self) -> None:
@@ -272,10 +272,10 @@ class RowAssembler:
             if attempt is not None and attempt.there == _OVER and attempt.answered < 0:
                 self._ripe.append(rid << _KEY | number)
 
-    def _transition(self, t: int, where: int, a: int, b: int) -> Row:
-        component = self._components.get(where)
+    def _transition(self, t: int, source: int, a: int, b: int) -> Row:
+        component = self._components.get(source)
         return (
-            t / SECOND, component.name if component else str(where), component.instance if component else -1,
+            t / SECOND, component.name if component else str(source), component.instance if component else -1,
             STATE_NAMES[a >> 16 & 0xFF], STATE_NAMES[a >> 8 & 0xFF], WHY_NAMES[a & 0xFF], b >> 32, b & 0xFFFFFFFF,
         )  # fmt: skip
 

@@ -84,10 +84,10 @@ class RecordingWriter(Fold):
         """Events taken so far."""
         return self._chunks * CHUNK + self.columns.count
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
         try:
-            self.columns.on_event(t, kind, where, rid, a, b)
+            self.columns.on_event(t, kind, source, rid, a, b)
         except TypeError as error:  # compiled columns take nothing longer in the first place
             raise self._too_long(t) from error
 

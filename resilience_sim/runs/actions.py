@@ -1,7 +1,7 @@
 """Actions as facts: what they make of a plan, who may speak because of them, and their form in a recording.
 
-Owns everything about actions that needs no running simulation. Refuses to apply them (runs/hands.py) and to put a run's
-own changes and those by hand in order (runs/course.py).
+Owns everything about actions that needs no running simulation. Refuses to apply them
+(runs/apply_actions.py) and to put a run's own changes and those by hand in order (runs/course.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The course of a run: the changes that its plan makes itself, and what somebody does besides, in one order.
 
 Owns who comes first at one instant (the plan's own), who speaks under which number, and that a change of the plan which
-somebody's hand has made impossible is left out. Refuses to apply anything (runs/hands.py, runs/simulation.py).
+somebody's hand has made impossible is left out. Refuses to apply anything (runs/apply_actions.py, runs/simulation.py).
 """
 
 from __future__ import annotations

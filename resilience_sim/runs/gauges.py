@@ -1,7 +1,7 @@
 """What the layers of a running simulation hold at an instant: the fill of windows, buckets and places.
 
 Owns reading it, without changing anything: what has left a window by then is not counted, though the layer itself
-forgets it only when it is called next. Layers under a library's rules are gauges_like.py. Everything else that views
+forgets it only when it is called next. Layers under a library's rules are library_gauges.py. Everything else that views
 show is a fold over events; this alone is not in them, and a view may show it but must not decide by it.
 """
 
@@ -16,7 +16,7 @@ from resilience_sim.policies.rate_limiter import Permits, RateLimiter
 from resilience_sim.policies.retry import Retry
 from resilience_sim.policies.throttle import Throttle
 from resilience_sim.policies.windows import Window
-from resilience_sim.runs.gauges_like import Gauge, like_gauge
+from resilience_sim.runs.library_gauges import Gauge, library_gauge
 from resilience_sim.runs.simulation import Simulation
 
 
@@ -25,17 +25,17 @@ def gauges(simulation: Simulation, now: int = -1) -> dict[int, Gauge]:
 
     ``now``: an instant not before the last event, by default that of the last event.
     """
-    hands = simulation.hands
-    if hands is None:
+    applier = simulation.applier
+    if applier is None:
         return {}
-    now = max(now, hands.sim.now)
+    now = max(now, applier.sim.now)
     found: dict[int, Gauge] = {}
-    for same in zip(*(instance.stack.layers for instance in hands.client.instances()), strict=True):
+    for same in zip(*(instance.stack.layers for instance in applier.client.instances()), strict=True):
         held = [gauge for gauge in (_gauge(layer, now) for layer in same) if gauge]
         if held:
-            found[int(same[0].where)] = _together(held)
-    for replica in hands.service.replicas():
-        found[int(replica.where)] = {"limit": int(replica.limit)}
+            found[int(same[0].source)] = _together(held)
+    for replica in applier.service.replicas():
+        found[int(replica.source)] = {"limit": int(replica.limit)}
     return found
 
 
@@ -67,7 +67,7 @@ def _gauge(layer: Layer, now: int) -> Gauge:
         requests = _counts(layer._requests, now)[0]
         surplus = requests - layer._k * _counts(layer._accepts, now)[0]
         return {"chance": surplus / (requests + 1) if surplus > 0 else 0.0}
-    return like_gauge(layer, now)
+    return library_gauge(layer, now)
 
 
 def _counts(window: Window, now: int) -> tuple[int, int, int]:

@@ -179,9 +179,9 @@ class _Comparer(Fold):
         self.done = False
         self.first: Difference | None = None
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Compare one event."""
-        simulated = (t, kind, where, rid, a, b)
+        simulated = (t, kind, source, rid, a, b)
         if self.done:
             if not self._ends:
                 self._hash.emit(*simulated)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from resilience_sim.kernel.events import Component
-from resilience_sim.kernel.luck import Luck
+from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
 from resilience_sim.kernel.sink import Fold, sink_for
 from resilience_sim.runs.actions import ActionError
+from resilience_sim.runs.apply_actions import ActionApplier
 from resilience_sim.runs.course import BY_HAND, Step, components_with, line_up, reserved
-from resilience_sim.runs.hands import Hands
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.world.actions import Action
 from resilience_sim.world.client import Client
@@ -98,7 +98,7 @@ class Simulation:
         self._sim: Sim | None = None
         self._parts: tuple[Callable[[], None], ...] = ()  # what has to let go at the end
         self._reserved: list[tuple[Component, ...]] = []  # whom each of the plan's own changes brings along
-        self.hands: Hands | None = None  # from the first step on, of a run that is open to actions
+        self.applier: ActionApplier | None = None  # from the first step on, of a run that is open to actions
 
     def attach(self, fold: Fold) -> None:
         """Let ``fold`` see every event.
@@ -112,7 +112,7 @@ class Simulation:
 
     def _assemble(self) -> Sim:
         plan = self.plan
-        sim = Sim(Luck(self.seed), sink_for(self._folds))
+        sim = Sim(KeyedRng(self.seed), sink_for(self._folds))
         instances = plan.client.instances
         first_replica = instances + 1
         first_fault = first_replica + plan.service.replicas
@@ -122,21 +122,21 @@ class Simulation:
         service = Service(
             sim, instances, plan.service, plan.operation, faults, tuple(range(first_replica, first_fault))
         )
-        layer_wheres = [range(first_layer + i * depth, first_layer + (i + 1) * depth) for i in range(instances)]
-        client = Client(sim, plan.client, service, plan.stack, range(instances), layer_wheres)
+        layer_sources = [range(first_layer + i * depth, first_layer + (i + 1) * depth) for i in range(instances)]
+        client = Client(sim, plan.client, service, plan.stack, range(instances), layer_sources)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
-        self._parts = (client.let_go, service.let_go, sim.close)
+        self._parts = (client.release, service.release, sim.close)
         if self.open_to_actions or plan.actions:
             service.track_work()
             everybody = make_components(plan)
             self._reserved = reserved(plan, everybody[: first_layer + depth * instances])
-            self.hands = Hands(plan, everybody, sim, faults, service, client, traffic)
+            self.applier = ActionApplier(plan, everybody, sim, faults, service, client, traffic)
         return sim
 
     @property
     def plan_in_force(self) -> Plan:
         """The plan as the actions so far have left it."""
-        return self.plan if self.hands is None else self.hands.plan
+        return self.plan if self.applier is None else self.applier.plan
 
     @property
     def now(self) -> int:
@@ -196,19 +196,19 @@ class Simulation:
 
     def _apply(self, step: Step) -> None:
         """ActionError: it is not possible; a change of the plan's own is left out then."""
-        assert self.hands is not None
+        assert self.applier is not None
         action = step.action
         if step.own == BY_HAND:
-            self.hands.apply(action)
+            self.applier.apply(action)
         else:
             try:
-                self.hands.apply(action, self._reserved[step.own])
+                self.applier.apply(action, self._reserved[step.own])
             except ActionError:
                 return
         self.actions.append(action)
         self._acted = (action.t, self.event_count)
-        if len(self.hands.components) > len(self.components):
-            self.components = self.hands.components
+        if len(self.applier.components) > len(self.components):
+            self.components = self.applier.components
 
     def digest(self) -> str:
         """See :meth:`Source.digest`."""

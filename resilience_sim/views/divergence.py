@@ -48,8 +48,8 @@ def story_words(story: StoryFold, components: Sequence[Component]) -> str:
     many = len({c.instance for c in components if c.kind == "client"}) > 1
     steps: list[str] = []
     waiting: dict[int, str] = {}
-    for _, kind, where, _, a, b in story.events:
-        who = speaker(directory.get(where), many)
+    for _, kind, source, _, a, b in story.events:
+        who = speaker(directory.get(source), many)
         if kind == ev.SENT:
             waiting[a] = f"attempt {a} without an answer"
             steps.append(waiting[a])
@@ -65,7 +65,7 @@ def story_words(story: StoryFold, components: Sequence[Component]) -> str:
         elif kind == ev.RETRY_DENIED:
             steps.append(f"{who} had no budget for another try")
         elif kind == ev.REJECTED:
-            steps.append(f"turned away by {who}{_breaker_state(story, where)}")
+            steps.append(f"turned away by {who}{_breaker_state(story, source)}")
         elif kind == ev.FELL_BACK:
             steps.append(f"{who} answered instead")
         elif kind == ev.HEDGE:
@@ -79,9 +79,9 @@ def story_words(story: StoryFold, components: Sequence[Component]) -> str:
     return ", ".join(steps)
 
 
-def _breaker_state(story: StoryFold, where: int) -> str:
+def _breaker_state(story: StoryFold, source: int) -> str:
     """For a breaker: since when it was in the state that turned the request away, and why."""
-    change = story.breakers.get(where)
+    change = story.breakers.get(source)
     if change is None:
         return ""
     t, _, _, _, a, b = change

@@ -20,7 +20,7 @@ class DuplicateExecution:
     """A request executed twice: when, by which attempts, and what the caller had seen of the first one."""
 
     rid: int
-    first_at: int
+    schedule_first: int
     first_attempt: int
     seen: int  # outcome code; -1: nothing yet
     again_at: int
@@ -60,7 +60,7 @@ class MomentsFold(Fold):
         self.shed_at: int | None = None
         self.twice: DuplicateExecution | None = None
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Note what is the first of its kind."""
         if kind in (ev.ARRIVE, ev.SENT):
             while not self._bins.fits(t):

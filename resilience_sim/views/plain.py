@@ -56,7 +56,7 @@ class PlainFold(Fold):
         # Only requests in flight: what has happened to each so far, by attempt (0: beside the attempts).
         self._lives: dict[int, list[list[str]]] = {}
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Write the event's line, or remember it until its request's line is due."""
         if kind == ev.ARRIVE:
             self._lives[rid] = []
@@ -71,7 +71,7 @@ class PlainFold(Fold):
         elif kind == ev.DONE:
             self._done(t, rid, a, b)
         else:
-            self._surroundings(t, kind, where, rid, a, b)
+            self._surroundings(t, kind, source, rid, a, b)
 
     def finish(self, now: int) -> None:
         """Name the requests that never got an outcome; ``now`` is the end of the run."""
@@ -139,8 +139,8 @@ class PlainFold(Fold):
 
     # --- everything else ------------------------------------------------------------------------------------------
 
-    def _surroundings(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
-        component = self._components.get(where)
+    def _surroundings(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+        component = self._components.get(source)
         who = speaker(component, self._many)
         if kind == ev.BREAKER:
             old, new = ev.STATE_NAMES[a >> 16 & 0xFF], ev.STATE_NAMES[a >> 8 & 0xFF]

@@ -27,7 +27,7 @@ class Step:
 
     t: int
     kind: int
-    where: int
+    source: int
     a: int = 0
     b: int = 0
     text: str = ""
@@ -81,19 +81,19 @@ class RequestTraceFold(Fold):
         self.faults_met: list[tuple[int, int]] = []
         self._pending: dict[int, _Pending] = {}
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
         if 0 <= self._next_change <= t:
             self._change(t)
         pending = self._pending.get(rid)
-        if pending is not None and self._settles(pending, t, kind, where, rid, a):
+        if pending is not None and self._settles(pending, t, kind, source, rid, a):
             self._pending.pop(rid, None)
         mine = rid == self.rid >= 0
         if mine:
-            self.steps.append(Step(t, kind, where, a, b))
+            self.steps.append(Step(t, kind, source, a, b))
         handler = _HANDLERS.get(kind)
         if handler is not None:
-            handler(self, t, where, rid, a, b)
+            handler(self, t, source, rid, a, b)
 
     def _change(self, t: int) -> None:
         """The layers are those of ``t`` from now on."""
@@ -106,12 +106,12 @@ class RequestTraceFold(Fold):
             elif is_breaker(config):  # new, or under other rules: it begins anew
                 self.breakers[component] = BreakerMemory(config)
 
-    def _place(self, where: int) -> int:
-        return self.shot.position.get(where, -1)
+    def _place(self, source: int) -> int:
+        return self.shot.position.get(source, -1)
 
     # --- how a result travels ---
 
-    def _settles(self, pending: _Pending, t: int, kind: int, where: int, rid: int, a: int) -> bool:
+    def _settles(self, pending: _Pending, t: int, kind: int, source: int, rid: int, a: int) -> bool:
         """Tell the layers between a result and this event of the same request; True when the result has arrived."""
         if kind == ev.DONE:
             self._tell(pending, rid, t, -1)
@@ -121,7 +121,7 @@ class RequestTraceFold(Fold):
         if t != pending.t or kind not in _ON_THE_WAY:
             self._tell(pending, rid, pending.t, self._swallower(pending.position))
             return True
-        here = self._place(where)
+        here = self._place(source)
         if kind == ev.BREAKER and (a >> 16 == ev.OPEN or here > pending.position):
             return False
         self._tell(pending, rid, t, here)
@@ -155,26 +155,26 @@ class RequestTraceFold(Fold):
 
     # --- events ---
 
-    def _arrive(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _arrive(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.requests += 1
         while self.recent and self.recent[0][0] <= t - SECOND:
             self.recent.popleft()
         self.recent.append((t, ev.ARRIVE, 0))
-        self.flights[rid] = Flight(rid, self.components[where].instance, t, held=a == ev.ADMITTED)
+        self.flights[rid] = Flight(rid, self.components[source].instance, t, held=a == ev.ADMITTED)
         if rid == self.rid:
-            self.instance = self.components[where].instance
+            self.instance = self.components[source].instance
             self.faults_met = [(fault, t) for fault in self.faults]
             held = sum(f.held and f.instance == self.instance for f in self.flights.values())
-            self.steps[-1] = Step(t, ev.ARRIVE, where, a, held)
+            self.steps[-1] = Step(t, ev.ARRIVE, source, a, held)
 
-    def _start(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _start(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.flights[rid].held = True
 
-    def _done(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _done(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.recent.append((t, ev.DONE, a & 0xFF))
         self.flights.pop(rid, None)
 
-    def _sent(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _sent(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.recent.append((t, ev.SENT, 0))
         flight = self.flights.get(rid)
         if flight is None:
@@ -187,7 +187,7 @@ class RequestTraceFold(Fold):
             said = [Step(t, KNEW, c, memory.since, memory.state, memory.says(t)) for c, memory in asked]
             self.steps[-1:-1] = said
 
-    def _result(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _result(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         outcome = a & 0xFF
         self.recent.append((t, ev.RESULT, outcome))
         flight = self.flights.get(rid)
@@ -197,66 +197,66 @@ class RequestTraceFold(Fold):
         if outcome != ev.CANCELLED and not (pending is not None and pending.cut and pending.t == t):
             self._came(t, rid, len(self.shot.stack) - 1, outcome)
 
-    def _timed_out(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self._came(t, rid, self._place(where) - 1, ev.TIMEOUT, True)
+    def _timed_out(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self._came(t, rid, self._place(source) - 1, ev.TIMEOUT, True)
 
-    def _rejected(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.rejected.setdefault(where, deque()).append(t)
-        self._came(t, rid, self._place(where) - 1, a)
+    def _rejected(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.rejected.setdefault(source, deque()).append(t)
+        self._came(t, rid, self._place(source) - 1, a)
 
-    def _retry(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _retry(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         flight = self.flights.get(rid)
         if flight is None:
             return
-        position = self._place(where)
+        position = self._place(source)
         flight.tries = {p: n for p, n in flight.tries.items() if p < position} | {position: a}
         flight.waits_until = t + b
 
-    def _denied(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.denied[where] = self.denied.get(where, 0) + 1
+    def _denied(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.denied[source] = self.denied.get(source, 0) + 1
         pending = self._pending.get(rid)
         if rid == self.rid and pending is not None:
-            self.steps.append(Step(t, PASSED, where, a - 1, pending.outcome))
+            self.steps.append(Step(t, PASSED, source, a - 1, pending.outcome))
 
-    def _breaker(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        memory = self.breakers.get(where)
+    def _breaker(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        memory = self.breakers.get(source)
         if memory is not None:
             memory.change(t, a, b)
-            if rid != self.rid and self.rid in self.flights and self.components[where].instance == self.instance:
-                self.steps.append(Step(t, ev.BREAKER, where, a, b, "another request"))
+            if rid != self.rid and self.rid in self.flights and self.components[source].instance == self.instance:
+                self.steps.append(Step(t, ev.BREAKER, source, a, b, "another request"))
 
-    def _queued(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.waiting[where] = a
+    def _queued(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.waiting[source] = a
 
-    def _admitted(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.waiting[where] = a
+    def _admitted(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.waiting[source] = a
 
-    def _received(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _received(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         if b == ev.STARTED:
-            self.busy[where] = self.busy.get(where, 0) + 1
+            self.busy[source] = self.busy.get(source, 0) + 1
         elif b == ev.QUEUED_AT_B:
-            self.queues.setdefault(where, {})[rid, a] = t
+            self.queues.setdefault(source, {})[rid, a] = t
 
-    def _begin(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.queues.get(where, {}).pop((rid, a), None)
-        self.busy[where] = self.busy.get(where, 0) + 1
+    def _begin(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.queues.get(source, {}).pop((rid, a), None)
+        self.busy[source] = self.busy.get(source, 0) + 1
 
-    def _end(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.busy[where] = max(0, self.busy.get(where, 0) - 1)
+    def _end(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.busy[source] = max(0, self.busy.get(source, 0) - 1)
 
-    def _left(self, t: int, where: int, rid: int, a: int, b: int) -> None:
-        self.queues.get(where, {}).pop((rid, a), None)
+    def _left(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        self.queues.get(source, {}).pop((rid, a), None)
 
-    def _action(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _action(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         if self.rid in self.flights and 0 <= a < len(self.layers.phrases):
-            self.steps.append(Step(t, ev.ACTION, where, a, b, self.layers.phrases[a]))
+            self.steps.append(Step(t, ev.ACTION, source, a, b, self.layers.phrases[a]))
 
-    def _fault_on(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _fault_on(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.faults[a] = t
         if self.rid in self.flights:
             self.faults_met.append((a, t))
 
-    def _fault_off(self, t: int, where: int, rid: int, a: int, b: int) -> None:
+    def _fault_off(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.faults.pop(a, None)
         self.ended[a] = t
 

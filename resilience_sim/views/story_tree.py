@@ -59,7 +59,7 @@ class TreeBuilder:
 
     def name(self, step: Step) -> str:
         """Who speaks."""
-        return speaker(self.fold.components[step.where])
+        return speaker(self.fold.components[step.source])
 
     def step(self, step: Step) -> None:
         """Put one step into its place."""
@@ -75,15 +75,15 @@ class TreeBuilder:
         elif kind == ev.RETRY_WAIT:
             self.again(step)
         elif kind == ev.RETRY_DENIED:
-            self.denied.add(step.where)
+            self.denied.add(step.source)
         elif kind == PASSED:
             self.passed(step)
         elif kind == ev.ACTION:
             self.root.add(f"{self.at(step.t)}: changed: {step.text}")
         elif kind == KNEW:
             mark = step.text if step.b == ev.CLOSED else f"{step.b} {step.a}"
-            if self.knew.get(step.where) != mark:
-                self.knew[step.where] = mark
+            if self.knew.get(step.source) != mark:
+                self.knew[step.source] = mark
                 self.here().add(f"`{self.name(step)}` was {step.text}")
         else:
             text = step_words(self.plan, step, self.name(step))
@@ -95,16 +95,16 @@ class TreeBuilder:
 
     def again(self, step: Step) -> None:
         """A new try of a retry layer: what was inside is closed."""
-        component = self.fold.components[step.where]
+        component = self.fold.components[step.source]
         shot = self.fold.layers.at(step.t)
-        position = shot.position[step.where]
+        position = shot.position[step.source]
         first = self.open[-1][0] < position and step.a == 2
         while self.open[-1][0] >= position:
             self.open.pop()
         holder = self.here()
         if first:
             self.wrap(holder, component.name, sum(policy.kind == "retry" for policy in shot.stack) > 1)
-        text = waiting(shot.config[step.where], step.a, step.b, False)
+        text = waiting(shot.config[step.source], step.a, step.b, False)
         node = holder.add(f"{self.at(step.t + step.b)}: `{component.name}`: {text}")
         self.open.append((position, node))
 
@@ -119,10 +119,10 @@ class TreeBuilder:
 
     def passed(self, step: Step) -> None:
         """A retry layer let a result go."""
-        component = self.fold.components[step.where]
+        component = self.fold.components[step.source]
         shot = self.fold.layers.at(step.t)
-        words = not_again(shot.config[step.where], step.a, step.b, step.where in self.denied)
-        while self.open[-1][0] >= shot.position[step.where]:
+        words = not_again(shot.config[step.source], step.a, step.b, step.source in self.denied)
+        while self.open[-1][0] >= shot.position[step.source]:
             self.open.pop()
         self.here().add(f"`{component.name}`: {words}" if words else "")
 

@@ -26,13 +26,13 @@ from resilience_sim.kernel.events import (
     TURNED_AWAY,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, cancel_child
-from resilience_sim.kernel.luck import SPREAD
+from resilience_sim.kernel.rng import SPREAD
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.policies.like_breaker import LikeBreaker
+from resilience_sim.policies.library_breaker import LibraryBreaker
 from resilience_sim.policies.outliers import OutlierWatch
-from resilience_sim.policies.reshape import reshape
+from resilience_sim.policies.reshape import reconfigure_stack
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.config import ClientConfig
 from resilience_sim.world.service import Service
@@ -41,15 +41,15 @@ from resilience_sim.world.service import Service
 class Instance:
     """One client instance: its threads, its backlog, its own stack."""
 
-    __slots__ = ("admitting", "backlog", "busy", "down", "in_flight", "stack", "where", "wheres")
+    __slots__ = ("admitting", "backlog", "busy", "down", "in_flight", "source", "sources", "stack")
 
-    where: i64
+    source: i64
     busy: i64
 
-    def __init__(self, where: i64, stack: Stack, wheres: Sequence[int]) -> None:
-        self.where = where
+    def __init__(self, source: i64, stack: Stack, sources: Sequence[int]) -> None:
+        self.source = source
         self.stack = stack
-        self.wheres = wheres
+        self.sources = sources
         self.busy = 0
         self.down = False
         self.admitting = False
@@ -92,10 +92,10 @@ class Client(Layer):
         config: ClientConfig,
         service: Layer,
         configs: Sequence[PolicyConfig],
-        wheres: Sequence[int],
-        layer_wheres: Sequence[Sequence[int]],
+        sources: Sequence[int],
+        layer_sources: Sequence[Sequence[int]],
     ) -> None:
-        super().__init__(sim, wheres[0])
+        super().__init__(sim, sources[0])
         self._threads = config.threads
         self._places = config.backlog
         self._crashes = config.on_exhaustion == "crash"
@@ -106,7 +106,7 @@ class Client(Layer):
         self._caller = Caller(sim, -1)
         self._newest: Request | None = None  # of those without an outcome
         self._instances = [
-            Instance(wheres[i], Stack(sim, service, configs, layer_wheres[i]), layer_wheres[i])
+            Instance(sources[i], Stack(sim, service, configs, layer_sources[i]), layer_sources[i])
             for i in range(config.instances)
         ]
         self._announce()
@@ -117,11 +117,11 @@ class Client(Layer):
             for i, instance in enumerate(self._instances):
                 self._service.watch(instance.stack, i)
 
-    def restack(self, configs: Sequence[PolicyConfig], layer_wheres: Sequence[Sequence[int]]) -> None:
+    def restack(self, configs: Sequence[PolicyConfig], layer_sources: Sequence[Sequence[int]]) -> None:
         """From now on every instance has this stack; see policies/reshape.py for what survives."""
         for i, instance in enumerate(self._instances):
-            reshape(instance.stack, self.sim, self._service, self._configs, configs, layer_wheres[i])
-            instance.wheres = layer_wheres[i]
+            reconfigure_stack(instance.stack, self.sim, self._service, self._configs, configs, layer_sources[i])
+            instance.sources = layer_sources[i]
         self._configs = configs
         self._announce()
 
@@ -133,7 +133,7 @@ class Client(Layer):
         """Tell ``caller`` about every outcome."""
         self._caller = caller
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The run is over: nobody will answer those who still wait, so nothing may keep them."""
         req = self._newest
         self._newest = None
@@ -142,7 +142,7 @@ class Client(Layer):
             req.before = None
             req.after = None
             req.close()
-            req.sever()
+            req.detach()
             req = before
         for instance in self._instances:
             instance.backlog.clear()
@@ -160,7 +160,7 @@ class Client(Layer):
         if len(instances) == 1:
             pass
         elif self._random_spread:
-            i = int(sim.luck.unit(SPREAD, rid, 0) * len(instances))
+            i = int(sim.rng.uniform(SPREAD, rid, 0) * len(instances))
         else:
             i = rid % len(instances)
         instance = instances[i]
@@ -171,16 +171,16 @@ class Client(Layer):
             req.before = newest
         self._newest = req
         if instance.down:
-            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, TURNED_AWAY, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, TURNED_AWAY, user)
             self._report(req, REFUSED, instance)
         elif not self._threads or instance.busy < self._threads:
-            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, ADMITTED, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, ADMITTED, user)
             self._admit(req, instance)
         elif len(instance.backlog) < self._places:
-            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, BACKLOGGED, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, BACKLOGGED, user)
             instance.backlog.append(req)
         else:
-            sim.sink.emit(sim.now, ARRIVE, instance.where, rid, TURNED_AWAY, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, TURNED_AWAY, user)
             if self._crashes:
                 self._crash(instance, req)
             else:
@@ -216,7 +216,7 @@ class Client(Layer):
         instance.admitting = True
         while instance.backlog and instance.busy < self._threads:
             waiting = instance.backlog.popleft()
-            sim.sink.emit(sim.now, START, instance.where, waiting.rid, 0, sim.now - waiting.arrived)
+            sim.sink.emit(sim.now, START, instance.source, waiting.rid, 0, sim.now - waiting.arrived)
             self._admit(waiting, instance)
         instance.admitting = False
 
@@ -239,7 +239,7 @@ class Client(Layer):
         packed = req.effects << 40 | req.attempts << 16 | outcome
         if req.held:
             packed |= 256
-        sim.sink.emit(sim.now, DONE, instance.where, req.rid, packed, sim.now - req.arrived)
+        sim.sink.emit(sim.now, DONE, instance.source, req.rid, packed, sim.now - req.arrived)
         req.close()
         self._caller.on_done(req)
 
@@ -253,14 +253,14 @@ class Client(Layer):
         instance.busy = 0
         instance.in_flight = {}
         instance.backlog.clear()
-        sim.sink.emit(sim.now, CRASH, instance.where, last_straw.rid, len(going), back)
+        sim.sink.emit(sim.now, CRASH, instance.source, last_straw.rid, len(going), back)
         for layer in instance.stack.layers:
             layer.shut_down()
         for req in going:
             cancel_child(req, CRASHED, False)
             self._report(req, CRASHED, instance)
         clock = Clock(self, -1, last_straw.instance)
-        sim.first_at(back, clock)  # who arrives at that very instant finds it up
+        sim.schedule_first(back, clock)  # who arrives at that very instant finds it up
 
     def on_timer(self, f: Frame) -> None:
         """An instance is back, with fresh policy state."""
@@ -268,9 +268,9 @@ class Client(Layer):
         sim = self.sim
         instance = self._instances[f.instance]
         instance.down = False
-        sim.sink.emit(sim.now, RESTART, instance.where, -1, 0, 0)
+        sim.sink.emit(sim.now, RESTART, instance.source, -1, 0, 0)
         for layer in instance.stack.layers:
-            if isinstance(layer, CircuitBreaker | LikeBreaker | OutlierWatch):
+            if isinstance(layer, CircuitBreaker | LibraryBreaker | OutlierWatch):
                 layer.restart()
-        instance.stack = Stack(sim, self._service, self._configs, instance.wheres)
+        instance.stack = Stack(sim, self._service, self._configs, instance.sources)
         self._announce()

@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
 from resilience_sim.kernel.frames import Clock, Frame, Layer
-from resilience_sim.kernel.luck import FAULT_ERROR, FAULT_SHARE
+from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.rate_limiter import Permits
 from resilience_sim.world.config import FaultConfig
@@ -86,7 +86,7 @@ class Fault:
         if self._share >= 1.0:
             return True
         key = attempt if self._by_attempt else 0
-        return sim.luck.unit(FAULT_SHARE + self.index, rid, key) < self._share
+        return sim.rng.uniform(FAULT_SHARE + self.index, rid, key) < self._share
 
     def concerns(self, replica: i64) -> bool:
         """Whether it is a fault of this replica (from 1)."""
@@ -94,17 +94,17 @@ class Fault:
 
     def strikes_error(self, sim: Sim, rid: i64, attempt: i64) -> bool:
         """``errors``: whether the attempt is among the share that fails."""
-        return self._rate >= 1.0 or sim.luck.unit(FAULT_ERROR + self.index, rid, attempt) < self._rate
+        return self._rate >= 1.0 or sim.rng.uniform(FAULT_ERROR + self.index, rid, attempt) < self._rate
 
 
 class Faults(Layer):
     """The timeline of a run. Lists of active faults, by when they are asked about."""
 
-    __slots__ = ("_ends", "_listener", "_wheres", "any_active", "at_arrival", "at_work", "crashes", "timeline")
+    __slots__ = ("_ends", "_listener", "_sources", "any_active", "at_arrival", "at_work", "crashes", "timeline")
 
-    def __init__(self, sim: Sim, configs: tuple[FaultConfig, ...], wheres: tuple[int, ...]) -> None:
+    def __init__(self, sim: Sim, configs: tuple[FaultConfig, ...], sources: tuple[int, ...]) -> None:
         super().__init__(sim, -1)
-        self._wheres = wheres
+        self._sources = sources
         self._listener: Callable[[Fault, bool], None] | None = None
         self._ends: list[Frame] = []  # the timer of each fault's end, by index
         self.timeline = [Fault(config, i) for i, config in enumerate(configs)]
@@ -120,15 +120,15 @@ class Faults(Layer):
         f = Clock(self)
         f.k = fault.index
         f.x = begins
-        self.sim.first_at(when, f)
+        self.sim.schedule_first(when, f)
         if not begins:
             self._ends.append(f)
 
-    def add(self, config: FaultConfig, where: i64) -> None:
+    def add(self, config: FaultConfig, source: i64) -> None:
         """One more fault, which begins now."""
         fault = Fault(config, len(self.timeline))
         self.timeline.append(fault)
-        self._wheres = (*self._wheres, where)
+        self._sources = (*self._sources, source)
         f = Clock(self)
         f.k = fault.index
         f.x = 1
@@ -138,7 +138,7 @@ class Faults(Layer):
     def lift(self, index: i64) -> None:
         """End an active fault now."""
         end = self._ends[index]
-        self.sim.forget_daemon(end)
+        self.sim.unschedule_background(end)
         self.on_timer(end)
 
     def listen(self, listener: Callable[[Fault, bool], None]) -> None:
@@ -161,10 +161,10 @@ class Faults(Layer):
             active.append(fault)
             if config.limit > 0:
                 fault.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit)))
-            sim.sink.emit(sim.now, FAULT_ON, self._wheres[f.k], -1, f.k, config.at + config.duration)
+            sim.sink.emit(sim.now, FAULT_ON, self._sources[f.k], -1, f.k, config.at + config.duration)
         else:
             active.remove(fault)
-            sim.sink.emit(sim.now, FAULT_OFF, self._wheres[f.k], -1, f.k, 0)
+            sim.sink.emit(sim.now, FAULT_OFF, self._sources[f.k], -1, f.k, 0)
         self.any_active = bool(self.at_arrival or self.at_work or self.crashes)
         if self._listener is not None:
             self._listener(fault, begins)

@@ -12,7 +12,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.luck import EXTRA, Luck
+from resilience_sim.kernel.rng import EXTRA, KeyedRng
 from resilience_sim.world.config import Latency
 
 _LONGEST: Final = 1 << 61
@@ -28,7 +28,7 @@ class Times:
     def __init__(self, constant: i64) -> None:
         self.constant = constant
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Nanoseconds for this purpose, request and attempt."""
         return self.constant
 
@@ -42,9 +42,9 @@ class Exponential(Times):
         super().__init__(0)
         self._mean = mean
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """-mean * ln(1 - U)."""
-        return int(0.5 - log(1.0 - luck.unit(purpose, rid, attempt)) * self._mean)
+        return int(0.5 - log(1.0 - rng.uniform(purpose, rid, attempt)) * self._mean)
 
 
 class Uniform(Times):
@@ -57,9 +57,9 @@ class Uniform(Times):
         self._least = least
         self._width = most - least
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Least + width * U."""
-        return int(self._least + luck.unit(purpose, rid, attempt) * self._width + 0.5)
+        return int(self._least + rng.uniform(purpose, rid, attempt) * self._width + 0.5)
 
 
 class Pareto(Times):
@@ -72,9 +72,9 @@ class Pareto(Times):
         self._least = least
         self._power = -1.0 / alpha
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Least * (1 - U) ** (-1 / alpha)."""
-        growth = log(1.0 - luck.unit(purpose, rid, attempt)) * self._power
+        growth = log(1.0 - rng.uniform(purpose, rid, attempt)) * self._power
         time = self._least * exp(min(growth, 99.0))
         return int(time + 0.5) if time < 2.0e18 else _LONGEST
 
@@ -89,9 +89,9 @@ class Lognormal(Times):
         self._mean = mean
         self._deviation = deviation
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """exp(mean + deviation * z), z the normal quantile of U."""
-        z = normal_quantile(luck.unit(purpose, rid, attempt))
+        z = normal_quantile(rng.uniform(purpose, rid, attempt))
         return int(exp(min(42.0, self._mean + self._deviation * z)) + 0.5)
 
 
@@ -106,7 +106,7 @@ class Gamma(Times):
         self._shape = shape
         self._scale = scale
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """Marsaglia and Tsang's squeeze; for a shape below 1 a draw of shape + 1 times U ** (1 / shape)."""
         shape = self._shape + 1.0 if self._boosted else self._shape
         d = shape - 1.0 / 3.0
@@ -114,18 +114,18 @@ class Gamma(Times):
         number = purpose
         while True:
             number += EXTRA
-            x = normal_quantile(luck.unit(number, rid, attempt))
+            x = normal_quantile(rng.uniform(number, rid, attempt))
             v = 1.0 + c * x
             if v <= 0.0:
                 continue
             v = v * v * v
             number += EXTRA
-            u = 1.0 - luck.unit(number, rid, attempt)
+            u = 1.0 - rng.uniform(number, rid, attempt)
             if log(u) < 0.5 * x * x + d * (1.0 - v + log(v)):
                 break
         value = d * v
         if self._boosted:
-            value *= exp(log(1.0 - luck.unit(purpose, rid, attempt)) / self._shape)
+            value *= exp(log(1.0 - rng.uniform(purpose, rid, attempt)) / self._shape)
         return int(value * self._scale + 0.5)
 
 
@@ -141,9 +141,9 @@ class Empirical(Times):
         self._values = values
         self._count = len(values)
 
-    def draw(self, luck: Luck, purpose: i64, rid: i64, attempt: i64) -> i64:
+    def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """The value at rank floor(U * n)."""
-        return self._values[int(luck.unit(purpose, rid, attempt) * float(self._count))]
+        return self._values[int(rng.uniform(purpose, rid, attempt) * float(self._count))]
 
 
 def make_times(config: Latency) -> Times:

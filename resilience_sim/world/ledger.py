@@ -29,7 +29,7 @@ class Ledger:
         self._keyed = operation.idempotency_key and service.deduplicate
         self._ttl = service.dedup_ttl or FOREVER
 
-    def book(self, sim: Sim, where: i64, req: Request, attempt: i64) -> None:
+    def book(self, sim: Sim, source: i64, req: Request, attempt: i64) -> None:
         """B has finished ``attempt`` of ``req``, and it did not fail."""
         if not self._has_effect:
             return
@@ -46,4 +46,4 @@ class Ledger:
             req.effects += 1
             if self._keyed:
                 req.key_until = min(now + self._ttl, FOREVER)
-        sim.sink.emit(now, EFFECT, where, req.rid, pack_attempt(attempt, effect, 0), 1 if req.failed else 0)
+        sim.sink.emit(now, EFFECT, source, req.rid, pack_attempt(attempt, effect, 0), 1 if req.failed else 0)

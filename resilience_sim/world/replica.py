@@ -112,17 +112,17 @@ class JobQueue:
 class Replica:
     """``limit`` workers, ``busy`` of them at work; ``queued`` jobs wait. ``queue`` may hold jobs that have left."""
 
-    __slots__ = ("busy", "limit", "number", "queue", "queued", "where", "workers", "working")
+    __slots__ = ("busy", "limit", "number", "queue", "queued", "source", "workers", "working")
 
-    where: i64
+    source: i64
     number: i64
     workers: i64
     limit: i64
     busy: i64
     queued: i64
 
-    def __init__(self, where: i64, number: i64, workers: i64) -> None:
-        self.where = where
+    def __init__(self, source: i64, number: i64, workers: i64) -> None:
+        self.source = source
         self.number = number
         self.workers = workers or UNLIMITED_WORKERS
         self.limit = self.workers

@@ -38,11 +38,12 @@ from resilience_sim.kernel.events import (
     TURNED_DOWN,
 )
 from resilience_sim.kernel.frames import Frame, Layer, Request, answer
-from resilience_sim.kernel.luck import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
+from resilience_sim.kernel.rng import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.balancer import Balancer
 from resilience_sim.world.config import OperationConfig, ServiceConfig
+from resilience_sim.world.fault_effects import FaultEffects
 from resilience_sim.world.faults import (
     BROWNOUT,
     HANG,
@@ -54,7 +55,6 @@ from resilience_sim.world.faults import (
 from resilience_sim.world.latency import make_times
 from resilience_sim.world.ledger import Ledger
 from resilience_sim.world.replica import Job, JobQueue, Replica
-from resilience_sim.world.strikes import Strikes
 
 # where a job is: Frame.k
 ON_WIRE: Final = 1
@@ -80,13 +80,13 @@ class Service(Layer):
     def __init__(
         self,
         sim: Sim,
-        where: i64,
+        source: i64,
         config: ServiceConfig,
         operation: OperationConfig,
         faults: Faults,
-        replica_wheres: tuple[int, ...],
+        replica_sources: tuple[int, ...],
     ) -> None:
-        super().__init__(sim, where)
+        super().__init__(sim, source)
         self._latency = make_times(config.latency)
         network = config.network
         self._wire = None if network.kind == "constant" and network.a == 0 else make_times(network)
@@ -96,13 +96,13 @@ class Service(Layer):
         self._places = config.queue
         self._lifo = config.discipline == "lifo"
         self._drops_abandoned = config.discipline == "drop_abandoned"
-        self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_wheres)]
+        self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
         self._balancer = Balancer(sim, config.balancer, self._replicas)
         self._alone = len(self._replicas) == 1
         self._ledger = Ledger(operation, config)
         self._has_effect = operation.method != "GET"
         self._faults = faults
-        self._strikes = Strikes(sim, faults)
+        self._strikes = FaultEffects(sim, faults)
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
         faults.listen(self.on_fault)
 
@@ -118,7 +118,7 @@ class Service(Layer):
         """For whoever looks at what they hold."""
         return self._replicas
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The run is over: nothing that waits is kept."""
         for replica in self._replicas:
             replica.queue = JobQueue()
@@ -134,12 +134,12 @@ class Service(Layer):
         req.attempts += 1
         job.attempt = req.attempts
         job.sent = sim.now
-        sim.sink.emit(sim.now, SENT, self.where, req.rid, job.attempt, 0)
+        sim.sink.emit(sim.now, SENT, self.source, req.rid, job.attempt, 0)
         if self._wire is None:
             self._arrive(job)
         else:
             job.k = ON_WIRE
-            sim.at(sim.now + self._wire.draw(sim.luck, WIRE_OUT, req.rid, job.attempt), job)
+            sim.schedule(sim.now + self._wire.draw(sim.rng, WIRE_OUT, req.rid, job.attempt), job)
 
     def on_timer(self, f: Frame) -> None:
         """Wire crossed, or work done."""
@@ -163,17 +163,17 @@ class Service(Layer):
         if self._faults.any_active and self._turned_away(job, replica):
             return
         if replica.busy < replica.limit:
-            sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, STARTED)
+            sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, STARTED)
             self._start(job, replica)
         elif self._places < 0 or replica.queued < self._places:
-            sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, QUEUED_AT_B)
+            sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, QUEUED_AT_B)
             job.k = IN_QUEUE
             job.since = sim.now
             replica.queue.push(job)
             replica.queued += 1
             sim.pending_work += 1
         else:
-            sim.sink.emit(sim.now, RECEIVED, replica.where, rid, job.attempt, TURNED_DOWN)
+            sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, TURNED_DOWN)
             self._respond(job, SHED)
 
     def _turned_away(self, job: Job, replica: Replica) -> bool:
@@ -186,7 +186,7 @@ class Service(Layer):
             return True
         sim = self.sim
         how = HUNG if struck == HANG else TURNED_DOWN
-        sim.sink.emit(sim.now, RECEIVED, replica.where, job.req.rid, job.attempt, how)
+        sim.sink.emit(sim.now, RECEIVED, replica.source, job.req.rid, job.attempt, how)
         if struck == HANG:
             job.k = GONE
         else:
@@ -198,7 +198,7 @@ class Service(Layer):
     def _start(self, job: Job, replica: Replica) -> None:
         sim = self.sim
         req = job.req
-        time = self._latency.draw(sim.luck, SERVICE, req.rid, job.attempt)
+        time = self._latency.draw(sim.rng, SERVICE, req.rid, job.attempt)
         if self._per_concurrent:
             time += self._per_concurrent * replica.busy
         replica.busy += 1
@@ -215,7 +215,7 @@ class Service(Layer):
             time += strikes.add
             if outcome == RESET:
                 time //= 2
-        if outcome == SUCCESS and rate > 0.0 and sim.luck.unit(FAILURE, req.rid, job.attempt) < rate:
+        if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.rid, job.attempt) < rate:
             outcome = self._failure
         job.k = AT_WORK
         job.outcome = outcome
@@ -223,7 +223,7 @@ class Service(Layer):
         job.x = time
         if self._tracks_work:
             replica.working[job] = None
-        sim.at(sim.now + time, job)
+        sim.schedule(sim.now + time, job)
 
     def _finish(self, job: Job) -> None:
         sim = self.sim
@@ -231,7 +231,7 @@ class Service(Layer):
         outcome = job.outcome
         self._leave_work(job, replica, outcome, job.x)
         if self._has_effect and outcome in (SUCCESS, LOST):
-            self._ledger.book(sim, replica.where, job.req, job.attempt)
+            self._ledger.book(sim, replica.source, job.req, job.attempt)
         if replica.queued:
             self._start_waiting(replica)
         if outcome == LOST:
@@ -248,7 +248,7 @@ class Service(Layer):
         packed = job.attempt << 16 | outcome
         if not job.waited_for():
             packed |= 256
-        sim.sink.emit(sim.now, END, replica.where, job.req.rid, packed, used)
+        sim.sink.emit(sim.now, END, replica.source, job.req.rid, packed, used)
 
     def _start_waiting(self, replica: Replica) -> None:
         """Give free workers to waiting jobs, in the order of the discipline."""
@@ -263,7 +263,7 @@ class Service(Layer):
                 continue
             replica.queued -= 1
             sim.pending_work -= 1
-            sim.sink.emit(sim.now, BEGIN, replica.where, job.req.rid, job.attempt, sim.now - job.since)
+            sim.sink.emit(sim.now, BEGIN, replica.source, job.req.rid, job.attempt, sim.now - job.since)
             self._start(job, replica)
 
     def _leave_queue(self, job: Job, replica: Replica, why: i64) -> None:
@@ -271,7 +271,7 @@ class Service(Layer):
         job.k = GONE
         replica.queued -= 1
         sim.pending_work -= 1
-        sim.sink.emit(sim.now, LEFT_QUEUE, replica.where, job.req.rid, job.attempt, why)
+        sim.sink.emit(sim.now, LEFT_QUEUE, replica.source, job.req.rid, job.attempt, why)
 
     # --- on the way back ---
 
@@ -286,7 +286,7 @@ class Service(Layer):
             return
         sim = self.sim
         job.k = ON_WIRE_BACK
-        sim.at(sim.now + self._wire.draw(sim.luck, WIRE_BACK, job.req.rid, job.attempt), job)
+        sim.schedule(sim.now + self._wire.draw(sim.rng, WIRE_BACK, job.req.rid, job.attempt), job)
 
     def _deliver(self, job: Job) -> None:
         job.k = GONE
@@ -294,7 +294,7 @@ class Service(Layer):
             return
         sim = self.sim
         req: Request = job.req
-        sim.sink.emit(sim.now, RESULT, self.where, req.rid, job.attempt << 16 | job.outcome, sim.now - job.sent)
+        sim.sink.emit(sim.now, RESULT, self.source, req.rid, job.attempt << 16 | job.outcome, sim.now - job.sent)
         req.retry_after = job.hint
         if self._balancer.watched:
             self._balancer.on_end(job, job.outcome)
@@ -306,16 +306,16 @@ class Service(Layer):
         sim = self.sim
         f.live = False
         f.req.retry_after = 0  # the hint of an answer before this one says nothing about it
-        sim.sink.emit(sim.now, RESULT, self.where, f.req.rid, f.attempt << 16 | why, sim.now - f.sent)
+        sim.sink.emit(sim.now, RESULT, self.source, f.req.rid, f.attempt << 16 | why, sim.now - f.sent)
         if self._balancer.watched and why == TIMEOUT and f.k != ON_WIRE:
             self._balancer.on_end(f, why)
         if not stop_work:
             return
-        where = f.k
+        source = f.k
         f.armed = False
-        if where == IN_QUEUE:
+        if source == IN_QUEUE:
             self._leave_queue(f, f.replica, STOPPED)
-        elif where == AT_WORK:
+        elif source == AT_WORK:
             f.k = GONE
             self._leave_work(f, f.replica, CANCELLED, sim.now - f.since)
             if f.replica.queued:
@@ -340,7 +340,7 @@ class Service(Layer):
         sim = self.sim
         lost = list(replica.working)
         for job in lost:
-            sim.forget(job)
+            sim.unschedule(job)
             self._leave_work(job, replica, RESET, sim.now - job.since)
             job.k = GONE  # a caller's reaction to one loss may cancel another
         while not replica.queue.is_empty():

@@ -13,7 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.frames import Clock, Frame, Request
-from resilience_sim.kernel.luck import ARRIVAL, THINK
+from resilience_sim.kernel.rng import ARRIVAL, THINK
 from resilience_sim.kernel.sim import FOREVER, Sim, SimulationError
 from resilience_sim.world.client import Caller, Client
 from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
@@ -134,7 +134,7 @@ class OpenLoop(Traffic):
         self._stretches = make_stretches(self._phases, self._spikes)
         self._where = 0
         self._last = self.sim.now
-        self.sim.forget(self._clock)
+        self.sim.unschedule(self._clock)
         if self._rid < self._limit:
             self._time(self._clock)
 
@@ -145,7 +145,7 @@ class OpenLoop(Traffic):
         if self._even:
             self._area = float(rid)
         else:
-            self._area -= log(1.0 - self.sim.luck.unit(ARRIVAL, rid, 0))
+            self._area -= log(1.0 - self.sim.rng.uniform(ARRIVAL, rid, 0))
         self._time(clock)
 
     def _time(self, clock: Frame) -> None:
@@ -159,7 +159,7 @@ class OpenLoop(Traffic):
                     when = self._last
                 if when < self._duration:
                     self._last = when
-                    self.sim.clock_at(when, clock)
+                    self.sim.schedule_recurring(when, clock)
                 return
             self._where += 1
 
@@ -184,7 +184,7 @@ class Trace(Traffic):
 
     def _schedule(self, clock: Frame) -> None:
         if self._rid < self._limit and self._times[self._rid] < self._duration:
-            self.sim.clock_at(self._times[self._rid], clock)
+            self.sim.schedule_recurring(self._times[self._rid], clock)
 
     def on_timer(self, f: Frame) -> None:
         """The next time of the list."""
@@ -217,9 +217,9 @@ class ClosedLoop(Traffic):
     def _think_again(self, user: i64) -> None:
         sim = self.sim
         self._calls[user] += 1
-        when = sim.now + self._think.draw(sim.luck, THINK, user, self._calls[user])
+        when = sim.now + self._think.draw(sim.rng, THINK, user, self._calls[user])
         if when < self._duration and self._rid < self._limit:
-            sim.at(when, self._clocks[user])
+            sim.schedule(when, self._clocks[user])
 
     def on_timer(self, f: Frame) -> None:
         """A user has thought enough."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from resilience_sim.form import describe
+from resilience_sim._build_mode import describe
 from resilience_sim.recording.check import check_tables
 from resilience_sim.recording.layout import RecordingMeta
 from resilience_sim.recording.reader import open_recording

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOW = "import sys; from resilience_sim.form import describe; sys.stdout.write(describe())"
+HOW = "import sys; from resilience_sim._build_mode import describe; sys.stdout.write(describe())"
 
 
 def run(form: str | Path, *arguments: str | Path) -> str:

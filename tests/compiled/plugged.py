@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from resilience_sim.form import describe
-from resilience_sim.policies.plugin import ERROR, FALLBACK, Note, Policy
+from resilience_sim._build_mode import describe
+from resilience_sim.policies.plugin import ERROR, FALLBACK, Policy, PolicyCall
 from resilience_sim.runs.plugins import with_policies
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import load_text
@@ -48,10 +48,10 @@ class Again(Policy):
         self.call_noting(parent, {"tries": 1})
 
     def on_result(self, f, outcome):
-        assert isinstance(f, Note)
+        assert isinstance(f, PolicyCall)
         if outcome > FALLBACK and f.data["tries"] < 2:
             f.data["tries"] += 1
-            self.sim.at(self.sim.now + 10_000_000, f)
+            self.sim.schedule(self.sim.now + 10_000_000, f)
         else:
             self.answer(f, outcome)
 
@@ -60,8 +60,10 @@ class Impatient(Policy):
     """A timeout in Python, that counts what is cancelled from outside."""
 
     def enter(self, parent):
-        f = Note(self, parent)
-        self.sim.at(self.sim.now + (150_000_000 if f.req.rid % 2 else 450_000_000), f)  # the timeout may come first
+        f = PolicyCall(self, parent)
+        self.sim.schedule(
+            self.sim.now + (150_000_000 if f.req.rid % 2 else 450_000_000), f
+        )  # the timeout may come first
         self.again(f)
 
     def on_result(self, f, outcome):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resilience_sim import form
+from resilience_sim import _build_mode
 
 from .forms import HOW, ROOT, run
 
@@ -52,14 +52,14 @@ def test_every_file_of_the_core_is_compiled(compiled):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout in small, and its own copy of form.py: nothing compiled."""
+    """A checkout in small, and its own copy of _build_mode.py: nothing compiled."""
     package = tmp_path / "resilience_sim"
-    for room in (*form.ROOMS, *form.PARTLY):
+    for room in (*_build_mode.ROOMS, *_build_mode.PARTLY):
         (package / room).mkdir(parents=True)
         for name in ("__init__", "one", "two"):
             age(package / room / f"{name}.py", 100)
     (tmp_path / "pyproject.toml").touch()
-    (package / "form.py").write_text(Path(form.__file__).read_text())
+    (package / "_build_mode.py").write_text(Path(_build_mode.__file__).read_text())
     return package
 
 
@@ -71,7 +71,7 @@ def age(path: Path, seconds: int) -> None:
 
 
 def outdated(package: Path) -> list[str]:
-    spec = importlib.util.spec_from_file_location("form_of_checkout", package / "form.py")
+    spec = importlib.util.spec_from_file_location("form_of_checkout", package / "_build_mode.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.outdated()
@@ -81,15 +81,15 @@ def test_source_newer_than_its_compiled_form_is_noticed(checkout):
     """Nothing compiled; all compiled; one edited; a new one; folds that are not compiled do not count."""
     suffix = EXTENSION_SUFFIXES[0]
     assert outdated(checkout) == []
-    for room in form.ROOMS:
+    for room in _build_mode.ROOMS:
         for name in ("one", "two"):
             age(checkout / room / (name + suffix), 500)  # built once, and led into ever since
-    for room in form.PARTLY:
+    for room in _build_mode.PARTLY:
         age(checkout / room / ("one" + suffix), 500)
     assert outdated(checkout) == []
-    age(checkout.parent / (form.LIBRARY + suffix), 50)
+    age(checkout.parent / (_build_mode.LIBRARY + suffix), 50)
     assert outdated(checkout) == []
-    for room in form.PARTLY:
+    for room in _build_mode.PARTLY:
         (checkout / room / "two.py").touch()
     assert outdated(checkout) == []
     (checkout / "measure" / "one.py").touch()
@@ -103,4 +103,4 @@ def test_source_newer_than_its_compiled_form_is_noticed(checkout):
 
 def test_this_checkout_is_where_the_tests_look():
     """The forms are those of this very source."""
-    assert Path(form.__file__).is_relative_to(ROOT)
+    assert Path(_build_mode.__file__).is_relative_to(ROOT)

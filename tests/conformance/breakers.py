@@ -184,7 +184,7 @@ class Drive:
         bare = name.removesuffix("_s")
         timed = any(param.name == bare and param.takes == TIME for param in PARAMS[self.library.lower()])
         self.settings[bare] = ns(value) if timed else value
-        self.breaker.retune(self._configured())
+        self.breaker.reconfigure(self._configured())
 
     def _ask(self, now: int) -> Call | None:
         breaker = self.breaker

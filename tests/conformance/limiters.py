@@ -31,7 +31,7 @@ def run_limiter(document: Document) -> tuple[list[str], list[str]]:
         elif op == "drain":
             seen["drained"] = cycles.drain(now)
         elif op == "set" and step["param"] == "limitForPeriod":
-            cycles.retune(now, step["value"])
+            cycles.reconfigure(now, step["value"])
         elif op == "set" and step["param"] in {"timeoutDuration", "timeoutDuration_s"}:
             patience = ns(step["value"])
         elif op != "peek":

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilience_sim.kernel.frames import Frame, Layer, Request
-from resilience_sim.kernel.luck import Luck
+from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import FOREVER, Sim
 from resilience_sim.kernel.sink import Sink
 
@@ -18,7 +18,7 @@ class Diary(Layer):
         super().__init__(sim, 0)
         self.notes = notes
         if delay:
-            self.lane = sim.lane(delay)
+            self.delay_queue = sim.fixed_delay_queue(delay)
 
     def on_timer(self, f: Frame) -> None:
         """Note instant and name."""
@@ -27,7 +27,7 @@ class Diary(Layer):
 
 def simulation() -> Sim:
     """An empty one."""
-    return Sim(Luck(1), Sink([]))
+    return Sim(KeyedRng(1), Sink([]))
 
 
 def frame(layer: Layer, name: int) -> Request:
@@ -42,7 +42,7 @@ def test_events_come_in_order_of_time_then_of_scheduling():
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
     for name, when in enumerate([5, 3, 5, 3, 4]):
-        sim.at(when, frame(layer, name))
+        sim.schedule(when, frame(layer, name))
     assert sim.run() is False
     assert notes == [(3, 1), (3, 3), (4, 4), (5, 0), (5, 2)]
 
@@ -51,9 +51,9 @@ def test_a_disarmed_timer_never_comes_and_does_not_move_the_clock():
     """The clock stands at the last event that happened."""
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
-    sim.at(1, frame(layer, 0))
+    sim.schedule(1, frame(layer, 0))
     late = frame(layer, 1)
-    sim.at(9, late)
+    sim.schedule(9, late)
     late.armed = False
     assert sim.run() is False
     assert (notes, sim.now) == ([(1, 0)], 1)
@@ -64,9 +64,9 @@ def test_a_forgotten_timer_may_be_set_again():
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
     f = frame(layer, 0)
-    sim.at(5, f)
-    sim.forget(f)
-    sim.at(3, f)
+    sim.schedule(5, f)
+    sim.unschedule(f)
+    sim.schedule(3, f)
     sim.run()
     assert notes == [(3, 0)]
 
@@ -76,7 +76,7 @@ def test_until_includes_its_instant():
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
     for when in (1, 2, 3):
-        sim.at(when, frame(layer, when))
+        sim.schedule(when, frame(layer, when))
     assert sim.run(until=2) is True
     assert [t for t, _ in notes] == [1, 2]
     assert sim.run(until=2) is True
@@ -88,7 +88,7 @@ def test_a_budget_counts_events():
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
     for when in range(5):
-        sim.at(when, frame(layer, when))
+        sim.schedule(when, frame(layer, when))
     assert sim.run(budget=2) is True
     assert len(notes) == 2
     assert sim.run(budget=2) is True
@@ -100,9 +100,9 @@ def test_daemons_alone_do_not_keep_a_run_going():
     """They come while others are about, or while work waits that they could free."""
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
-    sim.daemon_at(1, frame(layer, 1))
-    sim.daemon_at(5, frame(layer, 5))
-    sim.at(2, frame(layer, 2))
+    sim.schedule_background(1, frame(layer, 1))
+    sim.schedule_background(5, frame(layer, 5))
+    sim.schedule(2, frame(layer, 2))
     assert sim.run() is False
     assert [t for t, _ in notes] == [1, 2]
     sim.pending_work = 1
@@ -116,8 +116,8 @@ def test_a_dead_timer_takes_no_living_one_along():
     layer = Diary(sim, notes, delay=10)
     frames = [frame(layer, name) for name in range(3)]
     for f in frames:
-        sim.arm(layer.lane, f)
-    sim.daemon_at(99, frame(Diary(sim, notes), 99))
+        sim.schedule_fixed(layer.delay_queue, f)
+    sim.schedule_background(99, frame(Diary(sim, notes), 99))
     frames[0].armed = False
     assert sim.run() is False
     assert notes == [(10, 1), (10, 2)]
@@ -126,8 +126,8 @@ def test_a_dead_timer_takes_no_living_one_along():
 def test_lanes_of_equal_delay_are_one():
     """Layers share them, so order between them holds."""
     sim = simulation()
-    assert sim.lane(5) is sim.lane(5)
-    assert sim.lane(5) is not sim.lane(6)
+    assert sim.fixed_delay_queue(5) is sim.fixed_delay_queue(5)
+    assert sim.fixed_delay_queue(5) is not sim.fixed_delay_queue(6)
 
 
 def test_the_clock_takes_its_turn_among_the_others():
@@ -135,16 +135,16 @@ def test_the_clock_takes_its_turn_among_the_others():
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
     clock = frame(layer, 7)
-    sim.at(3, frame(layer, 1))
-    sim.clock_at(3, clock)
-    sim.at(3, frame(layer, 2))
+    sim.schedule(3, frame(layer, 1))
+    sim.schedule_recurring(3, clock)
+    sim.schedule(3, frame(layer, 2))
     assert sim.next_time() == 3
     sim.run(budget=2)
     assert notes == [(3, 1), (3, 7)]
-    sim.clock_at(4, clock)
-    sim.forget(clock)
+    sim.schedule_recurring(4, clock)
+    sim.unschedule(clock)
     assert sim.run() is False
-    sim.clock_at(9, clock)
+    sim.schedule_recurring(9, clock)
     assert sim.next_time() == 9
     assert sim.run() is False
     assert notes == [(3, 1), (3, 7), (3, 2), (9, 7)]
@@ -159,7 +159,7 @@ def test_a_lane_grows_and_turns_without_losing_the_order():
         frames = [frame(layer, next(names)) for _ in range(count)]
         for n, f in enumerate(frames):
             sim.now += 1
-            sim.arm(layer.lane, f)
+            sim.schedule_fixed(layer.delay_queue, f)
             if n % 3 == 1:
                 f.armed = False
             else:
@@ -203,13 +203,13 @@ def test_any_mixture_of_timers_comes_in_the_order_of_a_sorted_list(steps):
             when = sim.now + {"lane5": 5, "lane7": 7}.get(what, n)
             sim.pending_work = 1  # so that daemons count like the others
             if what == "at":
-                sim.at(when, f)
+                sim.schedule(when, f)
             elif what == "clock":
-                sim.clock_at(when, f)
+                sim.schedule_recurring(when, f)
             elif what == "daemon":
-                sim.daemon_at(when, f)
+                sim.schedule_background(when, f)
             else:
-                sim.arm(lanes[what].lane, f)
+                sim.schedule_fixed(lanes[what].delay_queue, f)
             model.append((when, serial, f))
             if what != "clock":  # which nobody disarms without forgetting it
                 everyone.append(f)
@@ -230,9 +230,9 @@ def test_what_is_due_after_the_end_of_time_never_comes():
     """The clock reads nanoseconds for 146 years; a run whose last events lie beyond is over (a named bug)."""
     sim, notes = simulation(), []
     layer = Diary(sim, notes)
-    sim.at(FOREVER, frame(layer, 1))
-    sim.at(FOREVER + 1, frame(layer, 2))
+    sim.schedule(FOREVER, frame(layer, 1))
+    sim.schedule(FOREVER + 1, frame(layer, 2))
     sim.pending_work = 1
-    sim.daemon_at(FOREVER + 2, frame(layer, 3))
+    sim.schedule_background(FOREVER + 2, frame(layer, 3))
     assert sim.run(budget=10) is False
     assert [name for _, name in notes] == [1]

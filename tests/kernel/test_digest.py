@@ -7,7 +7,7 @@ from math import isqrt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience_sim.kernel.native import COMPILED
+from resilience_sim.kernel.compiled import COMPILED
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink, mix64
 
 EVENT = st.tuples(
@@ -41,8 +41,8 @@ def spelled_out(events) -> str:
     """The same in unsigned arithmetic, independently."""
     k = [roots(n) for n in (2, 3, 5, 7, 11)]
     value = 0
-    for t, kind, where, rid, a, b in events:
-        word = t * k[1] ^ (kind + (where << 8)) * k[2] ^ rid * k[3] ^ a * k[4] ^ b
+    for t, kind, source, rid, a, b in events:
+        word = t * k[1] ^ (kind + (source << 8)) * k[2] ^ rid * k[3] ^ a * k[4] ^ b
         value = (value * k[0] + word) & M64
     return f"{murmur((value + len(events) * k[0]) & M64):016x}"
 
@@ -99,7 +99,7 @@ def test_folds_see_events_in_order_each_once():
         def __init__(self, name: str, shared: list) -> None:
             self.name, self.shared = name, shared
 
-        def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
             self.shared.append((self.name, t))
 
     shared: list = []

@@ -27,8 +27,8 @@ class Tape(Fold):
     def __init__(self) -> None:
         self.events: list[tuple[int, int, int, int, int, int]] = []
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
-        self.events.append((t, kind, where, rid, a, b))
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+        self.events.append((t, kind, source, rid, a, b))
 
     def of(self, kind: int) -> list[tuple[int, int, int, int, int, int]]:
         return [event for event in self.events if event[1] == kind]
@@ -88,8 +88,8 @@ class Case:
 
 def _inner_timeouts(run: Seen, position: int) -> int:
     """Timeouts that fired at the layer in this place; components: client, B, its replica, faults, then the layers."""
-    fired = [where for _, _, where, _, _, _ in run.tape.of(ev.TIMED_OUT)]
-    return sum(1 for where in fired if where == position)
+    fired = [source for _, _, source, _, _, _ in run.tape.of(ev.TIMED_OUT)]
+    return sum(1 for source in fired if source == position)
 
 
 def _one_request_opened(numbers: dict[str, float], run: Seen) -> bool:

@@ -49,19 +49,19 @@ class Tape:
     requests: int = 0
     arrived: dict[int, int] = field(default_factory=dict)
 
-    def put(self, t: int, kind: int, where: int, rid: int = -1, a: int = 0, b: int = 0) -> Tape:
-        self.events.append((t, kind, where, rid, a, b))
+    def put(self, t: int, kind: int, source: int, rid: int = -1, a: int = 0, b: int = 0) -> Tape:
+        self.events.append((t, kind, source, rid, a, b))
         return self
 
-    def arrive(self, t: int, how: int = ev.ADMITTED, where: int = A) -> int:
+    def arrive(self, t: int, how: int = ev.ADMITTED, source: int = A) -> int:
         rid = self.requests
         self.requests += 1
         self.arrived[rid] = t
-        self.put(t, ev.ARRIVE, where, rid, how)
+        self.put(t, ev.ARRIVE, source, rid, how)
         return rid
 
-    def done(self, t, rid, outcome=ev.SUCCESS, attempts=1, effects=0, held=1, where=A) -> Tape:
-        return self.put(t, ev.DONE, where, rid, pack_done(outcome, held, attempts, effects), t - self.arrived[rid])
+    def done(self, t, rid, outcome=ev.SUCCESS, attempts=1, effects=0, held=1, source=A) -> Tape:
+        return self.put(t, ev.DONE, source, rid, pack_done(outcome, held, attempts, effects), t - self.arrived[rid])
 
     def attempt(self, rid, start, end, outcome=ev.SUCCESS, number=1, abandoned=0) -> Tape:
         """One attempt, sent, received, worked on and answered."""
@@ -79,8 +79,8 @@ class Tape:
         self.done(end, rid, outcome)
         return rid
 
-    def breaker(self, t, old, new, why, x=0, y=0, where=BREAKER) -> Tape:
-        return self.put(t, ev.BREAKER, where, -1, pack_change(old, new, why), pack_pair(x, y))
+    def breaker(self, t, old, new, why, x=0, y=0, source=BREAKER) -> Tape:
+        return self.put(t, ev.BREAKER, source, -1, pack_change(old, new, why), pack_pair(x, y))
 
     def into(self, fold: Fold) -> None:
         """Play to a fold, in order of time; same instant: in the order told."""

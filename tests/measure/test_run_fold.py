@@ -116,7 +116,7 @@ def test_threads_peak_is_of_one_instance():
     """Two instances with two and one requests: the peak is two; the backlog holds no thread until it starts."""
     tape = Tape()
     tape.arrive(0)
-    tape.arrive(0, where=A2)
+    tape.arrive(0, source=A2)
     tape.arrive(0)
     waiting = tape.arrive(0, ev.BACKLOGGED)
     tape.done(1, 0).put(1, ev.START, A, waiting)

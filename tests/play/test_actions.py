@@ -183,7 +183,7 @@ def test_many_instances_are_all_changed(plan: Plan) -> None:
     several = replace(plan, client=replace(plan.client, instances=3))
     actions: list[Action] = [Add(S, BreakerConfig("breaker"), 0), Trip(2 * S, "breaker")]
     simulation, seen = play(several, actions, by_hand=True)
-    changed = {where for _, kind, where, *_ in seen if kind == ev.BREAKER}
+    changed = {source for _, kind, source, *_ in seen if kind == ev.BREAKER}
     breakers = {c.id for c in simulation.components if c.name == "breaker"}
     assert changed == breakers
     assert len(breakers) == 3

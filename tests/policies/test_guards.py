@@ -6,7 +6,7 @@ import pytest
 from lab import a, b, bench, breaker, bulkhead, every, fallback, lab, limiter, outage, post, retry, throttle, timeout
 from lab import hedge as race
 
-from resilience_sim.kernel.luck import THROTTLE, Luck
+from resilience_sim.kernel.rng import THROTTLE, KeyedRng
 
 # --- timeout ---
 
@@ -242,8 +242,8 @@ def test_a_fallback_may_be_cut_off():
 def test_throttling_rejects_by_the_rule_of_the_sre_book():
     """All unavailable: request n is rejected when its luck is below n / (n + 1), local rejections counting too."""
     run = bench([throttle()], lambda n: "unavailable", every("1s", 60), seed=7)
-    luck = Luck(7)
-    expected = ["throttled" if luck.unit(THROTTLE, n, 0) < n / (n + 1) else "unavailable" for n in range(60)]
+    rng = KeyedRng(7)
+    expected = ["throttled" if rng.uniform(THROTTLE, n, 0) < n / (n + 1) else "unavailable" for n in range(60)]
     assert run.outcomes == expected
     assert "throttled" in expected
 

@@ -58,8 +58,8 @@ class Tape(Fold):
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
-        self.events.append((t, kind, where, rid, a, b))
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+        self.events.append((t, kind, source, rid, a, b))
 
 
 def tape_of(plan: Plan, seed: int = 1) -> tuple[list[Event], Simulation]:

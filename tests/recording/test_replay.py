@@ -88,8 +88,8 @@ def recorded_differently(path, change, **meta):
 
 def test_the_first_difference_is_found(tmp_path):
     def change(events):
-        t, kind, where, rid, a, b = events[1000]
-        events[1000] = (t, kind, where, rid, a, b + 1)
+        t, kind, source, rid, a, b = events[1000]
+        events[1000] = (t, kind, source, rid, a, b + 1)
         return events
 
     events = recorded_differently(tmp_path / "d.resim", change)

@@ -195,7 +195,7 @@ def test_its_events_are_numbered_and_hashed_as_those_by_hand(scenario: Scenario)
         def __init__(self) -> None:
             self.seen: list[tuple[int, int, int]] = []
 
-        def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+        def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
             if kind == ev.ACTION:
                 self.seen.append((t, a, b))
 

@@ -109,7 +109,7 @@ class Sent(Fold):
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         if kind == ev.SENT:
             self.counts[rid] = self.counts.get(rid, 0) + 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lab import a, b, bench, breaker, bulkhead, every, lab, limiter, outage, retry, timeout, users
 
-from resilience_sim.kernel.luck import SPREAD, Luck
+from resilience_sim.kernel.rng import SPREAD, KeyedRng
 
 
 def test_threads_are_unlimited_by_default():
@@ -59,9 +59,9 @@ def test_arrivals_are_dealt_to_the_instances_in_turn():
 
 def test_arrivals_may_be_spread_by_luck():
     """random: the request's own luck picks the instance."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     story = lab(calls=every("1s", 40), client=a(instances=3, spread="random"))
-    assert [e[2] for e in story.of("arrive")] == [int(luck.unit(SPREAD, rid, 0) * 3) for rid in range(40)]
+    assert [e[2] for e in story.of("arrive")] == [int(rng.uniform(SPREAD, rid, 0) * 3) for rid in range(40)]
 
 
 def test_threads_belong_to_an_instance():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lab import b, every, fault, lab, outage, post, retry, timeout
 
-from resilience_sim.kernel.luck import FAULT_ERROR, FAULT_SHARE, Luck
+from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE, KeyedRng
 
 # --- when ---
 
@@ -148,9 +148,9 @@ def test_latency_adds():
 
 def test_errors_strike_their_rate():
     """30 %: those whose luck is below."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     story = lab(b("1ms"), every("1s", 100), faults=[fault("errors", "0s", "1h", rate=0.3, outcome="unavailable")])
-    expected = ["unavailable" if luck.unit(FAULT_ERROR, rid, 1) < 0.3 else "success" for rid in range(100)]
+    expected = ["unavailable" if rng.uniform(FAULT_ERROR, rid, 1) < 0.3 else "success" for rid in range(100)]
     assert story.outcomes == expected
 
 
@@ -220,18 +220,18 @@ def test_a_brownout_of_one_replica_leaves_the_other_its_workers():
 
 def test_a_share_of_attempts_is_drawn_for_each_attempt():
     """30 % of attempts: a retry may escape."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     story = lab(b(), every("1s", 100), [retry(2)], faults=[outage("refuse", "0s", "1h", share=0.3)])
-    hit = {(rid, n): luck.unit(FAULT_SHARE, rid, n) < 0.3 for rid in range(100) for n in (1, 2)}
+    hit = {(rid, n): rng.uniform(FAULT_SHARE, rid, n) < 0.3 for rid in range(100) for n in (1, 2)}
     assert story.outcomes == ["refused" if hit[rid, 1] and hit[rid, 2] else "success" for rid in range(100)]
     assert "refused" in story.outcomes
 
 
 def test_a_share_of_requests_strikes_the_same_requests_on_every_attempt():
     """No retry escapes."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     story = lab(b(), every("1s", 100), [retry(5)], faults=[outage("refuse", "0s", "1h", share=0.3, of="requests")])
-    expected = ["refused" if luck.unit(FAULT_SHARE, rid, 0) < 0.3 else "success" for rid in range(100)]
+    expected = ["refused" if rng.uniform(FAULT_SHARE, rid, 0) < 0.3 else "success" for rid in range(100)]
     assert story.outcomes == expected
     assert len(story.sent()) == 100 + 4 * expected.count("refused")
 

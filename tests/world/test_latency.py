@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience_sim.kernel.luck import SERVICE, Luck
+from resilience_sim.kernel.rng import SERVICE, KeyedRng
 from resilience_sim.world.config import Latency
 from resilience_sim.world.latency import make_times, normal_quantile
 
@@ -53,8 +53,8 @@ SHAPES = {
 
 def draws(latency: Latency, n: int = N, seed: int = 1) -> list[int]:
     """Service times of n requests."""
-    times, luck = make_times(latency), Luck(seed)
-    return [times.draw(luck, SERVICE, rid, 1) for rid in range(n)]
+    times, rng = make_times(latency), KeyedRng(seed)
+    return [times.draw(rng, SERVICE, rid, 1) for rid in range(n)]
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -116,9 +116,9 @@ def test_measured_values_are_drawn_each_equally_often():
 )  # fmt: skip
 def test_more_luck_is_more_time(latency):
     """Shapes with an inverse are drawn by inversion: the order of requests by service time is that of their luck."""
-    luck, times = Luck(1), make_times(latency)
-    by_luck = sorted(range(500), key=lambda rid: luck.unit(SERVICE, rid, 1))
-    values = [times.draw(luck, SERVICE, rid, 1) for rid in by_luck]
+    rng, times = KeyedRng(1), make_times(latency)
+    by_luck = sorted(range(500), key=lambda rid: rng.uniform(SERVICE, rid, 1))
+    values = [times.draw(rng, SERVICE, rid, 1) for rid in by_luck]
     assert values == sorted(values)
 
 
@@ -126,11 +126,11 @@ def test_more_luck_is_more_time(latency):
 def test_times_are_never_negative_and_never_without_end():
     """The luckiest and the unluckiest numbers a request can have."""
 
-    class Rigged(Luck):
+    class Rigged(KeyedRng):
         def __init__(self, number: float) -> None:
             self.number = number
 
-        def unit(self, purpose: int, rid: int, attempt: int) -> float:
+        def uniform(self, purpose: int, rid: int, attempt: int) -> float:
             return self.number
 
     inverted = [entry[0] for name, entry in SHAPES.items() if not name.startswith("gamma")]

@@ -8,7 +8,7 @@ import pytest
 from lab import a, b, every, hedge, lab, outage, post, retry, run, timeout
 from lab import plan as make_plan
 
-from resilience_sim.kernel.luck import BALANCER, FAILURE, SERVICE, Luck
+from resilience_sim.kernel.rng import BALANCER, FAILURE, SERVICE, KeyedRng
 from resilience_sim.world.config import Latency, OperationConfig
 
 AT_ONCE = ["0s", "0s", "0s"]
@@ -85,9 +85,9 @@ def test_round_robin_takes_turns():
 
 def test_random_picks_by_the_attempt_s_luck():
     """The same attempt goes to the same replica in every variant."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     story = lab(b(replicas=3, balancer="random"), every("1s", 30))
-    assert replicas_of(story) == [1 + int(luck.unit(BALANCER, rid, 1) * 3) for rid in range(30)]
+    assert replicas_of(story) == [1 + int(rng.uniform(BALANCER, rid, 1) * 3) for rid in range(30)]
 
 
 def test_least_loaded_picks_the_fewest_at_work_and_waiting():
@@ -146,12 +146,12 @@ def test_an_answer_on_its_way_back_may_come_too_late():
 
 def test_service_luck_belongs_to_request_and_attempt():
     """Attempt n of request r takes the time that its own number says, in any stack."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     slow = b(Latency("uniform", 0.0, 1e9), failure_rate=1.0)
     story = lab(slow, every("10s", 5), [retry(3)])
     used = {(e[3], e[4] >> 16): e[5] for e in story.of("end")}
     assert len(used) == 15
-    assert all(abs(t - luck.unit(SERVICE, rid, attempt) * 1e9) <= 1 for (rid, attempt), t in used.items())
+    assert all(abs(t - rng.uniform(SERVICE, rid, attempt) * 1e9) <= 1 for (rid, attempt), t in used.items())
 
 
 # --- failures ---
@@ -166,9 +166,9 @@ def test_an_attempt_fails_after_its_service_time(failure):
 
 def test_failures_are_the_attempt_s_luck():
     """30 %: those whose number is below 0.3."""
-    luck = Luck(1)
+    rng = KeyedRng(1)
     story = lab(b("1ms", failure_rate=0.3), every("1s", 200))
-    assert story.outcomes == ["error" if luck.unit(FAILURE, rid, 1) < 0.3 else "success" for rid in range(200)]
+    assert story.outcomes == ["error" if rng.uniform(FAILURE, rid, 1) < 0.3 else "success" for rid in range(200)]
     assert 30 < story.outcomes.count("error") < 90
 
 

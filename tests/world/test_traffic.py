@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lab import at, b, bench, every, fault, lab, phases, run, users
 from lab import plan as make_plan
 
-from resilience_sim.kernel.luck import ARRIVAL, THINK, Luck
+from resilience_sim.kernel.rng import ARRIVAL, THINK, KeyedRng
 from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.world import traffic
 from resilience_sim.world.config import Latency, Phase, TrafficConfig
@@ -26,9 +26,9 @@ def test_even_arrivals_begin_at_zero():
 def test_poisson_arrivals_begin_after_one_gap():
     """The n-th comes after n + 1 exponential gaps, each the request's own luck."""
     eighty = TrafficConfig(phases=(Phase(0, 80.0, 80.0),), requests=50)
-    luck, due, expected = Luck(9), 0.0, []
+    rng, due, expected = KeyedRng(9), 0.0, []
     for rid in range(50):
-        due -= log(1 - luck.unit(ARRIVAL, rid, 0)) / 80
+        due -= log(1 - rng.uniform(ARRIVAL, rid, 0)) / 80
         expected.append(due * 1000)
     arrivals = lab(calls=eighty, seed=9).arrivals
     assert arrivals[0] > 0
@@ -130,8 +130,8 @@ def test_users_stop_with_the_duration():
 
 def test_think_times_are_the_user_s_own_luck():
     """The first call of each user comes after its first think time."""
-    luck = Luck(4)
-    expected = sorted(-log(1 - luck.unit(THINK, user, 1)) * 1000 for user in range(5))
+    rng = KeyedRng(4)
+    expected = sorted(-log(1 - rng.uniform(THINK, user, 1)) * 1000 for user in range(5))
     story = lab(b("1h"), users(5, Latency("exponential", 1e9), requests=5), seed=4)
     assert story.arrivals == pytest.approx(expected, abs=1e-5)
 

@@ -30,8 +30,8 @@ def log_rows(run: Run, look: Look, width: int, height: int, back: int = 0) -> tu
 
 def log_row(run: Run, index: int) -> Row:
     """One event in words."""
-    t, kind, where, _, a, b = run.tape[index]
-    component = run.view.components.get(where)
+    t, kind, source, _, a, b = run.tape[index]
+    component = run.view.components.get(source)
     who = speaker(component, run.view.many).replace("circuit_breaker", "breaker")
     row = Row().right(fmt.clock(t), "faint", 9).add(" ")
     if kind == ev.BREAKER:

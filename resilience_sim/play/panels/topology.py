@@ -11,7 +11,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.play.panels.parts import bar
 from resilience_sim.play.run import Run
 from resilience_sim.policies import config as c
-from resilience_sim.runs.gauges_like import Gauge
+from resilience_sim.runs.library_gauges import Gauge
 from resilience_sim.scenario.write import Unwritable, policy_settings
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
@@ -80,15 +80,15 @@ def _client(run: Run, look: Look, width: int) -> list[Row]:
 
 def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: bool, detailed: bool) -> list[Row]:
     view = run.view
-    wheres = [k for k, x in view.components.items() if x.name == policy.id and x.kind == policy.kind]
-    if not wheres:
+    sources = [k for k, x in view.components.items() if x.name == policy.id and x.kind == policy.kind]
+    if not sources:
         return []
-    where = wheres[0]
-    gauge = run.levels.read().get(where, {})
+    source = sources[0]
+    gauge = run.levels.read().get(source, {})
     name = policy.id.replace("circuit_breaker", "breaker")
     row = Row(f" {_pipe(look)}", "faint").add(">" if chosen else " ", "calm!")
     row.add(name, "calm!" if chosen else "strong").to(max(row.width + 1, 13))
-    detail = _detail(run, policy, wheres, gauge, look)
+    detail = _detail(run, policy, sources, gauge, look)
     rows = [row.join(detail)]
     if detailed:
         rows.append(Row(f" {_pipe(look)}  ", "faint").add(_settings(policy), "faint"))
@@ -108,16 +108,16 @@ def _settings(policy: c.PolicyConfig) -> str:
     return ", ".join(f"{key.replace('failure_threshold', 'threshold')} {found[key]}" for key in keys)
 
 
-def _detail(run: Run, policy: c.PolicyConfig, wheres: list[int], gauge: Gauge, look: Look) -> Row:
+def _detail(run: Run, policy: c.PolicyConfig, sources: list[int], gauge: Gauge, look: Look) -> Row:
     view, row = run.view, Row()
 
     def count(kind: int) -> int:
-        return sum(view.by_layer[each, kind] for each in wheres)
+        return sum(view.by_layer[each, kind] for each in sources)
 
     if policy.kind == "circuit_breaker":
-        return _breaker(run, wheres, gauge, look, count(ev.REJECTED))
+        return _breaker(run, sources, gauge, look, count(ev.REJECTED))
     if policy.kind == "retry":
-        waiting = sum(view.waiting_in(each) for each in wheres)
+        waiting = sum(view.waiting_in(each) for each in sources)
         row.add(f"{fmt.short_count(waiting)} waiting", "odd" if waiting else "faint")
         row.add(f"  {fmt.short_count(count(ev.RETRY_WAIT))} retries", "" if count(ev.RETRY_WAIT) else "faint")
         if gauge.get("burst"):
@@ -145,8 +145,8 @@ def _detail(run: Run, policy: c.PolicyConfig, wheres: list[int], gauge: Gauge, l
     return row
 
 
-def _breaker(run: Run, wheres: list[int], gauge: Gauge, look: Look, rejected: int) -> Row:
-    lanes = [run.view.breakers[where] for where in wheres if where in run.view.breakers]
+def _breaker(run: Run, sources: list[int], gauge: Gauge, look: Look, rejected: int) -> Row:
+    lanes = [run.view.breakers[source] for source in sources if source in run.view.breakers]
     row = Row()
     if len(lanes) > 1:
         by_state = [sum(1 for lane in lanes if lane.state == state) for state in range(3)]

@@ -64,7 +64,7 @@ class Cycles:
         self.reserve(now, here, 0)
         return here
 
-    def retune(self, now: i64, count: i64) -> None:
+    def reconfigure(self, now: i64, count: i64) -> None:
         """Another limit: from the next cycle on."""
         self._permits = self.available(now)
         self._cycle = max(self._cycle, (now - self._start) // self._period)

@@ -110,7 +110,7 @@ class Machine:
             self._become(config.initial, WHY_MANUAL, 0, 0, now)
             self.changes.clear()
 
-    def retune(self, config: LikeBreakerConfig) -> None:
+    def reconfigure(self, config: LikeBreakerConfig) -> None:
         """Other settings from now on, as where a library reads them at each use (pybreaker)."""
         self._config = config
         self._trips = Trips(config)

@@ -98,9 +98,9 @@ class BatchExport(Export):
     def __init__(self) -> None:
         self._batch: list[Event] = []
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
-        self._batch.append((t, kind, where, rid, a, b))
+        self._batch.append((t, kind, source, rid, a, b))
         if len(self._batch) >= BATCH:
             self.flush()
 

@@ -83,7 +83,7 @@ class ChromeTraceExport(BatchExport):
     def take(self, events: list[Event]) -> None:
         """Write what these events complete."""
         counts = self._counts
-        for t, kind, where, _, a, b in events:
+        for t, kind, source, _, a, b in events:
             if t >= self._due:
                 self._write_counters()
                 self._due = t - t % COUNTER_NS + COUNTER_NS
@@ -102,9 +102,9 @@ class ChromeTraceExport(BatchExport):
                 self._answered += 1
                 self._succeeded += a & 0xFF == SUCCESS
             elif kind == BREAKER:
-                self._change(t, where, a >> 8 & 0xFF, payload(kind, a, b))
+                self._change(t, source, a >> 8 & 0xFF, payload(kind, a, b))
             elif kind == FAULT_ON:
-                self._put("X", self._names.get(where, str(where)), t, FAULTS, where + 1, dur=b - t, cat="fault")
+                self._put("X", self._names.get(source, str(source)), t, FAULTS, source + 1, dur=b - t, cat="fault")
             elif kind == ACTION:
                 words = self._changes[a] if a < len(self._changes) else f"change {a + 1}"
                 self._put("i", words, t, FAULTS, cat="change", args=payload(kind, a, b))
@@ -120,15 +120,15 @@ class ChromeTraceExport(BatchExport):
         self._write_counters()
         self._assembler.close()
         self._write_rows()
-        for where in self._breakers:
-            self._change(self._end, where, -1, {})
+        for source in self._breakers:
+            self._change(self._end, source, -1, {})
         self._stream.write("\n]}\n")
 
-    def _change(self, t: int, where: int, state: int, why: dict[str, Any]) -> None:
+    def _change(self, t: int, source: int, state: int, why: dict[str, Any]) -> None:
         """The breaker leaves its state: that is the time to write the slice of it."""
-        since, was, because = self._breakers.get(where, (0, 0, {}))
-        self._put("X", STATE_NAMES[was], since, CLIENT, where + 1, dur=t - since, cat="breaker", args=because)
-        self._breakers[where] = (t, state, why)
+        since, was, because = self._breakers.get(source, (0, 0, {}))
+        self._put("X", STATE_NAMES[was], since, CLIENT, source + 1, dur=t - since, cat="breaker", args=because)
+        self._breakers[source] = (t, state, why)
 
     def _write_rows(self) -> None:
         rows = self._assembler.drain()

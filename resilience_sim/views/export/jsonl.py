@@ -50,8 +50,8 @@ class JsonlExport(BatchExport):
     def take(self, events: list[Event]) -> None:
         """Write some events."""
         lines = []
-        for t, kind, where, rid, a, b in events:
-            line = {"t": t / 1_000_000_000, "kind": kind_name(kind), **self._by.get(where, {"by": str(where)})}
+        for t, kind, source, rid, a, b in events:
+            line = {"t": t / 1_000_000_000, "kind": kind_name(kind), **self._by.get(source, {"by": str(source)})}
             if rid >= 0:
                 line["rid"] = rid
             line.update(payload(kind, a, b))

@@ -69,11 +69,11 @@ class _Exports(Fold):
     def __init__(self, exports: list[tuple[Target, Export]]) -> None:
         self._exports = exports
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Pass an event on."""
         for target, export in self._exports:
             try:
-                export.on_event(t, kind, where, rid, a, b)
+                export.on_event(t, kind, source, rid, a, b)
             except OSError as error:
                 raise _failure(target, error) from error
 

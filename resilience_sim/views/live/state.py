@@ -83,7 +83,7 @@ class LiveFold(Fold):
         """Requests that arrived and have no outcome yet."""
         return self.arrived - self.done
 
-    def on_event(self, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Take one event."""
         self.events += 1
         self.clock = t
@@ -95,19 +95,19 @@ class LiveFold(Fold):
             self.arrived += 1
             bins.arrivals[index] += 1
             if a == ev.ADMITTED:
-                self._hold(where, 1)
+                self._hold(source, 1)
             if rid % self.sample == 0:
                 self._remember(rid, t)
         elif kind == ev.START:
-            self._hold(where, 1)
+            self._hold(source, 1)
         elif kind == ev.DONE:
-            self._done(index, where, rid, a, b)
+            self._done(index, source, rid, a, b)
         elif kind <= ev.EFFECT:
             self._attempt(index, kind, rid, a, b)
         elif kind <= ev.FELL_BACK:
-            self._policy(index, t, kind, where, rid, a, b)
+            self._policy(index, t, kind, source, rid, a, b)
         else:
-            self._surroundings(index, t, kind, where, a, b)
+            self._surroundings(index, t, kind, source, a, b)
 
     def tick(self, now: int) -> None:
         """Virtual time has come to ``now``, with or without events."""
@@ -127,11 +127,11 @@ class LiveFold(Fold):
             del stream[old]
         stream[rid] = Request(rid, t)
 
-    def _done(self, index: int, where: int, rid: int, a: int, latency: int) -> None:
+    def _done(self, index: int, source: int, rid: int, a: int, latency: int) -> None:
         outcome = a & 0xFF
         self.done += 1
         if a >> 8 & 0xFF:
-            self._hold(where, -1)
+            self._hold(source, -1)
         self.by_outcome[outcome] += 1
         deadline = self.plan.traffic.deadline
         late = outcome == ev.SUCCESS and 0 < deadline < latency
@@ -150,8 +150,8 @@ class LiveFold(Fold):
             request.outcome = outcome
             request.latency = latency
 
-    def _hold(self, where: int, change: int) -> None:
-        held = self.held[where] = max(0, self.held.get(where, 0) + change)
+    def _hold(self, source: int, change: int) -> None:
+        held = self.held[source] = max(0, self.held.get(source, 0) + change)
         self.held_peak = max(self.held_peak, held)
 
     # --- attempts and B -------------------------------------------------------------------------------------------
@@ -207,9 +207,9 @@ class LiveFold(Fold):
 
     # --- policies and surroundings --------------------------------------------------------------------------------
 
-    def _policy(self, index: int, t: int, kind: int, where: int, rid: int, a: int, b: int) -> None:
+    def _policy(self, index: int, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         if kind == ev.BREAKER:
-            lane = self.breakers.get(where)
+            lane = self.breakers.get(source)
             new = a >> 8 & 0xFF
             if lane is not None:
                 lane.change(index, t, new)
@@ -234,8 +234,8 @@ class LiveFold(Fold):
         elif kind == ev.FELL_BACK:
             request.tokens.append((0, ev.FALLBACK, 0))
 
-    def _surroundings(self, index: int, t: int, kind: int, where: int, a: int, b: int) -> None:
-        component = self.components.get(where)
+    def _surroundings(self, index: int, t: int, kind: int, source: int, a: int, b: int) -> None:
+        component = self.components.get(source)
         who = speaker(component, self.many)
         if kind == ev.FAULT_ON:
             self.faults_on.add(a)
@@ -246,12 +246,12 @@ class LiveFold(Fold):
             self.notes.append((t, "stack", "changed", words.pop(0) if words else "by hand"))
         elif kind in (ev.CRASH, ev.RESTART):
             down = kind == ev.CRASH
-            lane = self.clients.setdefault(where, Lane(who))
+            lane = self.clients.setdefault(source, Lane(who))
             lane.change(index, t, int(down))
             lane.opened += down
             self.crashes += down
             if down:
-                self.held[where] = 0
+                self.held[source] = 0
             self.notes.append((t, who, "CRASHED" if down else "back", f"{a} requests went down" if down else ""))
 
     def _double(self) -> None:

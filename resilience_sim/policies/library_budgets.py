@@ -213,7 +213,7 @@ class AwsBudget(Budget):
         return price
 
 
-def make_like_budget(config: LikeBudgetConfig) -> Budget:
+def make_library_budget(config: LikeBudgetConfig) -> Budget:
     """The budget of the library that the scheme names."""
     if config.scheme == "finagle":
         return FinagleBudget(config)

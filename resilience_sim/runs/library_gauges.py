@@ -9,11 +9,11 @@ from __future__ import annotations
 from resilience_sim.kernel.events import HALF_OPEN
 from resilience_sim.kernel.frames import Layer
 from resilience_sim.policies.budget import Budget
-from resilience_sim.policies.budgets_like import SCALE, AwsBudget, ConcurrencyBudget, GrpcBudget
-from resilience_sim.policies.like_breaker import LikeBreaker
-from resilience_sim.policies.like_limiter import LikeLimiter
-from resilience_sim.policies.like_retry import LikeRetry
-from resilience_sim.policies.like_throttle import LikeThrottle
+from resilience_sim.policies.library_breaker import LibraryBreaker
+from resilience_sim.policies.library_budgets import SCALE, AwsBudget, ConcurrencyBudget, GrpcBudget
+from resilience_sim.policies.library_limiter import LibraryLimiter
+from resilience_sim.policies.library_retry import LibraryRetry
+from resilience_sim.policies.library_throttle import LibraryThrottle
 from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.rules.machine import Machine
 from resilience_sim.policies.rules.slices import AnchoredTally, RollingTally, SingleTally
@@ -24,21 +24,21 @@ Gauge = dict[str, float]
 Counts = tuple[int, int, int]
 
 
-def like_gauge(layer: Layer, now: int) -> Gauge:
+def library_gauge(layer: Layer, now: int) -> Gauge:
     """Of one layer; nothing of one that has nothing to show."""
-    if isinstance(layer, LikeBreaker):
+    if isinstance(layer, LibraryBreaker):
         return _breaker(layer._machine, now)
     if isinstance(layer, OutlierWatch) and layer.machine is not None:
         return {"ejected": int(layer.machine.out), "hosts": len(layer.machine.hosts)}
-    if isinstance(layer, LikeRetry):
+    if isinstance(layer, LibraryRetry):
         return _budget(layer._budget)
-    if isinstance(layer, LikeLimiter):
+    if isinstance(layer, LibraryLimiter):
         waiting = int(layer._waiting)
         if layer._refilling is not None:
             return {"tokens": max(0.0, layer._refilling._tokens), "burst": layer._refilling._size, "waiting": waiting}
         cycles = layer._cycles
         return {"tokens": max(0, int(cycles.available(now))), "burst": int(cycles._count), "waiting": waiting}
-    if isinstance(layer, LikeThrottle):
+    if isinstance(layer, LibraryThrottle):
         return _throttle(layer, now)
     return {}
 
@@ -112,7 +112,7 @@ def _budget(budget: Budget) -> Gauge:
     return {}
 
 
-def _throttle(layer: LikeThrottle, now: int) -> Gauge:
+def _throttle(layer: LibraryThrottle, now: int) -> Gauge:
     window = layer._window
     total, bad = int(window.total), int(window.bad)
     i, oldest = int(window._head), now - int(window._span)

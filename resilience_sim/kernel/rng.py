@@ -10,7 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.native import COMPILED, M64, MASK
+from resilience_sim.kernel.compiled import COMPILED, M64, MASK
 from resilience_sim.kernel.sink import C1, C2, K0, K2, K3, K4, mix64
 
 # purposes of the world
@@ -33,7 +33,7 @@ EXTRA: Final = 1 << 32
 _UNIT: Final = 1.1102230246251565e-16  # 2 ** -53
 
 
-class Luck:
+class KeyedRng:
     """A table of uniform numbers that nobody wrote down: ``unit(purpose, request, attempt)`` looks one up.
 
     A counter-based generator as in G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number Generators"
@@ -48,7 +48,7 @@ class Luck:
         start: i64 = _signed(seed) if COMPILED else seed
         self._base = mix64((start * K4 + K0) & MASK)
 
-    def unit(self, purpose: i64, rid: i64, attempt: i64) -> float:
+    def uniform(self, purpose: i64, rid: i64, attempt: i64) -> float:
         """A number uniform on [0, 1), a multiple of 2**-53."""
         z = self._base + rid * K0 + attempt * K2 + purpose * K3
         # mix64 spelled out: a call costs as much as the arithmetic, and this is drawn several times a request

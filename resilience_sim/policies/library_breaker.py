@@ -27,7 +27,7 @@ from resilience_sim.kernel.events import (
     pack_pair,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
-from resilience_sim.kernel.luck import JITTER
+from resilience_sim.kernel.rng import JITTER
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.policies.rules.breaker import (
@@ -43,7 +43,7 @@ from resilience_sim.policies.rules.machine import NEVER
 OPEN_TIME: Final = 1 << 20  # luck of the open time, apart from that of retries
 
 
-class LikeBreaker(Layer):
+class LibraryBreaker(Layer):
     """The layer. A frame's ``k`` is the token it was admitted with, ``x`` the instant."""
 
     __slots__ = ("_clock", "_ignore", "_inner", "_machine", "_purpose", "_slow_call")
@@ -52,8 +52,8 @@ class LikeBreaker(Layer):
     _ignore: i64
     _purpose: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: LikeBreakerConfig, ordinal: i64) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: LikeBreakerConfig, ordinal: i64) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._machine = RuleBreaker(config, 0)
         self._slow_call = config.slow_call
@@ -74,12 +74,12 @@ class LikeBreaker(Layer):
         self._tell(rid, 0)
         if token == REJECTED_CALL:
             left = max(0, machine.blocked_until - now) if machine.state == OPEN else 0
-            sim.sink.emit(now, REJECTED, self.where, rid, BREAKER_OPEN, left)
+            sim.sink.emit(now, REJECTED, self.source, rid, BREAKER_OPEN, left)
             parent.layer.on_result(parent, BREAKER_OPEN)
             return
         if machine.state == HALF_OPEN:
             machine.probing += 1
-            sim.sink.emit(now, PROBE, self.where, rid, machine.probing, machine.successes)
+            sim.sink.emit(now, PROBE, self.source, rid, machine.probing, machine.successes)
         f = Frame(self, parent)
         f.k = token
         f.x = now
@@ -103,11 +103,11 @@ class LikeBreaker(Layer):
         if machine.is_late(f.k):
             if kind != CANCELLED_CALL:
                 states = machine.state_of(f.k) << 8 | machine.state
-                sim.sink.emit(now, LATE_RESULT, self.where, f.req.rid, outcome, states)
+                sim.sink.emit(now, LATE_RESULT, self.source, f.req.rid, outcome, states)
         elif machine.state == HALF_OPEN:
             machine.probing -= 1
         slow = 1 if self._slow_call and now - f.x > self._slow_call else 0
-        unit = sim.luck.unit(self._purpose, f.req.rid, f.req.attempts)
+        unit = sim.rng.uniform(self._purpose, f.req.rid, f.req.attempts)
         machine.result(now, f.k, f.x, kind, slow, unit)
         self._tell(f.req.rid, outcome)
 
@@ -129,7 +129,7 @@ class LikeBreaker(Layer):
                     continue  # a late failure makes it stay open longer (pybreaker): the event above says so
                 x = outcome if change.why == WHY_PROBE_FAILED else change.x
                 packed = pack_change(change.old, change.new, change.why)
-                sim.sink.emit(sim.now, BREAKER, self.where, rid, packed, pack_pair(x, change.y))
+                sim.sink.emit(sim.now, BREAKER, self.source, rid, packed, pack_pair(x, change.y))
             machine.changes.clear()
         due: i64 = machine.due
         clock = self._clock
@@ -141,7 +141,7 @@ class LikeBreaker(Layer):
         if due != NEVER:
             clock = Clock(self)
             self._clock = clock
-            self.sim.daemon_at(max(due, self.sim.now), clock)
+            self.sim.schedule_background(max(due, self.sim.now), clock)
 
     def trip(self) -> None:
         """Somebody opens it by hand, as far as the library's rules allow."""
@@ -161,4 +161,4 @@ class LikeBreaker(Layer):
         state = self._machine.state
         if state != CLOSED:
             sim = self.sim
-            sim.sink.emit(sim.now, BREAKER, self.where, -1, pack_change(state, CLOSED, WHY_RESTART), 0)
+            sim.sink.emit(sim.now, BREAKER, self.source, -1, pack_change(state, CLOSED, WHY_RESTART), 0)

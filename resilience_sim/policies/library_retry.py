@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT
 from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.luck import EXTRA, JITTER, Luck
+from resilience_sim.kernel.rng import EXTRA, JITTER, KeyedRng
 from resilience_sim.kernel.sim import Sim, SimulationError
 from resilience_sim.policies.budgets import make_budget
 from resilience_sim.policies.config_like_retry import LikeRetryConfig
@@ -25,15 +25,15 @@ RUSH: Final = 10_000  # tries of one call in one instant
 class KeyedDraws(Draws):
     """Numbers that belong to one request and one try, whatever else is drawn."""
 
-    __slots__ = ("_index", "_key", "_luck", "_purpose", "_rid")
+    __slots__ = ("_index", "_key", "_purpose", "_rid", "_rng")
 
     _purpose: i64
     _rid: i64
     _key: i64
     _index: i64
 
-    def __init__(self, luck: Luck, purpose: i64) -> None:
-        self._luck = luck
+    def __init__(self, rng: KeyedRng, purpose: i64) -> None:
+        self._rng = rng
         self._purpose = purpose
         self._rid = 0
         self._key = 0
@@ -49,10 +49,10 @@ class KeyedDraws(Draws):
         """The next one."""
         purpose = self._purpose + self._index * EXTRA
         self._index += 1
-        return self._luck.unit(purpose, self._rid, self._key)
+        return self._rng.uniform(purpose, self._rid, self._key)
 
 
-class Tries(Frame):
+class RetryExecution(Frame):
     """One call under retry. ``k`` is the number of the try at work, ``x`` the instant of the first."""
 
     __slots__ = ("memory", "paid", "retry", "rush", "tried_at")
@@ -72,21 +72,21 @@ class Tries(Frame):
         self.rush = 0
 
 
-class LikeRetry(Layer):
+class LibraryRetry(Layer):
     """The layer: settings and the budget that its calls share."""
 
     __slots__ = ("_budget", "_draws", "_has_budget", "_inner", "_library", "_machine", "_on", "_restarts")
 
     _on: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: LikeRetryConfig, ordinal: i64) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: LikeRetryConfig, ordinal: i64) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._machine = RuleRetry(config)
         self._library = config.like
         self._has_budget = config.budget is not None
         self._budget = make_budget(config.budget)
-        self._draws = KeyedDraws(sim.luck, JITTER + ordinal)
+        self._draws = KeyedDraws(sim.rng, JITTER + ordinal)
         self._restarts = config.rules.hint == "restarts"
         on = 0
         for outcome in config.on:
@@ -95,7 +95,7 @@ class LikeRetry(Layer):
 
     def enter(self, parent: Frame) -> None:
         """First try."""
-        f = Tries(self, parent)
+        f = RetryExecution(self, parent)
         f.k = 1
         f.x = self.sim.now
         if self._has_budget:
@@ -103,8 +103,8 @@ class LikeRetry(Layer):
             delay = self._budget.delay(f.x)
             if delay:
                 sim = self.sim
-                sim.sink.emit(f.x, QUEUED, self.where, f.req.rid, 1, delay)
-                sim.at(f.x + delay, f)
+                sim.sink.emit(f.x, QUEUED, self.source, f.req.rid, 1, delay)
+                sim.schedule(f.x + delay, f)
                 return
         self._inner.enter(f)
 
@@ -112,7 +112,7 @@ class LikeRetry(Layer):
         """A try has its outcome: answer, or wait and try again."""
         sim = self.sim
         now = sim.now
-        assert isinstance(f, Tries)
+        assert isinstance(f, RetryExecution)
         if self._has_budget:
             self._budget.on_end(now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
         if outcome <= FALLBACK or not self._on >> outcome & 1:
@@ -129,7 +129,7 @@ class LikeRetry(Layer):
         if self._has_budget:
             f.paid = self._budget.allows(now, outcome)
             if f.paid < 0:
-                sim.sink.emit(now, RETRY_DENIED, self.where, req.rid, f.k + 1, 0)
+                sim.sink.emit(now, RETRY_DENIED, self.source, req.rid, f.k + 1, 0)
                 answer(f, outcome)
                 return
             wait += self._budget.delay(now + wait)
@@ -143,15 +143,15 @@ class LikeRetry(Layer):
         f.retry = 1 if self._restarts and memory.hint >= 0.0 else f.retry + 1
         req.retry_after = 0
         f.k += 1
-        sim.sink.emit(now, RETRY_WAIT, self.where, req.rid, f.k, wait)
-        sim.at(now + wait, f)
+        sim.sink.emit(now, RETRY_WAIT, self.source, req.rid, f.k, wait)
+        sim.schedule(now + wait, f)
 
     def on_timer(self, f: Frame) -> None:
         """The wait is over."""
         if self._has_budget:
             if f.k == 1:
                 sim = self.sim
-                sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, 0, sim.now - f.x)
+                sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, 0, sim.now - f.x)
             else:
                 self._budget.on_again(self.sim.now)
         self._inner.enter(f)

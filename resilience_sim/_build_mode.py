@@ -47,7 +47,7 @@ class _SourceFinder:
         return None  # a package, or nothing of ours
 
 
-def choose() -> None:
+def select_core() -> None:
     """Take the source where it is asked for or newer. Called by the package itself, before any module of the core."""
     global _why
     if os.environ.get(VARIABLE, "") not in ("", "0"):
@@ -86,7 +86,7 @@ def outdated() -> list[str]:
 
 def describe() -> str:
     """``compiled`` or ``interpreted``, the latter with its reason if the compiled form is there."""
-    from resilience_sim.kernel.native import COMPILED
+    from resilience_sim.kernel.compiled import COMPILED
 
     if COMPILED:
         return "compiled"

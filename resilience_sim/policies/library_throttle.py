@@ -10,13 +10,13 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FALLBACK, REJECTED, THROTTLED
 from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.luck import THROTTLE
+from resilience_sim.kernel.rng import THROTTLE
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.config_like_guards import LikeThrottleConfig
 from resilience_sim.policies.windows import Window
 
 
-class LikeThrottle(Layer):
+class LibraryThrottle(Layer):
     """The layer; one window of completed calls, failures marked."""
 
     __slots__ = ("_factor", "_inner", "_least", "_most", "_purpose", "_window")
@@ -24,8 +24,8 @@ class LikeThrottle(Layer):
     _purpose: i64
     _least: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: LikeThrottleConfig, ordinal: i64) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: LikeThrottleConfig, ordinal: i64) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._factor = 1.0 / (1.0 - config.threshold)
         self._most = config.most
@@ -42,8 +42,8 @@ class LikeThrottle(Layer):
         total = float(window.total)
         surplus = total - self._factor * (total - float(window.bad))
         chance = min(self._most, surplus / (total + 1.0)) if surplus > 0.0 and window.total >= self._least else 0.0
-        if chance > 0.0 and sim.luck.unit(self._purpose, req.rid, req.attempts) < chance:
-            sim.sink.emit(sim.now, REJECTED, self.where, req.rid, THROTTLED, int(chance * 1_000_000))
+        if chance > 0.0 and sim.rng.uniform(self._purpose, req.rid, req.attempts) < chance:
+            sim.sink.emit(sim.now, REJECTED, self.source, req.rid, THROTTLED, int(chance * 1_000_000))
             parent.layer.on_result(parent, THROTTLED)
             return
         self._inner.enter(Frame(self, parent))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resilience_sim.kernel import luck as purposes
-from resilience_sim.kernel.luck import Luck
+from resilience_sim.kernel import rng as purposes
+from resilience_sim.kernel.rng import KeyedRng
 
 N = 20_000
 M64 = (1 << 64) - 1
@@ -17,21 +17,21 @@ M64 = (1 << 64) - 1
 
 def column(seed=1, purpose=2, attempt=1, by="rid"):
     """N numbers along one key, the others fixed."""
-    luck = Luck(seed)
+    rng = KeyedRng(seed)
     if by == "rid":
-        return [luck.unit(purpose, n, attempt) for n in range(N)]
+        return [rng.uniform(purpose, n, attempt) for n in range(N)]
     if by == "attempt":
-        return [luck.unit(purpose, 7, n) for n in range(N)]
+        return [rng.uniform(purpose, 7, n) for n in range(N)]
     if by == "purpose":
-        return [luck.unit(n, 7, attempt) for n in range(N)]
-    return [Luck(n).unit(purpose, 7, attempt) for n in range(N)]
+        return [rng.uniform(n, 7, attempt) for n in range(N)]
+    return [KeyedRng(n).uniform(purpose, 7, attempt) for n in range(N)]
 
 
 @given(st.integers(0, 2**63), st.integers(0, 2**40), st.integers(0, 10**9), st.integers(0, 1000))
 def test_luck_is_a_pure_function_in_the_unit_interval(seed, purpose, rid, attempt):
     """The same keys, the same number; never 1."""
-    number = Luck(seed).unit(purpose, rid, attempt)
-    assert number == Luck(seed).unit(purpose, rid, attempt)
+    number = KeyedRng(seed).uniform(purpose, rid, attempt)
+    assert number == KeyedRng(seed).uniform(purpose, rid, attempt)
     assert 0.0 <= number < 1.0
     assert (number * 2**53).is_integer()
 
@@ -49,7 +49,7 @@ def test_luck_is_a_finalizer_in_counter_mode(seed, purpose, rid, attempt):
 
     base = finalize((seed * k4 + k0) & M64)
     z = finalize((base + rid * k0 + attempt * k2 + purpose * k3) & M64)
-    assert Luck(seed).unit(purpose, rid, attempt) == (z >> 11) / 2**53
+    assert KeyedRng(seed).uniform(purpose, rid, attempt) == (z >> 11) / 2**53
 
 
 @pytest.mark.parametrize("by", ["rid", "attempt", "purpose", "seed"])
@@ -86,8 +86,8 @@ PURPOSES = [
 def test_purposes_are_independent():
     """The luck of one purpose says nothing about that of another: correlations within five standard errors of zero."""
     n = 4000
-    luck = Luck(3)
-    columns = [[luck.unit(p, rid, 1) - 0.5 for rid in range(n)] for p in PURPOSES]
+    rng = KeyedRng(3)
+    columns = [[rng.uniform(p, rid, 1) - 0.5 for rid in range(n)] for p in PURPOSES]
     for i, first in enumerate(columns):
         for second in columns[i + 1 :]:
             r = 12 * sum(x * y for x, y in zip(first, second, strict=True)) / n
@@ -98,6 +98,6 @@ def test_purposes_do_not_collide():
     """Every purpose has numbers of its own, and so have seeds."""
     assert len(set(PURPOSES)) == len(PURPOSES)
     everything = {
-        Luck(seed).unit(p, rid, a) for seed in (1, 2) for p in PURPOSES for rid in range(50) for a in range(5)
+        KeyedRng(seed).uniform(p, rid, a) for seed in (1, 2) for p in PURPOSES for rid in range(50) for a in range(5)
     }
     assert len(everything) == 2 * len(PURPOSES) * 50 * 5

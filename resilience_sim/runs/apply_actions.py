@@ -17,7 +17,7 @@ from resilience_sim.world.service import Service
 from resilience_sim.world.traffic import OpenLoop, Traffic
 
 
-class Hands:
+class ActionApplier:
     """The world of one run, for whoever may act on it. ``plan`` and ``components`` are those in force."""
 
     def __init__(
@@ -39,10 +39,10 @@ class Hands:
         self.traffic = traffic
         self.count = 0
         # Whoever joins later may have the name of one that is there at first.
-        self._wheres: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
+        self._sources: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
         for component in reversed(components):
             if component.instance >= 0:
-                self._wheres[component.instance][component.name] = component.id
+                self._sources[component.instance][component.name] = component.id
 
     def apply(self, action: Action, known: tuple[Component, ...] | None = None) -> None:
         """Do it, at its instant. ActionError, and nothing changed, when it is not possible.
@@ -53,7 +53,7 @@ class Hands:
         new = newcomers(self.plan, self.components, action) if known is None else known
         sim = self.sim
         sim.now = action.t
-        concerned = self.service.where if isinstance(action, Inject | Lift) else 0
+        concerned = self.service.source if isinstance(action, Inject | Lift) else 0
         sim.sink.emit(sim.now, ACTION, concerned, -1, self.count, fingerprint(action))
         self.count += 1
         before, self.plan = self.plan, after
@@ -74,16 +74,16 @@ class Hands:
             self._by_hand(action)
         else:
             for component in new:
-                self._wheres[component.instance][component.name] = component.id
-            wheres = [[ours[policy.id] for policy in after.stack] for ours in self._wheres]
-            self.client.restack(after.stack, wheres)
+                self._sources[component.instance][component.name] = component.id
+            sources = [[ours[policy.id] for policy in after.stack] for ours in self._sources]
+            self.client.restack(after.stack, sources)
 
     def _by_hand(self, action: Trip | Reset) -> None:
         """Every instance's breaker; whichever can be moved has both methods, also under a library's rules."""
         name = "trip" if isinstance(action, Trip) else "reset"
-        for instance, ours in zip(self.client.instances(), self._wheres, strict=True):
+        for instance, ours in zip(self.client.instances(), self._sources, strict=True):
             for layer in instance.stack.layers:
-                if layer.where == ours[action.policy]:
+                if layer.source == ours[action.policy]:
                     move = getattr(layer, name, None)
                     if move is None:
                         raise ActionError(f"the rules of {action.policy} know no such transition")

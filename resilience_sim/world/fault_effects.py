@@ -26,7 +26,7 @@ from resilience_sim.world.faults import (
 from resilience_sim.world.replica import Job, Replica
 
 
-class Strikes:
+class FaultEffects:
     """Answers about one attempt at a time; what :meth:`at_work` found stays to be read until it is called again."""
 
     __slots__ = ("_faults", "_sim", "add", "outcome", "rate", "slower")

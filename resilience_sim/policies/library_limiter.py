@@ -19,7 +19,7 @@ WAITING = 1
 DOOMED = 2
 
 
-class LikeLimiter(Layer):
+class LibraryLimiter(Layer):
     """The layer. A frame's ``k`` is ``INSIDE``, ``WAITING`` or ``DOOMED``, ``x`` the instant it came."""
 
     __slots__ = ("_cycles", "_doomed_wait", "_inner", "_patience", "_refilling", "_waiting")
@@ -27,8 +27,8 @@ class LikeLimiter(Layer):
     _patience: i64
     _waiting: i64
 
-    def __init__(self, sim: Sim, where: i64, inner: Layer, config: LikeLimiterConfig) -> None:
-        super().__init__(sim, where)
+    def __init__(self, sim: Sim, source: i64, inner: Layer, config: LikeLimiterConfig) -> None:
+        super().__init__(sim, source)
         self._inner = inner
         self._patience = config.patience
         self._doomed_wait = config.doomed_wait
@@ -48,7 +48,7 @@ class LikeLimiter(Layer):
             self._inner.enter(Frame(self, parent))
             return
         if wait == REFUSED_PERMIT and not (self._doomed_wait and self._patience):
-            sim.sink.emit(now, REJECTED, self.where, parent.req.rid, LIMITED, 0)
+            sim.sink.emit(now, REJECTED, self.source, parent.req.rid, LIMITED, 0)
             parent.layer.on_result(parent, LIMITED)
             return
         f = Frame(self, parent)
@@ -58,8 +58,8 @@ class LikeLimiter(Layer):
             f.k = DOOMED
             wait = self._patience
         self._waiting += 1
-        sim.sink.emit(now, QUEUED, self.where, f.req.rid, self._waiting, wait)
-        sim.at(now + wait, f)
+        sim.sink.emit(now, QUEUED, self.source, f.req.rid, self._waiting, wait)
+        sim.schedule(now + wait, f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """Pass it on."""
@@ -72,10 +72,10 @@ class LikeLimiter(Layer):
         doomed = f.k == DOOMED
         f.k = INSIDE
         if doomed:
-            sim.sink.emit(sim.now, REJECTED, self.where, f.req.rid, LIMITED, 0)
+            sim.sink.emit(sim.now, REJECTED, self.source, f.req.rid, LIMITED, 0)
             answer(f, LIMITED)
             return
-        sim.sink.emit(sim.now, ADMITTED_LATE, self.where, f.req.rid, self._waiting, sim.now - f.x)
+        sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, self._waiting, sim.now - f.x)
         self._inner.enter(f)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
