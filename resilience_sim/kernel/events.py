@@ -3,11 +3,11 @@
 Owns the vocabulary that everything else speaks. Refuses to own what happens to an event (kernel/sink.py)
 and what it means in figures (measure/).
 
-An event is six integers: ``(t, kind, where, rid, a, b)``.
+An event is six integers: ``(t, kind, source, rid, a, b)``.
 
 * ``t``: virtual nanoseconds, never decreasing within a run.
 * ``kind``: one of the constants below.
-* ``where``: id of the component that speaks (see :class:`Component`).
+* ``source``: id of the component that speaks (see :class:`Component`).
 * ``rid``: the request, counted from 0 in order of arrival; -1 when no request is meant.
 * ``a``, ``b``: payload, listed beside each kind.
 
@@ -153,7 +153,7 @@ def pack_pair(x: int, y: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Somebody who can speak in an event: the directory that gives names to ``where``.
+    """Somebody who can speak in an event: the directory that gives names to ``source``.
 
     ``kind``: ``client``, ``service``, ``replica``, ``fault``, or a policy's kind (``retry``, ``circuit_breaker`` …).
     ``name``: for a policy its id in the scenario, for a fault its id, ``B`` for the service, ``B#1`` for a replica.

@@ -13,7 +13,7 @@ from mypy_extensions import i64
 from resilience_sim.kernel.events import ARRIVE, BREAKER, DONE, FAULT_OFF, FAULT_ON, UNANSWERED
 from resilience_sim.kernel.sink import Fold
 
-Event = tuple[int, int, int, int, int, int]  # t, kind, where, rid, a, b
+Event = tuple[int, int, int, int, int, int]  # t, kind, source, rid, a, b
 
 
 class OutcomeFold(Fold):

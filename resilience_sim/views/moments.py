@@ -20,7 +20,7 @@ class DuplicateExecution:
     """A request executed twice: when, by which attempts, and what the caller had seen of the first one."""
 
     rid: int
-    schedule_first: int
+    first_at: int
     first_attempt: int
     seen: int  # outcome code; -1: nothing yet
     again_at: int

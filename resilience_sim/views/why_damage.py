@@ -70,7 +70,7 @@ def duplicates(case: Case) -> str:
         saw = "had no answer yet" if twice.seen < 0 else f"only saw “{outcome_name(twice.seen)}”"
         text = (
             f"Request {fmt.request(twice.rid)} was executed twice: attempt {twice.first_attempt} took effect"
-            f"{at(twice.schedule_first)}, but its caller {saw}, and attempt {twice.again_attempt} did it again"
+            f"{at(twice.first_at)}, but its caller {saw}, and attempt {twice.again_attempt} did it again"
             f"{at(twice.again_at)}. "
         )
     text += f"In all {fmt.plural(number, 'duplicate')}"
