@@ -1,23 +1,24 @@
-"""Event kinds, outcomes and how an event's two payload integers are packed.
-
-Owns the vocabulary that everything else speaks. Refuses to own what happens to an event (kernel/sink.py)
-and what it means in figures (measure/).
+"""Events: their kinds, and how the two payload integers of each are packed and read.
 
 An event is six integers: ``(t, kind, source, rid, a, b)``.
 
 * ``t``: virtual nanoseconds, never decreasing within a run.
 * ``kind``: one of the constants below.
-* ``source``: id of the component that speaks (see :class:`Component`).
+* ``source``: id of the component that emitted it (see :class:`Component`).
 * ``rid``: the request, counted from 0 in order of arrival; -1 when no request is meant.
-* ``a``, ``b``: payload, listed beside each kind.
+* ``a``, ``b``: payload. ``PAYLOADS`` names what each means; nothing outside this module takes them apart with shifts
+  and masks (tests/test_architecture.py).
 
 Attempts are counted from 1 within their request, whoever made them (retry or hedge).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from mypy_extensions import i64
 
 # --- outcomes -------------------------------------------------------------------------------------------------
 # 0 and 1 are the only ones a layer takes for success: test with ``outcome <= FALLBACK``.
@@ -47,39 +48,37 @@ OUTCOME_NAMES: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 # --- kinds ----------------------------------------------------------------------------------------------------
-# life of a request                where            a                              b
-ARRIVE: Final = 1  #                      client instance  ADMITTED|BACKLOGGED|TURNED_AWAY  user (closed loop) or 0
-START: Final = 2  # left the backlog      client instance  0                              waited ns
-DONE: Final = 3  #                        client instance  pack_done(...)                 latency ns since arrival
-# life of an attempt
-SENT: Final = 4  # leaves the stack       service          attempt                        0
-RECEIVED: Final = 5  # B has it           replica          attempt                        how it was received
-BEGIN: Final = 6  # leaves B's queue      replica          attempt                        waited ns
-END: Final = 7  # B's work ended          replica          pack_attempt(attempt, outcome, abandoned)   worker ns used
-LEFT_QUEUE: Final = 8  # without work     replica          attempt                        ABANDONED|STOPPED|REPLICA_LOST
-RESULT: Final = 9  # its caller's view    service          pack_attempt(attempt, outcome, 0)           ns since SENT
-EFFECT: Final = (
-    10  #                     replica          pack_attempt(attempt, effect kind, 0)       1 if reported failed
-)
-# policies
-RETRY_WAIT: Final = 11  #                 layer            number of the next try (2..)   wait ns
-RETRY_DENIED: Final = 12  # budget        layer            number of the try denied (2..)  0
-BREAKER: Final = 13  # change of state    layer            pack_change(from, to, why)     pack_pair(x, y), see WHY_*
-REJECTED: Final = 14  #                   layer            outcome                        waiting calls, or ns left
-LATE_RESULT: Final = 15  #                layer            outcome                        state at admission << 8 | now
-PROBE: Final = 16  # half-open admits     layer            probes now in flight           successes so far
-TIMED_OUT: Final = 17  #                  layer            after ns                       0
-QUEUED: Final = 18  # bulkhead, limiter   layer            calls waiting, this included   known wait ns or -1
-ADMITTED_LATE: Final = 19  # after QUEUED layer            calls still waiting            waited ns
-HEDGE: Final = 20  # an extra leg         layer            leg (2..)                      0
-HEDGE_WON: Final = 21  #                  layer            leg whose answer won           legs launched
-FELL_BACK: Final = 22  #                  layer            outcome that was replaced      latency ns
-# surroundings
-FAULT_ON: Final = 23  #                   fault            index of the fault             end, ns
-FAULT_OFF: Final = 24  #                  fault            index of the fault             0
-CRASH: Final = 25  #                      client instance  requests that went down        instant of return, ns
-RESTART: Final = 26  #                    client instance  0                              0
-ACTION: Final = 27  # somebody's hand     client|service   number of the action, from 0   hash of what it was
+# life of a request, emitted by a client instance
+ARRIVE: Final = 1
+START: Final = 2  # left the backlog
+DONE: Final = 3
+# life of an attempt, emitted by the service (SENT, RESULT) or a replica
+SENT: Final = 4  # leaves the stack
+RECEIVED: Final = 5  # B has it
+BEGIN: Final = 6  # leaves B's queue
+END: Final = 7  # B's work ended
+LEFT_QUEUE: Final = 8  # without work
+RESULT: Final = 9  # as its caller sees it
+EFFECT: Final = 10
+# decisions of policies, emitted by a layer
+RETRY_WAIT: Final = 11
+RETRY_DENIED: Final = 12  # by the budget
+BREAKER: Final = 13  # change of state
+REJECTED: Final = 14
+LATE_RESULT: Final = 15  # of a call admitted in an earlier state
+PROBE: Final = 16  # half-open admits
+TIMED_OUT: Final = 17
+QUEUED: Final = 18  # bulkhead, rate limiter
+ADMITTED_LATE: Final = 19  # after QUEUED
+HEDGE: Final = 20  # an extra leg
+HEDGE_WON: Final = 21
+FELL_BACK: Final = 22
+# surroundings, emitted by a fault, a client instance, or (ACTION) the client or the service
+FAULT_ON: Final = 23
+FAULT_OFF: Final = 24
+CRASH: Final = 25
+RESTART: Final = 26
+ACTION: Final = 27  # a change of settings
 
 KIND_NAMES: Final[tuple[str, ...]] = (
     "", "arrive", "start", "done", "sent", "received", "begin", "end", "left_queue", "result", "effect", "retry_wait",
@@ -87,73 +86,266 @@ KIND_NAMES: Final[tuple[str, ...]] = (
     "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart", "action",
 )  # fmt: skip
 
-# ARRIVE.a
+# ARRIVE: admission
 ADMITTED: Final = 1
 BACKLOGGED: Final = 2
 TURNED_AWAY: Final = 3
-# RECEIVED.b: how it was received
+ADMISSION_NAMES: Final[tuple[str, ...]] = ("", "admitted", "backlogged", "turned_away")
+# RECEIVED: reception
 STARTED: Final = 1
 QUEUED_AT_B: Final = 2
 TURNED_DOWN: Final = 3  # answered at once without a worker: queue full (shed), rate limit (429)
 HUNG: Final = 4
-# LEFT_QUEUE.b
+RECEPTION_NAMES: Final[tuple[str, ...]] = ("", "started", "queued", "turned_down", "hung")
+# LEFT_QUEUE: why
 ABANDONED: Final = 1  # drop_abandoned skipped it
 STOPPED: Final = 2  # its caller cancelled the work
 REPLICA_LOST: Final = 3
+LEFT_NAMES: Final[tuple[str, ...]] = ("", "abandoned", "stopped", "replica_lost")
 # effect kinds
 APPLIED: Final = 1
 DUPLICATE: Final = 2
 DEDUPLICATED: Final = 3  # answered from the stored result of its idempotency key
 REPEATED: Final = 4  # an idempotent method executed again: nothing changed
+EFFECT_NAMES: Final[tuple[str, ...]] = ("", "applied", "duplicate", "deduplicated", "repeated")
 
 # breaker states
 CLOSED: Final = 0
 OPEN: Final = 1
 HALF_OPEN: Final = 2
 STATE_NAMES: Final[tuple[str, ...]] = ("CLOSED", "OPEN", "HALF_OPEN")
-# why a breaker changed state              pair (x, y) in b
-WHY_CONSECUTIVE: Final = 1  #                     failures in a row, threshold
-WHY_FAILURE_SHARE: Final = 2  #                   failures, calls in the window
-WHY_SLOW_SHARE: Final = 3  #                      slow calls, calls in the window
-WHY_RECOVERY_TIME: Final = 4  #                   milliseconds open, 0
-WHY_PROBE_FAILED: Final = 5  #                    outcome, 0
-WHY_PROBES_SUCCEEDED: Final = 6  #                successes, threshold
-WHY_RESTART: Final = 7  # instance came back      0, 0
-WHY_PROBE_SLOW: Final = 8  #                      milliseconds taken, 0
-WHY_PROBES_BAD: Final = 9  # verdict on several   failed or slow probes, probes looked at
-WHY_TRIP_CONDITION: Final = 10  # an expression   failures, calls let in
-WHY_REOPENED: Final = 11  # by a late failure     0, 0
-WHY_HALF_OPEN_TOO_LONG: Final = 12  #             milliseconds half open, 0
-WHY_MANUAL: Final = 13  # opened by hand, say    0, 0
-WHY_MANUAL_RESET: Final = 14  # closed by hand   0, 0
-WHY_EJECTED: Final = 15  # outlier detection      replica, errors in a row
-WHY_EJECTED_RATE: Final = 16  #                   replica, its success rate (or failures) in percent
-WHY_RETURNED: Final = 17  #                       replica, milliseconds it was out
+# why a breaker changed state; what the pair of numbers beside it says: _PAIRS
+WHY_CONSECUTIVE: Final = 1
+WHY_FAILURE_SHARE: Final = 2
+WHY_SLOW_SHARE: Final = 3
+WHY_RECOVERY_TIME: Final = 4
+WHY_PROBE_FAILED: Final = 5
+WHY_PROBES_SUCCEEDED: Final = 6
+WHY_RESTART: Final = 7  # its client instance came back
+WHY_PROBE_SLOW: Final = 8
+WHY_PROBES_BAD: Final = 9  # verdict on several
+WHY_TRIP_CONDITION: Final = 10  # an expression
+WHY_REOPENED: Final = 11  # by a late failure
+WHY_HALF_OPEN_TOO_LONG: Final = 12
+WHY_MANUAL: Final = 13  # opened by an action
+WHY_MANUAL_RESET: Final = 14  # closed by an action
+WHY_EJECTED: Final = 15  # outlier detection
+WHY_EJECTED_RATE: Final = 16
+WHY_RETURNED: Final = 17
+WHY_NAMES: Final[tuple[str, ...]] = (
+    "", "failures_in_a_row", "failure_share", "slow_share", "recovery_time_over", "probe_failed", "probes_succeeded",
+    "instance_restarted", "probe_slow", "probes_bad", "trip_condition", "reopened", "half_open_too_long",
+    "opened_by_hand", "closed_by_hand", "ejected", "ejected_by_rate", "returned",
+)  # fmt: skip
 
 
-def pack_done(outcome: int, held: int, attempts: int, effects: int) -> int:
-    """``DONE.a``: outcome, whether a thread was held (0/1), attempts made (16 bits used), effects applied so far."""
+# --- packers and readers --------------------------------------------------------------------------------------
+def pack_done(outcome: i64, held: i64, attempts: i64, effects: i64) -> i64:
+    """``DONE``: outcome, whether a thread was held (0/1), attempts made (at most 24 bits), effects applied so far."""
     return effects << 40 | attempts << 16 | held << 8 | outcome
 
 
-def pack_attempt(attempt: int, outcome: int, abandoned: int) -> int:
-    """``END.a``, ``RESULT.a``, ``EFFECT.a``: attempt << 16 | abandoned << 8 | outcome (or effect kind)."""
+def held_thread(a: i64) -> bool:
+    """``DONE``: whether the request held a thread of its client instance."""
+    return a >> 8 & 0xFF != 0
+
+
+def attempts_of(a: i64) -> i64:
+    """``DONE``: attempts made."""
+    return a >> 16 & 0xFFFFFF
+
+
+def effects_of(a: i64) -> i64:
+    """``DONE``: effects the request had had by then."""
+    return a >> 40
+
+
+def pack_attempt(attempt: i64, outcome: i64, abandoned: i64) -> i64:
+    """``END``, ``RESULT``, and ``EFFECT`` with its kind in place of the outcome."""
     return attempt << 16 | abandoned << 8 | outcome
 
 
-def pack_change(old: int, new: int, why: int) -> int:
-    """``BREAKER.a``: old state << 16 | new state << 8 | why."""
+def attempt_of(a: i64) -> i64:
+    """``END``, ``RESULT``, ``EFFECT``: the number of the attempt."""
+    return a >> 16
+
+
+def outcome_of(a: i64) -> i64:
+    """``DONE``, ``END``, ``RESULT``: the outcome."""
+    return a & 0xFF
+
+
+def effect_of(a: i64) -> i64:
+    """``EFFECT``: its kind."""
+    return a & 0xFF
+
+
+def abandoned(a: i64) -> bool:
+    """``END``: whether the caller had given up."""
+    return a >> 8 & 0xFF != 0
+
+
+def pack_change(old: i64, new: i64, why: i64) -> i64:
+    """``BREAKER.a``."""
     return old << 16 | new << 8 | why
 
 
-def pack_pair(x: int, y: int) -> int:
-    """Two non-negative 31-bit numbers in one integer."""
+def old_state(a: i64) -> i64:
+    """``BREAKER``: the state it left."""
+    return a >> 16 & 0xFF
+
+
+def new_state(a: i64) -> i64:
+    """``BREAKER``: the state it is in now."""
+    return a >> 8 & 0xFF
+
+
+def why_of(a: i64) -> i64:
+    """``BREAKER``: the reason, one of ``WHY_*``."""
+    return a & 0xFF
+
+
+def pack_pair(x: i64, y: i64) -> i64:
+    """``BREAKER.b``: two non-negative 31-bit numbers."""
     return x << 32 | y
+
+
+def first_of(b: i64) -> i64:
+    """``BREAKER``: the first number of the pair."""
+    return b >> 32
+
+
+def second_of(b: i64) -> i64:
+    """``BREAKER``: the second number of the pair."""
+    return b & 0xFFFFFFFF
+
+
+def pack_states(admission: i64, now: i64) -> i64:
+    """``LATE_RESULT.b``: the breaker's states when the call was admitted and when its result came."""
+    return admission << 8 | now
+
+
+def state_at_admission(b: i64) -> i64:
+    """``LATE_RESULT``: the breaker's state when the call was admitted."""
+    return b >> 8
+
+
+def state_at_result(b: i64) -> i64:
+    """``LATE_RESULT``: the breaker's state when the result came."""
+    return b & 0xFF
+
+
+# --- what the payload means -----------------------------------------------------------------------------------
+def _whole(word: i64) -> i64:
+    return word
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number in an event's payload.
+
+    ``unit``: ``""`` (a plain number), ``outcome``, ``state``, ``ns``, ``ms``, ``millionths``, ``flag``, ``hash``, or
+    ``name`` (an index into ``names``). ``missing``: the value that stands for "not known".
+    """
+
+    name: str
+    word: str  # "a" or "b"
+    unit: str = ""
+    read: Callable[[int], int] = _whole
+    names: tuple[str, ...] = ()
+    missing: int | None = None
+
+
+_ATTEMPT: Final = Field("attempt", "a", read=attempt_of)
+_OUTCOME: Final = Field("outcome", "a", "outcome", outcome_of)
+
+PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
+    ARRIVE: (Field("admission", "a", "name", names=ADMISSION_NAMES), Field("user", "b")),  # closed loop, else 0
+    START: (Field("waited", "b", "ns"),),
+    DONE: (
+        _OUTCOME, Field("latency", "b", "ns"), Field("attempts", "a", read=attempts_of),
+        Field("effects", "a", read=effects_of), Field("held_thread", "a", "flag", held_thread),
+    ),
+    SENT: (Field("attempt", "a"),),
+    RECEIVED: (Field("attempt", "a"), Field("reception", "b", "name", names=RECEPTION_NAMES)),
+    BEGIN: (Field("attempt", "a"), Field("waited", "b", "ns")),
+    END: (_ATTEMPT, _OUTCOME, Field("abandoned", "a", "flag", abandoned), Field("worked", "b", "ns")),
+    LEFT_QUEUE: (Field("attempt", "a"), Field("why", "b", "name", names=LEFT_NAMES)),
+    RESULT: (_ATTEMPT, _OUTCOME, Field("latency", "b", "ns")),  # since SENT
+    EFFECT: (
+        _ATTEMPT, Field("effect", "a", "name", effect_of, EFFECT_NAMES),
+        Field("after_failure", "b", "flag"),  # the request had been reported as failed
+    ),
+    RETRY_WAIT: (Field("next_try", "a"), Field("wait", "b", "ns")),  # tries are counted from 1 within their layer
+    RETRY_DENIED: (Field("denied_try", "a"),),
+    BREAKER: (
+        Field("from", "a", "state", old_state), Field("to", "a", "state", new_state),
+        Field("why", "a", "name", why_of, WHY_NAMES),
+    ),  # and _PAIRS
+    REJECTED: (Field("outcome", "a", "outcome"),),  # and _REJECTIONS
+    LATE_RESULT: (
+        Field("outcome", "a", "outcome"), Field("admitted_while", "b", "state", state_at_admission),
+        Field("now", "b", "state", state_at_result),
+    ),
+    PROBE: (Field("in_flight", "a"), Field("succeeded", "b")),
+    TIMED_OUT: (Field("after", "a", "ns"),),
+    QUEUED: (Field("waiting", "a"), Field("known_wait", "b", "ns", missing=-1)),  # waiting: this call included
+    ADMITTED_LATE: (Field("still_waiting", "a"), Field("waited", "b", "ns")),
+    HEDGE: (Field("leg", "a"),),  # from 2
+    HEDGE_WON: (Field("leg", "a"), Field("legs", "b")),
+    FELL_BACK: (Field("instead_of", "a", "outcome"), Field("latency", "b", "ns")),
+    FAULT_ON: (Field("fault", "a"), Field("until", "b", "ns")),
+    FAULT_OFF: (Field("fault", "a"),),
+    CRASH: (Field("went_down", "a"), Field("back_at", "b", "ns")),  # requests; an instant
+    RESTART: (),
+    ACTION: (Field("action", "a"), Field("hash", "b", "hash")),  # its number from 0, a hash of what it was
+}  # fmt: skip
+
+
+def _pair(first: str = "", second: str = "", unit: str = "") -> tuple[Field, ...]:
+    found = (Field(first, "b", unit, first_of), Field(second, "b", "", second_of))
+    return tuple([field for field in found if field.name])
+
+
+_PAIRS: Final[dict[int, tuple[Field, ...]]] = {
+    WHY_CONSECUTIVE: _pair("failures", "threshold"),
+    WHY_FAILURE_SHARE: _pair("failures", "calls"),
+    WHY_SLOW_SHARE: _pair("slow_calls", "calls"),
+    WHY_RECOVERY_TIME: _pair("open", unit="ms"),
+    WHY_PROBE_FAILED: _pair("outcome", unit="outcome"),
+    WHY_PROBES_SUCCEEDED: _pair("successes", "threshold"),
+    WHY_RESTART: (),
+    WHY_PROBE_SLOW: _pair("took", unit="ms"),
+    WHY_PROBES_BAD: _pair("bad", "probes"),
+    WHY_TRIP_CONDITION: _pair("failures", "calls"),
+    WHY_REOPENED: (),
+    WHY_HALF_OPEN_TOO_LONG: _pair("half_open", unit="ms"),
+    WHY_MANUAL: (),
+    WHY_MANUAL_RESET: (),
+}
+_UNNAMED_PAIR: Final = _pair("x", "y")  # ejections: replica and errors in a row, percent or milliseconds
+_LEFT: Final = Field("left", "b", "ns")
+_REJECTIONS: Final[dict[int, Field]] = {
+    BREAKER_OPEN: _LEFT,
+    LIMITED: _LEFT,
+    THROTTLED: Field("chance", "b", "millionths"),
+}
+_WAITING: Final = Field("waiting", "b")
+
+
+def fields_of(kind: int, a: int, b: int) -> tuple[Field, ...] | None:
+    """What the payload of an event says, by name; None for a kind unknown here."""
+    fields = PAYLOADS.get(kind)
+    if kind == BREAKER and fields is not None:
+        return fields + _PAIRS.get(why_of(a), _UNNAMED_PAIR)
+    if kind == REJECTED and fields is not None:
+        return (*fields, _REJECTIONS.get(a, _WAITING))
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Somebody who can speak in an event: the directory that gives names to ``source``.
+    """What can emit events; a run's components are the directory that gives names to ``source``.
 
     ``kind``: ``client``, ``service``, ``replica``, ``fault``, or a policy's kind (``retry``, ``circuit_breaker`` …).
     ``name``: for a policy its id in the scenario, for a fault its id, ``B`` for the service, ``B#1`` for a replica.

@@ -26,6 +26,11 @@ from resilience_sim.kernel.events import (
     WHY_SLOW_SHARE,
     WHY_TRIP_CONDITION,
     Component,
+    first_of,
+    new_state,
+    old_state,
+    second_of,
+    why_of,
 )
 
 
@@ -46,9 +51,9 @@ def _share(part: int, whole: int) -> str:
 
 def why_text(change: int, pair: int) -> str:
     """``BREAKER`` event's ``a`` and ``b`` as a phrase: ``2 failures in a row``, ``probe failed: timeout``."""
-    why = change & 0xFF
-    x = pair >> 32
-    y = pair & 0xFFFF_FFFF
+    why = why_of(change)
+    x = first_of(pair)
+    y = second_of(pair)
     if why == WHY_CONSECUTIVE:
         return f"{_times(x, 'failure')} in a row"
     if why == WHY_FAILURE_SHARE:
@@ -104,7 +109,7 @@ class BreakerLog:
     def opened(self, start: int, end: int) -> int:
         """How often it opened in ``start <= t < end``; opening again from HALF_OPEN counts."""
         pairs = zip(self.instants, self.changes, strict=True)
-        return sum(1 for t, change in pairs if start <= t < end and _new(change) == OPEN)
+        return sum(1 for t, change in pairs if start <= t < end and new_state(change) == OPEN)
 
     def open_time(self, start: int, end: int) -> int:
         """Nanoseconds spent OPEN (HALF_OPEN is not) between ``start`` and ``end``."""
@@ -113,7 +118,7 @@ class BreakerLog:
         for t, change in zip(self.instants, self.changes, strict=True):
             if since >= 0:
                 total += max(0, min(t, end) - max(since, start))
-            since = t if _new(change) == OPEN else -1
+            since = t if new_state(change) == OPEN else -1
         if since >= 0:
             total += max(0, end - max(since, start))
         return total
@@ -121,7 +126,7 @@ class BreakerLog:
     def first_opening(self, start: int) -> int | None:
         """The instant of the first opening at or after ``start``; None when there was none."""
         for t, change in zip(self.instants, self.changes, strict=True):
-            if t >= start and _new(change) == OPEN:
+            if t >= start and new_state(change) == OPEN:
                 return t
         return None
 
@@ -136,14 +141,10 @@ class BreakerLog:
             "transitions": [
                 {
                     "t": t / 1e9,
-                    "from": STATE_NAMES[change >> 16],
-                    "to": STATE_NAMES[_new(change)],
+                    "from": STATE_NAMES[old_state(change)],
+                    "to": STATE_NAMES[new_state(change)],
                     "why": why_text(change, pair),
                 }
                 for t, change, pair in zip(self.instants, self.changes, self.pairs, strict=True)
             ],
         }
-
-
-def _new(change: int) -> int:
-    return change >> 8 & 0xFF

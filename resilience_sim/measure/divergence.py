@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import ARRIVE, BREAKER, DONE, FAULT_OFF, FAULT_ON, UNANSWERED
+from resilience_sim.kernel.events import (
+    ARRIVE,
+    BREAKER,
+    DONE,
+    FAULT_OFF,
+    FAULT_ON,
+    UNANSWERED,
+    outcome_of,
+)
 from resilience_sim.kernel.sink import Fold
 
 Event = tuple[int, int, int, int, int, int]  # t, kind, source, rid, a, b
@@ -31,7 +39,7 @@ class OutcomeFold(Fold):
             self.arrivals.append(t)
             self.outcomes.append(UNANSWERED)
         elif kind == DONE:
-            self.outcomes[rid] = a & 0xFF
+            self.outcomes[rid] = outcome_of(a)
 
 
 @dataclass(frozen=True, slots=True)

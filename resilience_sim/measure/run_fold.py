@@ -37,6 +37,12 @@ from resilience_sim.kernel.events import (
     STARTED,
     SUCCESS,
     Component,
+    abandoned,
+    attempts_of,
+    effect_of,
+    effects_of,
+    held_thread,
+    outcome_of,
 )
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
 from resilience_sim.kernel.vectors import append, vec, view
@@ -174,9 +180,9 @@ class RunFold(Sink):
                 if a == ADMITTED:
                     self._hold(source)
             elif kind == DONE:
-                outcome = a & 0xFF
+                outcome = outcome_of(a)
                 part.outcomes[outcome] += 1
-                if a & 0x100:
+                if held_thread(a):
                     self._threads[source] -= 1
                 if outcome == SUCCESS:
                     part.successes.add(b)
@@ -184,12 +190,12 @@ class RunFold(Sink):
                         part.late += 1
                     else:
                         self._available.mark(rid)
-                        if (a >> 16) & 0xFFFFFF == 1:
+                        if attempts_of(a) == 1:
                             part.first_try += 1
                 else:
                     part.others.add(b)
                     if outcome > FALLBACK:
-                        part.orphans += a >> 40
+                        part.orphans += effects_of(a)
             else:  # START
                 self._hold(source)
         elif kind <= EFFECT:  # life of an attempt
@@ -212,12 +218,12 @@ class RunFold(Sink):
                 self._busy -= 1
                 work = part.work_small + b
                 part.work_small = work
-                if a & 0xFF00:
+                if abandoned(a):
                     part.wasted_small += b
                 if work >= _FAR:
                     part.spill()
             elif kind == RESULT:
-                part.results[a & 0xFF] += 1
+                part.results[outcome_of(a)] += 1
             elif kind == BEGIN:
                 self._queue -= 1
                 area = self._area - t
@@ -229,7 +235,7 @@ class RunFold(Sink):
             elif kind == LEFT_QUEUE:
                 self._queue -= 1
             else:  # EFFECT
-                self._effect(part, a & 0xFF, b)
+                self._effect(part, effect_of(a), b)
         elif kind == REJECTED:
             part.rejected += 1
             self._rejected[source] += 1

@@ -21,6 +21,7 @@ from resilience_sim.kernel.events import (
     QUEUED_AT_B,
     RECEIVED,
     SUCCESS,
+    outcome_of,
 )
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.latencies import nearest_rank
@@ -60,7 +61,7 @@ class Series(Fold):
         elif kind == ARRIVE:
             current[0] += 1
         elif kind == DONE:
-            outcome = a & 0xFF
+            outcome = outcome_of(a)
             self._latencies.append(b)
             if outcome > FALLBACK:
                 current[3] += 1

@@ -27,7 +27,7 @@ _OF_KIND = {
 def is_mark(mark: str, event: Event) -> bool:
     """Whether an event is one of the marks of that kind."""
     if mark == FAILURE:
-        return event[1] == ev.DONE and event[4] & 0xFF > ev.FALLBACK
+        return event[1] == ev.DONE and ev.outcome_of(event[4]) > ev.FALLBACK
     return _OF_KIND.get(event[1]) == mark
 
 
@@ -82,7 +82,7 @@ class Tape(Fold):
             self.ended.append(-1)
         elif kind == ev.DONE:
             self.ended[rid] = len(self._times) - 1
-            if a & 0xFF > ev.FALLBACK:
+            if ev.outcome_of(a) > ev.FALLBACK:
                 self.marks[FAILURE].append(len(self._times) - 1)
         elif kind in _OF_KIND:
             self.marks[_OF_KIND[kind]].append(len(self._times) - 1)
@@ -132,7 +132,7 @@ class Tape(Fold):
         if not 0 <= at < position:
             return -1, 0, 0, 0
         packed = self._a[at]
-        return packed & 0xFF, self._b[at], packed >> 16 & 0xFFFFFF, packed >> 40
+        return ev.outcome_of(packed), self._b[at], ev.attempts_of(packed), ev.effects_of(packed)
 
     def of_request(self, rid: int, position: int, late: bool = True) -> list[Event]:
         """The events of a request before ``position``; with ``late`` also what happened after its outcome."""

@@ -156,7 +156,7 @@ class Guide:
             "t": fmt.clock(hit[0] if hit else self.session.clock),
             "request": fmt.request(hit[3]) if hit else "",
             "why": why_text(hit[4], hit[5]) if hit and hit[1] == ev.BREAKER else "",
-            "outcome": outcome_name(hit[4] & 0xFF) if hit and hit[1] == ev.DONE else "",
+            "outcome": outcome_name(ev.outcome_of(hit[4])) if hit and hit[1] == ev.DONE else "",
             "available": fmt.share(view.succeeded / view.done if view.done else None),
             "attempts": fmt.count(view.attempts),
             "requests": fmt.count(view.arrived),
@@ -209,19 +209,19 @@ def _test(name: str, value: Any, session: Session) -> Callable[[Event], bool]:
     """One condition on an event, by its name in tour files."""
     codes = {text: code for code, text in reversed(list(enumerate(ev.OUTCOME_NAMES)))}
     if name == "breaker":
-        return lambda e: e[1] == ev.BREAKER and e[4] >> 8 & 0xFF == STATES[value]
+        return lambda e: e[1] == ev.BREAKER and ev.new_state(e[4]) == STATES[value]
     if name == "outcome":
-        return lambda e: (
-            e[1] == ev.DONE and (e[4] & 0xFF > ev.FALLBACK if value == "failure" else e[4] & 0xFF == codes[value])
-        )
+        if value == "failure":
+            return lambda e: e[1] == ev.DONE and ev.outcome_of(e[4]) > ev.FALLBACK
+        return lambda e: e[1] == ev.DONE and ev.outcome_of(e[4]) == codes[value]
     if name == "attempt":
-        return lambda e: e[1] == ev.RESULT and e[4] & 0xFF == codes[value]
+        return lambda e: e[1] == ev.RESULT and ev.outcome_of(e[4]) == codes[value]
     if name == "rejected":
         return lambda e: e[1] == ev.REJECTED and e[4] == codes[value]
     if name == "effect":
-        return lambda e: e[1] == ev.EFFECT and e[4] & 0xFF == EFFECTS[value]
+        return lambda e: e[1] == ev.EFFECT and ev.effect_of(e[4]) == EFFECTS[value]
     if name == "tries":
-        return lambda e: e[1] == ev.DONE and e[4] >> 16 & 0xFFFFFF >= value
+        return lambda e: e[1] == ev.DONE and ev.attempts_of(e[4]) >= value
     if name == "fault":
         return lambda e: e[1] == (ev.FAULT_ON if value == "on" else ev.FAULT_OFF)
     kinds = {

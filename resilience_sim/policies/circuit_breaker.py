@@ -37,6 +37,7 @@ from resilience_sim.kernel.events import (
     WHY_SLOW_SHARE,
     pack_change,
     pack_pair,
+    pack_states,
 )
 from resilience_sim.kernel.frames import Frame, Layer, answer
 from resilience_sim.kernel.sim import Sim
@@ -157,7 +158,7 @@ class CircuitBreaker(Layer):
         if f.k != self._generation:
             was = self._admitted_state.get(f.k, CLOSED)
             sim = self.sim
-            sim.sink.emit(sim.now, LATE_RESULT, self.source, f.req.rid, outcome, was << 8 | self.state)
+            sim.sink.emit(sim.now, LATE_RESULT, self.source, f.req.rid, outcome, pack_states(was, self.state))
         elif self.state == CLOSED:
             self._record(f, outcome)
         else:

@@ -25,6 +25,7 @@ from resilience_sim.kernel.events import (
     WHY_RESTART,
     pack_change,
     pack_pair,
+    pack_states,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.kernel.rng import JITTER
@@ -102,7 +103,7 @@ class LibraryBreaker(Layer):
         machine = self._machine
         if machine.is_late(f.k):
             if kind != CANCELLED_CALL:
-                states = machine.state_of(f.k) << 8 | machine.state
+                states = pack_states(machine.state_of(f.k), machine.state)
                 sim.sink.emit(now, LATE_RESULT, self.source, f.req.rid, outcome, states)
         elif machine.state == HALF_OPEN:
             machine.probing -= 1

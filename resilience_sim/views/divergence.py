@@ -54,8 +54,8 @@ def story_words(story: StoryFold, components: Sequence[Component]) -> str:
             waiting[a] = f"attempt {a} without an answer"
             steps.append(waiting[a])
         elif kind == ev.RESULT:
-            done = f"attempt {a >> 16} {outcome_name(a & 0xFF)} after {fmt.duration(b)}"
-            pending = waiting.pop(a >> 16, "")
+            done = f"attempt {ev.attempt_of(a)} {outcome_name(ev.outcome_of(a))} after {fmt.duration(b)}"
+            pending = waiting.pop(ev.attempt_of(a), "")
             if pending in steps:
                 steps[steps.index(pending)] = done
             else:
@@ -85,4 +85,4 @@ def _breaker_state(story: StoryFold, source: int) -> str:
     if change is None:
         return ""
     t, _, _, _, a, b = change
-    return f" ({state_name(a >> 8 & 0xFF)} since {fmt.instant(t)}: {why_text(a, b)})"
+    return f" ({state_name(ev.new_state(a))} since {fmt.instant(t)}: {why_text(a, b)})"

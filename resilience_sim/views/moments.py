@@ -70,9 +70,9 @@ class MomentsFold(Fold):
         elif kind == ev.RESULT:
             self._result(t, rid, a)
         elif kind == ev.EFFECT:
-            self._effect(t, rid, a >> 16, a & 0xFF)
+            self._effect(t, rid, ev.attempt_of(a), ev.effect_of(a))
         elif kind == ev.DONE:
-            outcome = a & 0xFF
+            outcome = ev.outcome_of(a)
             if outcome > ev.FALLBACK and self.failed_at is None:
                 self.failed_at = t
             if outcome == ev.EXHAUSTED and self.exhausted_at is None:
@@ -87,10 +87,10 @@ class MomentsFold(Fold):
             self.hedges_won += a > 1
 
     def _result(self, t: int, rid: int, a: int) -> None:
-        outcome = a & 0xFF
+        outcome = ev.outcome_of(a)
         if outcome == ev.SHED and self.shed_at is None:
             self.shed_at = t
-        if self.twice is None and rid in self._executed and a >> 16 == self._executed[rid][1]:
+        if self.twice is None and rid in self._executed and ev.attempt_of(a) == self._executed[rid][1]:
             if outcome <= ev.FALLBACK:
                 del self._executed[rid]  # its caller knows: it will not be sent again
             else:

@@ -63,9 +63,9 @@ class PlainFold(Fold):
         elif kind == ev.SENT:
             self._token(rid, a)
         elif kind == ev.RESULT:
-            self._token(rid, a >> 16)[1] = outcome_name(a & 0xFF)
+            self._token(rid, ev.attempt_of(a))[1] = outcome_name(ev.outcome_of(a))
         elif kind == ev.EFFECT:
-            self._effect(t, rid, a >> 16, a & 0xFF, b)
+            self._effect(t, rid, ev.attempt_of(a), ev.effect_of(a), b)
         elif kind in (ev.REJECTED, ev.RETRY_DENIED, ev.FELL_BACK, ev.HEDGE):
             self._beside(kind, rid, a)
         elif kind == ev.DONE:
@@ -116,7 +116,7 @@ class PlainFold(Fold):
             self._line(t, "effect", fmt.request(rid), EFFECT_WORDS.get(effect, ""), "", words, BAD)
 
     def _done(self, t: int, rid: int, a: int, latency: int) -> None:
-        outcome = a & 0xFF
+        outcome = ev.outcome_of(a)
         notes = []
         deadline = self._plan.traffic.deadline
         if outcome == ev.SUCCESS and deadline and latency > deadline:
@@ -143,10 +143,10 @@ class PlainFold(Fold):
         component = self._components.get(source)
         who = speaker(component, self._many)
         if kind == ev.BREAKER:
-            old, new = ev.STATE_NAMES[a >> 16 & 0xFF], ev.STATE_NAMES[a >> 8 & 0xFF]
-            self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[a >> 8 & 0xFF])
+            old, new = ev.STATE_NAMES[ev.old_state(a)], ev.STATE_NAMES[ev.new_state(a)]
+            self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[ev.new_state(a)])
         elif kind == ev.LATE_RESULT:
-            then, now = ev.STATE_NAMES[b >> 8 & 0xFF], ev.STATE_NAMES[b & 0xFF]
+            then, now = ev.STATE_NAMES[ev.state_at_admission(b)], ev.STATE_NAMES[ev.state_at_result(b)]
             effect = late_effect(self._plan, component)
             words = f"{effect}: result of {fmt.request(rid)}, admitted while {then}, now {now}"
             self._line(t, "late", who, outcome_name(a), "", words, CALM)

@@ -24,6 +24,7 @@ from resilience_sim.kernel.events import (
     RESTART,
     START,
     TURNED_AWAY,
+    pack_done,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, cancel_child
 from resilience_sim.kernel.rng import SPREAD
@@ -235,10 +236,7 @@ class Client(Layer):
         req.done = True
         req.live = False
         req.failed = outcome > FALLBACK
-        # pack_done, spelled out: this line runs for every request
-        packed = req.effects << 40 | req.attempts << 16 | outcome
-        if req.held:
-            packed |= 256
+        packed = pack_done(outcome, 1 if req.held else 0, req.attempts, req.effects)
         sim.sink.emit(sim.now, DONE, instance.source, req.rid, packed, sim.now - req.arrived)
         req.close()
         self._caller.on_done(req)

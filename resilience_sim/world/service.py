@@ -36,6 +36,7 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     TIMEOUT,
     TURNED_DOWN,
+    pack_attempt,
 )
 from resilience_sim.kernel.frames import Frame, Layer, Request, answer
 from resilience_sim.kernel.rng import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
@@ -244,10 +245,7 @@ class Service(Layer):
         replica.busy -= 1
         if self._tracks_work:
             del replica.working[job]
-        # pack_attempt, spelled out: this runs for every attempt
-        packed = job.attempt << 16 | outcome
-        if not job.waited_for():
-            packed |= 256
+        packed = pack_attempt(job.attempt, outcome, 0 if job.waited_for() else 1)
         sim.sink.emit(sim.now, END, replica.source, job.req.rid, packed, used)
 
     def _start_waiting(self, replica: Replica) -> None:
@@ -294,7 +292,9 @@ class Service(Layer):
             return
         sim = self.sim
         req: Request = job.req
-        sim.sink.emit(sim.now, RESULT, self.source, req.rid, job.attempt << 16 | job.outcome, sim.now - job.sent)
+        sim.sink.emit(
+            sim.now, RESULT, self.source, req.rid, pack_attempt(job.attempt, job.outcome, 0), sim.now - job.sent
+        )
         req.retry_after = job.hint
         if self._balancer.watched:
             self._balancer.on_end(job, job.outcome)
@@ -306,7 +306,7 @@ class Service(Layer):
         sim = self.sim
         f.live = False
         f.req.retry_after = 0  # the hint of an answer before this one says nothing about it
-        sim.sink.emit(sim.now, RESULT, self.source, f.req.rid, f.attempt << 16 | why, sim.now - f.sent)
+        sim.sink.emit(sim.now, RESULT, self.source, f.req.rid, pack_attempt(f.attempt, why, 0), sim.now - f.sent)
         if self._balancer.watched and why == TIMEOUT and f.k != ON_WIRE:
             self._balancer.on_end(f, why)
         if not stop_work:

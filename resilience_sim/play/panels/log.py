@@ -35,7 +35,7 @@ def log_row(run: Run, index: int) -> Row:
     who = speaker(component, run.view.many).replace("circuit_breaker", "breaker")
     row = Row().right(fmt.clock(t), "faint", 9).add(" ")
     if kind == ev.BREAKER:
-        new = min(a >> 8 & 0xFF, 2)
+        new = min(ev.new_state(a), 2)
         return row.add(f"{who} ").add(state_name(new), STATE_STYLES[new]).add(f"  {why_text(a, b)}", "faint")
     if kind == ev.FAULT_ON:
         faults = run.plan_now.faults

@@ -137,8 +137,8 @@ def _request(run: Run, rid: int, known: Known) -> Request:
             tokens.append((a, OPEN_END, 0))
         elif kind == ev.RESULT:
             for i in range(len(tokens) - 1, -1, -1):
-                if tokens[i][0] == a >> 16:
-                    tokens[i] = (a >> 16, a & 0xFF, 0)
+                if tokens[i][0] == ev.attempt_of(a):
+                    tokens[i] = (ev.attempt_of(a), ev.outcome_of(a), 0)
                     break
         elif kind == ev.REJECTED:
             tokens.append((0, a, 0))

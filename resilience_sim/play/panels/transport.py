@@ -86,7 +86,7 @@ def timeline_rows(session: Session, look: Look, width: int) -> list[Row]:
     stroke = "|" if look.ascii_only else "┃"
     for index in tape.marks["transition"]:
         t, kind, _, _, a, _ = tape[index]
-        state = a >> 8 & 0xFF if kind == ev.BREAKER else 1 if kind == ev.CRASH else 0
+        state = ev.new_state(a) if kind == ev.BREAKER else 1 if kind == ev.CRASH else 0
         cells[column_of(session, t, width)] = (stroke, STATE_STYLES[min(state, 2)])
     for action in run.actions:
         cells[column_of(session, action.t, width)] = (diamond, "note")

@@ -27,6 +27,8 @@ from resilience_sim.kernel.events import (
     SENT,
     STATE_NAMES,
     SUCCESS,
+    new_state,
+    outcome_of,
 )
 from resilience_sim.recording.codec import Event
 from resilience_sim.recording.layout import TABLES
@@ -100,9 +102,9 @@ class ChromeTraceExport(BatchExport):
             elif kind == DONE:
                 counts["requests in flight"] -= 1
                 self._answered += 1
-                self._succeeded += a & 0xFF == SUCCESS
+                self._succeeded += outcome_of(a) == SUCCESS
             elif kind == BREAKER:
-                self._change(t, source, a >> 8 & 0xFF, payload(kind, a, b))
+                self._change(t, source, new_state(a), payload(kind, a, b))
             elif kind == FAULT_ON:
                 self._put("X", self._names.get(source, str(source)), t, FAULTS, source + 1, dur=b - t, cat="fault")
             elif kind == ACTION:

@@ -128,22 +128,22 @@ class LiveFold(Fold):
         stream[rid] = Request(rid, t)
 
     def _done(self, index: int, source: int, rid: int, a: int, latency: int) -> None:
-        outcome = a & 0xFF
+        outcome = ev.outcome_of(a)
         self.done += 1
-        if a >> 8 & 0xFF:
+        if ev.held_thread(a):
             self._hold(source, -1)
         self.by_outcome[outcome] += 1
         deadline = self.plan.traffic.deadline
         late = outcome == ev.SUCCESS and 0 < deadline < latency
         if outcome == ev.SUCCESS and not late:
             self.succeeded += 1
-            self.first_try += (a >> 16 & 0xFFFFFF) == 1
+            self.first_try += ev.attempts_of(a) == 1
             self.bins.good[index] += 1
         else:
             self.late += late
             self.bins.bad[index] += 1
             if outcome > ev.FALLBACK:
-                self.orphans += a >> 40  # done, and now reported as failed
+                self.orphans += ev.effects_of(a)  # done, and now reported as failed
         self.bins.latency(index, latency)
         request = self.stream.get(rid)
         if request is not None:
@@ -169,7 +169,7 @@ class LiveFold(Fold):
         elif kind == ev.RESULT:
             request = self.stream.get(rid)
             if request is not None:
-                self._settle(request, a >> 16, a & 0xFF)
+                self._settle(request, ev.attempt_of(a), ev.outcome_of(a))
         elif kind == ev.RECEIVED:
             if b == ev.STARTED:
                 self._load(index, 1, 0)
@@ -182,7 +182,7 @@ class LiveFold(Fold):
         elif kind == ev.LEFT_QUEUE:
             self._load(index, 0, -1)
         elif kind == ev.EFFECT:
-            effect = a & 0xFF
+            effect = ev.effect_of(a)
             if effect in (ev.APPLIED, ev.DUPLICATE):
                 self.applied += 1
                 self.duplicates += effect == ev.DUPLICATE
@@ -210,7 +210,7 @@ class LiveFold(Fold):
     def _policy(self, index: int, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         if kind == ev.BREAKER:
             lane = self.breakers.get(source)
-            new = a >> 8 & 0xFF
+            new = ev.new_state(a)
             if lane is not None:
                 lane.change(index, t, new)
                 lane.opened += new == ev.OPEN
