@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "resilience_sim"
@@ -233,6 +234,6 @@ def test_the_core_runs_without_anything_installed():
         "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr

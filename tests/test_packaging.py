@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("pyproject.toml", "setup.py", "README.md", "resilience_sim", "scenarios")
@@ -23,7 +24,7 @@ def done(*command: str | Path, cwd: Path) -> str:
     """Run a program that has to succeed; what it printed."""
     # Compiling is another story, and a longer one: tests/compiled.
     env = {**os.environ, "RESIM_PURE": "1"}
-    answer = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=120)
+    answer = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
 

@@ -31,4 +31,5 @@ def run_seeds(
         progress.at(finished, f"{finished} of {total} runs")
 
     with Progress(ctx, "simulating", total) as progress:
+        ctx.detail(f"simulating {total} runs")
         return run_many(plans, seeds, on_result=heard, series=series).results

@@ -7,6 +7,7 @@ summarise.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, TextIO
@@ -158,9 +159,7 @@ def run_out(ctx: CommandContext, source: Source, interrupts: Interrupts | None =
             progress.at(at.now)
         return not ours.asked
 
-    if interrupts is not None:
-        ours = interrupts
-        with Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
-            return drain(source, look_up)
-    with Interrupts() as ours, Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
+    held = nullcontext(interrupts) if interrupts is not None else Interrupts()
+    with held as ours, Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
+        ctx.detail("simulating")  # from here on, Ctrl-C keeps what has been simulated
         return drain(source, look_up)

@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from patience import PATIENCE
 
 from cli.shell import VALIDATOR
 
@@ -37,7 +37,7 @@ def test_broken_pipe_is_quiet(long):
     assert process.stdout
     assert process.stdout.readline()
     process.stdout.close()
-    assert process.wait(20) == 141
+    assert process.wait(PATIENCE) == 141
     assert process.stderr
     assert process.stderr.read() == b""
 
@@ -47,7 +47,7 @@ def test_nobody_reads(argv, here):
     """Standard output is closed before anything is written."""
     read, write = os.pipe()
     os.close(read)
-    answer = subprocess.run([*RESIM, *argv], stdout=write, stderr=subprocess.PIPE, timeout=20, check=False)
+    answer = subprocess.run([*RESIM, *argv], stdout=write, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
     os.close(write)
     assert answer.returncode == 141
     assert answer.stderr == b""
@@ -60,11 +60,10 @@ def test_interrupt(long, options, here):
         [*RESIM, "run", long, "-v", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here
     )
     assert process.stderr
-    while "loaded after" not in (line := process.stderr.readline()):
+    while "simulating" not in (line := process.stderr.readline()):
         assert line, "it ended before it began"
-    time.sleep(0.4)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     if "--json" in options:
@@ -76,7 +75,12 @@ def test_interrupt(long, options, here):
         assert "interrupted" in out + err or "nothing was simulated" in out
     if options == ["--save", "r.resim"]:
         kept = subprocess.run(
-            [*RESIM, "replay", "r.resim", "--verify"], cwd=here, capture_output=True, text=True, check=False, timeout=60
+            [*RESIM, "replay", "r.resim", "--verify"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
         assert kept.returncode == 0, kept.stderr
         assert kept.stdout.startswith("the same: ")
@@ -94,7 +98,7 @@ print(code, *sorted(sys.modules), file=sys.stderr)
 def modules(*argv: str) -> set[str]:
     """Everything that a command imported."""
     answer = subprocess.run(
-        [sys.executable, "-c", MODULES, *argv], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", MODULES, *argv], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     code, *names = answer.stderr.split()
     assert code == "0"

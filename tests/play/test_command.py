@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
@@ -9,11 +10,13 @@ import select
 import signal
 import struct
 import sys
+import termios
 import time
 from pathlib import Path
 
 import pyte
 import pytest
+from patience import PATIENCE
 
 from resilience_sim.cli.commands import play as command
 from resilience_sim.cli.environment import Environment
@@ -75,13 +78,10 @@ class Terminal:
         self.raw = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.environ.update(TERM="xterm-256color", COLUMNS=str(columns), LINES=str(rows))
             os.chdir(cwd)
             os.execv(sys.executable, [sys.executable, "-m", "resilience_sim", *argv])
-        import fcntl
-        import termios
-
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def __enter__(self) -> Terminal:
         return self
@@ -90,7 +90,7 @@ class Terminal:
         if kind is not None:
             os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self, words: str, seconds: float = 20.0) -> str:
+    def wait(self, words: str, seconds: float = PATIENCE) -> str:
         """Until the screen shows them."""
         end = time.monotonic() + seconds
         while words not in "\n".join(self.screen.display):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -128,9 +128,9 @@ def test_seeking_takes_less_than_50_ms_in_hundred_thousand_events() -> None:
     assert len(s.run.tape) > 100_000
     took = []
     for share in (0.9, 0.1, 0.5, 0.51, 0.99, 0.3):
-        begun = perf_counter()
+        begun = process_time()
         s.seek(round(share * 240) * SECOND)
-        took.append(perf_counter() - begun)
+        took.append(process_time() - begun)
     assert sorted(took)[len(took) // 2] < 0.05
 
 

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import Story, b, bulkhead, every, fallback, hedge, limiter, outage, plan, retry, run, throttle, timeout
 from lab import breaker as circuit_breaker
+from patience import PATIENCE
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.frames import Layer
@@ -162,7 +163,7 @@ def test_another_process_with_other_hashes_gives_the_same_digests(tmp_path):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(HERE.parent.parent)}
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path / "plans")], env=environment, capture_output=True, check=True,
-            timeout=120,
+            timeout=PATIENCE,
         )  # fmt: skip
         assert json.loads(done.stdout) == here
     assert len(set(here)) > 10

@@ -188,7 +188,7 @@ def test_broken_scenarios_are_refused_politely(kind):
         overrides = [
             luck.choice(["retry.attempts=9", "service.workers=x", "a.b", "stack.0=[", "faults.main.for=3s"])
         ] * (seed % 5 == 0)
-        began = time.perf_counter()
+        began = time.process_time()
         found = attempt(text, *overrides)
         loaded += not found
         for each in found:
@@ -198,7 +198,7 @@ def test_broken_scenarios_are_refused_politely(kind):
             assert each.col <= len(each.source) + 1, each
         for style in STYLES:
             assert render(found, style) or not found
-        assert time.perf_counter() - began < 2.0, text
+        assert time.process_time() - began < 2.0, text
     assert loaded < 200
 
 

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pyte
 import pytest
+from patience import PATIENCE
 
 PROGRAM = Path(__file__).parent / "terminal_program.py"
-LIMIT = 20.0
+END_OF_FRAME = b"\x1b[?2026l"
 
 
 class Screen(pyte.HistoryScreen):
@@ -71,6 +72,7 @@ class Session:
         self.screen = Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.sent = b""
+        self.held = b""  # what may be the beginning of END_OF_FRAME
         self.frames: list[list[str]] = []  # the screen after each frame
 
     def resize(self, columns: int, rows: int) -> None:
@@ -84,14 +86,22 @@ class Session:
             if self.pending(min(left, 0.05)):
                 data = os.read(self.master, 65536)
                 self.sent += data
-                for piece in data.split(b"\x1b[?2026l"):
-                    self.stream.feed(piece)
-                    if self.screen.alternate and any(row.strip() for row in self.screen.display):
-                        self.frames.append(list(self.screen.display))
+                self.show(self.held + data)
+
+    def show(self, data: bytes) -> None:
+        """Draw it; frames are kept only when they are whole, wherever the terminal cuts what is written."""
+        cut = max(length for length in range(len(END_OF_FRAME)) if data.endswith(END_OF_FRAME[:length]))
+        self.held = data[len(data) - cut :]
+        *frames, rest = data[: len(data) - cut].split(END_OF_FRAME)
+        for frame in frames:
+            self.stream.feed(frame)
+            if self.screen.alternate and any(row.strip() for row in self.screen.display):
+                self.frames.append(list(self.screen.display))
+        self.stream.feed(rest)
 
     def until(self, seen: Callable[[], bool]) -> None:
         """Read until something has come true: how long that takes is the machine's affair."""
-        end = time.monotonic() + LIMIT
+        end = time.monotonic() + PATIENCE
         while not seen() and time.monotonic() < end and self.process.poll() is None:
             self.read(0.05)
         assert seen(), "\n".join(self.screen.display)
@@ -106,8 +116,8 @@ class Session:
 
     def finish(self) -> int:
         """Read to the end."""
-        self.read(LIMIT)
-        return self.process.wait(LIMIT)
+        self.read(PATIENCE)
+        return self.process.wait(PATIENCE)
 
     def restored(self) -> bool:
         """Whether the terminal is as it was: modes, normal screen, cursor visible."""
