@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "runs": {"measure", "scenario", "recording", "world", "policies", "kernel"},
     "interop": {"scenario", "policies", "world", "kernel"},
     "lint": {"interop", "runs.actions", "runs.course", "measure", "scenario", "policies", "world", "kernel"},
+    "api": {"views", "runs", "measure", "scenario", "policies", "kernel"},
     "views": {"lint", "interop", "runs", "measure", "scenario", "recording", "world", "policies", "kernel"},
     "play": {"views", "lint", "interop", "runs", "measure", "scenario", "recording", "world", "policies", "kernel"},
     "cli": {"*"},

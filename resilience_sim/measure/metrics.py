@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience_sim.scenario.plan import Plan
@@ -14,12 +15,14 @@ class Metric:
 
     ``unit``: ``ratio`` (0..1), ``seconds``, ``count``, ``factor`` (of one) or ``per_second``.
     ``better``: +1 higher is better, -1 lower is better, 0 neither: a fact about the run, not its quality.
+    ``needs``: what has to be counted for it beyond arrivals and outcomes (run_fold.py, NEEDED_KINDS).
     """
 
     name: str
     unit: str
     better: int
     meaning: str
+    needs: str = ""
 
 
 METRICS: tuple[Metric, ...] = (
@@ -28,28 +31,40 @@ METRICS: tuple[Metric, ...] = (
     Metric("succeeded", "count", +1, "requests that succeeded in time"),
     Metric("late", "count", -1, "requests that succeeded after the deadline"),
     Metric("failed", "count", -1, "requests that failed or never got an answer"),
-    Metric("mean", "seconds", -1, "mean latency of the requests that got an outcome"),
-    Metric("p50", "seconds", -1, "median latency"),
-    Metric("p90", "seconds", -1, "latency that 90 % of the requests do not exceed"),
-    Metric("p95", "seconds", -1, "latency that 95 % of the requests do not exceed"),
-    Metric("p99", "seconds", -1, "latency that 99 % of the requests do not exceed"),
-    Metric("p99.9", "seconds", -1, "latency that 99.9 % of the requests do not exceed"),
-    Metric("max", "seconds", -1, "highest latency"),
-    Metric("amplification", "factor", -1, "attempts that reached B, per request"),
-    Metric("attempts_per_request", "factor", -1, "attempts made, per request"),
-    Metric("denied_by_budget", "count", 0, "retries that a budget denied"),
-    Metric("rejected", "count", 0, "calls turned away by a breaker, bulkhead, limiter or throttle of the client"),
-    Metric("wasted_work", "ratio", -1, "share of B's busy time spent on attempts whose caller had given up"),
-    Metric("utilization", "ratio", 0, "share of B's worker time that was busy"),
-    Metric("duplicates", "count", -1, "effects that happened a second time or more"),
-    Metric("orphans", "count", -1, "effects of requests that were reported as failed"),
-    Metric("detection", "seconds", -1, "from the start of a fault to the first opening of a breaker"),
-    Metric("recovery", "seconds", -1, "from the end of a fault until availability is back within a point, to stay"),
-    Metric("opened", "count", 0, "times a breaker opened"),
-    Metric("open_time", "seconds", 0, "time that breakers were open, all together"),
-    Metric("threads_peak", "count", -1, "most threads held at once by one client instance"),
-    Metric("crashes", "count", -1, "times a client instance crashed"),
-    Metric("collapse_probability", "ratio", -1, "share of runs that had collapsed by their end"),
+    Metric("mean", "seconds", -1, "mean latency of the requests that got an outcome", "latencies"),
+    Metric("p50", "seconds", -1, "median latency", "latencies"),
+    Metric("p90", "seconds", -1, "latency that 90 % of the requests do not exceed", "latencies"),
+    Metric("p95", "seconds", -1, "latency that 95 % of the requests do not exceed", "latencies"),
+    Metric("p99", "seconds", -1, "latency that 99 % of the requests do not exceed", "latencies"),
+    Metric("p99.9", "seconds", -1, "latency that 99.9 % of the requests do not exceed", "latencies"),
+    Metric("max", "seconds", -1, "highest latency", "latencies"),
+    Metric("amplification", "factor", -1, "attempts that reached B, per request", "received"),
+    Metric("attempts_per_request", "factor", -1, "attempts made, per request", "sent"),
+    Metric("denied_by_budget", "count", 0, "retries that a budget denied", "denied"),
+    Metric(
+        "rejected",
+        "count",
+        0,
+        "calls turned away by a breaker, bulkhead, limiter or throttle of the client",
+        "rejected",
+    ),
+    Metric("wasted_work", "ratio", -1, "share of B's busy time spent on attempts whose caller had given up", "work"),
+    Metric("utilization", "ratio", 0, "share of B's worker time that was busy", "work"),
+    Metric("duplicates", "count", -1, "effects that happened a second time or more", "effects"),
+    Metric("orphans", "count", -1, "effects of requests that were reported as failed", "effects"),
+    Metric("detection", "seconds", -1, "from the start of a fault to the first opening of a breaker", "breakers"),
+    Metric(
+        "recovery",
+        "seconds",
+        -1,
+        "from the end of a fault until availability is back within a point, to stay",
+        "availability",
+    ),
+    Metric("opened", "count", 0, "times a breaker opened", "breakers"),
+    Metric("open_time", "seconds", 0, "time that breakers were open, all together", "breakers"),
+    Metric("threads_peak", "count", -1, "most threads held at once by one client instance", "threads"),
+    Metric("crashes", "count", -1, "times a client instance crashed", "crashes"),
+    Metric("collapse_probability", "ratio", -1, "share of runs that had collapsed by their end", "availability"),
 )
 
 _BY_NAME = {metric.name: metric for metric in METRICS}
@@ -73,11 +88,13 @@ def metric(name: str) -> Metric | None:
     """The metric of that name, any percentile included; None when there is none."""
     known = _BY_NAME.get(name)
     if known is None and percentile_of(name) is not None:
-        return Metric(name, "seconds", -1, f"latency that {name[1:]} % of the requests do not exceed")
+        return Metric(name, "seconds", -1, f"latency that {name[1:]} % of the requests do not exceed", "latencies")
     return known
 
 
-def metrics_of(plan: Plan) -> tuple[Metric, ...]:
-    """Every metric a run of the plan reads: the table, and what percentiles its expectations name beyond it."""
+def metrics_of(plan: Plan, wanted: Sequence[str] | None = None) -> tuple[Metric, ...]:
+    """What a run of the plan reads: the table, and what percentiles its expectations name beyond it; or ``wanted``."""
+    if wanted is not None:
+        return tuple(found for name in dict.fromkeys(wanted) if (found := metric(name)) is not None)
     extra = {e.metric for e in plan.expect} - _BY_NAME.keys()
     return METRICS + tuple(found for name in sorted(extra) if (found := metric(name)) is not None)

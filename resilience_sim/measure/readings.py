@@ -14,7 +14,7 @@ from resilience_sim.kernel.vectors import view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Part
 from resilience_sim.measure.latencies import Spread
-from resilience_sim.measure.metrics import metrics_of, percentile_of
+from resilience_sim.measure.metrics import Metric, percentile_of
 from resilience_sim.measure.result import NO_READING, Reading
 from resilience_sim.scenario.plan import Plan
 
@@ -30,6 +30,7 @@ class Ground:
     detections: Sequence[Reading]  # one per fault of the plan
     recoveries: Sequence[Reading]  # one per fault of the plan
     collapsed: bool | None
+    metrics: Sequence[Metric]  # those to read
 
 
 def ratio(numerator: float | int, denominator: float | int) -> float | None:
@@ -54,7 +55,7 @@ def worst(readings: Sequence[Reading]) -> Reading:
 
 
 def read(ground: Ground, part: Part, spread: Spread, window: tuple[int, int], fault: int | None) -> dict[str, Reading]:
-    """Every metric over the requests in ``part`` and the time in ``window`` (from, to; ns).
+    """The metrics over the requests in ``part`` and the time in ``window`` (from, to; ns).
 
     ``spread`` holds their latencies. ``fault``: index of the fault whose detection and recovery are meant, None: of
     all faults the worst. Rates divide by the length of the window, for the whole run its virtual time.
@@ -90,7 +91,7 @@ def read(ground: Ground, part: Part, spread: Spread, window: tuple[int, int], fa
         "collapse_probability": None if ground.collapsed is None else float(ground.collapsed),
     }
     readings: dict[str, Reading] = {}
-    for metric in metrics_of(plan):
+    for metric in ground.metrics:
         name = metric.name
         percent = percentile_of(name)
         if percent is not None:

@@ -28,6 +28,7 @@ class RunResult:
     ``document``: the RUN object of ``resim.result/1``, times in seconds, floats not yet rounded.
     ``metrics``: over the whole run, by metric name. ``scoped``: the same for each scope that the plan's expectations
     name, by :func:`scope_key`; a scope that the plan cannot have (no such fault) has no data for any metric.
+    ``partial``: only some metrics were asked for; then ``scoped`` is empty and ``document`` says little.
     """
 
     seed: int
@@ -35,6 +36,7 @@ class RunResult:
     document: dict[str, Any]
     metrics: dict[str, Reading]
     scoped: dict[str, dict[str, Reading]]
+    partial: bool = False
 
 
 def scope_key(kind: str, ref: str) -> str:

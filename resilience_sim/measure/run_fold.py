@@ -34,6 +34,7 @@ from resilience_sim.kernel.events import (
     RESULT,
     RETRY_DENIED,
     SENT,
+    START,
     STARTED,
     SUCCESS,
     Component,
@@ -49,6 +50,7 @@ from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Marks, Part, merged
 from resilience_sim.measure.latencies import union
+from resilience_sim.measure.metrics import metrics_of
 from resilience_sim.measure.readings import Figures, Ground, read, run_document
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
@@ -56,6 +58,19 @@ from resilience_sim.measure.series import Series
 from resilience_sim.scenario.plan import Plan, Scope
 
 FOREVER: Final = 1 << 62
+ALL_KINDS: Final = -1
+# The kinds of events that are read for a metric beyond ARRIVE and DONE, by ``Metric.needs``.
+NEEDED_KINDS: Final = {
+    "sent": (SENT,),
+    "received": (RECEIVED,),
+    "work": (RECEIVED, BEGIN, END),
+    "effects": (EFFECT,),
+    "denied": (RETRY_DENIED,),
+    "rejected": (REJECTED,),
+    "breakers": (BREAKER,),
+    "threads": (START,),
+    "crashes": (CRASH,),
+}
 
 
 def window(plan: Plan, scope: Scope) -> tuple[int, int] | None:
@@ -98,16 +113,24 @@ def cuts(plan: Plan) -> list[int]:
 _FAR: Final = 1 << 60  # sums of nanoseconds that come this far are put by as Python integers
 
 
+def _bits(needs: Sequence[str]) -> int:
+    """The set of the kinds that are needed, as the bits of a number."""
+    kinds = sorted({ARRIVE, DONE, *(kind for each in needs for kind in NEEDED_KINDS.get(each, ()))})
+    return sum([2**kind for kind in kinds])
+
+
 class RunFold(Sink):
     """All figures of one run. Memory: a byte per request, and eight more when the plan has faults.
 
-    ``series`` > 0: also keep figures over time, in bins of that many nanoseconds.
+    ``series`` > 0: also keep figures over time, in bins of that many nanoseconds. ``metrics``: names of those that are
+    wanted; whatever no metric among them needs is left out, and so are scopes and most of the document.
     """
 
     __slots__ = (
         "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_cut", "_deadline",
-        "_edges", "_first", "_firsts", "_keeps_arrivals", "_log_of", "_part", "_parts", "_plan", "_queue",
-        "_queue_peak", "_rejected", "_series", "_threads", "arrivals",
+        "_edges", "_first", "_firsts", "_keeps_arrivals", "_keeps_availability", "_keeps_latencies", "_keeps_threads",
+        "_kinds", "_log_of", "_metrics", "_part", "_partial", "_parts", "_plan", "_queue", "_queue_peak", "_rejected",
+        "_series", "_threads", "arrivals",
     )  # fmt: skip
 
     # Ends of work minus beginnings: the integral of busy workers over time, but for those still at it. It may outgrow
@@ -119,12 +142,22 @@ class RunFold(Sink):
     _cut: i64
     _deadline: i64
     _first: i64
+    _kinds: i64
     _queue: i64
     _queue_peak: i64
     arrivals: i64
 
-    def __init__(self, plan: Plan, components: Sequence[Component], series: int = 0) -> None:
+    def __init__(
+        self, plan: Plan, components: Sequence[Component], series: int = 0, metrics: Sequence[str] | None = None
+    ) -> None:
         super().__init__([])
+        self._partial = metrics is not None
+        self._metrics = metrics_of(plan, metrics)
+        needs = sorted({each.needs for each in self._metrics})
+        self._kinds = ALL_KINDS if metrics is None else _bits(needs)
+        self._keeps_latencies = "latencies" in needs
+        self._keeps_availability = "availability" in needs
+        self._keeps_threads = "threads" in needs
         self._plan = plan
         self._deadline = plan.traffic.deadline or FOREVER
         self._breakers: list[BreakerLog] = [BreakerLog(c) for c in components if c.kind == "circuit_breaker"]
@@ -134,7 +167,7 @@ class RunFold(Sink):
         self._rejected = vec[i64]([0] * places)  # by component id of the layer
         self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
         self._available = Marks()  # requests that succeeded in time
-        self._keeps_arrivals = bool(plan.faults)
+        self._keeps_arrivals = bool(plan.faults) and self._keeps_availability
         self._arrivals = vec[i64]()
         self.arrivals = 0
         self._area = 0
@@ -144,7 +177,7 @@ class RunFold(Sink):
         self._queue = 0
         self._queue_peak = 0
         # Parts of the run: ``_part`` is current, requests from ``_first`` on belong to it, until instant ``_cut``.
-        self._edges: list[int] = [0, *cuts(plan), FOREVER]
+        self._edges: list[int] = [0, FOREVER] if self._partial else [0, *cuts(plan), FOREVER]
         self._cut = self._edges[1]
         self._part = Part()
         self._parts: list[Part] = [self._part]
@@ -163,90 +196,95 @@ class RunFold(Sink):
             h &= M64
         self._hash = h
         self.count += 1
-        if t >= self._cut:
-            self._advance(t)
-        part = self._part
-        if rid < self._first and rid >= 0:
-            part = self._parts[bisect_right(self._firsts, rid) - 1]
-        if kind <= SENT:  # life of a request
-            if kind == SENT:
-                part.sent += 1
-            elif kind == ARRIVE:
-                part.arrivals += 1
-                self.arrivals += 1
-                self._available.add()
-                if self._keeps_arrivals:
-                    self._arrivals = append(self._arrivals, t)
-                if a == ADMITTED:
-                    self._hold(source)
-            elif kind == DONE:
-                outcome = outcome_of(a)
-                part.outcomes[outcome] += 1
-                if held_thread(a):
-                    self._threads[source] -= 1
-                if outcome == SUCCESS:
-                    part.successes.add(b)
-                    if b > self._deadline:
-                        part.late += 1
+        if self._kinds >> kind & 1:
+            if t >= self._cut:
+                self._advance(t)
+            part = self._part
+            if rid < self._first and rid >= 0:
+                part = self._parts[bisect_right(self._firsts, rid) - 1]
+            if kind <= SENT:  # life of a request
+                if kind == SENT:
+                    part.sent += 1
+                elif kind == ARRIVE:
+                    part.arrivals += 1
+                    self.arrivals += 1
+                    if self._keeps_availability:
+                        self._available.add()
+                        if self._keeps_arrivals:
+                            self._arrivals = append(self._arrivals, t)
+                    if a == ADMITTED and self._keeps_threads:
+                        self._hold(source)
+                elif kind == DONE:
+                    outcome = outcome_of(a)
+                    part.outcomes[outcome] += 1
+                    if held_thread(a):
+                        self._threads[source] -= 1
+                    if outcome == SUCCESS:
+                        if self._keeps_latencies:
+                            part.successes.add(b)
+                        if b > self._deadline:
+                            part.late += 1
+                        else:
+                            if self._keeps_availability:
+                                self._available.mark(rid)
+                            if attempts_of(a) == 1:
+                                part.first_try += 1
                     else:
-                        self._available.mark(rid)
-                        if attempts_of(a) == 1:
-                            part.first_try += 1
-                else:
-                    part.others.add(b)
-                    if outcome > FALLBACK:
-                        part.orphans += effects_of(a)
-            else:  # START
-                self._hold(source)
-        elif kind <= EFFECT:  # life of an attempt
-            if kind == RECEIVED:
-                part.received += 1
-                if b == STARTED:
+                        if self._keeps_latencies:
+                            part.others.add(b)
+                        if outcome > FALLBACK:
+                            part.orphans += effects_of(a)
+                else:  # START
+                    self._hold(source)
+            elif kind <= EFFECT:  # life of an attempt
+                if kind == RECEIVED:
+                    part.received += 1
+                    if b == STARTED:
+                        area = self._area - t
+                        self._area = area if area > -_FAR else self._spill(area)
+                        busy = self._busy + 1
+                        self._busy = busy
+                        if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
+                            self._busy_peak = busy
+                    elif b == QUEUED_AT_B:
+                        self._queue += 1
+                        if self._queue > self._queue_peak:  # noqa: PLR1730
+                            self._queue_peak = self._queue
+                elif kind == END:
+                    area = self._area + t
+                    self._area = area if area < _FAR else self._spill(area)
+                    self._busy -= 1
+                    work = part.work_small + b
+                    part.work_small = work
+                    if abandoned(a):
+                        part.wasted_small += b
+                    if work >= _FAR:
+                        part.spill()
+                elif kind == RESULT:
+                    part.results[outcome_of(a)] += 1
+                elif kind == BEGIN:
+                    self._queue -= 1
                     area = self._area - t
                     self._area = area if area > -_FAR else self._spill(area)
                     busy = self._busy + 1
                     self._busy = busy
-                    if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
+                    if busy > self._busy_peak:  # noqa: PLR1730
                         self._busy_peak = busy
-                elif b == QUEUED_AT_B:
-                    self._queue += 1
-                    if self._queue > self._queue_peak:  # noqa: PLR1730
-                        self._queue_peak = self._queue
-            elif kind == END:
-                area = self._area + t
-                self._area = area if area < _FAR else self._spill(area)
-                self._busy -= 1
-                work = part.work_small + b
-                part.work_small = work
-                if abandoned(a):
-                    part.wasted_small += b
-                if work >= _FAR:
-                    part.spill()
-            elif kind == RESULT:
-                part.results[outcome_of(a)] += 1
-            elif kind == BEGIN:
-                self._queue -= 1
-                area = self._area - t
-                self._area = area if area > -_FAR else self._spill(area)
-                busy = self._busy + 1
-                self._busy = busy
-                if busy > self._busy_peak:  # noqa: PLR1730
-                    self._busy_peak = busy
-            elif kind == LEFT_QUEUE:
-                self._queue -= 1
-            else:  # EFFECT
-                self._effect(part, effect_of(a), b)
-        elif kind == REJECTED:
-            part.rejected += 1
-            self._rejected[source] += 1
-        elif kind == RETRY_DENIED:
-            part.denied += 1
-        elif kind == BREAKER:
-            log = self._log_of.get(source)
-            if log is not None:
-                log.note(t, a, b)
-        elif kind == CRASH:
-            self._part.crashes += 1
+                elif kind == LEFT_QUEUE:
+                    self._queue -= 1
+                else:  # EFFECT
+                    self._effect(part, effect_of(a), b)
+            elif kind == REJECTED:
+                part.rejected += 1
+                self._rejected[source] += 1
+            elif kind == RETRY_DENIED:
+                part.denied += 1
+            elif kind == BREAKER:
+                log = self._log_of.get(source)
+                if log is not None:
+                    log.note(t, a, b)
+            elif kind == CRASH:
+                self._part.crashes += 1
         if self._hands_on:
             self._next.on_event(t, kind, source, rid, a, b)
             if self._more:
@@ -293,15 +331,24 @@ class RunFold(Sink):
         whole = self._merge(self._parts, end)
         available = self._available.as_bytes()
         arrivals = view(self._arrivals)
+        keeps = self._keeps_availability
         ground = Ground(
             plan,
             end,
             self._breakers,
             [self._rejected[log.component.id] for log in self._breakers],
             [detection(fault, self._breakers, end) for fault in plan.faults],
-            [recovery(fault, plan.faults, arrivals, available) for fault in plan.faults],
-            collapsed(plan.faults, arrivals, available),
+            [recovery(fault, plan.faults, arrivals, available) for fault in plan.faults] if keeps else [],
+            collapsed(plan.faults, arrivals, available) if keeps else None,
+            self._metrics,
         )
+        series = self._series.document() if self._series is not None else None
+        if self._partial:
+            document = {"seed": seed, "digest": digest, "virtual_seconds": end / 1e9}
+            if series is not None:
+                document["series"] = series
+            spread = union([self._part.successes, self._part.others])
+            return RunResult(seed, digest, document, read(ground, whole, spread, (0, FOREVER), None), {}, True)
         successes = union([part.successes for part in self._parts])
         everything = successes
         if any(len(part.others) for part in self._parts):
@@ -312,7 +359,6 @@ class RunFold(Sink):
             for scope in dict.fromkeys(expectation.scope for expectation in plan.expect)
         }
         figures = Figures(seed, digest, whole, everything, successes, self._queue_peak, self._busy_peak)
-        series = self._series.document() if self._series is not None else None
         return RunResult(seed, digest, run_document(figures, ground, series), metrics, scoped)
 
     def _scope(self, ground: Ground, scope: Scope) -> dict[str, Reading]:

@@ -60,10 +60,12 @@ def run_many(
     workers: int = 0,
     on_result: Callable[[str, RunResult], None] | None = None,
     series: int = 0,
+    metrics: Sequence[str] | None = None,
 ) -> Batch:
     """Run every plan with every seed.
 
-    ``workers`` 0: one per core. ``on_result(variant, result)`` is called for each run as it finishes, in any order.
+    ``workers`` 0: one per core. ``series`` and ``metrics``: see :func:`simulate`. ``on_result(variant, result)`` is
+    called for each run as it finishes, in any order.
     KeyboardInterrupt ends the workers at once and returns what is done.
 
     Raises:
@@ -82,29 +84,29 @@ def run_many(
     try:
         if workers <= 1:
             for name, seed in tasks:
-                take(name, _run(plans[name], name, seed, series))
+                take(name, _run(plans[name], name, seed, series, metrics))
         else:
-            _run_on(workers, plans, tasks, series, take)
+            _run_on(workers, plans, tasks, series, metrics, take)
     except KeyboardInterrupt:
         interrupted = True
     results = {name: [done[name, seed] for seed in seeds if (name, seed) in done] for name in plans}
     return Batch(results, interrupted)
 
 
-def _run(plan: Plan, name: str, seed: int, series: int) -> RunResult:
+def _run(plan: Plan, name: str, seed: int, series: int, metrics: Sequence[str] | None) -> RunResult:
     try:
-        return simulate(plan, seed, series=series)
+        return simulate(plan, seed, series=series, metrics=metrics)
     except Exception as error:
         raise RunFailed(name, seed, f"{type(error).__name__}: {error}") from error
 
 
-def _serve(line: Connection, plans: Mapping[str, Plan], series: int) -> None:
+def _serve(line: Connection, plans: Mapping[str, Plan], series: int, metrics: Sequence[str] | None) -> None:
     """In a worker: answer tasks until there are no more. Ctrl-C is left to the parent, which ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while (task := line.recv()) is not None:
         name, seed = task
         try:
-            line.send(_run(plans[name], name, seed, series))
+            line.send(_run(plans[name], name, seed, series, metrics))
         except RunFailed as failure:
             line.send(failure)
 
@@ -114,6 +116,7 @@ def _run_on(
     plans: Mapping[str, Plan],
     tasks: Sequence[tuple[str, int]],
     series: int,
+    metrics: Sequence[str] | None,
     take: Callable[[str, RunResult], None],
 ) -> None:
     """A line to each worker, so that it is always known who works on what: a worker that dies is missed at once."""
@@ -139,7 +142,7 @@ def _run_on(
     try:
         for _ in range(workers):
             line, far_end = multiprocessing.Pipe()
-            worker = start(target=_serve, args=(far_end, dict(plans), series), daemon=True)
+            worker = start(target=_serve, args=(far_end, dict(plans), series, metrics), daemon=True)
             worker.start()
             far_end.close()  # else it would stay open when the worker dies
             crew[line] = worker

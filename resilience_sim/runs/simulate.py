@@ -36,13 +36,15 @@ def drain(source: Source, on_slice: Callable[[Source], bool] | None = None) -> b
     return True
 
 
-def simulate(plan: Plan, seed: int, folds: Sequence[Fold] = (), series: int = 0) -> RunResult:
+def simulate(
+    plan: Plan, seed: int, folds: Sequence[Fold] = (), series: int = 0, metrics: Sequence[str] | None = None
+) -> RunResult:
     """Run ``plan`` with ``seed`` and return its figures; ``folds`` see the events too.
 
-    ``series``: bins of that many ns in the result document, 0: none.
+    ``series``: bins of that many ns in the result document, 0: none. ``metrics``: compute only these.
     """
     simulation = Simulation(plan, seed)
-    figures = RunFold(plan, simulation.components, series)
+    figures = RunFold(plan, simulation.components, series, metrics)
     simulation.attach(figures)
     for fold in folds:
         simulation.attach(fold)

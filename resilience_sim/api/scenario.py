@@ -1,0 +1,272 @@
+"""Scenarios: load them, change them, run them. A scenario is immutable; every change returns a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from resilience_sim.api.comparison import AS_WRITTEN, Comparison, known
+from resilience_sim.api.results import Result, Results, check_metrics
+from resilience_sim.api.settings import Value, changed, duration
+
+if TYPE_CHECKING:
+    from resilience_sim.policies.plugin import Policy
+    from resilience_sim.scenario.plan import Plan, Warned
+    from resilience_sim.scenario.plan import Scenario as Loaded
+
+_LARGEST_SEED = 2**63 - 1
+
+
+class Scenario:
+    """A scenario as :func:`load` and :func:`loads` return it: ``load("hard-outage").set("retry.attempts", 5)``."""
+
+    def __init__(self, loaded: Loaded, policies: tuple[tuple[str, str, int | str], ...] = ()) -> None:
+        self._loaded = loaded
+        self._policies = policies
+        self.plan: Plan = _with(loaded.plan, policies)
+
+    @property
+    def name(self) -> str:
+        """As the file says, or the file's name."""
+        return self.plan.name
+
+    @property
+    def about(self) -> str:
+        """What it is about, in a sentence."""
+        return self.plan.about
+
+    @property
+    def text(self) -> str:
+        """The YAML that was loaded, without later settings."""
+        return self._loaded.text
+
+    @property
+    def path(self) -> str:
+        """Where it was loaded from."""
+        return self._loaded.path
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What is odd about it without stopping a run."""
+        return self._loaded.warnings
+
+    @property
+    def variants(self) -> dict[str, Scenario]:
+        """The variants of its ``compare:`` section by name, without the scenario itself."""
+        from dataclasses import replace
+
+        return {
+            each.name: Scenario(replace(self._loaded, plan=each.plan, variants=()), self._policies)
+            for each in self._loaded.variants
+        }
+
+    def set(self, path: str, value: Value) -> Scenario:
+        """With one setting changed: ``scenario.set("retry.delay", "250ms")``.
+
+        Paths and values are those of ``--set``; None takes a setting away, so that its default applies again.
+
+        Raises:
+            ScenarioError: the path names nothing, or the value is impossible.
+        """
+        return self.with_settings({path: value})
+
+    def with_settings(self, settings: Mapping[str, Value]) -> Scenario:
+        """With several settings changed at once, which have to fit together only then."""
+        return Scenario(changed(self._loaded, settings), self._policies)
+
+    def with_policy(self, policy: type[Policy], position: int | str = "outer") -> Scenario:
+        """With a policy of your own in the stack: ``outer``, ``inner``, or its place counted from 0 at the outside.
+
+        The class has to stand at the top level of a module, where a worker process finds it, too.
+        """
+        return Scenario(self._loaded, (*self._policies, (policy.__module__, policy.__qualname__, position)))
+
+    @overload
+    def run(
+        self, seed: int | None = None, *, series: str | timedelta | None = None, metrics: Iterable[str] | None = None
+    ) -> Result: ...
+    @overload
+    def run(
+        self,
+        *,
+        seeds: int | Iterable[int],
+        series: str | timedelta | None = None,
+        metrics: Iterable[str] | None = None,
+        workers: int = 1,
+    ) -> Results: ...
+    def run(
+        self,
+        seed: int | None = None,
+        *,
+        seeds: int | Iterable[int] | None = None,
+        series: str | timedelta | None = None,
+        metrics: Iterable[str] | None = None,
+        workers: int = 1,
+    ) -> Result | Results:
+        """Run it once, with the scenario's own seed or the one given, or with many ``seeds``.
+
+        ``seeds``: how many, from the scenario's own on as ``resim run --runs`` takes them, or which. ``series``:
+        figures over time in bins of that length. ``metrics``: compute only these, which is faster. ``workers``:
+        processes that share the runs, 0: one for each core.
+        """
+        from resilience_sim.runs.batch import run_many
+        from resilience_sim.runs.simulate import simulate as simulate_plan
+
+        width = 0 if series is None else duration(series)
+        names = None if metrics is None else check_metrics(list(metrics))
+        if seeds is None:
+            chosen = _seeds(self, [self.plan.seed if seed is None else seed])[0]
+            return Result(self, simulate_plan(self.plan, chosen, series=width, metrics=names))
+        if seed is not None:
+            raise TypeError("give seed= or seeds=, not both")
+        batch = run_many({"": self.plan}, _seeds(self, seeds), workers, series=width, metrics=names)
+        if batch.interrupted:
+            raise KeyboardInterrupt
+        return Results(self, [Result(self, run) for run in batch.results[""]])
+
+    def compare(
+        self,
+        variants: Mapping[str, Scenario | Mapping[str, Value]] | None = None,
+        *,
+        seeds: int | Iterable[int] = 20,
+        baseline: str | None = None,
+        metrics: Iterable[str] | None = None,
+        workers: int = 1,
+    ) -> Comparison:
+        """Run this scenario ("as-written") and variants of it on the same seeds, and say what each is worth.
+
+        ``variants`` by name: settings that change this scenario, or another scenario; without them those of its
+        ``compare:`` section. ``baseline``: what the others are compared with; as the scenario says, or as written.
+        """
+        own = variants is None
+        chosen = {AS_WRITTEN: self} | {
+            name: each if isinstance(each, Scenario) else self.with_settings(each)
+            for name, each in (self.variants if variants is None else variants).items()
+        }
+        first = baseline or (self._loaded.baseline if own else AS_WRITTEN)
+        return compare(chosen, seeds=seeds, baseline=first, metrics=metrics, workers=workers)
+
+    def record(self, path: str | Path, seed: int | None = None) -> Path:
+        """Run it once and record the run in a ``.resim`` file; returns the path.
+
+        Raises:
+            RecordingError: the file cannot be written.
+            ValueError: the stack has a policy of your own, which a recording does not hold.
+        """
+        from resilience_sim.runs.record import record
+        from resilience_sim.runs.simulate import drain
+        from resilience_sim.runs.simulation import Simulation
+
+        if self._policies:
+            raise ValueError("a run with a policy of your own cannot be recorded: a recording holds no code")
+        chosen = _seeds(self, [self.plan.seed if seed is None else seed])[0]
+        with record(Simulation(self.plan, chosen), self._loaded, path) as source:
+            drain(source)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        stack = " > ".join(policy.id for policy in self.plan.stack) or "no policies"
+        settings = "".join(f", {each}" for each in self._loaded.overrides)
+        return f"<Scenario {self.name}: {stack}{settings}>"
+
+
+def load(source: str | PathLike[str], settings: Mapping[str, Value] | None = None) -> Scenario:
+    """Load a scenario: a path, the name of a shipped one, or ``-`` for standard input.
+
+    Raises:
+        ScenarioError: with every mistake that was found, where it is and what to do.
+    """
+    from resilience_sim.scenario.load import load as load_file
+
+    found = Scenario(load_file(fspath(source)))
+    return found.with_settings(settings) if settings else found
+
+
+def loads(text: str, settings: Mapping[str, Value] | None = None) -> Scenario:
+    """Load a scenario from YAML text; data files it names are looked for in the current folder.
+
+    Raises:
+        ScenarioError: with every mistake that was found.
+    """
+    from resilience_sim.scenario.load import load_text
+
+    found = Scenario(load_text(text, "scenario"))
+    return found.with_settings(settings) if settings else found
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    series: str | timedelta | None = None,
+    metrics: Iterable[str] | None = None,
+) -> Result:
+    """One run; see :meth:`Scenario.run`."""
+    return scenario.run(seed, series=series, metrics=metrics)
+
+
+def simulate_many(
+    scenario: Scenario,
+    seeds: int | Iterable[int],
+    *,
+    series: str | timedelta | None = None,
+    metrics: Iterable[str] | None = None,
+    workers: int = 1,
+) -> Results:
+    """Runs with many seeds; see :meth:`Scenario.run`."""
+    return scenario.run(seeds=seeds, series=series, metrics=metrics, workers=workers)
+
+
+def compare(
+    variants: Mapping[str, Scenario],
+    *,
+    seeds: int | Iterable[int] = 20,
+    baseline: str | None = None,
+    metrics: Iterable[str] | None = None,
+    workers: int = 1,
+) -> Comparison:
+    """Run scenarios on the same seeds (those of the first) and compare them with ``baseline``, which is the first."""
+    if not variants:
+        raise ValueError("nothing to compare; give scenarios by name")
+    from resilience_sim.runs.batch import run_many
+
+    names = None if metrics is None else check_metrics(list(metrics))
+    first = next(iter(variants))
+    chosen = known(baseline or first, variants)
+    plans = {name: each.plan for name, each in variants.items()}
+    batch = run_many(plans, _seeds(variants[first], seeds), workers, metrics=names)
+    if batch.interrupted:
+        raise KeyboardInterrupt
+    found = {
+        name: Results(scenario, [Result(scenario, run) for run in batch.results[name]])
+        for name, scenario in variants.items()
+    }
+    return Comparison(found, chosen)
+
+
+def _with(plan: Plan, policies: tuple[tuple[str, str, int | str], ...]) -> Plan:
+    if not policies:
+        return plan
+    from resilience_sim.runs.plugins import with_policies
+
+    return with_policies(plan, [f"{module}:{name}@{position}" for module, name, position in policies])
+
+
+def _seeds(scenario: Scenario, seeds: int | Iterable[int]) -> list[int]:
+    first = scenario.plan.seed
+    if isinstance(seeds, int):
+        if seeds < 1:
+            raise ValueError(f"seeds={seeds}: at least one run is needed")
+        return [(first + index) & _LARGEST_SEED for index in range(seeds)]
+    found = [int(seed) for seed in seeds]
+    for seed in found:
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise ValueError(f"{seed} is no seed: seeds are whole numbers from 0 to 2**63 - 1")
+    if not found:
+        raise ValueError("no seeds: at least one run is needed")
+    if len(set(found)) < len(found):
+        raise ValueError("the same seed twice gives the same run twice; name each once")
+    return found
