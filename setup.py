@@ -54,7 +54,7 @@ class BuildWithScenarios(build_py):
 
 
 PACKAGE = Path("resilience_sim")
-FOLDS = ("breakers", "counters", "latencies", "recovery", "run_fold", "series")
+FOLDS = ("breakers", "counters", "latencies", "recovery", "run_fold", "series", "tables")
 
 # Signed overflow wraps (the digest and the luck count on it); a product and a sum are rounded one after the other, as
 # the interpreter does it. The third lets the compiler see that nobody replaces a function behind its back: + 15 %.
@@ -66,7 +66,7 @@ def compiled_files() -> list[str]:
     """Every file of the core but those that hold settings: frozen dataclasses that inherit stay interpreted."""
     files = [path for room in ("kernel", "policies", "world") for path in sorted((PACKAGE / room).rglob("*.py"))]
     files += [PACKAGE / "measure" / f"{name}.py" for name in FOLDS]
-    files.append(PACKAGE / "recording" / "rows.py")
+    files += [PACKAGE / "recording" / f"{name}.py" for name in ("encode", "decode")]
     return [path.as_posix() for path in files if not _stays_interpreted(path)]
 
 

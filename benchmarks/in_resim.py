@@ -102,7 +102,7 @@ def record(plan: Plan, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "run.resim")
         writer = RecordingWriter(path, RecordingMeta(seed=seed, scenario_text=""), simulation.components)
-        simulation.attach(writer.columns)
+        simulation.attach(writer.encoder)
         drain(simulation, lambda _: writer.breathe() or True)
         writer.close(True, simulation.digest(), simulation.now)
     return figures.result(seed, simulation.digest(), simulation.now).document

@@ -106,7 +106,7 @@ def _usage_problem(ctx: CommandContext, error: Any) -> Problem:
 def _explain(ctx: CommandContext, error: Exception) -> int:
     """An error in words or as a document, and its exit code."""
     from resilience_sim.kernel.sim import SimulationError
-    from resilience_sim.recording.errors import RecordingError
+    from resilience_sim.recording.layout import RecordingError
     from resilience_sim.scenario.diagnostics import ScenarioError
 
     if isinstance(error, Problem):

@@ -17,7 +17,7 @@ from resilience_sim.cli.progress import Progress
 
 if TYPE_CHECKING:
     from resilience_sim.cli.watching import WatchOptions
-    from resilience_sim.recording.codec import Event
+    from resilience_sim.kernel.events import Event
     from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.replay import Verification
     from resilience_sim.scenario.plan import Plan, Scenario, Warned
@@ -129,7 +129,7 @@ def ask_what_if(
     }
     seed = recording.meta.seed
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, out, stack)
+        outputs = results.open_outputs(ctx, out, stack, [recording.path, stack_file])
         actions = actions_of(recording)
         racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
         folds = {

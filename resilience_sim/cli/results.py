@@ -5,9 +5,10 @@ Owns the rule for runs that were cut short: their expectations are not judged. R
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience_sim.cli import exits
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
     from resilience_sim.measure.result import RunResult
     from resilience_sim.runs.simulation import Source
-    from resilience_sim.scenario.plan import Expectation
+    from resilience_sim.scenario.plan import Expectation, Scenario
     from resilience_sim.views.export.targets import Outputs
     from resilience_sim.views.moments import MomentsFold
 
@@ -79,13 +80,24 @@ def exit_code(verdicts: Sequence[Verdict], whole: bool) -> int:
     return exits.of_verdicts(verdicts) if whole else exits.INTERRUPTED
 
 
-def open_outputs(ctx: CommandContext, specs: Sequence[str] | None, stack: ExitStack) -> Outputs | None:
-    """Everything that ``--out`` asks for, opened before anything is simulated; None when nothing is."""
+def files_of(scenario: Scenario) -> list[Path]:
+    """The file of a scenario and its data files; none for standard input and shipped scenarios."""
+    path = Path(scenario.path)
+    return [path, *(path.parent / name for name, _ in scenario.files)] if path.is_file() else []
+
+
+def open_outputs(
+    ctx: CommandContext, specs: Sequence[str] | None, stack: ExitStack, inputs: Iterable[str | Path | None] = ()
+) -> Outputs | None:
+    """Everything that ``--out`` asks for, opened before anything is simulated; None when nothing is.
+
+    ``inputs``: files that the command uses, which no output may replace.
+    """
     if not specs:
         return None
     from resilience_sim.views.export.targets import open_outputs as open_them
 
-    outputs = stack.enter_context(open_them(list(specs), ctx.io.stdout))
+    outputs = stack.enter_context(open_them(list(specs), ctx.io.stdout, [each for each in inputs if each]))
     if outputs.uses_stdout and ctx.json:
         raise exits.usage("--json and an --out on standard output cannot both have it", "write the output to a file")
     return outputs

@@ -20,6 +20,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
+Event = tuple[int, int, int, int, int, int]
+
 # --- outcomes -------------------------------------------------------------------------------------------------
 # 0 and 1 are the only ones a layer takes for success: test with ``outcome <= FALLBACK``.
 SUCCESS: Final = 0

@@ -47,7 +47,7 @@ class Files:
 
         def done(run: Run, path: str) -> None:
             from resilience_sim.play.keeping import Keeping
-            from resilience_sim.recording.errors import RecordingError
+            from resilience_sim.recording.layout import RecordingError
 
             try:
                 self.keeping = Keeping(run, session.scenario, path, session.variant)

@@ -1,11 +1,8 @@
-"""The layout of a ``.resim`` file: tables, versions and fingerprints.
+"""The layout of a ``.resim`` file: its tables, versions and fingerprints. One SQLite database; writer.py fills it.
 
-Owns the names and meanings of everything stored. Refuses to open files (writer.py, reader.py).
-
-The exact source of truth is ``chunks`` (all events, see codec.py) with ``meta``, ``files``, ``components`` and
-``actions``; ``state`` says how much of it is there and seals it. ``requests``, ``attempts``, ``transitions``,
-``faults`` and ``samples`` are for people with any SQLite tool: everything in them can be derived from the events
-again (runs/replay.py does, when it verifies), nothing here reads them back.
+The recording is ``chunks`` (all events, encode.py) with ``meta``, ``files``, ``components`` and ``actions``; ``state``
+says how much of it is there and seals it. Requests, attempts and the other tables that people query are made from the
+events on demand: ``resim export --to sqlite``.
 
 Fingerprints, all BLAKE2b with 16 bytes:
 
@@ -15,11 +12,14 @@ Fingerprints, all BLAKE2b with 16 bytes:
 * ``state.seal`` covers the rest of the one row of ``state``, which is rewritten in the same transaction as whatever
   it counts.
 
+They are not keyed: they show accidents and careless changes. Whoever forges a recording can compute them, so readers
+also check what events say before they use it (reader.py).
+
 Versions: ``PRAGMA user_version`` is the format. Tables may be added within a format (readers ignore what they do not
-know); any other change raises the number. Format 2 has smaller chunks (codec.py); recordings of format 1 are still
-read. ``keyframes`` is reserved: snapshots of folds at chunk borders, which may be missing without loss. ``actions``
-holds what a user did to the run while it ran (an injected fault, a changed setting); its detail has ``action``
-(runs/actions.py) and ``components``: rows that join the directory from then on.
+know); any other change raises the number. Formats 1 and 2 are still read: both also hold tables for people, which are
+ignored, and format 1 has larger chunks (decode.py). ``actions`` holds what a user did to the run while it ran (an
+injected fault, a changed setting); its detail has ``action`` (runs/actions.py) and ``components``: rows that join the
+directory from then on.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ from hashlib import blake2b
 from resilience_sim.kernel.events import Component
 
 APPLICATION_ID = 0x5253494D  # "RSIM"
-FORMAT = 2  # written
-FORMATS = (1, 2)  # read
+FORMAT = 3  # written
+FORMATS = (1, 2, 3)  # read
 MAGIC = b"SQLite format 3\0"
-SUFFIX = ".resim"
 
 SCHEMA: tuple[str, ...] = (
     "CREATE TABLE meta ( -- seed, scenario text, version ...\n"
@@ -45,18 +44,12 @@ SCHEMA: tuple[str, ...] = (
     "CREATE TABLE components ( -- who can speak in an event\n"
     "  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, instance INTEGER NOT NULL,\n"
     "  number INTEGER NOT NULL, node TEXT NOT NULL)",
-    "CREATE TABLE chunks ( -- every event, exact, in compressed columns\n"
+    "CREATE TABLE chunks ( -- every event, exact, in compact columns; resim export --to sqlite makes tables of them\n"
     "  chunk INTEGER PRIMARY KEY, events INTEGER NOT NULL, first_t_ns INTEGER NOT NULL, last_t_ns INTEGER NOT NULL,\n"
     "  data BLOB NOT NULL, chain TEXT NOT NULL)",
     "CREATE TABLE actions ( -- what a user did while it ran; detail is JSON\n"
     "  action INTEGER PRIMARY KEY, after_event INTEGER NOT NULL, t_ns INTEGER NOT NULL, kind TEXT NOT NULL,\n"
     "  detail TEXT NOT NULL, chain TEXT NOT NULL)",
-    "CREATE TABLE keyframes ( -- reserved: snapshots that make seeking fast\n"
-    "  chunk INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL,\n"
-    "  checksum TEXT NOT NULL, PRIMARY KEY (chunk, name))",
-    "CREATE TABLE left_out ( -- why the tables for people are empty, if they are\n  why TEXT NOT NULL)",
-    "CREATE TABLE tables_tell ( -- of how many events the tables for people tell; a killed run may have more\n"
-    "  events INTEGER NOT NULL)",
     "CREATE TABLE state (\n"
     "  one INTEGER PRIMARY KEY CHECK (one = 1),\n"
     "  finished INTEGER NOT NULL, -- 1: the run came to its end; 0: interrupted, killed or still running\n"
@@ -66,33 +59,18 @@ SCHEMA: tuple[str, ...] = (
     "  head TEXT NOT NULL, chain TEXT NOT NULL, action_chain TEXT NOT NULL, seal TEXT NOT NULL)",
 )
 
-# Tables for people: name -> columns with their SQL types, in the order in which rows.py makes them. Times in seconds.
-TABLES: dict[str, tuple[str, ...]] = {
-    "requests": (
-        "rid INTEGER PRIMARY KEY", "instance INTEGER", "arrived_s REAL", "done_s REAL", "outcome TEXT",
-        "late INTEGER", "latency_s REAL", "waited_s REAL", "attempts INTEGER", "retries_denied INTEGER",
-        "effects INTEGER",
-    ),
-    "attempts": (
-        "rid INTEGER", "attempt INTEGER", "replica INTEGER", "sent_s REAL", "received_s REAL", "began_s REAL",
-        "ended_s REAL", "answered_s REAL", "outcome TEXT", "work_outcome TEXT", "worked_s REAL", "abandoned INTEGER",
-        "effect TEXT",
-    ),
-    "transitions": (
-        "t_s REAL", "breaker TEXT", "instance INTEGER", "from_state TEXT", "to_state TEXT", "why TEXT", "x INTEGER",
-        "y INTEGER",
-    ),
-    "faults": ("fault TEXT", "kind_index INTEGER", "from_s REAL", "to_s REAL"),
-    "samples": (
-        "t_s INTEGER", "arrivals INTEGER", "attempts_at_service INTEGER", "succeeded INTEGER", "failed INTEGER",
-        "queue INTEGER", "p99_s REAL",
-    ),
-}  # fmt: skip
 
+class RecordingError(Exception):
+    """A recording cannot be written or read: ``place`` (a path), ``cause`` and ``remedy`` are ready to be shown."""
 
-def statements() -> tuple[str, ...]:
-    """SQL that creates all tables, one statement each."""
-    return SCHEMA + tuple(f"CREATE TABLE {name} ({', '.join(columns)})" for name, columns in TABLES.items())
+    def __init__(self, place: str, cause: str, remedy: str) -> None:
+        super().__init__(f"{place}: {cause}; {remedy}")
+        self.place = place
+        self.cause = cause
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[RecordingError], tuple[str, str, str]]:
+        return RecordingError, (self.place, self.cause, self.remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""Reading a recording: everything checked, nothing trusted.
-
-Owns opening, verifying and iterating ``.resim`` files. Refuses to interpret events (runs/replay.py plays them) and to
-read the tables for people (anybody's SQLite tool does).
+"""Reading a recording: everything is checked, nothing is trusted.
 
 Whatever is wrong with a file, readers get a RecordingError with place, cause and remedy, and never wrong events: the
 whole file is checked against its fingerprints when it is opened (a gigabyte a second), and each chunk again when it is
-read. A recording whose run was killed or is interrupted is readable up to its last commit; ``finished`` tells.
+read, together with what every event must be whoever wrote it: times that do not go backwards, components that exist,
+requests that can have arrived. A recording whose run was killed or interrupted is readable up to its last commit;
+``finished`` tells.
 """
 
 from __future__ import annotations
@@ -15,17 +14,22 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from operator import gt
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.events import Component, Event
 from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.recording import layout
-from resilience_sim.recording.codec import CHUNK, Columns, Event, rows, unpack, unpack_format_1
-from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.layout import APPLICATION_ID, FORMATS, MAGIC, RecordingMeta, State
+from resilience_sim.recording.decode import Columns, decode, decode_format_1, events_of
+from resilience_sim.recording.encode import CHUNK
+from resilience_sim.recording.layout import FORMATS, RecordingError, RecordingMeta, State
+from resilience_sim.recording.place import is_recording
 
+_TABLES = ("meta", "files", "components", "chunks", "actions", "state")
+_LONGEST = 1 << 28  # bytes of one value: a chunk has half a megabyte at most, but texts and data files may be large
 _DAMAGED = "record the run again: `resim run SCENARIO --save FILE.resim`"
 _SURPRISES = (
     OSError,
@@ -37,6 +41,7 @@ _SURPRISES = (
     IndexError,
     OverflowError,
     MemoryError,
+    RecursionError,
 )
 
 
@@ -113,12 +118,11 @@ class Recording:
         """All events with ``t >= from_t``, in order."""
         for _, columns in self.iter_chunks(from_t):
             if columns[0][0] >= from_t:
-                yield from rows(columns)
+                yield from events_of(columns)
             else:
-                yield from (event for event in rows(columns) if event[0] >= from_t)
+                yield from (event for event in events_of(columns) if event[0] >= from_t)
 
     def close(self) -> None:
-        """Let go of the file."""
         self._connection.close()
 
     def __enter__(self) -> Recording:
@@ -134,15 +138,34 @@ class Recording:
         before = self._chunks[chunk.number - 1].chain if chunk.number else self.state.head
         if chunk.chain != layout.chain_chunk(before, chunk.number, chunk.events, chunk.first_t, chunk.last_t, data):
             raise self._damaged(f"its events near {chunk.first_t / 1e9:.3f} s were changed")
-        return self._unpack(data, chunk.events)
+        columns = self._decode(data, chunk.events)
+        self._check(chunk, columns)
+        return columns
+
+    def _check(self, chunk: _Chunk, columns: Columns) -> None:
+        """Fingerprints show accidents, but anybody can make them: refuse events that no run can have had."""
+        times, _, sources, rids, _, _ = columns
+        wrong = (
+            times[0] != chunk.first_t
+            or times[-1] != chunk.last_t
+            or any(map(gt, times, islice(times, 1, None)))
+            or not self._known.issuperset(sources)
+            or min(rids) < -1
+            or max(rids) >= chunk.number * CHUNK + chunk.events  # every request had an event of its own before
+        )
+        if wrong:
+            raise self._damaged(f"its events near {chunk.first_t / 1e9:.3f} s cannot have happened")
 
     def _load(self) -> None:
-        """Read and check everything but the meaning of events."""
+        """Read and check everything but the events themselves."""
+        kinds = dict(self._all("SELECT name, type FROM sqlite_master"))
+        if any(kinds.get(name) != "table" for name in _TABLES):
+            raise self._damaged("it is incomplete")  # a view in place of a table could keep SQLite busy for ever
         version = self._one("PRAGMA user_version")[0]
         if version not in FORMATS:
             raise _other_format(self.path, version)
         self.format = int(version)
-        self._unpack = unpack_format_1 if version == 1 else unpack
+        self._decode = decode_format_1 if version == 1 else decode
         state_row = self._one(
             "SELECT finished, events, chunks, actions, end_ns, digest, head, chain, action_chain, seal FROM state"
         )
@@ -159,9 +182,10 @@ class Recording:
         self.state = state
         self.meta = RecordingMeta.from_pairs(pairs, files)
         self.actions = self._load_actions()
-        # An action may bring somebody along who can speak from then on.
+        # An action may bring components along that can speak from then on.
         everybody = directory + [tuple(row) for action in self.actions for row in action.detail.get("components", ())]
         self.components = tuple(Component(*row) for row in everybody)
+        self._known = frozenset(component.id for component in self.components)
         self._chunks = self._load_chunks()
 
     def _load_chunks(self) -> list[_Chunk]:
@@ -214,6 +238,10 @@ def open_recording(path: str | Path) -> Recording:
     file = Path(path)
     place = str(path)
     try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise RecordingError(
+                place, "it is not a file", "check the path"
+            )  # a named pipe could be waited for for ever
         with file.open("rb") as stream:
             header = stream.read(100)
     except FileNotFoundError:
@@ -224,12 +252,14 @@ def open_recording(path: str | Path) -> Recording:
         ) from error
     except ValueError as error:
         raise RecordingError(repr(place), f"not a path: {error}", "check the path") from error
-    if not header.startswith(MAGIC) or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+    if not is_recording(header):
         what = "it is empty" if not header else "the file is not a resim recording"
         raise RecordingError(place, what, "recordings are made with `resim run SCENARIO --save FILE.resim`")
     version = int.from_bytes(header[60:64], "big")
     if version not in FORMATS:
         raise _other_format(file, version)
+    if header[18:20] != b"\1\1":
+        raise RecordingError(place, "the recording is damaged: it has a write-ahead log", _DAMAGED)
     # Only a run that was killed in the middle of a commit leaves a journal; SQLite must write to undo that commit.
     journal = file.with_name(file.name + "-journal")
     mode = "rw" if journal.exists() else "ro"
@@ -244,6 +274,7 @@ def open_recording(path: str | Path) -> Recording:
         )
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         connection.execute("PRAGMA query_only = ON")
         pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))

@@ -1,34 +1,29 @@
 """Writing a recording while the run goes on.
 
-Owns when things are stored and committed. Refuses to know scenarios, plans or simulations: it takes events, and facts
-as texts and numbers (layout.py ``RecordingMeta``).
-
-Events are gathered in columns (kernel/columns.py) and stored a chunk of 8,192 at a time. A transaction is committed
-once a second of real time: at a full chunk, or when :meth:`RecordingWriter.breathe` is called, which whoever drives a
-slow run does every frame. A killed run leaves everything up to its last commit. A chunk that is not full at a commit is
-stored as it is and replaced later, so chunks are full but for the last, however often was committed. Memory does not
+Events are gathered by an :class:`Encoder` and stored a chunk of 8,192 at a time. A transaction is committed once a
+second of real time: at a full chunk, or when :meth:`RecordingWriter.breathe` is called, which whoever drives a slow
+run does every frame. A killed run leaves everything up to its last commit. A chunk that is not full at a commit is
+stored as it is and replaced later, so all chunks but the last are full, however often was committed. Memory does not
 grow with the run.
-
-The tables for people follow as tables.py says.
 """
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
+from types import FrameType
 
-from resilience_sim.kernel.columns import Columns
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.recording import layout, place
-from resilience_sim.recording.codec import CHUNK, pack_gathered
-from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.guard import uninterrupted
-from resilience_sim.recording.layout import RecordingMeta, State
-from resilience_sim.recording.tables import Tables
+from resilience_sim.recording.encode import CHUNK, Encoder
+from resilience_sim.recording.layout import RecordingError, RecordingMeta, State
 
 _PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_STATE = "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -36,7 +31,7 @@ _PUT_ACTION = "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class RecordingWriter(Fold):
-    """Records what its ``columns``, a fold, take (or what it is given itself, which is slower).
+    """Records what its ``encoder``, a fold, takes (or what it is given itself, which is slower).
 
     Nothing at ``path`` is touched when the constructor raises RecordingError.
     ``clock`` gives seconds of real time; it only decides when to commit (every ``commit_seconds``).
@@ -52,12 +47,11 @@ class RecordingWriter(Fold):
         commit_seconds: float = 1.0,
     ) -> None:
         self.path = Path(path)
-        self.columns = Columns(CHUNK, self._spill)  # the fold that takes the events
-        self._tables = Tables(components, meta.deadline_ns)
+        self.encoder = Encoder(CHUNK, self._spill)
         self._stored = 0  # gathered events that are in the file, as a chunk that is not full
         self._clock = clock
         self._pause = commit_seconds
-        self._due = clock() + commit_seconds
+        self._next_commit = clock() + commit_seconds
         self._chunks = 0  # full ones
         self._end = 0
         pairs, files = meta.pairs(), sorted(meta.files)
@@ -68,66 +62,59 @@ class RecordingWriter(Fold):
         self._action_chain = self._head
 
         def fill(connection: sqlite3.Connection) -> None:
-            for statement in layout.statements():
+            for statement in layout.SCHEMA:
                 connection.execute(statement)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", pairs)
             connection.executemany("INSERT INTO files VALUES (?, ?)", files)
             connection.executemany("INSERT INTO components VALUES (?, ?, ?, ?, ?, ?)", directory)
-            connection.execute("INSERT INTO tables_tell VALUES (0)")
             connection.execute(_PUT_STATE, self._state(0, 0, self._chain, 0, False, "").row())
 
         self._connection: sqlite3.Connection | None = place.create(self.path, fill)
-        self._connection.execute("BEGIN EXCLUSIVE")
 
     @property
     def events(self) -> int:
         """Events taken so far."""
-        return self._chunks * CHUNK + self.columns.count
+        return self._chunks * CHUNK + self.encoder.count
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Take one event."""
+        """Take one event. RecordingError when a number does not fit in 64 bits."""
         try:
-            self.columns.on_event(t, kind, source, rid, a, b)
-        except TypeError as error:  # compiled columns take nothing longer in the first place
+            self.encoder.on_event(t, kind, source, rid, a, b)
+        except TypeError as error:  # a compiled encoder takes nothing longer in the first place
             raise self._too_long(t) from error
 
     def breathe(self) -> None:
         """Commit if a second has gone by since the last time; cheap otherwise."""
-        if self._clock() >= self._due:
+        if self._clock() >= self._next_commit:
             self.commit()
 
     def commit(self) -> None:
         """Make everything taken so far safe against a kill."""
-        with uninterrupted():
+        with _uninterrupted():
             self._store()
-            self._end_transaction()
-
-    def join(self, components: Sequence[Component]) -> None:
-        """These may speak from now on; whoever records the action that brought them stores them with it."""
-        self._tables.join(components)
+            self._seal(False, "")
 
     def action(self, t: int, kind: str, detail: Mapping[str, object]) -> None:
         """Record what a user did to the run at this point (after the events taken so far). ``detail`` must fit JSON."""
         text = dumps(detail, sort_keys=True)
         chain = layout.fingerprint(self._action_chain, self._actions, self.events, t, kind, text)
-        with uninterrupted():
+        with _uninterrupted():
             self._execute(_PUT_ACTION, (self._actions, self.events, t, kind, text, chain))
             self._action_chain = chain
             self._actions += 1
 
     def close(self, finished: bool, digest: str = "", end: int = 0) -> None:
-        """Store the rest and let go of the file. May be called again; only the first call counts.
+        """Store the rest and close the file. May be called again; only the first call counts.
 
         ``finished``: the run came to its end by itself; then ``digest`` is that of all its events. ``end``: the
         virtual instant at which it stands (at least that of the last event).
         """
         if self._connection is None:
             return
-        with uninterrupted():
+        with _uninterrupted():
             try:
                 self._store()
                 self._end = max(self._end, end)
-                self._do(lambda connection: self._tables.close(connection, self.events))
                 self._seal(finished, digest)
             finally:
                 connection, self._connection = self._connection, None
@@ -137,27 +124,27 @@ class RecordingWriter(Fold):
                     raise self._failure(error) from error
 
     def abandon(self) -> None:
-        """Let go of the file as the last commit left it."""
+        """Close the file as the last commit left it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def _spill(self) -> None:
-        with uninterrupted():
+        with _uninterrupted():
             self._store()
-            if self._clock() >= self._due:
-                self._end_transaction()
+            if self._clock() >= self._next_commit:
+                self._seal(False, "")
 
     def _store(self) -> None:
         """Put what is new into the open transaction."""
-        count = self.columns.count
+        count = self.encoder.count
         if count == self._stored:
             return
         try:
-            data = pack_gathered(self.columns)
+            data = self.encoder.encoded()
         except OverflowError as error:
-            raise self._too_long(self.columns.instant(0)) from error
-        first, last = self.columns.instant(0), self.columns.instant(count - 1)
+            raise self._too_long(self.encoder.instant(0)) from error
+        first, last = self.encoder.instant(0), self.encoder.instant(count - 1)
         chain = layout.chain_chunk(self._chain, self._chunks, count, first, last, data)
         self._execute(_PUT_CHUNK, (self._chunks, count, first, last, data, chain))
         self._end = last
@@ -166,38 +153,27 @@ class RecordingWriter(Fold):
         if count == CHUNK:
             self._chain = chain
             self._chunks += 1
-            self.columns.clear()
+            self.encoder.clear()
             self._stored = 0
-            self._do(lambda connection: self._tables.outgrown(connection, self.events))
-
-    def _end_transaction(self) -> None:
-        self._do(lambda connection: self._tables.fill(connection, self.events))
-        self._seal(False, "")
 
     def _seal(self, finished: bool, digest: str) -> None:
         """Say how much there is, commit, and begin the next transaction."""
-        partial = self.columns.count > 0
+        partial = self.encoder.count > 0
         chain = self._tail_chain if partial else self._chain
         state = self._state(self.events, self._chunks + partial, chain, self._end, finished, digest)
         self._execute(_PUT_STATE, state.row())
         self._execute("COMMIT", ())
         self._execute("BEGIN EXCLUSIVE", ())
-        self._due = self._clock() + self._pause
+        self._next_commit = self._clock() + self._pause
 
     def _state(self, events: int, chunks: int, chain: str, end: int, finished: bool, digest: str) -> State:
         return State(finished, events, chunks, self._actions, end, digest, self._head, chain, self._action_chain)
 
-    def _open(self) -> sqlite3.Connection:
+    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         if self._connection is None:
             raise RecordingError(str(self.path), "the recording is already closed", "record into a new file")
-        return self._connection
-
-    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
-        self._do(lambda connection: connection.execute(statement, values))
-
-    def _do(self, what: Callable[[sqlite3.Connection], object]) -> None:
         try:
-            what(self._open())
+            self._connection.execute(statement, values)
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
@@ -208,6 +184,32 @@ class RecordingWriter(Fold):
     def _failure(self, error: sqlite3.Error) -> RecordingError:
         return RecordingError(
             str(self.path),
-            f"cannot go on writing the recording: {place.reason(error)}",
+            f"the recording cannot be continued: {place.reason(error)}",
             "what was committed until then can be replayed; free some space or choose another path",
         )
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM, where Python code handles them, come after the block instead of cutting a write in two."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+
+    held: list[tuple[int, Callable[[int, FrameType | None], object]]] = []
+    try:
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                held.append((number, handler))
+                signal.signal(number, hold)
+        yield
+    finally:
+        for number, handler in held:
+            signal.signal(number, handler)
+        for number, frame in came[:1]:
+            dict(held)[number](number, frame)

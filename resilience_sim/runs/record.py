@@ -1,16 +1,12 @@
-"""Recording a run while it goes on.
-
-Owns what is recorded about a run beside its events, and that the file is closed properly however the run ends. Refuses
-to know the file's layout (recording/).
-
-::
+"""Recording a run while it goes on::
 
     with record(source, scenario, "r.resim") as source:
         while source.run(until=...):
             ...
 
 The wrapped source is stepped in place of the original: that is how the recording knows whether the run came to its end
-(``finished``), and commits once a second even when a slow live view yields few events.
+(``finished``), commits once a second even when a slow live view yields few events, and is closed properly however the
+run ends.
 """
 
 from __future__ import annotations
@@ -22,8 +18,7 @@ from resilience_sim import __version__
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.layout import RecordingMeta, component_row
+from resilience_sim.recording.layout import RecordingError, RecordingMeta, component_row
 from resilience_sim.recording.writer import RecordingWriter
 from resilience_sim.runs.actions import ActionError, kind_of, newcomers, plan_with, to_detail
 from resilience_sim.runs.simulation import Simulation, Source
@@ -38,26 +33,22 @@ class Recorded:
         self.source = source
         self._over = False
         self.writer = writer
-        source.attach(writer.columns)
+        source.attach(writer.encoder)
 
     @property
     def plan(self) -> Plan:
-        """What is being run."""
         return self.source.plan
 
     @property
     def seed(self) -> int:
-        """With which luck."""
         return self.source.seed
 
     @property
     def components(self) -> tuple[Component, ...]:
-        """Who can speak."""
         return self.source.components
 
     @property
     def now(self) -> int:
-        """Virtual nanoseconds."""
         return self.source.now
 
     def attach(self, fold: Fold) -> None:
@@ -80,13 +71,11 @@ class Recorded:
             raise ActionError("the run is over")
         joined = newcomers(source.plan_in_force, source.components, action)
         plan_with(source.plan_in_force, [action])  # what is impossible must not get into the recording
-        self.writer.join(joined)
         detail = {"action": to_detail(action), "components": [component_row(each) for each in joined]}
         self.writer.action(action.t, kind_of(action), detail)
         source.act(action)
 
     def digest(self) -> str:
-        """Hash over the events so far."""
         return self.source.digest()
 
     def __enter__(self) -> Recorded:

@@ -1,7 +1,5 @@
-"""A recording played back, and compared with a simulation of the same scenario and seed.
-
-Owns :class:`Playback` (a Source like any simulation) and :func:`verify`. Refuses to know the file's layout
-(recording/) and to show anything.
+"""A recording played back (:class:`Playback`, a Source like any simulation), and compared with a simulation of the same
+scenario and seed (:func:`verify`).
 """
 
 from __future__ import annotations
@@ -10,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from resilience_sim import __version__
-from resilience_sim.kernel.events import Component
+from resilience_sim.kernel.events import Component, Event
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED
 from resilience_sim.kernel.sink import Fold, Sink
-from resilience_sim.recording.codec import Event, rows
-from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.decode import events_of
+from resilience_sim.recording.layout import RecordingError
 from resilience_sim.recording.reader import Recording
 from resilience_sim.runs.actions import ActionError, from_detail
 from resilience_sim.runs.course import plan_after
@@ -111,7 +109,7 @@ class Playback:
                 if columns is None:
                     self.now = max(self.now, self.recording.end)
                     return False
-                self._chunk, self._next = list(rows(columns)), 0
+                self._chunk, self._next = list(events_of(columns)), 0
                 continue
             if budget <= 0:
                 return True
@@ -212,11 +210,8 @@ def verify(recording: Recording, progress: Callable[[int], None] | None = None) 
     """Simulate the recorded scenario with the recorded seed again and compare every event.
 
     ``progress`` is called with the virtual instant reached, now and then. A recording that did not finish is compared
-    up to its end. RecordingError when its tables for people do not fit its events (recording/check.py).
+    up to its end.
     """
-    from resilience_sim.recording.check import check_tables
-
-    check_tables(recording)
     scenario = scenario_of(recording)
     plan = plan_of(recording, scenario)
     expected = recording.digest()

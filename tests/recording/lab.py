@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from resilience_sim.kernel.events import Event
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.policies.config import BreakerConfig, RetryConfig, TimeoutConfig
-from resilience_sim.recording.codec import Event
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.plan import Plan, Scenario
 from resilience_sim.world.config import (

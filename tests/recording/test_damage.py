@@ -7,8 +7,7 @@ import sqlite3
 
 import pytest
 
-from resilience_sim.recording.check import check_tables
-from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.layout import RecordingError
 from resilience_sim.recording.reader import open_recording
 
 
@@ -24,20 +23,6 @@ def contents(path):
         return None if error.place and error.cause and error.remedy else error
 
 
-def people_see(path):
-    """What the tables for people say, or None when the check refuses them."""
-    try:
-        with open_recording(path) as recording:
-            check_tables(recording)
-    except RecordingError:
-        return None
-    with sqlite3.connect(path) as db:
-        return [
-            db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
-            for table in ("requests", "attempts", "samples")
-        ]
-
-
 def test_truncated_anywhere(tmp_path, recorded):
     data = recorded.read_bytes()
     assert contents(recorded) is not None
@@ -51,7 +36,6 @@ def test_truncated_anywhere(tmp_path, recorded):
 def test_bits_flipped_anywhere(tmp_path, recorded):
     data = recorded.read_bytes()
     whole = contents(recorded)
-    shown = people_see(recorded)
     path = tmp_path / "f.resim"
     draw = random.Random(2)
     positions = [*range(0, 112, 3), *draw.sample(range(len(data)), 200)]
@@ -63,8 +47,6 @@ def test_bits_flipped_anywhere(tmp_path, recorded):
         found = contents(path)
         assert found in (None, whole), position
         refused += found is None
-        if found is not None and position % 4 == 0:
-            assert people_see(path) in (None, shown), position
     assert refused > 20
 
 
@@ -100,6 +82,7 @@ def test_overwritten_stretches(tmp_path, recorded):
         "DELETE FROM state",
         "DROP TABLE state",
         "DROP TABLE meta",
+        "PRAGMA journal_mode = WAL",
         "INSERT INTO actions VALUES (0, 0, 0, 'inject', '{}', 'x')",
         "PRAGMA user_version = 99",
         "PRAGMA application_id = 1",
@@ -114,24 +97,6 @@ def test_changed_with_sql(tmp_path, recorded, change):
     db.commit()
     db.close()
     assert contents(path) is None
-
-
-def test_changed_tables_for_people_are_found(tmp_path, recorded):
-    path = tmp_path / "c.resim"
-    for change in (
-        "UPDATE requests SET outcome = 'success'",
-        "DELETE FROM attempts WHERE rid = 3",
-        "DROP TABLE samples",
-    ):
-        path.write_bytes(recorded.read_bytes())
-        db = sqlite3.connect(path)
-        db.execute(change)
-        db.commit()
-        db.close()
-        with open_recording(path) as recording, pytest.raises(RecordingError, match="changed"):
-            check_tables(recording)
-    with open_recording(recorded) as recording:
-        check_tables(recording)
 
 
 def test_newer_formats_say_so(tmp_path, recorded):

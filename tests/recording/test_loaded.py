@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from resilience_sim.recording.errors import RecordingError
-from resilience_sim.recording.layout import RecordingMeta
+from resilience_sim.measure.tables import TablesFold
+from resilience_sim.recording.layout import RecordingError, RecordingMeta
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.recording.writer import RecordingWriter
 from resilience_sim.runs.record import record
@@ -72,5 +71,6 @@ stack: [{circuit_breaker: {like: envoy, consecutive_5xx: 3, max_ejection_percent
         source.run()
     with open_recording(tmp_path / "r.resim") as recording:
         assert verify(recording).same
-    with sqlite3.connect(tmp_path / "r.resim") as db:
-        assert ("ejected",) in db.execute("SELECT why FROM transitions").fetchall()
+        tables = TablesFold(recording.components, 0)
+        tables.take(recording.iter_events())
+    assert "ejected" in [row[5] for row in tables.drain()["transitions"]]

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from resilience_sim.recording.errors import RecordingError
+from resilience_sim.recording.layout import RecordingError
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.recording.writer import RecordingWriter
 from resilience_sim.runs import replay

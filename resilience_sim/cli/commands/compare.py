@@ -104,7 +104,8 @@ def work(ctx: CommandContext, asked: Asked) -> int:
     plans, baseline = chosen(scenario, others, asked)
     seeds = values.seeds(scenario.plan.seed if asked.seed is None else asked.seed, asked.runs)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, asked.out, stack)
+        inputs = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
+        outputs = results.open_outputs(ctx, asked.out, stack, inputs)
         taken = outputs is not None and outputs.uses_stdout
         if not ctx.json:
             ctx.warnings(scenario.warnings)

@@ -1,10 +1,10 @@
-"""``resim export``: a recording as a file that other programs open.
-
-Owns nothing but the order of things; formats and files are views/export/'s.
+"""``resim export``: a recording in a format that other programs open (views/export/), or the stack of a scenario as the
+configuration of a library (interop/).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +17,7 @@ from resilience_sim.interop.registry import FORMATS as LIBRARIES
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
 
-ABOUT = "Write a recording as csv, jsonl, chrome-trace, junit ..."
+ABOUT = "Write a recording as csv, sqlite, jsonl, chrome-trace ..."
 
 
 def export(
@@ -46,7 +46,6 @@ export.__doc__ = (export.__doc__ or "").replace("FORMATS", ", ".join(LIBRARIES))
 
 
 def work(ctx: CommandContext, file: str, to: str, output: str, series: str | None) -> int:
-    """Write it."""
     from resilience_sim.cli import values
     from resilience_sim.cli.exits import usage
     from resilience_sim.recording.reader import open_recording
@@ -58,11 +57,14 @@ def work(ctx: CommandContext, file: str, to: str, output: str, series: str | Non
     if ctx.json and output == "-":
         raise usage("--json says what was written, and so needs -o PATH", f"or leave it away: --to {to}")
     if to in LIBRARIES:
-        from resilience_sim.cli.export_config import export_config
-
         return export_config(ctx, file, to, output)
+    if output == "-" and any(known.database and known.name == to for known in FORMATS):
+        raise usage(f"--to {to} needs a file", f"resim export {file} --to {to} -o run.db")
     bin_width = values.time("--series", series, least=1)
-    with open_recording(file) as recording, open_outputs([f"{to}={output}"], ctx.io.stdout) as outputs:
+    with (
+        open_recording(file) as recording,
+        open_outputs([f"{to}={output}"], ctx.io.stdout, [file]) as outputs,
+    ):
         outputs.play(recording)
         outputs.finish(document_of(recording, bin_width) if outputs.needs_document else None)
     if ctx.json:
@@ -94,3 +96,31 @@ def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:
         variants={name: [result]},
         expectations=verdicts,
     )
+
+
+def export_config(ctx: CommandContext, source: str, to: str, output: str) -> int:
+    """Write the configuration, and say what the format cannot express."""
+    from resilience_sim.cli.exits import usage
+    from resilience_sim.cli.writing import write_file
+    from resilience_sim.interop.writing import write
+    from resilience_sim.scenario.load import load
+
+    if source.endswith(".resim"):
+        raise usage(
+            f"--to {to} takes a scenario, not a recording", f"name the scenario: resim export SCENARIO --to {to}"
+        )
+    if output != "-" and Path(source).is_file() and Path(output).exists() and Path(source).samefile(output):
+        raise usage(f"{output} is the scenario itself", "choose another path")
+    written = write(load(source).plan, to)
+    if output == "-":
+        ctx.out(written.text.rstrip("\n"))
+    else:
+        write_file(Path(output), written.text, force=True)
+    if ctx.json:
+        ctx.reply(format=to, wrote=[output], notes=list(written.notes))
+        return 0
+    for note in written.notes:
+        ctx.note(note)
+    if output != "-":
+        ctx.note(f"wrote {output}")
+    return 0

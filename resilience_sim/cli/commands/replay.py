@@ -118,7 +118,7 @@ def _play(
     from resilience_sim.runs.replay import Playback
 
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, asked.out, stack)
+        outputs = results.open_outputs(ctx, asked.out, stack, [asked.file])
         playback = Playback(recording)
         way = way_to_watch(ctx, wish, outputs is not None and outputs.uses_stdout)
         done = results.carry_out(ctx, playback, way, wish, series, outputs)

@@ -80,7 +80,7 @@ def work(ctx: CommandContext, asked: Asked) -> int:
         scenario = _with_policies(scenario, asked)
     seeds = values.seeds(scenario.plan.seed if asked.seed is None else asked.seed, asked.runs)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, asked.out, stack)
+        outputs = results.open_outputs(ctx, asked.out, stack, [*results.files_of(scenario), asked.save])
         way = way_to_watch(ctx, wish, outputs is not None and outputs.uses_stdout, len(seeds) > 1)
         if not ctx.json:
             ctx.warnings(scenario.warnings)

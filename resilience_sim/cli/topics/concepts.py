@@ -56,16 +56,16 @@ in every user interface mode. resim replay FILE --verify simulates again and com
     "recordings": (
         "files made by --save",
         """\
-A recording (.resim) is one SQLite file: scenario, seed, every event, and tables of requests, attempts and
-transitions that any SQLite tool reads. It is written while the run goes on: a run that was interrupted or killed
-leaves what happened.
+A recording (.resim) is one SQLite file: scenario, seed and every event. It is written while the run goes on: a run
+that was interrupted or killed leaves what happened. resim export makes tables of it that any SQLite tool queries.
 
     resim run first-look --save r.resim
     resim replay r.resim                         play back: --from 30s
     resim replay r.resim --verify                prove that it happens again
     resim replay r.resim --set retry.attempts=5  the same luck, another setting
     resim replay r.resim --with other.yaml       the same luck, another stack
-    resim export r.resim --to chrome-trace -o r.json   for ui.perfetto.dev""",
+    resim export r.resim --to chrome-trace -o r.json   for ui.perfetto.dev
+    resim export r.resim --to sqlite -o r.db          tables for SQL""",
     ),
     "units": (
         "how quantities are written",

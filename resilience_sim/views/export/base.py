@@ -13,8 +13,7 @@ from resilience_sim import __version__
 from resilience_sim.kernel.sink import Fold
 
 if TYPE_CHECKING:
-    from resilience_sim.kernel.events import Component
-    from resilience_sim.recording.codec import Event
+    from resilience_sim.kernel.events import Component, Event
     from resilience_sim.recording.layout import RecordingMeta
     from resilience_sim.runs.simulation import Source
 
@@ -62,7 +61,7 @@ def _recorded_changes(run: RecordedRun) -> tuple[str, ...]:
     """What was changed while it was recorded; nothing where the recording is of a version that said it otherwise."""
     if "changes:" not in run.meta.scenario_text and not getattr(run, "actions", ()):
         return ()
-    from resilience_sim.recording.errors import RecordingError
+    from resilience_sim.recording.layout import RecordingError
     from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.actions import ActionError
     from resilience_sim.runs.replay import Playback
@@ -90,6 +89,9 @@ class Export(Fold):
     def close(self, end: int) -> None:
         """No more events; the run stands at virtual instant ``end``."""
         raise NotImplementedError
+
+    def abandon(self) -> None:
+        """Let go of what is open, instead of :meth:`close` or after it."""
 
 
 class BatchExport(Export):

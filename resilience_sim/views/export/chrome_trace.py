@@ -1,7 +1,5 @@
 """Chrome's trace event format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
-Owns that format. Refuses to make the rows that spans come from (recording/rows.py).
-
 Virtual microseconds. Three processes: *Service A* with a span per request and per attempt (async ``b``/``e`` pairs,
 named by outcome, so that failures stand in lanes of their own) and a track per breaker with its state; *Service B*
 with a span per piece of work and counters; *Faults* with a track each. Both ends of a span are written when it is
@@ -27,12 +25,11 @@ from resilience_sim.kernel.events import (
     SENT,
     STATE_NAMES,
     SUCCESS,
+    Event,
     new_state,
     outcome_of,
 )
-from resilience_sim.recording.codec import Event
-from resilience_sim.recording.layout import TABLES
-from resilience_sim.recording.rows import Row, RowAssembler
+from resilience_sim.measure.tables import TABLES, Row, TablesFold
 from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
 from resilience_sim.views.export.decode import payload
 
@@ -51,7 +48,7 @@ class ChromeTraceExport(BatchExport):
     def __init__(self, stream: TextIO, facts: About) -> None:
         super().__init__()
         self._stream = stream
-        self._assembler = RowAssembler(facts.components, facts.deadline_ns)
+        self._tables = TablesFold(facts.components, facts.deadline_ns)
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
         self._changes = facts.changes
         self._end = 0
@@ -112,7 +109,7 @@ class ChromeTraceExport(BatchExport):
                 self._put("i", words, t, FAULTS, cat="change", args=payload(kind, a, b))
         if events:
             self._end = events[-1][0]
-        self._assembler.take(events)
+        self._tables.take(events)
         self._write_rows()
 
     def finish(self, end: int) -> None:
@@ -120,7 +117,7 @@ class ChromeTraceExport(BatchExport):
         self._end = max(self._end, end)
         self._due = self._end
         self._write_counters()
-        self._assembler.close()
+        self._tables.close()
         self._write_rows()
         for source in self._breakers:
             self._change(self._end, source, -1, {})
@@ -133,7 +130,7 @@ class ChromeTraceExport(BatchExport):
         self._breakers[source] = (t, state, why)
 
     def _write_rows(self) -> None:
-        rows = self._assembler.drain()
+        rows = self._tables.drain()
         for row in rows["requests"]:
             about_it = _named("requests", row)
             name = f"request {about_it['outcome']}"

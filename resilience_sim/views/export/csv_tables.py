@@ -1,7 +1,5 @@
-"""CSV: requests, attempts and transitions, a file each, with the columns of the tables in a recording.
-
-Owns the CSV dialect (RFC 4180 but for plain line feeds, header line, empty for "never"). Refuses to make the rows
-(recording/rows.py): a recording's tables and these files cannot disagree.
+"""CSV: the tables of measure/tables.py, a file each. RFC 4180 but for plain line feeds, with a header line, empty for
+"never".
 """
 
 from __future__ import annotations
@@ -10,9 +8,8 @@ import csv
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from resilience_sim.recording.codec import Event
-from resilience_sim.recording.layout import TABLES
-from resilience_sim.recording.rows import RowAssembler
+from resilience_sim.kernel.events import Event
+from resilience_sim.measure.tables import TABLES, TablesFold
 from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
 
 if TYPE_CHECKING:
@@ -27,23 +24,23 @@ class CsvExport(BatchExport):
 
     def __init__(self, streams: Mapping[str, TextIO], facts: About) -> None:
         super().__init__()
-        self._assembler = RowAssembler(facts.components, facts.deadline_ns)
+        self._tables = TablesFold(facts.components, facts.deadline_ns)
         self._writers = {name: csv.writer(stream, lineterminator="\n") for name, stream in streams.items()}
         for name, writer in self._writers.items():
             writer.writerow([column.split()[0] for column in TABLES[name]])
 
     def take(self, events: list[Event]) -> None:
         """Write the rows that these events complete."""
-        self._assembler.take(events)
+        self._tables.take(events)
         self._write()
 
     def finish(self, end: int) -> None:
         """Write what is still open as unanswered."""
-        self._assembler.close()
+        self._tables.close()
         self._write()
 
     def _write(self) -> None:
-        rows = self._assembler.drain()
+        rows = self._tables.drain()
         for name, writer in self._writers.items():
             writer.writerows(rows[name])
 

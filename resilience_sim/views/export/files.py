@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import TextIO
 
+TABLES_ID = 0x52534954  # "RSIT", the application id of a database of tables
+
 
 class ExportError(Exception):
     """An output cannot be written: ``place`` (as asked for), ``cause`` and ``remedy`` are ready to be shown."""
@@ -26,15 +28,17 @@ class OutputFile:
     """One file being written, UTF-8 with plain line feeds; or standard output when ``path`` is None.
 
     Devices and pipes (``/dev/stderr``, a named pipe) are written to directly. A symbolic link keeps pointing to the
-    file, which is replaced; an existing file passes its rights on.
+    file, which is replaced; an existing file passes its rights on. A ``database`` is written by SQLite to the name of
+    the stream, and replaces only what resim has made.
     """
 
-    def __init__(self, path: Path | None, stdout: TextIO, make_folder: bool = False) -> None:
+    def __init__(self, path: Path | None, stdout: TextIO, make_folder: bool = False, database: bool = False) -> None:
         self.stream: TextIO = stdout
         self._place: Path | None = None
         self._beside: Path | None = None
         self._made: Path | None = None
         self._open = path is not None
+        self._database = database
         if path is None:
             return
         if make_folder and not path.parent.exists():
@@ -43,6 +47,8 @@ class OutputFile:
         place = path.resolve()
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if database and place.exists() and not _made_by_resim(place):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         if place.exists() and not place.is_file():
             self.stream = place.open("w", encoding="utf-8", newline="\n")
             return
@@ -62,6 +68,9 @@ class OutputFile:
         if self._beside is not None and self._place is not None:
             if self._place.exists():
                 shutil.copymode(self._place, self._beside)
+            if self._database:  # an old journal would be applied to the new file
+                for companion in ("-journal", "-wal", "-shm"):
+                    self._place.with_name(self._place.name + companion).unlink(missing_ok=True)
             self._beside.replace(self._place)
             self._beside = None
         self._made = None
@@ -84,11 +93,22 @@ class OutputFile:
         self._beside = self._made = None
 
 
+def _made_by_resim(place: Path) -> bool:
+    """Whether the file there is a database of tables, or empty."""
+    if not place.is_file():
+        return False
+    with place.open("rb") as file:
+        header = file.read(72)
+    return not header or (header.startswith(b"SQLite format 3") and header[68:] == TABLES_ID.to_bytes(4, "big"))
+
+
 def problem(error: OSError) -> tuple[str, str]:
     """Cause and remedy of an error of the file system, in plain words."""
     cause = error.strerror or str(error)
     if isinstance(error, FileNotFoundError):
         return "its folder does not exist", "create the folder first, or choose another path"
+    if isinstance(error, FileExistsError):
+        return "what is there is not a database that resim made", "choose another path, or remove the file"
     if isinstance(error, IsADirectoryError):
         return "it is a folder", "name a file in it"
     if isinstance(error, (PermissionError, NotADirectoryError)):

@@ -23,7 +23,8 @@ class Format:
 
     ``needs``: ``events`` (a recording, or a source while it runs) or ``document`` (the result document).
     ``parts``: the names of its files; the first one goes to the path given, the others beside it. ``suffix`` is what
-    such files usually end in.
+    such files usually end in. ``database``: a file that only SQLite can write, so no stream; it replaces nothing but a
+    database that resim has made.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Format:
     needs: str
     suffix: str
     parts: tuple[str, ...] = ("",)
+    database: bool = False
 
 
 FORMATS: tuple[Format, ...] = (
@@ -49,6 +51,13 @@ FORMATS: tuple[Format, ...] = (
     Format("chrome-trace", "spans, breaker states and counters on a time axis, for ui.perfetto.dev", EVENTS, ".json"),
     Format("junit", "expectations as test results, for continuous integration", DOCUMENT, ".xml"),
     Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md"),
+    Format(
+        "sqlite",
+        "a database: requests, attempts, transitions, faults and samples",
+        EVENTS,
+        ".db",
+        database=True,
+    ),
 )
 
 
@@ -72,6 +81,10 @@ def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
         from resilience_sim.views.export.csv_tables import CsvExport
 
         return CsvExport(streams, facts)
+    if known.database:
+        from resilience_sim.views.export.sqlite import SqliteExport
+
+        return SqliteExport(first, facts)
     raise ValueError(f"{known.name} is not an export of events")
 
 

@@ -14,7 +14,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from resilience_sim.recording.codec import Event
+from resilience_sim.kernel.events import Event
 from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
 from resilience_sim.views.export.decode import kind_name, payload
 

@@ -12,7 +12,7 @@ alone.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +48,8 @@ def parse_target(spec: str) -> Target:
         raise ExportError(spec, f"unknown format `{name}`", guess)
     if not equals or not path:
         raise ExportError(spec, "no path", f"write `{name}=PATH`, or `{name}=-` for standard output")
+    if known.database and path == STDOUT:
+        raise ExportError(spec, "a database cannot go to standard output", f"name a file: {name}=run{known.suffix}")
     return Target(known, _paths(known, path))
 
 
@@ -148,6 +150,8 @@ class Outputs:
     def abort(self) -> None:
         """Remove whatever is not complete."""
         self._finished = True
+        for _, export in self._exports:
+            export.abandon()
         for _, files in self._opened:
             for file in reversed(files.values()):  # the first one may have made the folder of the others
                 file.discard()
@@ -174,13 +178,18 @@ class Outputs:
         return _Exports(self._exports)
 
 
-def open_outputs(specs: Sequence[str], stdout: TextIO) -> Outputs:
-    """Open everything that ``--out`` asks for. ExportError, and nothing touched, when anything is wrong."""
+def open_outputs(specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Path] = ()) -> Outputs:
+    """Open everything that ``--out`` asks for. ExportError, and nothing touched, when anything is wrong.
+
+    ``inputs``: files that the command reads (or writes by itself), which no output may replace.
+    """
     targets = [parse_target(spec) for spec in specs]
     seen: set[Path | None] = set()
     for target, spec in zip(targets, specs, strict=True):
         for path in target.paths.values():
             key = None if path is None else path.absolute()
+            if path is not None and any(_same_file(path, one) for one in inputs):
+                raise ExportError(spec, f"{path} is what this command itself uses", "choose another path")
             if key in seen:
                 what = "standard output is" if path is None else f"{path} is"
                 raise ExportError(spec, f"{what} already taken by another output", "give each output a path of its own")
@@ -193,12 +202,22 @@ def open_outputs(specs: Sequence[str], stdout: TextIO) -> Outputs:
             opened.append((target, files))
             for part, path in target.paths.items():
                 files[part] = OutputFile(
-                    path, stdout, make_folder=path is not None and len(target.paths) > 1 and path.stem == part
+                    path,
+                    stdout,
+                    make_folder=path is not None and len(target.paths) > 1 and path.stem == part,
+                    database=target.format.database,
                 )
     except OSError as error:
         outputs.abort()
         raise _failure(opened[-1][0], error) from error
     return outputs
+
+
+def _same_file(path: Path, other: str | Path) -> bool:
+    try:
+        return path.resolve() == Path(other).resolve() or path.samefile(other)
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _failure(target: Target, error: OSError) -> ExportError:

@@ -1,12 +1,10 @@
-"""Events to rows that people read: requests, attempts, transitions, faults and one-second samples.
-
-Owns what a row of those tables says (columns: layout.py ``TABLES``). Refuses to store or print rows: the writer puts
-them into SQL tables, the CSV export into files, so the two cannot disagree.
+"""Tables that people query: requests, attempts, transitions, faults and one-second samples, as a fold over events. The
+exports write them (SQLite, CSV, spans of a trace).
 
 A row comes when nothing more can happen to its subject, and never changes afterwards: a request when its outcome is
 known, an attempt when its caller has an answer (or is gone) and B is done with it too, which may be later than the
 request. Rows therefore come in order of completion. An attempt whose caller gave up while it was still on the wire is
-held until B receives it, or to the end. What is open at the end comes as ``unanswered``.
+kept until B receives it, or to the end. What is open at the end comes as ``unanswered``.
 
 Memory is that of the requests and attempts in flight, plus the latencies of one second.
 """
@@ -24,6 +22,7 @@ from resilience_sim.kernel.events import (
     CRASHED,
     DONE,
     EFFECT,
+    EFFECT_NAMES,
     END,
     FALLBACK,
     FAULT_ON,
@@ -40,20 +39,49 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     TIMEOUT,
     UNANSWERED,
+    WHY_NAMES,
     Component,
+    Event,
+    abandoned,
+    attempt_of,
+    attempts_of,
+    effect_of,
+    effects_of,
+    first_of,
+    new_state,
+    old_state,
+    outcome_of,
+    second_of,
+    why_of,
 )
-from resilience_sim.recording.codec import Event
-from resilience_sim.recording.layout import TABLES
 
 Row = tuple[object, ...]
 
-EFFECT_NAMES: Final[tuple[str, ...]] = ("", "applied", "duplicate", "deduplicated", "repeated")
-LEFT_NAMES: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost")
-WHY_NAMES: Final[tuple[str, ...]] = (
-    "", "failures_in_a_row", "failure_share", "slow_share", "recovery_time_over", "probe_failed", "probes_succeeded",
-    "instance_restarted", "probe_slow", "probes_bad", "trip_condition", "reopened", "half_open_too_long",
-    "opened_by_hand", "closed_by_hand", "ejected", "ejected_by_rate", "returned",
-)  # fmt: skip
+# name -> columns with their SQL types. Times in seconds.
+TABLES: Final[dict[str, tuple[str, ...]]] = {
+    "requests": (
+        "rid INTEGER PRIMARY KEY", "instance INTEGER", "arrived_s REAL", "done_s REAL", "outcome TEXT",
+        "late INTEGER", "latency_s REAL", "waited_s REAL", "attempts INTEGER", "retries_denied INTEGER",
+        "effects INTEGER",
+    ),
+    "attempts": (
+        "rid INTEGER", "attempt INTEGER", "replica INTEGER", "sent_s REAL", "received_s REAL", "began_s REAL",
+        "ended_s REAL", "answered_s REAL", "outcome TEXT", "work_outcome TEXT", "worked_s REAL", "abandoned INTEGER",
+        "effect TEXT",
+    ),
+    "transitions": (
+        "t_s REAL", "breaker TEXT", "instance INTEGER", "from_state TEXT", "to_state TEXT", "why TEXT", "x INTEGER",
+        "y INTEGER",
+    ),
+    "faults": ("fault TEXT", "kind_index INTEGER", "from_s REAL", "to_s REAL"),
+    "samples": (
+        "t_s INTEGER", "arrivals INTEGER", "attempts_at_service INTEGER", "succeeded INTEGER", "failed INTEGER",
+        "queue INTEGER", "p99_s REAL",
+    ),
+}  # fmt: skip
+
+# How work ended that never began, in the column of how it ended.
+_LEFT_QUEUE: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost")
 
 SECOND: Final = 1_000_000_000
 _ON_THE_WIRE: Final = 2
@@ -63,7 +91,7 @@ _KEY: Final = 24  # bits for the number of an attempt within its request
 
 
 class _Attempt:
-    """An attempt in flight; instants in ns, -1 when not (yet) there."""
+    """An attempt in flight; instants in ns, -1: not (yet)."""
 
     __slots__ = (
         "abandoned", "answered", "attempt", "began", "effect", "ended", "outcome", "received", "replica", "rid", "sent",
@@ -82,7 +110,6 @@ class _Attempt:
         self.effect: str | None = None
 
     def row(self) -> Row:
-        """As in layout.py."""
         return (
             self.rid, self.attempt, None if self.replica < 0 else self.replica, _s(self.sent), _s(self.received),
             _s(self.began), _s(self.ended), _s(self.answered), OUTCOME_NAMES[self.outcome], self.work, _s(self.worked),
@@ -103,8 +130,8 @@ class _Request:
         self.sent = 0
 
 
-class RowAssembler:
-    """Takes events in order, any number at a time; ``drain`` hands out the rows completed since the last time."""
+class TablesFold:
+    """Takes events in order, any number at a time; ``drain`` returns the rows completed since the last time."""
 
     def __init__(self, components: Sequence[Component], deadline_ns: int) -> None:
         self._components = {component.id: component for component in components}
@@ -118,10 +145,6 @@ class RowAssembler:
         self._out: dict[str, list[Row]] = {name: [] for name in TABLES}
         self._queue = 0
         self._new_bin(0)
-
-    def join(self, components: Sequence[Component]) -> None:
-        """These may speak from now on, too."""
-        self._components.update({component.id: component for component in components})
 
     def _new_bin(self, second: int) -> None:
         self._second = second
@@ -137,7 +160,6 @@ class RowAssembler:
         return out
 
     def take(self, events: Iterable[Event]) -> None:
-        """Take events in order."""
         attempts = self._attempts
         now = self._now
         for t, kind, source, rid, a, b in events:
@@ -171,20 +193,20 @@ class RowAssembler:
                         attempt.there = _OVER
                         self._settle(attempt)
             elif kind == RESULT:
-                attempt = attempts.get(rid << _KEY | a >> 16)
+                attempt = attempts.get(rid << _KEY | attempt_of(a))
                 if attempt is not None:
                     attempt.answered = t
-                    attempt.outcome = a & 0xFF
+                    attempt.outcome = outcome_of(a)
                     if attempt.there == _ON_THE_WIRE and attempt.outcome not in (TIMEOUT, CANCELLED, CRASHED):
                         attempt.there = _OVER
                     self._settle(attempt)
             elif kind == END:
-                attempt = attempts.get(rid << _KEY | a >> 16)
+                attempt = attempts.get(rid << _KEY | attempt_of(a))
                 if attempt is not None:
                     attempt.ended = t
-                    attempt.work = OUTCOME_NAMES[a & 0xFF]
+                    attempt.work = OUTCOME_NAMES[outcome_of(a)]
                     attempt.worked = b
-                    attempt.abandoned = a >> 8 & 0xFF
+                    attempt.abandoned = int(abandoned(a))
                     attempt.there = _OVER
                     self._settle(attempt)
             elif kind == ARRIVE:
@@ -198,15 +220,15 @@ class RowAssembler:
                 if attempt is not None:
                     attempt.began = t
             elif kind == EFFECT:
-                attempt = attempts.get(rid << _KEY | a >> 16)
+                attempt = attempts.get(rid << _KEY | attempt_of(a))
                 if attempt is not None:
-                    attempt.effect = EFFECT_NAMES[a & 0xFF]
+                    attempt.effect = EFFECT_NAMES[effect_of(a)]
             elif kind == LEFT_QUEUE:
                 self._queue -= 1
                 attempt = attempts.get(rid << _KEY | a)
                 if attempt is not None:
                     attempt.ended = t
-                    attempt.work = LEFT_NAMES[b]
+                    attempt.work = _LEFT_QUEUE[b]
                     attempt.there = _OVER
                     self._settle(attempt)
             elif kind == START:
@@ -239,7 +261,7 @@ class RowAssembler:
             self._sample()
 
     def _settle(self, attempt: _Attempt) -> None:
-        """Note the attempt as complete if it is."""
+        """Note the attempt as complete if nothing more can happen to it."""
         if attempt.there == _OVER and (attempt.answered >= 0 or attempt.rid not in self._requests):
             self._ripe.append(attempt.rid << _KEY | attempt.attempt)
 
@@ -253,19 +275,19 @@ class RowAssembler:
         self._ripe.clear()
 
     def _done(self, t: int, rid: int, a: int, b: int) -> None:
-        outcome = a & 0xFF
+        outcome = outcome_of(a)
         self._latencies.append(b)
         late = outcome == SUCCESS and 0 < self._deadline < b
         if outcome > FALLBACK:
             self._failed += 1
         elif outcome == SUCCESS and not late:
             self._succeeded += 1
-        made = a >> 16 & 0xFFFFFF
+        made = attempts_of(a)
         request = self._requests.pop(rid, None)
         if request is None:
             return
         head = (rid, request.instance, request.arrived / SECOND, t / SECOND, OUTCOME_NAMES[outcome], int(late))
-        rest = (b / SECOND, request.waited / SECOND, made, request.denied, a >> 40)
+        rest = (b / SECOND, request.waited / SECOND, made, request.denied, effects_of(a))
         self._out["requests"].append(head + rest)
         for number in range(1, made + 1):
             attempt = self._attempts.get(rid << _KEY | number)
@@ -276,7 +298,7 @@ class RowAssembler:
         component = self._components.get(source)
         return (
             t / SECOND, component.name if component else str(source), component.instance if component else -1,
-            STATE_NAMES[a >> 16 & 0xFF], STATE_NAMES[a >> 8 & 0xFF], WHY_NAMES[a & 0xFF], b >> 32, b & 0xFFFFFFFF,
+            STATE_NAMES[old_state(a)], STATE_NAMES[new_state(a)], WHY_NAMES[why_of(a)], first_of(b), second_of(b),
         )  # fmt: skip
 
     def _sample(self) -> None:
