@@ -1,53 +1,49 @@
-"""The Typer application: which commands there are.
+"""The Typer application: which commands there are, in which order, and the options allowed before them.
 
-Owns their names and order, and the flags that may stand before a command. A command's module is imported only when the
-command is called or all of them are listed.
+A command's module is imported only if it is called, or if all commands are listed.
 """
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from typing import Any
 
 import typer
 
-from resilience_sim.cli.context import CommandContext
-from resilience_sim.cli.options import Color, Json, Quiet, Verbose, Version
+from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.errors import OK, usage
+from resilience_sim.cli.options import GlobalOptions, parameters, typer_callback, with_parameters
 
-COMMANDS: tuple[str, ...] = (
-    "run", "compare", "replay", "play", "list", "explain", "init", "validate", "lint", "import", "schema", "export",
-)  # fmt: skip
-TAKEN = ("list", "import")  # Python means something else by these words: their modules end in an underscore
+COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
+    "run": "Simulate",
+    "compare": "Simulate",
+    "replay": "Simulate",
+    "play": "Simulate",
+    "list": "Learn",
+    "explain": "Learn",
+    "init": "Write and check scenarios",
+    "validate": "Write and check scenarios",
+    "lint": "Write and check scenarios",
+    "schema": "Write and check scenarios",
+    "import": "Exchange with other tools",
+    "export": "Exchange with other tools",
+}
+RESERVED = ("list", "import")  # in Python: their modules and functions end in an underscore
 
 ABOUT = "A wind tunnel for retries, circuit breakers and the rest of your resilience settings."
-EPILOG = "Begin with resim run, then see resim list and resim explain."
+EPILOG = "Start with `resim run`, then see `resim list` and `resim explain`."
 
 
-def top(
-    context: typer.Context,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    color: Color = "auto",
-    version: Version = False,
-) -> Any:
-    """Everything before the command."""
-    if context.invoked_subcommand is not None:
-        return None
-
-    def work(ctx: CommandContext) -> int:
-        if ctx.json:
-            from resilience_sim.cli.exits import usage
-
-            raise usage("no command was given", f"commands: {', '.join(COMMANDS)}")
-        ctx.out(context.get_help().rstrip("\n"))
-        return 0
-
-    return work
+def load(command: str) -> tuple[Any, Any]:
+    """The module of a command, and its function."""
+    name = f"{command}_" if command in RESERVED else command
+    module = import_module(f"resilience_sim.cli.commands.{name}")
+    return module, getattr(module, name)
 
 
 def build(rich: bool, only: str = "") -> Any:
-    """The command line, ready to parse. ``rich``: help with boxes and colours. ``only``: one command is enough."""
+    """The parser of the command line. ``rich``: help with boxes and colors. ``only``: build just this command."""
     app = typer.Typer(
         name="resim",
         help=ABOUT,
@@ -58,9 +54,23 @@ def build(rich: bool, only: str = "") -> Any:
         context_settings={"help_option_names": ["--help", "-h"]},
         pretty_exceptions_enable=False,
     )
-    app.callback()(top)
-    for name in (only,) if only else COMMANDS:
-        called = f"{name}_" if name in TAKEN else name
-        module = import_module(f"resilience_sim.cli.commands.{called}")
-        app.command(name, short_help=module.ABOUT)(getattr(module, called))
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    app.callback()(with_parameters(_no_command, [context, *parameters(GlobalOptions)], None))
+    for command in (only,) if only else COMMANDS:
+        module, function = load(command)
+        app.command(command, short_help=module.ABOUT, rich_help_panel=COMMANDS[command])(typer_callback(function))
     return typer.main.get_command(app)
+
+
+def _no_command(context: typer.Context, **options: Any) -> Action | None:
+    """Show the help, if no command is given."""
+    if context.invoked_subcommand is not None:
+        return None
+
+    def action(ctx: CommandContext) -> int:
+        if ctx.json:
+            raise usage("no command given", f"commands: {', '.join(COMMANDS)}")
+        ctx.out(context.get_help().rstrip("\n"))
+        return OK
+
+    return action

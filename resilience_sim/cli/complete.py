@@ -1,7 +1,4 @@
-"""What the shell may complete, found only when it asks.
-
-Owns the callbacks. Never raises: a completion that fails is no completion. Imports nothing heavy until called.
-"""
+"""Shell completion: one function for everything that has names. Nothing heavy is imported until the shell asks."""
 
 from __future__ import annotations
 
@@ -9,19 +6,35 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
-Found = list[tuple[str, str] | str]
-
-
-def _quietly(find: Callable[[str], Iterator[tuple[str, str]]], incomplete: str) -> Found:
-    found: Found = []
-    with suppress(Exception):
-        found.extend(pair for pair in find(incomplete) if pair[0].startswith(incomplete))
-    return found
+Pairs: TypeAlias = Iterator[tuple[str, str]]  # names with their meanings
+Completion: TypeAlias = Callable[[str], list[tuple[str, str] | str]]
 
 
-def _files(incomplete: str, *endings: str) -> Iterator[tuple[str, str]]:
-    """Files with such an ending, and folders on the way to some."""
+def completion(find: Callable[[str], Pairs]) -> Completion:
+    """The names that begin with what was typed. Never raises: an error means no completion."""
+
+    def complete(incomplete: str) -> list[tuple[str, str] | str]:
+        found: list[tuple[str, str] | str] = []
+        with suppress(Exception):
+            found.extend(pair for pair in find(incomplete) if pair[0].startswith(incomplete))
+        return found
+
+    return complete
+
+
+def words(*names: str) -> Completion:
+    """A fixed list of names."""
+
+    def complete(incomplete: str) -> list[tuple[str, str] | str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+def _files(incomplete: str, *endings: str) -> Pairs:
+    """Files with one of these endings, and folders that may hold some."""
     folder, _, start = incomplete.rpartition("/")
     place = Path(f"{folder}/" if "/" in incomplete else ".").expanduser()
     for path in sorted(place.iterdir()):
@@ -34,121 +47,144 @@ def _files(incomplete: str, *endings: str) -> Iterator[tuple[str, str]]:
             yield name, "file"
 
 
-def scenarios(incomplete: str) -> Found:
-    """Shipped scenarios with what they are about, and YAML files."""
-
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.scenario import shipped
-
-        if "/" not in word:
-            for name in shipped.names():
-                yield name, shipped.about(name)
-        yield from _files(word, ".yaml", ".yml")
-
-    return _quietly(find, incomplete)
+def _typed_words() -> list[str]:
+    """The words typed after the command. Typer does not tell: it gives up parsing at an unfinished option."""
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()[2:]
 
 
-def scenario_files(incomplete: str) -> Found:
-    """YAML files."""
-    return _quietly(lambda word: _files(word, ".yaml", ".yml"), incomplete)
-
-
-def recordings(incomplete: str) -> Found:
-    """Recordings."""
-    return _quietly(lambda word: _files(word, ".resim"), incomplete)
-
-
-def _scenario_asked_for() -> str:
-    """The scenario among the words typed so far. Typer does not say: it gives up parsing at an unfinished option."""
+def _typed_scenario() -> str:
+    """The scenario among the words typed so far, else the default one."""
     from resilience_sim.scenario import shipped
 
-    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
-    for word in typed.split()[2:]:
+    for word in _typed_words():
         if not word.startswith("-") and (shipped.find(word) or (Path(word).is_file() and not word.endswith(".resim"))):
             return word
     return "first-look"
 
 
-def settings(incomplete: str) -> Found:
-    """Paths for ``--set``: of the scenario named before, else all there are."""
+def _scenarios(incomplete: str) -> Pairs:
+    from resilience_sim.scenario import shipped
 
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.cli.settings import setting_paths
-
-        for path, meaning in setting_paths(_scenario_asked_for()):
-            yield f"{path}=", meaning
-
-    return _quietly(find, incomplete)
+    if "/" not in incomplete:
+        for name in shipped.names():
+            yield name, shipped.about(name)
+    yield from _files(incomplete, ".yaml", ".yml")
 
 
-def variants(incomplete: str) -> Found:
-    """Variants of the scenario named before."""
-
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.scenario.load import load
-
-        yield "as-written", "the scenario as it stands"
-        for variant in load(_scenario_asked_for()).variants:
-            yield variant.name, ""
-
-    return _quietly(find, incomplete)
+@completion
+def scenarios(incomplete: str) -> Pairs:
+    """Shipped scenarios and YAML files."""
+    return _scenarios(incomplete)
 
 
-def outputs(incomplete: str) -> Found:
-    """``FORMAT=`` of every format."""
-
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.views.export.formats import FORMATS
-
-        for known in FORMATS:
-            yield f"{known.name}=", known.meaning
-
-    return _quietly(find, incomplete)
+@completion
+def scenarios_and_recordings(incomplete: str) -> Pairs:
+    """What the cockpit opens."""
+    yield from _scenarios(incomplete)
+    yield from _files(incomplete, ".resim")
 
 
-def formats(incomplete: str) -> Found:
-    """Formats of ``export``."""
-
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.views.export.formats import FORMATS
-
-        for known in FORMATS:
-            yield known.name, known.meaning
-
-    return _quietly(find, incomplete)
+@completion
+def scenario_files(incomplete: str) -> Pairs:
+    """YAML files."""
+    return _files(incomplete, ".yaml", ".yml")
 
 
-def topics(incomplete: str) -> Found:
+@completion
+def config_files(incomplete: str) -> Pairs:
+    """Scenarios, and configuration files of known libraries."""
+    return _files(incomplete, ".yaml", ".yml", ".json", ".properties", ".ini")
+
+
+@completion
+def recordings(incomplete: str) -> Pairs:
+    return _files(incomplete, ".resim")
+
+
+@completion
+def settings(incomplete: str) -> Pairs:
+    """Paths for ``--set``: those of the scenario typed before, or all if it cannot be loaded."""
+    from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.scenario.load import load
+    from resilience_sim.scenario.paths import settable_paths
+
+    plan = None
+    with suppress(ScenarioError):
+        plan = load(_typed_scenario()).plan
+    for path in settable_paths(plan):
+        yield f"{path}=", ""
+
+
+@completion
+def variants(incomplete: str) -> Pairs:
+    """Variants of the scenario typed before."""
+    from resilience_sim.scenario.load import load
+
+    yield "as-written", "the scenario without changes"
+    for variant in load(_typed_scenario()).variants:
+        yield variant.name, ""
+
+
+@completion
+def outputs(incomplete: str) -> Pairs:
+    """``FORMAT=`` for every format of ``--out``."""
+    from resilience_sim.views.export.formats import FORMATS
+
+    for known in FORMATS:
+        yield f"{known.name}=", known.meaning
+
+
+@completion
+def formats(incomplete: str) -> Pairs:
+    """Formats of ``export``: of recordings, and of configuration files."""
+    from resilience_sim.interop.registry import FORMATS as LIBRARIES
+    from resilience_sim.views.export.formats import FORMATS
+
+    for known in FORMATS:
+        yield known.name, known.meaning
+    for library in LIBRARIES:
+        yield library, "the stack as its configuration"
+
+
+@completion
+def topics(incomplete: str) -> Pairs:
     """Topics of ``explain``."""
+    from resilience_sim.cli.topics.find import topic_names
 
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.cli.topics.find import topic_names
-
-        yield from topic_names()
-
-    return _quietly(find, incomplete)
+    return topic_names()
 
 
-def templates(incomplete: str) -> Found:
-    """Templates of ``init``."""
+@completion
+def templates(incomplete: str) -> Pairs:
+    """Templates of ``init``, and shipped scenarios."""
+    from resilience_sim.scenario import shipped
+    from resilience_sim.scenario.init_templates import TEMPLATES, about
 
-    def find(word: str) -> Iterator[tuple[str, str]]:
-        from resilience_sim.cli.templates import all_templates
-
-        yield from all_templates()
-
-    return _quietly(find, incomplete)
-
-
-def _of(*words: str) -> Callable[[str], Found]:
-    def words_that_fit(incomplete: str) -> Found:
-        return [word for word in words if word.startswith(incomplete)]
-
-    return words_that_fit
+    for name in TEMPLATES:
+        yield name, about(name)
+    for name in shipped.names():
+        yield name, shipped.about(name)
 
 
-colors = _of("auto", "always", "never")
-user_interfaces = _of("auto", "plain", "live")
-speeds = _of("max", "1x", "2x", "5x", "10x", "50x")
-lists = _of("scenarios", "policies", "faults", "metrics", "templates", "formats")
-finding_formats = _of("full", "concise", "json", "github")
+@completion
+def tours(incomplete: str) -> Pairs:
+    """Tours of the cockpit, and ``list``."""
+    from resilience_sim.play.tour import tours as all_tours
+
+    yield "list", "show all tours"
+    for tour in all_tours():
+        yield tour.name, tour.title
+
+
+@completion
+def instances(incomplete: str) -> Pairs:
+    """Instances in the configuration file typed before."""
+    from resilience_sim.interop import formats
+    from resilience_sim.scenario import source
+
+    file = next(word for word in _typed_words() if Path(word).is_file())
+    text = source.read(file)
+    opened = formats.open_config(text.path, text.text)
+    if opened is not None:
+        for name in formats.instance_names(*opened):
+            yield name, ""

@@ -1,15 +1,16 @@
-"""One call of the program: what was asked for on the command line and belongs to every command.
+"""The context of one command: its environment, the global options, and how it talks.
 
-Owns the shared flags and the ways to say something: data to standard output, everything else to standard error.
-Refuses to know any command.
+Data go to standard output, everything else to standard error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from resilience_sim.cli.environment import Environment
+from resilience_sim.cli.errors import Problem
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.diagnostics import Diagnostic
@@ -17,39 +18,39 @@ if TYPE_CHECKING:
 
 
 class CommandContext:
-    """One run of the program in its surroundings."""
+    """One run of the program in its environment."""
 
     def __init__(self, environment: Environment, argv: Sequence[str]) -> None:
         self.io = environment
-        self.begun = environment.clock()
+        self.started_at = environment.clock()
         self.argv = tuple(argv)
         ours = self.argv[: self.argv.index("--")] if "--" in self.argv else self.argv
-        # Looked for beforehand: a command line that cannot be parsed still has to be answered as was asked for.
+        # Looked up before parsing: a command line that cannot be parsed still gets its answer as JSON.
         self.json = "--json" in ours
         self.quiet = False
         self.verbose = False
         self.command = ""
-        self.subject: str | None = None  # the scenario or recording that was asked for
+        self.subject: str | None = None  # the scenario or recording that the command is about
 
     def out(self, text: str) -> None:
-        """A line of data."""
+        """Print a line of data."""
         self.io.stdout.write(text + "\n")
 
     def err(self, text: str) -> None:
-        """A line of anything else."""
+        """Print a line of anything else."""
         self.io.stderr.write(text + "\n")
 
-    def took(self) -> float:
-        """Seconds since the call began."""
-        return self.io.clock() - self.begun
+    def elapsed(self) -> float:
+        """Seconds since the program started."""
+        return self.io.clock() - self.started_at
 
     def document(self, document: Mapping[str, Any]) -> None:
-        """The one JSON document, in ASCII where the stream takes nothing else."""
+        """Print the one JSON document, in ASCII if the stream takes nothing else."""
         from resilience_sim.views.document import dumps
 
         text = dumps(document)
         try:
-            text.encode(getattr(self.io.stdout, "encoding", None) or "utf-8")
+            text.encode(self.io.encoding or "utf-8")
         except UnicodeEncodeError:
             import json
 
@@ -57,31 +58,31 @@ class CommandContext:
         self.out(text)
 
     def reply(self, **facts: object) -> None:
-        """The document of a command that simulates nothing: ``resim.COMMAND/1``, in the manner of the result."""
+        """Print the document of a command that simulates nothing: ``resim.COMMAND/1``, built like a result."""
         head = {"schema": f"resim.{self.command}/1", "command": self.command}
         self.document({**head, **facts, "warnings": [], "error": None})
 
     def note(self, text: str, help: str = "") -> None:
-        """Something worth knowing; silent with ``-q``."""
+        """Say something worth knowing, unless ``-q``."""
         if not self.quiet:
             self._labelled("note", "36", text, help)
 
     def detail(self, text: str) -> None:
-        """Something for those who asked for more, with ``-v``."""
+        """Say something only with ``-v``."""
         if self.verbose:
             self._labelled("detail", "2", text, "")
 
-    def error(self, text: str, help: str = "", code: str = "") -> None:
-        """What went wrong and what to do about it."""
-        self._labelled(f"error[{code}]" if code else "error", "1;31", text, help)
+    def error(self, text: str, help: str = "") -> None:
+        """Say what went wrong and how to mend it."""
+        self._labelled("error", "1;31", text, help)
 
     def warnings(self, warnings: Sequence[Warned]) -> None:
-        """Oddities of a scenario."""
+        """Say what is odd about a scenario."""
         for warning in warnings:
             self._labelled(f"warning[{warning.code}]", "1;33", warning.message, "")
 
     def findings(self, findings: Sequence[Diagnostic]) -> None:
-        """Everything that is wrong with a scenario."""
+        """Say everything that is wrong with a scenario."""
         from resilience_sim.scenario.render import render
 
         self.err(render(findings, "full", self.io.stderr_color))
@@ -94,4 +95,18 @@ class CommandContext:
         self.err(f"{label}: " + printable(f"{text}\n  = help: {help}" if help else text, keep="\n"))
 
 
-Action: TypeAlias = Callable[[CommandContext], int]  # what a command is to do once its command line was understood
+Action: TypeAlias = Callable[[CommandContext], int]  # what to do once the command line has been parsed
+
+
+def write_file(path: Path, text: str, force: bool) -> None:
+    """Write a new file; replace an existing one only with ``force``."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Problem("output", f"{path} already exists", "--force replaces it") from None
+    except FileNotFoundError:
+        raise Problem("output", f"{path}: its folder does not exist", f"create {path.parent} first") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a usable name"
+        raise Problem("output", f"{path}: cannot be written: {why}", "choose another path") from None

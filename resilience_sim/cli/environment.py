@@ -1,7 +1,6 @@
-"""What a command finds around it: streams, terminals, environment, clock. Replaceable as a whole, so that tests run
-whole commands in process.
+"""The environment of a command: streams, terminal, environment variables, clock.
 
-Owns every look at the process' surroundings, and the decision where colour goes. Refuses to know what is printed.
+All of it can be replaced, so that tests run whole commands in process. Also decides where color goes.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 
     from resilience_sim.views.live.driver import Stage
 
-COLORS = ("auto", "always", "never")
+NOT_CAPABLE = ("", "dumb", "unknown")  # values of TERM for terminals that cannot move the cursor
 
 
 @dataclass
 class Environment:
-    """The world of one command. ``columns`` and ``rows`` None: ask the terminal."""
+    """What one command may look at and write to. ``columns`` and ``rows`` None: ask the terminal."""
 
     stdin: TextIO
     stdout: TextIO
@@ -38,28 +37,36 @@ class Environment:
     clock: Callable[[], float] = time.monotonic
     color: str = "auto"
 
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of standard output; None if it takes any text."""
+        return getattr(self.stdout, "encoding", None)
+
+    @property
+    def capable(self) -> bool:
+        """Whether TERM names a terminal that can move the cursor."""
+        return self.environ.get("TERM", "") not in NOT_CAPABLE
+
     def wants_color(self, terminal: bool) -> bool:
-        """Whether a stream gets colours: what the user says, then NO_COLOR, FORCE_COLOR, TERM, then the stream."""
+        """Whether a stream gets color: --color decides, then NO_COLOR, FORCE_COLOR, TERM, then the stream itself."""
         if self.color != "auto":
             return self.color == "always"
         if self.environ.get("NO_COLOR"):
             return False
         if self.environ.get("FORCE_COLOR", "0") not in ("", "0"):
             return True
-        return terminal and self.environ.get("TERM", "") not in ("", "dumb", "unknown")
+        return terminal and self.capable
 
     @property
     def stdout_color(self) -> bool:
-        """Whether standard output gets colours."""
         return self.wants_color(self.stdout_is_terminal)
 
     @property
     def stderr_color(self) -> bool:
-        """Whether standard error gets colours."""
         return self.wants_color(self.stderr_is_terminal)
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal, 80 x 24 where there is none."""
+        """Columns and rows of the terminal; 80 x 24 if there is none."""
         if self.columns is not None:
             return self.columns, self.rows or 24
         import shutil
@@ -68,7 +75,7 @@ class Environment:
         return max(20, found.columns), max(5, found.lines)
 
     def console(self, stderr: bool = False) -> Console:
-        """A Rich console on standard output, or standard error."""
+        """A Rich console on standard output or standard error."""
         from rich.console import Console
 
         terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
@@ -90,7 +97,7 @@ class Environment:
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
-        """The terminal taken over for a live view, and given back."""
+        """The terminal, taken over for a live view and given back afterwards."""
         from resilience_sim.views.live.stage import Terminal
 
         with Terminal(self.console()) as terminal:
@@ -98,7 +105,7 @@ class Environment:
 
     @contextmanager
     def as_process(self) -> Iterator[None]:
-        """Let whoever uses ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` find these streams."""
+        """Make these streams ``sys.stdin``, ``sys.stdout`` and ``sys.stderr``."""
         before = sys.stdin
         sys.stdin = self.stdin
         try:
@@ -109,13 +116,13 @@ class Environment:
 
 
 def of_process() -> Environment:
-    """The real ones."""
-    stdin = sys.stdin if sys.stdin is not None else _nothing()
-    stdout = sys.stdout if sys.stdout is not None else _nothing()
-    stderr = sys.stderr if sys.stderr is not None else _nothing()
+    """The environment of this process."""
+    stdin = sys.stdin if sys.stdin is not None else _null_stream()
+    stdout = sys.stdout if sys.stdout is not None else _null_stream()
+    stderr = sys.stderr if sys.stderr is not None else _null_stream()
     for stream in (stdout, stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name in another alphabet is no reason to fail
+            stream.reconfigure(errors="backslashreplace")  # a name in another alphabet must not fail
     return Environment(stdin, stdout, stderr, os.environ, _isatty(stdout), _isatty(stderr))
 
 
@@ -126,6 +133,6 @@ def _isatty(stream: TextIO) -> bool:
         return False
 
 
-def _nothing() -> TextIO:
-    """Instead of a stream that was closed before the program began."""
+def _null_stream() -> TextIO:
+    """A stand-in for a stream that was closed before the program started."""
     return open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123 (lives as long as the process)

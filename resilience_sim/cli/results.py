@@ -1,42 +1,59 @@
-"""From what was simulated to what is answered: figures, verdicts, exit code.
-
-Owns the rule for runs that were cut short: their expectations are not judged. Refuses to compute anything itself.
-"""
+"""From a run to its answer: recording, figures, verdicts, outputs, exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from resilience_sim.cli import exits
+from resilience_sim.cli import errors
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.watching import LIVE, OVER, PLAIN, WatchOptions, run_out, watch_live, watch_plain
 
 if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
     from resilience_sim.measure.result import RunResult
+    from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.plan import Expectation, Scenario
     from resilience_sim.views.export.targets import Outputs
     from resilience_sim.views.moments import MomentsFold
 
+AS_WRITTEN = "as-written"
 CUT_SHORT = "the run was cut short"
+INTERRUPTED = "interrupted; the figures cover what was simulated"
 
 
+@dataclass(frozen=True)
 class Done:
-    """One run that is over, or was cut short (``whole`` False)."""
+    """One run that ended, or was cut short (``whole`` False)."""
 
-    def __init__(self, result: RunResult, whole: bool, moments: MomentsFold | None) -> None:
-        self.result = result
-        self.whole = whole
-        self.moments = moments
+    result: RunResult
+    whole: bool
+    moments: MomentsFold | None
+
+
+@contextmanager
+def recorded(source: Source, scenario: Scenario, path: str | None, variant: str = AS_WRITTEN) -> Iterator[Source]:
+    """The source to run, recorded at ``path`` if one is given. Only then sqlite3 is imported."""
+    if path is None:
+        yield source
+        return
+    from resilience_sim.runs.record import record
+
+    with record(source, scenario, path, variant) as wrapped:
+        yield wrapped
 
 
 def carry_out(
-    ctx: CommandContext, source: Source, way: str, wish: WatchOptions, series: int = 0, outputs: Outputs | None = None
+    ctx: CommandContext,
+    source: Source,
+    way: str,
+    watch: WatchOptions,
+    series: int = 0,
+    outputs: Outputs | None = None,
 ) -> Done:
     """Run a source to its end while it is watched, measured and exported."""
     from resilience_sim.measure.run_fold import RunFold
@@ -52,21 +69,34 @@ def carry_out(
     if outputs is not None:
         outputs.attach(source)
     if way == LIVE:
-        whole = watch_live(ctx, [("", source)], wish) == OVER
+        whole = watch_live(ctx, [("", source)], watch) == OVER
     elif way == PLAIN:
-        whole = watch_plain(ctx, source, wish)
+        whole = watch_plain(ctx, source, watch)
     else:
         whole = run_out(ctx, source)
     return Done(figures.result(source.seed, source.digest(), source.now), whole, moments)
+
+
+def figures_of(recording: Recording, series: int) -> RunResult:
+    """The figures of a recorded run."""
+    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.runs.replay import Playback
+    from resilience_sim.runs.simulate import drain
+
+    playback = Playback(recording)
+    figures = RunFold(playback.plan, playback.components, series)
+    playback.attach(figures)
+    drain(playback)
+    return figures.result(recording.meta.seed, playback.digest(), playback.now)
 
 
 def judged(
     expectations: Sequence[Expectation],
     results: Mapping[str, Sequence[RunResult]],
     whole: bool,
-    running: str = "as-written",
+    running: str = AS_WRITTEN,
 ) -> list[Verdict]:
-    """Verdicts; of a run that was cut short none counts."""
+    """The verdicts; those of a run that was cut short are inconclusive."""
     from resilience_sim.measure.expectations import INCONCLUSIVE, evaluate
 
     verdicts = evaluate(expectations, results, running)
@@ -76,8 +106,11 @@ def judged(
 
 
 def exit_code(verdicts: Sequence[Verdict], whole: bool) -> int:
-    """Interrupted, else what the verdicts say."""
-    return exits.of_verdicts(verdicts) if whole else exits.INTERRUPTED
+    """Interrupted outranks a failed expectation, which outranks an inconclusive one."""
+    if not whole:
+        return errors.INTERRUPTED
+    found = {verdict.verdict for verdict in verdicts}
+    return errors.NO if "fail" in found else errors.INCONCLUSIVE if "inconclusive" in found else errors.OK
 
 
 def files_of(scenario: Scenario) -> list[Path]:
@@ -87,17 +120,32 @@ def files_of(scenario: Scenario) -> list[Path]:
 
 
 def open_outputs(
-    ctx: CommandContext, specs: Sequence[str] | None, stack: ExitStack, inputs: Iterable[str | Path | None] = ()
+    ctx: CommandContext, specs: Sequence[str], stack: ExitStack, inputs: Iterable[str | Path | None]
 ) -> Outputs | None:
-    """Everything that ``--out`` asks for, opened before anything is simulated; None when nothing is.
+    """Everything that ``--out`` asks for, opened before anything is simulated; None if nothing is.
 
-    ``inputs``: files that the command uses, which no output may replace.
+    No output may replace one of ``inputs``, the files that the command uses.
     """
     if not specs:
         return None
-    from resilience_sim.views.export.targets import open_outputs as open_them
+    from resilience_sim.views.export.targets import open_outputs as open_targets
 
-    outputs = stack.enter_context(open_them(list(specs), ctx.io.stdout, [each for each in inputs if each]))
+    outputs = stack.enter_context(open_targets(list(specs), ctx.io.stdout, [each for each in inputs if each]))
     if outputs.uses_stdout and ctx.json:
-        raise exits.usage("--json and an --out on standard output cannot both have it", "write the output to a file")
+        raise errors.usage("--json and an --out to standard output exclude each other", "write the output to a file")
     return outputs
+
+
+def stdout_taken(outputs: Outputs | None) -> bool:
+    """Whether an output goes to standard output, so that everything else must not."""
+    return outputs is not None and outputs.uses_stdout
+
+
+def finish(ctx: CommandContext, outputs: Outputs | None, make_document: Callable[[], dict[str, Any]]) -> bool:
+    """Complete the outputs, and print the result document with ``--json``; True if that was the whole answer."""
+    document = make_document() if ctx.json or (outputs is not None and outputs.needs_document) else None
+    if outputs is not None:
+        outputs.finish(document)
+    if ctx.json and document is not None:
+        ctx.document(document)
+    return ctx.json

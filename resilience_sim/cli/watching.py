@@ -1,92 +1,85 @@
-"""How a run is watched: live, as plain lines, or not at all.
-
-Owns that decision and the driving of one or several sources to their end, Ctrl-C included. Refuses to measure and to
-summarise.
-"""
+"""How a run is watched: live, as plain lines, or not at all; progress bars and Ctrl-C meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, TextIO
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.cli.context import CommandContext
-from resilience_sim.cli.interrupts import Interrupts
-from resilience_sim.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from resilience_sim.measure.result import RunResult
     from resilience_sim.runs.simulation import Source
+    from resilience_sim.scenario.plan import Plan
     from resilience_sim.views.actions_text import ActionText
 
 LIVE, PLAIN, NOTHING = "live", "plain", "nothing"
-OVER, QUIT = "over", "quit"  # how a live view ended, as views/live/driver.py says it
-USER_INTERFACES = ("auto", "plain", "live")
+OVER, QUIT = "over", "quit"  # how a live view ended, as in views/live/driver.py
 
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """What the command line says about watching. ``speed`` None: not said."""
+    """What the command line says about watching. ``speed`` None: not given."""
 
     ui: str = "auto"
     speed: float | None = None
     start_at: int = 0
 
 
-def way_to_watch(ctx: CommandContext, wish: WatchOptions, stdout_taken: bool, many_runs: bool = False) -> str:
-    """Live on a terminal, lines elsewhere; nothing when asked to be quiet, or when standard output holds a document."""
+def way_to_watch(ctx: CommandContext, watch: WatchOptions, stdout_taken: bool, many_runs: bool = False) -> str:
+    """Live on a terminal, lines elsewhere; nothing with ``-q``, or if standard output is for a document."""
     if ctx.json or stdout_taken:
         return NOTHING
-    io = ctx.io
-    term = io.environ.get("TERM", "")
-    able = io.stdout_is_terminal and term not in ("", "dumb", "unknown")
-    if wish.ui == LIVE:
-        if able:
+    terminal = ctx.io.stdout_is_terminal
+    if watch.ui == LIVE:
+        if terminal and ctx.io.capable:
             return LIVE
-        ctx.note("--ui live needs a terminal; these are plain lines")
+        ctx.note("--ui live needs a terminal; showing plain lines instead")
         return NOTHING if ctx.quiet or many_runs else PLAIN
-    if ctx.quiet or (many_runs and wish.ui == "auto"):
+    if ctx.quiet or (many_runs and watch.ui == "auto"):
         return NOTHING
-    if wish.ui == PLAIN:
+    if watch.ui == PLAIN or not terminal:
         return PLAIN
-    if not io.stdout_is_terminal:
-        return PLAIN
-    if wish.speed == inf:
+    if watch.speed == inf:
         return NOTHING
-    return LIVE if able else PLAIN
+    return LIVE if ctx.io.capable else PLAIN
 
 
-def watch_live(ctx: CommandContext, sources: Sequence[tuple[str, Source]], wish: WatchOptions, title: str = "") -> str:
-    """Play sources live, side by side when there are several; how it ended: ``over``, ``quit`` or ``interrupted``."""
-    from resilience_sim.views.live.driver import Show, watch
+def watch_live(ctx: CommandContext, sources: Sequence[tuple[str, Source]], watch: WatchOptions, title: str = "") -> str:
+    """Play sources live, side by side if there are several; how it ended: ``over``, ``quit`` or ``interrupted``."""
+    from resilience_sim.views.live import driver
     from resilience_sim.views.live.facts import default_speed
     from resilience_sim.views.live.look import look_for
 
-    speed = wish.speed or default_speed(*(source.plan for _, source in sources))
-    look = look_for(getattr(ctx.io.stdout, "encoding", None), ctx.io.environ)
-    shows = [Show(source, name) for name, source in sources]
+    speed = watch.speed or default_speed(*(source.plan for _, source in sources))
+    look = look_for(ctx.io.encoding, ctx.io.environ)
+    shows = [driver.Show(source, name) for name, source in sources]
     with ctx.io.stage() as stage:
-        return watch(stage, shows, speed, wish.start_at, look, title).ended
+        return driver.watch(stage, shows, speed, watch.start_at, look, title).ended
 
 
-def watch_plain(ctx: CommandContext, source: Source, wish: WatchOptions) -> bool:
-    """A line for everything worth one, at a speed if one was asked for; False after Ctrl-C."""
+def watch_plain(ctx: CommandContext, source: Source, watch: WatchOptions) -> bool:
+    """Print a line for every notable event, at the given speed if any; False after Ctrl-C."""
     from resilience_sim.views.plain import PlainFold
 
-    gated = GatedStream(ctx.io.stdout, wish.start_at == 0)
-    said = action_texts_of(source)
-    lines = PlainFold(gated, source.plan, source.components, ctx.io.stdout_color, said)  # type: ignore[arg-type]
+    gated = GatedStream(ctx.io.stdout, watch.start_at == 0)
+    actions = action_texts_of(source)
+    lines = PlainFold(gated, source.plan, source.components, ctx.io.stdout_color, actions)  # type: ignore[arg-type]
     source.attach(lines)
     with Interrupts() as interrupts:
         whole = True
-        if wish.start_at:
-            whole = advance(source, wish.start_at - 1, lambda: not interrupts.asked)
+        if watch.start_at:
+            whole = advance(source, watch.start_at - 1, lambda: not interrupts.asked)
             gated.open = True
-        if whole and wish.speed is not None and wish.speed != inf:
-            whole = pace(ctx, source, wish.speed, lambda: not interrupts.asked)
+        if whole and watch.speed is not None and watch.speed != inf:
+            whole = pace(ctx, source, watch.speed, lambda: not interrupts.asked)
         elif whole:
-            whole = run_out(ctx, source, interrupts, quiet=True)
+            whole = drain_until(ctx, source, interrupts)
     if whole:
         lines.finish(source.now)
     ctx.io.stdout.flush()
@@ -94,7 +87,7 @@ def watch_plain(ctx: CommandContext, source: Source, wish: WatchOptions) -> bool
 
 
 def action_texts_of(source: Source) -> Sequence[ActionText]:
-    """What the scenario changes while it runs, and what was done by hand to a recorded run."""
+    """What the scenario changes while it runs, and what a user changed in a recorded run."""
     plan = getattr(source, "plan_at_first", source.plan)  # of a Playback; naming that class would import SQLite
     actions = getattr(source, "actions", ())
     if not actions and not plan.actions:
@@ -105,43 +98,39 @@ def action_texts_of(source: Source) -> Sequence[ActionText]:
 
 
 class GatedStream:
-    """A stream that swallows everything until it is opened."""
+    """A stream that drops everything until it is opened."""
 
     def __init__(self, stream: TextIO, is_open: bool) -> None:
         self._stream = stream
         self.open = is_open
 
     def write(self, text: str) -> int:
-        """Write it, or not."""
         return self._stream.write(text) if self.open else len(text)
 
     def flush(self) -> None:
-        """Pass on what is buffered."""
         self._stream.flush()
 
 
 def advance(source: Source, until: int, go_on: Callable[[], bool]) -> bool:
-    """Bring a source to an instant; False when told to stop before."""
+    """Run a source up to an instant; False if told to stop before."""
     from resilience_sim.runs.simulate import SLICE
 
     before = -1
     while go_on():
-        if not source.run(until, SLICE):
-            return True
-        if source.now == before:
+        if not source.run(until, SLICE) or source.now == before:
             return True
         before = source.now
     return False
 
 
 def pace(ctx: CommandContext, source: Source, speed: float, go_on: Callable[[], bool]) -> bool:
-    """Let virtual time pass at ``speed`` virtual seconds per second; False when told to stop before the end."""
+    """Run a source at ``speed`` virtual seconds per second; False if told to stop before the end."""
     import time
 
-    begun = ctx.io.clock()
+    started = ctx.io.clock()
     origin = source.now
     while go_on():
-        reached = origin + round((ctx.io.clock() - begun) * speed * 1e9)
+        reached = origin + round((ctx.io.clock() - started) * speed * 1e9)
         if not source.run(reached):
             return True
         ctx.io.stdout.flush()
@@ -149,17 +138,119 @@ def pace(ctx: CommandContext, source: Source, speed: float, go_on: Callable[[], 
     return False
 
 
-def run_out(ctx: CommandContext, source: Source, interrupts: Interrupts | None = None, quiet: bool = False) -> bool:
-    """Run a source to its end as fast as it goes; False after Ctrl-C. A bar shows how far it is, unless ``quiet``."""
-    from resilience_sim.runs.simulate import drain
+def run_out(ctx: CommandContext, source: Source) -> bool:
+    """Run a source to its end as fast as possible, with a progress bar; False after Ctrl-C."""
     from resilience_sim.views.live.facts import horizon
 
-    def look_up(at: Source) -> bool:
-        if not quiet:
-            progress.at(at.now)
-        return not ours.asked
+    with Interrupts() as interrupts, Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
+        return drain_until(ctx, source, interrupts, progress)
 
-    held = nullcontext(interrupts) if interrupts is not None else Interrupts()
-    with held as ours, Progress(ctx, source.plan.name, horizon(source.plan)) as progress:
-        ctx.detail("simulating")  # from here on, Ctrl-C keeps what has been simulated
-        return drain(source, look_up)
+
+def drain_until(ctx: CommandContext, source: Source, interrupts: Interrupts, progress: Progress | None = None) -> bool:
+    """Run a source to its end; False after Ctrl-C."""
+    from resilience_sim.runs.simulate import drain
+
+    def go_on(at: Source) -> bool:
+        if progress is not None:
+            progress.at(at.now)
+        return not interrupts.asked
+
+    ctx.detail("simulating")  # from here on, Ctrl-C keeps what has been simulated
+    return drain(source, go_on)
+
+
+def run_seeds(
+    ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0
+) -> dict[str, list[RunResult]]:
+    """Run every plan with every seed, on all cores, with a progress bar; after Ctrl-C some are missing."""
+    from resilience_sim.runs.batch import run_many
+
+    total = len(plans) * len(seeds)
+    finished = 0
+
+    def count(variant: str, result: RunResult) -> None:
+        nonlocal finished
+        finished += 1
+        progress.at(finished, f"{finished} of {total} runs")
+
+    with Progress(ctx, "simulating", total) as progress:
+        ctx.detail(f"simulating {total} runs")
+        return run_many(plans, seeds, on_result=count, series=series).results
+
+
+class Interrupts:
+    """A context in which the first Ctrl-C only sets ``asked``, so that figures and recordings stay whole.
+
+    The second one does not wait for that.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+        self._installed = False
+
+    def __enter__(self) -> Interrupts:
+        with suppress(ValueError):  # not the main thread, which alone may handle signals
+            self._before = signal.signal(signal.SIGINT, self._on_interrupt)
+            self._installed = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._before if self._before is not None else signal.default_int_handler)
+
+    def _on_interrupt(self, number: int, at: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class Progress:
+    """A progress bar on standard error: only on a terminal, only after half a second, wiped away at the end."""
+
+    SILENT_FOR = 0.5  # s
+    EVERY = 0.1  # s
+    WIDTH = 24
+
+    def __init__(self, ctx: CommandContext, what: str, total: float) -> None:
+        self._io = ctx.io
+        self._what = what
+        self._total = max(total, 1e-9)
+        self._on = ctx.io.stderr_is_terminal and ctx.io.capable and not ctx.quiet
+        self._started = self._io.clock()
+        self._next = self._started + self.SILENT_FOR
+        self._shown = False
+
+    def at(self, done: float, words: str = "") -> None:
+        """Report progress, as often as you like; ``words`` replace the percentage."""
+        if not self._on:
+            return
+        now = self._io.clock()
+        if now < self._next:
+            return
+        self._next = now + self.EVERY
+        share = min(1.0, max(0.0, done / self._total))
+        full = round(share * self.WIDTH)
+        left = f"  about {self._left(now, share)} left" if share > 0.02 else ""
+        bar = "#" * full + "." * (self.WIDTH - full)
+        text = f"{self._what} [{bar}] {words or f'{int(share * 100)}%'}{left}"
+        self._io.stderr.write(f"\r\x1b[K{text[: self._io.size()[0] - 1]}")
+        self._io.stderr.flush()
+        self._shown = True
+
+    def _left(self, now: float, share: float) -> str:
+        from resilience_sim.views.format import seconds
+
+        return seconds(max(1.0, round((now - self._started) * (1 - share) / share)))
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown:
+            self._io.stderr.write("\r\x1b[K")
+            self._io.stderr.flush()

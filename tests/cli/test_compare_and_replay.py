@@ -111,7 +111,7 @@ def test_verify(recording):
     """The same, event by event."""
     answer = resim("replay", "r.resim", "--verify")
     assert answer.code == 0
-    assert answer.out.startswith("the same: ")
+    assert answer.out.startswith("identical: ")
     document = resim("replay", "r.resim", "--verify", "--json").document
     assert document["error"] is None
 

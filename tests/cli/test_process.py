@@ -83,7 +83,7 @@ def test_interrupt(long, options, here):
             timeout=PATIENCE,
         )
         assert kept.returncode == 0, kept.stderr
-        assert kept.stdout.startswith("the same: ")
+        assert kept.stdout.startswith("identical: ")
 
 
 MODULES = """

@@ -193,7 +193,7 @@ def test_bad_options_are_exit_code_2(here, options):
     assert answer.document["command"] == "run"
 
 
-def test_a_fault_in_resim_names_a_file_with_the_traceback(here, monkeypatch, tmp_path):
+def test_an_internal_error_names_a_file_with_the_traceback(here, monkeypatch, tmp_path):
     """Exit code 3, short message."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
@@ -203,9 +203,9 @@ def test_a_fault_in_resim_names_a_file_with_the_traceback(here, monkeypatch, tmp
     monkeypatch.setattr("resilience_sim.runs.simulation.Simulation.run", broken)
     answer = resim("run", "quick.yaml")
     assert answer.code == 3
-    assert "a fault in resim: RuntimeError: boom" in answer.err
+    assert "internal error: RuntimeError: boom" in answer.err
     assert "Traceback" not in answer.err
-    named = re.search(r"\S+resim-fault-\S+\.txt", answer.err)
+    named = re.search(r"\S+resim-error-\S+\.txt", answer.err)
     assert named
     assert "Traceback" in open(named[0]).read()  # noqa: PTH123, SIM115
     document = resim("run", "quick.yaml", "--json").document
@@ -242,4 +242,4 @@ def test_interrupted_run_is_summarised_but_not_judged(here, monkeypatch):
     monkeypatch.undo()
     kept = resim("replay", str(here / "r.resim"), "-q")
     assert kept.code == 4
-    assert "did not come to its end" in kept.err
+    assert "was cut short" in kept.err

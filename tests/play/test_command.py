@@ -35,7 +35,7 @@ def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch) -> None
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     code, _, err = call()
     assert code == 2
-    assert "pip install 'resim[play]'" in err
+    assert "pip install 'resilience-sim[play]'" in err
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""One file per command: its Typer signature, and the work it stands for with its imports inside."""
+"""One file per command: a dataclass of its options, and a function that runs it and imports what it needs."""

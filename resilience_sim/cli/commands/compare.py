@@ -1,13 +1,13 @@
-"""``resim compare``: variants of a scenario on the same arrivals and the same luck.
+"""``resim compare``: variants of a scenario under the same arrivals and the same luck.
 
-Owns which variants take part. On a terminal they race live first (one seed); the table is about all seeds.
+On a terminal they first race live with one seed; the table covers all seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,114 +15,98 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import usage
 
 if TYPE_CHECKING:
+    from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.measure.result import RunResult
-    from resilience_sim.scenario.plan import Plan, Scenario
+    from resilience_sim.scenario.plan import Plan, Scenario, Warned
     from resilience_sim.views.export.targets import Outputs
 
-ABOUT = "Compare variants on the same arrivals and the same luck."
-RUNS = 20  # fewer tell little, more make one wait
-
-
-def compare(
-    scenario: opt.ScenarioName = "first-look",
-    variant: Annotated[
-        list[str] | None,
-        typer.Option("--variant", metavar="NAME", help="Only this one. Repeatable.", autocompletion=complete.variants),
-    ] = None,
-    with_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with", metavar="SCENARIO", help="Another scenario beside it. Repeatable.",
-            autocompletion=complete.scenarios,
-        ),
-    ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline", metavar="NAME", help="What the others are compared with.", autocompletion=complete.variants
-        ),
-    ] = None,
-    seed: opt.Seed = None,
-    runs: Annotated[int, typer.Option("--runs", metavar="N", help="So many seeds, over all cores.")] = RUNS,
-    speed: opt.Speed = None,
-    ui: opt.Ui = "auto",
-    set_: opt.Set = None,
-    out: opt.Out = None,
-    save: opt.Save = None,
-    series: opt.Series = None,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:  # fmt: skip
-    """Run a scenario as written and its variants on the same arrivals and the same luck, and say what each is worth.
-
-    On a terminal the variants first race side by side with the first seed. The table is about all seeds: differences
-    to the baseline with 95 % intervals. Exit code as of run.
-    """
-    asked = Asked(
-        scenario, variant or [], with_ or [], baseline, seed, runs, speed, ui, set_ or [], out or [], save, series
-    )
-    return lambda ctx: work(ctx, asked)
+ABOUT = "Compare variants under the same arrivals and the same luck."
+RUNS = 20  # enough to tell differences, few enough not to make anyone wait
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The command line of ``compare``."""
+class CompareOptions:
+    scenario: opt.ScenarioName = "first-look"
+    variants: Annotated[
+        list[str],
+        typer.Option(
+            "--variant",
+            metavar="NAME",
+            help="Compare only this variant. Repeatable.",
+            autocompletion=complete.variants,
+            rich_help_panel=opt.SCENARIO,
+        ),
+    ] = field(default_factory=list)
+    others: Annotated[
+        list[str],
+        typer.Option(
+            "--with",
+            metavar="SCENARIO",
+            help="Also compare another scenario. Repeatable.",
+            autocompletion=complete.scenarios,
+            rich_help_panel=opt.SCENARIO,
+        ),
+    ] = field(default_factory=list)
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="NAME",
+            help="The variant that the others are compared with.",
+            autocompletion=complete.variants,
+            rich_help_panel=opt.SCENARIO,
+        ),
+    ] = None
+    seed: opt.FirstSeed = None
+    runs: opt.Runs = RUNS
+    settings: opt.Set = field(default_factory=list)
+    speed: opt.Speed = None
+    ui: opt.Ui = "auto"
+    out: opt.Out = field(default_factory=list)
+    save: opt.Save = None
+    series: opt.Series = None
 
-    scenario: str
-    variants: list[str]
-    others: list[str]
-    baseline: str | None
-    seed: int | None
-    runs: int
-    speed: str | None
-    ui: str
-    set: list[str]
-    out: list[str]
-    save: str | None
-    series: str | None
 
+def compare(ctx: CommandContext, options: CompareOptions) -> int:
+    """Run a scenario as written and its variants under the same arrivals and the same luck, and show what each gains.
 
-def work(ctx: CommandContext, asked: Asked) -> int:
-    """Compare them."""
-    from resilience_sim.cli import results, values
-    from resilience_sim.cli.many import run_seeds
-    from resilience_sim.cli.watching import LIVE, USER_INTERFACES, WatchOptions, way_to_watch
+    On a terminal the variants first race side by side with the first seed. The table covers all seeds: differences to
+    the baseline with 95 % intervals. Exit codes as for run.
+    """
+    from resilience_sim.cli import results
+    from resilience_sim.cli.watching import LIVE, WatchOptions, run_seeds, way_to_watch
     from resilience_sim.scenario.load import load
 
-    ctx.command, ctx.subject = "compare", asked.scenario
-    wish = WatchOptions(values.one_of("--ui", asked.ui, USER_INTERFACES), values.speed(asked.speed))
-    series = values.time("--series", asked.series, least=1)
-    values.seeds(asked.seed or 0, asked.runs)
-    scenario = load(asked.scenario, asked.set)
-    others = [(_name(source), load(source)) for source in asked.others]
-    plans, baseline = chosen(scenario, others, asked)
-    seeds = values.seeds(scenario.plan.seed if asked.seed is None else asked.seed, asked.runs)
+    ctx.subject = options.scenario
+    watch = WatchOptions(options.ui, opt.parse_speed(options.speed))
+    series = opt.parse_time("--series", options.series, least=1)
+    opt.parse_seeds(options.seed or 0, options.runs)
+    scenario = load(options.scenario, options.settings)
+    others = [(source if source == "-" else Path(source).stem, load(source)) for source in options.others]
+    plans, baseline = chosen(scenario, others, options)
+    seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
         inputs = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
-        outputs = results.open_outputs(ctx, asked.out, stack, inputs)
-        taken = outputs is not None and outputs.uses_stdout
+        outputs = results.open_outputs(ctx, options.out, stack, inputs)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
-        _keep(ctx, scenario, others, plans, seeds[0], asked.save, outputs)
+        _keep(ctx, scenario, others, plans, seeds[0], options.save, outputs)
         found: Mapping[str, Sequence[RunResult]] | None = None
-        if way_to_watch(ctx, wish, taken) == LIVE:
-            found = _race(ctx, plans, seeds[0], wish, scenario.plan.name, series)
+        if way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE:
+            found = _race(ctx, plans, seeds[0], watch, scenario.plan.name, series)
         whole = found is None
         if found is None:
             found = run_seeds(ctx, plans, seeds, series)
             whole = all(len(found[name]) == len(seeds) for name in plans)
-        return answer(ctx, "compare", scenario, plans, found, baseline, whole, outputs)
+        return answer(ctx, scenario, plans, found, baseline, whole, outputs)
 
 
 def answer(
     ctx: CommandContext,
-    command: str,
     scenario: Scenario,
     plans: Mapping[str, Plan],
     found: Mapping[str, Sequence[RunResult]],
@@ -130,7 +114,7 @@ def answer(
     whole: bool,
     outputs: Outputs | None,
     running: str = "as-written",
-    warnings: Sequence[Any] | None = None,
+    warnings: Sequence[Warned] | None = None,
 ) -> int:
     """Judge, write and print a comparison that was simulated; the exit code."""
     from resilience_sim.cli import results
@@ -139,65 +123,57 @@ def answer(
     differences = differences_of(found, baseline)
     verdicts = results.judged(scenario.plan.expect, found, whole, running)
     code = results.exit_code(verdicts, whole)
-    document = None
-    if ctx.json or (outputs is not None and outputs.needs_document):
+
+    def document() -> dict[str, Any]:
         from resilience_sim.views.document import failure, result_document
 
-        document = result_document(
-            command,
+        return result_document(
+            ctx.command,
             scenario=scenario,
             seeds=[result.seed for result in found[baseline]],
             variants=found,
             comparison=differences,
             expectations=verdicts,
             warnings=scenario.warnings if warnings is None else warnings,
-            error=None if whole else failure("interrupted", "interrupted; the figures are of what was simulated"),
+            error=None if whole else failure("interrupted", results.INTERRUPTED),
         )
-    if outputs is not None:
-        outputs.finish(document)
-    if ctx.json and document is not None:
-        ctx.document(document)
+
+    if results.finish(ctx, outputs, document):
         return code
     from resilience_sim.runs.compare import divergences
     from resilience_sim.views.comparison import render_comparison
 
     parted = divergences(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
-    console = ctx.io.console(stderr=outputs is not None and outputs.uses_stdout)
+    console = ctx.io.console(stderr=results.stdout_taken(outputs))
     render_comparison(console, scenario, found, differences, parted, verdicts, interrupted=not whole)
     return code
 
 
-def chosen(scenario: Scenario, others: list[tuple[str, Scenario]], asked: Asked) -> tuple[dict[str, Plan], str]:
-    """Who takes part, and who is the baseline."""
-    from resilience_sim.cli import values
-    from resilience_sim.cli.exits import usage
+def chosen(
+    scenario: Scenario, others: list[tuple[str, Scenario]], options: CompareOptions
+) -> tuple[dict[str, Plan], str]:
+    """The plans to compare, and the name of the baseline."""
     from resilience_sim.runs.compare import plans_of
 
     plans = plans_of(scenario, others)
     if len(plans) < 2:
         remedy = "add variants under `compare:`, or name another scenario: --with OTHER.yaml"
-        raise usage(f"{asked.scenario} has nothing to be compared with", remedy)
-    baseline = values.one_of("--baseline", asked.baseline or scenario.baseline, plans)
-    wanted = [values.one_of("--variant", name, plans) for name in asked.variants]
+        raise usage(f"{options.scenario} has nothing to compare with", remedy)
+    baseline = opt.one_of("--baseline", options.baseline or scenario.baseline, plans)
+    wanted = [opt.one_of("--variant", name, plans) for name in options.variants]
     if wanted:
         beside = [name for name in plans if name not in dict(plans_of(scenario))]
         wanted = [name for name in plans if name in {baseline, *wanted, *beside}]
         if len(wanted) < 2:
-            raise usage(
-                f"--variant {asked.variants[0]} is the baseline itself", f"name another: {', '.join(n for n in plans)}"
-            )
+            raise usage(f"--variant {options.variants[0]} is the baseline itself", f"name another: {', '.join(plans)}")
         plans = {name: plans[name] for name in wanted}
     return plans, baseline
 
 
-def _name(source: str) -> str:
-    return source if source == "-" else Path(source).stem
-
-
 def _race(
-    ctx: CommandContext, plans: Mapping[str, Plan], seed: int, wish: Any, title: str, series: int
+    ctx: CommandContext, plans: Mapping[str, Plan], seed: int, watch: WatchOptions, title: str, series: int
 ) -> dict[str, list[RunResult]] | None:
-    """Watch the variants race; after Ctrl-C what they had come to, else None: the table is to be made."""
+    """Watch the variants race; their results so far after Ctrl-C, else None: the table is still to be made."""
     from resilience_sim.cli.watching import OVER, QUIT, watch_live
     from resilience_sim.measure.run_fold import RunFold
     from resilience_sim.runs.simulation import Simulation
@@ -206,7 +182,7 @@ def _race(
     folds = {name: RunFold(racer.plan, racer.components, series) for name, racer in racers.items()}
     for name, racer in racers.items():
         racer.attach(folds[name])
-    if watch_live(ctx, list(racers.items()), wish, title) in (OVER, QUIT):
+    if watch_live(ctx, list(racers.items()), watch, title) in (OVER, QUIT):
         return None
     return {name: [folds[name].result(seed, racer.digest(), racer.now)] for name, racer in racers.items()}
 
@@ -220,8 +196,8 @@ def _keep(
     save: str | None,
     outputs: Outputs | None,
 ) -> None:
-    """Recordings of every variant with the first seed, and exports of the scenario as written."""
-    from resilience_sim.cli.recorded import recorded
+    """Record every variant with the first seed, and export the events of the scenario as written."""
+    from resilience_sim.cli.results import recorded
     from resilience_sim.cli.watching import run_out
     from resilience_sim.runs.compare import AS_WRITTEN, plans_of
     from resilience_sim.runs.simulation import Simulation
@@ -242,7 +218,7 @@ def _keep(
                 outputs.attach(source)
             run_out(ctx, source)
         if path is not None:
-            ctx.note(f"{name} with seed {seed} is recorded in {path}")
+            ctx.note(f"recorded {name} with seed {seed} in {path}")
 
 
 def _beside(save: str, name: str) -> str:

@@ -1,79 +1,82 @@
-"""``resim explain``: what a word means.
+"""``resim explain``: what a word means, or the story of an instant or a request of a run.
 
-Owns the layout of an answer. The texts are cli/topics/, the models of the scenario file, and the tables of the core.
+The texts come from cli/topics/, the models of the scenario file, the tables of the core, and views/story.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import Problem, usage
 
 if TYPE_CHECKING:
     from resilience_sim.cli.topics.find import Topic
+    from resilience_sim.runs.simulation import Source
 
-ABOUT = "Explain a policy, fault, metric, outcome, code or key."
+ABOUT = "Explain a policy, fault, metric, outcome, error code or key."
+
+_INSTANT = re.compile(r"(?P<run>.+)@(?P<at>[0-9][0-9.]*(?:ns|us|ms|s|min|m|h)(?:[0-9][0-9a-z.]*)?)\Z")
+_REQUEST = re.compile(r"(?P<run>.+):#?(?P<rid>[0-9]{1,12})\Z")
 
 
-def explain(
+@dataclass(frozen=True)
+class ExplainOptions:
     topic: Annotated[
         str | None,
         typer.Argument(
-            metavar="TOPIC", help="retry, outage, p99, breaker_open, RS012, exit-codes, service.latency ...",
+            metavar="TOPIC",
+            help="retry, outage, p99, breaker_open, RS012, exit-codes, service.latency ...",
             autocompletion=complete.topics,
         ),
-    ] = None,
-    seed: opt.Seed = None,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:  # fmt: skip
-    """Explain a policy, fault, metric, outcome, error code, exit codes, or a key of the scenario file.
+    ] = None
+    seed: opt.Seed = None
 
-    RUN@43.2s tells what every layer knew at that instant, RUN:17 the story of request 17; RUN is a recording or a
-    scenario. Without a topic: what there is to explain.
+
+def explain(ctx: CommandContext, options: ExplainOptions) -> int:
+    """Explain a policy, fault, metric, outcome, error code, the exit codes, or a key of the scenario file.
+
+    RUN@43.2s shows what every layer knew at that instant, RUN:17 the story of request 17; RUN is a recording or a
+    scenario. Without a topic: list all topics.
     """
-    return lambda ctx: work(ctx, topic, seed)
-
-
-def work(ctx: CommandContext, name: str | None, seed: int | None = None) -> int:
-    """Explain it."""
-    from resilience_sim.cli.exits import usage
-    from resilience_sim.cli.explain_run import explain_run, run_in
     from resilience_sim.cli.topics.find import find, near
 
-    ctx.command = "explain"
+    name = options.topic
     if name is None:
         return _index(ctx)
-    if run_in(name) is not None:
-        return explain_run(ctx, name, seed)
+    instant, request = _INSTANT.match(name), _REQUEST.match(name)
+    if instant is not None:
+        return _explain_run(ctx, instant.group("run"), options.seed, at=instant.group("at"))
+    if request is not None:
+        return _explain_run(ctx, request.group("run"), options.seed, rid=int(request.group("rid")))
     found = find(name)
     if not found:
-        raise usage(f"nothing is known about `{name}`", near(name) or "`resim explain` lists all topics")
+        raise usage(f"no such topic: `{name}`", near(name) or "`resim explain` lists all topics")
     if ctx.json:
         ctx.reply(topics=[asdict(topic) for topic in found])
         return 0
-    shown = found if len(found) <= 3 else found[:0]
-    for number, topic in enumerate(shown):
+    if len(found) > 3:
+        for topic in found:
+            ctx.out(f"{topic.name}  {topic.summary}")
+        return 0
+    for number, topic in enumerate(found):
         if number:
             ctx.out("")
         for line in lines(ctx, topic):
             ctx.out(line)
-    if not shown:
-        for topic in found:
-            ctx.out(f"{topic.name}  {topic.summary}")
     return 0
 
 
 def _index(ctx: CommandContext) -> int:
-    """All topics by kind."""
+    """List all topics by kind."""
     from resilience_sim.cli.topics.find import CODE, FAULT, METRIC, OUTCOME, POLICY, topic_names
 
     names = list(topic_names())
@@ -92,11 +95,11 @@ def _index(ctx: CommandContext) -> int:
 
 
 def lines(ctx: CommandContext, topic: Topic) -> list[str]:
-    """One answer, as it is printed."""
+    """A topic as printed."""
     from resilience_sim.cli.topics.find import FAULT, POLICY
 
     found = [f"{_bold(ctx, topic.name)}  ({topic.kind})"]
-    if topic.kind not in (POLICY, FAULT):  # their texts begin with it
+    if topic.kind not in (POLICY, FAULT):  # whose texts begin with the summary
         found += [*_folded(ctx, topic.summary, 0), *([""] if topic.text else [])]
     if topic.text:
         found += _reflowed(ctx, topic.text)
@@ -117,7 +120,7 @@ def _bold(ctx: CommandContext, text: str) -> str:
 
 
 def _reflowed(ctx: CommandContext, text: str) -> list[str]:
-    """Paragraphs folded to the terminal; what is indented or aligned by hand stays as it is."""
+    """Paragraphs folded to the terminal; indented or aligned lines stay as they are."""
     found: list[str] = []
     paragraph: list[str] = []
     for line in [*text.splitlines(), ""]:
@@ -132,9 +135,59 @@ def _reflowed(ctx: CommandContext, text: str) -> list[str]:
 
 
 def _folded(ctx: CommandContext, text: str, indent: int) -> list[str]:
-    """Folded to the terminal, or to a line that reads well elsewhere."""
+    """``text`` folded to the terminal, elsewhere to 110 columns."""
     import textwrap
 
     width = max(30, min(110, ctx.io.size()[0])) if ctx.io.stdout_is_terminal else 110
     indent = indent if indent < width - 20 else 4
     return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
+
+
+def _explain_run(ctx: CommandContext, run: str, seed: int | None, at: str = "", rid: int = -1) -> int:
+    """Tell the story of an instant or of a request."""
+    from resilience_sim.views.story import NothingThere, as_document, draw, instant_story, request_story
+
+    ctx.subject = run
+    with _source(run, seed) as source:
+        try:
+            tree = instant_story(source, opt.parse_time("@", at)) if at else request_story(source, rid)
+        except NothingThere as error:
+            raise Problem("nothing_there", f"{run}: {error}", error.help) from None
+        name, seed = source.plan.name, source.seed
+    if ctx.json:
+        ctx.reply(scenario=name, seed=seed, story=as_document(tree))
+        return 0
+    if not ctx.quiet:
+        ctx.err(f"{name}  seed {seed}")
+    width = max(40, min(140, ctx.io.size()[0])) if ctx.io.stdout_is_terminal else 140
+    for line in draw(tree, width, plain=not _draws(ctx.io.encoding or "utf-8")):
+        ctx.out(line)
+    return 0
+
+
+def _draws(encoding: str) -> bool:
+    """Whether an encoding has the lines of a tree."""
+    try:
+        "├└│─".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+@contextmanager
+def _source(run: str, seed: int | None) -> Iterator[Source]:
+    """The events of a run: a recording is played back, a scenario is simulated again."""
+    if run.endswith(".resim"):
+        from resilience_sim.recording.reader import open_recording
+        from resilience_sim.runs.replay import Playback
+
+        if seed is not None:
+            raise usage("--seed: a recording has its own seed", "leave out --seed, or name the scenario")
+        with open_recording(run) as recording:
+            yield Playback(recording)
+        return
+    from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.scenario.load import load
+
+    plan = load(run).plan
+    yield Simulation(plan, plan.seed if seed is None else seed)

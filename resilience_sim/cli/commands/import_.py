@@ -1,16 +1,17 @@
-"""``resim import``: a configuration file of a known library as a scenario.
-
-Owns where the scenario goes and what is said beside it; reading the file is interop/'s.
-"""
+"""``resim import``: a configuration file of a known library as a scenario."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext, write_file
+from resilience_sim.cli.errors import Problem, usage
 from resilience_sim.interop.registry import titles
 
 if TYPE_CHECKING:
@@ -19,54 +20,53 @@ if TYPE_CHECKING:
 ABOUT = "Turn your library's configuration into a scenario."
 
 
-def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="application.yml, appsettings.json, an Envoy route ...")],
+@dataclass(frozen=True)
+class ImportOptions:
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="application.yml, appsettings.json, an Envoy route ...",
+            autocompletion=complete.config_files,
+        ),
+    ]
     instance: Annotated[
-        str | None, typer.Option("--instance", metavar="NAME", help="Which one, when the file has several.")
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="PATH", help="Where to; - is standard output.")
-    ] = "-",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:
+        str | None,
+        typer.Option(
+            "--instance",
+            metavar="NAME",
+            help="Which instance to import, if the file has several.",
+            autocompletion=complete.instances,
+        ),
+    ] = None
+    output: opt.Output = "-"
+    force: opt.Force = False
+
+
+def import_(ctx: CommandContext, options: ImportOptions) -> int:
     """Turn a configuration file into a commented scenario that runs.
 
-    Reads FORMATS. Every field is mapped or named as not modelled. Only known keys are read: what else is in the file,
-    secrets too, is neither copied nor shown.
+    Reads FORMATS. Every field is mapped or named as not modelled. Only known keys are read:
+    anything else in the file, such as secrets, is neither copied nor shown.
     """
-    return lambda ctx: work(ctx, file, instance, output, force)
-
-
-import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
-
-
-def work(ctx: CommandContext, file: str, instance: str | None, output: str, force: bool) -> int:
-    """Import one instance."""
-    from resilience_sim.cli.exits import usage
-
-    ctx.command, ctx.subject = "import", file
+    file, output = options.file, options.output
+    ctx.subject = file
     if ctx.json and output == "-":
-        raise usage("--json says what was imported, and so needs -o PATH", "or leave it away")
-    imported = _read(file, instance)
+        raise usage("--json needs -o PATH: it reports what was imported", "add -o PATH, or leave out --json")
+    imported = _read(file, options.instance)
     if output == "-":
         ctx.out(imported.text.rstrip("\n"))
     else:
-        from pathlib import Path
-
-        from resilience_sim.cli.writing import write_file
-
-        write_file(Path(output), imported.text, force)
+        write_file(Path(output), imported.text, options.force)
     if ctx.json:
-        from dataclasses import asdict
-
         findings = [asdict(each) for each in imported.findings]
-        ctx.reply(format=imported.format, instance=imported.stack.instance, wrote=[output],
-                   findings=findings, assumed=list(imported.assumed))  # fmt: skip
+        ctx.reply(
+            format=imported.format,
+            instance=imported.stack.instance,
+            wrote=[output],
+            findings=findings,
+            assumed=list(imported.assumed),
+        )
         return 0
     if imported.findings and not ctx.quiet:
         ctx.findings(imported.findings)
@@ -75,16 +75,18 @@ def work(ctx: CommandContext, file: str, instance: str | None, output: str, forc
     return 0
 
 
+import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
+
+
 def _read(file: str, instance: str | None) -> Imported:
-    """The scenario, or a problem in words that quote nothing of the file."""
-    from resilience_sim.cli.exits import Problem, usage
+    """The scenario; a problem quotes nothing of the file, which may hold secrets."""
     from resilience_sim.interop import formats
     from resilience_sim.scenario import source
 
     text = source.read(file)
     opened = formats.open_config(text.path, text.text)
     if opened is None:
-        raise Problem("import", f"{file}: no configuration that resim knows", f"it reads: {titles()}")
+        raise Problem("import", f"{file}: not a configuration that resim knows", f"it reads: {titles()}")
     config, name = opened
     try:
         chosen = formats.choose(formats.instance_names(config, name), instance, name)

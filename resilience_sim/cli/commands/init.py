@@ -1,11 +1,9 @@
-"""``resim init``: write a new scenario to begin with.
-
-Owns which files are written and that none is lost. The texts are scenario/init_templates.py's, or a shipped scenario's.
-"""
+"""``resim init``: write a new scenario to start from."""
 
 from __future__ import annotations
 
-import json as jsons
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,53 +11,46 @@ import typer
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext, write_file
+from resilience_sim.cli.errors import Problem, usage
 
 ABOUT = "Write a new scenario, and the schema for your editor."
 
 
-def init(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; NAME.yaml is written.")] = "my-scenario",
+@dataclass(frozen=True)
+class InitOptions:
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; writes NAME.yaml.")] = "my-scenario"
     template: Annotated[
         str,
         typer.Option(
-            "--template", metavar="TEMPLATE", help="From resim list templates, or a shipped scenario.",
+            "--template",
+            metavar="TEMPLATE",
+            help="A template of resim list templates, or a shipped scenario.",
             autocompletion=complete.templates,
         ),
-    ] = "basic",
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:  # fmt: skip
+    ] = "basic"
+    force: opt.Force = False
+
+
+def init(ctx: CommandContext, options: InitOptions) -> int:
     """Write NAME.yaml, commented and ready to run, and beside it the JSON Schema that editors use.
 
-    A file that is there is never replaced without --force.
+    An existing file is never replaced without --force.
     """
-    return lambda ctx: work(ctx, name, template, force)
-
-
-def work(ctx: CommandContext, name: str, template: str, force: bool) -> int:
-    """Write them."""
-    from resilience_sim.cli.exits import Problem
-    from resilience_sim.cli.writing import write_file
     from resilience_sim.scenario.schema import FILE_NAME, schema_text
 
-    ctx.command = "init"
-    path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
-    text = text_of(path.stem, template)
+    path = Path(options.name if options.name.endswith((".yaml", ".yml")) else f"{options.name}.yaml")
+    text = text_of(path.stem, options.template)
     schema = path.parent / FILE_NAME
-    if path.exists() and not force:
-        raise Problem("output", f"{path}: there is a file already", "choose another name; --force replaces it")
-    write_file(path, text, force)
+    if path.exists() and not options.force:
+        raise Problem("output", f"{path} already exists", "choose another name; --force replaces it")
+    write_file(path, text, options.force)
     wrote = [str(path)]
     if not schema.exists() or schema.read_text(encoding="utf-8", errors="replace") != schema_text():
-        write_file(schema, schema_text(), force=True)  # generated: there is nothing of the user's in it
+        write_file(schema, schema_text(), force=True)  # generated: nothing in it is the user's
         wrote.append(str(schema))
     if ctx.json:
-        ctx.reply(template=template, wrote=wrote)
+        ctx.reply(template=options.template, wrote=wrote)
         return 0
     for each in wrote:
         ctx.out(f"wrote {each}")
@@ -69,7 +60,6 @@ def work(ctx: CommandContext, name: str, template: str, force: bool) -> int:
 
 def text_of(name: str, template: str) -> str:
     """The text of a template, or of a shipped scenario under a new name."""
-    from resilience_sim.cli.values import did_you_mean
     from resilience_sim.scenario import shipped
     from resilience_sim.scenario.init_templates import MODELINE, TEMPLATES, render
 
@@ -77,11 +67,9 @@ def text_of(name: str, template: str) -> str:
         return render(name, template)
     found = shipped.find(template)
     if found is None:
-        from resilience_sim.cli.exits import usage
-
         names = [*TEMPLATES, *shipped.names()]
-        remedy = did_you_mean(template, names) or f"templates: {', '.join(TEMPLATES)}"
-        raise usage(f"no template `{template}`", remedy)
+        remedy = opt.did_you_mean(template, names) or f"templates: {', '.join(TEMPLATES)}"
+        raise usage(f"no such template: `{template}`", remedy)
     lines = found.read_text(encoding="utf-8").splitlines()
-    lines = [f"name: {jsons.dumps(name, ensure_ascii=False)}" if line.startswith("name:") else line for line in lines]
+    lines = [f"name: {json.dumps(name, ensure_ascii=False)}" if line.startswith("name:") else line for line in lines]
     return "\n".join([MODELINE, *(line for line in lines if "yaml-language-server" not in line)]) + "\n"

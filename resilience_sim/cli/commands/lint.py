@@ -1,76 +1,65 @@
-"""``resim lint``: settings that cannot do what they are meant to.
-
-Owns which files are looked at and the exit code; the rules are lint/'s.
-"""
+"""``resim lint``: settings that cannot work as intended."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resilience_sim.cli import complete
+from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.lint.finding import Finding
     from resilience_sim.scenario.diagnostics import Diagnostic
 
-ABOUT = "Find settings that cannot do what they should."
+ABOUT = "Find settings that cannot work as intended."
+FORMATS = ("full", "concise", "json", "github", "sarif")
 
 
-def lint(
+@dataclass(frozen=True)
+class LintOptions:
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Scenarios, or configurations of known libraries.",
-            autocompletion=complete.scenario_files,
+            metavar="FILE...",
+            help="Scenarios, or configurations of known libraries.",
+            autocompletion=complete.config_files,
         ),
-    ],
-    format_: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="full, concise, json, github or sarif.")
-    ] = "full",
-    set_: opt.Set = None,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:  # fmt: skip
-    """Find settings that cannot do what they are meant to: each with place, consequence in numbers, and remedy.
+    ]
+    format: Annotated[str, opt.choice("--format", "FORMAT", FORMATS, "How to print findings", opt.OUTPUT)] = "full"
+    settings: opt.Set = field(default_factory=list)
 
-    Reads scenarios, and the configuration files that resim import reads. What a configuration does not say about
-    traffic can be told: --set traffic.rate=80/s. Exit code 1 when there are errors, 2 when a file cannot be read.
-    resim explain RL004 has the page of a finding.
+
+def lint(ctx: CommandContext, options: LintOptions) -> int:
+    """Find settings that cannot work as intended: each with place, consequence in numbers, and remedy.
+
+    Reads scenarios, and the configuration files that resim import reads. Add what a configuration does not say about
+    traffic: --set traffic.rate=80/s. Exit code 1 if there are errors, 2 if a file cannot be read. resim explain RL004
+    shows the page of a finding.
     """
-    return lambda ctx: work(ctx, files, format_, set_ or [])
-
-
-def work(ctx: CommandContext, files: list[str], style: str, settings: list[str]) -> int:
-    """Look at every file; one that cannot be read does not hide what is in the others."""
-    from resilience_sim.cli import exits, values
     from resilience_sim.lint.check import lint as find
-    from resilience_sim.lint.report import FORMATS
     from resilience_sim.scenario.diagnostics import ScenarioError
 
-    ctx.command, ctx.subject = "lint", files[0] if len(files) == 1 else None
-    values.one_of("--format", style, FORMATS)
-    style = "json" if ctx.json and style == "full" else style
+    files = options.files
+    ctx.subject = files[0] if len(files) == 1 else None
+    style = "json" if ctx.json and options.format == "full" else options.format
     found: list[Finding] = []
     unreadable: list[Diagnostic] = []
-    for file in dict.fromkeys(files):
+    for file in dict.fromkeys(files):  # one that cannot be read does not hide the findings in the others
         try:
-            found += find(file, settings)
+            found += find(file, options.settings)
         except ScenarioError as error:
             unreadable += error.diagnostics
-    _say(ctx, found, unreadable, style, len(files))
+    _print(ctx, found, unreadable, style, len(files))
     if unreadable:
-        return exits.NOTHING_DONE
-    return exits.NO if any(each.severity == "error" for each in found) else exits.OK
+        return errors.NOTHING_DONE
+    return errors.NO if any(each.severity == "error" for each in found) else errors.OK
 
 
-def _say(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnostic], style: str, files: int) -> None:
+def _print(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnostic], style: str, files: int) -> None:
     from resilience_sim.lint.report import counts, document, report
 
     if unreadable and style != "json":
@@ -85,8 +74,8 @@ def _say(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnostic]
         return
     number = counts(found)
     parts = [f"{many} {name}{'s' if many != 1 and name != 'info' else ''}" for name, many in number.items() if many]
-    ctx.err(("\n" if found else "") + (f"found {', '.join(parts)}" if parts else "nothing found") + (
-        f" in {files} files" if files > 1 else ""))  # fmt: skip
+    summary = f"found {', '.join(parts)}" if parts else "nothing found"
+    ctx.err(("\n" if found else "") + summary + (f" in {files} files" if files > 1 else ""))
     codes = sorted({each.code for each in found})
     if codes:
-        ctx.err(f"resim explain {codes[0]} has the page of a code")
+        ctx.err(f"resim explain {codes[0]} explains a code")

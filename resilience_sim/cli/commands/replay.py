@@ -1,103 +1,84 @@
-"""``resim replay``: a recording played back, verified, or run again with other settings.
-
-Owns which of these three it is. Refuses to read recordings (recording/) and to compare events (runs/replay.py).
-"""
+"""``resim replay``: play a recording back, verify it, or run it again with other settings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resilience_sim.cli import complete
+from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import usage
 
 if TYPE_CHECKING:
+    from resilience_sim.cli.watching import WatchOptions
+    from resilience_sim.kernel.events import Event
     from resilience_sim.recording.reader import Recording
-    from resilience_sim.scenario.plan import Warned
+    from resilience_sim.runs.replay import Verification
+    from resilience_sim.scenario.plan import Plan, Warned
 
 ABOUT = "Play a recording back, verify it, or ask: what if?"
-
-
-def replay(
-    file: opt.RecordingFile,
-    verify: Annotated[bool, typer.Option("--verify", help="Simulate again and compare every event.")] = False,
-    from_: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Begin at 30s, say.")] = None,
-    with_: Annotated[
-        str | None,
-        typer.Option(
-            "--with", metavar="FILE.yaml", help="The same arrivals and luck with the stack of this file.",
-            autocompletion=complete.scenarios,
-        ),
-    ] = None,
-    set_: opt.Set = None,
-    speed: opt.Speed = None,
-    ui: opt.Ui = "auto",
-    out: opt.Out = None,
-    series: opt.Series = None,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:  # fmt: skip
-    """Play a recording back at any speed and from any instant; or verify it; or run it again with other settings.
-
-    --verify simulates again and compares every event: exit code 1 when they diverge. --with and --set run the same
-    arrivals and the same luck with other settings and show both side by side.
-    """
-    asked = Asked(file, verify, from_, with_, set_ or [], speed, ui, out or [], series)
-    return lambda ctx: work(ctx, asked)
+WHAT_IF = "what-if"
+# Makes a scenario of a file that holds only a stack; appended, so that line numbers stay true.
+AROUND_STACK = "\nresim: 1\ntraffic: {rate: 1/s, requests: 1}\n"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The command line of ``replay``."""
+class ReplayOptions:
+    file: opt.RecordingFile
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Simulate again and compare every event.", rich_help_panel=opt.SCENARIO)
+    ] = False
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="FILE.yaml",
+            help="Run the same arrivals and luck with the stack of this file.",
+            autocompletion=complete.scenarios,
+            rich_help_panel=opt.SCENARIO,
+        ),
+    ] = None
+    settings: opt.Set = field(default_factory=list)
+    start_at: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Start at this instant (e.g. 30s).", rich_help_panel=opt.WATCHING),
+    ] = None
+    speed: opt.Speed = None
+    ui: opt.Ui = "auto"
+    out: opt.Out = field(default_factory=list)
+    series: opt.Series = None
 
-    file: str
-    verify: bool
-    start_at: str | None
-    stack: str | None
-    set: list[str]
-    speed: str | None
-    ui: str
-    out: list[str]
-    series: str | None
 
+def replay(ctx: CommandContext, options: ReplayOptions) -> int:
+    """Play a recording back at any speed and from any instant; or verify it; or run it again with other settings.
 
-def work(ctx: CommandContext, asked: Asked) -> int:
-    """Replay it, in one of three ways."""
-    from resilience_sim.cli import values
-    from resilience_sim.cli.exits import usage
-    from resilience_sim.cli.watching import USER_INTERFACES, WatchOptions
+    --verify simulates again and compares every event: exit code 1 if they diverge. --with and --set run the same
+    arrivals and the same luck with other settings, and show both side by side.
+    """
+    from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.recording.reader import open_recording
 
-    ctx.command, ctx.subject = "replay", asked.file
-    what_if = bool(asked.stack or asked.set)
-    if asked.verify and what_if:
-        raise usage("--verify and other settings together", "verify first, then ask what if")
-    wish = WatchOptions(
-        values.one_of("--ui", asked.ui, USER_INTERFACES),
-        values.speed(asked.speed),
-        values.time("--from", asked.start_at),
-    )
-    series = values.time("--series", asked.series, least=1)
-    with open_recording(asked.file) as recording:
-        if asked.verify:
-            from resilience_sim.cli.replaying import verify
-
-            return verify(ctx, recording, series)
+    ctx.subject = options.file
+    what_if = bool(options.stack or options.settings)
+    if options.verify and what_if:
+        raise usage("--verify excludes --set and --with", "verify first, then ask what if")
+    start_at = opt.parse_time("--from", options.start_at)
+    watch = WatchOptions(options.ui, opt.parse_speed(options.speed), start_at)
+    series = opt.parse_time("--series", options.series, least=1)
+    with open_recording(options.file) as recording:
+        if options.verify:
+            return _verify(ctx, recording, series)
         warnings = _unfinished(recording)
         if not ctx.json:
             ctx.warnings(warnings)
         if what_if:
-            from resilience_sim.cli.replaying import ask_what_if
-
-            return ask_what_if(ctx, recording, asked.stack, asked.set, wish, series, asked.out, warnings)
-        return _play(ctx, recording, asked, wish, series, warnings)
+            return _ask_what_if(ctx, recording, options, watch, series, warnings)
+        return _play(ctx, recording, options, watch, series, warnings)
 
 
 def _unfinished(recording: Recording) -> list[Warned]:
@@ -107,29 +88,34 @@ def _unfinished(recording: Recording) -> list[Warned]:
     from resilience_sim.views.format import instant
 
     until = instant(recording.end)
-    return [Warned("unfinished", f"the recorded run did not come to its end; this is what happened until {until}")]
+    return [Warned("unfinished", f"the recorded run was cut short; this is what happened until {until}")]
 
 
 def _play(
-    ctx: CommandContext, recording: Recording, asked: Asked, wish: Any, series: int, warnings: list[Warned]
+    ctx: CommandContext,
+    recording: Recording,
+    options: ReplayOptions,
+    watch: WatchOptions,
+    series: int,
+    warnings: list[Warned],
 ) -> int:
     from resilience_sim.cli import results
-    from resilience_sim.cli.watching import way_to_watch
+    from resilience_sim.cli.watching import PLAIN, way_to_watch
     from resilience_sim.runs.replay import Playback
 
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, asked.out, stack, [asked.file])
+        outputs = results.open_outputs(ctx, options.out, stack, [options.file])
         playback = Playback(recording)
-        way = way_to_watch(ctx, wish, outputs is not None and outputs.uses_stdout)
-        done = results.carry_out(ctx, playback, way, wish, series, outputs)
+        way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
+        done = results.carry_out(ctx, playback, way, watch, series, outputs)
         name = recording.meta.variant
         verdicts = results.judged(playback.plan.expect, {name: [done.result]}, done.whole and recording.finished, name)
         code = results.exit_code(verdicts, done.whole)
-        document = None
-        if ctx.json or (outputs is not None and outputs.needs_document):
+
+        def document() -> dict[str, Any]:
             from resilience_sim.views.document import failure, result_document
 
-            document = result_document(
+            return result_document(
                 "replay",
                 scenario=playback.scenario,
                 seeds=[recording.meta.seed],
@@ -138,24 +124,155 @@ def _play(
                 warnings=warnings,
                 error=None if done.whole else failure("interrupted", "interrupted before the end of the recording"),
             )
-        if outputs is not None:
-            outputs.finish(document)
-        if ctx.json and document is not None:
-            ctx.document(document)
+
+        if results.finish(ctx, outputs, document):
             return code
-    from resilience_sim.cli.watching import PLAIN
     from resilience_sim.views.summary import render_summary
 
     if way == PLAIN:
         ctx.out("")
-    console = ctx.io.console(stderr=outputs is not None and outputs.uses_stdout)
     render_summary(
-        console,
+        ctx.io.console(stderr=results.stdout_taken(outputs)),
         playback.scenario,
         [done.result],
         verdicts,
         moments=done.moments,
         interrupted=not done.whole or not recording.finished,
-        saved=asked.file,
+        saved=options.file,
     )
     return code
+
+
+def _verify(ctx: CommandContext, recording: Recording, series: int) -> int:
+    """Simulate again and compare every event."""
+    from resilience_sim.cli.watching import Progress
+    from resilience_sim.runs.replay import verify
+
+    with Progress(ctx, "verifying", recording.end) as progress:
+        found = verify(recording, progress.at)
+    code = errors.OK if found.same else errors.NO
+    if ctx.json:
+        _print_verification(ctx, recording, found, series)
+    elif found.same:
+        part = "" if recording.finished else " (the run was cut short; identical up to there)"
+        ctx.out(f"identical: {recording.events:,} events, digest {found.actual}{part}")
+    else:
+        ctx.out(f"DIVERGED: recorded digest {found.expected}, simulated {found.actual}")
+        for line in _difference_lines(recording, found):
+            ctx.out(line)
+    return code
+
+
+def _difference_lines(recording: Recording, found: Verification) -> list[str]:
+    """The first event that differs, on both sides, and the likely cause."""
+    lines = []
+    first = found.first_difference
+    if first is not None:
+        from resilience_sim.views.format import clock
+
+        lines.append(f"  first difference at {clock(first.t)}, event {first.index:,}")
+        lines.append(f"    recorded   {_event(recording, first.recorded)}")
+        lines.append(f"    simulated  {_event(recording, first.simulated)}")
+    if found.cause:
+        lines.append(f"  cause: {found.cause}")
+    return lines
+
+
+def _event(recording: Recording, event: Event | None) -> str:
+    if event is None:
+        return "nothing more"
+    from resilience_sim.views.export.decode import kind_name, payload
+    from resilience_sim.views.format import clock
+
+    t, kind, where, rid, a, b = event
+    names = {component.id: component.name for component in recording.components}
+    who = names.get(where, str(where))
+    request = f" #{rid}" if rid >= 0 else ""
+    facts = ", ".join(f"{name} {value}" for name, value in payload(kind, a, b).items())
+    return f"{clock(t)} {who} {kind_name(kind)}{request}  {facts}".rstrip()
+
+
+def _print_verification(ctx: CommandContext, recording: Recording, found: Verification, series: int) -> None:
+    """Print the figures of the recorded run, and an error if it diverged."""
+    from resilience_sim.cli.results import figures_of
+    from resilience_sim.runs.replay import scenario_of
+    from resilience_sim.views.document import failure, result_document
+
+    result = figures_of(recording, series)
+    error = None
+    if not found.same:
+        words = "; ".join(line.strip() for line in _difference_lines(recording, found))
+        error = failure("diverged", f"recorded digest {found.expected}, simulated {found.actual}; {words}")
+    ctx.document(
+        result_document(
+            "replay",
+            scenario=scenario_of(recording),
+            seeds=[recording.meta.seed],
+            variants={recording.meta.variant: [result]},
+            error=error,
+        )
+    )
+
+
+def _ask_what_if(
+    ctx: CommandContext,
+    recording: Recording,
+    options: ReplayOptions,
+    watch: WatchOptions,
+    series: int,
+    warnings: Sequence[Warned],
+) -> int:
+    """Run the same arrivals and luck with other settings, beside the recorded ones."""
+    from resilience_sim.cli import results
+    from resilience_sim.cli.commands.compare import answer
+    from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, watch_live, way_to_watch
+    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.runs.course import plan_after
+    from resilience_sim.runs.replay import actions_of, plan_of, scenario_of
+    from resilience_sim.runs.simulation import Simulation
+
+    scenario = scenario_of(recording)
+    recorded = recording.meta.variant
+    plans = {
+        recorded: plan_of(recording, scenario),
+        WHAT_IF: _changed_plan(recording, options),
+    }
+    seed = recording.meta.seed
+    with ExitStack() as stack:
+        outputs = results.open_outputs(ctx, options.out, stack, [options.file, options.stack])
+        actions = actions_of(recording)
+        racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
+        folds = {
+            name: RunFold(plan_after(racer.plan, actions or ()), racer.components, series)
+            for name, racer in racers.items()
+        }
+        for name, racer in racers.items():
+            racer.attach(folds[name])
+        if outputs is not None:
+            outputs.attach(racers[WHAT_IF])
+        way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
+        ended = watch_live(ctx, list(racers.items()), watch, f"{scenario.plan.name}: what if") if way == LIVE else QUIT
+        whole = ended in (OVER, QUIT) and all(run_out(ctx, racer) for racer in racers.values())
+        found = {name: [folds[name].result(seed, racer.digest(), racer.now)] for name, racer in racers.items()}
+        return answer(ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings)
+
+
+def _changed_plan(recording: Recording, options: ReplayOptions) -> Plan:
+    """The recorded configuration with other settings, and with another stack if one is given."""
+    from resilience_sim.runs.replay import plan_of
+    from resilience_sim.scenario.load import load_text
+
+    meta = recording.meta
+    overrides = (*meta.overrides, *(() if options.stack else options.settings))
+    plan = plan_of(recording, load_text(meta.scenario_text, meta.scenario_path, overrides, dict(meta.files)))
+    return plan if options.stack is None else replace(plan, stack=_read_stack(options.stack).stack)
+
+
+def _read_stack(source: str) -> Plan:
+    """The plan of a whole scenario, or of a file that holds only ``stack:``."""
+    from resilience_sim.scenario.load import load_text
+    from resilience_sim.scenario.source import read
+
+    text = read(source)
+    whole = any(line.startswith("resim:") for line in text.text.splitlines())
+    return load_text(text.text if whole else text.text + AROUND_STACK, str(text.path)).plan

@@ -1,56 +1,46 @@
-"""``resim schema``: the JSON Schema of scenario files, or of the result document.
-
-Owns where it is written. Both schemas live with what they describe.
-"""
+"""``resim schema``: the JSON Schema of scenario files or of the result document."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import Action, CommandContext
+from resilience_sim.cli.context import CommandContext, write_file
 
-ABOUT = "Print the JSON Schema of scenarios, or of results."
-
-
-def schema(
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a file.")] = None,
-    result: Annotated[bool, typer.Option("--result", help="The schema of what --json prints.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    color: opt.Color = "auto",
-    version: opt.Version = False,
-) -> Action:
-    """Print the JSON Schema (draft 7) of scenario files; with --result that of the result document."""
-    return lambda ctx: work(ctx, output, result, force)
+ABOUT = "Print the JSON Schema of scenario files, or of results."
 
 
-def work(ctx: CommandContext, output: str | None, result: bool, force: bool) -> int:
-    """Print or write it. The schema itself is a JSON document, so --json changes nothing."""
-    import json as jsons
+@dataclass(frozen=True)
+class SchemaOptions:
+    output: opt.Output = "-"
+    result: Annotated[
+        bool, typer.Option("--result", help="The schema of what --json prints.", rich_help_panel=opt.OUTPUT)
+    ] = False
+    force: opt.Force = False
 
-    from resilience_sim.cli.writing import write_file
 
-    ctx.command = "schema"
-    if result:
+def schema(ctx: CommandContext, options: SchemaOptions) -> int:
+    """Print the JSON Schema (draft 7) of scenario files; with --result, that of the result document."""
+    import json
+
+    if options.result:
         from resilience_sim.views.document import schema as result_schema
 
-        text = jsons.dumps(result_schema(), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(result_schema(), indent=1, ensure_ascii=False) + "\n"
     else:
         from resilience_sim.scenario.schema import schema_text
 
         text = schema_text()
-    if output is None or output == "-":
-        ctx.io.stdout.write(text)
+    if options.output == "-":
+        ctx.io.stdout.write(text)  # itself a JSON document, so --json changes nothing
         return 0
-    write_file(Path(output), text, force)
+    write_file(Path(options.output), text, options.force)
     if ctx.json:
-        ctx.reply(wrote=[output])
+        ctx.reply(wrote=[options.output])
     else:
-        ctx.note(f"wrote {output}")
+        ctx.note(f"wrote {options.output}")
     return 0

@@ -69,7 +69,7 @@ def near(name: str) -> str:
 
 
 def _exit_codes() -> Topic:
-    from resilience_sim.cli.exits import MEANINGS
+    from resilience_sim.cli.errors import MEANINGS
 
     rows = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     text = f"{rows}\n\nInterrupted outranks all; a failed expectation outranks an inconclusive one."

@@ -1,0 +1,88 @@
+"""What an error becomes: words on standard error, the one document with ``--json``, and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from resilience_sim.cli import errors
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import Problem
+
+if TYPE_CHECKING:
+    from resilience_sim.scenario.diagnostics import Diagnostic
+
+
+def answer(ctx: CommandContext, error: BaseException) -> int:
+    """Say what went wrong; the exit code. The checks that import much come last."""
+    if isinstance(error, KeyboardInterrupt):
+        problem = Problem("interrupted", "interrupted before anything was simulated")
+        return say(ctx, problem, errors.INTERRUPTED)
+    if isinstance(error, Problem):
+        return say(ctx, error)
+    from resilience_sim.scenario.diagnostics import ScenarioError
+
+    if isinstance(error, ScenarioError):
+        return invalid_scenario(ctx, error.diagnostics)
+    from resilience_sim.kernel.sim import SimulationError
+    from resilience_sim.recording.layout import RecordingError
+    from resilience_sim.views.export.files import ExportError
+
+    if isinstance(error, RecordingError):
+        return say(ctx, Problem("recording", f"{error.place}: {error.cause}", error.remedy))
+    if isinstance(error, ExportError):
+        return say(ctx, Problem("output", f"{error.place}: {error.cause}", error.remedy))
+    if isinstance(error, SimulationError):
+        return say(ctx, Problem("stuck", str(error)))
+    from resilience_sim.runs.batch import RunFailed
+
+    if isinstance(error, RunFailed) and error.cause.startswith(f"{SimulationError.__name__}: "):
+        return say(ctx, Problem("stuck", str(error)))
+    return internal_error(ctx, error)
+
+
+def invalid_scenario(ctx: CommandContext, found: Sequence[Diagnostic]) -> int:
+    """Every finding of a scenario that cannot be run."""
+    if not ctx.json:
+        ctx.findings(found)
+        return errors.NOTHING_DONE
+    message = f"{found[0].file}: {found[0].message}" if len(found) == 1 else f"the scenario has {len(found)} mistakes"
+    return say(ctx, Problem("invalid_scenario", message), diagnostics=found)
+
+
+def internal_error(ctx: CommandContext, error: BaseException) -> int:
+    """Something that must never happen, in one line; the traceback is kept in a file."""
+    import tempfile
+    import traceback
+
+    from resilience_sim import __version__
+
+    text = f"resim {__version__}\npython {sys.version}\narguments {list(ctx.argv)}\n\n"
+    text += "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="resim-error-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+            remedy = f"please report it and attach {file.name}"
+    except OSError:
+        remedy = "please report it with the command line"
+    if ctx.verbose:
+        ctx.err(text)
+    return say(ctx, Problem("internal", f"internal error: {type(error).__name__}: {error}", remedy), errors.INTERNAL)
+
+
+def say(
+    ctx: CommandContext, problem: Problem, code: int = errors.NOTHING_DONE, diagnostics: Sequence[Diagnostic] = ()
+) -> int:
+    """Print a problem in words or as a document."""
+    if not ctx.json:
+        ctx.error(problem.message, problem.help)
+        return code
+    from resilience_sim.views.document import failure, result_document
+
+    message = f"{problem.message}; {problem.help}" if problem.help else problem.message
+    error = failure(problem.code, message, diagnostics)
+    ctx.document(result_document(ctx.command or "resim", path=ctx.subject, error=error))
+    return code
