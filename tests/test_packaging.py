@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -16,14 +18,14 @@ import pytest
 from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("pyproject.toml", "setup.py", "README.md", "resilience_sim", "scenarios")
+PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "resilience_sim", "scenarios")
 BUILD = "import sys, setuptools.build_meta as build; print(getattr(build, sys.argv[1])(sys.argv[2]))"
 
 
 def done(*command: str | Path, cwd: Path) -> str:
     """Run a program that has to succeed; what it printed."""
     # Compiling is another story, and a longer one: tests/compiled.
-    env = {**os.environ, "RESIM_PURE": "1"}
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"RESIM_PURE": "1"}
     answer = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
@@ -40,12 +42,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif source.exists():
             shutil.copy(source, tree / name)
     done(sys.executable, "-c", BUILD, "build_sdist", tree / "dist", cwd=tree)
-    archive = next((tree / "dist").glob("resim-*.tar.gz"))
+    archive = next((tree / "dist").glob("resilience_sim-*.tar.gz"))
     fresh = tmp_path_factory.mktemp("fresh")
     shutil.unpack_archive(archive, fresh)
     unpacked = next(fresh.iterdir())
     done(sys.executable, "-c", BUILD, "build_wheel", fresh, cwd=unpacked)
-    return next(fresh.glob("resim-*.whl"))
+    return next(fresh.glob("resilience_sim-*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_what_it_should(wheel):
-    """Every scenario, both schemas, the marker for type checkers; no tests."""
+    """Every scenario, both schemas, the marker for type checkers, the licence; no tests."""
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {path.name for path in (ROOT / "scenarios").iterdir() if path.is_file()}
     assert {name.rpartition("/")[2] for name in names if name.startswith("resilience_sim/shipped/")} == shipped
@@ -70,6 +72,7 @@ def test_the_wheel_holds_what_it_should(wheel):
     assert schemas
     assert schemas <= names
     assert "resilience_sim/py.typed" in names
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "resilience_sim").rglob("*.py")}
     assert modules <= names
     assert not [name for name in names if name.startswith(("tests", "scenarios", "benchmarks"))]
@@ -106,6 +109,17 @@ def test_the_same_digest_installed_and_in_the_checkout(installed, tmp_path):
     )
     digests = [document["variants"][0]["runs"][0]["digest"] for document in (there, here)]
     assert digests[0] == digests[1]
+
+
+def test_the_name_on_the_index_is_ours():
+    """``resim`` there is another project: nobody must be told to install it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "resilience-sim"
+    assert project["scripts"] == {"resim": "resilience_sim.cli.main:main"}
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.py"), ROOT / "pyproject.toml"]
+    for path in [*texts, *ROOT.glob("resilience_sim/**/*.py")]:
+        wrong = re.findall(r"pip install[^`\n]*?['\" ]resim\b|\bresim\[[a-z]+\]", path.read_text(encoding="utf-8"))
+        assert not wrong, path
 
 
 def test_the_commands_of_the_readme_are_those_of_ci():

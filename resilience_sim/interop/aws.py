@@ -1,7 +1,7 @@
 """The AWS SDK's shared config: ``~/.aws/config`` profiles.
 
 Profiles hold secrets beside these fields; nothing else is looked at. Rules: botocore 0e6e240
-(docs/reference/CONFIG_FORMATS.md section 7).
+(docs/reference/config-formats.md section 7).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Dapr Resiliency: named policies and the targets that refer to them, one instance per target.
 
-Rules: Dapr d845074 (docs/reference/CONFIG_FORMATS.md section 6).
+Rules: Dapr d845074 (docs/reference/config-formats.md section 6).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """.NET: ``appsettings.json`` with Microsoft.Extensions.Http.Resilience (Polly 8), standard and hedging handlers.
 
-Rules: dotnet/extensions 5862342, Polly 173d6d1 (docs/reference/CONFIG_FORMATS.md section 2). The application names
+Rules: dotnet/extensions 5862342, Polly 173d6d1 (docs/reference/config-formats.md section 2). The application names
 the section.
 """
 

@@ -1,6 +1,6 @@
 """Envoy: a cluster and the route to it, as static resources or pieces of them; one instance per cluster.
 
-Rules: docs/reference/CONFIG_FORMATS.md section 4, POLICY_SEMANTICS.md sections 2 and 4.
+Rules: docs/reference/config-formats.md section 4, library-rules.md sections 2 and 4.
 """
 
 from __future__ import annotations

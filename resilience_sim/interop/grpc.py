@@ -1,6 +1,6 @@
 """gRPC service config: retry, hedging and throttling, one instance per method name.
 
-Rules: gRPC A6 (docs/reference/CONFIG_FORMATS.md section 5).
+Rules: gRPC A6 (docs/reference/config-formats.md section 5).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Istio: VirtualService and DestinationRule, one instance per host.
 
-Rules: istio/api b8f8791 (docs/reference/CONFIG_FORMATS.md section 3).
+Rules: istio/api b8f8791 (docs/reference/config-formats.md section 3).
 """
 
 from __future__ import annotations

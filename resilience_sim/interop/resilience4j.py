@@ -1,6 +1,6 @@
 """resilience4j as Spring Boot configures it: ``application.yml`` and ``application.properties``, read and written.
 
-How Spring binds a file is spring.py. Rules: resilience4j af9e7c9 (docs/reference/CONFIG_FORMATS.md section 1).
+How Spring binds a file is spring.py. Rules: resilience4j af9e7c9 (docs/reference/config-formats.md section 1).
 """
 
 from __future__ import annotations

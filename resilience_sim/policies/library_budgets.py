@@ -1,7 +1,7 @@
 """Retry budgets of known libraries: Finagle, Envoy, failsafe-go, gRPC, AWS.
 
-Owns their bookkeeping (reference/POLICY_SEMANTICS.md, section 4). Refuses backoff and outcomes' retry-worthiness: it is
-told. All amounts are integers. The base class and our own schemes are policies/budgets.py.
+Rules: docs/reference/library-rules.md, section 4. Amounts are integers. The base class and our own schemes are in
+policies/budgets.py.
 """
 
 from __future__ import annotations

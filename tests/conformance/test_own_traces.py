@@ -1,4 +1,4 @@
-"""What the shared traces leave out, told step by step from the libraries' sources (reference/POLICY_SEMANTICS.md)."""
+"""What the shared traces leave out, told step by step from the libraries' sources (docs/reference/library-rules.md)."""
 
 from __future__ import annotations
 

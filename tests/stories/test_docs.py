@@ -19,7 +19,18 @@ from resilience_sim.scenario.shipped import names
 from resilience_sim.world.config import FaultConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CHANGELOG.md", "docs/lessons.md", "docs/policies.md", "docs/model.md", "docs/changes.md")
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/reference/library-rules.md",
+    "docs/reference/config-formats.md",
+    "docs/lessons.md",
+    "docs/policies.md",
+    "docs/model.md",
+    "docs/changes.md",
+)
 COMMAND_TO_DRAW = "python tests/stories/test_docs.py --write"
 COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z./-])((?: --set [^\s`]+)*)")
 

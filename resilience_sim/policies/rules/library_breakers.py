@@ -1,8 +1,7 @@
 """The circuit breakers of known libraries, a row of rules each.
 
-Owns the rows: what a library's breaker does that no parameter changes. Sources: the libraries' own code at the versions
-named, run or read (reference/POLICY_SEMANTICS.md); ``[doc]`` where only documentation was at hand. Their parameters and
-defaults are rules/native_breakers.py; docs/libraries.md is made from both.
+A row says what a library's breaker does that no parameter changes. Sources: docs/reference/library-rules.md; ``[doc]``:
+documentation only. Their parameters and defaults are in rules/native_breakers.py; docs/libraries.md is made from both.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The retries of known libraries: a row of rules each, and which outcomes they try again when nobody says.
 
-Sources as in rules/library_breakers.py (reference/POLICY_SEMANTICS.md, section 3); ``[doc]``: documentation only.
+Sources as in rules/library_breakers.py (docs/reference/library-rules.md, section 3); ``[doc]``: documentation only.
 """
 
 from __future__ import annotations

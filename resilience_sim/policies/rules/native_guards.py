@@ -1,6 +1,6 @@
 """The libraries' parameters of timeouts, bulkheads, rate limiters and hedges, with their defaults, made into settings.
 
-Owns the tables and what a table's parameters mean together (reference/POLICY_SEMANTICS.md, sections 5 to 7). A
+Owns the tables and what a table's parameters mean together (docs/reference/library-rules.md, sections 5 to 7). A
 default of -1 stands for "must be written". Times are nanoseconds already.
 """
 

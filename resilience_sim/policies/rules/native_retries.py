@@ -1,6 +1,6 @@
 """The libraries' retry parameters under their own names, with their defaults, made into waits and stops.
 
-Owns the tables and, per library, what its parameters mean together (reference/POLICY_SEMANTICS.md, section 3).
+Owns the tables and, per library, what its parameters mean together (docs/reference/library-rules.md, section 3).
 tenacity's nested ones are rules/native_tenacity.py. gRPC has no defaults (its service config must say all four): the
 values here are those of its documentation's example. Times are nanoseconds already.
 """
