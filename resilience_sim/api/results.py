@@ -104,8 +104,10 @@ class Result:
         return self.figures.document
 
     @property
-    def series(self) -> dict[str, list[float | None]]:
+    def series(self) -> dict[str, list[float]]:
         """Figures over time as columns of equal length, ``t`` being the beginning of each bin in seconds.
+
+        ``p99`` is NaN in a bin without outcomes.
 
         Raises:
             ValueError: the run was made without ``series=``.
@@ -113,7 +115,11 @@ class Result:
         found = self.figures.document.get("series")
         if found is None:
             raise ValueError('no figures over time were asked for; write run(series="1s")')
-        return {name: column for name, column in found.items() if isinstance(column, list)}
+        return {
+            name: [nan if value is None else value for value in column]
+            for name, column in found.items()
+            if isinstance(column, list)
+        }
 
     def events(self, *kinds: str, rid: int | None = None) -> Iterator[Event]:
         """The events of the run in order, all or only some kinds, or of one request; the run is simulated again."""

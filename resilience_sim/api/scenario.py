@@ -23,10 +23,14 @@ _LARGEST_SEED = 2**63 - 1
 class Scenario:
     """A scenario as :func:`load` and :func:`loads` return it: ``load("hard-outage").set("retry.attempts", 5)``."""
 
-    def __init__(self, loaded: Loaded, policies: tuple[tuple[str, str, int | str], ...] = ()) -> None:
+    def __init__(
+        self, loaded: Loaded, policies: tuple[tuple[str, str, int | str], ...] = (), variant: str = AS_WRITTEN
+    ) -> None:
         self._loaded = loaded
         self._policies = policies
-        self.plan: Plan = _with(loaded.plan, policies)
+        self._variant = variant
+        plans = {AS_WRITTEN: loaded.plan, **{each.name: each.plan for each in loaded.variants}}
+        self.plan: Plan = _with(plans[variant], policies)
 
     @property
     def name(self) -> str:
@@ -56,12 +60,7 @@ class Scenario:
     @property
     def variants(self) -> dict[str, Scenario]:
         """The variants of its ``compare:`` section by name, without the scenario itself."""
-        from dataclasses import replace
-
-        return {
-            each.name: Scenario(replace(self._loaded, plan=each.plan, variants=()), self._policies)
-            for each in self._loaded.variants
-        }
+        return {each.name: Scenario(self._loaded, self._policies, each.name) for each in self._loaded.variants}
 
     def set(self, path: str, value: Value) -> Scenario:
         """With one setting changed: ``scenario.set("retry.delay", "250ms")``.
@@ -75,6 +74,8 @@ class Scenario:
 
     def with_settings(self, settings: Mapping[str, Value]) -> Scenario:
         """With several settings changed at once, which have to fit together only then."""
+        if self._variant != AS_WRITTEN:
+            raise ValueError(f"`{self._variant}` is a variant of a file; change the scenario it belongs to")
         return Scenario(changed(self._loaded, settings), self._policies)
 
     def with_policy(self, policy: type[Policy], position: int | str = "outer") -> Scenario:
@@ -82,7 +83,11 @@ class Scenario:
 
         The class has to stand at the top level of a module, where a worker process finds it, too.
         """
-        return Scenario(self._loaded, (*self._policies, (policy.__module__, policy.__qualname__, position)))
+        if "." in policy.__qualname__:
+            raise ValueError(f"`{policy.__qualname__}` is inside something; move it to the top level of a module")
+        return Scenario(
+            self._loaded, (*self._policies, (policy.__module__, policy.__qualname__, position)), self._variant
+        )
 
     @overload
     def run(
@@ -163,14 +168,15 @@ class Scenario:
         if self._policies:
             raise ValueError("a run with a policy of your own cannot be recorded: a recording holds no code")
         chosen = _seeds(self, [self.plan.seed if seed is None else seed])[0]
-        with record(Simulation(self.plan, chosen), self._loaded, path) as source:
+        with record(Simulation(self.plan, chosen), self._loaded, path, self._variant) as source:
             drain(source)
         return Path(path)
 
     def __repr__(self) -> str:
         stack = " > ".join(policy.id for policy in self.plan.stack) or "no policies"
         settings = "".join(f", {each}" for each in self._loaded.overrides)
-        return f"<Scenario {self.name}: {stack}{settings}>"
+        variant = "" if self._variant == AS_WRITTEN else f", variant {self._variant}"
+        return f"<Scenario {self.name}{variant}: {stack}{settings}>"
 
 
 def load(source: str | PathLike[str], settings: Mapping[str, Value] | None = None) -> Scenario:
