@@ -54,9 +54,6 @@ LONGEST = 600  # a file holds one idea, whole; beyond this it probably holds two
 CIRCLES: dict[str, list[set[str]]] = {
     "kernel": [{"kernel.frames", "kernel.lane", "kernel.queue", "kernel.sim"}],
     "lint": [{"lint.finding", "lint.subject"}, {"lint.report", "lint.sarif"}],
-    "play": [
-        {"play.acting", "play.app", "play.controls", "play.files", "play.painting", "play.screen"},
-    ],
     "views": [{"views.live.changes", "views.live.state"}],
 }
 

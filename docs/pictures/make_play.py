@@ -7,7 +7,6 @@ from pathlib import Path
 from resilience_sim.kernel.events import DUPLICATE, EFFECT
 from resilience_sim.play.app import Cockpit
 from resilience_sim.play.forms import read_fault, read_policy
-from resilience_sim.play.picture import svg
 from resilience_sim.play.session import Session
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
@@ -26,7 +25,7 @@ def cockpit(name: str) -> Cockpit:
 
 def play_to(app: Cockpit, t: float) -> None:
     """Let the run go on to an instant."""
-    session = app.session
+    session = app.state.session
     session.paused, session.speed = False, 10.0
     while session.clock < t * SECOND and not session.over:
         session.frame(min(0.1, (t * SECOND - session.clock) / session.speed / SECOND))
@@ -36,11 +35,11 @@ def storm() -> Cockpit:
     """A retry storm being born: the brownout is over, and the load on B is not; an outage by hand on top of it."""
     app = cockpit("retry-storm")
     play_to(app, 24.5)
-    app.stream.filter = "retried"
-    app.stream.thinned = 1
-    app.stream.move(app.session.run, -1)
-    app.stream.move(app.session.run, -12)
-    app.policy = "retry"
+    app.state.stream.filter = "retried"
+    app.state.stream.thinned = 1
+    app.state.stream.move(app.state.session.run, -1)
+    app.state.stream.move(app.state.session.run, -12)
+    app.state.policy = "retry"
     return app
 
 
@@ -48,40 +47,40 @@ def twice() -> Cockpit:
     """The inspector on a request that was charged twice."""
     app = cockpit("double-charge")
     play_to(app, 16)
-    tape = app.session.run.tape
+    tape = app.state.session.run.tape
     found = next(e for e in tape.slice(0, len(tape)) if e[1] == EFFECT and e[4] & 0xFF == DUPLICATE and e[3] >= 10)
-    app.stream.filter = "twice"
-    app.stream.chosen = found[3]
-    app.session.paused = True
+    app.state.stream.filter = "twice"
+    app.state.stream.chosen = found[3]
+    app.state.session.paused = True
     return app
 
 
 def fork() -> Cockpit:
     """A fork: the same storm, with and without a budget for retries."""
     app = cockpit("retry-storm")
-    session = app.session
+    session = app.state.session
     play_to(app, 18)
     retry = session.run.plan.stack[0]
     settings = {**policy_settings(retry), "budget": "10%"}
     session.branch(Change(session.instant(), read_policy(retry.kind, settings, retry.id)))
     play_to(app, 46)
-    app.stream.filter = "failed"
+    app.state.stream.filter = "failed"
     difference = session.difference()
-    app.stream.chosen = difference.rid if difference else None
+    app.state.stream.chosen = difference.rid if difference else None
     return app
 
 
 def hands() -> Cockpit:
     """An outage injected by hand, and the breaker that saw it."""
     app = cockpit("hard-outage")
-    session = app.session
+    session = app.state.session
     play_to(app, 6)
     session.act(read_fault("lost_responses", {"for": "4s", "rate": "50%"}, session.run.plan_now, session.instant()))
     play_to(app, 21)
-    app.stream.move(session.run, -1)
+    app.state.stream.move(session.run, -1)
     return app
 
 
 if __name__ == "__main__":
     for name, make in (("storm", storm), ("charged-twice", twice), ("fork", fork), ("hands-on", hands)):
-        (HERE / f"play-{name}.svg").write_text(svg(make()), encoding="utf-8")
+        (HERE / f"play-{name}.svg").write_text(make().renderer.svg(), encoding="utf-8")

@@ -1,42 +1,41 @@
-"""The cockpit as a Textual application: panels around a session, keys, mouse, palette.
+"""The cockpit as a Textual application: its frames, keys, mouse, palette and dialogs.
 
-Owns the screen and its frames. Refuses to simulate, to decide what panels say and what a command does: the session,
-panels/ and controls.py do.
-The wall clock is given to it, so that a test drives it by hand.
+The wall clock is passed in, so that a test can set it.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from resilience_sim.play.commands import COMMANDS
-from resilience_sim.play.layout import TABS
-from resilience_sim.play.painting import Painting
-from resilience_sim.play.panels.stream import Stream
-from resilience_sim.play.screen import Main
+from resilience_sim.play.panel_renderer import PanelRenderer
+from resilience_sim.play.screen import Main, Panel
 from resilience_sim.play.session import Session
+from resilience_sim.play.state import CockpitState
 from resilience_sim.play.tape import FAILURE
-from resilience_sim.play.theme import DARK, themes
-from resilience_sim.play.widgets import Panel
+from resilience_sim.play.theme import DARK, LIGHT, themes
 from resilience_sim.views.live.look import UNICODE, Look
+from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
-    from resilience_sim.play.acting import Acting
-    from resilience_sim.play.controls import Controls
-    from resilience_sim.play.files import Files
+    from resilience_sim.play.command_table import CommandTable
+    from resilience_sim.play.file_dialogs import FileDialogs
+    from resilience_sim.play.forms import Answers, Field
     from resilience_sim.play.tour import Guide
+    from resilience_sim.world.actions import Action
 
 FPS = 15
 BUDGET = 0.04  # s of each frame that may go into simulating
 ROWS_PER_SECOND = 6.0  # requests that may enter the stream per second; more cannot be read
+T = TypeVar("T")
 
 
 class Cockpit(App[None]):
@@ -58,14 +57,8 @@ class Cockpit(App[None]):
         auto: bool = True,
     ) -> None:
         super().__init__()
-        self.session = session
-        self.look = look
-        self.guide = guide
-        self.stream = Stream()
-        self.policy = ""  # the id of the one chosen in the topology
-        self.tab = TABS[0]
-        self.scroll = 0  # words of the inspector left out
-        self.painting = Painting(self)
+        self.state = CockpitState(session, look, guide)
+        self.renderer = PanelRenderer(self.state)
         self._clock = clock
         self._auto = auto
         self._last = clock()
@@ -75,85 +68,74 @@ class Cockpit(App[None]):
             self.register_theme(each)
         self.theme = theme
 
-    # --- what is not needed for the first frame ---------------------------------------------------------------------
+    # Not needed for the first frame, so imported after it.
 
     @cached_property
-    def acting(self) -> Acting:
-        """Hands on the run."""
-        from resilience_sim.play.acting import Acting
-
-        return Acting(self)
-
-    @cached_property
-    def controls(self) -> Controls:
+    def commands(self) -> CommandTable:
         """What every command does."""
-        from resilience_sim.play.controls import Controls
+        from resilience_sim.play.command_table import CommandTable
 
-        return Controls(self)
+        return CommandTable(self.state, self, self.files)
 
     @cached_property
-    def files(self) -> Files:
+    def files(self) -> FileDialogs:
         """What is written."""
-        from resilience_sim.play.files import Files
+        from resilience_sim.play.file_dialogs import FileDialogs
 
-        return Files(self)
+        return FileDialogs(self.state, self)
 
-    def _settle_in(self) -> None:
-        """The first frame is out: load the rest. What is there stays for good; garbage of later is looked after."""
-        self.controls.table()
+    def _after_first_frame(self) -> None:
+        """Import the rest, and turn the garbage collector on, which was off for a quicker start.
+
+        A full collection would walk through all imported modules for longer than a frame lasts, and find nothing
+        there: they are taken out of its sight (`gc.freeze`).
+        """
+        _ = self.commands
         gc.freeze()
         gc.enable()
 
-    # --- the screen -------------------------------------------------------------------------------------------------
+    # --- frames -------------------------------------------------------------------------------------------------------
 
     def get_default_screen(self) -> Screen[Any]:
-        """Ours, so that its keys do not reach into dialogs."""
-        return Main(self.painting)
+        """The screen behind all dialogs."""
+        return Main(self.state, self.renderer)
 
     def on_mount(self) -> None:
-        """Begin."""
         self._last = self._clock()
         if self._auto:
-            self.set_timer(0.5, self._settle_in)
+            self.set_timer(0.5, self._after_first_frame)
             self.set_interval(1 / FPS, self.tick)
 
     def tick(self) -> None:
-        """One frame: time has passed."""
+        """One frame."""
         now = self._clock()
         elapsed, self._last = now - self._last, now
         deadline = now + BUDGET
-        session = self.session
+        session = self.state.session
         hunting = session.hunting
         try:
             session.frame(elapsed, lambda: self._clock() < deadline)
-            self.files.work(lambda: self._clock() < deadline)
         except ValueError as error:
-            self.say(str(error))
+            self.state.say(str(error))
+        self.files.work(lambda: self._clock() < deadline)
         if hunting == FAILURE and not session.hunting:
-            self.controls.choose_failed()
-        if self.guide is not None:
-            self.guide.look()
+            self.commands.choose_failed()
+        if self.state.guide is not None:
+            self.state.guide.look()
         moving = not session.paused and session.live
         rate = session.run.view.arrived / max(1, session.clock) * 1e9 * min(session.speed, 1e6) / ROWS_PER_SECOND
-        self.stream.thin(rate if moving else 1.0)
+        self.state.stream.thin(rate if moving else 1.0)
         self.redraw()
 
     def redraw(self) -> None:
-        """Show what is; only what changed is drawn."""
-        if isinstance(self.screen_stack[0], Main):
-            self.screen_stack[0].renew()
+        """Draw what changed."""
+        if self._main is not None:
+            self._main.renew()
 
-    def focused_panel(self) -> str:
-        """The name of the panel that has the focus; "" when none has, or there is no screen at all."""
-        if not self.is_running:
-            return ""
-        focused = self.screen_stack[0].focused
-        return focused.id or "" if focused is not None else ""
-
-    def say(self, text: str) -> None:
-        """A line for the user, on the timeline."""
-        self.session.said = text
-        self.redraw()
+    @property
+    def _main(self) -> Main | None:
+        main = self.screen_stack[0]
+        return main if isinstance(main, Main) else None
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -162,8 +144,10 @@ class Cockpit(App[None]):
         if len(self.screen_stack) > 1:
             return
         if id not in ("up", "down", "page_up", "page_down"):
-            self.session.said = ""
-        self.controls.table()[id]()
+            self.state.say("")
+        if self._main is not None:
+            self._main.note_focus()
+        self.commands.run(id)
         self.redraw()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -171,24 +155,76 @@ class Cockpit(App[None]):
         for each in COMMANDS:
             # Textual reads markup in titles; a bracket would open a tag.
             key = {"[": "left bracket", "]": "right bracket"}.get(each.shown, each.shown)
-            yield SystemCommand(f"{each.about} ({key})", each.group, partial(self._from_palette, each.id))
-
-    def _from_palette(self, id: str) -> None:
-        self.call_later(self.action_do, id)
-
-    def relayout(self, anew: bool = False) -> None:
-        """Place the panels again; ``anew``: draw every cell, for other colours."""
-        main = self.screen_stack[0]
-        if isinstance(main, Main):
-            main.redraw_all() if anew else main.place()
-
-    # --- the mouse ----------------------------------------------------------------------------------------------------
+            yield SystemCommand(f"{each.about} ({key})", each.group, partial(self.call_later, self.action_do, each.id))
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
-        """Scrub on the timeline, choose a request or a policy, press a key of the footer."""
+        """A click, or the wheel."""
+        name = event.panel.id or ""
         if event.wheel:
             event.panel.focus()
-            self.controls.move(event.wheel)
+            self.state.focused = name
+            self.commands.move(event.wheel)
         else:
-            self.painting.pressed(event.panel.id or "", event.x, event.y, event.panel.size.width)
+            target = self.renderer.target(name, event.x, event.y, event.panel.size.width)
+            if target is not None and target[0] == "command":
+                self.action_do(str(target[1]))
+            elif target is not None:
+                self.commands.press(target)
         self.redraw()
+
+    # --- what the helpers ask for (state.Ui) --------------------------------------------------------------------------
+
+    def choose(self, title: str, options: Sequence[str], then: Callable[[int], None], at: int = 0) -> None:
+        """One of several."""
+        from resilience_sim.play.dialogs import Choose
+
+        self.push_screen(Choose(title, options, at), self._answered(then))
+
+    def ask(self, title: str, value: str, then: Callable[[str], None], hint: str = "") -> None:
+        """A line of text."""
+        from resilience_sim.play.dialogs import Ask
+
+        self.push_screen(Ask(title, value, hint), self._answered(then))
+
+    def form(
+        self,
+        title: str,
+        about: str,
+        fields: Sequence[Field],
+        accept: Callable[[Answers], Action],
+        verb: str,
+        then: Callable[[Action], None],
+    ) -> None:
+        """Settings."""
+        from resilience_sim.play.dialogs import Form
+
+        self.push_screen(Form(title, about, fields, accept, verb), self._answered(then))
+
+    def _answered(self, then: Callable[[T], None]) -> Callable[[T | None], None]:
+        def done(answer: T | None) -> None:
+            if answer is not None:
+                then(answer)
+            self.redraw()
+
+        return done
+
+    def page(self, title: str, rows: Sequence[Row]) -> None:
+        """Something to read."""
+        from resilience_sim.play.dialogs import Page
+
+        self.push_screen(Page(title, rows))
+
+    def relayout(self) -> None:
+        """Place the panels again."""
+        if self._main is not None:
+            self._main.place()
+
+    def switch_theme(self) -> None:
+        """From dark to light, or back."""
+        self.theme = LIGHT if self.theme == DARK else DARK
+        if self._main is not None:
+            self._main.redraw_all()
+
+    def leave(self) -> None:
+        """Close the cockpit."""
+        self.exit()

@@ -1,11 +1,13 @@
-"""Every command of the cockpit: its keys, its name, what it does. Footer, palette, help and bindings are made of this.
+"""Every command of the cockpit: keys, name, description. Bindings, footer, palette and help are made from this table.
 
-Owns the table. Refuses to carry anything out (controls.py has a piece of code for each).
+What the commands do is in command_table.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from resilience_sim.views.text import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +94,16 @@ PINNED = ("help", "leave")  # always there, at the right end
 def command(id: str) -> Command:
     """The command with that id."""
     return next(each for each in COMMANDS if each.id == id)
+
+
+def help_rows(width: int) -> list[Row]:
+    """The page of all keys."""
+    rows: list[Row] = []
+    group = ""
+    for each in COMMANDS:
+        if each.group != group:
+            group = each.group
+            rows += [Row(), Row(group, "title")] if rows else [Row(group, "title")]
+        keys = each.shown if each.id not in ("to_live",) else "end l"
+        rows.append(Row("  ").add(keys, "key").to(10).add(each.about).to(width))
+    return [*rows, Row(), Row("  ").add("^p", "key").to(10).add("Every command by name")]

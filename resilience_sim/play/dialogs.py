@@ -1,7 +1,4 @@
-"""Dialogs: a form of settings, a choice, a line of text, a page to read.
-
-Owns how they look and when they close. A form stays open until its answers can be read. Refuses to act (app.py).
-"""
+"""Dialogs: a form of settings, a choice, a line of text, a page to read."""
 
 from __future__ import annotations
 
@@ -55,7 +52,7 @@ class Dialog(ModalScreen[Any]):
 
 
 class Form(Dialog):
-    """Fields and a verdict: ``accept`` reads the answers, or raises ValueError with what is wrong."""
+    """``accept`` makes something of the answers; while it raises ValueError, the form says so and stays open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "app.focus_next", "Next", show=False, priority=True),
@@ -69,7 +66,6 @@ class Form(Dialog):
         self._title, self._about, self._fields, self._accept, self._verb = title, about, fields, accept, verb
 
     def compose(self) -> ComposeResult:
-        """Textual's protocol."""
         with Vertical(classes="box"):
             yield Label(self._title, classes="title", markup=False)
             if self._about:
@@ -87,27 +83,23 @@ class Form(Dialog):
                 yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        """Names are seen in full; what is said below the fields stays on the screen."""
         longest = max(len(field.key) for field in self._fields)
         for label in self.query(".key").results(Label):
             label.styles.width = max(19, min(longest + 1, 42))
         self.query_one(".fields").styles.max_height = max(3, self.app.size.height - 10)
 
     def answers(self) -> dict[str, str]:
-        """What stands in the fields."""
+        """The text of every field."""
         return {field.key: self.query_one(f"#f-{field.key}", Input).value for field in self._fields}
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """What the field is about, in full."""
         about = next((each.about for each in self._fields if event.widget.id == f"f-{each.key}"), "")
         self.query_one(".hint", Label).update(about)
 
     def on_input_submitted(self) -> None:
-        """Enter anywhere accepts."""
         self._try()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Accept or cancel."""
         if event.button.id == "accept":
             self._try()
         else:
@@ -133,7 +125,6 @@ class Choose(Dialog):
         self._title, self._options, self._at = title, options, at
 
     def compose(self) -> ComposeResult:
-        """Textual's protocol."""
         with Vertical(classes="box"):
             yield Label(self._title, classes="title", markup=False)
             choices = OptionList(*(Option(text) for text in self._options), markup=False)
@@ -141,7 +132,6 @@ class Choose(Dialog):
             yield choices
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter or a click."""
         self.dismiss(event.option_index)
 
 
@@ -153,23 +143,20 @@ class Ask(Dialog):
         self._title, self._value, self._hint = title, value, hint
 
     def compose(self) -> ComposeResult:
-        """Textual's protocol."""
         with Vertical(classes="box"):
             yield Label(self._title, classes="title", markup=False)
             with Horizontal(classes="field"):
                 yield Input(self._value, placeholder=self._hint, id="f-text", select_on_focus=False)
 
     def on_mount(self) -> None:
-        """As wide as the box."""
         self.query_one(Input).styles.width = "100%"
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter."""
         self.dismiss(event.value)
 
 
 class Page(Dialog):
-    """Something to read; any of the usual keys closes it."""
+    """Something to read; space, Enter, Escape and a few others close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,h,enter,space", "dismiss(None)", "Close")]
 
@@ -178,7 +165,6 @@ class Page(Dialog):
         self._title, self._rows = title, rows
 
     def compose(self) -> ComposeResult:
-        """Textual's protocol."""
         from rich.text import Text
 
         theme = self.app.theme if self.app.theme in PALETTES else DARK
@@ -194,7 +180,6 @@ class Page(Dialog):
                 yield Static(text)
 
     def on_mount(self) -> None:
-        """Arrows scroll."""
         self.query_one(VerticalScroll).focus()
 
 

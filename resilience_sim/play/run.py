@@ -1,41 +1,126 @@
-"""One run under the cockpit: simulated up to its head, shown at any position of its tape.
+"""One run in the cockpit: simulated up to its head, shown at any position of its tape.
 
-Owns growing the tape, keyframes of the view's state, and showing any place of it. Refuses to pace (session.py) and to
-know what the layers hold (levels.py).
-
-The fold at the head sees every event once and is put away every so many events; to show an earlier place, the keyframe
-before it is taken out again and fed the few events in between.
+The fold at the head sees every event once, and its state is saved every few thousand events (keyframes). To show an
+earlier position, the keyframe before it is restored and fed the events in between.
 """
 
 from __future__ import annotations
 
+import pickle
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sim import FOREVER
-from resilience_sim.play.levels import EMPTY, SLICE, Levels
+from resilience_sim.play.layer_state import EMPTY, SLICE, LayerState
 from resilience_sim.play.tape import Event, Tape
-from resilience_sim.play.view import PlayFold
 from resilience_sim.runs.actions import ActionError, plan_with
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.plan import Plan
+from resilience_sim.views.live.bins import Lane
+from resilience_sim.views.live.state import LiveFold
+from resilience_sim.views.words import speaker
 from resilience_sim.world.actions import Action
 
+if TYPE_CHECKING:
+    from resilience_sim.measure.result import RunResult
+    from resilience_sim.views.moments import MomentsFold
+
 SPACING = 4096  # events between two keyframes, at first
-MOST_FRAMES = 512  # then every other one is given up
+MOST_FRAMES = 512  # then every other one is dropped
+
+_FIXED = frozenset({"plan", "seed", "name", "components", "many", "capacity", "workers", "sample", "stream"})
+_COUNTED = frozenset(range(ev.RETRY_WAIT, ev.FELL_BACK + 1)) - {ev.BREAKER}
+NEVER = 1 << 60
 
 GoOn = Callable[[], bool]
 
 
 def always() -> bool:
-    """As long as it takes."""
+    """Never stop early."""
     return True
 
 
+class PlayFold(LiveFold):
+    """The live view's fold, and what layers and replicas are doing. Its state can be saved and restored."""
+
+    __slots__ = ("backlog", "by_layer", "by_replica", "deciders", "waits")
+
+    def __init__(self, plan: Plan, seed: int, components: Sequence[ev.Component], name: str = "") -> None:
+        super().__init__(plan, seed, components, name)
+        self.sample = NEVER  # the request stream is read from the tape
+        self.by_layer: Counter[tuple[int, int]] = Counter()  # (layer, kind of event): how often
+        self.by_replica: dict[int, list[int]] = {c.id: [0, 0] for c in components if c.kind == "replica"}  # busy, queue
+        self.waits: dict[int, tuple[int, int]] = {}  # request -> retry layer it waits in, and until when
+        self.backlog: Counter[int] = Counter()  # by client instance
+        self.deciders: dict[int, tuple[int, int]] = {}  # layer -> instant and outcome of its last rejection
+
+    def update_plan(self, plan: Plan, components: Sequence[ev.Component]) -> None:
+        """An action changed faults, policies or components."""
+        self.plan = plan
+        self.components = {component.id: component for component in components}
+        for component in components:
+            if component.kind == "circuit_breaker" and component.id not in self.breakers:
+                self.breakers[component.id] = Lane(speaker(component, self.many))
+
+    def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+        super().on_event(t, kind, source, rid, a, b)
+        if kind in _COUNTED:
+            self.by_layer[source, kind] += 1
+            if kind == ev.RETRY_WAIT:
+                self.waits[rid] = (source, t + b)
+            elif kind == ev.REJECTED:
+                self.deciders[source] = (t, a)
+                self.waits.pop(rid, None)
+        elif kind == ev.RECEIVED:
+            if b in (ev.STARTED, ev.QUEUED_AT_B):
+                self.by_replica[source][b - ev.STARTED] += 1
+        elif kind == ev.BEGIN:
+            held = self.by_replica[source]
+            held[0] += 1
+            held[1] -= 1
+        elif kind == ev.END:
+            self.by_replica[source][0] -= 1
+        elif kind == ev.LEFT_QUEUE:
+            self.by_replica[source][1] -= 1
+        elif kind in (ev.SENT, ev.DONE):
+            if self.waits:
+                self.waits.pop(rid, None)
+        elif kind == ev.ARRIVE:
+            if a == ev.BACKLOGGED:
+                self.backlog[source] += 1
+        elif kind == ev.START:
+            self.backlog[source] -= 1
+        elif kind == ev.CRASH:
+            self.backlog[source] = 0
+
+    def waiting_in(self, layer: int) -> int:
+        """How many calls wait in a retry layer for their next attempt."""
+        return sum(1 for source, until in self.waits.values() if source == layer and until > self.clock)
+
+    def freeze(self) -> bytes:
+        """Everything that changes from event to event."""
+        return pickle.dumps([(name, getattr(self, name)) for name in _changing()], pickle.HIGHEST_PROTOCOL)
+
+    def thaw(self, frozen: bytes) -> None:
+        """Restore a state saved by :meth:`freeze`."""
+        known = self.breakers
+        for name, value in pickle.loads(frozen):
+            setattr(self, name, value)
+        for source, lane in known.items():  # breakers added since
+            if source not in self.breakers:
+                self.breakers[source] = Lane(lane.name)
+
+
+def _changing() -> list[str]:
+    return [name for name in (*LiveFold.__slots__, *PlayFold.__slots__) if name not in _FIXED]
+
+
 class Run:
-    """A source and its tape. ``position``: how many events are shown; it is *live* when that is all of them."""
+    """A source and its tape. ``position``: how many events are shown; the run is *live* when that is all of them."""
 
     def __init__(self, source: Source, name: str = "") -> None:
         self.source = source
@@ -47,13 +132,13 @@ class Run:
         self.head = self._fold()
         self.view = self.head
         self.position = 0
-        self.levels = Levels(self.simulation, self.tape)
+        self.layer_state = LayerState(self.simulation, self.tape)
         self._ended = False
         self._frames_at: array[int] = array("q")
         self._frames: list[bytes] = []
         self._spacing = SPACING
         self._fed = 0  # events the head has seen
-        self._plans = [source.plan]  # after so many actions
+        self._plans = [source.plan]  # [n]: the plan after n actions
         self._acted_at: array[int] = array("q")  # index of each ACTION event
 
     def _fold(self) -> PlayFold:
@@ -63,22 +148,22 @@ class Run:
 
     @property
     def over(self) -> bool:
-        """Whether nothing will happen any more that is not on the tape."""
+        """Whether everything that happens is on the tape."""
         return self._ended and not self.tape.held
 
     @property
     def live(self) -> bool:
-        """Whether what is shown is the newest there is."""
+        """Whether the newest event is shown."""
         return self.position == len(self.tape)
 
     @property
     def actions(self) -> list[Action]:
-        """What was done to the run, in order."""
+        """The actions done to the run, in order."""
         return [] if self.simulation is None else self.simulation.actions
 
     @property
     def plan(self) -> Plan:
-        """The plan in force at the position: its stack is what calls meet there."""
+        """The plan in force at the position."""
         return self._plans[bisect_right(self._acted_at, self.position - 1)]
 
     @property
@@ -87,22 +172,22 @@ class Run:
         return self._plans[-1]
 
     def actions_before(self, t: int) -> list[Action]:
-        """Those done before an instant."""
+        """The actions done before an instant."""
         return [action for action in self.actions if action.t < t]
 
     def action_at(self, index: int) -> Action | None:
-        """The action behind the ACTION event with that index on the tape."""
+        """The action whose event has that index on the tape."""
         i = bisect_right(self._acted_at, index) - 1
         return self.actions[i] if i >= 0 and self._acted_at[i] == index else None
 
     def plan_before(self, action: Action) -> Plan:
-        """The plan that ``action``, one of ours, was done to."""
+        """The plan that ``action``, one of :attr:`actions`, was done to."""
         return self._plans[self.actions.index(action)]
 
     # --- growing ------------------------------------------------------------------------------------------------------
 
     def extend(self, until: int = FOREVER, go_on: GoOn = always) -> bool:
-        """Simulate up to ``until``, as long as ``go_on`` agrees; False when that was cut short."""
+        """Simulate up to ``until`` while ``go_on`` agrees; False when it did not get there."""
         self.release()
         while not self._ended:
             before = len(self.tape)
@@ -118,7 +203,7 @@ class Run:
     def crawl(self, until: int, wanted: Callable[[Event], bool], go_on: GoOn = always) -> tuple[bool, bool]:
         """As :meth:`extend`, but stop with the event that is ``wanted``: whether ``until`` was reached, whether found.
 
-        Nothing after that event is on the tape then: what else the engine did in the same step is held back.
+        Nothing after that event is on the tape then: the rest of the same engine step is held back.
         """
         tape = self.tape
         steps = 0
@@ -138,7 +223,7 @@ class Run:
         return True, False
 
     def _step(self, until: int) -> bool:
-        """One step of the engine that brings events, all of them held back; False when there is none by ``until``."""
+        """One engine step with events, all of them held back; False when there is none by ``until``."""
         tape = self.tape
         tape.holding = True
         for _ in range(EMPTY):
@@ -149,27 +234,27 @@ class Run:
         return bool(tape.held)
 
     def release(self) -> None:
-        """Put what is held back on the tape."""
+        """Put the events that are held back on the tape."""
         if self.tape.held:
             while self.tape.held:
                 self.tape.release()
             self._catch_up()
 
     def step(self) -> bool:
-        """One event; False when there is none left."""
+        """One event on; False when there is none left."""
         return self.crawl(FOREVER, lambda event: True)[1]
 
     def act(self, action: Action) -> None:
-        """Do something to the run, at its head. ActionError: nothing happened."""
+        """Do an action at the head of the run. ActionError: nothing happened."""
         act = getattr(self.source, "act", None)
         if act is None:
-            raise ActionError("this recording is only played back")
+            raise ActionError("this recording can only be played back")
         self.release()
         act(action)
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Let the head see what is new on the tape; put it away now and then; note what was done."""
+        """Feed the head what is new on the tape; save keyframes; note actions."""
         tape, stop = self.tape, len(self.tape)
         if len(self.actions) >= len(self._plans):
             self._note_actions()
@@ -178,20 +263,21 @@ class Run:
             _feed(self.head, tape, self._fed, until)
             self._fed = until
             if until % self._spacing == 0:
-                self._put_away()
+                self._save_frame()
 
     def _note_actions(self) -> None:
         found = [i for i in self.tape.marks["fault"] if self.tape[i][1] == ev.ACTION]
-        for n in range(len(self._plans) - 1, len(self.actions)):
+        # The last actions may be done already while their events are still held back.
+        for n in range(len(self._plans) - 1, min(len(self.actions), len(found))):
             self._plans.append(plan_with(self._plans[-1], [self.actions[n]]))
             self._acted_at.append(found[n])
         for fold in (self.head, self.view):
-            fold.know(self.plan_now, self.source.components)
+            fold.update_plan(self.plan_now, self.source.components)
 
-    def _put_away(self) -> None:
+    def _save_frame(self) -> None:
         self._frames_at.append(self._fed)
         self._frames.append(self.head.freeze())
-        self.levels.put_away()
+        self.layer_state.sample()
         if len(self._frames) > MOST_FRAMES:
             self._frames_at = self._frames_at[1::2]
             self._frames = self._frames[1::2]
@@ -209,7 +295,7 @@ class Run:
             start = self._frames_at[i] if i >= 0 else 0
             if self.view is self.head or not start <= self.position <= position:
                 self.view = self._fold()
-                self.view.know(self.plan_now, self.source.components)
+                self.view.update_plan(self.plan_now, self.source.components)
                 if i >= 0:
                     self.view.thaw(self._frames[i])
             else:
@@ -218,7 +304,7 @@ class Run:
         self.position = position
         self.view.over = self.over and self.live
         self.view.tick(max(clock, self.tape.time(position - 1)))
-        self.levels.turn_to(position, self.view.clock)
+        self.layer_state.move_to(position, self.view.clock)
         self.view.horizon = max(self.view.horizon, self.head.horizon)
 
 
@@ -226,3 +312,17 @@ def _feed(fold: PlayFold, tape: Tape, start: int, stop: int) -> None:
     take = fold.on_event
     for t, kind, source, rid, a, b in tape.slice(start, stop):
         take(t, kind, source, rid, a, b)
+
+
+def final_result(run: Run) -> tuple[RunResult, MomentsFold]:
+    """The figures of everything that was simulated, whatever position was shown last."""
+    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.views.moments import MomentsFold
+
+    run.release()
+    fold = RunFold(run.plan_now, run.source.components)
+    moments = MomentsFold(run.plan_now)
+    for event in run.tape.slice(0, len(run.tape)):
+        fold.on_event(*event)
+        moments.on_event(*event)
+    return fold.result(run.source.seed, run.source.digest(), run.source.now), moments

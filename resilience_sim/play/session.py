@@ -1,8 +1,7 @@
-"""The session: one run, perhaps a fork of it, a clock, and everything a hand on the controls can do to them.
+"""The session: one run, perhaps a fork of it, a clock, and everything the user can do to them.
 
-Owns transport (pause, step, speed, jump, scrub), acting and forking. Refuses to draw, to read keys and to own the wall
-clock: whoever drives it says how much wall time has passed, and how long it may simulate. A slow or paused screen
-therefore changes what is seen when, never what happens.
+Whoever drives it says how much wall time has passed, and how long it may simulate. A slow or paused screen therefore
+changes what is seen when, never what happens.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from math import inf
 from resilience_sim.kernel.events import DONE
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
-from resilience_sim.play.future import Future
+from resilience_sim.play.fork import Fork
 from resilience_sim.play.run import GoOn, Run, always
 from resilience_sim.play.tape import Event, is_mark
 from resilience_sim.runs.actions import ActionError
@@ -25,14 +24,14 @@ from resilience_sim.world.actions import Action
 
 LEAST_SPEED, MOST_SPEED = 0.1, 10_000.0
 SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
-LONGEST_STEP = 1.0  # s of wall time a frame makes up for; a laptop that slept does not leap
-RUSH = 20_000  # events a frame goes on by, at most speed through what is on the tape
+LONGEST_STEP = 1.0  # s of wall time a frame makes up for, so that a laptop that slept does not leap
+RUSH = 20_000  # events a frame advances by at top speed through what is on the tape
 
 
 class Session:
-    """``clock`` is the virtual instant shown, ns. ``said``: the last thing worth telling the user.
+    """``clock``: the virtual instant shown, ns. ``variant``: which of the scenario's configurations is played.
 
-    ``variant``: which of the scenario's configurations is played.
+    ``said``: the line of text shown on the timeline.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class Session:
         self.scenario = scenario
         self.variant = variant
         self.run = Run(source)
-        self.future: Future | None = None
+        self._fork: Fork | None = None
         self.clock = 0
         self.speed = speed or max(LEAST_SPEED, min(MOST_SPEED, default_speed(source.plan)))
         self.paused = False
@@ -50,23 +49,23 @@ class Session:
         self.loading = False  # the whole run is simulated first, to be looked at
         self.load_until: int | None = None  # that far; None: to its end
         self.said = ""
-        self.wanted: Callable[[Event], bool] | None = None  # pause with the event for which this says yes
-        self.found = False  # it has come
+        self.wanted: Callable[[Event], bool] | None = None  # pause with the first event for which this is true
+        self.found = False  # whether it has come
 
     @property
     def fork(self) -> Run | None:
-        """The other future, if there is one."""
-        return None if self.future is None else self.future.run
+        """The fork's run, if there is one."""
+        return None if self._fork is None else self._fork.run
 
     @property
     def forking(self) -> bool:
-        """Whether the fork is still living the past again."""
-        return self.future is not None and self.future.action is not None
+        """Whether the fork is still being simulated up to where it begins."""
+        return self._fork is not None and self._fork.action is not None
 
     @property
     def forked_at(self) -> int:
-        """Where the futures part."""
-        return 0 if self.future is None else self.future.at
+        """The instant at which the fork begins."""
+        return 0 if self._fork is None else self._fork.at
 
     @property
     def live(self) -> bool:
@@ -75,8 +74,15 @@ class Session:
 
     @property
     def over(self) -> bool:
-        """Whether the run is at its end, and that is what is shown."""
+        """Whether the end of the run is shown."""
         return self.run.over and self.run.live
+
+    @property
+    def horizon(self) -> int:
+        """The instant at the right end of the timeline."""
+        tape = self.run.tape
+        end = tape.time(len(tape) - 1)
+        return max(1, end if self.run.over else max(self.run.head.horizon, end, self.clock))
 
     # --- time passes --------------------------------------------------------------------------------------------------
 
@@ -93,7 +99,7 @@ class Session:
             self._hunt(go_on)
         elif not self.paused and not self.over:
             self._pass(elapsed, go_on)
-        self.run.levels.work(go_on)
+        self.run.layer_state.catch_up(go_on)
 
     def _pass(self, elapsed: float, go_on: GoOn) -> None:
         step = min(elapsed, LONGEST_STEP) * self.speed * SECOND
@@ -126,19 +132,18 @@ class Session:
         self.run.show(index, self.clock)
 
     def _follow(self, go_on: GoOn = always) -> None:
-        """Bring the fork to the same instant."""
-        if self.future is not None:
-            self.future.follow(self.clock, self.over, go_on)
+        if self._fork is not None:
+            self._fork.follow(self.clock, self.over, go_on)
 
     # --- transport ----------------------------------------------------------------------------------------------------
 
     def toggle(self) -> None:
-        """Pause, or go on."""
+        """Pause or resume."""
         self.hunting = ""
         self.paused = not self.paused
 
     def faster(self, up: bool = True) -> None:
-        """The next speed up or down."""
+        """The next higher or lower speed."""
         if self.speed == inf:
             self.speed = float(SPEEDS[-1]) if up else float(SPEEDS[-2])
             return
@@ -147,12 +152,12 @@ class Session:
             self.speed = float(others[0] if up else others[-1])
 
     def top_speed(self) -> None:
-        """As fast as it goes, or back to the default."""
+        """As fast as possible, or back to the default."""
         self.speed = default_speed(self.run.source.plan) if self.speed == inf else inf
         self.paused = False
 
     def step(self, back: bool = False) -> None:
-        """One event on, or back."""
+        """One event forward or back."""
         self._stop()
         run = self.run
         if back:
@@ -165,7 +170,7 @@ class Session:
             self.said = "the run is over"
 
     def step_request(self) -> None:
-        """On until one more request has its outcome."""
+        """Forward until one more request has its outcome."""
         self._stop()
         run = self.run
         found = run.tape.next_end(run.position)
@@ -176,7 +181,7 @@ class Session:
         self.go(len(run.tape) if found is None else found + 1)
 
     def jump(self, kind: str, back: bool = False) -> None:
-        """To the next transition, failure or fault, or to the one before; beyond the head the run is simulated on."""
+        """To the next or previous transition, failure or fault; beyond the head the run is simulated further."""
         self._stop()
         tape = self.run.tape
         if back:
@@ -201,7 +206,7 @@ class Session:
         self.go(len(run.tape))
 
     def seek(self, t: int) -> None:
-        """To an instant, as far as the run has been simulated; all of it when the run is over."""
+        """To an instant, at most to the head."""
         self.hunting = ""
         tape = self.run.tape
         t = max(0, t)
@@ -214,12 +219,12 @@ class Session:
             self._follow()
 
     def to_live(self) -> None:
-        """Back to the head."""
+        """To the head of the run."""
         self.hunting = ""
         self.go(len(self.run.tape))
 
     def go(self, position: int) -> None:
-        """Show so many events."""
+        """Show the first ``position`` events."""
         tape = self.run.tape
         position = max(0, min(position, len(tape)))
         self.clock = tape.time(position - 1)
@@ -231,59 +236,59 @@ class Session:
         self.paused = True
         self.said = ""
 
-    # --- hands on -----------------------------------------------------------------------------------------------------
+    # --- actions -----------------------------------------------------------------------------------------------------
 
     def instant(self) -> int:
-        """When an action done now takes place: first thing after everything that is shown."""
+        """When an action done now takes place: right after everything that is shown."""
         tape = self.run.tape
         return max(self.clock, tape.last() if self.live else tape.time(self.run.position - 1)) + 1
 
     def act(self, action: Action) -> None:
-        """Do it to the run; what is looked at in the past cannot be changed, there it becomes a fork."""
+        """Do it to the run. The past cannot be changed: an action there starts a fork."""
         if not self.live:
             self.branch(action)
             return
         if self.run.over:
-            raise ActionError("the run is over: rewind, and this becomes a fork")
+            raise ActionError("the run is over: rewind, and this starts a fork")
         self.run.act(action)
         self.clock = max(self.clock, action.t)
         self.run.show(len(self.run.tape), self.clock)
         self._follow()
 
     def branch(self, action: Action) -> None:
-        """Fork here: the same past, arrivals and luck, and ``action`` from now on."""
-        self.future = Future(self.run, action)
+        """Fork here: the same past, arrivals and random numbers, and ``action`` from now on."""
+        self._fork = Fork(self.run, action)
 
     def _prepare_fork(self, go_on: GoOn) -> None:
-        assert self.future is not None
+        assert self._fork is not None
         try:
-            self.future.prepare(go_on)
+            self._fork.prepare(go_on)
         except ActionError as error:
-            self.future = None
+            self._fork = None
             self.said = str(error)
             raise
-        if not self.forking:  # the action that makes the difference is seen too
-            live, self.clock = self.live, max(self.clock, self.future.at)
+        if not self.forking:  # the action is shown too
+            live, self.clock = self.live, max(self.clock, self._fork.at)
             tape = self.run.tape
             self.run.show(len(tape) if live else tape.index_after(self.clock), self.clock)
             self._follow()
 
     def take_fork(self) -> None:
-        """The fork is the run from here on; the other future is given up."""
-        future = self.future
-        if future is None or future.action is not None:
-            raise ActionError("there is no fork to take" if future is None else "the fork is not there yet")
+        """Go on with the fork as the run; the old run is dropped."""
+        fork = self._fork
+        if fork is None or fork.action is not None:
+            raise ActionError("there is no fork to keep" if fork is None else "the fork is not ready yet")
         self.hunting = ""
-        self.run, self.future = future.run, None
+        self.run, self._fork = fork.run, None
         self.run.name = self.run.source.plan.name
 
     def drop_fork(self) -> None:
-        """Only the run itself again."""
-        self.future = None
+        """Go on without the fork."""
+        self._fork = None
 
     def difference(self) -> Divergence | None:
         """The first request that fares differently in the fork, as far as both are known at the clock."""
-        return None if self.future is None else self.future.difference(self.over)
+        return None if self._fork is None else self._fork.difference(self.over)
 
     def last_fault(self) -> str:
         """The id of the fault that became active last and still is; "" when there is none."""

@@ -14,11 +14,14 @@ from typing import Any
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.play.forms import new_policy_id, read_fault, read_policy
+from resilience_sim.play.panels.bars import titled
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import Event
 from resilience_sim.runs.actions import position
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.views import format as fmt
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name
 from resilience_sim.world.actions import Action, Add, Change, Lift, Remove, Reorder, Reset, Trip
 
@@ -172,6 +175,34 @@ class Guide:
         }
         text = self.step.answer.format(**facts)
         return text if self.session.found or wanted.due(self.session.clock) else f"The run is over. {text}"
+
+    def rows(self, look: Look, width: int, height: int) -> list[Row]:
+        """Its panel, at most ``height`` rows: an answer is never cut to make room for its question."""
+        tour, step = self.tour, self.step
+        rows = [titled(f"tour: {tour.title}", look, width, f"step {self.at + 1} of {len(tour.steps)}", True)]
+        key = Row(" j", "key")
+        if self.done:
+            over = Row(" The tour is over; the run is yours. ", "good!").add("?", "key")
+            return [*rows, *wrap(over.add(" shows every key.", "faint"), width)]
+        last = self.at + 1 == len(tour.steps)
+        body: list[Row] = []
+        if not self.told:
+            body += wrap(Row(" ", hang=1).add(step.watch), width - 1)
+            if step.ask:
+                body += wrap(Row(" ", hang=1).add(step.ask, "odd!"), width - 1)
+        else:
+            if step.ask:
+                body += wrap(Row(" ", hang=1).add(step.ask, "odd"), width - 1)[:1]
+            body += wrap(Row(" ", hang=1).add(step.answer and self.told, "good!"), width - 1)
+        if self.waiting:
+            key.add(" goes on when you have paused; the run stops with the event that answers", "faint")
+        elif step.until and not self.told:
+            key.add(" lets the run go on until it shows", "faint")
+        else:
+            key.add(" ends the tour" if last else " goes on", "faint")
+        body = body[: max(0, height - 2)]
+        body += [Row() for _ in range(height - 2 - len(body))]
+        return [*rows, *body, key]
 
 
 class _Wanted:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from resilience_sim.scenario.plan import Plan, Scenario
 from resilience_sim.views.live.look import UNICODE, Look
 
 SECOND = 1_000_000_000
+COLUMN = 12.2  # of a screenshot
 PICTURES = Path(__file__).with_name("pictures")
 
 
@@ -72,6 +75,7 @@ class Driver:
 
     def __init__(self, app: Cockpit, pilot: Any, clock: Clock) -> None:
         self.app, self.pilot, self.clock = app, pilot, clock
+        self.state = app.state
 
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
@@ -88,9 +92,9 @@ class Driver:
 
     async def settle(self) -> None:
         """Until nothing is under way."""
-        s = self.app.session
+        s = self.app.state.session
         for _ in range(10_000):
-            if not (s.hunting or s.loading or s.forking or self.app.files.keeping):
+            if not (s.hunting or s.loading or s.forking or self.app.files.job):
                 break
             self.clock.now += 1 / 15
             self.app.tick()
@@ -98,10 +102,8 @@ class Driver:
 
     def text(self) -> str:
         """What the screen shows."""
-        from resilience_sim.play.picture import rows_of
-
-        width, height = self.app.size
-        return "\n".join(row.plain() for row in rows_of(self.app, width, height))
+        self.app.redraw()
+        return "\n".join(row.plain().rstrip() for row in self.app.renderer.screen_rows(*self.app.size))
 
 
 def drive(
@@ -124,20 +126,31 @@ def drive(
     return app
 
 
+def same_screen(app: Cockpit, name: str) -> None:
+    """Compare the text on the screen with the one kept under that name; RESIM_WRITE_PICTURES=1 keeps a new one."""
+    _same(PICTURES / f"{name}.txt", _text(app.export_screenshot()))
+
+
 def same_picture(app: Cockpit, name: str) -> None:
-    """Compare the screen with the picture kept under that name; RESIM_WRITE_PICTURES=1 keeps a new one."""
-    import re
+    """Compare colours too: texts with their places and styles, without what differs from run to run."""
+    pieces = r"<text[^>]*>[^<]*</text>|<rect fill[^>]*>|\.terminal-r\d+ \{[^}]*\}"
 
-    def essence(svg: str) -> list[str]:
-        """Texts with their places and colours, without what differs from run to run."""
-        found = re.sub(r"terminal-\d+", "terminal", svg)
-        return re.findall(r"<text[^>]*>[^<]*</text>|<rect fill[^>]*>|\.terminal-r\d+ \{[^}]*\}", found)
+    def essence(svg: str) -> str:
+        return "\n".join(re.findall(pieces, re.sub(r"terminal-\d+", "terminal", svg)))
 
-    svg = app.export_screenshot(title=name)
-    path = PICTURES / f"{name}.svg"
+    _same(PICTURES / f"{name}.svg", app.export_screenshot(title=name), essence)
+
+
+def _same(path: Path, got: str, essence: Callable[[str], str] = str) -> None:
     if os.environ.get("RESIM_WRITE_PICTURES"):
-        PICTURES.mkdir(exist_ok=True)
-        path.write_text(svg, encoding="utf-8")
-    wanted, got = essence(path.read_text(encoding="utf-8")), essence(svg)
-    differing = [(w, g) for w, g in zip(wanted, got, strict=False) if w != g]
-    assert wanted == got, f"{name}: {len(differing)} pieces differ, the first ones: {differing[:3]}"
+        path.write_text(got, encoding="utf-8")
+    assert essence(path.read_text(encoding="utf-8")) == essence(got)
+
+
+def _text(svg: str) -> str:
+    """The characters of a screenshot, line by line."""
+    lines: list[str] = []
+    for x, row, text in re.findall(r'<text[^>]* x="([\d.]+)"[^>]*-line-(\d+)\)">([^<]*)</text>', svg):
+        lines += [""] * (int(row) + 1 - len(lines))
+        lines[int(row)] = lines[int(row)].ljust(round(float(x) / COLUMN)) + html.unescape(text).replace("\xa0", " ")
+    return "\n".join(line.rstrip() for line in lines) + "\n"

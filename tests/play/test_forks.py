@@ -8,9 +8,9 @@ from math import inf
 import pytest
 
 from resilience_sim.play.forms import read_fault
-from resilience_sim.play.keeping import Keeping, keep
 from resilience_sim.play.panels.log import log_row
 from resilience_sim.play.run import Run
+from resilience_sim.play.save_recording import RecordingJob, save_recording
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import Event
 from resilience_sim.policies.config import BreakerConfig, RetryConfig
@@ -93,7 +93,7 @@ def test_there_must_be_a_fork_to_take() -> None:
     with pytest.raises(ActionError, match="no fork"):
         s.take_fork()
     s.branch(fewer_tries(s))
-    with pytest.raises(ActionError, match="not there yet"):
+    with pytest.raises(ActionError, match="not ready yet"):
         s.take_fork()
 
 
@@ -159,7 +159,7 @@ def test_a_fork_is_kept_as_a_recording_that_verifies(over: bool, tmp_path) -> No
     to_the_end(s) if over else play(s, 30)
     assert s.fork is not None
     fork = s.fork
-    keep(fork, s.scenario, tmp_path / "fork.resim", s.variant)
+    save_recording(fork, s.scenario, tmp_path / "fork.resim", s.variant)
     with open_recording(tmp_path / "fork.resim") as recording:
         assert recording.finished == over
         assert actions_of(recording) == fork.actions
@@ -175,7 +175,7 @@ def test_keeping_takes_its_time_and_gives_the_same(tmp_path) -> None:
     s.act(Add(s.instant(), BreakerConfig("breaker"), 0))
     play(s, 12)
     until = events(s.run)
-    keeping = Keeping(s.run, s.scenario, tmp_path / "a.resim", s.variant)
+    keeping = RecordingJob(s.run, s.scenario, tmp_path / "a.resim", s.variant)
     frames = 0
     while not keeping.work(lambda: False):
         assert 0 <= keeping.share <= 1
@@ -195,7 +195,7 @@ def test_what_the_scenario_changes_itself_is_kept_once(tmp_path) -> None:
     s.act(outage(s))
     play(s, 9)
     assert [type(action).__name__ for action in s.run.actions] == ["Inject", "Change"]
-    keep(s.run, s.scenario, tmp_path / "a.resim", s.variant)
+    save_recording(s.run, s.scenario, tmp_path / "a.resim", s.variant)
     with open_recording(tmp_path / "a.resim") as recording:
         assert [action.kind for action in recording.actions] == ["inject"]
         assert list(recording.iter_events()) == events(s.run)
@@ -233,7 +233,7 @@ def test_save_and_write_ask_which_future(tmp_path, monkeypatch) -> None:
         await d.press("w", "enter", "enter")
         assert "written: resim run retry-storm-played.yaml" in d.text()
         await d.press("W", "enter", "enter")
-        assert "exists already" in d.text()
+        assert "already exists" in d.text()
 
     drive(check, at_20_seconds())
     kinds = []
@@ -248,12 +248,12 @@ def test_save_and_write_ask_which_future(tmp_path, monkeypatch) -> None:
 def test_a_fork_is_taken_by_key() -> None:
     async def check(d: Driver) -> None:
         await d.press("K")
-        assert "no fork to take" in d.text()
+        assert "no fork to keep" in d.text()
         await d.press("y", "o", "enter")
         await d.settle()
         await d.press("K")
         assert "the fork is the run from here on" in d.text()
-        assert d.app.session.fork is None
+        assert d.state.session.fork is None
         assert "you outage" in d.text()
         await d.press("space")
         await d.pass_time(1)
@@ -268,6 +268,6 @@ def test_saving_where_nothing_can_be_written_says_so(tmp_path, monkeypatch) -> N
     async def check(d: Driver) -> None:
         await d.press("W", "home", *"no/", "enter")
         assert "its folder does not exist" in d.text()
-        assert d.app.files.keeping is None
+        assert d.app.files.job is None
 
     drive(check, at_20_seconds())

@@ -87,7 +87,7 @@ def test_a_librarys_policy_is_changed_by_key_and_does_so_again() -> None:
         assert d.app.screen.focused is not None
         assert d.app.screen.focused.id == "f-fail_max"
         await d.press("backspace", "3", "enter")
-        policy = d.app.session.run.plan.stack[1]
+        policy = d.state.session.run.plan.stack[1]
         assert isinstance(policy, LikeBreakerConfig)
         assert policy.consecutive == 3
         assert "fail_max 3" in d.text()
@@ -111,7 +111,7 @@ def test_a_librarys_policy_is_added_by_key() -> None:
         assert isinstance(d.app.screen, Form)
         assert "wait_initial" in d.app.screen.answers()
         await d.press("enter")
-        policy = d.app.session.run.plan.stack[0]
+        policy = d.state.session.run.plan.stack[0]
         assert isinstance(policy, LikeRetryConfig)
         assert policy.like == "stamina"
 

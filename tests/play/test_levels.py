@@ -65,9 +65,9 @@ def test_at_the_head_levels_are_those_of_the_instant_shown(stack: str) -> None:
     s = on(stack)
     for tenth in range(100, 450, 7):
         play(s, tenth / 10)
-        assert s.run.levels.exact
-        assert s.run.levels.read() == asked_at(s, s.clock)
-        assert s.run.levels.at == s.clock
+        assert s.run.layer_state.exact
+        assert s.run.layer_state.read() == asked_at(s, s.clock)
+        assert s.run.layer_state.at == s.clock
 
 
 @pytest.mark.parametrize("stack", [STACK, LIBRARIES], ids=["ours", "libraries"])
@@ -77,8 +77,8 @@ def test_in_the_past_levels_become_exact_in_spare_time(stack: str) -> None:
     for t in (14.2, 3.0, 31.5, 31.6, 17.01, 44.9):
         s.seek(round(t * SECOND))
         s.frame(1 / 15)
-        assert s.run.levels.exact
-        assert s.run.levels.read() == asked_at(s, s.clock)
+        assert s.run.layer_state.exact
+        assert s.run.layer_state.read() == asked_at(s, s.clock)
 
 
 def test_until_then_they_are_said_to_be_of_an_earlier_instant() -> None:
@@ -86,7 +86,7 @@ def test_until_then_they_are_said_to_be_of_an_earlier_instant() -> None:
     s = play(on(STACK), 45)
     s.paused = True
     s.seek(40 * SECOND)
-    levels = s.run.levels
+    levels = s.run.layer_state
     assert not levels.exact
     sample = levels.read()
     assert sample == asked_at(s, levels.at)
@@ -108,10 +108,10 @@ def test_every_event_of_a_rewound_run_has_its_levels() -> None:
     for back in (False,) * 40 + (True,) * 5:
         s.step(back)
         s.frame(1 / 15)
-        assert s.run.levels.exact
+        assert s.run.layer_state.exact
         t = s.run.tape.time(s.run.position - 1)
         if s.run.tape.time(s.run.position) > t:
-            assert s.run.levels.read() == asked_at(s, t)
+            assert s.run.layer_state.read() == asked_at(s, t)
 
 
 def test_looking_at_levels_changes_nothing() -> None:
@@ -120,7 +120,7 @@ def test_looking_at_levels_changes_nothing() -> None:
     while not s.over:
         s.paused, s.speed = False, 20.0
         s.frame(1 / 15)
-        s.run.levels.read()
+        s.run.layer_state.read()
     alone = Simulation(s.run.source.plan, 1, [])
     alone.run()
     assert alone.digest() == s.run.source.digest()

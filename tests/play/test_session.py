@@ -10,9 +10,9 @@ import pytest
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.play.forms import read_fault
+from resilience_sim.play.run import PlayFold
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import is_mark
-from resilience_sim.play.view import PlayFold
 from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulate import drain

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from resilience_sim.play.panels.tour import tour_rows
 from resilience_sim.play.session import Session
 from resilience_sim.play.tour import Guide, TourError, load, names
 from resilience_sim.runs.simulation import Simulation
@@ -39,7 +38,7 @@ def test_every_question_is_answered(name: str) -> None:
         if guide.done:
             break
         for width, height, look in ((80, 6, UNICODE), (140, 7, ASCII)):
-            rows = tour_rows(guide, look, width, height)
+            rows = guide.rows(look, width, height)
             assert all(row.width <= width for row in rows)
         guide.go_on()
         for _ in range(20_000):

@@ -117,9 +117,9 @@ def _play_scenario(ctx: CommandContext, options: PlayOptions, what: str, speed: 
         first = session.run
         saved = _show(ctx, session, options.theme, tour)
     if options.save and session.run is not first:  # a fork was adopted: that is the run to keep
-        from resilience_sim.play.keeping import keep
+        from resilience_sim.play.save_recording import save_recording
 
-        keep(session.run, scenario, options.save, variant)
+        save_recording(session.run, scenario, options.save, variant)
     return _summarise(ctx, session, options.save or saved)
 
 
@@ -191,14 +191,14 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
 def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
     """Print the summary that follows any run."""
     from resilience_sim.cli import results
-    from resilience_sim.play.figures import figures
+    from resilience_sim.play.run import final_result
     from resilience_sim.views.summary import render_summary
 
     run = session.run
     if not len(run.tape):
         ctx.err("nothing was simulated")
         return 0
-    result, moments = figures(run)
+    result, moments = final_result(run)
     verdicts = results.judged(run.plan_now.expect, {"as-written": [result]}, run.over)
     scenario = replace(session.scenario, plan=run.plan_now)
     render_summary(

@@ -9,8 +9,8 @@ from bisect import bisect_left
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.divergence import Divergence, StoryFold
+from resilience_sim.play.panels.bars import titled
 from resilience_sim.play.panels.charts import charts_rows
-from resilience_sim.play.panels.parts import titled
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
 from resilience_sim.views import format as fmt
@@ -32,7 +32,7 @@ def fork_rows(session: Session, look: Look, width: int, height: int) -> list[Row
     assert fork is not None
     if session.forking:
         share = fork.tape.time(len(fork.tape) - 1) / max(1, session.forked_at)
-        return [Row(f"living the first {fmt.instant(session.forked_at)} again: {fmt.share(share)}", "odd")]
+        return [Row(f"simulating up to {fmt.instant(session.forked_at)} again: {fmt.share(share)}", "odd")]
     below = _difference(session, look, width)
     room = max(4, height - len(below))
     rows = _columns(session.run, fork, look, width, room) if width >= 2 * BELOW else _blocks(session, look, width, room)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.play.panels.parts import bar
+from resilience_sim.play.panels.bars import bar
 from resilience_sim.play.run import Run
 from resilience_sim.policies import config as c
 from resilience_sim.runs.library_gauges import Gauge
@@ -84,7 +84,7 @@ def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: boo
     if not sources:
         return []
     source = sources[0]
-    gauge = run.levels.read().get(source, {})
+    gauge = run.layer_state.read().get(source, {})
     name = policy.id.replace("circuit_breaker", "breaker")
     row = Row(f" {_pipe(look)}", "faint").add(">" if chosen else " ", "calm!")
     row.add(name, "calm!" if chosen else "strong").to(max(row.width + 1, 13))
@@ -192,7 +192,7 @@ def _service(run: Run, look: Look, width: int, room: int) -> list[Row]:
     """Every replica that has room: workers and queue."""
     view, service = run.view, run.source.plan.service
     replicas = [component for component in view.components.values() if component.kind == "replica"]
-    gauges = run.levels.read()
+    gauges = run.layer_state.read()
     hit = [run.plan_now.faults[i] for i in sorted(view.faults_on) if run.plan_now.faults[i].kind != "spike"]
     rows = []
     shown = replicas if len(replicas) <= max(1, room) else replicas[: max(1, room - 1)]

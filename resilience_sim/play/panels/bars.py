@@ -1,13 +1,11 @@
-"""The transport bar: where the clock is, how fast it goes, and the whole run as one line to scrub on.
-
-Owns its three rows. Refuses to move anything.
-"""
+"""The bars of the cockpit: transport bar on top, footer of keys at the bottom, titles of panels, gauges."""
 
 from __future__ import annotations
 
 from math import inf
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.play.commands import FOOTER, PINNED, command
 from resilience_sim.play.session import Session
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.axis import tick_step
@@ -15,17 +13,37 @@ from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 
 STATE_STYLES = ("good!", "bad!", "odd!")
+Place = tuple[int, int, int, str]  # row, first column, after-last column, command
+
+
+def bar(row: Row, share: float, width: int, style: str, look: Look) -> Row:
+    """Append a bar ``width`` columns wide, ``share`` of it filled; at least one column unless the share is zero."""
+    filled = min(width, max(0, round(share * width)))
+    if share > 0 and filled == 0:
+        filled = 1
+    return row.add(look.fault * filled, style).add(look.fault_ahead * (width - filled), "faint")
+
+
+def titled(text: str, look: Look, width: int, right: str = "", focused: bool = False) -> Row:
+    """The rule on top of a panel, with its title."""
+    row = Row(f"{look.rule * 2} ", "calm" if focused else "faint").add(text, "calm!" if focused else "strong").add(" ")
+    tail = f" {right} " if right else ""
+    room = max(0, width - row.width - len(tail) - 2)
+    return row.add(look.rule * room + tail + look.rule * 2, "calm" if focused else "faint").to(width)
+
+
+# --- transport --------------------------------------------------
 
 
 def transport_rows(session: Session, look: Look, width: int) -> list[Row]:
-    """State, timeline, ticks."""
+    """State, timeline, ticks: three rows."""
     return [_state(session, look, width), *timeline_rows(session, look, width)]
 
 
 def mode(session: Session, look: Look) -> tuple[str, str]:
-    """One or two words for what is going on, and their style."""
+    """What is going on, in one or two words, and their style."""
     if session.loading:
-        return f"{look.play} reading the whole run", "odd!"
+        return f"{look.play} simulating the whole run", "odd!"
     if session.forking:
         return f"{look.play} forking", "odd!"
     if session.hunting:
@@ -45,33 +63,26 @@ def _state(session: Session, look: Look, width: int) -> Row:
     if session.fork is not None:
         row.add("  + what if", "note")
     right = Row(fmt.clock(session.clock), "strong")
-    right.add(f" of {'' if session.run.over else look.approx}{fmt.duration(horizon(session))}", "faint")
+    right.add(f" of {'' if session.run.over else look.approx}{fmt.duration(session.horizon)}", "faint")
     speed = "max" if session.speed == inf else f"{fmt.factor(session.speed)[:-1]}{look.times}"
     right.add(f"  {speed}", "odd" if session.lagging else "calm!")
-    right.add(" as fast as it goes " if session.lagging and width >= 100 else " ", "faint")
+    right.add(" as fast as possible " if session.lagging and width >= 100 else " ", "faint")
     row.to(min(row.width, max(0, width - right.width - 1)))
     return row.to(width - right.width).join(right)
 
 
-def horizon(session: Session) -> int:
-    """The instant at the right end of the timeline."""
-    tape = session.run.tape
-    end = tape.time(len(tape) - 1)
-    return max(1, end if session.run.over else max(session.run.head.horizon, end, session.clock))
-
-
 def column_of(session: Session, t: int, width: int) -> int:
-    """Where an instant stands on a timeline of that width."""
-    return min(width - 1, max(0, t * width // horizon(session)))
+    """The column of an instant on a timeline of that width."""
+    return min(width - 1, max(0, t * width // session.horizon))
 
 
 def instant_of(session: Session, column: int, width: int) -> int:
-    """The instant under a column: what a click there means."""
-    return horizon(session) * max(0, column) // max(1, width - 1)
+    """The instant under a column."""
+    return session.horizon * max(0, column) // max(1, width - 1)
 
 
 def timeline_rows(session: Session, look: Look, width: int) -> list[Row]:
-    """The run from beginning to end: what is simulated, faults, changes of state, actions, and where the clock is."""
+    """The whole run: how far it is simulated, faults, transitions, actions, and the clock."""
     tape, run = session.run.tape, session.run
     head = column_of(session, max(tape.time(len(tape) - 1), session.clock), width)
     cells: list[tuple[str, str]] = [
@@ -101,7 +112,7 @@ def timeline_rows(session: Session, look: Look, width: int) -> list[Row]:
 
 
 def _ticks(session: Session, look: Look, width: int, now: int) -> Row:
-    end = horizon(session)
+    end = session.horizon
     text = [" "] * width
     for t in range(0, end, tick_step(end, max(2, width // 14))):
         label = look.tick + fmt.instant(t)
@@ -114,3 +125,47 @@ def _ticks(session: Session, look: Look, width: int, now: int) -> Row:
         start = min(max(0, now - len(said) // 2), width - len(said))
         return Row(line[:start], "faint").add(said, "odd!").add(line[start + len(said) :], "faint")
     return Row(line[:now], "faint").add(look.now, "calm!").add(line[now + 1 :], "faint")
+
+
+# --- footer --------------------------------------------------
+
+
+def keys_rows(
+    session: Session, look: Look, width: int, height: int, tour: bool = False
+) -> tuple[list[Row], list[Place]]:
+    """The rows, and where each command is in them; the pinned commands end the last row."""
+    pinned = [_piece(id, session) for id in PINNED]
+    reserved = sum(piece.width + 2 for piece in pinned)
+    rows, places = [Row(" ")], []
+    for id in shown(session, tour):
+        piece = _piece(id, session)
+        row = rows[-1]
+        if row.width + piece.width + 1 > width - (reserved if len(rows) == height else 0):
+            if len(rows) == height:
+                continue  # a shorter one may still fit
+            rows.append(Row(" "))
+            row = rows[-1]
+        places.append((len(rows) - 1, row.width, row.width + piece.width, id))
+        row.join(piece).add("  ")
+    if reserved <= width:
+        last = rows[-1].to(width - reserved + 1)
+        for id, piece in zip(PINNED, pinned, strict=True):
+            places.append((len(rows) - 1, last.width, last.width + piece.width, id))
+            last.join(piece).add("  ")
+    return [row.to(width) for row in rows], places
+
+
+def shown(session: Session, tour: bool) -> list[str]:
+    """The commands for the footer, those for the present situation first."""
+    now = ["tour_next"] if tour else []
+    if not session.live:
+        now.append("to_live")
+    if session.fork is not None:
+        now += ["take_fork", "drop_fork"]
+    return [*now, *FOOTER]
+
+
+def _piece(id: str, session: Session) -> Row:
+    each = command(id)
+    label = "go on" if id == "pause" and session.paused else each.label
+    return Row(each.shown, "key").add(f" {label}", "faint")

@@ -1,24 +1,19 @@
-"""A run that was played, kept as a recording at any time: the run itself, or its fork.
-
-Owns writing it: the same plan, seed and actions are simulated once more into the file, as far as was played, a little
-with every frame. Refuses to know where the path comes from, and what a recording looks like (recording/).
-"""
+"""A run that was played, or its fork, saved as a recording: it is simulated once more into the file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from resilience_sim.kernel.sim import FOREVER
+from resilience_sim.play.layer_state import SLICE
 from resilience_sim.play.run import GoOn, Run, always
 from resilience_sim.runs.course import BY_HAND, line_up
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.plan import Scenario
 
-SLICE = 256  # engine steps between two looks at the clock
 
-
-class Keeping:
-    """Begins the file at once: RecordingError when nothing can be written there."""
+class RecordingJob:
+    """Saves what has been played by now, a little at a time. RecordingError when the file cannot be created."""
 
     def __init__(self, run: Run, scenario: Scenario, path: str | Path, variant: str) -> None:
         from resilience_sim.runs.record import record
@@ -27,7 +22,7 @@ class Keeping:
         self.done = False
         self._simulation = Simulation(run.source.plan, run.source.seed, [])
         self._recorded = record(self._simulation, scenario, path, variant)
-        steps = line_up(run.source.plan, run.actions)  # what the scenario changes itself is in it already
+        steps = line_up(run.source.plan, run.actions)  # the simulation does the scenario's own changes by itself
         self._actions = [step.action for step in reversed(steps) if step.own == BY_HAND]
         self._until = FOREVER if run.over else run.tape.last()
 
@@ -37,7 +32,7 @@ class Keeping:
         return 0.0 if self._until == FOREVER else min(1.0, self._simulation.now / max(1, self._until))
 
     def work(self, go_on: GoOn = always) -> bool:
-        """Write on while ``go_on`` agrees; True when all of it is in the file."""
+        """Write while ``go_on`` agrees; True when the file is complete."""
         while not self.done:
             if not self._advance(self._actions[-1].t - 1 if self._actions else self._until, go_on):
                 return False
@@ -48,7 +43,7 @@ class Keeping:
         return True
 
     def close(self) -> None:
-        """Keep what there is; only the first call counts."""
+        """Keep what there is."""
         if not self.done:
             self.done = True
             self._recorded.__exit__(None, None, None)
@@ -62,10 +57,10 @@ class Keeping:
                 return False
 
 
-def keep(run: Run, scenario: Scenario, path: str | Path, variant: str) -> None:
+def save_recording(run: Run, scenario: Scenario, path: str | Path, variant: str) -> None:
     """Write all of it now."""
-    keeping = Keeping(run, scenario, path, variant)
+    job = RecordingJob(run, scenario, path, variant)
     try:
-        keeping.work()
+        job.work()
     finally:
-        keeping.close()
+        job.close()

@@ -1,8 +1,8 @@
-"""What the layers hold at the instant that is shown: exact, or said to be of an earlier one.
+"""What the layers hold (tokens, slots, windows, counters) at the instant that is shown.
 
-Owns reading it. At the head the running simulation is asked. In the past a second simulation of the same plan, seed
-and actions lives that past again, in spare time, so that scrubbing never waits for it; until it has come there, the
-last sample before is shown with its instant. Refuses to touch the run itself: the second simulation is nobody's.
+At the head of the run the running simulation is asked. For the past a second simulation of the same plan, seed and
+actions is run up to that instant in spare time, so that scrubbing never waits for it; until it is there, the last
+sample taken before that instant stands in.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from resilience_sim.runs.library_gauges import Gauge
 from resilience_sim.runs.simulation import Simulation
 
 SLICE = 256  # engine steps between two looks at the clock
-MOST = 512  # samples; then every other one is given up
-EMPTY = 64  # engine steps without an event before it is believed that none is left
+MOST = 512  # samples; then every other one is dropped
+EMPTY = 64  # engine steps without an event after which we take it that none is left
 
-Held = dict[int, Gauge]
+Gauges = dict[int, Gauge]
 
 
-class Levels:
-    """Of one run, at the place that :meth:`turn_to` named last. ``at``: the instant that :meth:`read` is of."""
+class LayerState:
+    """``at``: the instant that the last :meth:`read` was of."""
 
     def __init__(self, simulation: Simulation | None, tape: Tape) -> None:
         self.at = 0
@@ -32,20 +32,20 @@ class Levels:
         self._tape = tape
         self._position = 0
         self._clock = 0
-        self._again: Simulation | None = None  # lives the past again
-        self._acted = 0  # of so many actions it knows
-        self._stepped_from = 0  # the place of the tape before its last step
+        self._again: Simulation | None = None  # the second simulation
+        self._acted = 0  # how many actions it knows
+        self._stepped_from = 0  # its number of events before its last step
         self._positions: array[int] = array("q")
-        self._samples: list[tuple[int, Held]] = []
-        self._read: tuple[tuple[int, int, bool], Held] | None = None
+        self._samples: list[tuple[int, Gauges]] = []
+        self._read: tuple[tuple[int, int, bool], Gauges] | None = None
 
-    def turn_to(self, position: int, clock: int) -> None:
-        """So many events are shown, at that instant."""
+    def move_to(self, position: int, clock: int) -> None:
+        """The first ``position`` events are shown, at the instant ``clock``."""
         self._position, self._clock = position, clock
 
     @property
     def exact(self) -> bool:
-        """Whether :meth:`read` gives what was so at the instant that is shown."""
+        """Whether :meth:`read` is of the instant that is shown."""
         return self._simulation is None or self._live or self._arrived
 
     @property
@@ -57,8 +57,8 @@ class Levels:
         again = self._again
         return again is not None and self._stepped_from < self._position <= again.event_count
 
-    def read(self) -> Held:
-        """By component id of the layer, as runs/gauges.py has it; nothing of a recording that is only played back."""
+    def read(self) -> Gauges:
+        """By component id of the layer, as in runs/gauges.py; empty for a recording that is only played back."""
         if self._simulation is None:
             return {}
         exact = self.exact
@@ -74,8 +74,8 @@ class Levels:
         self._read = key, found
         return found
 
-    def put_away(self) -> None:
-        """Keep a sample of now, for whoever looks back in a hurry."""
+    def sample(self) -> None:
+        """Keep the present state."""
         if self._simulation is None:
             return
         self._positions.append(len(self._tape))
@@ -83,8 +83,8 @@ class Levels:
         if len(self._samples) > MOST:
             self._positions, self._samples = self._positions[1::2], self._samples[1::2]
 
-    def work(self, go_on: Callable[[], bool]) -> None:
-        """Go on living the past again, as long as ``go_on`` agrees, up to what is shown."""
+    def catch_up(self, go_on: Callable[[], bool]) -> None:
+        """Run the second simulation up to what is shown, while ``go_on`` agrees."""
         if self.exact or self._simulation is None or not self._position:
             return
         again, place = self._again, self._position
@@ -93,7 +93,7 @@ class Levels:
             again = self._again = Simulation(self._simulation.plan, self._simulation.seed, list(done))
             self._acted, self._stepped_from = len(done), 0
         t = self._tape.time(place - 1)
-        while True:  # all but the last instant, many steps at once
+        while True:  # up to the last instant, many steps at once
             before = again.event_count
             again.run(t - 1, SLICE)
             self._stepped_from = again.event_count

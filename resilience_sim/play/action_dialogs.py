@@ -1,0 +1,221 @@
+"""The commands that act on a run: the dialog each of them shows, and the action made of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from resilience_sim.play import forms
+from resilience_sim.play.state import CockpitState, Ui
+from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.runs.actions import position
+from resilience_sim.scenario.write import Unwritable, policy_settings
+from resilience_sim.views.actions_text import action_words
+from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+
+TITLES = {
+    "outage": "B is down", "latency": "B is slower", "errors": "B answers with errors",
+    "brownout": "B has less capacity", "lost_responses": "B's answers get lost", "spike": "More traffic",
+    "crash_replica": "A replica of B goes down", "rate_limit": "B answers 429 above a rate",
+    "cold_cache": "B's cache is cold",
+}  # fmt: skip
+
+
+def _about(kind: str, like: str) -> str:
+    return f"a {kind} with the rules, names and defaults of {like}" if like else ""
+
+
+class ActionDialogs:
+    """An action is done to the run at the instant shown, or to a fork that begins there."""
+
+    def __init__(self, state: CockpitState, ui: Ui) -> None:
+        self._state = state
+        self._ui = ui
+
+    def perform(self, action: Action) -> None:
+        """Do it, or say why it cannot be done."""
+        session = self._state.session
+        before = session.run.plan
+        try:
+            (session.branch if self._state.what_if else session.act)(action)
+        except ValueError as error:
+            self._state.say(str(error))
+            return
+        self._state.what_if = False
+        self._state.say(action_words(action, before))
+
+    @property
+    def _stack(self) -> tuple[PolicyConfig, ...]:
+        return self._state.run.plan.stack
+
+    @property
+    def _now(self) -> int:
+        return self._state.session.instant()
+
+    @property
+    def _when(self) -> str:
+        return "in a fork, from here on" if self._state.what_if or not self._state.session.live else "now"
+
+    # --- forks --------------------------------------------------------------------------------------------------------
+
+    def fork(self) -> None:
+        """Do the next action in a fork; pressed again: do not."""
+        state, session = self._state, self._state.session
+        if session.run.simulation is None:
+            state.say("this recording can only be played back; it cannot be forked")
+            return
+        session.paused = True
+        state.what_if = not state.what_if
+        if state.what_if:
+            state.say("what if: your next action happens in a fork only")
+
+    def take_fork(self) -> None:
+        """Go on with the fork as the run."""
+        try:
+            self._state.session.take_fork()
+        except ValueError as error:
+            self._state.say(str(error))
+            return
+        self._state.what_if = False
+        self._state.stream.forget()
+        self._state.say("the fork is the run from here on")
+
+    def drop_fork(self) -> None:
+        """Go on without the fork."""
+        self._state.what_if = False
+        self._state.session.drop_fork()
+
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def inject(self, kind: str) -> None:
+        """Ask for a fault's settings, then inject it."""
+
+        def accept(values: forms.Answers) -> Inject:
+            return forms.read_fault(kind, values, self._state.run.plan_now, self._now)
+
+        self._form(f"{TITLES[kind]} {self._when}", "", forms.fault_fields(kind), accept, "Inject")
+
+    def lift(self) -> None:
+        """End the fault that began last."""
+        fault = self._state.session.last_fault()
+        if fault:
+            self.perform(Lift(self._now, fault))
+        else:
+            self._state.say("no fault is active")
+
+    # --- policies -----------------------------------------------------------------------------------------------------
+
+    def switch_breaker(self, kind: type[Trip] | type[Reset]) -> None:
+        """Open or close a breaker."""
+        breakers = [policy for policy in self._stack if policy.kind == "circuit_breaker"]
+        if not breakers:
+            self._state.say("there is no circuit breaker in the stack")
+            return
+        verb = "open" if kind is Trip else "close"
+        self._choose(
+            f"{verb.capitalize()} which breaker {self._when}?", breakers, lambda p: self.perform(kind(self._now, p.id))
+        )
+
+    def change(self, id: str = "") -> None:
+        """Change the settings of a policy: the one with that id, or one to be chosen."""
+        if self._is_empty():
+            return
+
+        def ask(policy: PolicyConfig) -> None:
+            try:
+                fields = forms.policy_fields(policy.kind, policy)
+                like = policy_settings(policy).get("like", "")
+            except Unwritable as error:
+                self._state.say(str(error))
+                return
+
+            def accept(values: forms.Answers) -> Change:
+                return Change(self._now, forms.read_policy(policy.kind, {"like": like, **values}, policy.id))
+
+            when = self._when.replace("now", "from now on")
+            self._form(f"Change {policy.id} {when}", _about(policy.kind, like), fields, accept, "Change")
+
+        stack = [policy for policy in self._stack if policy.id == id] or list(self._stack)
+        self._choose(f"Change which policy {self._when}?", stack, ask)
+
+    def add(self) -> None:
+        """Add a policy outside the selected one: of which kind, and by whose rules."""
+        from resilience_sim.play.forms_like import libraries
+
+        kinds = list(forms.POLICIES)
+
+        def rules(index: int) -> None:
+            kind = kinds[index]
+            likes = ["", *libraries(kind)]
+            if len(likes) == 1:
+                self._add(kind, "")
+                return
+            names = ["resim's own (classic)", *(f"like {like}" for like in likes[1:])]
+            self._ui.choose(f"Add a {kind}: by whose rules?", names, lambda n: self._add(kind, likes[n]))
+
+        self._ui.choose(f"Add which policy {self._when}?", kinds, rules)
+
+    def _add(self, kind: str, like: str) -> None:
+        at = next((i for i, policy in enumerate(self._stack) if policy.id == self._state.policy), 0)
+        id = forms.new_policy_id(kind, self._state.run.plan)
+
+        def accept(values: forms.Answers) -> Add:
+            given = dict(values)
+            text = given.pop("position", "").strip() or "0"
+            place = int(text) if text.isdigit() else -1
+            if not 0 <= place <= len(self._stack):
+                raise forms.FormError(
+                    f"position: expected a number from 0 (outermost) to {len(self._stack)}", "position"
+                )
+            return Add(self._now, forms.read_policy(kind, {"like": like, **given}, id), place)
+
+        where = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
+        fields = [where, *forms.policy_fields(kind, like=like)]
+        self._form(f"Add a {kind} {self._when}", _about(kind, like), fields, accept, "Add")
+
+    def remove(self) -> None:
+        """Remove a policy."""
+        if not self._is_empty():
+            title = f"Remove which policy {self._when}?"
+            self._choose(title, list(self._stack), lambda p: self.perform(Remove(self._now, p.id)))
+
+    def move(self, by: int) -> None:
+        """Move the selected policy one place outwards (-1) or inwards (1)."""
+        state = self._state
+        order = [policy.id for policy in self._stack]
+        if len(order) < 2:
+            state.say("there is nothing to reorder")
+            return
+
+        def moved(policy: PolicyConfig) -> None:
+            i = order.index(policy.id)
+            j = i + by
+            if not 0 <= j < len(order):
+                state.say(f"{policy.id} is already {'outermost' if by < 0 else 'innermost'}")
+                return
+            order[i], order[j] = order[j], order[i]
+            state.policy = policy.id
+            self.perform(Reorder(self._now, tuple(order)))
+
+        if state.policy in order:
+            moved(self._stack[position(state.run.plan, state.policy)])
+        else:
+            self._choose(f"Move which policy {'outwards' if by < 0 else 'inwards'}?", list(self._stack), moved)
+
+    def _is_empty(self) -> bool:
+        if not self._stack:
+            self._state.say("the stack has no policies; `a` adds one")
+        return not self._stack
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def _form(
+        self, title: str, about: str, fields: list[forms.Field], accept: Callable[[forms.Answers], Action], verb: str
+    ) -> None:
+        self._ui.form(title, about, fields, accept, verb, self.perform)
+
+    def _choose(self, title: str, policies: list[PolicyConfig], then: Callable[[PolicyConfig], None]) -> None:
+        if len(policies) == 1:
+            then(policies[0])
+            return
+        at = next((i for i, policy in enumerate(policies) if policy.id == self._state.policy), 0)
+        self._ui.choose(title, [policy.id for policy in policies], lambda index: then(policies[index]), at)

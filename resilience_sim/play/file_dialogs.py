@@ -1,0 +1,125 @@
+"""The commands that write files: what was played as a scenario file, or as a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resilience_sim.play.state import CockpitState, Ui
+
+if TYPE_CHECKING:
+    from resilience_sim.play.run import GoOn, Run
+    from resilience_sim.play.save_recording import RecordingJob
+    from resilience_sim.scenario.plan import Scenario
+
+
+class FileDialogs:
+    """``job``: the recording that is being written; ``saved``: path of the last complete one."""
+
+    def __init__(self, state: CockpitState, ui: Ui) -> None:
+        self._state = state
+        self._ui = ui
+        self.job: RecordingJob | None = None
+        self.saved = ""
+
+    def write(self) -> None:
+        """Write a scenario file."""
+        scenario = self._state.session.scenario
+
+        def done(run: Run, path: str) -> None:
+            from resilience_sim.play.written import scenario_text
+
+            text = scenario_text(scenario, run.plan_now, run.actions, run.source.plan)
+            wrong, options = _read_again(scenario, text, run)
+            if wrong:
+                self._state.say(f"not written, for nothing could run it: {wrong}")
+                return
+            Path(path).write_text(text, encoding="utf-8")
+            self._state.say(f"written: resim run {path}{options}")
+
+        self._ask("Write as a scenario file", "yaml", done)
+
+    def save(self) -> None:
+        """Save a recording: it is written a little with every frame."""
+        session = self._state.session
+
+        def done(run: Run, path: str) -> None:
+            from resilience_sim.play.save_recording import RecordingJob
+
+            self.job = RecordingJob(run, session.scenario, path, session.variant)
+            self._state.say(f"saving {path} ...")
+
+        if session.run.simulation is None:
+            self._state.say("this recording can only be played back; it is already a file")
+        elif self.job is not None:
+            self._state.say(f"{self.job.path} is still being saved")
+        else:
+            self._ask("Save as a recording", "resim", done)
+
+    def work(self, go_on: GoOn) -> None:
+        """Go on with the recording that is being written, if there is one."""
+        from resilience_sim.recording.layout import RecordingError
+
+        job = self.job
+        if job is None:
+            return
+        try:
+            if not job.work(go_on):
+                return
+        except RecordingError as error:
+            self.job = None
+            with suppress(RecordingError):
+                job.close()
+            self._state.say(f"not saved: {error.place}: {error.cause}")
+            return
+        self.job, self.saved = None, str(job.path)
+        self._state.say(f"saved: resim replay {job.path}")
+
+    def finish(self) -> None:
+        """The screen is gone: write the rest of it."""
+        self.work(lambda: True)
+
+    def _ask(self, title: str, suffix: str, then: Callable[[Run, str], None]) -> None:
+        session = self._state.session
+        fork = session.fork
+
+        def given(run: Run, path: str) -> None:
+            from resilience_sim.recording.layout import RecordingError
+
+            if not path:
+                return
+            try:
+                if Path(path).exists():
+                    self._state.say(f"{path} already exists; choose another name")
+                else:
+                    then(run, path)
+            except RecordingError as error:
+                self._state.say(f"{error.place}: {error.cause}")
+            except (OSError, ValueError) as error:  # a folder one may not enter, a name that is too long, ...
+                self._state.say(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")
+
+        def ask(run: Run) -> None:
+            name = f"{run.source.plan.name}-{'what-if' if run is fork else 'played'}.{suffix}"
+            self._ui.ask(title, name, lambda path: given(run, path))
+
+        if fork is None:
+            ask(session.run)
+            return
+        futures = [session.run, fork]
+        options = ["the run as it is", "the fork"]
+        self._ui.choose(f"{title}: which future?", options, lambda index: ask(futures[index]))
+
+
+def _read_again(scenario: Scenario, text: str, run: Run) -> tuple[str, str]:
+    """Why the file cannot be run, or ""; and the options with which it is the run that was played."""
+    from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.scenario.load import load_text
+
+    try:
+        plan = load_text(text, scenario.path, files=dict(scenario.files)).plan
+    except ScenarioError as error:
+        return error.diagnostics[0].message, ""
+    seed = run.source.seed
+    return "", "" if plan.seed == seed else f" --seed {seed}"
