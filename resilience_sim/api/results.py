@@ -37,7 +37,7 @@ class Origin(Protocol):
 class Result:
     """One run. Metrics are attributes (``result.availability``), and entries of ``metrics`` by name (``"p99.9"``).
 
-    The run itself is not kept: whoever asks for :meth:`events` has it simulated again, which gives the same ones.
+    The run itself is not kept: asking for :meth:`events` simulates it again, with the same outcome.
     """
 
     if TYPE_CHECKING:  # as the table in measure/metrics.py has them; read by __getattr__

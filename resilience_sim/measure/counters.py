@@ -151,7 +151,7 @@ class Part:
         return self.wasted_far + int(self.wasted_small)
 
     def spill(self) -> None:
-        """The sums of machine integers come near to their limit: put them by."""
+        """Move the sums of machine integers, which come near their limit, to Python integers."""
         self.work_far = self.work
         self.wasted_far = self.wasted
         self.work_small = 0

@@ -32,7 +32,7 @@ class Verdict:
     """What became of one expectation.
 
     ``value`` and ``limit`` are in base units; the value is the mean over the runs, None without data. ``scope`` is as
-    the scenario wrote it (empty: the whole run), ``metric`` and ``op`` repeat the expectation for whoever formats it.
+    the scenario wrote it (empty: the whole run), ``metric`` and ``op`` repeat the expectation, for formatting.
     ``reason`` says why when the verdict is not plain from the value; ``because`` is the author's own reason.
     ``first_broken``: seed of the first run that alone breaks it, None when none does.
     """

@@ -62,13 +62,13 @@ class Latencies:
         self._fresh = vec[i64]()  # the first ``_count`` are values that are not yet in buckets
         self._count = 0
         self._buckets = vec[i64]()  # counts by bucket, as far as one was ever needed
-        self._ordered: list[int] = []  # ``_fresh`` in order, as far as somebody asked
+        self._ordered: list[int] = []  # ``_fresh`` in order, as of the last question
         self._old = 0  # values already folded into buckets; count, sum and highest are of those
         self._sum = 0
         self._highest = 0
 
     def add(self, value: i64) -> None:
-        """Put one value in."""
+        """Add one value."""
         count = self._count
         if count < len(self._fresh):
             self._fresh[count] = value
@@ -90,7 +90,7 @@ class Latencies:
         return self._ordered
 
     def fold(self) -> None:
-        """Give up the exact values: from now on the bag is a histogram."""
+        """Replace the exact values by a histogram, for good."""
         self._take(self._fresh, self._count)
         self._count = 0
         self._ordered = []
@@ -116,12 +116,12 @@ class Latencies:
         self._sum += total
         self._highest = highest
 
-    def spread(self) -> Spread:
-        """What is in the bag now, ready for questions; the bag may go on growing."""
+    def spread(self) -> Distribution:
+        """What is in the bag now, as a distribution; the bag may go on growing."""
         return union([self])
 
 
-class Spread:
+class Distribution:
     """The distribution of a union of bags at one moment: mean, highest, percentiles.
 
     ``exact`` while none of the bags had to fold its values into a histogram: then percentiles are values that
@@ -168,7 +168,7 @@ def nearest_rank(percent: float, count: int) -> int:
     return min(max(1, ceil(round(percent * count, 6) / 100)), count)
 
 
-def union(bags: Sequence[Latencies]) -> Spread:
+def union(bags: Sequence[Latencies]) -> Distribution:
     """The distribution of everything in all the bags. Changes none of them."""
     exact = not any(bag._old for bag in bags)
     if exact and not COMPILED:
@@ -176,7 +176,7 @@ def union(bags: Sequence[Latencies]) -> Spread:
         for bag in bags:
             values.extend(bag.ordered())
         values.sort()  # what is in order piece by piece takes one pass
-        return Spread(values, [], len(values), sum(values), values[-1] if values else 0)
+        return Distribution(values, [], len(values), sum(values), values[-1] if values else 0)
     folded = Latencies()
     for bag in bags:
         for bucket, number in enumerate(view(bag._buckets)):
@@ -190,7 +190,7 @@ def union(bags: Sequence[Latencies]) -> Spread:
         folded._take(bag._fresh, bag._count)
     counts = [(bucket, number) for bucket, number in enumerate(view(folded._buckets)) if number]
     placed = view(_by_bucket(bags, folded)) if exact else None
-    return Spread(placed, counts, folded._old, folded._sum, folded._highest)
+    return Distribution(placed, counts, folded._old, folded._sum, folded._highest)
 
 
 def _by_bucket(bags: Sequence[Latencies], folded: Latencies) -> vec[i64]:

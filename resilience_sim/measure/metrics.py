@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from resilience_sim.scenario.plan import Plan
 
@@ -71,6 +72,7 @@ _BY_NAME = {metric.name: metric for metric in METRICS}
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)\Z")
 
 
+@lru_cache(maxsize=1024)
 def percentile_of(name: str) -> float | None:
     """``p99.9`` is 99.9; None for a name that is no percentile between p0 and p100 (both excluded).
 

@@ -13,14 +13,14 @@ from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES
 from resilience_sim.kernel.vectors import view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Part
-from resilience_sim.measure.latencies import Spread
+from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.metrics import Metric, percentile_of
 from resilience_sim.measure.result import NO_READING, Reading
 from resilience_sim.scenario.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RunContext:
     """What the whole run contributes to the readings of a window: breakers, recoveries, collapse."""
 
     plan: Plan
@@ -54,19 +54,21 @@ def worst(readings: Sequence[Reading]) -> Reading:
     return Reading(None, max(known)) if known else NO_READING
 
 
-def read(ground: Ground, part: Part, spread: Spread, window: tuple[int, int], fault: int | None) -> dict[str, Reading]:
+def read(
+    context: RunContext, part: Part, latencies: Distribution, window: tuple[int, int], fault: int | None
+) -> dict[str, Reading]:
     """The metrics over the requests in ``part`` and the time in ``window`` (from, to; ns).
 
-    ``spread`` holds their latencies. ``fault``: index of the fault whose detection and recovery are meant, None: of
+    ``latencies`` holds their latencies. ``fault``: index of the fault whose detection and recovery are meant, None: of
     all faults the worst. Rates divide by the length of the window, for the whole run its virtual time.
     """
     start, stop = window
-    end = min(stop, ground.end)
+    end = min(stop, context.end)
     length = max(0, end - start)
-    plan = ground.plan
+    plan = context.plan
     succeeded = part.succeeded()
-    opened = sum(log.opened(start, stop) for log in ground.breakers)
-    open_time = sum(log.open_time(start, end) for log in ground.breakers)
+    opened = sum(log.opened(start, stop) for log in context.breakers)
+    open_time = sum(log.open_time(start, end) for log in context.breakers)
     # Counts are data only where something could be counted: an empty scope proves nothing.
     counts: dict[str, float | None] = {
         "availability": ratio(succeeded, part.arrivals),
@@ -74,8 +76,8 @@ def read(ground: Ground, part: Part, spread: Spread, window: tuple[int, int], fa
         "succeeded": _if(part.arrivals, succeeded),
         "late": _if(part.arrivals, part.late),
         "failed": _if(part.arrivals, part.failed()),
-        "mean": _seconds(spread.mean()),
-        "max": _seconds(spread.highest) if spread.count else None,
+        "mean": _seconds(latencies.mean()),
+        "max": _seconds(latencies.highest) if latencies.count else None,
         "amplification": ratio(part.received, part.arrivals),
         "attempts_per_request": ratio(part.sent, part.arrivals),
         "denied_by_budget": _if(part.arrivals, part.denied),
@@ -84,22 +86,22 @@ def read(ground: Ground, part: Part, spread: Spread, window: tuple[int, int], fa
         "utilization": utilization(plan, part.busy, length),
         "duplicates": _if(part.arrivals, part.duplicates),
         "orphans": _if(part.arrivals, part.orphans),
-        "opened": _if(length and ground.breakers, opened),
-        "open_time": _if(length and ground.breakers, open_time / 1e9),
+        "opened": _if(length and context.breakers, opened),
+        "open_time": _if(length and context.breakers, open_time / 1e9),
         "threads_peak": _if(length, part.threads_peak),
         "crashes": _if(length, part.crashes),
-        "collapse_probability": None if ground.collapsed is None else float(ground.collapsed),
+        "collapse_probability": None if context.collapsed is None else float(context.collapsed),
     }
     readings: dict[str, Reading] = {}
-    for metric in ground.metrics:
+    for metric in context.metrics:
         name = metric.name
         percent = percentile_of(name)
         if percent is not None:
-            readings[name] = Reading(_seconds(spread.percentile(percent)))
+            readings[name] = Reading(_seconds(latencies.percentile(percent)))
         elif name == "detection":
-            readings[name] = worst(ground.detections) if fault is None else ground.detections[fault]
+            readings[name] = worst(context.detections) if fault is None else context.detections[fault]
         elif name == "recovery":
-            readings[name] = worst(ground.recoveries) if fault is None else ground.recoveries[fault]
+            readings[name] = worst(context.recoveries) if fault is None else context.recoveries[fault]
         else:
             readings[name] = Reading(counts[name])
     return readings
@@ -137,8 +139,8 @@ class Figures:
     seed: int
     digest: str
     part: Part
-    everything: Spread
-    successes: Spread
+    everything: Distribution
+    successes: Distribution
     queue_peak: int
     busy_peak: int
 
@@ -154,20 +156,20 @@ def by_outcome(counts: Sequence[int], unanswered: int) -> dict[str, int]:
     return named
 
 
-def latency(spread: Spread) -> dict[str, float | None]:
+def latency(latencies: Distribution) -> dict[str, float | None]:
     """Mean, nearest-rank percentiles and highest value in seconds; None when there was no request."""
-    percentiles = {f"p{percent}": spread.percentile(percent) for percent in (50, 90, 95, 99)}
-    mean = spread.mean()
+    percentiles = {f"p{percent}": latencies.percentile(percent) for percent in (50, 90, 95, 99)}
+    mean = latencies.mean()
     return {
         "mean": None if mean is None else mean / 1e9,
         **{name: None if value is None else value / 1e9 for name, value in percentiles.items()},
-        "max": spread.highest / 1e9 if spread.count else None,
+        "max": latencies.highest / 1e9 if latencies.count else None,
     }
 
 
-def run_document(figures: Figures, ground: Ground, series: dict[str, Any] | None) -> dict[str, Any]:
+def run_document(figures: Figures, context: RunContext, series: dict[str, Any] | None) -> dict[str, Any]:
     """The RUN object; ``series`` only when it was asked for."""
-    part, end, plan = figures.part, ground.end, ground.plan
+    part, end, plan = figures.part, context.end, context.plan
     document: dict[str, Any] = {
         "seed": figures.seed,
         "digest": figures.digest,
@@ -184,7 +186,7 @@ def run_document(figures: Figures, ground: Ground, series: dict[str, Any] | None
         "latency": latency(figures.everything),
         "latency_success": latency(figures.successes),
         "breakers": [
-            log.document(end, rejected) for log, rejected in zip(ground.breakers, ground.rejected, strict=True)
+            log.document(end, rejected) for log, rejected in zip(context.breakers, context.rejected, strict=True)
         ],
         "service": {
             "attempts_received": part.received,
@@ -203,14 +205,14 @@ def run_document(figures: Figures, ground: Ground, series: dict[str, Any] | None
                 "detected_after": detected.value,
                 "recovered_after": recovered.value,
             }
-            for fault, detected, recovered in zip(plan.faults, ground.detections, ground.recoveries, strict=True)
+            for fault, detected, recovered in zip(plan.faults, context.detections, context.recoveries, strict=True)
         ],
     }
     if plan.actions:
         document["changes"] = [_change(action) for action in sorted(plan.actions, key=lambda each: each.t)]
     if series is not None:
         document["series"] = series
-    document["collapsed"] = bool(ground.collapsed)
+    document["collapsed"] = bool(context.collapsed)
     return document
 
 

@@ -51,7 +51,7 @@ from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Marks, Part, merged
 from resilience_sim.measure.latencies import union
 from resilience_sim.measure.metrics import metrics_of
-from resilience_sim.measure.readings import Figures, Ground, read, run_document
+from resilience_sim.measure.readings import Figures, RunContext, read, run_document
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.series import Series
@@ -110,7 +110,7 @@ def cuts(plan: Plan) -> list[int]:
     return sorted(instants - {0, FOREVER})
 
 
-_FAR: Final = 1 << 60  # sums of nanoseconds that come this far are put by as Python integers
+_FAR: Final = 1 << 60  # beyond this, sums of nanoseconds are moved to Python integers
 
 
 def _bits(needs: Sequence[str]) -> int:
@@ -292,7 +292,7 @@ class RunFold(Sink):
                     fold.on_event(t, kind, source, rid, a, b)
 
     def _spill(self, area: i64) -> i64:
-        """The area comes near to what a machine integer holds: put it by and begin anew."""
+        """The area comes near the limit of a machine integer: move it to a Python integer and start from 0."""
         self._area_far += int(area)
         return 0
 
@@ -332,7 +332,7 @@ class RunFold(Sink):
         available = self._available.as_bytes()
         arrivals = view(self._arrivals)
         keeps = self._keeps_availability
-        ground = Ground(
+        context = RunContext(
             plan,
             end,
             self._breakers,
@@ -347,31 +347,31 @@ class RunFold(Sink):
             document = {"seed": seed, "digest": digest, "virtual_seconds": end / 1e9}
             if series is not None:
                 document["series"] = series
-            spread = union([self._part.successes, self._part.others])
-            return RunResult(seed, digest, document, read(ground, whole, spread, (0, FOREVER), None), {}, True)
+            latencies = union([self._part.successes, self._part.others])
+            return RunResult(seed, digest, document, read(context, whole, latencies, (0, FOREVER), None), {}, True)
         successes = union([part.successes for part in self._parts])
         everything = successes
         if any(len(part.others) for part in self._parts):
             everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
-        metrics = read(ground, whole, everything, (0, FOREVER), None)
+        metrics = read(context, whole, everything, (0, FOREVER), None)
         scoped = {
-            scope_key(scope.kind, scope.ref): metrics if scope.kind == "all" else self._scope(ground, scope)
+            scope_key(scope.kind, scope.ref): metrics if scope.kind == "all" else self._scope(context, scope)
             for scope in dict.fromkeys(expectation.scope for expectation in plan.expect)
         }
         figures = Figures(seed, digest, whole, everything, successes, self._queue_peak, self._busy_peak)
-        return RunResult(seed, digest, run_document(figures, ground, series), metrics, scoped)
+        return RunResult(seed, digest, run_document(figures, context, series), metrics, scoped)
 
-    def _scope(self, ground: Ground, scope: Scope) -> dict[str, Reading]:
+    def _scope(self, context: RunContext, scope: Scope) -> dict[str, Reading]:
         limits = window(self._plan, scope)
         if limits is None:
-            return dict.fromkeys(read(ground, Part(), union([]), (0, 0), None), NO_READING)
+            return dict.fromkeys(read(context, Part(), union([]), (0, 0), None), NO_READING)
         start, stop = limits
         parts = self._parts[bisect_left(self._edges, start) : bisect_left(self._edges, stop)]
-        spread = union([bag for part in parts for bag in (part.successes, part.others)])
+        latencies = union([bag for part in parts for bag in (part.successes, part.others)])
         fault = None
         if scope.kind != "phase":
             fault = [entry.id for entry in self._plan.faults].index(scope.ref)
-        return read(ground, self._merge(parts, ground.end), spread, limits, fault)
+        return read(context, self._merge(parts, context.end), latencies, limits, fault)
 
     def _merge(self, parts: Sequence[Part], end: int) -> Part:
         total = merged(parts)

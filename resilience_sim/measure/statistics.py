@@ -13,7 +13,7 @@ from resilience_sim.measure.result import NO_READING, Reading, RunResult
 
 Z95: Final = 1.959963984540054  # normal quantile of 0.975
 Z80: Final = 0.8416212335729143  # normal quantile of 0.8
-NEVER_SURE: Final = 1_000_000  # runs beyond which nobody waits for an answer
+NEVER_SURE: Final = 1_000_000  # more runs than anybody would wait for
 
 BETTER: Final = "better"
 WORSE: Final = "worse"
@@ -209,8 +209,8 @@ class VariantDifference:
 def compare(results: Mapping[str, Sequence[RunResult]], baseline: str) -> list[VariantDifference]:
     """Every other variant against ``baseline``, in the order given; runs are paired by seed.
 
-    A metric without data in one of the paired runs is not compared: dropping just those pairs would flatter whoever
-    lacks the data because it never recovered. KeyError when the baseline is not among the results.
+    A metric without data in one of the paired runs is not compared: dropping just those pairs would flatter a variant
+    that lacks the data because it never recovered. KeyError when the baseline is not among the results.
     """
     base = {result.seed: result for result in results[baseline]}
     return [

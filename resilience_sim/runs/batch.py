@@ -148,7 +148,7 @@ def _run_on(
             crew[line] = worker
             give(line)
         for line in crew:
-            give(line)  # one in hand, so that nobody waits until we have taken what they found
+            give(line)  # a second one in advance, so that workers never wait for this process
         while at_work:
             for ready in wait(list(at_work)):
                 line = cast("Connection", ready)
