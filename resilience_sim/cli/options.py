@@ -61,31 +61,58 @@ def with_parameters(
     return callback
 
 
+def argument(metavar: str, help: str, completion: complete.Completion | None = None) -> Any:
+    """A positional argument."""
+    return typer.Argument(metavar=metavar, help=help, autocompletion=completion)
+
+
+def option(flag: str, metavar: str, help: str, panel: str | None, completion: complete.Completion | None = None) -> Any:
+    """An option with a value, listed in a panel of the help."""
+    return typer.Option(*flag.split(", "), metavar=metavar, help=help, rich_help_panel=panel, autocompletion=completion)
+
+
+def switch(
+    flag: str, help: str, panel: str | None, callback: Callable[..., bool] | None = None, eager: bool = False
+) -> Any:
+    """An option without a value."""
+    return typer.Option(*flag.split(", "), help=help, rich_help_panel=panel, callback=callback, is_eager=eager)
+
+
+def choice(
+    flag: str,
+    metavar: str,
+    names: tuple[str, ...],
+    help: str,
+    panel: str | None,
+    callback: Callable[[CommandContext, str], None] | None = None,
+) -> Any:
+    """An option that takes one of several names: its help lists them, its completion offers them, others are errors."""
+
+    def check(context: typer.Context, value: str) -> str:
+        if not context.resilient_parsing:
+            one_of(flag, value, names)
+            if callback is not None:
+                callback(context.obj, value)
+        return value
+
+    return typer.Option(
+        flag,
+        metavar=metavar,
+        help=f"{help}: {words(names)}.",
+        rich_help_panel=panel,
+        autocompletion=complete.words(*names),
+        callback=check,
+    )
+
+
 def words(names: Iterable[str]) -> str:
     """``auto, plain or live``."""
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def choice(flag: str, metavar: str, names: tuple[str, ...], help: str = "", panel: str | None = None) -> Any:
-    """An option that takes one of several names: its help lists them, its completion offers them, others are errors."""
-    listed = words(names)
-
-    def check(context: typer.Context, value: str) -> str:
-        return value if context.resilient_parsing else one_of(flag, value, names)
-
-    return typer.Option(
-        flag,
-        metavar=metavar,
-        help=f"{help}: {listed}." if help else f"{listed[0].upper()}{listed[1:]}.",
-        autocompletion=complete.words(*names),
-        callback=check,
-        rich_help_panel=panel,
-    )
-
-
-# Panels of the help, in the order in which commands declare options
-SCENARIO, WATCHING, OUTPUT, GLOBAL = "Scenario", "Watching", "Output", "Global options"
+# Panels of the help; None is Typer's own, which also has --help
+MAIN, WATCHING, OUTPUT, GLOBAL = None, "Watching", "Output", "Global options"
 COLORS = ("auto", "always", "never")
 USER_INTERFACES = ("auto", "plain", "live")
 
@@ -105,12 +132,9 @@ def _set_verbose(context: typer.Context, value: bool) -> bool:
     return value
 
 
-def _set_color(context: typer.Context, value: str) -> str:
-    if not context.resilient_parsing:
-        one_of("--color", value, COLORS)
+def _set_color(ctx: CommandContext, value: str) -> None:
     if value != "auto":
-        context.obj.io.color = value
-    return value
+        ctx.io.color = value
 
 
 def _show_version(context: typer.Context, value: bool) -> bool:
@@ -144,124 +168,53 @@ def show_version(ctx: CommandContext) -> None:
 class GlobalOptions:
     """Options of every command, also allowed before the command. Their callbacks tell the context."""
 
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json", callback=_set_json, help="Print one JSON document and nothing else.", rich_help_panel=GLOBAL
-        ),
-    ] = False
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet",
-            "-q",
-            callback=_set_quiet,
-            help="Print only the result.",
-            rich_help_panel=GLOBAL,
-        ),
-    ] = False
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", callback=_set_verbose, help="Show timings and other details.", rich_help_panel=GLOBAL
-        ),
-    ] = False
-    color: Annotated[
-        str,
-        typer.Option(
-            "--color",
-            metavar="WHEN",
-            callback=_set_color,
-            help=f"Use color: {words(COLORS)}.",
-            autocompletion=complete.words(*COLORS),
-            rich_help_panel=GLOBAL,
-        ),
-    ] = "auto"
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=_show_version,
-            is_eager=True,
-            help="Show the version and exit.",
-            rich_help_panel=GLOBAL,
-        ),
-    ] = False
+    json: Annotated[bool, switch("--json", "Print one JSON document and nothing else.", GLOBAL, _set_json)] = False
+    quiet: Annotated[bool, switch("--quiet, -q", "Print only the result.", GLOBAL, _set_quiet)] = False
+    verbose: Annotated[bool, switch("--verbose, -v", "Show timings and other details.", GLOBAL, _set_verbose)] = False
+    color: Annotated[str, choice("--color", "WHEN", COLORS, "Use color", GLOBAL, _set_color)] = "auto"
+    version: Annotated[bool, switch("--version", "Show the version.", GLOBAL, _show_version, eager=True)] = False
 
 
 # Options and arguments of several commands
 
 ScenarioName = Annotated[
-    str,
-    typer.Argument(
-        metavar="SCENARIO",
-        help="A path, the name of a shipped scenario, or - for standard input.",
-        autocompletion=complete.scenarios,
-    ),
+    str, argument("SCENARIO", "A path, the name of a shipped scenario, or - for standard input.", complete.scenarios)
 ]
-RecordingFile = Annotated[
-    str, typer.Argument(metavar="FILE", help="A recording (.resim).", autocompletion=complete.recordings)
-]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Random seed.", rich_help_panel=SCENARIO)]
-FirstSeed = Annotated[
-    int | None,
-    typer.Option("--seed", metavar="N", help="Random seed (of the first run with --runs).", rich_help_panel=SCENARIO),
-]
-Runs = Annotated[
-    int,
-    typer.Option("--runs", metavar="N", help="Number of seeds to run, in parallel.", rich_help_panel=SCENARIO),
-]
+RecordingFile = Annotated[str, argument("FILE", "A recording (.resim).", complete.recordings)]
+Seed = Annotated[int | None, option("--seed", "N", "Random seed.", MAIN)]
+FirstSeed = Annotated[int | None, option("--seed", "N", "Random seed (of the first run with --runs).", MAIN)]
+Runs = Annotated[int, option("--runs", "N", "Number of seeds to run, in parallel.", MAIN)]
 Set = Annotated[
     list[str],
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Change a setting, e.g. retry.attempts=5. Repeatable.",
-        autocompletion=complete.settings,
-        rich_help_panel=SCENARIO,
-    ),
+    option("--set", "PATH=VALUE", "Change a setting, e.g. retry.attempts=5. Repeatable.", MAIN, complete.settings),
 ]
 Ui = Annotated[str, choice("--ui", "MODE", USER_INTERFACES, "How to watch", WATCHING)]
 Speed = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--speed",
-        metavar="SPEED",
-        help="Playback speed (e.g. 10x); max disables pacing. Default: finish in about 20 s.",
-        autocompletion=complete.words("max", "1x", "2x", "5x", "10x", "50x"),
-        rich_help_panel=WATCHING,
+        "SPEED",
+        "Playback speed (e.g. 10x); max disables pacing. Default: finish in about 20 s.",
+        WATCHING,
+        complete.words("max", "1x", "2x", "5x", "10x", "50x"),
     ),
 ]
 Out = Annotated[
     list[str],
-    typer.Option(
+    option(
         "--out",
-        metavar="FORMAT=PATH",
-        help="Also write json, jsonl, csv, chrome-trace, junit or markdown; - is standard output. Repeatable.",
-        autocompletion=complete.outputs,
-        rich_help_panel=OUTPUT,
+        "FORMAT=PATH",
+        "Also write the run in a format of resim list formats; - is standard output. Repeatable.",
+        OUTPUT,
+        complete.outputs,
     ),
 ]
-Save = Annotated[
-    str | None,
-    typer.Option("--save", metavar="FILE.resim", help="Record the run, for resim replay.", rich_help_panel=OUTPUT),
-]
+Save = Annotated[str | None, option("--save", "FILE.resim", "Record the run, for resim replay.", OUTPUT)]
 Series = Annotated[
-    str | None,
-    typer.Option(
-        "--series",
-        metavar="TIME",
-        help="Add time series to the result, with this bin width (e.g. 1s).",
-        rich_help_panel=OUTPUT,
-    ),
+    str | None, option("--series", "TIME", "Add time series to the result, with this bin width (e.g. 1s).", OUTPUT)
 ]
-Output = Annotated[
-    str,
-    typer.Option(
-        "--output", "-o", metavar="PATH", help="Where to write it; - is standard output.", rich_help_panel=OUTPUT
-    ),
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace existing files.", rich_help_panel=OUTPUT)]
+Output = Annotated[str, option("--output, -o", "PATH", "Where to write it; - is standard output.", OUTPUT)]
+Force = Annotated[bool, switch("--force", "Replace existing files.", MAIN)]
 
 
 # Values of options. Units are those of scenario files.

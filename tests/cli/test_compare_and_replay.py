@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.shell import QUICK, resim
+from resilience_sim.views.export.formats import FORMATS
 
 
 def test_compare_says_what_each_variant_is_worth(here):
@@ -153,11 +154,14 @@ def test_what_if_with_another_stack(recording, here, whole):
         ["replay", "nothing.resim"],
         ["replay", "quick.yaml"],
         ["replay", "r.resim", "--verify", "--set", "retry.attempts=2"],
+        ["replay", "r.resim", "--with", "quick.yaml", "--set", "retry.attempts=2"],
         ["replay", "r.resim", "--from", "soon"],
         ["replay", "r.resim", "--set", "retr.attempts=2"],
         ["replay", "r.resim", "--with", "nothing.yaml"],
         ["replay"],
         ["export", "nothing.resim", "--to", "csv"],
+        ["export", "quick.yaml", "--to", "csv"],
+        ["export", "r.resim", "--to", "sqlite"],
         ["export", "r.resim", "--to", "cvs"],
         ["export", "r.resim", "--to", "json", "-o", "no/such/folder/x"],
     ],
@@ -170,7 +174,7 @@ def test_unusable_recordings_and_options(recording, argv):
     assert resim(*argv, "--json").document["error"]["message"]
 
 
-@pytest.mark.parametrize("to", ["json", "jsonl", "csv", "chrome-trace", "junit", "markdown"])
+@pytest.mark.parametrize("to", [known.name for known in FORMATS if not known.database])
 def test_export(recording, here, to):
     """To standard output and to a file, the same."""
     printed = resim("export", "r.resim", "--to", to)

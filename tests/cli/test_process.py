@@ -149,10 +149,18 @@ def test_list_loads_no_yaml():
         ("resim run --ui ", {"auto", "plain", "live"}),
         ("resim list f", {"faults", "formats"}),
         ("resim validate q", {"quick.yaml"}),
+        ("resim play --tour f", {"first-look"}),
+        ("resim play --theme ", {"dark", "light"}),
+        ("resim play r", {"r.resim", "retry-storm"}),
+        ("resim lint --format s", {"sarif"}),
+        ("resim export --to re", {"resilience4j"}),
+        ("resim import app.yml --instance ", {"backendA", "backendB"}),
     ],
 )
 def test_completion(words, found, recording):
     """What bash would offer."""
+    instances = "{backendA: {maxAttempts: 3}, backendB: {maxAttempts: 4}}"
+    (recording.parent / "app.yml").write_text(f"resilience4j:\n  retry:\n    instances: {instances}\n")
     env = {
         **os.environ,
         "_RESIM_COMPLETE": "complete_bash",

@@ -10,6 +10,7 @@ import yaml
 
 from cli.shell import QUICK, resim
 from resilience_sim.cli.app import COMMANDS
+from resilience_sim.cli.commands.list_ import KINDS
 from resilience_sim.scenario import shipped
 
 
@@ -57,7 +58,7 @@ def test_every_shipped_scenario_is_listed_with_a_line():
     assert all(len(line.split()) > 3 for line in lines)
 
 
-@pytest.mark.parametrize("what", ["scenarios", "policies", "faults", "metrics", "templates", "formats"])
+@pytest.mark.parametrize("what", KINDS)
 def test_lists(what):
     """In lines, as names, as a document; and everything listed can be explained."""
     names = resim("list", what, "-q").out.split()

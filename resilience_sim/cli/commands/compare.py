@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -33,33 +31,15 @@ class CompareOptions:
     scenario: opt.ScenarioName = "first-look"
     variants: Annotated[
         list[str],
-        typer.Option(
-            "--variant",
-            metavar="NAME",
-            help="Compare only this variant. Repeatable.",
-            autocompletion=complete.variants,
-            rich_help_panel=opt.SCENARIO,
-        ),
+        opt.option("--variant", "NAME", "Compare only this variant. Repeatable.", opt.MAIN, complete.variants),
     ] = field(default_factory=list)
     others: Annotated[
         list[str],
-        typer.Option(
-            "--with",
-            metavar="SCENARIO",
-            help="Also compare another scenario. Repeatable.",
-            autocompletion=complete.scenarios,
-            rich_help_panel=opt.SCENARIO,
-        ),
+        opt.option("--with", "SCENARIO", "Also compare this scenario. Repeatable.", opt.MAIN, complete.scenarios),
     ] = field(default_factory=list)
     baseline: Annotated[
         str | None,
-        typer.Option(
-            "--baseline",
-            metavar="NAME",
-            help="The variant that the others are compared with.",
-            autocompletion=complete.variants,
-            rich_help_panel=opt.SCENARIO,
-        ),
+        opt.option("--baseline", "NAME", "The variant to compare the others with.", opt.MAIN, complete.variants),
     ] = None
     seed: opt.FirstSeed = None
     runs: opt.Runs = RUNS

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -32,10 +30,8 @@ _REQUEST = re.compile(r"(?P<run>.+):#?(?P<rid>[0-9]{1,12})\Z")
 class ExplainOptions:
     topic: Annotated[
         str | None,
-        typer.Argument(
-            metavar="TOPIC",
-            help="retry, outage, p99, breaker_open, RS012, exit-codes, service.latency ...",
-            autocompletion=complete.topics,
+        opt.argument(
+            "TOPIC", "retry, outage, p99, breaker_open, RS012, exit-codes, service.latency ...", complete.topics
         ),
     ] = None
     seed: opt.Seed = None

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext, write_file
@@ -24,25 +22,14 @@ ABOUT = "Write a recording as csv, sqlite, jsonl, chrome-trace ..."
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """The command line of ``export``."""
-
     file: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE",
-            help="A recording (.resim); a scenario, for a library's configuration.",
-            autocompletion=complete.scenarios_and_recordings,
+        opt.argument(
+            "FILE", "A recording (.resim); a scenario, for a library's format.", complete.scenarios_and_recordings
         ),
     ]
     to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="FORMAT",
-            help="A format of resim list formats, or a library.",
-            autocompletion=complete.formats,
-            rich_help_panel=opt.OUTPUT,
-        ),
+        str, opt.option("--to", "FORMAT", "One of resim list formats, or a library.", opt.OUTPUT, complete.formats)
     ]
     output: opt.Output = "-"
     series: opt.Series = None
@@ -51,9 +38,10 @@ class ExportOptions:
 def export(ctx: CommandContext, options: ExportOptions) -> int:
     """Write a recording in a format that other programs open, or the stack of a scenario as a library's configuration.
 
-    resim export SCENARIO --to FORMATS.
+    With a scenario, FORMAT is FORMATS.
     """
     from resilience_sim.recording.reader import open_recording
+    from resilience_sim.scenario import shipped
     from resilience_sim.views.export.formats import FORMATS
     from resilience_sim.views.export.targets import open_outputs
 
@@ -64,6 +52,8 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
         raise usage("--json needs -o PATH: it reports what was written", "add -o PATH, or leave out --json")
     if to in LIBRARIES:
         return export_config(ctx, file, to, output)
+    if file.endswith((".yaml", ".yml")) or shipped.find(file) is not None:
+        raise usage(f"--to {to} takes a recording, not a scenario", f"record one: resim run {file} --save run.resim")
     if output == "-" and any(known.database and known.name == to for known in FORMATS):
         raise usage(f"--to {to} needs a file", f"resim export {file} --to {to} -o run.db")
     bin_width = opt.parse_time("--series", options.series, least=1)
@@ -80,7 +70,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     return 0
 
 
-export.__doc__ = (export.__doc__ or "").replace("FORMATS", ", ".join(LIBRARIES))
+export.__doc__ = (export.__doc__ or "").replace("FORMATS", opt.words(LIBRARIES))
 
 
 def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext, write_file
@@ -23,20 +21,12 @@ ABOUT = "Turn your library's configuration into a scenario."
 @dataclass(frozen=True)
 class ImportOptions:
     file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="application.yml, appsettings.json, an Envoy route ...",
-            autocompletion=complete.config_files,
-        ),
+        str, opt.argument("FILE", "application.yml, appsettings.json, an Envoy route ...", complete.config_files)
     ]
     instance: Annotated[
         str | None,
-        typer.Option(
-            "--instance",
-            metavar="NAME",
-            help="Which instance to import, if the file has several.",
-            autocompletion=complete.instances,
+        opt.option(
+            "--instance", "NAME", "Which instance to import, if the file has several.", opt.MAIN, complete.instances
         ),
     ] = None
     output: opt.Output = "-"

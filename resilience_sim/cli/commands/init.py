@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext, write_file
@@ -19,14 +17,15 @@ ABOUT = "Write a new scenario, and the schema for your editor."
 
 @dataclass(frozen=True)
 class InitOptions:
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; writes NAME.yaml.")] = "my-scenario"
+    name: Annotated[str, opt.argument("NAME", "Its name; writes NAME.yaml.")] = "my-scenario"
     template: Annotated[
         str,
-        typer.Option(
+        opt.option(
             "--template",
-            metavar="TEMPLATE",
-            help="A template of resim list templates, or a shipped scenario.",
-            autocompletion=complete.templates,
+            "TEMPLATE",
+            "One of resim list templates, or a shipped scenario.",
+            opt.MAIN,
+            complete.templates,
         ),
     ] = "basic"
     force: opt.Force = False

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -22,12 +20,7 @@ FORMATS = ("full", "concise", "json", "github", "sarif")
 @dataclass(frozen=True)
 class LintOptions:
     files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Scenarios, or configurations of known libraries.",
-            autocompletion=complete.config_files,
-        ),
+        list[str], opt.argument("FILE...", "Scenarios, or configurations of known libraries.", complete.config_files)
     ]
     format: Annotated[str, opt.choice("--format", "FORMAT", FORMATS, "How to print findings", opt.OUTPUT)] = "full"
     settings: opt.Set = field(default_factory=list)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -25,9 +23,7 @@ KINDS = tuple(HINTS)
 
 @dataclass(frozen=True)
 class ListOptions:
-    kind: Annotated[
-        str, typer.Argument(metavar="KIND", help=f"{opt.words(KINDS)}.", autocompletion=complete.words(*KINDS))
-    ] = "scenarios"
+    kind: Annotated[str, opt.argument("KIND", f"{opt.words(KINDS)}.", complete.words(*KINDS))] = "scenarios"
 
 
 def list_(ctx: CommandContext, options: ListOptions) -> int:

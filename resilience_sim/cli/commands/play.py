@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -30,21 +28,13 @@ THEMES = ("auto", "dark", "light")
 class PlayOptions:
     what: Annotated[
         str | None,
-        typer.Argument(
-            metavar="SCENARIO|FILE.resim",
-            help="A scenario as for run, or a recording.",
-            autocompletion=complete.scenarios_and_recordings,
+        opt.argument(
+            "SCENARIO|FILE.resim", "A scenario as for run, or a recording.", complete.scenarios_and_recordings
         ),
     ] = None
     tour: Annotated[
         str | None,
-        typer.Option(
-            "--tour",
-            metavar="NAME",
-            help="Take a guided tour, e.g. first-look; list shows all tours.",
-            autocompletion=complete.tours,
-            rich_help_panel=opt.SCENARIO,
-        ),
+        opt.option("--tour", "NAME", "Take a guided tour, e.g. first-look; list shows them.", opt.MAIN, complete.tours),
     ] = None
     seed: opt.Seed = None
     settings: opt.Set = field(default_factory=list)
@@ -56,8 +46,9 @@ class PlayOptions:
 def play(ctx: CommandContext, options: PlayOptions) -> int:
     """Play a scenario full screen: pause, step, rewind, inject faults, change policies, fork the future.
 
-    Whatever you do becomes part of the run: --save keeps it, and resim replay --verify repeats it exactly. Needs
-    Textual: pip install 'resilience-sim[play]'.
+    Whatever you do becomes part of the run: --save keeps it, and resim replay --verify repeats it exactly.
+
+    Needs Textual: pip install 'resilience-sim[play]'.
     """
     ctx.subject = options.what
     if options.tour == "list":

@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -30,24 +28,21 @@ AROUND_STACK = "\nresim: 1\ntraffic: {rate: 1/s, requests: 1}\n"
 @dataclass(frozen=True)
 class ReplayOptions:
     file: opt.RecordingFile
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Simulate again and compare every event.", rich_help_panel=opt.SCENARIO)
-    ] = False
+    verify: Annotated[bool, opt.switch("--verify", "Simulate again and compare every event.", opt.MAIN)] = False
     stack: Annotated[
         str | None,
-        typer.Option(
+        opt.option(
             "--with",
-            metavar="FILE.yaml",
-            help="Run the same arrivals and luck with the stack of this file.",
-            autocompletion=complete.scenarios,
-            rich_help_panel=opt.SCENARIO,
+            "FILE.yaml",
+            "Run the same arrivals and luck with the stack of this file.",
+            opt.MAIN,
+            complete.scenarios,
         ),
     ] = None
     settings: opt.Set = field(default_factory=list)
-    start_at: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="Start at this instant (e.g. 30s).", rich_help_panel=opt.WATCHING),
-    ] = None
+    start_at: Annotated[str | None, opt.option("--from", "TIME", "Start at this instant (e.g. 30s).", opt.WATCHING)] = (
+        None
+    )
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
     out: opt.Out = field(default_factory=list)
@@ -65,6 +60,8 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
 
     ctx.subject = options.file
     what_if = bool(options.stack or options.settings)
+    if options.stack and options.settings:
+        raise usage("--with and --set exclude each other", "write the settings into the file of --with")
     if options.verify and what_if:
         raise usage("--verify excludes --set and --with", "verify first, then ask what if")
     start_at = opt.parse_time("--from", options.start_at)

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
@@ -30,11 +28,11 @@ class RunOptions:
     settings: opt.Set = field(default_factory=list)
     policies: Annotated[
         list[str],
-        typer.Option(
+        opt.option(
             "--policy",
-            metavar="MODULE:CLASS[@POSITION]",
-            help="Add your own policy around the stack, or at a position in it; see docs/plugins.md. Repeatable.",
-            rich_help_panel=opt.SCENARIO,
+            "MODULE:CLASS[@POSITION]",
+            "Add your own policy around the stack, or at a position in it; see docs/plugins.md. Repeatable.",
+            opt.MAIN,
         ),
     ] = field(default_factory=list)
     speed: opt.Speed = None

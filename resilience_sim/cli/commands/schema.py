@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext, write_file
 
@@ -17,9 +15,7 @@ ABOUT = "Print the JSON Schema of scenario files, or of results."
 @dataclass(frozen=True)
 class SchemaOptions:
     output: opt.Output = "-"
-    result: Annotated[
-        bool, typer.Option("--result", help="The schema of what --json prints.", rich_help_panel=opt.OUTPUT)
-    ] = False
+    result: Annotated[bool, opt.switch("--result", "The schema of what --json prints.", opt.OUTPUT)] = False
     force: opt.Force = False
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
@@ -21,10 +19,7 @@ FORMATS = ("full", "concise", "json", "github")
 
 @dataclass(frozen=True)
 class ValidateOptions:
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Scenario files to check.", autocompletion=complete.scenario_files),
-    ]
+    files: Annotated[list[str], opt.argument("FILE...", "Scenario files to check.", complete.scenario_files)]
     format: Annotated[str, opt.choice("--format", "FORMAT", FORMATS, "How to print findings", opt.OUTPUT)] = "full"
     settings: opt.Set = field(default_factory=list)
 
