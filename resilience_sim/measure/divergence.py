@@ -12,10 +12,7 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import (
     ARRIVE,
-    BREAKER,
     DONE,
-    FAULT_OFF,
-    FAULT_ON,
     UNANSWERED,
     outcome_of,
 )
@@ -59,38 +56,3 @@ def first_divergence(a: OutcomeFold, b: OutcomeFold) -> Divergence | None:
         return None
     rid = next(i for i, (x, y) in enumerate(zip(a.outcomes, b.outcomes, strict=False)) if x != y)
     return Divergence(rid, a.arrivals[rid], a.outcomes[rid], b.outcomes[rid])
-
-
-class StoryFold(Fold):
-    """Every event of one request, and what it found when it came.
-
-    ``breakers``: the last change of state of each breaker before the request's outcome, by component id: a request
-    that was rejected did not itself say why. ``faults``: indexes of the faults active at any moment of its life.
-    """
-
-    __slots__ = ("_arrived", "_done", "breakers", "events", "faults", "rid")
-
-    def __init__(self, rid: int) -> None:
-        self.rid = rid
-        self.events: list[Event] = []
-        self.breakers: dict[int, Event] = {}
-        self.faults: list[int] = []
-        self._arrived = False
-        self._done = False
-
-    def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
-        """Keep what belongs to the story."""
-        if rid == self.rid:
-            self.events.append((t, kind, source, rid, a, b))
-            if kind == ARRIVE:
-                self._arrived = True
-            elif kind == DONE:
-                self._done = True
-        if self._done:
-            return
-        if kind == BREAKER:
-            self.breakers[source] = (t, kind, source, rid, a, b)
-        elif kind == FAULT_ON:
-            self.faults.append(a)
-        elif kind == FAULT_OFF and not self._arrived and a in self.faults:
-            self.faults.remove(a)

@@ -17,7 +17,7 @@ from resilience_sim.views import format as fmt
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
-    from resilience_sim.play.story import Story
+    from resilience_sim.views.story_words import ToldStory
 
 Build = Callable[[int, int], Sequence[Row]]
 Target = tuple[str, int | str]  # "command" or "policy" with an id; "instant", "request" or "event" with a number
@@ -79,13 +79,13 @@ class PanelRenderer:
         how = "pgup pgdn scroll" if state.tab == "inspector" and state.stream.chosen is not None else ""
         return [self._title("inspector", width, "inspector", how), *rows]
 
-    def _story(self) -> Story | None:
+    def _story(self) -> ToldStory | None:
         run, rid = self._state.run, self._state.stream.chosen
         if rid is None or rid >= run.tape.requests_by(run.position):
             return None
-        from resilience_sim.play.story import story_of
+        from resilience_sim.views.story_words import tell
 
-        return story_of(rid, run.tape.of_request(rid, run.position), run.view.components, run.plan)
+        return tell(rid, run.tape.of_request(rid, run.position), run.view.components, run.plan)
 
     def _log(self, width: int, height: int) -> list[Row]:
         rows, self._logged = log_rows(self._state.run, self._state.look, width, height - 1)

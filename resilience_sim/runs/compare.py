@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience_sim.kernel.events import Component
-from resilience_sim.measure.divergence import Divergence, OutcomeFold, StoryFold, first_divergence
+from resilience_sim.measure.divergence import Divergence, OutcomeFold, first_divergence
+from resilience_sim.measure.story import Story, StoryFold
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.plan import Plan, Scenario
@@ -21,8 +22,8 @@ class VariantDivergence:
     variant: str
     baseline: str
     divergence: Divergence | None
-    ours: StoryFold | None
-    theirs: StoryFold | None
+    ours: Story | None
+    theirs: Story | None
     our_components: tuple[Component, ...]
     their_components: tuple[Component, ...]
 
@@ -61,7 +62,7 @@ def divergences(plans: dict[str, Plan], baseline: str, seed: int) -> list[Varian
     return found
 
 
-def _story(plan: Plan, seed: int, divergence: Divergence | None) -> tuple[StoryFold | None, tuple[Component, ...]]:
+def _story(plan: Plan, seed: int, divergence: Divergence | None) -> tuple[Story | None, tuple[Component, ...]]:
     """Run again, for the events of one request; up to its outcome is enough, but the end of a run is cheap."""
     simulation = Simulation(plan, seed)
     if divergence is None:
@@ -69,4 +70,4 @@ def _story(plan: Plan, seed: int, divergence: Divergence | None) -> tuple[StoryF
     story = StoryFold(divergence.rid)
     simulation.attach(story)
     drain(simulation)
-    return story, simulation.components
+    return story.story, simulation.components

@@ -16,6 +16,8 @@ from typing import TextIO
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
+from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, BriefStory
+from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
 from resilience_sim.views.actions_text import ActionText
@@ -31,13 +33,23 @@ EFFECT_WORDS = {
 }
 
 
+_TOKENS = {OPEN_END: "unfinished", HEDGED: "hedge", DENIED: "no budget for a retry"}
+
+
+def _words(token: tuple[int, int, int], story: BriefStory) -> str:
+    attempt, outcome, _ = token
+    words = _TOKENS.get(outcome) or outcome_name(outcome)
+    effect = EFFECT_WORDS.get(story.effect_of.get(attempt, 0), "")
+    return (f"{attempt} {words}" if attempt else words) + (f" [{effect}]" if effect else "")
+
+
 class PlainFold(Fold):
     """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer.
 
     ``actions``: what is changed while it runs, in order (views/actions_text.py).
     """
 
-    __slots__ = ("_actions", "_colour", "_components", "_lives", "_many", "_plan", "_stream")
+    __slots__ = ("_actions", "_colour", "_components", "_many", "_open", "_plan", "_stream")
 
     def __init__(
         self,
@@ -53,64 +65,34 @@ class PlainFold(Fold):
         self._components = {component.id: component for component in components}
         self._colour = colour
         self._many = plan.client.instances > 1
-        # Only requests in flight: what has happened to each so far, by attempt (0: beside the attempts).
-        self._lives: dict[int, list[list[str]]] = {}
+        self._open: dict[int, BriefStory] = {}  # only requests in flight
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Write the event's line, or remember it until its request's line is due."""
         if kind == ev.ARRIVE:
-            self._lives[rid] = []
-        elif kind == ev.SENT:
-            self._token(rid, a)
-        elif kind == ev.RESULT:
-            self._token(rid, ev.attempt_of(a))[1] = outcome_name(ev.outcome_of(a))
-        elif kind == ev.EFFECT:
-            self._effect(t, rid, ev.attempt_of(a), ev.effect_of(a), b)
-        elif kind in (ev.REJECTED, ev.RETRY_DENIED, ev.FELL_BACK, ev.HEDGE):
-            self._beside(kind, rid, a)
-        elif kind == ev.DONE:
+            self._open[rid] = BriefStory(rid, t)
+            return
+        story = self._open.get(rid)
+        if story is not None:
+            story.take(kind, a, b)
+        if kind == ev.DONE:
             self._done(t, rid, a, b)
+        elif kind == ev.EFFECT:
+            if story is None:
+                self._late_effect(t, rid, ev.attempt_of(a), ev.effect_of(a), b)
         else:
             self._surroundings(t, kind, source, rid, a, b)
 
     def finish(self, now: int) -> None:
         """Name the requests that never got an outcome; ``now`` is the end of the run."""
-        for rid in list(self._lives):
+        for rid in list(self._open):
             self._request_line(now, rid, ev.UNANSWERED, fmt.NOTHING, [])
         self._stream.flush()
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    def _token(self, rid: int, attempt: int) -> list[str]:
-        """The three words of an attempt: its number, its outcome so far, what it did to B's state."""
-        tokens = self._lives.get(rid)
-        if tokens is None:  # an attempt that outlived its request
-            return ["", "", ""]
-        number = str(attempt)
-        for token in tokens:
-            if token[0] == number:
-                return token
-        token = [number, "unfinished", ""]
-        tokens.append(token)
-        return token
-
-    def _beside(self, kind: int, rid: int, a: int) -> None:
-        tokens = self._lives.get(rid)
-        if tokens is None:
-            return
-        if kind == ev.REJECTED:
-            tokens.append(["", outcome_name(a), ""])
-        elif kind == ev.RETRY_DENIED:
-            tokens.append(["", "retry denied by budget", ""])
-        elif kind == ev.FELL_BACK:
-            tokens.append(["", "fallback", ""])
-        else:
-            tokens.append(["", "hedge", ""])
-
-    def _effect(self, t: int, rid: int, attempt: int, effect: int, reported_failed: int) -> None:
-        if rid in self._lives:
-            self._token(rid, attempt)[2] = EFFECT_WORDS.get(effect, "")
-        elif reported_failed or effect == ev.DUPLICATE:
+    def _late_effect(self, t: int, rid: int, attempt: int, effect: int, reported_failed: int) -> None:
+        if reported_failed or effect == ev.DUPLICATE:
             words = f"attempt {attempt} took effect after the request was reported "
             words += "failed" if reported_failed else "done"
             self._line(t, "effect", fmt.request(rid), EFFECT_WORDS.get(effect, ""), "", words, BAD)
@@ -124,8 +106,8 @@ class PlainFold(Fold):
         self._request_line(t, rid, outcome, fmt.duration(latency), notes)
 
     def _request_line(self, t: int, rid: int, outcome: int, latency: str, notes: list[str]) -> None:
-        tokens = self._lives.pop(rid, [])
-        words = [" ".join(part for part in (n, o, f"[{effect}]" if effect else "") if part) for n, o, effect in tokens]
+        story = self._open.pop(rid, None)
+        words = [] if story is None else [_words(token, story) for token in story.tokens if token[1] != WAITING]
         colour = GOOD if outcome == ev.SUCCESS else ODD if outcome == ev.FALLBACK else BAD
         self._line(
             t,
@@ -147,7 +129,7 @@ class PlainFold(Fold):
             self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[ev.new_state(a)])
         elif kind == ev.LATE_RESULT:
             then, now = ev.STATE_NAMES[ev.state_at_admission(b)], ev.STATE_NAMES[ev.state_at_result(b)]
-            effect = late_effect(self._plan, component)
+            effect = late_effect(self._config(component))
             words = f"{effect}: result of {fmt.request(rid)}, admitted while {then}, now {now}"
             self._line(t, "late", who, outcome_name(a), "", words, CALM)
         elif kind == ev.FAULT_ON:
@@ -164,6 +146,9 @@ class PlainFold(Fold):
         elif kind == ev.ACTION:
             action = self._actions[a] if 0 <= a < len(self._actions) else ActionText(t, f"action {a + 1}", False)
             self._line(t, "change" if action.own else "by hand", who, "changed", "", action.words, ODD)
+
+    def _config(self, component: ev.Component | None) -> PolicyConfig | None:
+        return next((p for p in self._plan.stack if component is not None and p.id == component.name), None)
 
     def _line(self, t: int, what: str, who: str, outcome: str, latency: str, details: str, colour: str) -> None:
         shown = f"{outcome:<13}"

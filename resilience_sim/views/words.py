@@ -1,16 +1,15 @@
-"""The words of the views: names of outcomes, states and components, and what a fault does.
+"""Names of outcomes, states, components and faults for people; outcomes in full and in at most nine letters.
 
-Owns how the vocabulary of kernel/events.py is said to people, in full and in at most nine letters. Refuses to
-format numbers (views/format.py), to say why a breaker changed state (measure/breakers.py does, for documents too) and
-to draw conclusions (views/why.py).
+Why a breaker changed state is in measure/breakers.py (documents say it too), what happened to a request in
+story_words.py.
 """
 
 from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.text import printable
+from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
 from resilience_sim.world.config import FaultConfig
 
@@ -115,9 +114,6 @@ LATE_EFFECTS = {
 }  # fmt: skip
 
 
-def late_effect(plan: Plan, component: ev.Component | None) -> str:
+def late_effect(config: PolicyConfig | None) -> str:
     """What the result of a call that was admitted in an earlier state does to a breaker: its library's rule."""
-    for policy in plan.stack:
-        if component is not None and policy.id == component.name and isinstance(policy, LikeBreakerConfig):
-            return LATE_EFFECTS[policy.rules.late]
-    return LATE_EFFECTS["dropped"]
+    return LATE_EFFECTS[config.rules.late if isinstance(config, LikeBreakerConfig) else "dropped"]

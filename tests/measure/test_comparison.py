@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.measure.divergence import Divergence, OutcomeFold, StoryFold, first_divergence
+from resilience_sim.measure.divergence import Divergence, OutcomeFold, first_divergence
 from resilience_sim.measure.result import Reading, RunResult
 from resilience_sim.measure.statistics import compare, summaries
+from resilience_sim.measure.story import StoryFold
 
 from .tape import BREAKER, S, Tape
 
@@ -82,6 +83,6 @@ def test_a_story_knows_the_breaker_it_met():
     tape.breaker(3 * S, ev.OPEN, ev.HALF_OPEN, ev.WHY_RECOVERY_TIME, 1)
     story = StoryFold(rid)
     tape.into(story)
-    assert [event[1] for event in story.events] == [ev.ARRIVE, ev.REJECTED, ev.DONE]
+    assert [step.kind for step in story.story.steps] == [ev.ARRIVE, ev.REJECTED, ev.DONE]
     assert story.breakers[BREAKER][0] == S + 5
     assert story.faults == [1]

@@ -206,7 +206,7 @@ async def _stream(d: Driver) -> None:
 
 async def _inspect(d: Driver) -> None:
     await d.press("i")
-    assert "takes it on" in d.text()
+    assert "took it on" in d.text()
     await d.press("apostrophe")
     assert d.state.tab == "log"
 

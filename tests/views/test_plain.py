@@ -69,7 +69,7 @@ def test_hand_made_events_late_results_crashes_orphans_and_the_unanswered() -> N
         fold.on_event(*event)
     fold.finish(9 * s)
     assert out.getvalue().splitlines() == [
-        "     1.000s  request  #1                success             3s  retry denied by budget, late: deadline 2s",
+        "     1.000s  request  #1                success             3s  no budget for a retry, late: deadline 2s",
         "     2.000s  late     circuit_breaker@1  error                   changes nothing: result of #0, admitted while"
         " CLOSED, now OPEN",
         "     2.000s  effect   #1                DUPLICATE               attempt 2 took effect after the request was"
@@ -104,7 +104,7 @@ def test_memory_is_bounded_by_the_requests_in_flight() -> None:
     fold = PlainFold(io.StringIO(), plan, simulation.components)
     simulation.attach(fold)
     simulation.run()
-    assert not fold._lives
+    assert not fold._open
 
 
 def test_rich_is_not_needed() -> None:

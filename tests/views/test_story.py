@@ -13,8 +13,8 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario import shipped
 from resilience_sim.scenario.load import load, load_text
+from resilience_sim.views.request_trace import SECOND, RequestTraceFold
 from resilience_sim.views.story import NothingThere, draw, instant_story, request_story
-from resilience_sim.views.story_fold import SECOND, RequestTraceFold
 
 
 def source(text: str) -> Simulation:
@@ -50,7 +50,7 @@ def test_the_last_attempt_and_outcomes_that_are_not_retried():
     always = RETRIED.replace("1500ms", "100s")
     assert "`retry`: `error` again: that was the last of 3 tries" in told(always, 0)
     assert "`error` is not among the outcomes" in told(always.replace("attempts: 3", "attempts: 3, on: [timeout]"), 0)
-    assert "the budget denies it" in told(always.replace("attempts: 3", "attempts: 3, budget: 0%"), 2)
+    assert "it had no budget for try 2" in told(always.replace("attempts: 3", "attempts: 3, budget: 0%"), 2)
 
 
 BREAKER = """
@@ -67,7 +67,9 @@ def test_a_breaker_that_opens_rejects_and_probes():
     third = told(BREAKER, 3)
     assert "`circuit_breaker` was CLOSED; 1 failure in a row, it opens at 2" in third
     assert "1.55s (+50ms): `circuit_breaker` became OPEN: 2 failures in a row" in third
-    assert "`circuit_breaker` rejected it: OPEN, 550ms before it may probe" in told(BREAKER, 4)
+    assert "`circuit_breaker` rejected it: OPEN since 1.55s (2 failures in a row), 550ms before it may probe" in told(
+        BREAKER, 4
+    )
     probe = told(BREAKER, 6)
     assert "let it through as a probe" in probe
     assert "became OPEN: probe failed: error" in probe
@@ -139,7 +141,7 @@ def test_the_breakers_count_is_the_breakers_own():
     plain = change.change
 
     def spy(t: int, a: int, b: int) -> None:
-        if a >> 8 & 0xFF == ev.OPEN and a >> 16 == ev.CLOSED:
+        if ev.new_state(a) == ev.OPEN and ev.old_state(a) == ev.CLOSED:
             counts.append(sum(failed for _, failed in list(change.results)[-3:]))
         plain(t, a, b)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.measure.divergence import Divergence, StoryFold
+from resilience_sim.measure.divergence import Divergence
+from resilience_sim.measure.story import Story, StoryFold
 from resilience_sim.play.panels.bars import titled
 from resilience_sim.play.panels.charts import charts_rows
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
 from resilience_sim.views import format as fmt
 from resilience_sim.views.actions_text import action_words
-from resilience_sim.views.divergence import story_words
 from resilience_sim.views.live.frame import axis_for
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.plots import points_of, share_tops
+from resilience_sim.views.story_words import sentence
 from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name
 
@@ -106,11 +107,11 @@ def _side(run: Run, found: Divergence, outcome: int, name: str, look: Look, widt
     good = outcome == ev.SUCCESS
     row = Row(f"   {name:<9}", "faint", hang=13).add(look.good if good else look.bad, "good!" if good else "bad!")
     row.add(f" {outcome_name(outcome)}", "good!" if good else "bad!").add(": ", "faint")
-    row.add(story_words(_story(run, found.rid), run.source.components))
+    row.add(sentence(_story(run, found.rid), run.source.components))
     return wrap(row, width)[:3]
 
 
-def _story(run: Run, rid: int) -> StoryFold:
+def _story(run: Run, rid: int) -> Story:
     """The request's own events, and the changes of breakers that decided about it."""
     story = StoryFold(rid)
     start, changes = run.tape.arrived[rid], run.tape.marks["transition"]
@@ -120,4 +121,4 @@ def _story(run: Run, rid: int) -> StoryFold:
     known += [run.tape[i] for i in changes[bisect_left(changes, start) :] if run.tape.time(i) <= stop]
     for event in sorted(known, key=lambda event: event[0]):
         story.on_event(*event)
-    return story
+    return story.story

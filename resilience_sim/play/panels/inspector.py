@@ -1,7 +1,4 @@
-"""The inspector: one request as a tree of attempts on a time axis, then every decision about it in words.
-
-Owns that picture. Refuses to read events (story.py).
-"""
+"""The inspector: one request as a tree of attempts on a time axis, then every decision about it in words."""
 
 from __future__ import annotations
 
@@ -15,22 +12,26 @@ from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name, short_outcome
 
 if TYPE_CHECKING:
-    from resilience_sim.play.story import Attempt, Story
+    from resilience_sim.measure.story import Attempt, Story
+    from resilience_sim.views.story_words import ToldStory
 
 LABEL = 12
 Cell = tuple[str, str]
 
 
-def inspector_rows(story: Story | None, clock: int, look: Look, width: int, height: int, scroll: int = 0) -> list[Row]:
-    """At most ``height`` rows; ``scroll`` leaves out so many of the words."""
-    if story is None:
+def inspector_rows(
+    told: ToldStory | None, clock: int, look: Look, width: int, height: int, scroll: int = 0
+) -> list[Row]:
+    """At most ``height`` rows; ``scroll``: how many rows of words to skip."""
+    if told is None:
         hint = Row("No request is chosen. ", "faint").add("up", "key").add(" and ", "faint").add("down", "key")
         return wrap(hint.add(" choose one of the stream, a click does too.", "faint"), width)[:height]
+    story = told.story
     rows = [_head(story, look, width), *_tree(story, clock, look, width, max(4, height // 2))]
     room = height - len(rows) - 1
     if room > 0:
         rows.append(Row())
-        words = [line for each in story.lines for line in _said(each.t, each.who, each.words, each.style, width)]
+        words = [line for each in told.lines for line in _said(each.t, each.who, each.words, each.style, width)]
         start = max(0, min(scroll, len(words) - room))
         rows += words[start : start + room]
     return rows[:height]

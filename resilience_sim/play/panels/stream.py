@@ -1,16 +1,13 @@
-"""The request stream: one row a request, filtered and searched, the newest at the bottom.
-
-Owns which requests are in it and which rows are seen. Refuses to own how a row looks (views/live/stream.py).
-"""
+"""The cockpit's request stream: which requests are in it and which are seen (how a row looks: views/live/stream.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.measure.story import BriefStory
 from resilience_sim.play.run import Run
 from resilience_sim.views.live.look import Look
-from resilience_sim.views.live.state import DENIED, HEDGED, OPEN_END, WAITING, Request
 from resilience_sim.views.live.stream import request_row
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import outcome_name, short_outcome
@@ -34,21 +31,21 @@ FILTERS: dict[str, Callable[[Known, int], bool]] = {
 
 
 class Stream:
-    """What the user has chosen to see: a filter, a search, one request. ``thinned``: one of so many is shown."""
+    """What the user has chosen to see: a filter, a search, one request. ``thinned``: one of that many is shown."""
 
     def __init__(self) -> None:
         self.filter = "all"
         self.search = ""
         self.chosen: int | None = None
         self.thinned = 1
-        self._rows: dict[tuple[int, int], Request] = {}
+        self._rows: dict[tuple[int, int], BriefStory] = {}
 
     def forget(self) -> None:
-        """It is another run's requests from now on."""
+        """Reset for another run."""
         self._rows.clear()
 
     def thin(self, rate: float) -> None:
-        """So many times more requests come than can be read: leave most of them out."""
+        """Show one request in ``rate``, rounded up to a round number."""
         self.thinned = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n >= rate), 5000)
 
     def cycle(self) -> None:
@@ -114,13 +111,13 @@ class Stream:
                 break
         return found[::-1]
 
-    def request(self, run: Run, rid: int) -> Request:
+    def request(self, run: Run, rid: int) -> BriefStory:
         """A request as a row needs it, read from the tape; kept once it is over."""
         known = run.tape.outcome(rid, run.position)
         key = (id(run), rid)
         if known[0] >= 0 and key in self._rows:
             return self._rows[key]
-        request = _request(run, rid, known)
+        request = _request(run, rid)
         if known[0] >= 0:
             if len(self._rows) > 2000:
                 self._rows.clear()
@@ -128,28 +125,10 @@ class Stream:
         return request
 
 
-def _request(run: Run, rid: int, known: Known) -> Request:
-    request = Request(rid, run.tape.time(run.tape.arrived[rid]))
-    request.outcome, request.latency, _, request.effects = known
-    tokens = request.tokens
+def _request(run: Run, rid: int) -> BriefStory:
+    request = BriefStory(rid, run.tape.time(run.tape.arrived[rid]))
     for _, kind, _, _, a, b in run.tape.of_request(rid, run.position, late=False):
-        if kind == ev.SENT:
-            tokens.append((a, OPEN_END, 0))
-        elif kind == ev.RESULT:
-            for i in range(len(tokens) - 1, -1, -1):
-                if tokens[i][0] == ev.attempt_of(a):
-                    tokens[i] = (ev.attempt_of(a), ev.outcome_of(a), 0)
-                    break
-        elif kind == ev.REJECTED:
-            tokens.append((0, a, 0))
-        elif kind == ev.RETRY_WAIT:
-            tokens.append((0, WAITING, b))
-        elif kind == ev.RETRY_DENIED:
-            tokens.append((0, DENIED, 0))
-        elif kind == ev.HEDGE:
-            tokens.append((0, HEDGED, 0))
-        elif kind == ev.FELL_BACK:
-            tokens.append((0, ev.FALLBACK, 0))
+        request.take(kind, a, b)
     return request
 
 

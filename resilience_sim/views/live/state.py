@@ -14,6 +14,7 @@ from typing import Any
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
+from resilience_sim.measure.story import BriefStory
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.live.bins import Bins, Lane
 from resilience_sim.views.live.facts import capacity, horizon, workers
@@ -21,22 +22,6 @@ from resilience_sim.views.words import outcome_name, speaker, state_name
 
 STREAM = 96  # requests remembered for the stream
 NOTES = 12
-WAITING, OPEN_END = -1, -2  # marks of a request's token beside outcomes
-HEDGED, DENIED = -3, -4
-
-
-class Request:
-    """A request in the stream. ``tokens``: (attempt or 0, outcome or a mark, ns or 0), in order."""
-
-    __slots__ = ("arrived", "effects", "latency", "outcome", "rid", "tokens")
-
-    def __init__(self, rid: int, arrived: int) -> None:
-        self.rid = rid
-        self.arrived = arrived
-        self.tokens: list[tuple[int, int, int]] = []
-        self.outcome = -1
-        self.latency = 0
-        self.effects = 0  # executions that changed something at B
 
 
 class LiveFold(Fold):
@@ -67,7 +52,7 @@ class LiveFold(Fold):
         self.faults_on: set[int] = set()
         self.own_changes = _own_changes(plan)  # those still to come
         self.notes: deque[tuple[int, str, str, str]] = deque(maxlen=NOTES)  # t, who, what, why
-        self.stream: dict[int, Request] = {}
+        self.stream: dict[int, BriefStory] = {}
         self.sample = 1  # every n-th request is shown in the stream
         self.by_outcome = [0] * len(ev.OUTCOME_NAMES)
         self.arrived = self.done = self.succeeded = self.first_try = self.late = 0
@@ -91,6 +76,12 @@ class LiveFold(Fold):
         while not bins.fits(t):
             self._double()
         index = t // bins.width
+        if kind > ev.FELL_BACK:
+            self._surroundings(index, t, kind, source, a, b)
+            return
+        request = self.stream.get(rid)
+        if request is not None:
+            request.take(kind, a, b)
         if kind == ev.ARRIVE:
             self.arrived += 1
             bins.arrivals[index] += 1
@@ -101,13 +92,11 @@ class LiveFold(Fold):
         elif kind == ev.START:
             self._hold(source, 1)
         elif kind == ev.DONE:
-            self._done(index, source, rid, a, b)
+            self._done(index, source, a, b)
         elif kind <= ev.EFFECT:
-            self._attempt(index, kind, rid, a, b)
-        elif kind <= ev.FELL_BACK:
-            self._policy(index, t, kind, source, rid, a, b)
+            self._attempt(index, kind, a, b)
         else:
-            self._surroundings(index, t, kind, source, a, b)
+            self._policy(index, t, kind, source, a, b)
 
     def tick(self, now: int) -> None:
         """Virtual time has come to ``now``, with or without events."""
@@ -125,9 +114,9 @@ class LiveFold(Fold):
             # The oldest that is over leaves; were all still waiting, the oldest of them.
             old = next((key for key, request in stream.items() if request.outcome >= 0), next(iter(stream)))
             del stream[old]
-        stream[rid] = Request(rid, t)
+        stream[rid] = BriefStory(rid, t)
 
-    def _done(self, index: int, source: int, rid: int, a: int, latency: int) -> None:
+    def _done(self, index: int, source: int, a: int, latency: int) -> None:
         outcome = ev.outcome_of(a)
         self.done += 1
         if ev.held_thread(a):
@@ -145,10 +134,6 @@ class LiveFold(Fold):
             if outcome > ev.FALLBACK:
                 self.orphans += ev.effects_of(a)  # done, and now reported as failed
         self.bins.latency(index, latency)
-        request = self.stream.get(rid)
-        if request is not None:
-            request.outcome = outcome
-            request.latency = latency
 
     def _hold(self, source: int, change: int) -> None:
         held = self.held[source] = max(0, self.held.get(source, 0) + change)
@@ -156,20 +141,13 @@ class LiveFold(Fold):
 
     # --- attempts and B -------------------------------------------------------------------------------------------
 
-    def _attempt(self, index: int, kind: int, rid: int, a: int, b: int) -> None:
+    def _attempt(self, index: int, kind: int, a: int, b: int) -> None:
         bins = self.bins
         if kind == ev.SENT:
             self.attempts += 1
             bins.sent[index] += 1
             if a > 1:
                 self.retries += 1
-            request = self.stream.get(rid)
-            if request is not None:
-                request.tokens.append((a, OPEN_END, 0))
-        elif kind == ev.RESULT:
-            request = self.stream.get(rid)
-            if request is not None:
-                self._settle(request, ev.attempt_of(a), ev.outcome_of(a))
         elif kind == ev.RECEIVED:
             if b == ev.STARTED:
                 self._load(index, 1, 0)
@@ -187,16 +165,6 @@ class LiveFold(Fold):
                 self.applied += 1
                 self.duplicates += effect == ev.DUPLICATE
                 self.orphans += b
-                request = self.stream.get(rid)
-                if request is not None:
-                    request.effects += 1
-
-    def _settle(self, request: Request, attempt: int, outcome: int) -> None:
-        tokens = request.tokens
-        for i in range(len(tokens) - 1, -1, -1):
-            if tokens[i][0] == attempt:
-                tokens[i] = (attempt, outcome, 0)
-                return
 
     def _load(self, index: int, busy: int, queue: int) -> None:
         self.busy = max(0, self.busy + busy)
@@ -207,7 +175,7 @@ class LiveFold(Fold):
 
     # --- policies and surroundings --------------------------------------------------------------------------------
 
-    def _policy(self, index: int, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+    def _policy(self, index: int, t: int, kind: int, source: int, a: int, b: int) -> None:
         if kind == ev.BREAKER:
             lane = self.breakers.get(source)
             new = ev.new_state(a)
@@ -220,19 +188,6 @@ class LiveFold(Fold):
             self.rejected += 1
         elif kind == ev.RETRY_DENIED:
             self.denied += 1
-        request = self.stream.get(rid)
-        if request is None:
-            return
-        if kind == ev.REJECTED:
-            request.tokens.append((0, a, 0))
-        elif kind == ev.RETRY_WAIT:
-            request.tokens.append((0, WAITING, b))
-        elif kind == ev.RETRY_DENIED:
-            request.tokens.append((0, DENIED, 0))
-        elif kind == ev.HEDGE:
-            request.tokens.append((0, HEDGED, 0))
-        elif kind == ev.FELL_BACK:
-            request.tokens.append((0, ev.FALLBACK, 0))
 
     def _surroundings(self, index: int, t: int, kind: int, source: int, a: int, b: int) -> None:
         component = self.components.get(source)

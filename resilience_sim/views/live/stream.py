@@ -7,9 +7,10 @@ Refuses to choose which requests are remembered (state.py).
 from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, BriefStory
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
-from resilience_sim.views.live.state import DENIED, HEDGED, OPEN_END, WAITING, LiveFold, Request
+from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import outcome_name, short_outcome
 
@@ -25,7 +26,7 @@ def outcome_style(outcome: int) -> str:
     return "good" if outcome == ev.SUCCESS else "odd" if outcome in (ev.FALLBACK, ev.CANCELLED) else "bad"
 
 
-def chain(request: Request, look: Look, room: int) -> Row:
+def chain(request: BriefStory, look: Look, room: int) -> Row:
     """The attempts of a request, in at most ``room`` columns."""
     full = [_link(token, request.outcome >= 0, look) for token in request.tokens]
     # An answer that came later stands in place of the wait before it: only a wait that still goes on is news.
@@ -73,7 +74,7 @@ def _joined(links: list[Link], look: Look) -> Row:
     return row
 
 
-def request_row(request: Request, look: Look, width: int) -> Row:
+def request_row(request: BriefStory, look: Look, width: int) -> Row:
     """When it came, which it is, what it went through, what came of it and after how long."""
     row = Row().right(fmt.clock(request.arrived)[:-2] + "s", "faint", 8).add(" ")
     row.add(fmt.request(request.rid), "faint").to(16).add(" ")

@@ -1,36 +1,204 @@
-"""What every layer knew and decided: a fold over the events of a run.
+"""What every layer of a run knew and decided: its settings, a breaker's counts, how each result travelled outwards.
 
-Owns how a result travels outwards through the layers: who was told, who swallowed it, who decided what. With a request
-it keeps that request's steps; without, what is known at the instant reached. Refuses to phrase (story_words.py).
+With a request given, the fold also keeps that request's story with these decisions among its steps; without, it knows
+what every layer knew at the instant reached.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
+from resilience_sim.measure.breakers import why_text
+from resilience_sim.measure.story import Step, Story
+from resilience_sim.policies.config import BreakerConfig, PolicyConfig
+from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.runs.actions import after
+from resilience_sim.runs.course import course, joining
+from resilience_sim.runs.simulation import Source, make_components
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views.story_breakers import BreakerMemory, is_breaker
-from resilience_sim.views.story_layers import Layers
+from resilience_sim.views import format as fmt
+from resilience_sim.views.actions_text import action_words
+from resilience_sim.views.words import state_name
+from resilience_sim.world.actions import Action
 
 SECOND = 1_000_000_000
-PASSED = 1000  # a step of our own: a result went outwards through a retry that did not try again; b: its outcome
+# Steps of a story that are no events.
+PASSED = 1000  # a result went outwards through a retry that did not try again; a: tries made, b: its outcome
 KNEW = 1001  # a breaker let the request in; ``text`` says what it knew; a: since when, b: its state
+_MOST = 10_000
+
+
+# --- the stack, from change to change --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Something that happened to the request, or was decided about it."""
+class Shot:
+    """The stack at one time. Layers that are gone keep the place and the settings they had, for calls inside them."""
 
-    t: int
-    kind: int
-    source: int
-    a: int = 0
-    b: int = 0
-    text: str = ""
+    stack: tuple[PolicyConfig, ...]
+    places: dict[tuple[int, int], int]  # (instance, position) -> component
+    position: dict[int, int]  # of a component
+    config: dict[int, PolicyConfig]  # of a component
+
+
+class Layers:
+    """``plan`` is the one at the beginning; ``phrases`` the words of every change, in order."""
+
+    def __init__(self, plan: Plan, by_hand: Sequence[Action] = ()) -> None:
+        everybody = make_components(plan)
+        self._names: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
+        for each in reversed(everybody):
+            self._take(each)
+        self._times: list[int] = []
+        self._shots = [self._shot(plan, None)]
+        self.phrases: list[str] = []
+        for taken, newcomers in zip(course(plan, by_hand), joining(plan, everybody, by_hand), strict=True):
+            for each in newcomers:
+                self._take(each)
+            action = taken.step.action
+            self._times.append(action.t)
+            self._shots.append(self._shot(after(taken.before, action), self._shots[-1]))
+            self.phrases.append(action_words(action, taken.before))
+
+    def _take(self, component: Component) -> None:
+        if component.instance >= 0 and component.kind != "client":
+            self._names[component.instance][component.name] = component.id
+
+    def _shot(self, plan: Plan, before: Shot | None) -> Shot:
+        places = {
+            (instance, position): names[policy.id]
+            for instance, names in enumerate(self._names)
+            for position, policy in enumerate(plan.stack)
+        }
+        position = {component: place for (_, place), component in places.items()}
+        config = {component: plan.stack[place] for component, place in position.items()}
+        if before is not None:
+            position, config = {**before.position, **position}, {**before.config, **config}
+        return Shot(plan.stack, places, position, config)
+
+    def at(self, t: int) -> Shot:
+        """What is there for the events of an instant."""
+        return self._shots[bisect_right(self._times, t)]
+
+    def until(self, t: int) -> int:
+        """The next instant at which something changes; -1: never again."""
+        index = bisect_right(self._times, t)
+        return self._times[index] if index < len(self._times) else -1
+
+    def done_by(self, t: int) -> list[tuple[int, str]]:
+        """What has been changed, and when."""
+        return list(zip(self._times, self.phrases, strict=True))[: bisect_right(self._times, t)]
+
+
+def layers_of(source: Source) -> Layers:
+    """Those of a run, played back or simulated."""
+    # A Playback knows what was done by hand, too; naming that class would import SQLite.
+    return Layers(getattr(source, "plan_at_first", source.plan), getattr(source, "actions", ()))
+
+
+# --- a breaker ----------------------------------------------------------------------------------------------------
+
+
+class BreakerMemory:
+    """What one breaker of one client instance knew: its state, since when and why, the results counted since."""
+
+    def __init__(self, config: PolicyConfig) -> None:
+        self.config = config
+        self.state = ev.CLOSED
+        self.since = 0
+        self.why = ""
+        self.changed: tuple[int, int, int] | None = None
+        self.results: deque[tuple[int, bool]] = deque(maxlen=_MOST)
+        self._ignore = frozenset(getattr(config, "ignore", ()))
+
+    def reconfigure(self, config: PolicyConfig) -> None:
+        """Go on with other settings."""
+        self.config = config
+        self._ignore = frozenset(getattr(config, "ignore", ()))
+
+    def record(self, t: int, outcome: int) -> None:
+        """A result that counts in the state the breaker is in."""
+        if outcome not in self._ignore:
+            self.results.append((t, outcome > ev.FALLBACK))
+
+    def change(self, t: int, change: int, pair: int) -> None:
+        """A change of state: what was counted is gone."""
+        self.state = ev.new_state(change)
+        self.since, self.why = t, why_text(change, pair)
+        self.changed = (t, change, pair)
+        self.results.clear()
+
+    def says(self, now: int) -> str:
+        """What it knows at this instant, in a sentence."""
+        state = state_name(self.state)
+        if isinstance(self.config, OutlierConfig):
+            return self._ejection()
+        if self.state == ev.OPEN:
+            for_ = fmt.duration(now - self.since)
+            return f"{state} for {for_}, since {fmt.instant(self.since)} ({self.why}); {self._left(now)}"
+        if self.state == ev.HALF_OPEN:
+            good = sum(not failed for _, failed in self.results)
+            probes = (
+                fmt.plural(good, "probe has succeeded", "probes have succeeded") if good else "no probe has succeeded"
+            )
+            return f"{state} for {fmt.duration(now - self.since)}; {probes} so far"
+        reason = f" ({self.why})" if self.why else ""
+        since = f" since {fmt.instant(self.since)}{reason}" if self.since else ""
+        return f"{state}{since}; {self._counted(now)}"
+
+    def _ejection(self) -> str:
+        """Outlier detection closes no door: it leaves replicas out of the balancing."""
+        if self.state == ev.OPEN:
+            return f"leaving replicas out: {self.why}, since {fmt.instant(self.since)}; calls go to the others"
+        return f"leaving nobody out ({self.why})" if self.why else "leaving nobody out"
+
+    def _left(self, now: int) -> str:
+        pause = getattr(self.config, "recovery_time", 0) or getattr(self.config, "open_for", 0)
+        left = self.since + pause - now
+        return f"probes after {fmt.duration(left)} more" if left > 0 else "the next call will be a probe"
+
+    def _counted(self, now: int) -> str:
+        config = self.config
+        consecutive = getattr(config, "consecutive", 0)
+        if consecutive:
+            row = 0
+            for _, failed in reversed(self.results):
+                if not failed:
+                    break
+                row += 1
+            return f"{fmt.plural(row, 'failure')} in a row, it opens at {consecutive}"
+        share = getattr(config, "failure_share", 0.0)
+        calls = [failed for t, failed in self.results if self._in_window(t, now)]
+        calls = calls[-self._size() :] if self._size() else calls
+        if not calls:
+            return "nothing counted yet"
+        part = (
+            f"{sum(calls)} of the last {fmt.plural(len(calls), 'call')} failed ({fmt.share(sum(calls) / len(calls))})"
+        )
+        least = getattr(config, "min_calls", 0)
+        wait = f", too few to judge below {least}" if len(calls) < least else ""
+        return f"{part}, it opens at {fmt.share(share)}{wait}" if share else part
+
+    def _size(self) -> int:
+        return 0 if getattr(self.config, "window_time", 0) else int(getattr(self.config, "window_calls", 0))
+
+    def _in_window(self, t: int, now: int) -> bool:
+        window = getattr(self.config, "window_time", 0)
+        return not window or t > now - window
+
+
+def is_breaker(config: PolicyConfig) -> bool:
+    """Whether a policy is a circuit breaker of any library."""
+    return isinstance(config, BreakerConfig) or config.kind == "circuit_breaker"
+
+
+# --- the run ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -57,7 +225,7 @@ class _Pending:
 
 
 class RequestTraceFold(Fold):
-    """Attach it before the run begins. ``rid`` -1: nobody in particular."""
+    """Attach it before the run begins. ``rid`` -1: no request in particular."""
 
     def __init__(
         self, plan: Plan, components: tuple[Component, ...], rid: int = -1, layers: Layers | None = None
@@ -66,7 +234,8 @@ class RequestTraceFold(Fold):
         self.layers = layers or Layers(plan)
         self.breakers: dict[int, BreakerMemory] = {}
         self._change(0)
-        self.steps: list[Step] = []
+        self.story = Story(rid)
+        self.held_at_arrival = 0
         self.flights: dict[int, Flight] = {}
         self.faults: dict[int, int] = {}
         self.ended: dict[int, int] = {}
@@ -82,15 +251,14 @@ class RequestTraceFold(Fold):
         self._pending: dict[int, _Pending] = {}
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Take one event."""
+        """Follow one event."""
         if 0 <= self._next_change <= t:
             self._change(t)
         pending = self._pending.get(rid)
         if pending is not None and self._settles(pending, t, kind, source, rid, a):
             self._pending.pop(rid, None)
-        mine = rid == self.rid >= 0
-        if mine:
-            self.steps.append(Step(t, kind, source, a, b))
+        if rid == self.rid >= 0:
+            self.story.take(t, kind, source, a, b)
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, t, source, rid, a, b)
@@ -102,7 +270,7 @@ class RequestTraceFold(Fold):
         for component, config in self.shot.config.items():
             known = self.breakers.get(component)
             if known is not None and getattr(known.config, "like", "") == getattr(config, "like", ""):
-                known.retune(config)
+                known.reconfigure(config)
             elif is_breaker(config):  # new, or under other rules: it begins anew
                 self.breakers[component] = BreakerMemory(config)
 
@@ -122,7 +290,7 @@ class RequestTraceFold(Fold):
             self._tell(pending, rid, pending.t, self._swallower(pending.position))
             return True
         here = self._place(source)
-        if kind == ev.BREAKER and (a >> 16 == ev.OPEN or here > pending.position):
+        if kind == ev.BREAKER and (ev.old_state(a) == ev.OPEN or here > pending.position):
             return False
         self._tell(pending, rid, t, here)
         if kind in (ev.RETRY_WAIT, ev.FELL_BACK):
@@ -148,7 +316,7 @@ class RequestTraceFold(Fold):
                 memory.record(t, pending.outcome)
             if rid == self.rid and self.shot.stack[position].kind == "retry":
                 tries = flight.tries.get(position, 1) if flight else 1
-                self.steps.append(Step(t, PASSED, component, tries, pending.outcome))
+                self.story.steps.append(Step(t, PASSED, component, tries, pending.outcome))
 
     def _came(self, t: int, rid: int, position: int, outcome: int, cut: bool = False) -> None:
         self._pending[rid] = _Pending(t, position, outcome, cut)
@@ -164,14 +332,13 @@ class RequestTraceFold(Fold):
         if rid == self.rid:
             self.instance = self.components[source].instance
             self.faults_met = [(fault, t) for fault in self.faults]
-            held = sum(f.held and f.instance == self.instance for f in self.flights.values())
-            self.steps[-1] = Step(t, ev.ARRIVE, source, a, held)
+            self.held_at_arrival = sum(f.held and f.instance == self.instance for f in self.flights.values())
 
     def _start(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.flights[rid].held = True
 
     def _done(self, t: int, source: int, rid: int, a: int, b: int) -> None:
-        self.recent.append((t, ev.DONE, a & 0xFF))
+        self.recent.append((t, ev.DONE, ev.outcome_of(a)))
         self.flights.pop(rid, None)
 
     def _sent(self, t: int, source: int, rid: int, a: int, b: int) -> None:
@@ -185,14 +352,14 @@ class RequestTraceFold(Fold):
             known = [self.shot.places[flight.instance, p] for p in range(len(self.shot.stack))]
             asked = [(c, self.breakers[c]) for c in known if c in self.breakers]
             said = [Step(t, KNEW, c, memory.since, memory.state, memory.says(t)) for c, memory in asked]
-            self.steps[-1:-1] = said
+            self.story.steps[-1:-1] = said
 
     def _result(self, t: int, source: int, rid: int, a: int, b: int) -> None:
-        outcome = a & 0xFF
+        outcome = ev.outcome_of(a)
         self.recent.append((t, ev.RESULT, outcome))
         flight = self.flights.get(rid)
         if flight is not None:
-            flight.sent.pop(a >> 16, None)
+            flight.sent.pop(ev.attempt_of(a), None)
         pending = self._pending.get(rid)
         if outcome != ev.CANCELLED and not (pending is not None and pending.cut and pending.t == t):
             self._came(t, rid, len(self.shot.stack) - 1, outcome)
@@ -202,6 +369,9 @@ class RequestTraceFold(Fold):
 
     def _rejected(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.rejected.setdefault(source, deque()).append(t)
+        memory = self.breakers.get(source)
+        if rid == self.rid and memory is not None:
+            self.story.steps[-1].cause = memory.changed
         self._came(t, rid, self._place(source) - 1, a)
 
     def _retry(self, t: int, source: int, rid: int, a: int, b: int) -> None:
@@ -216,14 +386,14 @@ class RequestTraceFold(Fold):
         self.denied[source] = self.denied.get(source, 0) + 1
         pending = self._pending.get(rid)
         if rid == self.rid and pending is not None:
-            self.steps.append(Step(t, PASSED, source, a - 1, pending.outcome))
+            self.story.steps.append(Step(t, PASSED, source, a - 1, pending.outcome))
 
     def _breaker(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         memory = self.breakers.get(source)
         if memory is not None:
             memory.change(t, a, b)
             if rid != self.rid and self.rid in self.flights and self.components[source].instance == self.instance:
-                self.steps.append(Step(t, ev.BREAKER, source, a, b, "another request"))
+                self.story.steps.append(Step(t, ev.BREAKER, source, a, b, "another request"))
 
     def _queued(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.waiting[source] = a
@@ -249,7 +419,7 @@ class RequestTraceFold(Fold):
 
     def _action(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         if self.rid in self.flights and 0 <= a < len(self.layers.phrases):
-            self.steps.append(Step(t, ev.ACTION, source, a, b, self.layers.phrases[a]))
+            self.story.steps.append(Step(t, ev.ACTION, source, a, b, self.layers.phrases[a]))
 
     def _fault_on(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.faults[a] = t
