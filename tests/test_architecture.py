@@ -215,6 +215,29 @@ def test_a_file_holds_one_idea(path):
     assert lines <= LONGEST, f"{path} has {lines} lines"
 
 
+# The codec of recordings packs events bit by bit whatever they mean.
+MAY_SHIFT = {"kernel/events.py", "recording/encode.py"}
+
+
+def is_payload(node: ast.expr) -> bool:
+    """``a``, ``b``, ``step.a``, ``event[4]``: the payload of an event."""
+    if isinstance(node, ast.Name):
+        return node.id in {"a", "b"}
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"a", "b"}
+    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value in {4, 5}
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_payloads_are_read_in_one_place(path):
+    """An event means one thing: shifts and masks on its payload are those of kernel/events.py."""
+    if path.relative_to(PACKAGE).as_posix() in MAY_SHIFT:
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift | ast.LShift | ast.BitAnd):
+            assert not is_payload(node.left), f"{path}:{node.lineno}: use the readers of kernel/events.py"
+
+
 def test_pydantic_lives_in_the_scenario_room_only():
     """The core takes frozen dataclasses."""
     users = {room(path) for path in FILES for _, module in imports(path) if module.split(".")[0] == "pydantic"}

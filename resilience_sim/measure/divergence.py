@@ -1,7 +1,4 @@
-"""Where two runs on the same luck first go different ways, and what happened to one request.
-
-Owns outcomes per request and the story of a single one. Refuses to explain in words (views/).
-"""
+"""The first request whose outcome differs between two runs with the same seed."""
 
 from __future__ import annotations
 
@@ -17,8 +14,6 @@ from resilience_sim.kernel.events import (
     outcome_of,
 )
 from resilience_sim.kernel.sink import Fold
-
-Event = tuple[int, int, int, int, int, int]  # t, kind, source, rid, a, b
 
 
 class OutcomeFold(Fold):

@@ -35,6 +35,7 @@ from resilience_sim.kernel.events import (
     SENT,
     START,
     STARTED,
+    Event,
     abandoned,
     attempt_of,
     attempts_of,
@@ -43,8 +44,6 @@ from resilience_sim.kernel.events import (
     outcome_of,
 )
 from resilience_sim.kernel.sink import Fold
-
-Event = tuple[int, int, int, int, int, int]  # t, kind, source, rid, a, b
 
 UNKNOWN: Final = -1
 
