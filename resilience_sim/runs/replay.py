@@ -240,6 +240,4 @@ def _cause(recording: Recording, scenario: Scenario, simulation: Simulation) -> 
         return "the scenario text in the recording now reads as another scenario"
     if recording.components != simulation.components:
         return "the recording names other components than the scenario gives"
-    return (
-        f"the same version ({__version__}) simulates it differently: another machine's arithmetic, or a fault in resim"
-    )
+    return f"the same version ({__version__}) simulates it differently: another machine's arithmetic, or a bug in resim"
