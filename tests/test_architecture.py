@@ -54,7 +54,6 @@ LONGEST = 600  # a file holds one idea, whole; beyond this it probably holds two
 CIRCLES: dict[str, list[set[str]]] = {
     "kernel": [{"kernel.frames", "kernel.lane", "kernel.queue", "kernel.sim"}],
     "lint": [{"lint.finding", "lint.subject"}, {"lint.report", "lint.sarif"}],
-    "views": [{"views.live.changes", "views.live.state"}],
 }
 
 

@@ -128,7 +128,7 @@ def variants(incomplete: str) -> Pairs:
 @completion
 def outputs(incomplete: str) -> Pairs:
     """``FORMAT=`` for every format of ``--out``."""
-    from resilience_sim.views.export.formats import FORMATS
+    from resilience_sim.views.export.targets import FORMATS
 
     for known in FORMATS:
         yield f"{known.name}=", known.meaning
@@ -138,7 +138,7 @@ def outputs(incomplete: str) -> Pairs:
 def formats(incomplete: str) -> Pairs:
     """Formats of ``export``: of recordings, and of configuration files."""
     from resilience_sim.interop.registry import FORMATS as LIBRARIES
-    from resilience_sim.views.export.formats import FORMATS
+    from resilience_sim.views.export.targets import FORMATS
 
     for known in FORMATS:
         yield known.name, known.meaning

@@ -98,7 +98,7 @@ class Environment:
     @contextmanager
     def stage(self) -> Iterator[Stage]:
         """The terminal, taken over for a live view and given back afterwards."""
-        from resilience_sim.views.live.stage import Terminal
+        from resilience_sim.views.live.terminal import Terminal
 
         with Terminal(self.console()) as terminal:
             yield terminal

@@ -20,8 +20,7 @@ from resilience_sim.play.tape import Event, Tape
 from resilience_sim.runs.actions import ActionError, plan_with
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views.live.bins import Lane
-from resilience_sim.views.live.state import LiveFold
+from resilience_sim.views.live.state import LiveFold, StateTimeline
 from resilience_sim.views.words import speaker
 from resilience_sim.world.actions import Action
 
@@ -64,7 +63,7 @@ class PlayFold(LiveFold):
         self.components = {component.id: component for component in components}
         for component in components:
             if component.kind == "circuit_breaker" and component.id not in self.breakers:
-                self.breakers[component.id] = Lane(speaker(component, self.many))
+                self.breakers[component.id] = StateTimeline(speaker(component, self.many))
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         super().on_event(t, kind, source, rid, a, b)
@@ -112,7 +111,7 @@ class PlayFold(LiveFold):
             setattr(self, name, value)
         for source, lane in known.items():  # breakers added since
             if source not in self.breakers:
-                self.breakers[source] = Lane(lane.name)
+                self.breakers[source] = StateTimeline(lane.name)
 
 
 def _changing() -> list[str]:

@@ -11,8 +11,7 @@ from recording.lab import make_plan, make_scenario
 
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.views.export.files import ExportError
-from resilience_sim.views.export.formats import FORMATS
-from resilience_sim.views.export.targets import open_outputs, parse_target
+from resilience_sim.views.export.targets import FORMATS, open_outputs, parse_target
 
 from .test_documents import DOCUMENT
 

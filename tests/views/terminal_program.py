@@ -12,7 +12,7 @@ from rich.console import Console
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.views.live.driver import Show, watch
 from resilience_sim.views.live.look import look_for
-from resilience_sim.views.live.stage import Terminal
+from resilience_sim.views.live.terminal import Terminal
 from views.scenes import OUTAGE, scenario
 
 

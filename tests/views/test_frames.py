@@ -10,9 +10,8 @@ import pytest
 from rich.cells import cell_len
 
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.views.live.frame import frame
-from resilience_sim.views.live.look import ASCII, UNICODE, Look, can_live, look_for
-from resilience_sim.views.live.panels import Surroundings
+from resilience_sim.views.live.frame import PlaybackStatus, frame
+from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.live.race import race_frame
 from resilience_sim.views.live.state import LiveFold
 from views.scenes import BUSY, OUTAGE, PAYMENT, lines, scenario, state_at
@@ -94,9 +93,9 @@ def test_crashes_duplicates_and_several_instances_are_shown() -> None:
 
 def test_paused_and_without_keys() -> None:
     state = state_at(scenario(OUTAGE).plan, 9)
-    assert "PAUSED" in lines(frame(state, 80, 24, Surroundings(2.0, paused=True)))[0]
-    assert lines(frame(state, 80, 24, Surroundings(keys=False)))[-1].strip() == "Ctrl-C stops and summarises"
-    assert "as fast as it goes" in lines(frame(state, 80, 24, Surroundings(lagging=True)))[0]
+    assert "PAUSED" in lines(frame(state, 80, 24, PlaybackStatus(2.0, paused=True)))[0]
+    assert lines(frame(state, 80, 24, PlaybackStatus(keys=False)))[-1].strip() == "Ctrl-C stops and summarises"
+    assert "as fast as it goes" in lines(frame(state, 80, 24, PlaybackStatus(lagging=True)))[0]
 
 
 def test_a_frame_does_not_depend_on_the_frames_before_it() -> None:
@@ -146,10 +145,3 @@ def test_runs_of_a_race_share_their_scales() -> None:
 )  # fmt: skip
 def test_characters_follow_encoding_and_terminal(encoding: str | None, environ: dict[str, str], look: Look) -> None:
     assert look_for(encoding, environ) is look
-
-
-def test_a_dumb_terminal_gets_no_live_view() -> None:
-    assert can_live(True, {"TERM": "xterm-256color"})
-    assert not can_live(True, {"TERM": "dumb"})
-    assert not can_live(True, {})
-    assert not can_live(False, {"TERM": "xterm"})

@@ -7,9 +7,8 @@ import pytest
 from resilience_sim.kernel import events as ev
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.views.live.bins import BINS, Bins, Lane, bucket, percentiles, unbucket
 from resilience_sim.views.live.facts import capacity, default_speed, horizon, nice
-from resilience_sim.views.live.state import STREAM, LiveFold
+from resilience_sim.views.live.state import BINS, STREAM, Bins, LiveFold, StateTimeline, bucket, percentiles, unbucket
 from views.scenes import BUSY, OUTAGE, PAYMENT, scenario, state_at
 
 
@@ -76,7 +75,7 @@ def test_bins_keep_their_sums_and_peaks_when_they_double() -> None:
 
 
 def test_lanes_keep_the_last_state_of_a_bin_and_all_that_were_entered() -> None:
-    lane = Lane("breaker")
+    lane = StateTimeline("breaker")
     for index, state in ((4, 1), (5, 2), (5, 1), (9, 0)):
         lane.change(index, index, state)
     lane.double()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.compare import plans_of
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.views.comparison import comparison_rows
-from resilience_sim.views.picture import svg_of_live_frame, svg_of_race, svg_of_text
 from resilience_sim.views.svg import svg_of_rows
 from resilience_sim.views.text import Row
 from views.scenes import OUTAGE, scenario
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "pictures"))
+
+from make import svg_of_live_frame, svg_of_race, svg_of_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -42,8 +42,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     """
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.scenario import shipped
-    from resilience_sim.views.export.formats import FORMATS
-    from resilience_sim.views.export.targets import open_outputs
+    from resilience_sim.views.export.targets import FORMATS, open_outputs
 
     file, to, output = options.file, options.to, options.output
     ctx.subject = file

@@ -74,7 +74,7 @@ def items(kind: str) -> list[tuple[str, str]]:
 
         return [(name, about(name)) for name in TEMPLATES]
     if kind == "formats":
-        from resilience_sim.views.export.formats import FORMATS
+        from resilience_sim.views.export.targets import FORMATS
 
         return [(known.name, known.meaning) for known in FORMATS]
     from resilience_sim.scenario.models_faults import FaultItem

@@ -1,7 +1,7 @@
-"""``FORMAT=PATH``: opening all outputs before a run, completing them after it.
+"""``FORMAT=PATH``: the table of formats, opening all outputs before a run, completing them after it.
 
-Owns that nothing is half-written: every file is written beside its place and renamed when it is complete; a mistyped
-format, a missing folder or a lack of rights shows before anything is simulated. Refuses to know formats (formats.py).
+Nothing is ever half-written: every file is written beside its place and renamed when it is complete. A mistyped format,
+a missing folder or a lack of rights shows before anything is simulated. A format's module is imported when it is used.
 
 ``PATH`` is a file, or ``-`` for standard output (one output only). ``csv=PATH``: a folder (an existing one, or a path
 without a suffix, which is made) gets ``requests.csv``, ``attempts.csv`` and ``transitions.csv``; a file ``x.csv``
@@ -21,10 +21,103 @@ from typing import TYPE_CHECKING, Any, TextIO
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.views.export.base import Export, RecordedRun, about
 from resilience_sim.views.export.files import ExportError, OutputFile, problem
-from resilience_sim.views.export.formats import DOCUMENT, EVENTS, FORMATS, Format, begin, format_named, write_document
 
 if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
+    from resilience_sim.views.export.base import About, Export
+
+
+EVENTS = "events"
+DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    ``needs``: ``events`` (a recording, or a source while it runs) or ``document`` (the result document).
+    ``parts``: the names of its files; the first one goes to the path given, the others beside it. ``suffix`` is what
+    such files usually end in. ``database``: a file that only SQLite can write, so no stream; it replaces nothing but a
+    database that resim has made.
+    """
+
+    name: str
+    meaning: str
+    needs: str
+    suffix: str
+    parts: tuple[str, ...] = ("",)
+    database: bool = False
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("json", "the result document, resim.result/1", DOCUMENT, ".json"),
+    Format("jsonl", "every event, one JSON object per line", EVENTS, ".jsonl"),
+    Format(
+        "csv",
+        "requests, attempts and transitions: three files",
+        EVENTS,
+        ".csv",
+        ("requests", "attempts", "transitions"),
+    ),
+    Format("csv-requests", "one line per request", EVENTS, ".csv", ("requests",)),
+    Format("csv-attempts", "one line per attempt", EVENTS, ".csv", ("attempts",)),
+    Format("csv-transitions", "one line per change of a breaker's state", EVENTS, ".csv", ("transitions",)),
+    Format("chrome-trace", "spans, breaker states and counters on a time axis, for ui.perfetto.dev", EVENTS, ".json"),
+    Format("junit", "expectations as test results, for continuous integration", DOCUMENT, ".xml"),
+    Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md"),
+    Format(
+        "sqlite",
+        "a database: requests, attempts, transitions, faults and samples",
+        EVENTS,
+        ".db",
+        database=True,
+    ),
+)
+
+
+def format_named(name: str) -> Format | None:
+    """The format of that name, or None."""
+    return next((known for known in FORMATS if known.name == name), None)
+
+
+def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
+    """An export of events that writes to ``streams`` (by part)."""
+    first = next(iter(streams.values()))
+    if known.name == "jsonl":
+        from resilience_sim.views.export.jsonl import JsonlExport
+
+        return JsonlExport(first, facts)
+    if known.name == "chrome-trace":
+        from resilience_sim.views.export.chrome_trace import ChromeTraceExport
+
+        return ChromeTraceExport(first, facts)
+    if known.name.startswith("csv"):
+        from resilience_sim.views.export.csv_tables import CsvExport
+
+        return CsvExport(streams, facts)
+    if known.database:
+        from resilience_sim.views.export.sqlite import SqliteExport
+
+        return SqliteExport(first, facts)
+    raise ValueError(f"{known.name} is not an export of events")
+
+
+def write_document(known: Format, document: Mapping[str, Any], stream: TextIO) -> None:
+    """Write the result document in one of the formats that take it."""
+    if known.name == "json":
+        from resilience_sim.views.document import dumps
+
+        stream.write(dumps(document) + "\n")
+    elif known.name == "junit":
+        from resilience_sim.views.export import junit
+
+        junit.write(document, stream)
+    elif known.name == "markdown":
+        from resilience_sim.views.export import markdown
+
+        markdown.write(document, stream)
+    else:
+        raise ValueError(f"{known.name} does not take the result document")
 
 
 STDOUT = "-"

@@ -17,9 +17,8 @@ from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.runs.simulation import Source
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.views.format import SECOND
-from resilience_sim.views.live.frame import frame
+from resilience_sim.views.live.frame import PlaybackStatus, frame
 from resilience_sim.views.live.look import UNICODE, Look
-from resilience_sim.views.live.panels import Surroundings
 from resilience_sim.views.live.race import race_frame
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.text import Sheet
@@ -193,12 +192,12 @@ class _Session:
 
     def _draw(self) -> None:
         width, height = self.stage.size()
-        around = Surroundings(self.speed, self.paused, self.stage.keys, self.lagging)
+        playback = PlaybackStatus(self.speed, self.paused, self.stage.keys, self.lagging)
         folds = self.player.folds
         if len(folds) == 1:
-            sheet = frame(folds[0], width, height, around, self.look, self.title)
+            sheet = frame(folds[0], width, height, playback, self.look, self.title)
         else:
-            sheet = race_frame(folds, self.player.clock, width, height, around, self.look, self.title)
+            sheet = race_frame(folds, self.player.clock, width, height, playback, self.look, self.title)
         self.stage.show(sheet)
         self.frames += 1
 

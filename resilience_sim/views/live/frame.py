@@ -1,27 +1,135 @@
 """One run as one frame: a pure function of state, width and height.
 
-Owns which sections a screen of a given size gets and how many rows each. Refuses to own how a section looks
-(lanes.py, plots.py, stream.py, panels.py), to pace and to write to a terminal (driver.py).
+Header, counters, notes and footer are here; the other rows come from lanes.py, plots.py and stream.py.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from resilience_sim.views import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
-from resilience_sim.views.live.changes import change_rows
-from resilience_sim.views.live.lanes import breaker_row, client_row, fault_rows
+from resilience_sim.views.live.lanes import breaker_row, change_rows, client_row, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
-from resilience_sim.views.live.panels import (
-    Surroundings,
-    counter_lines,
-    counter_rows,
-    footer_row,
-    header_row,
-    note_rows,
-)
 from resilience_sim.views.live.plots import Points, latency_rows, load_rows, points_of, success_rows
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.live.stream import stream_rows, stream_title
 from resilience_sim.views.text import Row, Sheet
+
+STATE_STYLES = {"OPEN": "bad!", "CLOSED": "good!", "HALF-OPEN": "odd!", "CRASHED": "bad!", "back": "good!"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStatus:
+    """What a frame shows that is not in the run: how it is played. ``keys`` False: nobody can press any."""
+
+    speed: float = 1.0
+    paused: bool = False
+    keys: bool = True
+    lagging: bool = False  # the machine cannot keep up with the speed asked for
+
+
+def header_row(state: LiveFold, title: str, playback: PlaybackStatus, look: Look, width: int) -> Row:
+    """Name and seed, then the virtual clock, where it leads and how fast."""
+    right = Row(fmt.clock(state.clock)[:-2] + "s", "strong")
+    right.add(f" of {look.approx}{fmt.duration(state.horizon)}" if not state.over else " over", "faint")
+    right.add(f"  {speed_text(playback.speed, look)}", "odd" if playback.lagging else "calm")
+    if playback.lagging:
+        right.add(" (as fast as it goes)", "faint")
+    mark = Row(f"{look.pause} PAUSED " if playback.paused else f"{look.play} ", "odd!" if playback.paused else "good!")
+    row = mark.add(title, "title").add(f"  seed {state.seed}", "faint")
+    if row.width + right.width + 2 > width:
+        row.to(max(0, width - right.width - 2))
+    return row.to(width - right.width).join(right)
+
+
+def speed_text(speed: float, look: Look) -> str:
+    """``2x`` in virtual seconds per second."""
+    return f"{fmt.factor(speed)[:-1]}{look.times} speed"
+
+
+def figures(state: LiveFold, look: Look) -> list[tuple[str, Row]]:
+    """The counters, the most telling first; those that mean nothing here are left out."""
+    share = fmt.share(state.succeeded / state.done) if state.done else fmt.NOTHING
+    short = fmt.short_count
+    pairs: list[tuple[str, Row]] = [
+        ("requests", Row(short(state.arrived), "strong")),
+        ("in flight", Row(short(state.in_flight))),
+        ("succeeded", Row(short(state.succeeded), "good").add(f" {share}", "faint")),
+    ]
+    failed = state.done - state.succeeded
+    pairs.append(("failed", Row(short(failed), "bad" if failed else "")))
+    if state.late:
+        pairs.append(("too late", Row(short(state.late), "odd")))
+    ratio = f"  {fmt.factor(state.attempts / state.arrived)}" if state.arrived else ""
+    pairs.append(("attempts", Row(short(state.attempts)).add(ratio, "faint")))
+    if state.retries:
+        pairs.append(("repeated", Row(short(state.retries), "odd")))
+    if state.denied:
+        pairs.append(("no budget", Row(short(state.denied), "odd")))
+    if state.rejected:
+        pairs.append(("turned away", Row(short(state.rejected), "odd")))
+    if state.plan.client.threads:
+        peak = f"/{short(state.plan.client.threads)} peak {short(state.held_peak)}"
+        held = max(state.held.values(), default=0)
+        pairs.append(
+            ("threads", Row(short(held), "bad" if held >= state.plan.client.threads else "").add(peak, "faint"))
+        )
+    if state.plan.operation.method != "GET":
+        pairs.append(("effects", Row(short(state.applied))))
+        pairs.append(("duplicates", Row(short(state.duplicates), "bad!" if state.duplicates else "good")))
+        if state.orphans:
+            pairs.append(("orphans", Row(short(state.orphans), "bad!")))
+    return pairs
+
+
+def counter_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
+    """The counters as a column, followed by the outcomes of what failed."""
+    lines = [Row(name, "faint").to(17).join(value).to(width) for name, value in figures(state, look)]
+    for name, number in state.outcomes():
+        lines.append(Row(f"  {name}", "faint").to(17).add(fmt.short_count(number), "bad").to(width))
+    return lines[:rows]
+
+
+def counter_lines(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
+    """The counters one after the other, on at most ``rows`` lines."""
+    outcomes = [(name, Row(fmt.short_count(number), "bad")) for name, number in state.outcomes()]
+    lines = [Row()]
+    for name, value in figures(state, look) + outcomes:
+        piece = Row(f"{name} ", "faint").join(value)
+        gap = 3 if lines[-1].width else 0
+        if lines[-1].width + gap + piece.width > width:
+            if len(lines) == rows:
+                break
+            lines.append(Row())
+            gap = 0
+        lines[-1].add(" " * gap).join(piece)
+    return lines
+
+
+def note_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
+    """The last changes of state and why, the newest at the bottom."""
+    lines = []
+    for t, who, what, why in list(state.notes)[-rows:] if rows > 0 else []:
+        row = Row().right(fmt.clock(t)[:-2] + "s", "faint", 8).add(f" {who.replace('circuit_breaker', 'breaker')} ")
+        lines.append(row.add(what, STATE_STYLES.get(what, "")).add(f"  {why}" if why else "", "faint").to(width))
+    return lines
+
+
+def footer_row(playback: PlaybackStatus, look: Look, width: int) -> Row:
+    """The keys, where there is a keyboard."""
+    row = Row()
+    if not playback.keys:
+        return row.add("Ctrl-C stops and summarises", "faint").to(width)
+    for key, what in (
+        ("q", "quit and summarise"),
+        ("space", "go on" if playback.paused else "pause"),
+        ("+ -", "speed"),
+        ("f", "finish now"),
+    ):
+        row.add("   " if row.width else "").add(key, "key").add(f" {what}", "faint")
+    return row.to(width)
+
 
 WIDE = 110  # columns from which counters stand beside the stream
 SIDE = 34  # columns of that panel
@@ -53,13 +161,18 @@ def chart_rows(state: LiveFold, points: Points, axis: Axis, look: Look, each: in
 
 
 def frame(
-    state: LiveFold, width: int, height: int, around: Surroundings | None = None, look: Look = UNICODE, title: str = ""
+    state: LiveFold,
+    width: int,
+    height: int,
+    playback: PlaybackStatus | None = None,
+    look: Look = UNICODE,
+    title: str = "",
 ) -> Sheet:
     """The whole screen for one run, exactly ``width`` x ``height``."""
-    around = around or Surroundings()
+    playback = playback or PlaybackStatus()
     axis = axis_for(state, width)
     each = min(6, max(1, (height - 10) // 7))
-    rows = [header_row(state, title or state.name, around, look, width)]
+    rows = [header_row(state, title or state.name, playback, look, width)]
     rows += fault_rows(state, axis, look, max(1, (height - 16) // 6))
     rows += change_rows(state, axis, look)
     rows += lane_rows(state, axis, look, max(1, (height - 14) // 5))
@@ -69,7 +182,7 @@ def frame(
     rows += _wide_bottom(state, look, width, left) if width >= WIDE else _narrow_bottom(state, look, width, left)
     rows = rows[: height - 1]
     rows += [Row() for _ in range(height - 1 - len(rows))]
-    return Sheet([*rows, footer_row(around, look, width)], width, height)
+    return Sheet([*rows, footer_row(playback, look, width)], width, height)
 
 
 def _narrow_bottom(state: LiveFold, look: Look, width: int, height: int) -> list[Row]:

@@ -1,20 +1,21 @@
-"""Rows on the frame's time axis: faults, breaker lanes, crashed clients.
-
-Owns how states over time look, with colour and without. Pure functions of state and axis. Refuses to lay out the
-frame (frame.py).
-"""
+"""Rows on the frame's time axis: faults, changes, breaker states, crashed clients. Pure functions of state and axis."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from resilience_sim.kernel.text import printable
 from resilience_sim.views import charts
 from resilience_sim.views.live.axis import Axis
-from resilience_sim.views.live.bins import Lane
 from resilience_sim.views.live.look import Look
-from resilience_sim.views.live.state import LiveFold
+from resilience_sim.views.live.state import LiveFold, StateTimeline
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import fault_words, state_name
 from resilience_sim.world.config import FaultConfig
+
+if TYPE_CHECKING:
+    from resilience_sim.views.live.state import LiveFold
+
 
 STATE_STYLES = ("good", "bad", "odd")
 
@@ -76,7 +77,7 @@ def _fault_row(
 # --- lanes of states ----------------------------------------------------------------------------------------------
 
 
-def lane_states(lane: Lane, axis: Axis, width: int) -> list[int]:
+def lane_states(lane: StateTimeline, axis: Axis, width: int) -> list[int]:
     """The state to show in each column up to now: one entered in it (HALF-OPEN first), else the one that holds."""
     shown = []
     state = 0
@@ -99,7 +100,7 @@ def lane_states(lane: Lane, axis: Axis, width: int) -> list[int]:
     return shown
 
 
-def breaker_row(state: LiveFold, lane: Lane, axis: Axis, look: Look) -> Row:
+def breaker_row(state: LiveFold, lane: StateTimeline, axis: Axis, look: Look) -> Row:
     """One breaker: its states over time, then its state now and how often it opened."""
     row = axis.label(lane.name)
     states = lane_states(lane, axis, state.bins.width)
@@ -109,7 +110,7 @@ def breaker_row(state: LiveFold, lane: Lane, axis: Axis, look: Look) -> Row:
     return row.add(f" {look.times}{lane.opened}" if lane.opened else "", "faint")
 
 
-def client_row(state: LiveFold, lane: Lane, axis: Axis, look: Look) -> Row:
+def client_row(state: LiveFold, lane: StateTimeline, axis: Axis, look: Look) -> Row:
     """A client instance that crashed at least once: when it was down."""
     row = axis.label(lane.name)
     states = lane_states(lane, axis, state.bins.width)
@@ -117,3 +118,19 @@ def client_row(state: LiveFold, lane: Lane, axis: Axis, look: Look) -> Row:
         row.add(piece, ("good", "bad", "odd")[kind] if kind >= 0 else "")
     row.add(" ").add("CRASHED" if lane.state else "up again", "bad!" if lane.state else "good!")
     return row.add(f" {look.times}{lane.opened}", "faint")
+
+
+def change_rows(state: LiveFold, axis: Axis, look: Look) -> list[Row]:
+    """A row with a mark for every instant at which something changes, done or to come; none without changes."""
+    times = sorted({action.t for action in state.plan.actions if action.t <= axis.horizon})
+    if not times:
+        return []
+    row = axis.label("changes")
+    marks = {axis.column(t): t <= state.clock for t in reversed(times)}
+    x = 0
+    for column in sorted(marks):
+        row.add(look.track * (column - x), "faint").add(look.now, "odd!" if marks[column] else "faint")
+        x = column + 1
+    row.add(look.track * (axis.width - x), "faint")
+    done = sum(t <= state.clock for t in times)
+    return [row.add(f" {done} of {len(times)}", "faint")]

@@ -83,8 +83,3 @@ def look_for(encoding: str | None, environ: Mapping[str, str]) -> Look:
     codec = (encoding or "ascii").lower().replace("-", "").replace("_", "")
     poor = environ.get("TERM", "") in ("dumb", "linux", "vt100", "vt220", "ansi")
     return UNICODE if codec in ("utf8", "utf16", "utf16le") and not poor else ASCII
-
-
-def can_live(is_terminal: bool, environ: Mapping[str, str]) -> bool:
-    """Whether a live view makes sense: a terminal that can be drawn upon."""
-    return is_terminal and environ.get("TERM", "") not in ("", "dumb", "unknown")

@@ -11,11 +11,17 @@ from dataclasses import replace
 
 from resilience_sim.views import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
-from resilience_sim.views.live.changes import change_rows
-from resilience_sim.views.live.frame import axis_for, chart_rows, lane_rows
-from resilience_sim.views.live.lanes import fault_rows
+from resilience_sim.views.live.frame import (
+    PlaybackStatus,
+    axis_for,
+    chart_rows,
+    counter_rows,
+    footer_row,
+    header_row,
+    lane_rows,
+)
+from resilience_sim.views.live.lanes import change_rows, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
-from resilience_sim.views.live.panels import Surroundings, counter_rows, footer_row, header_row
 from resilience_sim.views.live.plots import STYLES as VALUE_STYLES
 from resilience_sim.views.live.plots import (
     Points,
@@ -39,17 +45,17 @@ def race_frame(
     clock: int,
     width: int,
     height: int,
-    around: Surroundings | None = None,
+    playback: PlaybackStatus | None = None,
     look: Look = UNICODE,
     title: str = "",
 ) -> Sheet:
     """The whole screen for several runs, exactly ``width`` x ``height``."""
-    around = around or Surroundings()
+    playback = playback or PlaybackStatus()
     horizon = max(state.horizon for state in states)
     for state in states:
         state.tick(0 if state.over else clock)
     leader = max(states, key=lambda state: state.clock)
-    head = header_row(leader, title or leader.plan.name, around, look, width)
+    head = header_row(leader, title or leader.plan.name, playback, look, width)
     column = (width - GAP * (len(states) - 1)) // len(states)
     body = height - 2
     if column >= LEAST_COLUMN and height >= 20:
@@ -58,7 +64,7 @@ def race_frame(
         rows = _blocks(states, leader, horizon, width, body, look)
     rows = rows[:body]
     rows += [Row() for _ in range(body - len(rows))]
-    return Sheet([head, *rows, footer_row(around, look, width)], width, height)
+    return Sheet([head, *rows, footer_row(playback, look, width)], width, height)
 
 
 def _all_points(states: Sequence[LiveFold], width: int, horizon: int) -> list[Points]:
