@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.shell import QUICK, resim
-from resilience_sim.views.export.formats import FORMATS
+from resilience_sim.views.export.targets import FORMATS
 
 
 def test_compare_says_what_each_variant_is_worth(here):
