@@ -5,7 +5,7 @@
 CASE: ``figures`` (what `resim run` computes), ``digest`` (no figures), ``recorded`` (figures, and every event in a
 file), ``plugin`` (figures, one policy in plain Python in the stack), or, for the scaling table, ``policies``,
 ``instances`` and ``replicas`` with a NUMBER of them; ``seeds``: a NUMBER of runs, by one process (``cpu``) and by two
-(``wall``), both in wall time. ``RESIM_PURE=1`` takes the interpreted core.
+(``wall``), both in wall time; ``recording``: a NUMBER of runs without and with recording. ``RESIM_PURE=1`` takes the interpreted core.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 from resilience_sim._build_mode import describe
 from resilience_sim.policies.config import BreakerConfig, FallbackConfig, RetryConfig, TimeoutConfig
@@ -130,6 +131,19 @@ def on_cores(plan: Plan, number: int) -> dict:
     return {"cpu": took[0], "wall": took[1], "peak": 0.0, "core": describe(), "statistics": {}}
 
 
+def recording_ratio(plan: Plan, turns: int) -> dict:
+    """Recording against not recording by the clock on the wall, for the disk counts; in turns, the median."""
+    took, ratios = [], []
+    for _ in range(turns):
+        begin = time.perf_counter()
+        simulate(plan, 1)
+        between = time.perf_counter()
+        record(plan, 1)
+        took.append(between - begin)
+        ratios.append((time.perf_counter() - between) / (between - begin))
+    return {"wall": median(took), "ratio": median(ratios), "core": describe()}
+
+
 def main() -> None:
     case, requests, seed, rate, failure_rate, *number = sys.argv[1:]
     plan = reference(int(requests), float(rate), float(failure_rate))
@@ -141,6 +155,10 @@ def main() -> None:
     elif case == "plugin":
         sys.path.insert(0, str(Path(__file__).parent))
         plan = with_policies(plan, ["in_resim:Counting"])
+    if case == "recording":
+        recording_ratio(replace(plan, traffic=replace(plan.traffic, requests=200)), 1)  # imports and first touches
+        print(json.dumps(recording_ratio(plan, int(number[0]))))
+        return
     once(case, replace(plan, traffic=replace(plan.traffic, requests=200)), 1)  # imports and first touches
     begin, wall = time.process_time(), time.perf_counter()
     document = once(case, plan, int(seed))

@@ -42,6 +42,7 @@ VARIANTS = {
     "SimPy": SLOWER,
 }
 CASES = {"digest only": "digest", "one Python policy": "plugin", "recording": "recorded", "": "figures"}
+RECORDED = (1_000, 10_000, 100_000, 1_000_000)
 SCALING = {
     "requests": ("figures", [10_000, 100_000, 1_000_000, 10_000_000]),
     "policies": ("policies", [1, 2, 3, 4, 5, 6, 7, 8]),
@@ -143,9 +144,16 @@ def main() -> None:
                 ]
                 best = min(answers, key=lambda answer: answer["cpu"])
                 scaling[what].append((value, Measured(requests, best["cpu"], best["peak"], None)))
+        recording = {}
+        for form in ("compiled", "interpreted"):
+            say(f"recording, {form}")
+            for size in RECORDED:
+                turns = max(1, min(31, (2_000_000 if form == "compiled" else 100_000) // size))
+                numbers = [str(size), "1", str(RATE), str(FAIL), str(turns)]
+                recording[form, size] = bench.resim(["recording", *numbers], form)
         say("two cores against one")
         cores = [bench.resim(["seeds", "20000", "1", str(RATE), str(FAIL), "200"]) for _ in range(5)]
-    write(asked.results, asked.requests, checked, rounds, scaling, cores)
+    write(asked.results, asked.requests, checked, rounds, scaling, recording, cores)
     print(asked.results.read_text())
 
 
