@@ -5,7 +5,8 @@
 CASE: ``figures`` (what `resim run` computes), ``digest`` (no figures), ``recorded`` (figures, and every event in a
 file), ``plugin`` (figures, one policy in plain Python in the stack), or, for the scaling table, ``policies``,
 ``instances`` and ``replicas`` with a NUMBER of them; ``seeds``: a NUMBER of runs, by one process (``cpu``) and by two
-(``wall``), both in wall time; ``recording``: a NUMBER of runs without and with recording. ``RESIM_PURE=1`` takes the interpreted core.
+(``wall``), both in wall time; ``recording``: a NUMBER of runs without and with recording. ``RESIM_PURE=1`` takes the
+interpreted core.
 """
 
 from __future__ import annotations

@@ -289,7 +289,7 @@ class TablesFold:
         head = (rid, request.instance, request.arrived / SECOND, t / SECOND, OUTCOME_NAMES[outcome], int(late))
         rest = (b / SECOND, request.waited / SECOND, made, request.denied, effects_of(a))
         self._out["requests"].append(head + rest)
-        for number in range(1, made + 1):
+        for number in range(1, request.sent + 1):
             attempt = self._attempts.get(rid << _KEY | number)
             if attempt is not None and attempt.there == _OVER and attempt.answered < 0:
                 self._ripe.append(rid << _KEY | number)

@@ -30,6 +30,7 @@ from resilience_sim.recording.place import is_recording
 
 _TABLES = ("meta", "files", "components", "chunks", "actions", "state")
 _LONGEST = 1 << 28  # bytes of one value: a chunk has half a megabyte at most, but texts and data files may be large
+_LAST = 1 << 62  # no event is later
 _DAMAGED = "record the run again: `resim run SCENARIO --save FILE.resim`"
 _SURPRISES = (
     OSError,
@@ -131,7 +132,14 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """What goes wrong with its events goes wrong because of them: readers of events trust that a run made them."""
         self.close()
+        if isinstance(error, (LookupError, ArithmeticError, RecursionError, ValueError)) and not isinstance(
+            error, UnicodeError
+        ):
+            cause = f"its events make no sense ({type(error).__name__}: {error})"
+            remedy = f"`resim replay {self.path} --verify` compares them with the scenario; if they agree, report this"
+            raise RecordingError(str(self.path), cause, remedy) from error
 
     def _read(self, chunk: _Chunk) -> Columns:
         data = self._one(f"SELECT data FROM chunks WHERE chunk = {chunk.number}")[0]
@@ -148,6 +156,7 @@ class Recording:
         wrong = (
             times[0] != chunk.first_t
             or times[-1] != chunk.last_t
+            or chunk.last_t > _LAST
             or any(map(gt, times, islice(times, 1, None)))
             or not self._known.issuperset(sources)
             or min(rids) < -1
@@ -170,7 +179,8 @@ class Recording:
             "SELECT finished, events, chunks, actions, end_ns, digest, head, chain, action_chain, seal FROM state"
         )
         state = State(bool(state_row[0]), *state_row[1:-1])
-        if state.row() != tuple(state_row):
+        plain = state.digest.isascii() and (state.digest.isalnum() or not state.digest)
+        if state.row() != tuple(state_row) or not plain or not 0 <= state.end_ns <= _LAST:
             raise self._damaged("the row that says how much there is was changed")
         pairs = self._all("SELECT key, value FROM meta ORDER BY key")
         files = self._all("SELECT name, content FROM files ORDER BY name")

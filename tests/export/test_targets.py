@@ -151,3 +151,16 @@ def test_targets_are_parsed_without_touching_anything(tmp_path):
     assert parse_target(f"csv={tmp_path}/d").paths["attempts"] == tmp_path / "d" / "attempts.csv"
     assert parse_target("csv=-").paths == {"requests": None}
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("spec", ["json={tmp}/in.yaml", "csv={tmp}/in.csv", "jsonl={tmp}/link.yaml", "junit={tmp}/hard"])
+def test_an_output_never_replaces_an_input(tmp_path, spec):
+    for name in ("in.yaml", "in-attempts.csv"):
+        (tmp_path / name).write_text("precious")
+    (tmp_path / "link.yaml").symlink_to("in.yaml")
+    (tmp_path / "hard").hardlink_to(tmp_path / "in.yaml")
+    inputs = [tmp_path / "in.yaml", tmp_path / "in-attempts.csv", tmp_path / "gone"]
+    with pytest.raises(ExportError, match="this command itself uses"):
+        open_outputs([spec.replace("{tmp}", str(tmp_path))], io.StringIO(), inputs)
+    assert (tmp_path / "in.yaml").read_text() == (tmp_path / "in-attempts.csv").read_text() == "precious"
+    assert names(tmp_path) == ["hard", "in-attempts.csv", "in.yaml", "link.yaml"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resilience_sim.recording import place
 from resilience_sim.recording.decode import decode, events_of
 from resilience_sim.recording.encode import CHUNK, encode
 from resilience_sim.recording.layout import RecordingError, RecordingMeta
@@ -191,6 +192,48 @@ def test_a_recording_in_use_is_neither_replaced_nor_read(tmp_path):
     writer.close(True)
     with open_recording(tmp_path / "r.resim") as recording:
         assert recording.meta.scenario_text == "first"
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.resim"
+    link.symlink_to(Path("real", "r.resim"))
+    for text in ("first", "second"):  # to a file that is not there yet, and to one that is
+        RecordingWriter(link, RecordingMeta(1, text), ()).close(True)
+        assert link.is_symlink()
+        with open_recording(tmp_path / "real" / "r.resim") as recording:
+            assert recording.meta.scenario_text == text
+    assert [p.name for p in (tmp_path / "real").iterdir()] == ["r.resim"]
+
+
+def test_of_two_that_begin_one_new_file_the_second_is_told_at_once(tmp_path, monkeypatch):
+    """Both had seen that nothing was there."""
+    path = tmp_path / "r.resim"
+    writer = RecordingWriter(path, RecordingMeta(1, "first"), ())
+    with monkeypatch.context() as late:
+        late.setattr(place, "_hold", lambda path: None)
+        with pytest.raises(RecordingError, match="using the recording"):
+            RecordingWriter(path, RecordingMeta(2, "second"), ())
+    writer.close(True)
+    with open_recording(path) as recording:
+        assert recording.meta.scenario_text == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["r.resim"]
+
+
+def test_a_new_recording_that_is_replaced_before_it_is_locked_gives_way(tmp_path, monkeypatch):
+    path = tmp_path / "r.resim"
+    connect = place._connect
+
+    def too_late(target):
+        monkeypatch.undo()
+        RecordingWriter(path, RecordingMeta(2, "second"), ()).close(True)
+        return connect(target)
+
+    monkeypatch.setattr(place, "_connect", too_late)
+    with pytest.raises(RecordingError, match="using the recording"):
+        RecordingWriter(path, RecordingMeta(1, "first"), ())
+    with open_recording(path) as recording:
+        assert recording.meta.scenario_text == "second"
 
 
 def test_numbers_beyond_64_bits_are_an_error_with_a_cause(tmp_path):
