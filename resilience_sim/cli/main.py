@@ -6,8 +6,10 @@ Typer only parses. The action it returns runs outside of it, so that it cannot h
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 from resilience_sim.cli import errors
@@ -20,6 +22,7 @@ FLAGS = ("--json", "-q", "--quiet", "-v", "--verbose")  # global flags, skipped 
 
 def main() -> None:
     """The ``resim`` command."""
+    _unwind_when_terminated()
     environment = of_process()
     code = execute(sys.argv[1:], environment)
     try:
@@ -35,6 +38,20 @@ def main() -> None:
                 except (OSError, ValueError):
                     continue
     sys.exit(code)
+
+
+def _unwind_when_terminated() -> None:
+    """SIGTERM and SIGHUP end the command like any error: half-written files go, recordings are closed."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]  # not what nohup ignores
+    for number in ours:
+        signal.signal(number, leave)
+    if hasattr(os, "register_at_fork"):  # workers have nothing to put in order, and are to end at once
+        os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL) for number in ours])
 
 
 def execute(argv: Sequence[str], environment: Environment) -> int:

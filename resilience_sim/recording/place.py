@@ -48,6 +48,8 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> sqlite3.Co
             raise
         return connection
     except (sqlite3.Error, OSError, ValueError, RuntimeError) as error:
+        if "database is locked" in str(error):
+            raise _in_use(path) from error
         raise RecordingError(str(path), f"cannot write a recording there: {reason(error)}", _REMEDY) from error
     finally:
         if held is not None:
@@ -94,6 +96,8 @@ def _move_to_new_place(path: Path, beside: Path, target: Path) -> None:
         raise _in_use(path) from None
     except OSError:  # a file system without hard links
         beside.replace(target)
+    else:
+        beside.unlink()
 
 
 def _hold(path: Path) -> sqlite3.Connection | None:

@@ -179,7 +179,7 @@ class Recording:
             "SELECT finished, events, chunks, actions, end_ns, digest, head, chain, action_chain, seal FROM state"
         )
         state = State(bool(state_row[0]), *state_row[1:-1])
-        plain = state.digest.isascii() and (state.digest.isalnum() or not state.digest)
+        plain = str(state.digest).isascii() and (str(state.digest).isalnum() or state.digest == "")
         if state.row() != tuple(state_row) or not plain or not 0 <= state.end_ns <= _LAST:
             raise self._damaged("the row that says how much there is was changed")
         pairs = self._all("SELECT key, value FROM meta ORDER BY key")

@@ -153,7 +153,9 @@ def test_targets_are_parsed_without_touching_anything(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("spec", ["json={tmp}/in.yaml", "csv={tmp}/in.csv", "jsonl={tmp}/link.yaml", "junit={tmp}/hard"])
+@pytest.mark.parametrize(
+    "spec", ["json={tmp}/in.yaml", "csv={tmp}/in.csv", "jsonl={tmp}/link.yaml", "junit={tmp}/hard"]
+)
 def test_an_output_never_replaces_an_input(tmp_path, spec):
     for name in ("in.yaml", "in-attempts.csv"):
         (tmp_path / name).write_text("precious")
