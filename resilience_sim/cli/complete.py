@@ -177,6 +177,30 @@ def tours(incomplete: str) -> Pairs:
 
 
 @completion
+def profiles(incomplete: str) -> Pairs:
+    """Profiles of Spring's in the configuration file typed before."""
+    from resilience_sim.interop.documents import read_documents
+    from resilience_sim.interop.spring import profile_names
+    from resilience_sim.scenario import source
+
+    text = source.read(next(word for word in _typed_words() if Path(word).is_file()))
+    for name in profile_names(read_documents(text.path, text.text)):
+        yield name, ""
+
+
+@completion
+def routes(incomplete: str) -> Pairs:
+    """Routes of a mesh in the configuration file typed before."""
+    from resilience_sim.interop import formats
+    from resilience_sim.scenario import source
+
+    text = source.read(next(word for word in _typed_words() if Path(word).is_file()))
+    opened = formats.open_config(text.path, text.text)
+    if opened is not None:
+        yield from formats.route_names(*opened)
+
+
+@completion
 def instances(incomplete: str) -> Pairs:
     """Instances in the configuration file typed before."""
     from resilience_sim.interop import formats

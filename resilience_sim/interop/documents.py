@@ -6,16 +6,16 @@ The notation (YAML, JSON, properties, INI) is told by the name first and by the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
+from typing import Any
 
-from resilience_sim.interop.findings import without_lines
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.tree import Mapping, Source
+from resilience_sim.scenario.tree import Mapping, Scalar, Sequence, Source
 
-_MARK = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
-_PROPERTY = re.compile(r"^\s*[A-Za-z][\w.\-\[\]]*\.[\w.\-\[\]]+\s*[=:]", re.MULTILINE)
-_SECTION = re.compile(r"^\s*\[[^\]\n]+\]\s*(?:[#;].*)?$", re.MULTILINE)
+_PROPERTY = re.compile(r"^[ \t]*[A-Za-z][\w.\-\[\]]*\.[\w.\-\[\]]+[ \t]*[=:]", re.MULTILINE)
+_SECTION = re.compile(r"^[ \t]*\[[^\]\n]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class ConfigFile:
     notation: str  # yaml | json | properties | ini
     documents: tuple[Mapping, ...]
     findings: tuple[Diagnostic, ...] = ()
+    profiles: tuple[str, ...] = ()  # of Spring's, as asked for
+    route: str = ""  # of a mesh, as asked for: its number, name or path
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what a format made of the whole
 
     @property
     def name(self) -> str:
@@ -66,30 +69,26 @@ def read_documents(path: str, text: str) -> ConfigFile:
     elif notation == "properties":
         from resilience_sim.interop.flat_trees import parse_properties
 
-        documents.append(parse_properties(text, source))
+        documents += parse_properties(text, source)
     elif notation == "ini":
         from resilience_sim.interop.flat_trees import parse_ini
 
         documents.append(parse_ini(text, source))
     else:
-        from resilience_sim.scenario.parse import parse
+        from resilience_sim.interop.yaml_tree import parse_yaml
 
-        for part in _yaml_parts(text):
-            node = parse(part, source, found)
-            documents += [node] if isinstance(node, Mapping) else []
-    broken = [each for each in without_lines(found) if each.severity == "error"]
-    if broken and not documents:
+        documents += [node for node in parse_yaml(text, source, found) if isinstance(node, Mapping)]
+    broken = [replace(each, source="") for each in found]
+    if any(each.severity == "error" for each in broken) and not documents:
         raise ScenarioError(broken)
-    return ConfigFile(path, notation, tuple(documents), tuple(replace(each, severity="warning") for each in broken))
+    return ConfigFile(path, notation, tuple(each for one in documents for each in _listed(one)), tuple(broken))
 
 
-def _yaml_parts(text: str) -> list[str]:
-    """Each document alone, with empty lines in place of those before it, so that line numbers stay."""
-    parts = []
-    start = 0
-    for mark in [*_MARK.finditer(text), None]:
-        end = mark.start() if mark else len(text)
-        if text[start:end].strip():
-            parts.append("\n" * text.count("\n", 0, start) + text[start:end])
-        start = mark.end() if mark else end
-    return parts
+def _listed(document: Mapping) -> Iterator[Mapping]:
+    """The resources of a Kubernetes ``List``; any other document as it is."""
+    kind, items = (document.entries.get(name) for name in ("kind", "items"))
+    listed = kind and isinstance(kind.value, Scalar) and str(kind.value.value).endswith("List")
+    if listed and items and isinstance(items.value, Sequence):
+        yield from (item for item in items.value.items if isinstance(item, Mapping))
+    else:
+        yield document

@@ -83,13 +83,3 @@ class Log:
 def last(path: str) -> str:
     """The last name of a path."""
     return path.rpartition(".")[2]
-
-
-def without_lines(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Findings of the YAML parser, without the lines and names they quote, and not about scenarios."""
-    return [replace(each, code=BROKEN, source="", message=_reworded(each.message)) for each in found]
-
-
-def _reworded(message: str) -> str:
-    text = re.sub(r"`[^`]*`", "`…`", message.replace("`<<`", "<<"))
-    return text.replace("are not used in scenarios", "are not followed here").replace(" in scenarios", " here")

@@ -8,17 +8,19 @@ from resilience_sim.scenario.parse import scalar
 from resilience_sim.scenario.tree import Entry, Mapping, Scalar, Source, Span
 
 _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
-_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_ESCAPE = re.compile(r"\\(.)")
 
 
-def parse_properties(text: str, source: Source) -> Mapping:
-    """Dotted keys as nested mappings; ``a[0]`` and ``a[some.name]`` are steps of their own."""
-    root = Mapping(Span(source, 1, 1, 1, 1), {})
+def parse_properties(text: str, source: Source) -> list[Mapping]:
+    """The documents (``#---`` parts them), each flat: dotted keys as they are written; of two alike the last counts."""
+    documents = [Mapping(Span(source, 1, 1, 1, 1), {})]
     number = 0
     lines = text.split("\n")
     while number < len(lines):
         first, line = number, lines[number].rstrip("\r")
-        while _continues(line) and number + 1 < len(lines):
+        if line.rstrip() in ("#---", "!---"):
+            documents.append(Mapping(Span(source, number + 1, 1, number + 1, 1), {}))
+        while line.lstrip()[:1] not in ("#", "!") and _continues(line) and number + 1 < len(lines):
             number += 1
             line = line[:-1] + lines[number].strip()
         number += 1
@@ -29,30 +31,13 @@ def parse_properties(text: str, source: Source) -> Mapping:
         key = Span(source, row, col, row, match.end(1) + 1)
         value = match.group(2).strip()
         place = Span(source, row, match.start(2) + 1, row, match.start(2) + 1 + len(value))
-        steps = [a or b for a, b in _STEP.findall(match.group(1).replace("\\", ""))]
-        _put(root, steps, Entry(key, Scalar(place, scalar(value))))
-    return root
+        node = Scalar(place, scalar(_ESCAPE.sub(r"\1", value)))
+        documents[-1].entries[_ESCAPE.sub(r"\1", match.group(1))] = Entry(key, node)
+    return documents
 
 
 def _continues(line: str) -> bool:
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
-
-
-def _put(root: Mapping, steps: list[str], entry: Entry) -> None:
-    node = root
-    for step in steps[:-1]:
-        below = node.entries.get(step)
-        if below is None or not isinstance(below.value, Mapping):
-            below = Entry(entry.key, Mapping(entry.key, {}))
-        else:
-            below = Entry(
-                below.key, Mapping(below.value.span, dict(below.value.entries))
-            )  # the tree given stays as it is
-        node.entries[step] = below
-        assert isinstance(below.value, Mapping)
-        node = below.value
-    if steps:
-        node.entries[steps[-1]] = entry
 
 
 def parse_ini(text: str, source: Source) -> Mapping:
@@ -70,15 +55,4 @@ def parse_ini(text: str, source: Source) -> Mapping:
             key = Span(source, number, 1, number, pair.end(1) + 1)
             place = Span(source, number, pair.start(2) + 1, number, pair.end(2) + 1)
             section.entries[pair.group(1).lower()] = Entry(key, Scalar(place, scalar(pair.group(2))))
-    return root
-
-
-def unfold(document: Mapping) -> Mapping:
-    """A YAML document of Spring's with its dotted keys taken apart: ``resilience4j.retry: …`` is a path too."""
-    root = Mapping(document.span, {})
-    for name, entry in document.entries.items():
-        if "." in name:
-            _put(root, [a or b for a, b in _STEP.findall(name)], entry)
-        else:
-            root.entries[name] = entry
     return root

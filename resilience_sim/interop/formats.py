@@ -6,8 +6,10 @@ for), and a line in registry.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from resilience_sim.interop.documents import ConfigFile, read_documents
@@ -16,6 +18,9 @@ from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
+
+SUFFIXES = (".yaml", ".yml", ".json", ".properties", ".ini", ".cfg")
+MOST_FILES = 2000
 
 
 class ConfigImportError(Exception):
@@ -56,17 +61,53 @@ def recognise(file: ConfigFile) -> str | None:
     return next((name for name in FORMATS if module(name).recognises(file)), None)
 
 
-def open_config(path: str, text: str) -> tuple[ConfigFile, str] | None:
+def open_config(path: str, text: str, profiles: Sequence[str] = (), route: str = "") -> tuple[ConfigFile, str] | None:
     """The file and its format, or None for any other text. ScenarioError when it is broken."""
-    file = read_documents(path, text)
-    name = recognise(file)
-    return (file, name) if name else None
+    return open_together([(path, text)], profiles, route)
+
+
+def open_together(
+    texts: Sequence[tuple[str, str]], profiles: Sequence[str] = (), route: str = ""
+) -> tuple[ConfigFile, str] | None:
+    """Several files (path, text) as one, as a program reads them together; those of no known format are left out."""
+    files: list[ConfigFile] = []
+    names: dict[str, None] = {}
+    for path, text in texts:
+        file = read_documents(path, text)
+        name = recognise(file)
+        if name is not None:
+            files.append(file)
+            names[name] = None
+    if not files:
+        return None
+    if len(names) > 1:
+        raise ConfigImportError(f"these files are of several formats: {', '.join(names)}", "name those of one format")
+    documents = tuple(document for file in files for document in file.documents)
+    findings = tuple(finding for file in files for finding in file.findings)
+    first = files[0] if len(files) == 1 else replace(files[0], path=f"{files[0].path} and {len(files) - 1} more")
+    found = replace(first, documents=documents, findings=findings, profiles=tuple(profiles), route=route, memo={})
+    return found, next(iter(names))
+
+
+def expanded(name: str) -> list[str]:
+    """A file's name as it is; of a folder all files in it that may be configuration."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return [name]
+    found = [str(each) for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file()]
+    return sorted(found)[:MOST_FILES]
 
 
 def instance_names(file: ConfigFile, name: str) -> list[str]:
     """What can be imported out of the file."""
     found: list[str] = module(name).instances(file)
     return found
+
+
+def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
+    """Names and descriptions of a mesh's routes, as ``--route`` takes them; none for other formats."""
+    names = getattr(module(name), "routes", None)
+    return [] if names is None else [(str(number), str(text)) for number, text in names(file)]
 
 
 def convert(file: ConfigFile, name: str, instance: str) -> Imported:

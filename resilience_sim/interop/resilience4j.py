@@ -5,16 +5,19 @@ How Spring binds a file is spring.py. Rules: resilience4j af9e7c9 (docs/referenc
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.durations import show_spring
-from resilience_sim.interop.findings import Log
-from resilience_sim.interop.flat_trees import unfold
+from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.spring import ORDER_KEYS, Chain, chain_of
-from resilience_sim.interop.traps import traps
-from resilience_sim.interop.writing import Parts, no_consecutive, number, whole
+from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, holders, uniform
+from resilience_sim.interop.traps import SHARED, traps
+from resilience_sim.interop.write_resilience4j import write
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.units import show_duration
+
+__all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
 
 TRAPS = traps(
     """
@@ -51,76 +54,124 @@ RL112 info: half-open without a time limit
 RL113 info: exceptions that do not count as you may think
     An ignored exception counts neither way. With `recordExceptions` every exception that is not listed counts as a
     success, and dilutes the failures. resim reads no classes: map them to outcomes yourself.
+RL114 warning: a key of an older version
+    resilience4j renamed some keys before version 1 and reads the old ones no more: Spring ignores them without a word,
+    and the default applies. `maxRetryAttempts`, today `maxAttempts`, is the usual one.
 """
 )
 
 NAME = "resilience4j"
 MODULES = ("retry", "circuitbreaker", "ratelimiter", "timelimiter", "bulkhead", "thread-pool-bulkhead")
-# outermost first: Retry(CircuitBreaker(RateLimiter(TimeLimiter(Bulkhead))))
-ORDER = ("retry", "circuitbreaker", "ratelimiter", "timelimiter", "bulkhead", "thread-pool-bulkhead")
+# without numbers of one's own; the smaller is further out: Retry(CircuitBreaker(RateLimiter(TimeLimiter(Bulkhead))))
+_LOWEST = 2**31 - 1
+DEFAULT_ORDER = {
+    "retry": _LOWEST - 4,
+    "circuitbreaker": _LOWEST - 3,
+    "ratelimiter": _LOWEST - 2,
+    "timelimiter": _LOWEST - 1,
+    "bulkhead": _LOWEST,
+    "thread-pool-bulkhead": _LOWEST,
+}
+RENAMED = {
+    "maxRetryAttempts": "maxAttempts",
+    "ringBufferSizeInClosedState": "slidingWindowSize",
+    "ringBufferSizeInHalfOpenState": "permittedNumberOfCallsInHalfOpenState",
+    "maxConcurrentCall": "maxConcurrentCalls",
+    "maxWaitTime": "maxWaitDuration",
+    "limitRefreshPeriodInNanos": "limitRefreshPeriod",
+    "limitRefreshPeriodInMillis": "limitRefreshPeriod",
+    "timeoutInMillis": "timeoutDuration",
+}
 
 
 def recognises(file: ConfigFile) -> bool:
     """Whether some document has a ``resilience4j`` section."""
-    return any("resilience4j" in unfold(document).entries for document in file.documents)
+    return any(uniform(name).startswith("resilience4j") for document in file.documents for name in document.entries)
 
 
-def _roots(file: ConfigFile, log: Log) -> list[Section]:
-    """The sections that always apply; those of a profile are left out, and said to be."""
-    roots = []
-    for document in map(unfold, file.documents):
-        top = Section(document, "", log, relaxed=True)
-        profile = Section(document, "", Log(), relaxed=True).section("spring").section("config").section("activate")
-        root = top.section("resilience4j")
-        if not root:
-            continue
-        root.path = "resilience4j"
-        if "on-profile" in profile:
-            log.skipped(top.at("resilience4j"), "this document is for one profile only; import it as a file of its own")
-        else:
-            roots.append(root)
-    return roots
+def _environment(file: ConfigFile) -> tuple[Environment, list[Diagnostic], list[str]]:
+    """The file as Spring binds it, and what there is to say about the whole of it. Made once."""
+    known = file.memo.get(NAME)
+    if known is None:
+        log = Log(traps=SHARED | TRAPS)
+        environment = Environment(file, log)
+        root = Section(environment.tree("resilience4j"), "", log, relaxed=True).section("resilience4j")
+        if root:
+            root.ignore("scheduled", "micrometer", "otel")
+            for module in MODULES:
+                _check_module(root.section(module), module, log)
+            root.rest()
+        known = file.memo[NAME] = (environment, log.found, log.assumed)
+    found: tuple[Environment, list[Diagnostic], list[str]] = known
+    return found
+
+
+def _check_module(section: Section, module: str, log: Log) -> None:
+    """Keys that stand where Spring does not look, and what is wrong with configurations whoever inherits them."""
+    if not section:
+        return
+    section.ignore("configs", *holders(module), *ORDER_KEYS.values(), "tags", "metrics")
+    section.rest()
+    configs = section.section("configs")
+    for name in configs.names():
+        if name in (*holders(module), "instances", "instance"):
+            log.add(
+                "RL191",
+                "warning",
+                f"`{name}` under `configs` is a configuration of that name: no instance comes of it",
+                configs.at(name),
+                f"move `{name}` out of `configs`",
+            )
+        aside = Log(traps=log.traps)
+        below = configs.section(name)
+        below.log = aside
+        if below:
+            chain = Chain([below])
+            MAKERS[module](chain, aside, "")
+            chain.rest(RENAMED)
+        log.found += [each for each in aside.found if each.code in (UNKNOWN_KEY, BAD_VALUE, REFUSED)]
 
 
 def instances(file: ConfigFile) -> list[str]:
     """Every instance of any module; the default configuration when only that is there."""
-    found: dict[str, None] = {}
+    environment, _, _ = _environment(file)
+    root = Section(environment.tree("resilience4j"), "", Log(), relaxed=True).section("resilience4j")
+    found: dict[str, str] = {}
     default = False
-    for root in _roots(file, Log()):
-        for module in MODULES:
-            section = root.section(module)
-            for holder in ("instances", "backends"):
-                found.update(dict.fromkeys(section.section(holder).names()))
-            default = default or "default" in section.section("configs")
-    return list(found) or (["default"] if default else [])
+    for module in MODULES:
+        section = root.section(module)
+        for holder in holders(module):
+            for name in section.section(holder).names():
+                found.setdefault(uniform(name), name)
+        default = default or "default" in section.section("configs")
+    return list(found.values()) or (["default"] if default else [])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one instance."""
     result = Converted(NAME, f"resilience4j, instance '{instance}'", instance)
-    makers = {
-        "retry": _retry,
-        "circuitbreaker": _breaker,
-        "ratelimiter": _rate_limiter,
-        "timelimiter": _time_limiter,
-        "bulkhead": _bulkhead,
-        "thread-pool-bulkhead": _thread_pool,
-    }
+    environment, found, assumed = _environment(file)
+    log.found += found
+    log.assumed += assumed
+    root = Section(environment.tree("resilience4j"), "", log, relaxed=True).section("resilience4j")
     made: dict[str, Layer] = {}
-    order: dict[str, int] = {}
-    for root in _roots(file, log):
-        for module in MODULES:
-            chain = chain_of(root, module, instance, log)
-            if chain:
-                made[module] = makers[module](chain, log, f"resilience4j.{module}.instances.{instance}")
-                chain.rest()
-            _aspect_order(root, module, order, log)
-    places = [*ORDER]
-    if order:
-        rank = {module: order.get(module, -4 + ORDER.index(module) - len(ORDER)) for module in ORDER}
-        places.sort(key=lambda module: rank[module])
+    order = dict(DEFAULT_ORDER)
+    for module in MODULES:
+        section = root.section(module)
+        chain = chain_of(section, module, instance, log)
+        if chain:
+            made[module] = MAKERS[module](chain, log, f"resilience4j.{module}.instances.{instance}")
+            chain.rest(RENAMED)
+            made[module].remarks += [
+                f"{safe_name(name)} could not be read: the library's default stands in" for name in chain.unread()
+            ]
+        _aspect_order(section, module, order, log)
+    if order != DEFAULT_ORDER:
         result.remarks.append("the order is overridden: the smaller number is further out")
+    places = sorted(MODULES, key=lambda module: order[module])
     result.layers = [made[module] for module in places if module in made]
+    if environment.profiles != {"default"}:
+        result.remarks.append(f"read with the profiles {', '.join(sorted(map(safe_name, environment.profiles)))}")
     if "circuitbreaker" in made and any(m in made for m in ("ratelimiter", "timelimiter", "bulkhead")):
         made["circuitbreaker"].remarks.append(
             "it records rejections by the limiter and the bulkhead inside it, and timeouts, as failures"
@@ -128,14 +179,15 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     return result
 
 
-def _aspect_order(root: Section, module: str, order: dict[str, int], log: Log) -> None:
+def _aspect_order(section: Section, module: str, order: dict[str, int], log: Log) -> None:
     key = ORDER_KEYS.get(module)
-    section = root.section(module)
     if key is None:
         return
     found = section.read(key, lambda value: int(str(value)), "a whole number")
     if found is not None:
         order[module] = found.value
+        if module == "bulkhead":
+            order["thread-pool-bulkhead"] = found.value
         log.trap(
             "RL108",
             f"`{key}` moves this policy: in Spring the smaller number is further out",
@@ -448,138 +500,11 @@ def _errors(chain: Chain, log: Log) -> None:
     )
 
 
-_ROLES = ("retry", "breaker", "limiter", "attempt", "bulkhead")
-_MODULE_OF = {
-    "retry": "retry",
-    "breaker": "circuitbreaker",
-    "limiter": "ratelimiter",
-    "attempt": "timelimiter",
-    "bulkhead": "bulkhead",
+MAKERS: dict[str, Callable[[Chain, Log, str], Layer]] = {
+    "retry": _retry,
+    "circuitbreaker": _breaker,
+    "ratelimiter": _rate_limiter,
+    "timelimiter": _time_limiter,
+    "bulkhead": _bulkhead,
+    "thread-pool-bulkhead": _thread_pool,
 }
-_ASPECT_OF = {
-    "retry": "retryAspectOrder",
-    "breaker": "circuitBreakerAspectOrder",
-    "limiter": "rateLimiterAspectOrder",
-    "attempt": "timeLimiterAspectOrder",
-    "bulkhead": "bulkheadAspectOrder",
-}
-
-
-def write(parts: Parts) -> str:
-    """``application.yml``."""
-    if parts.total is not None:
-        parts.lost(f"`{parts.total.id}`", "a time limiter outside the retry needs a second instance in code")
-    if parts.hedge is not None:
-        parts.lost(f"`{parts.hedge.id}`", "resilience4j's hedge has no Spring configuration")
-    settings = {
-        "retry": _write_retry(parts),
-        "breaker": _write_breaker(parts),
-        "limiter": _write_limiter(parts),
-        "attempt": _write_timeout(parts),
-        "bulkhead": _write_bulkhead(parts),
-    }
-    present = [role for role in parts.order if settings.get(role)]
-    moved = present != [role for role in _ROLES if role in present]
-    lines = ["resilience4j:"]
-    for role in _ROLES:
-        if role not in present:
-            continue
-        lines.append(f"  {_MODULE_OF[role]}:")
-        if moved:
-            lines.append(f"    {_ASPECT_OF[role]}: {present.index(role) + 1}")
-        lines += ["    instances:", f"      {parts.name}:"]
-        lines += [f"        {key}: {value}" for key, value in settings[role]]
-    return "\n".join(lines if present else ["resilience4j: {}"]) + "\n"
-
-
-def _ms(parts: Parts, ns: int, what: str) -> str:
-    return show_spring(whole(parts, ns, 1_000_000, what) * 1_000_000)
-
-
-def _write_retry(parts: Parts) -> list[tuple[str, str]]:
-    retry = parts.retry
-    if retry is None:
-        return []
-    found = [
-        ("maxAttempts", str(retry.attempts)),
-        ("waitDuration", _ms(parts, max(retry.delay, 1_000_000), "the delay")),
-    ]
-    if retry.delay < 1_000_000:
-        parts.lost("a delay of nothing", "resilience4j waits at least a millisecond")
-    if retry.backoff == "exponential":
-        found += [("enableExponentialBackoff", "true"), ("exponentialBackoffMultiplier", number(retry.factor))]
-        if retry.max_delay:
-            found.append(("exponentialMaxWaitDuration", _ms(parts, retry.max_delay, "the cap")))
-    elif retry.backoff != "constant":
-        parts.lost(f"backoff `{retry.backoff}`", "only constant and exponential can be configured")
-    share = {"full": 1.0, "equal": 0.25, "spread": retry.spread}.get(retry.jitter, 0.0)
-    if share:
-        found += [("enableRandomizedWait", "true"), ("randomizedWaitFactor", number(min(share, 1.0)))]
-        if retry.jitter != "spread":
-            parts.lost(
-                f"jitter `{retry.jitter}`", f"written as plus or minus {number(share * 100)} %, which comes near"
-            )
-    if retry.budget is not None:
-        parts.lost("the budget", "resilience4j has none")
-    if retry.max_elapsed:
-        parts.lost("`max_elapsed`", "resilience4j has none")
-    return found
-
-
-def _write_breaker(parts: Parts) -> list[tuple[str, str]]:
-    view = parts.breaker
-    if view is None:
-        return []
-    share, calls, least = no_consecutive(parts, view)
-    timed = bool(view.window_time) and not view.consecutive
-    size = whole(parts, view.window_time, 1_000_000_000, "the window") if timed else calls
-    found = [
-        ("slidingWindowType", "TIME_BASED" if timed else "COUNT_BASED"),
-        ("slidingWindowSize", str(size)),
-        ("minimumNumberOfCalls", str(least)),
-        ("failureRateThreshold", number(share * 100)),
-        ("waitDurationInOpenState", _ms(parts, view.recovery, "the recovery time")),
-        ("permittedNumberOfCallsInHalfOpenState", str(view.probes)),
-    ]
-    if view.slow_call:
-        found += [
-            ("slowCallDurationThreshold", _ms(parts, view.slow_call, "`slow_call`")),
-            ("slowCallRateThreshold", number(view.slow_share * 100)),
-        ]
-    if view.open_factor > 1:
-        found += [("enableExponentialBackoff", "true"), ("exponentialBackoffMultiplier", number(view.open_factor))]
-        if view.open_max:
-            found.append(("exponentialMaxWaitDurationInOpenState", _ms(parts, view.open_max, "the longest open time")))
-    if view.half_open_limit:
-        found.append(("maxWaitDurationInHalfOpenState", _ms(parts, view.half_open_limit, "the half-open limit")))
-    return found
-
-
-def _write_limiter(parts: Parts) -> list[tuple[str, str]]:
-    limiter = parts.limiter
-    if limiter is None:
-        return []
-    if limiter.scheme != "fixed_window":
-        parts.lost(f"the kind `{limiter.scheme}` of `{limiter.id}`", "resilience4j counts in fixed periods")
-    return [
-        ("limitForPeriod", str(max(1, int(limiter.count)))),
-        ("limitRefreshPeriod", show_spring(limiter.per)),
-        ("timeoutDuration", _ms(parts, limiter.max_wait, "`max_wait`")),
-    ]
-
-
-def _write_timeout(parts: Parts) -> list[tuple[str, str]]:
-    return [("timeoutDuration", _ms(parts, parts.attempt.after, "the timeout"))] if parts.attempt else []
-
-
-def _write_bulkhead(parts: Parts) -> list[tuple[str, str]]:
-    bulkhead = parts.bulkhead
-    if bulkhead is None:
-        return []
-    wait = bulkhead.max_wait if bulkhead.queue else 0
-    if bulkhead.queue and bulkhead.queue < 1_000_000:
-        parts.lost("`queue` of the bulkhead", "resilience4j bounds how long calls wait, not how many")
-    if wait < 0:
-        parts.lost("a wait without end", "written as an hour")
-        wait = 3_600_000_000_000
-    return [("maxConcurrentCalls", str(bulkhead.max_concurrent)), ("maxWaitDuration", _ms(parts, wait, "`max_wait`"))]

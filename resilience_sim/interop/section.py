@@ -18,7 +18,6 @@ T = TypeVar("T")
 _HARMLESS = re.compile(
     r"[0-9][0-9.:]{0,24}(?:ns|us|µs|ms|s|m|h|d|%)?\Z|(?:[0-9]{1,9}(?:ns|us|ms|s|m|h|d)){1,4}\Z|PT[0-9HMS.]{1,20}\Z"
 )
-_PLACEHOLDER = re.compile(r"\$\{[^:{}]*(?::([^{}]*))?\}\Z")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -55,6 +54,7 @@ class Section:
         self.span = span or (node.span if node is not None else None)
         self._entries: dict[str, tuple[str, Entry]] = {}
         self._read: set[str] = set()
+        self.unread: list[str] = []  # keys that were looked for, stand there, and could not be read
         if self.node is not None:
             for name, entry in self.node.entries.items():
                 self._entries[self._plain(name)] = (name, entry)
@@ -119,22 +119,17 @@ class Section:
             return None
         if not isinstance(node, Scalar):
             self.log.bad("a single value", self.at(name))
+            self.unread.append(name)
             return None
         value = node.value
-        match = _PLACEHOLDER.match(value) if isinstance(value, str) else None
-        if match:
-            if match.group(1) is None:
-                self.log.add(
-                    "RL192",
-                    "warning",
-                    f"the value of `{safe_name(name)}` comes from the environment, which is not known here; "
-                    "the library's default was taken",
-                    self.at(name),
-                    "write a default: `${NAME:value}`",
-                )
-                return None
-            value = match.group(1)
-            self.log.assumed.append(f"{self.path}.{name} has the default of its placeholder")
+        why = filled_in_elsewhere(value)
+        if why:
+            self.log.add(
+                "RL192", "warning", f"the value of `{safe_name(name)}` {why}; the library's default was taken",
+                self.at(name), "write the value, or read the file after it was filled in",
+            )  # fmt: skip
+            self.unread.append(name)
+            return None
         return value, self.at(name, harmless(value))
 
     def read(self, name: str, reader: Callable[[object], T], what: str, help: str = "") -> Value[T] | None:
@@ -147,6 +142,7 @@ class Section:
             return Value(reader(value), at)
         except (ValueError, ZeroDivisionError, OverflowError):
             self.log.bad(what, self.at(name), help)
+            self.unread.append(name)
             return None
 
     def duration(self, name: str, reader: Callable[[object], int], help: str = "") -> Value[int] | None:
@@ -216,6 +212,17 @@ def each_section(node: Node | None, path: str, log: Log, fold: bool = False) -> 
     if isinstance(node, Sequence):
         for number, item in enumerate(node.items):
             yield Section(item, f"{path}.{number}", log, fold=fold)
+
+
+def filled_in_elsewhere(value: object) -> str:
+    """Why a text is no value yet: placeholders and templates; "" for anything else."""
+    if not isinstance(value, str):
+        return ""
+    if "${" in value:
+        return "comes from the environment, which is not known here"
+    if "{{" in value or "<%" in value:
+        return "is filled in by a template"
+    return "is filled in when the project is built" if re.fullmatch(r"@[A-Za-z][\w.\-]*@", value) else ""
 
 
 def harmless(value: object) -> str:

@@ -1,14 +1,25 @@
-"""How Spring Boot binds a configuration file: relaxed names, inheritance between configurations."""
+"""How Spring Boot binds configuration files, and how resilience4j's instances inherit in them.
+
+Spring flattens every document to dotted keys, compares names without dashes, underscores and case, and lays one
+document over the other key by key: those with a condition only when it holds. Placeholders are filled in from the file.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from resilience_sim.interop import durations
-from resilience_sim.interop.findings import At, Log
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.section import Section, Value
+from resilience_sim.scenario.parse import scalar
+from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
-SPRING = "Spring reads `1500ms`, `2s` or `PT1.5S`, and refuses `1.5s`"
+DURATION = "Spring reads `1500ms`, `2s` or `PT1.5S`, and refuses `1.5s`"
 ORDER_KEYS: dict[str, str] = {
     "retry": "retryAspectOrder",
     "circuitbreaker": "circuitBreakerAspectOrder",
@@ -16,6 +27,268 @@ ORDER_KEYS: dict[str, str] = {
     "timelimiter": "timeLimiterAspectOrder",
     "bulkhead": "bulkheadAspectOrder",
 }
+_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_EXPRESSION = re.compile(r"[()&|!]|[^\s()&|!]+")
+_MOST_NESTED = 20
+
+
+def steps_of(key: str) -> list[str]:
+    """A key taken apart: ``a.b[0][some.name]`` has five steps."""
+    return [inner or plain for inner, plain in _STEP.findall(key)]
+
+
+def uniform(name: str) -> str:
+    """A name as Spring compares it."""
+    return name.replace("-", "").replace("_", "").lower()
+
+
+# --- the properties of all documents in one tree ---
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A property, those below it, or both: ``spring.profiles`` once was a value and is a prefix too."""
+
+    name: str
+    key: Span
+    value: Node | None = None
+    below: dict[str, _Branch] = field(default_factory=dict)
+
+    def put(self, steps: list[str], key: Span, value: Node) -> None:
+        branch = self
+        for step in steps:
+            found = branch.below.get(uniform(step))
+            if found is None:
+                found = branch.below[uniform(step)] = _Branch(step, key)
+            branch = found
+        if isinstance(value, Mapping):
+            for name, entry in value.entries.items():
+                branch.put(steps_of(name), entry.key, entry.value)
+            return
+        if isinstance(value, Sequence):
+            branch.below.clear()  # a list is replaced as a whole
+        branch.key, branch.value = key, value
+
+    def at(self, key: str) -> _Branch | None:
+        branch: _Branch | None = self
+        for step in steps_of(key):
+            branch = branch.below.get(uniform(step)) if branch else None
+        return branch
+
+    def words(self, key: str) -> list[str]:
+        """The texts of a value that may be a list, or have commas."""
+        branch = self.at(key)
+        if branch is None:
+            return []
+        nodes = [branch.value] if branch.value else [each.value for each in branch.below.values()]
+        if isinstance(branch.value, Sequence):
+            nodes = list(branch.value.items)
+        texts = [str(n.value) for n in nodes if isinstance(n, Scalar) and n.value is not None]
+        return [word.strip() for text in texts for word in text.split(",") if word.strip()]
+
+
+class Environment:
+    """The properties that apply, under the profiles asked for (or those that the file makes active itself)."""
+
+    def __init__(self, file: ConfigFile, log: Log) -> None:
+        self.log = log
+        self.filled: list[str] = []
+        own = [(document, _flat(document), _file_profile(document, file)) for document in file.documents]
+        self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
+        for document, flat, of_file in own:
+            if not of_file and not _conditions(flat):
+                self._lay_over(document)
+        self.profiles = self._active(file.profiles)
+        self.root.below.clear()
+        late = []
+        for document, flat, of_file in own:
+            refused = [each for each in _conditions(flat) if not self._holds(*each)]
+            if of_file and of_file not in self.profiles:
+                refused.append(("on-profile", [of_file]))
+            if refused:
+                self._left_out(document, *refused[0])
+            elif of_file:
+                late.append(document)  # a profile's own file comes after all others
+            else:
+                self._lay_over(document)
+        for document in late:
+            self._lay_over(document)
+
+    def _lay_over(self, document: Mapping) -> None:
+        for name, entry in document.entries.items():
+            self.root.put(steps_of(name), entry.key, entry.value)
+
+    def _active(self, wanted: Collection[str]) -> set[str]:
+        named = list(wanted)
+        if not named:
+            for key in ("spring.profiles.active", "spring.profiles.include"):
+                named += [self._text(word) or "" for word in self.root.words(key)]
+        found = [each.strip() for text in named for each in text.split(",") if each.strip()]
+        for name in found:  # grows while it is walked: groups may hold groups
+            found += [each for each in self.root.words(f"spring.profiles.group.{name}") if each not in found]
+        return set(found) or {"default"}
+
+    def _holds(self, kind: str, words: list[str]) -> bool:
+        return kind == "on-profile" and any(holds(word, self.profiles) for word in words)
+
+    def _left_out(self, document: Mapping, kind: str, words: list[str]) -> None:
+        first = next((name for name in document.entries if uniform(name).startswith("resilience4j")), None)
+        if first is None:
+            return
+        what = ", ".join(safe_name(word) if " " not in word else "an expression" for word in words)
+        why = f"this document is for one profile only ({what}): `--profile NAME` reads it"
+        if kind != "on-profile":
+            why = f"this document applies on the cloud platform {what} only"
+        self.log.skipped(Section(document, "", self.log).at(first), why)
+
+    def tree(self, *keys: str) -> Mapping:
+        """The part below some top-level names, placeholders filled in."""
+        entries = {}
+        for key in keys:
+            branch = self.root.at(key)
+            if branch is not None:
+                entries[key] = Entry(branch.key, self._node(branch))
+        return Mapping(self.root.key, entries)
+
+    def _node(self, branch: _Branch) -> Node:
+        if branch.below:
+            entries = {each.name: Entry(each.key, self._node(each)) for each in branch.below.values()}
+            return Mapping(branch.key, entries)
+        value = branch.value if branch.value is not None else Mapping(branch.key, {})
+        if isinstance(value, Sequence):
+            return Sequence(value.span, tuple(self._filled_in(each, branch.name) for each in value.items))
+        return self._filled_in(value, branch.name)
+
+    def _filled_in(self, node: Node, name: str) -> Node:
+        if not isinstance(node, Scalar) or not isinstance(node.value, str) or "${" not in node.value:
+            return node
+        before = len(self.filled)
+        text = self._text(node.value)
+        if text is None:
+            return node
+        if len(self.filled) > before:
+            self.log.assumed.append(f"{safe_name(name)} has the default of its placeholder")
+        return Scalar(node.span, scalar(text))
+
+    def _text(self, text: str, depth: int = 0) -> str | None:
+        """The text with every placeholder replaced; None when one of them is not known here."""
+        out = ""
+        while "${" in text:
+            before, _, rest = text.partition("${")
+            end = _closing(rest)
+            if end < 0 or depth > _MOST_NESTED:
+                return None
+            value = self._look_up(rest[:end], depth)
+            if value is None:
+                return None
+            out, text = out + before + value, rest[end + 1 :]
+        return out + text
+
+    def _look_up(self, inner: str, depth: int) -> str | None:
+        split = _colon(inner)
+        name = self._text(inner if split < 0 else inner[:split], depth + 1)
+        branch = self.root.at(name) if name else None
+        if branch is not None and isinstance(branch.value, Scalar) and branch.value.value is not None:
+            value = branch.value.value
+            return self._text(str(value).lower() if isinstance(value, bool) else str(value), depth + 1)
+        if split < 0:
+            return None
+        self.filled.append(inner)
+        return self._text(inner[split + 1 :], depth + 1)
+
+
+def _closing(text: str) -> int:
+    """Where the brace ends that was opened before the text; -1: nowhere."""
+    depth = 0
+    for index, letter in enumerate(text):
+        if letter == "{":
+            depth += 1
+        elif letter == "}":
+            if not depth:
+                return index
+            depth -= 1
+    return -1
+
+
+def _colon(text: str) -> int:
+    """The colon that parts a name from its default, outside inner placeholders; -1: none."""
+    depth = 0
+    for index, letter in enumerate(text):
+        depth += (letter == "{") - (letter == "}")
+        if letter == ":" and not depth:
+            return index
+    return -1
+
+
+def _flat(document: Mapping) -> _Branch:
+    """The part of a document that says when it applies."""
+    root = _Branch("", document.span)
+    for name, entry in document.entries.items():
+        if uniform(name).startswith("spring"):
+            root.put(steps_of(name), entry.key, entry.value)
+    return root
+
+
+def _conditions(flat: _Branch) -> Iterator[tuple[str, list[str]]]:
+    """Old (``spring.profiles: prod``) and new forms."""
+    old = flat.at("spring.profiles")
+    if old is not None and old.value is not None and (words := flat.words("spring.profiles")):
+        yield "on-profile", words
+    for kind in ("on-profile", "on-cloud-platform"):
+        if words := flat.words(f"spring.config.activate.{kind}"):
+            yield kind, words
+
+
+def profile_names(file: ConfigFile) -> list[str]:
+    """The profiles that a file has something for."""
+    found: dict[str, None] = {}
+    for document in file.documents:
+        for kind, words in _conditions(_flat(document)):
+            if kind == "on-profile":
+                found.update((name, None) for word in words for name in re.findall(r"[\w.\-]+", word))
+    return list(found)
+
+
+def _file_profile(document: Mapping, file: ConfigFile) -> str:
+    """``prod`` of a document out of ``application-prod.yml``, when it is read together with others."""
+    names = {each.span.source.name for each in file.documents}
+    stem = PurePath(document.span.source.name).stem
+    return stem.partition("-")[2] if len(names) > 1 and stem.startswith(("application-", "bootstrap-")) else ""
+
+
+def holds(expression: str, profiles: Collection[str]) -> bool:
+    """A profile expression: names with ``!``, ``&``, ``|`` and brackets."""
+    tokens = _EXPRESSION.findall(expression)
+
+    def either() -> bool:
+        value = both()
+        while tokens[:1] == ["|"]:
+            tokens.pop(0)
+            value = both() or value
+        return value
+
+    def both() -> bool:
+        value = one()
+        while tokens[:1] == ["&"]:
+            tokens.pop(0)
+            value = one() and value
+        return value
+
+    def one() -> bool:
+        token = tokens.pop(0) if tokens else ""
+        if token == "!":
+            return not one()
+        if token == "(":
+            value = either()
+            if tokens:
+                tokens.pop(0)
+            return value
+        return token in profiles
+
+    return either()
+
+
+# --- one instance of resilience4j ---
 
 
 class Chain:
@@ -40,7 +313,7 @@ class Chain:
 
     def time(self, name: str) -> Value[int] | None:
         """A duration."""
-        found: Value[int] | None = self.get("duration", name, durations.spring, SPRING)
+        found: Value[int] | None = self.get("duration", name, durations.spring, DURATION)
         return found
 
     def skip(self, **reasons: str) -> None:
@@ -52,8 +325,8 @@ class Chain:
         """Where a key stands, or the instance."""
         return next((s.at(name) for s in self.sections if name in s), self.sections[0].at())
 
-    def rest(self) -> None:
-        """Report what is left."""
+    def rest(self, renamed: dict[str, str]) -> None:
+        """Report what is left; ``renamed``: keys of older versions, and what they are called today."""
         for section in self.sections:
             section.ignore(
                 "baseConfig",
@@ -62,33 +335,55 @@ class Chain:
                 "allowHealthIndicatorToFail",
                 "writableStackTraceEnabled",
                 "subscribeForEvents",
+                "tags",
             )
+            for old, new in renamed.items():
+                if old in section:
+                    section.ignore(old)
+                    section.log.trap(
+                        "RL114",
+                        f"`{old}` is a key of older versions and is ignored today: it is called `{new}`",
+                        section.at(old),
+                        f"write `{new}`",
+                    )
             section.rest()
 
+    def unread(self) -> list[str]:
+        """Keys whose values could not be read, so that a default stands in."""
+        return [name for section in self.sections for name in section.unread]
 
-def chain_of(root: Section, module: str, instance: str, log: Log) -> Chain:
+
+def chain_of(section: Section, module: str, instance: str, log: Log) -> Chain:
     """Own settings, the named base, and ``configs.default`` where it is inherited."""
-    section = root.section(module)
     configs = section.section("configs")
-    own = section.section("instances").section(instance) or section.section("backends").section(instance)
-    if not own and not (instance == "default" and "default" in configs):
+    holding = [held for name in holders(module) if instance in (held := section.section(name))]
+    own = next((found for held in holding if (found := held.section(instance))), None)
+    if not holding and not (instance == "default" and "default" in configs):
         return Chain([])
-    section.ignore("configs", "instances", "backends", *ORDER_KEYS.values(), "tags", "metrics")
-    section.rest()
     base = own.word("baseConfig", fold=False) if own else None
     default = configs.section("default") if "default" in configs else None
     if base is None:
-        return Chain([own, *([default] if default else [])])
+        return Chain([*([own] if own else []), *([default] if default else [])])
     named = configs.section(base.value)
-    if not named:
-        log.add("RL192", "error", "`baseConfig` names a configuration that is not in `configs`", own.at("baseConfig"))
+    if not named and base.value not in configs:
+        log.add(
+            "RL192", "error", "`baseConfig` names a configuration that is not in `configs`", base.at,
+            "the application does not start",
+        )  # fmt: skip
     inherits_default = module == "retry"
     if default and base.value != "default" and not inherits_default:
         log.trap(
             "RL109",
             f"a named base of a {module} does not inherit `configs.default`: what stands there does not "
             "apply here, the library's defaults do",
-            own.at("baseConfig"),
+            base.at,
             "repeat what you need in the named base",
         )
-    return Chain([own, named, *([default] if default and inherits_default and base.value != "default" else [])])
+    sections = [*([own] if own else []), named]
+    return Chain([*sections, *([default] if default and inherits_default and base.value != "default" else [])])
+
+
+def holders(module: str) -> tuple[str, ...]:
+    """Where the instances of a module stand; the second name is kept by the library for older files."""
+    older = {"ratelimiter": ("limiters",), "timelimiter": ()}
+    return ("instances", *older.get(module, ("backends",)))

@@ -10,6 +10,7 @@ from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
 from resilience_sim.runs.actions import after
 from resilience_sim.runs.course import course
+from resilience_sim.scenario import source as sources
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.plan import Plan
 
@@ -23,16 +24,60 @@ ASSUMED = {
 
 def lint(source: str, settings: Sequence[str] = ()) -> list[Finding]:
     """Everything there is to find in one file. ScenarioError when it cannot be read as anything."""
-    from resilience_sim.scenario import source as sources
-
     read = sources.read(source)
     return lint_text(read.text, read.path, settings)
 
 
-def lint_text(text: str, path: str, settings: Sequence[str] = ()) -> list[Finding]:
-    """The same for a text."""
+def lint_files(
+    paths: Sequence[str], settings: Sequence[str] = (), profiles: Sequence[str] = ()
+) -> tuple[list[Finding], list[Diagnostic]]:
+    """All findings in files and whole folders, and what could not be read. What a program reads together is one."""
     found: dict[Finding, None] = {}
-    for subject in subjects(text, path, settings):
+    unreadable: list[Diagnostic] = []
+    together: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, asked in _each_file(paths):
+        try:
+            read = sources.read(name)
+            group = _together(read.text, read.path)
+            if group is None:
+                found.update(dict.fromkeys(lint_text(read.text, read.path, settings, profiles)))
+            else:
+                together.setdefault(group, []).append((read.path, read.text))
+        except ScenarioError as error:
+            unreadable += [each for each in error.diagnostics if asked or each.code != "RS001"]
+    for texts in together.values():
+        found.update(dict.fromkeys(_lint(of_config(texts, settings, profiles) or [])))
+    return list(found), unreadable
+
+
+def _each_file(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Every file, folders opened up, and whether it was named itself."""
+    from resilience_sim.interop.formats import expanded
+
+    for name in dict.fromkeys(paths):
+        yield from ((each, each == name) for each in expanded(name))
+
+
+def _together(text: str, path: str) -> tuple[str, str] | None:
+    """What a file is read together with: resources of one mesh, a Spring application's files of one folder."""
+    from pathlib import PurePath
+
+    from resilience_sim.interop.formats import open_config
+
+    opened = None if _SCENARIO.search(text) else open_config(path, text)
+    if opened is None or opened[1] not in ("istio", "resilience4j"):
+        return None
+    return opened[1], "" if opened[1] == "istio" else str(PurePath(path).parent)
+
+
+def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> list[Finding]:
+    """The same for a text."""
+    return _lint(subjects(text, path, settings, profiles))
+
+
+def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
+    found: dict[Finding, None] = {}
+    for subject in all_subjects:
         first = findings(subject)
         found.update(dict.fromkeys(first))
         known = {each.code for each in first}
@@ -41,11 +86,11 @@ def lint_text(text: str, path: str, settings: Sequence[str] = ()) -> list[Findin
     return sorted(found, key=lambda each: (each.line, each.col, each.code, each.instance))
 
 
-def subjects(text: str, path: str, settings: Sequence[str]) -> list[Subject]:
+def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
     """What there is to lint in a text: a scenario, or every instance of a configuration."""
     if _SCENARIO.search(text):
         return [of_scenario(path, text, settings)]
-    found = of_config(path, text, settings)
+    found = of_config([(path, text)], settings, profiles)
     if found is None:
         raise ScenarioError(
             [

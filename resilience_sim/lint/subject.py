@@ -93,16 +93,19 @@ def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:
     return Subject(path, loaded.plan, root)
 
 
-def of_config(path: str, text: str, settings: Sequence[str]) -> list[Subject] | None:
-    """Every instance of a configuration file; None when it is in no known format."""
+def of_config(
+    texts: Sequence[tuple[str, str]], settings: Sequence[str], profiles: Sequence[str] = ()
+) -> list[Subject] | None:
+    """Every instance of configuration files that are read together; None when they are in no known format."""
     from resilience_sim.interop import formats
     from resilience_sim.interop.emit import ASSUMED
     from resilience_sim.scenario.load import load_text
 
-    opened = formats.open_config(path, text)
+    opened = formats.open_together(texts, profiles)
     if opened is None:
         return None
     file, name = opened
+    path = file.path
     subjects = []
     told = {setting.partition("=")[0].partition(".")[0] for setting in settings}
     for instance in formats.instance_names(file, name):

@@ -47,11 +47,13 @@ class Balancer:
                 self._watches[int(instance)] = layer
         self.watched = bool(self._watches)
 
-    def pick(self, job: Job) -> Replica:
-        """The replica that gets this attempt."""
+    def pick(self, job: Job) -> Replica | None:
+        """The replica that gets this attempt; None when all are ejected, and nothing sends calls there all the same."""
         replicas = self._replicas
         if self.watched and job.req.instance in self._watches:
             replicas = self._left(self._watches[job.req.instance])
+            if not replicas:
+                return None
         if self._round_robin:
             return self._turn(replicas)
         if self._random:

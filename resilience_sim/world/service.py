@@ -36,6 +36,7 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     TIMEOUT,
     TURNED_DOWN,
+    UNAVAILABLE,
     pack_attempt,
 )
 from resilience_sim.kernel.frames import Frame, Layer, Request, answer
@@ -63,6 +64,7 @@ IN_QUEUE: Final = 2
 AT_WORK: Final = 3
 ON_WIRE_BACK: Final = 4
 GONE: Final = 5  # hung, lost, or finished
+NO_REPLICA: Final = -1  # in place of the time an attempt began to wait: none was there to take it
 LONGEST: Final = 1 << 61  # ns; a service time that slowing would push beyond every clock
 
 
@@ -158,7 +160,11 @@ class Service(Layer):
 
     def _arrive(self, job: Job) -> None:
         sim = self.sim
-        replica = self._replicas[0] if self._alone else self._balancer.pick(job)
+        replica = self._replicas[0] if self._alone and not self._balancer.watched else self._balancer.pick(job)
+        if replica is None:
+            job.since = NO_REPLICA
+            self._respond(job, UNAVAILABLE)  # Envoy's "no healthy upstream": a 503 that no replica gave
+            return
         job.replica = replica
         rid = job.req.rid
         if self._faults.any_active and self._turned_away(job, replica):
@@ -296,7 +302,7 @@ class Service(Layer):
             sim.now, RESULT, self.source, req.rid, pack_attempt(job.attempt, job.outcome, 0), sim.now - job.sent
         )
         req.retry_after = job.hint
-        if self._balancer.watched:
+        if self._balancer.watched and job.since != NO_REPLICA:
             self._balancer.on_end(job, job.outcome)
         answer(job, job.outcome)
 
@@ -307,7 +313,7 @@ class Service(Layer):
         f.live = False
         f.req.retry_after = 0  # the hint of an answer before this one says nothing about it
         sim.sink.emit(sim.now, RESULT, self.source, f.req.rid, pack_attempt(f.attempt, why, 0), sim.now - f.sent)
-        if self._balancer.watched and why == TIMEOUT and f.k != ON_WIRE:
+        if self._balancer.watched and why == TIMEOUT and f.k != ON_WIRE and f.since != NO_REPLICA:
             self._balancer.on_end(f, why)
         if not stop_work:
             return

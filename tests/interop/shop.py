@@ -20,9 +20,9 @@ NAMES = {
 }
 
 
-def imported(text: str, path: str, instance: str | None = None) -> Imported:
+def imported(text: str, path: str, instance: str | None = None, profiles: tuple[str, ...] = ()) -> Imported:
     """One instance of a text."""
-    opened = formats.open_config(path, textwrap.dedent(text))
+    opened = formats.open_config(path, textwrap.dedent(text), profiles)
     assert opened is not None
     file, name = opened
     return formats.convert(file, name, formats.choose(formats.instance_names(file, name), instance, name))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from resilience_sim.cli import complete
+from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext, write_file
 from resilience_sim.cli.errors import Problem, usage
@@ -16,12 +16,23 @@ if TYPE_CHECKING:
     from resilience_sim.interop.formats import Imported
 
 ABOUT = "Turn your library's configuration into a scenario."
+Profile = Annotated[
+    list[str],
+    opt.option(
+        "--profile", "NAME", "A profile of Spring's that is active; may be repeated.", opt.MAIN, complete.profiles
+    ),
+]
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    file: Annotated[
-        str, opt.argument("FILE", "application.yml, appsettings.json, an Envoy route ...", complete.config_files)
+    files: Annotated[
+        list[str],
+        opt.argument(
+            "FILE...",
+            "application.yml, appsettings.json, an Envoy route ...; several that belong together, or a folder.",
+            complete.config_files,
+        ),
     ]
     instance: Annotated[
         str | None,
@@ -29,6 +40,11 @@ class ImportOptions:
             "--instance", "NAME", "Which instance to import, if the file has several.", opt.MAIN, complete.instances
         ),
     ] = None
+    profile: Profile = field(default_factory=list)
+    route: Annotated[
+        str,
+        opt.option("--route", "ROUTE", "Which route of a mesh: its number, name or path.", opt.MAIN, complete.routes),
+    ] = ""
     output: opt.Output = "-"
     force: opt.Force = False
 
@@ -36,14 +52,15 @@ class ImportOptions:
 def import_(ctx: CommandContext, options: ImportOptions) -> int:
     """Turn a configuration file into a commented scenario that runs.
 
-    Reads FORMATS. Every field is mapped or named as not modelled. Only known keys are read:
-    anything else in the file, such as secrets, is neither copied nor shown.
+    Reads FORMATS. Every field is mapped or named as not modelled; exit code 1 if something in the file cannot work.
+    Only known keys are read: anything else in the file, such as secrets, is neither copied nor shown.
     """
-    file, output = options.file, options.output
-    ctx.subject = file
+    files, output = options.files, options.output
+    ctx.subject = files[0] if len(files) == 1 else None
     if ctx.json and output == "-":
         raise usage("--json needs -o PATH: it reports what was imported", "add -o PATH, or leave out --json")
-    imported = _read(file, options.instance)
+    imported = _read(files, options)
+    code = errors.NO if any(each.severity == "error" for each in imported.findings) else errors.OK
     if output == "-":
         ctx.out(imported.text.rstrip("\n"))
     else:
@@ -57,29 +74,30 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
             findings=findings,
             assumed=list(imported.assumed),
         )
-        return 0
+        return code
     if imported.findings and not ctx.quiet:
         ctx.findings(imported.findings)
     if output != "-":
         ctx.note(f"wrote {output}", f"resim lint {output}, then resim run {output}")
-    return 0
+    return code
 
 
 import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
 
 
-def _read(file: str, instance: str | None) -> Imported:
-    """The scenario; a problem quotes nothing of the file, which may hold secrets."""
+def _read(files: list[str], options: ImportOptions) -> Imported:
+    """The scenario; a problem quotes nothing of the files, which may hold secrets."""
     from resilience_sim.interop import formats
     from resilience_sim.scenario import source
 
-    text = source.read(file)
-    opened = formats.open_config(text.path, text.text)
-    if opened is None:
-        raise Problem("import", f"{file}: not a configuration that resim knows", f"it reads: {titles()}")
-    config, name = opened
+    shown = files[0] if len(files) == 1 else f"{len(files)} files"
+    texts = [source.read(name) for each in files for name in formats.expanded(each)]
     try:
-        chosen = formats.choose(formats.instance_names(config, name), instance, name)
+        opened = formats.open_together([(each.path, each.text) for each in texts], options.profile, options.route)
+        if opened is None:
+            raise Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
+        config, name = opened
+        chosen = formats.choose(formats.instance_names(config, name), options.instance, name)
+        return formats.convert(config, name, chosen)
     except formats.ConfigImportError as error:
-        raise usage(f"{file}: {error}", error.help) from None
-    return formats.convert(config, name, chosen)
+        raise usage(f"{shown}: {error}", error.help) from None

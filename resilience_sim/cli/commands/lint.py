@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
+from resilience_sim.cli.commands.import_ import Profile
 from resilience_sim.cli.context import CommandContext
 
 if TYPE_CHECKING:
@@ -20,10 +21,14 @@ FORMATS = ("full", "concise", "json", "github", "sarif")
 @dataclass(frozen=True)
 class LintOptions:
     files: Annotated[
-        list[str], opt.argument("FILE...", "Scenarios, or configurations of known libraries.", complete.config_files)
+        list[str],
+        opt.argument(
+            "FILE...", "Scenarios, configurations of known libraries, or folders of them.", complete.config_files
+        ),
     ]
     format: Annotated[str, opt.choice("--format", "FORMAT", FORMATS, "How to print findings", opt.OUTPUT)] = "full"
     settings: opt.Set = field(default_factory=list)
+    profile: Profile = field(default_factory=list)
 
 
 def lint(ctx: CommandContext, options: LintOptions) -> int:
@@ -33,19 +38,12 @@ def lint(ctx: CommandContext, options: LintOptions) -> int:
     traffic: --set traffic.rate=80/s. Exit code 1 if there are errors, 2 if a file cannot be read. resim explain RL004
     shows the page of a finding.
     """
-    from resilience_sim.lint.check import lint as find
-    from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.lint.check import lint_files
 
     files = options.files
     ctx.subject = files[0] if len(files) == 1 else None
     style = "json" if ctx.json and options.format == "full" else options.format
-    found: list[Finding] = []
-    unreadable: list[Diagnostic] = []
-    for file in dict.fromkeys(files):  # one that cannot be read does not hide the findings in the others
-        try:
-            found += find(file, options.settings)
-        except ScenarioError as error:
-            unreadable += error.diagnostics
+    found, unreadable = lint_files(files, options.settings, options.profile)
     _print(ctx, found, unreadable, style, len(files))
     if unreadable:
         return errors.NOTHING_DONE

@@ -1,0 +1,226 @@
+"""YAML as configuration files have it, to trees with positions (scenario/tree.py).
+
+Unlike scenarios, such files have several documents, merge keys, and tokens that a build fills in
+(``@project.version@``). Nothing of the text is quoted in a finding. A broken document does not hide those after it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from resilience_sim.interop.findings import BROKEN
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.parse import scalar
+from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+
+MOST_DEPTH = 60
+MOST_VALUES = 1_000_000
+MOST_BROKEN = 20
+RENDER = "render it first (helm template, kustomize build, envsubst ...) and read the result"
+_MARK = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_BUILD_TOKEN = re.compile(r"(?m)((?:^|[:\-,\[{])[ \t]*)@([A-Za-z][\w.\-]*)@(?=[ \t\r,\]}]|$)")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|<%.*?%>|\{%.*?%\}")
+_QUOTED = re.compile(r"'[^']{3,}'|\"[^\"]{3,}\"|`[^`]{3,}`")
+
+
+class _Stop(Exception):
+    """The document cannot be read further."""
+
+    def __init__(self, event: Any, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.mark = event.start_mark
+        self.help = help
+
+
+def parse_yaml(text: str, source: Source, found: list[Diagnostic]) -> list[Node]:
+    """The documents that can be read; a finding for each that cannot."""
+    import yaml
+
+    # of the same length, so that no position moves; the reader looks into the source what stood there
+    plain = _BUILD_TOKEN.sub(r"\1'\2'", text) if "@" in text else text
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    documents: list[Node] = []
+    start = lines = 0
+    for _ in range(MOST_BROKEN):
+        reader = _Reader(source, found, lines)
+        part = plain[start:] if start else plain
+        try:
+            for event in yaml.parse(part, Loader=loader):
+                reader.take(event)
+            return documents + reader.documents
+        except _Stop as stop:
+            mark, message, help = stop.mark, str(stop), stop.help
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+            problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read")
+            message, help = f"not YAML: {_QUOTED.sub('…', problem)}", _hint(problem)
+        except (UnicodeError, ValueError):
+            mark, message, help = None, "the text holds characters that YAML does not know", ""
+        documents += reader.documents
+        line = (mark.line if mark else 0) + lines
+        template = _template_line(text, start, line)
+        if template:
+            message, help = "this is a template: `{{ … }}` stands here where YAML has a value", RENDER
+            line = template - 1
+        col = 1 if template or mark is None else mark.column + 1
+        found.append(Span(source, line + 1, col, line + 1, col + 1).finding(BROKEN, message, help))
+        ahead = _MARK.search(part, _start_of_line(part, mark.line + 1 if mark else 0))
+        if ahead is None:
+            return documents
+        lines += part.count("\n", 0, ahead.start())
+        start += ahead.start()
+    return documents
+
+
+def _start_of_line(text: str, number: int) -> int:
+    at = 0
+    for _ in range(number):
+        at = text.find("\n", at) + 1
+        if not at:
+            return len(text)
+    return at
+
+
+def _template_line(text: str, start: int, near: int) -> int:
+    """The first line of the broken document with the mark of a template, from 1; 0 for none."""
+    first = text.count("\n", 0, start)
+    for number, line in enumerate(text[start:].split("\n"), first + 1):
+        if _TEMPLATE.search(line):
+            return number
+        if number > near + 1 and _MARK.match(line):
+            break
+    return 0
+
+
+def _hint(problem: str) -> str:
+    if "tab" in problem or "\\t" in problem:
+        return "indent with spaces; YAML allows no tab here"
+    if "cannot start any token" in problem:
+        return "put a value that starts with a special character in quotes"
+    return "check the indentation, and that quotes and brackets are closed"
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping that has begun and not ended."""
+
+    start: Any
+    mapping: bool
+    anchor: str | None
+    items: list[Node] = field(default_factory=list)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    merged: list[Mapping] = field(default_factory=list)
+    key: tuple[str, Span, bool] | None = None
+    size: int = 1
+
+
+class _Reader:
+    def __init__(self, source: Source, found: list[Diagnostic], lines: int) -> None:
+        import yaml
+
+        self.source = source
+        self.found = found
+        self.lines = lines
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.documents: list[Node] = []
+        self.takes = {
+            yaml.DocumentStartEvent: self.begin,
+            yaml.ScalarEvent: self.scalar,
+            yaml.AliasEvent: self.alias,
+            yaml.MappingStartEvent: self.start,
+            yaml.SequenceStartEvent: self.start,
+            yaml.MappingEndEvent: self.end,
+            yaml.SequenceEndEvent: self.end,
+        }
+
+    def take(self, event: Any) -> None:
+        take = self.takes.get(type(event))
+        if take is not None:
+            take(event)
+
+    def begin(self, event: Any) -> None:
+        self.anchors.clear()
+
+    def span(self, start: Any, end: Any) -> Span:
+        a, b, lines = start.start_mark, end.end_mark, self.lines + 1
+        return Span(self.source, a.line + lines, a.column + 1, b.line + lines, b.column + 1)
+
+    def scalar(self, event: Any) -> None:
+        span = self.span(event, event)
+        value: Any = event.value
+        plain = event.style in (None, "") and event.tag is None
+        if event.style == "'" and self.source.line(span.line)[span.col - 1 : span.col] == "@":
+            value = f"@{value}@"
+        elif plain:
+            value = scalar(value)
+        node = Scalar(span, value, 1 if event.style in ("'", '"') else 0)
+        holder = self.open[-1] if self.open else None
+        if holder is not None and holder.mapping and holder.key is None:
+            holder.key = (event.value, span, plain and event.value == "<<")
+            if event.anchor:
+                self.anchors[event.anchor] = (node, 1)
+        else:
+            self.add(node, event.anchor, 1, event)
+
+    def start(self, event: Any) -> None:
+        holder = self.open[-1] if self.open else None
+        if holder is not None and holder.mapping and holder.key is None:
+            raise _Stop(event, "a key that is not plain text", "write the key as text")
+        if len(self.open) >= MOST_DEPTH:
+            raise _Stop(event, f"nested deeper than {MOST_DEPTH} levels")
+        self.open.append(_Open(event, hasattr(event, "flow_style") and "Mapping" in type(event).__name__, event.anchor))
+
+    def end(self, event: Any) -> None:
+        holder = self.open.pop()
+        span = self.span(holder.start, event)
+        node: Node
+        if holder.mapping:
+            for below in holder.merged:  # own keys first, then those of the first merged mapping that has them
+                for name, entry in below.entries.items():
+                    holder.entries.setdefault(name, entry)
+            node = Mapping(span, holder.entries)
+        else:
+            node = Sequence(span, tuple(holder.items))
+        self.add(node, holder.anchor, holder.size, event)
+
+    def alias(self, event: Any) -> None:
+        known = self.anchors.get(event.anchor)
+        if known is None or any(holder.anchor == event.anchor for holder in self.open):
+            raise _Stop(event, "an alias whose anchor does not stand before it, or that contains itself")
+        node, size = known
+        holder = self.open[-1] if self.open else None
+        if holder is not None and holder.mapping and holder.key is None:
+            if not isinstance(node, Scalar):
+                raise _Stop(event, "a key that is not plain text", "write the key as text")
+            holder.key = (str(node.value), self.span(event, event), False)
+            return
+        self.add(node, None, size, event)
+
+    def add(self, node: Node, anchor: str | None, size: int, event: Any) -> None:
+        if anchor:
+            self.anchors[anchor] = (node, size)
+        if not self.open:
+            self.documents.append(node)
+            return
+        holder = self.open[-1]
+        holder.size += size
+        if holder.size > MOST_VALUES:
+            raise _Stop(event, f"more than {MOST_VALUES:,} values, aliases counted each time")
+        if not holder.mapping:
+            holder.items.append(node)
+            return
+        assert holder.key is not None
+        (text, span, merges), holder.key = holder.key, None
+        if merges:
+            below = node.items if isinstance(node, Sequence) else (node,)
+            holder.merged += [each for each in below if isinstance(each, Mapping)]
+        elif text in holder.entries:
+            first = holder.entries[text].key.line
+            self.found.append(
+                span.finding(BROKEN, "a key stands here twice; the first one counts", f"see line {first}")
+            )
+        else:
+            holder.entries[text] = Entry(span, node)
