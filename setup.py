@@ -54,7 +54,7 @@ class BuildWithScenarios(build_py):
 
 
 PACKAGE = Path("resilience_sim")
-FOLDS = ("breakers", "counters", "latencies", "recovery", "run_fold", "series", "tables")
+FOLDS = ("breakers", "counters", "latencies", "recovery", "run_fold", "series", "story", "tables")
 
 # Signed overflow wraps (the digest and the luck count on it); a product and a sum are rounded one after the other, as
 # the interpreter does it. The third lets the compiler see that nobody replaces a function behind its back: + 15 %.

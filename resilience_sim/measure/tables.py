@@ -23,14 +23,12 @@ from resilience_sim.kernel.events import (
     DONE,
     EFFECT,
     EFFECT_NAMES,
-    END,
     FALLBACK,
     FAULT_ON,
     LEFT_QUEUE,
     OUTCOME_NAMES,
     QUEUED_AT_B,
     RECEIVED,
-    RESULT,
     RETRY_DENIED,
     SENT,
     START,
@@ -38,14 +36,10 @@ from resilience_sim.kernel.events import (
     STATE_NAMES,
     SUCCESS,
     TIMEOUT,
-    UNANSWERED,
     WHY_NAMES,
     Component,
     Event,
-    abandoned,
-    attempt_of,
     attempts_of,
-    effect_of,
     effects_of,
     first_of,
     new_state,
@@ -54,6 +48,7 @@ from resilience_sim.kernel.events import (
     second_of,
     why_of,
 )
+from resilience_sim.measure.story import Attempt, attempt_number
 
 Row = tuple[object, ...]
 
@@ -84,37 +79,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
 _LEFT_QUEUE: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost")
 
 SECOND: Final = 1_000_000_000
-_ON_THE_WIRE: Final = 2
-_AT_B: Final = 1
-_OVER: Final = 0
 _KEY: Final = 24  # bits for the number of an attempt within its request
-
-
-class _Attempt:
-    """An attempt in flight; instants in ns, -1: not (yet)."""
-
-    __slots__ = (
-        "abandoned", "answered", "attempt", "began", "effect", "ended", "outcome", "received", "replica", "rid", "sent",
-        "there", "work", "worked",
-    )  # fmt: skip
-
-    def __init__(self, rid: int, attempt: int, sent: int) -> None:
-        self.rid = rid
-        self.attempt = attempt
-        self.sent = sent
-        self.there = _ON_THE_WIRE
-        self.replica = self.received = self.began = self.ended = self.answered = self.worked = -1
-        self.outcome = UNANSWERED
-        self.work: str | None = None
-        self.abandoned = 0
-        self.effect: str | None = None
-
-    def row(self) -> Row:
-        return (
-            self.rid, self.attempt, None if self.replica < 0 else self.replica, _s(self.sent), _s(self.received),
-            _s(self.began), _s(self.ended), _s(self.answered), OUTCOME_NAMES[self.outcome], self.work, _s(self.worked),
-            self.abandoned, self.effect,
-        )  # fmt: skip
 
 
 class _Request:
@@ -139,7 +104,7 @@ class TablesFold:
         self._replica = {component.id: component.number for component in components if component.kind == "replica"}
         self._deadline = deadline_ns
         self._requests: dict[int, _Request] = {}
-        self._attempts: dict[int, _Attempt] = {}  # by rid << _KEY | attempt
+        self._attempts: dict[int, Attempt] = {}  # by rid << _KEY | attempt
         self._ripe: list[int] = []  # complete, but more may be said of them at the present instant
         self._now = 0
         self._out: dict[str, list[Row]] = {name: [] for name in TABLES}
@@ -170,67 +135,32 @@ class TablesFold:
                     self._sample()
                     self._new_bin(t // SECOND)
                 now = self._now = t
-            if kind == SENT:
-                attempts[rid << _KEY | a] = _Attempt(rid, a, t)
-                request = self._requests.get(rid)
-                if request is not None:
-                    request.sent += 1
-            elif kind == RECEIVED:
-                self._received += 1
-                attempt = attempts.get(rid << _KEY | a)
-                if b == QUEUED_AT_B:
-                    self._queue += 1
-                    self._highest = max(self._highest, self._queue)
+            number = attempt_number(kind, a)
+            if number != 0:
+                if kind == SENT:
+                    attempts[rid << _KEY | a] = Attempt(a, t)
+                    request = self._requests.get(rid)
+                    if request is not None:
+                        request.sent += 1
+                    continue
+                if kind == RECEIVED:
+                    self._received += 1
+                    if b == QUEUED_AT_B:
+                        self._queue += 1
+                        self._highest = max(self._highest, self._queue)
+                elif kind in (BEGIN, LEFT_QUEUE):
+                    self._queue -= 1
+                key = rid << _KEY | number
+                attempt = attempts.get(key)
                 if attempt is not None:
-                    attempt.received = t
-                    attempt.replica = self._replica.get(source, 0)
-                    if b == STARTED:
-                        attempt.began = t
-                        attempt.there = _AT_B
-                    elif b == QUEUED_AT_B:
-                        attempt.there = _AT_B
-                    else:
-                        attempt.there = _OVER
-                        self._settle(attempt)
-            elif kind == RESULT:
-                attempt = attempts.get(rid << _KEY | attempt_of(a))
-                if attempt is not None:
-                    attempt.answered = t
-                    attempt.outcome = outcome_of(a)
-                    if attempt.there == _ON_THE_WIRE and attempt.outcome not in (TIMEOUT, CANCELLED, CRASHED):
-                        attempt.there = _OVER
-                    self._settle(attempt)
-            elif kind == END:
-                attempt = attempts.get(rid << _KEY | attempt_of(a))
-                if attempt is not None:
-                    attempt.ended = t
-                    attempt.work = OUTCOME_NAMES[outcome_of(a)]
-                    attempt.worked = b
-                    attempt.abandoned = int(abandoned(a))
-                    attempt.there = _OVER
-                    self._settle(attempt)
+                    attempt.take(t, kind, source, a, b)
+                    if kind != EFFECT and _over_at_b(attempt) and (attempt.answered >= 0 or rid not in self._requests):
+                        self._ripe.append(key)
             elif kind == ARRIVE:
                 self._arrivals += 1
                 self._requests[rid] = _Request(self._instance.get(source, -1), t)
             elif kind == DONE:
                 self._done(t, rid, a, b)
-            elif kind == BEGIN:
-                self._queue -= 1
-                attempt = attempts.get(rid << _KEY | a)
-                if attempt is not None:
-                    attempt.began = t
-            elif kind == EFFECT:
-                attempt = attempts.get(rid << _KEY | attempt_of(a))
-                if attempt is not None:
-                    attempt.effect = EFFECT_NAMES[effect_of(a)]
-            elif kind == LEFT_QUEUE:
-                self._queue -= 1
-                attempt = attempts.get(rid << _KEY | a)
-                if attempt is not None:
-                    attempt.ended = t
-                    attempt.work = _LEFT_QUEUE[b]
-                    attempt.there = _OVER
-                    self._settle(attempt)
             elif kind == START:
                 request = self._requests.get(rid)
                 if request is not None:
@@ -250,7 +180,7 @@ class TablesFold:
         """No more events: what is open becomes ``unanswered``, the last second is cut short."""
         self._release()
         for key in sorted(self._attempts):
-            self._out["attempts"].append(self._attempts[key].row())
+            self._out["attempts"].append(self._attempt(key, self._attempts[key]))
         for rid in sorted(self._requests):
             r = self._requests[rid]
             head = (rid, r.instance, r.arrived / SECOND, None, "unanswered", 0, None)
@@ -260,18 +190,13 @@ class TablesFold:
         if self._now or self._arrivals:
             self._sample()
 
-    def _settle(self, attempt: _Attempt) -> None:
-        """Note the attempt as complete if nothing more can happen to it."""
-        if attempt.there == _OVER and (attempt.answered >= 0 or attempt.rid not in self._requests):
-            self._ripe.append(attempt.rid << _KEY | attempt.attempt)
-
     def _release(self) -> None:
         """The instant is over: what was complete in it stays as it is."""
         out = self._out["attempts"]
         for key in self._ripe:
             attempt = self._attempts.pop(key, None)
             if attempt is not None:
-                out.append(attempt.row())
+                out.append(self._attempt(key, attempt))
         self._ripe.clear()
 
     def _done(self, t: int, rid: int, a: int, b: int) -> None:
@@ -282,17 +207,25 @@ class TablesFold:
             self._failed += 1
         elif outcome == SUCCESS and not late:
             self._succeeded += 1
-        made = attempts_of(a)
         request = self._requests.pop(rid, None)
         if request is None:
             return
         head = (rid, request.instance, request.arrived / SECOND, t / SECOND, OUTCOME_NAMES[outcome], int(late))
-        rest = (b / SECOND, request.waited / SECOND, made, request.denied, effects_of(a))
+        rest = (b / SECOND, request.waited / SECOND, attempts_of(a), request.denied, effects_of(a))
         self._out["requests"].append(head + rest)
         for number in range(1, request.sent + 1):
             attempt = self._attempts.get(rid << _KEY | number)
-            if attempt is not None and attempt.there == _OVER and attempt.answered < 0:
+            if attempt is not None and attempt.answered < 0 and _over_at_b(attempt):
                 self._ripe.append(rid << _KEY | number)
+
+    def _attempt(self, key: int, attempt: Attempt) -> Row:
+        work = _LEFT_QUEUE[attempt.left] if attempt.left else _name(attempt.work)
+        return (
+            key >> _KEY, attempt.number, self._replica.get(attempt.replica, 0) if attempt.replica >= 0 else None,
+            _s(attempt.sent), _s(attempt.received), _s(attempt.began), _s(attempt.ended), _s(attempt.answered),
+            _name(attempt.outcome) or "unanswered", work, _s(attempt.worked), int(attempt.abandoned),
+            EFFECT_NAMES[attempt.effect] or None,
+        )  # fmt: skip
 
     def _transition(self, t: int, source: int, a: int, b: int) -> Row:
         component = self._components.get(source)
@@ -312,3 +245,14 @@ class TablesFold:
 def _s(ns: int) -> float | None:
     """Seconds, or None for an instant that never came."""
     return None if ns < 0 else ns / SECOND
+
+
+def _name(outcome: int) -> str | None:
+    return None if outcome < 0 else OUTCOME_NAMES[outcome]
+
+
+def _over_at_b(attempt: Attempt) -> bool:
+    """Whether B is done with it, or cannot get it any more."""
+    if attempt.reception != 0:
+        return attempt.ended >= 0 or attempt.reception not in (STARTED, QUEUED_AT_B)
+    return attempt.answered >= 0 and attempt.outcome not in (TIMEOUT, CANCELLED, CRASHED)
