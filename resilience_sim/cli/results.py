@@ -64,7 +64,7 @@ def carry_out(
     if not ctx.json:
         from resilience_sim.views.moments import MomentsFold
 
-        moments = MomentsFold(source.plan)
+        moments = MomentsFold(source.plan, source.components)
         source.attach(moments)
     if outputs is not None:
         outputs.attach(source)

@@ -320,7 +320,7 @@ def final_result(run: Run) -> tuple[RunResult, MomentsFold]:
 
     run.release()
     fold = RunFold(run.plan_now, run.source.components)
-    moments = MomentsFold(run.plan_now)
+    moments = MomentsFold(run.plan_now, run.source.components)
     for event in run.tape.slice(0, len(run.tape)):
         fold.on_event(*event)
         moments.on_event(*event)

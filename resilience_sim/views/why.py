@@ -1,54 +1,399 @@
 """Why a run came out as it did: rules, each looking for one cause and saying it in a plain sentence.
 
-Owns the order of the rules: what hurt most comes first. Refuses to measure: everything said is in the RUN document, the
-plan, or the instants of moments.py. A rule that finds nothing says nothing; no rule guesses.
+Everything said is in the RUN document, the plan, or the instants and counts of moments.py. A rule that finds nothing
+says nothing; no rule guesses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.text import printable
+from resilience_sim.policies.config import BreakerConfig, HedgeConfig, PolicyConfig, RetryConfig, TimeoutConfig
+from resilience_sim.scenario.plan import Plan
 from resilience_sim.views import format as fmt
-from resilience_sim.views import why_damage as damage
-from resilience_sim.views import why_policies as policies
-from resilience_sim.views.why_case import Case
+from resilience_sim.views.moments import Ended, MomentsFold
+from resilience_sim.views.words import outcome_name
 
 MOST = 6  # sentences; more are not read
+AMPLIFIED = 1.5  # attempts per request from which on the load counts as multiplied
+LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load to speak of
+NOTEWORTHY_WASTE = 0.05  # of B's work
 
-RULES: tuple[Callable[[Case], str], ...] = (
-    damage.crash,
-    damage.exhausted,
-    damage.collapse,
-    damage.duplicates,
-    damage.deduplicated,
-    damage.orphans,
-    policies.unprotected,
-    policies.breaker,
-    policies.never_opened,
-    policies.order,
-    policies.amplified,
-    policies.saved,
-    policies.hedged,
-    policies.exhausted_retries,
-    policies.denied,
-    damage.unanswered,
-    damage.shed,
-    damage.wasted,
-    damage.late,
-    policies.fallback,
-)
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the rules look at: one run."""
+
+    plan: Plan
+    run: dict[str, Any]
+    moments: MomentsFold | None = None
+
+    def policies(self, kind: type[PolicyConfig]) -> list[Any]:
+        """The policies of a kind, classic or a library's, outermost first."""
+        return [policy for policy in self.plan.stack if policy.kind == kind.kind]
+
+    def outcome(self, name: str) -> int:
+        """Requests that ended in an outcome."""
+        return int(self.run["requests"]["by_outcome"].get(name, 0))
 
 
 def reasons(case: Case) -> list[str]:
-    """The sentences, most important first."""
+    """The sentences, what hurt most first."""
     found = [sentence for rule in RULES if (sentence := rule(case))]
-    return found[:MOST] or [_uneventful(case)]
+    return found[:MOST] or [_otherwise(case)]
 
 
-def _uneventful(case: Case) -> str:
+def at(ns: int | None) -> str:
+    """``at 31.4s``, or nothing when the instant is not known."""
+    return "" if ns is None else f" at {fmt.instant(ns)}"
+
+
+def _otherwise(case: Case) -> str:
     requests = case.run["requests"]
+    failed = requests["failed"]
     if not requests["total"]:
         return "No request arrived."
     if requests["succeeded"] == requests["total"]:
         return "Nothing went wrong: every request succeeded."
-    return f"B failed {fmt.plural(requests['failed'], 'request')}, and nothing in the stack changed that."
+    if failed and case.moments is not None and case.moments.failed_by_b == failed:
+        return f"B failed {fmt.plural(failed, 'request')}, and no policy rescued them."
+    outcomes = ", ".join(
+        f"{count} {name}" for name, count in requests["by_outcome"].items() if count and name != "success"
+    )
+    return f"{fmt.plural(requests['total'] - requests['succeeded'], 'request')} did not succeed: {outcomes}."
+
+
+# --- damage: crashes, exhaustion, collapse, duplicates, B overrun, users left waiting -----------------------------
+
+
+def crash(case: Case) -> str:
+    """Service A went down."""
+    crashes = case.run["client"]["crashes"]
+    if not crashes:
+        return ""
+    moments = case.moments
+    text = f"Service A crashed {'once' if crashes == 1 else f'{crashes} times'}"
+    if moments is not None and moments.crashed_at is not None:
+        text += f"{', first' if crashes > 1 else ''}{at(moments.crashed_at)}, taking "
+        text += f"{fmt.plural(moments.crashed_with, 'request')} down"
+    text += f": all {fmt.count(case.plan.client.threads)} threads were waiting"
+    if not case.policies(TimeoutConfig):
+        text += ", and no timeout in the stack limits how long one waits"
+    elif not case.policies(BreakerConfig):
+        text += ", and no breaker kept new requests from joining them"
+    return text + "."
+
+
+def exhausted(case: Case) -> str:
+    """Service A ran out of threads and turned requests away."""
+    turned_away = case.outcome("exhausted")
+    if not turned_away or case.run["client"]["crashes"]:
+        return ""
+    first = at(case.moments.exhausted_at) if case.moments else ""
+    text = f"Service A ran out of threads{' first' + first if first else ''}: "
+    text += f"{fmt.plural(turned_away, 'request')} found all {fmt.count(case.plan.client.threads)} taken"
+    return text + ("" if case.policies(TimeoutConfig) else "; no timeout sets a waiting one free") + "."
+
+
+def collapse(case: Case) -> str:
+    """It never came back."""
+    if not case.run["collapsed"]:
+        return ""
+    if not case.plan.faults:
+        return (
+            "It ended in collapse: of the last fifth of the requests fewer than half succeeded, with no fault at all."
+        )
+    per_request = case.run["attempts"]["per_request"]
+    text = "It never recovered: long after the last fault was over, fewer than half of the requests succeeded"
+    if per_request and per_request >= AMPLIFIED and case.policies(RetryConfig):
+        text += f"; {fmt.factor(per_request)[:-1]} attempts per request kept B overloaded"
+    return text + "."
+
+
+def duplicates(case: Case) -> str:
+    """Something was done twice."""
+    effects = case.run["effects"]
+    number = effects["duplicates"]
+    if not number:
+        return ""
+    text = ""
+    twice = case.moments.twice if case.moments else None
+    if twice is not None:
+        saw = "had no answer yet" if twice.seen < 0 else f"only saw “{outcome_name(twice.seen)}”"
+        text = (
+            f"Request {fmt.request(twice.rid)} was executed twice: attempt {twice.first_attempt} took effect"
+            f"{at(twice.first_at)}, but its caller {saw}, and attempt {twice.again_attempt} did it again"
+            f"{at(twice.again_at)}. "
+        )
+    text += f"In all {fmt.plural(number, 'duplicate')}"
+    if effects["amount_duplicated"]:
+        text += f" worth {fmt.money(effects['amount_duplicated'])}"
+    method, keyed, remembers = (
+        case.plan.operation.method,
+        case.plan.operation.idempotency_key,
+        case.plan.service.deduplicate,
+    )
+    if keyed and not remembers:
+        return f"{text}: requests carry idempotency keys, but B does not deduplicate."
+    if remembers and not keyed:
+        return f"{text}: B would deduplicate, but requests carry no idempotency key."
+    if keyed:
+        return f"{text}: B had forgotten their idempotency keys."
+    return f"{text}: {method} is not idempotent, and no idempotency key tells B that it is the same request."
+
+
+def deduplicated(case: Case) -> str:
+    """Something would have been done twice, but for its key."""
+    number = case.run["effects"]["deduplicated"]
+    if not number:
+        return ""
+    return (
+        f"B recognised {fmt.plural(number, 'repeated attempt')} by the idempotency key and answered from the stored "
+        f"result: nothing was done twice."
+    )
+
+
+def orphans(case: Case) -> str:
+    """Done, but reported as failed."""
+    number = case.run["effects"]["orphans"]
+    if not number:
+        return ""
+    happened = fmt.plural(number, "effect") + " happened"
+    return f"{happened} although the user was told that the request had failed: giving up undoes nothing at B."
+
+
+def unanswered(case: Case) -> str:
+    """Requests that wait for ever."""
+    number = case.outcome("unanswered")
+    if not number:
+        return ""
+    text = f"{fmt.plural(number, 'request')} never got an answer"
+    return text + (": no timeout limits the waiting." if not case.policies(TimeoutConfig) else ".")
+
+
+def shed(case: Case) -> str:
+    """B's queue was full."""
+    number = case.run["attempts"]["by_outcome"].get("shed", 0)
+    if not number:
+        return ""
+    first = at(case.moments.shed_at) if case.moments else ""
+    return f"B's queue was full{', first' + first if first else ''}: it refused {fmt.plural(number, 'attempt')}."
+
+
+def wasted(case: Case) -> str:
+    """B worked for callers who had left."""
+    service = case.run["service"]
+    used = service["utilization"]
+    workers = case.plan.service.workers * case.plan.service.replicas
+    busy = (used or 0.0) * workers * case.run["virtual_seconds"]
+    if busy <= 0 or service["wasted_seconds"] / busy < NOTEWORTHY_WASTE:
+        return ""
+    return f"B spent {fmt.share(service['wasted_seconds'] / busy)} of its work on attempts whose caller had given up."
+
+
+def late(case: Case) -> str:
+    """Successes that nobody was waiting for any more."""
+    number = case.run["requests"]["late"]
+    if not number:
+        return ""
+    deadline = fmt.duration(case.plan.traffic.deadline)
+    return f"{fmt.plural(number, 'request')} succeeded only after the {deadline} that users are willing to wait."
+
+
+# --- policies: what each did, and what it could not do ------------------------------------------------------------
+
+
+def ended_by_policy(case: Case) -> str:
+    """A policy, of whatever kind, that itself ended most of the requests that failed."""
+    failed = case.run["requests"]["failed"]
+    if case.moments is None or not failed:
+        return ""
+    most = max(case.moments.ended_by_policy(), key=lambda ended: ended.requests, default=None)
+    if most is None or 2 * most.requests < failed or most.kind == BreakerConfig.kind:  # of breakers more can be said
+        return ""
+    share = f"{fmt.count(most.requests)} of {fmt.plural(case.run['requests']['total'], 'request')}"
+    if most.outcome != ev.TIMEOUT:
+        return f"{_name(most)} turned away {share}: {outcome_name(most.outcome)}."
+    if not most.shorter_than_work:
+        return ""
+    return f"{_name(most)} gave up on {share} after {fmt.duration(most.after)}, less than B's work takes."
+
+
+def _name(ended: Ended) -> str:
+    kind = ended.kind.replace("_", " ")
+    return f"The {kind}" if ended.name == ended.kind else f"{kind.capitalize()} {printable(ended.name)}"
+
+
+def breaker(case: Case) -> str:
+    """When and why a breaker opened, and what that did."""
+    breakers = case.run["breakers"]
+    opened = sum(breaker["opened"] for breaker in breakers)
+    if not opened:
+        return ""
+    first = min(
+        ((change["t"], change["why"], breaker["id"]) for breaker in breakers for change in breaker["transitions"]
+         if change["to"] == "OPEN"),
+        default=None,
+    )  # fmt: skip
+    if first is None:
+        return ""
+    t, why, name = first
+    name = "The breaker" if name == "circuit_breaker" else f"Breaker {printable(name)}"
+    text = f"{name} opened at {fmt.instant(round(t * 1e9))} after {why}"
+    text += _since_fault(case, t)
+    times = "once" if opened == 1 else f"{fmt.count(opened)} times"
+    open_seconds = sum(breaker["open_seconds"] for breaker in breakers)
+    turned_away = sum(breaker["rejected"] for breaker in breakers)
+    text += f". It opened {times}, was open for {fmt.seconds(open_seconds)} in all"
+    return f"{text} and turned away {fmt.plural(turned_away, 'call')} at once."
+
+
+def _since_fault(case: Case, t: float) -> str:
+    """How long after the start of the fault that was on."""
+    on = [fault for fault in case.run["faults"] if fault["from"] <= t < fault["to"]]
+    if not on:
+        return ""
+    latest = max(on, key=lambda fault: fault["from"])
+    return f", {fmt.seconds(t - latest['from'])} after {printable(latest['id'])} began"
+
+
+def never_opened(case: Case) -> str:
+    """There is a breaker, there was trouble, and it did not open."""
+    breakers = [config for config in case.policies(BreakerConfig) if isinstance(config, BreakerConfig)]
+    failed = case.run["attempts"]["total"] - case.run["attempts"]["by_outcome"].get("success", 0)
+    if not breakers or any(breaker["opened"] for breaker in case.run["breakers"]):
+        return ""
+    config = breakers[0]
+    if not failed:
+        if not case.run["requests"]["failed"] + case.run["requests"]["late"] or config.slow_call:
+            return ""
+        return (
+            "The breaker never opened: no call failed, they were only slow, and without slow_call that is no failure."
+        )
+    if config.consecutive:
+        outside = case.policies(RetryConfig) and isinstance(case.plan.stack[0], BreakerConfig)
+        what = "requests in a row that failed for good" if outside else "failures in a row"
+        text = f"{config.consecutive} {what} never came"
+    else:
+        calls = f"{config.window_calls} calls" if config.window_calls else fmt.duration(config.window_time)
+        text = (
+            f"failures never reached {fmt.share(config.failure_share)} of {calls} (at least {config.min_calls} calls)"
+        )
+    return f"The breaker never opened: {text}."
+
+
+def order(case: Case) -> str:
+    """What the order of retry and breaker did, where both acted."""
+    kinds = [policy.kind for policy in case.plan.stack]
+    opened = any(breaker["opened"] for breaker in case.run["breakers"])
+    if "retry" not in kinds or "circuit_breaker" not in kinds or not opened:
+        return ""
+    attempts = case.policies(RetryConfig)[0].attempts
+    if kinds.index("circuit_breaker") < kinds.index("retry"):
+        return (
+            f"The breaker stands outside the retry: it sees one result per request, after up to "
+            f"{fmt.plural(attempts, 'attempt')}, so it opens later and counts only what retrying could not save."
+        )
+    text = "The breaker stands inside the retry: it sees every attempt, so it opens sooner"
+    if ev.BREAKER_OPEN not in case.policies(RetryConfig)[0].on:
+        text += "; what it turns away is not retried"
+    return text + "."
+
+
+def amplified(case: Case) -> str:
+    """Retries multiplied the load."""
+    peak = case.moments.peak() if case.moments else None
+    if not case.policies(RetryConfig) or peak is None or peak.count < LEAST_ATTEMPTS:
+        return ""
+    if not peak.requests or peak.attempts < AMPLIFIED * peak.requests:
+        return ""
+    times = fmt.factor(float(f"{peak.attempts / peak.requests:.2g}"))
+    called, asked = fmt.rate(float(f"{peak.attempts:.3g}")), fmt.rate(float(f"{peak.requests:.3g}"))
+    middle = fmt.instant(round(peak.at + peak.length // 2, -8))
+    return (
+        f"Retries multiplied the load: around {middle} B was called {called} while users asked for {asked} ({times})."
+    )
+
+
+def saved(case: Case) -> str:
+    """Retries turned failures into successes."""
+    requests = case.run["requests"]
+    saved = requests["succeeded"] - requests["succeeded_first_try"]
+    if saved <= 0 or not case.policies(RetryConfig) or case.policies(HedgeConfig):  # a hedge's leg is no retry
+        return ""
+    share = fmt.share(saved / requests["total"])
+    return f"Retrying saved {fmt.plural(saved, 'request')} ({share}) that had failed at the first try."
+
+
+def hedged(case: Case) -> str:
+    """Hedges ran ahead of slow answers."""
+    moments = case.moments
+    if moments is None or not moments.hedges:
+        return ""
+    total = case.run["requests"]["total"]
+    extra = f"{fmt.plural(moments.hedges, 'request')} ({fmt.share(moments.hedges / total)})"
+    return (
+        f"Hedging sent a second leg for {extra} that took long; for {fmt.count(moments.hedges_won)} it answered first."
+    )
+
+
+def denied(case: Case) -> str:
+    """The retry budget said no."""
+    number = case.run["attempts"]["denied_by_budget"]
+    if not number:
+        return ""
+    first = at(case.moments.denied_at) if case.moments else ""
+    return f"The retry budget denied {fmt.plural(number, 'retry', 'retries')}{', first' + first if first else ''}."
+
+
+def fallback(case: Case) -> str:
+    """The fallback served."""
+    number = case.run["requests"]["fallback"]
+    return f"The fallback answered {fmt.plural(number, 'request')} in B's place." if number else ""
+
+
+def unprotected(case: Case) -> str:
+    """Nothing in the stack at all."""
+    failed = case.run["requests"]["failed"]
+    if case.plan.stack or not failed:
+        return ""
+    return "No policy stands between users and B: every failure of B is a failure of Service A."
+
+
+def exhausted_retries(case: Case) -> str:
+    """Failures that retrying met and could not turn."""
+    retries = case.policies(RetryConfig)
+    left = sum(case.outcome(ev.OUTCOME_NAMES[outcome]) for outcome in retries[0].on) if retries else 0
+    if not left or retries[0].attempts < 2 or case.run["attempts"]["denied_by_budget"]:
+        return ""
+    attempts = fmt.plural(retries[0].attempts, "attempt")
+    return f"{fmt.plural(left, 'request')} failed although up to {attempts} were made for each."
+
+
+RULES: tuple[Callable[[Case], str], ...] = (
+    crash,
+    exhausted,
+    ended_by_policy,
+    collapse,
+    duplicates,
+    deduplicated,
+    orphans,
+    unprotected,
+    breaker,
+    never_opened,
+    order,
+    amplified,
+    saved,
+    hedged,
+    exhausted_retries,
+    denied,
+    unanswered,
+    shed,
+    wasted,
+    late,
+    fallback,
+)

@@ -11,8 +11,7 @@ from resilience_sim.policies.config import BulkheadConfig, RateLimiterConfig, Ti
 from resilience_sim.policies.rules import native_breakers, native_guards, native_retries
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import ScenarioError, load_text
-from resilience_sim.views.why import reasons
-from resilience_sim.views.why_case import Case
+from resilience_sim.views.why import Case, reasons
 
 HEAD = """resim: 1
 name: t

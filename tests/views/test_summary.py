@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from resilience_sim.measure.expectations import Verdict, evaluate
 from resilience_sim.measure.result import RunResult
 from resilience_sim.runs.simulate import simulate
+from resilience_sim.runs.simulation import make_components
 from resilience_sim.scenario.plan import Scenario
 from resilience_sim.views.live.look import ASCII
 from resilience_sim.views.moments import MomentsFold
@@ -21,7 +22,7 @@ Ran = tuple[Scenario, list[RunResult], list[Verdict], MomentsFold]
 
 def ran(yaml: str, runs: int = 1) -> Ran:
     one = scenario(yaml)
-    moments = MomentsFold(one.plan)
+    moments = MomentsFold(one.plan, make_components(one.plan))
     results = [simulate(one.plan, seed + 1, [moments] if not seed else []) for seed in range(runs)]
     return one, results, evaluate(one.plan.expect, {"as-written": results}), moments
 
@@ -52,7 +53,7 @@ def test_an_outage_exactly() -> None:
         "Why\n"
         "  The breaker opened at 4.8s after 2 failures in a row, 800ms after main began. It opened 2 times, was open"
         " for 6.4s in all and turned away 12 calls at once.\n"
-        "  The breaker stands outside the retry: it hears one result per request, after up to 2 attempts, so it opens"
+        "  The breaker stands outside the retry: it sees one result per request, after up to 2 attempts, so it opens"
         " later and counts only what retrying could not save.\n"
         "  3 requests failed although up to 2 attempts were made for each.\n"
         "\n"
