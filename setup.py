@@ -71,7 +71,7 @@ def compiled_files() -> list[str]:
 
 
 def _stays_interpreted(path: Path) -> bool:
-    if path.name in {"__init__.py", "vectors.py"}:
+    if path.name in {"__init__.py", "vectors.py", "format.py"}:
         return True
     return path.name != "events.py" and "@dataclass" in path.read_text(encoding="utf-8")
 

@@ -304,7 +304,7 @@ def _no_metric(name: str, known: Mapping[str, object] | Sequence[str]) -> str:
 
 
 def _text(name: str, value: float | None) -> str:
-    from resilience_sim.views.format import in_unit
+    from resilience_sim.kernel.format import in_unit
 
     known = metric(name)
     assert known is not None
@@ -312,7 +312,7 @@ def _text(name: str, value: float | None) -> str:
 
 
 def _mean_text(name: str, summary: Summary) -> str:
-    from resilience_sim.views.format import in_unit, points
+    from resilience_sim.kernel.format import in_unit, points
 
     known = metric(name)
     assert known is not None

@@ -241,7 +241,7 @@ class Progress:
         self._shown = True
 
     def _left(self, now: float, share: float) -> str:
-        from resilience_sim.views.format import seconds
+        from resilience_sim.kernel.format import seconds
 
         return seconds(max(1.0, round((now - self._started) * (1 - share) / share)))
 

@@ -267,7 +267,7 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         what = (
             f"{view.consecutive} failures in a row"
             if view.consecutive
-            else f"{say.share(view.share)} of {say.times(max(1, view.window_size(rate)), 'call')}"
+            else f"{say.share(view.share)} of {say.plural(max(1, view.window_size(rate)), 'call')}"
         )
         yield Hit(
             subject.at(index, "failure_threshold"),

@@ -46,7 +46,7 @@ def no_jitter(subject: Subject) -> Iterator[Hit]:
             "no jitter: requests that fail in the same instant come back in the same instant, "
             f"{say.duration(first)} later and "
             f"{config.attempts - 1} times; a second of traffic that fails together is a wave of "
-            f"{say.times(rate, 'call')} each time",
+            f"{say.plural(rate, 'call')} each time",
             "write `jitter: full`",
             {"again_after": first / 1e9, "waves": config.attempts - 1},
             ("traffic",),

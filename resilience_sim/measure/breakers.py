@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.events import (
     OPEN,
     OUTCOME_NAMES,
@@ -34,58 +35,51 @@ from resilience_sim.kernel.events import (
 )
 
 
-def seconds_text(milliseconds: int) -> str:
-    """``10 s``, ``1.5 s``, ``250 ms``."""
-    if milliseconds < 1000:
-        return f"{milliseconds} ms"
-    return f"{milliseconds / 1000:.6g} s"
-
-
-def _times(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _milliseconds(value: int) -> str:
+    return fmt.duration(value * 1_000_000)
 
 
 def _share(part: int, whole: int) -> str:
-    return f" ({100 * part / whole:.3g} %)" if whole else ""
+    return f" ({fmt.share(part / whole)})" if whole else ""
 
 
 def why_text(change: int, pair: int) -> str:
     """``BREAKER`` event's ``a`` and ``b`` as a phrase: ``2 failures in a row``, ``probe failed: timeout``."""
     why = why_of(change)
-    x = first_of(pair)
-    y = second_of(pair)
+    x: int = first_of(pair)
+    y: int = second_of(pair)
     if why == WHY_CONSECUTIVE:
-        return f"{_times(x, 'failure')} in a row"
+        return f"{fmt.plural(x, 'failure')} in a row"
     if why == WHY_FAILURE_SHARE:
-        return f"{x} of {_times(y, 'call')} failed{_share(x, y)}"
+        return f"{x} of {fmt.plural(y, 'call')} failed{_share(x, y)}"
     if why == WHY_SLOW_SHARE:
-        return f"{x} of {_times(y, 'call')} {'was' if x == 1 else 'were'} slow{_share(x, y)}"
+        return f"{x} of {fmt.plural(y, 'call')} {'was' if x == 1 else 'were'} slow{_share(x, y)}"
     if why == WHY_RECOVERY_TIME:
-        return f"recovery time was over (open for {seconds_text(x)})"
+        return f"recovery time was over (open for {_milliseconds(x)})"
     if why == WHY_PROBE_FAILED:
         return f"probe failed: {OUTCOME_NAMES[x] if x < len(OUTCOME_NAMES) else x}"
     if why == WHY_PROBES_SUCCEEDED:
-        return f"{_times(x, 'probe')} succeeded"
+        return f"{fmt.plural(x, 'probe')} succeeded"
     if why == WHY_RESTART:
         return "its client instance came back"
     if why == WHY_PROBE_SLOW:
-        return f"probe too slow: {seconds_text(x)}"
+        return f"probe too slow: {_milliseconds(x)}"
     if why == WHY_PROBES_BAD:
-        return f"{x} of {_times(y, 'probe')} failed or {'was' if x == 1 else 'were'} slow{_share(x, y)}"
+        return f"{x} of {fmt.plural(y, 'probe')} failed or {'was' if x == 1 else 'were'} slow{_share(x, y)}"
     if why == WHY_TRIP_CONDITION:
-        return f"trip condition met: {_times(x, 'failure')} among {_times(y, 'call')}"
+        return f"trip condition met: {fmt.plural(x, 'failure')} among {fmt.plural(y, 'call')}"
     if why == WHY_REOPENED:
         return "a late failure opened it again"
     if why == WHY_HALF_OPEN_TOO_LONG:
-        return f"no verdict after {seconds_text(x)} half open"
+        return f"no verdict after {_milliseconds(x)} half open"
     if why in (WHY_MANUAL, WHY_MANUAL_RESET):
         return "by hand"
     if why == WHY_EJECTED:
-        return f"replica {x} ejected: {_times(y, 'error')} in a row"
+        return f"replica {x} ejected: {fmt.plural(y, 'error')} in a row"
     if why == WHY_EJECTED_RATE:
         return f"replica {x} ejected: {y} % where the others do better"
     if why == WHY_RETURNED:
-        return f"replica {x} is back after {seconds_text(y)}, nobody is left out"
+        return f"replica {x} is back after {_milliseconds(y)}, nobody is left out"
     return f"reason {why}"
 
 

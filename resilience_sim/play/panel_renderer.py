@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from resilience_sim.kernel import format as fmt
 from resilience_sim.play.layout import arrange
 from resilience_sim.play.panels.bars import Place, instant_of, keys_rows, titled, transport_rows
 from resilience_sim.play.panels.charts import charts_rows
@@ -13,7 +14,6 @@ from resilience_sim.play.panels.log import log_rows
 from resilience_sim.play.panels.stream import stream_rows, stream_title
 from resilience_sim.play.panels.topology import topology_rows
 from resilience_sim.play.state import CockpitState
-from resilience_sim.views import format as fmt
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import inf
 
 from resilience_sim.kernel.events import DONE
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
 from resilience_sim.play.fork import Fork
@@ -18,7 +19,6 @@ from resilience_sim.play.tape import Event, is_mark
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulation import Source
 from resilience_sim.scenario.plan import Scenario
-from resilience_sim.views.format import SECOND
 from resilience_sim.views.live.facts import default_speed
 from resilience_sim.world.actions import Action
 

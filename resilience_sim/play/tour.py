@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.play.forms import new_policy_id, read_fault, read_policy
 from resilience_sim.play.panels.bars import titled
@@ -19,7 +20,6 @@ from resilience_sim.play.session import Session
 from resilience_sim.play.tape import Event
 from resilience_sim.runs.actions import position
 from resilience_sim.scenario.write import policy_settings
-from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name

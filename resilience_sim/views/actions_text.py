@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.runs.course import BY_HAND, course
 from resilience_sim.scenario.plan import Plan
 from resilience_sim.scenario.write import Settings, Unwritable, flow, policy_settings
-from resilience_sim.views import format as fmt
 from resilience_sim.views.words import fault_words
 from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 

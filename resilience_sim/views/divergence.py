@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.runs.compare import VariantDivergence
-from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.story_words import sentence
 from resilience_sim.views.text import Row

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
@@ -22,7 +23,6 @@ from resilience_sim.runs.actions import after
 from resilience_sim.runs.course import course, joining
 from resilience_sim.runs.simulation import Source, make_components
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views import format as fmt
 from resilience_sim.views.actions_text import action_words
 from resilience_sim.views.words import state_name
 from resilience_sim.world.actions import Action

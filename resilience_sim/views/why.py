@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.policies.config import BreakerConfig, HedgeConfig, PolicyConfig, RetryConfig, TimeoutConfig
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views import format as fmt
 from resilience_sim.views.moments import Ended, MomentsFold
 from resilience_sim.views.words import outcome_name
 

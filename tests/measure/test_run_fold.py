@@ -159,7 +159,7 @@ def test_breakers_tell_their_story():
     assert (first["opened"], first["open_seconds"], first["rejected"]) == (2, 5.0, 1)
     assert [(x["t"], x["from"], x["to"], x["why"]) for x in first["transitions"]] == [
         (1.0, "CLOSED", "OPEN", "2 failures in a row"),
-        (4.0, "OPEN", "HALF_OPEN", "recovery time was over (open for 3 s)"),
+        (4.0, "OPEN", "HALF_OPEN", "recovery time was over (open for 3s)"),
         (5.0, "HALF_OPEN", "OPEN", "probe failed: timeout"),
     ]
     assert second == {

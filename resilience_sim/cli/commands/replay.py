@@ -81,8 +81,8 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
 def _unfinished(recording: Recording) -> list[Warned]:
     if recording.finished:
         return []
+    from resilience_sim.kernel.format import instant
     from resilience_sim.scenario.plan import Warned
-    from resilience_sim.views.format import instant
 
     until = instant(recording.end)
     return [Warned("unfinished", f"the recorded run was cut short; this is what happened until {until}")]
@@ -165,7 +165,7 @@ def _difference_lines(recording: Recording, found: Verification) -> list[str]:
     lines = []
     first = found.first_difference
     if first is not None:
-        from resilience_sim.views.format import clock
+        from resilience_sim.kernel.format import clock
 
         lines.append(f"  first difference at {clock(first.t)}, event {first.index:,}")
         lines.append(f"    recorded   {_event(recording, first.recorded)}")
@@ -178,8 +178,8 @@ def _difference_lines(recording: Recording, found: Verification) -> list[str]:
 def _event(recording: Recording, event: Event | None) -> str:
     if event is None:
         return "nothing more"
+    from resilience_sim.kernel.format import clock
     from resilience_sim.views.export.decode import kind_name, payload
-    from resilience_sim.views.format import clock
 
     t, kind, where, rid, a, b = event
     names = {component.id: component.name for component in recording.components}

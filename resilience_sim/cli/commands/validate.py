@@ -66,7 +66,7 @@ def _placed(scenario: Scenario, warning: Warned, files: int) -> Warned:
 
 def _sum_up(ctx: CommandContext, valid: list[Scenario], invalid: list[str], style: str) -> None:
     """One line per valid file for people; nothing but findings for programs."""
-    from resilience_sim.views.format import plural
+    from resilience_sim.kernel.format import plural
 
     if style == "full":
         for scenario in valid:

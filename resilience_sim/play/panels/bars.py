@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import inf
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.play.commands import FOOTER, PINNED, command
 from resilience_sim.play.session import Session
-from resilience_sim.views import format as fmt
 from resilience_sim.views.live.axis import tick_step
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row

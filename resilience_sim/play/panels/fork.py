@@ -8,13 +8,13 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.divergence import Divergence
 from resilience_sim.measure.story import Story, StoryFold
 from resilience_sim.play.panels.bars import titled
 from resilience_sim.play.panels.charts import charts_rows
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
-from resilience_sim.views import format as fmt
 from resilience_sim.views.actions_text import action_words
 from resilience_sim.views.live.frame import axis_for
 from resilience_sim.views.live.look import Look

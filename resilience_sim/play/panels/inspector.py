@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.views import format as fmt
+from resilience_sim.kernel import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.stream import outcome_style
 from resilience_sim.views.text import Row, wrap

@@ -8,12 +8,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.play.panels.bars import bar
 from resilience_sim.play.run import Run
 from resilience_sim.policies import config as c
 from resilience_sim.runs.library_gauges import Gauge
 from resilience_sim.scenario.write import Unwritable, policy_settings
-from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import speaker, state_name

@@ -1,6 +1,6 @@
 """Sentences and cells that reports share: an expectation in words, a metric in its unit.
 
-Owns those for junit.py and markdown.py. Refuses digits and units (views/format.py) and judgement (measure/).
+Owns those for junit.py and markdown.py. Refuses digits and units (kernel/format.py) and judgement (measure/).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.metrics import metric
-from resilience_sim.views import format as fmt
 
 AS_WRITTEN = "as-written"
 _METRIC = re.compile(r"\s*([a-z_][a-z_0-9.]*)")

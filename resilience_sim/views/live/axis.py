@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resilience_sim.views import format as fmt
+from resilience_sim.kernel import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 

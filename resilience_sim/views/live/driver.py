@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.runs.simulation import Source
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views.format import SECOND
 from resilience_sim.views.live.frame import PlaybackStatus, frame
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.live.race import race_frame

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from math import exp
 
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.scenario.plan import Plan
-from resilience_sim.views.format import SECOND
 from resilience_sim.world.config import Latency
 
 WATCH_SECONDS = 20.0  # how long a run takes to watch at the default speed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resilience_sim.views import format as fmt
+from resilience_sim.kernel import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
 from resilience_sim.views.live.lanes import breaker_row, change_rows, client_row, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from resilience_sim.kernel import format as fmt
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.views import charts
-from resilience_sim.views import format as fmt
-from resilience_sim.views.format import SECOND
 from resilience_sim.views.live.axis import Axis, rounded_up
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import BINS, LiveFold, percentiles

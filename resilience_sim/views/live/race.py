@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resilience_sim.views import format as fmt
+from resilience_sim.kernel import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
 from resilience_sim.views.live.frame import (
     PlaybackStatus,

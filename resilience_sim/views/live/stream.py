@@ -7,8 +7,8 @@ Refuses to choose which requests are remembered (state.py).
 from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, BriefStory
-from resilience_sim.views import format as fmt
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.text import Row

@@ -1,9 +1,9 @@
 """How numbers are written for people: durations, instants, shares, counts, factors, rates, money.
 
-Owns every choice of digits and units in the views, so that two views never write one figure in two ways. Refuses to
-know what a figure means, and to lay anything out.
+Every room writes its figures with these, so that no figure is written in two ways. What goes into a scenario file is
+written exactly, by scenario/spelling.py.
 
-House rules: shares are *truncated* (99.999 % is never written as 100 %, a small share never as 0 %); durations have
+Shares are *truncated* (99.999 % is never written as 100 %, a small share never as 0 %); durations have
 three significant digits and the units of scenario files (``250ms``, ``1.5s``, ``1m30s``); nothing is "-0".
 """
 
@@ -33,11 +33,11 @@ def seconds(value: float | None) -> str:
     if value < 5e-10:
         return "0s"
     if round(value, 6) < 1e-3:
-        return _digits(value * 1e6) + "us" if value >= 1e-6 else _digits(value * 1e9) + "ns"
+        return digits(value * 1e6) + "us" if value >= 1e-6 else digits(value * 1e9) + "ns"
     if float(f"{value:.3g}") < 1:
-        return _digits(value * 1e3) + "ms"
+        return digits(value * 1e3) + "ms"
     if float(f"{value:.3g}") < 60:
-        return _digits(value) + "s"
+        return digits(value) + "s"
     whole = round(value)
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
@@ -76,7 +76,7 @@ def share(value: float | None) -> str:
         return "-" + share(-value)
     percent = round(value * 100, 9)
     if value >= 1 or percent == 0:
-        return "0%" if value == 0 else f"{_digits(percent)}%" if value >= 1 else "<0.01%"
+        return "0%" if value == 0 else f"{digits(percent)}%" if value >= 1 else "<0.01%"
     if percent < 0.01:
         return "<0.01%"
     steps = 100 if percent >= 99 or percent < 1 else 10
@@ -98,7 +98,7 @@ def count(value: float | None) -> str:
         return NOTHING
     if value == round(value):
         return f"{round(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else _digits(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else digits(value)
 
 
 def short_count(value: int) -> str:
@@ -117,12 +117,12 @@ def factor(value: float | None) -> str:
     """A multiple: at most two decimals, more only where it would read as none: ``2.31x``, ``0.67x``, ``0.0042x``."""
     if value is None or not isfinite(value):
         return NOTHING
-    return f"{_digits(round(value, 2) if abs(value) >= 0.1 else float(f'{value:.2g}'))}x"
+    return f"{digits(round(value, 2) if abs(value) >= 0.1 else float(f'{value:.2g}'))}x"
 
 
 def rate(value: float | None) -> str:
     """A number per second: ``80/s``."""
-    return NOTHING if value is None or not isfinite(value) else f"{_digits(value)}/s"
+    return NOTHING if value is None or not isfinite(value) else f"{digits(value)}/s"
 
 
 def money(value: float | None) -> str:
@@ -153,7 +153,7 @@ def in_unit(value: float | None, unit: str, signed: bool = False) -> str:
     return f"+{text}" if signed and value > 0 else text
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """Three significant digits, no exponent, no trailing zeros; larger numbers keep their integer digits."""
     if abs(value) >= 999.5:
         return f"{value:,.0f}"
@@ -164,7 +164,7 @@ def _digits(value: float) -> str:
 
 
 def _signed(value: float, signed: bool) -> str:
-    text = _digits(value)
+    text = digits(value)
     return f"+{text}" if signed and value > 0 and text != "0" else text
 
 

@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-from resilience_sim.views import format as fmt
+from resilience_sim.kernel import format as fmt
 
 S = fmt.SECOND
 
