@@ -70,7 +70,7 @@ class Playback:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.scenario = scenario_of(recording)
-        # With the faults and settings that were brought in while it ran, else folds could not speak of them.
+        # Includes the faults and policies that were added while it ran, so that folds know them.
         self.plan_at_first = plan_of(recording, self.scenario)
         self.actions = actions_of(recording) or []
         self.plan = plan_after(self.plan_at_first, self.actions)
@@ -85,15 +85,10 @@ class Playback:
 
     @property
     def event_count(self) -> int:
-        """Events so far."""
         return 0 if self._sink is None else self._sink.count
 
     def attach(self, fold: Fold) -> None:
-        """Let ``fold`` see every event.
-
-        Raises:
-            RuntimeError: playing has begun.
-        """
+        """Let ``fold`` see every event. RuntimeError when playing has begun."""
         if self._sink is not None:
             raise RuntimeError("folds are attached before the first step")
         self._folds.append(fold)
@@ -124,8 +119,7 @@ class Playback:
     def seek(self, to: int) -> bool:
         """Forward to ``to``: everything before that instant is fed to the folds at once. False at the end.
 
-        Raises:
-            ValueError: ``to`` has passed; folds cannot unsee, so going back takes a new Playback with new folds.
+        ValueError when ``to`` has passed: folds cannot unsee, so going back takes a new Playback with new folds.
         """
         if self.event_count and to <= self.now:
             raise ValueError(f"already at {self.now / 1e9} s: to go back, begin a new playback")
@@ -167,7 +161,7 @@ class Verification:
 
 
 class _Comparer(Fold):
-    """Holds every simulated event against the recorded one at its place."""
+    """Compares every simulated event with the recorded one at its place."""
 
     def __init__(self, recording: Recording) -> None:
         self._recorded = recording.iter_events()
@@ -178,7 +172,6 @@ class _Comparer(Fold):
         self.first: Difference | None = None
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Compare one event."""
         simulated = (t, kind, source, rid, a, b)
         if self.done:
             if not self._ends:
@@ -202,7 +195,6 @@ class _Comparer(Fold):
                 self.first = Difference(self.index, recorded[0], recorded, None)
 
     def digest(self) -> str:
-        """Of the simulated side."""
         return self._hash.digest()
 
 

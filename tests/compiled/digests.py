@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from resilience_sim._build_mode import describe
+from resilience_sim.measure.tables import TablesFold
 from resilience_sim.recording.layout import RecordingMeta
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.recording.writer import RecordingWriter
@@ -44,7 +45,7 @@ def outcome(plan, seed) -> str:
 
 
 def recorded(plan, seed) -> str:
-    """The chain over all chunks of a recording: the bytes themselves are the same."""
+    """The chain over all chunks of a recording (the bytes themselves are the same) and a hash of the tables."""
     with tempfile.TemporaryDirectory() as folder:
         simulation = Simulation(plan, seed)
         writer = RecordingWriter(Path(folder, "r.resim"), RecordingMeta(seed, ""), simulation.components)
@@ -52,7 +53,11 @@ def recorded(plan, seed) -> str:
         drain(simulation)
         writer.close(True, simulation.digest(), simulation.now)
         with open_recording(Path(folder, "r.resim")) as recording:
-            return recording.state.chain
+            tables = TablesFold(recording.components, plan.traffic.deadline)
+            tables.take(recording.iter_events())
+            tables.close()
+            rows = hashlib.blake2b(repr(tables.drain()).encode(), digest_size=8).hexdigest()
+            return f"{recording.state.chain} {rows}"
 
 
 def main() -> None:
