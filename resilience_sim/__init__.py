@@ -6,9 +6,7 @@
 Names are imported when they are used: importing the package loads neither YAML nor pydantic nor a terminal library.
 """
 
-from typing import TYPE_CHECKING
-
-from resilience_sim._build_mode import select_core
+from resilience_sim._build_mode import TYPE_CHECKING, select_core
 
 if TYPE_CHECKING:
     from resilience_sim.api.comparison import Comparison as Comparison

@@ -10,14 +10,14 @@ and the codec of recording/) is one source in two forms, and where both are ther
 
 from __future__ import annotations
 
-# pathlib would cost every command ten milliseconds
+# pathlib would cost every command ten milliseconds, typing five: type checkers take TYPE_CHECKING for true by its name
 # ruff: noqa: PTH110, PTH113, PTH116, PTH118, PTH120
 import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
