@@ -167,7 +167,7 @@ class Audit(Fold):
         assert self.breakers[source] == old
         if isinstance(self.policy[source], BreakerConfig):
             assert TRANSITIONS[old, why][0] == new
-        else:  # a library's rules: rules/machine.py
+        else:  # a library's rules: rules/breaker.py
             assert old != new or isinstance(self.policy[source], OutlierConfig)
         self.breakers[source] = new
 

@@ -51,9 +51,7 @@ TYPING_HELPERS = {"mypy_extensions", "librt"}  # librt: only to the compiler, se
 MAY_PRINT = ("cli", "views")
 LONGEST = 600  # a file holds one idea, whole; beyond this it probably holds two
 # Modules that import each other, by room. Whoever cuts one takes its line out; no new ones.
-CIRCLES: dict[str, list[set[str]]] = {
-    "kernel": [{"kernel.frames", "kernel.lane", "kernel.queue", "kernel.sim"}],
-}
+CIRCLES: dict[str, list[set[str]]] = {}
 
 
 @cache
@@ -204,6 +202,28 @@ def test_nobody_prints_but_commands_and_views(path):
 def test_every_module_says_what_it_is(path):
     """In its docstring. Classes and functions have one where it says something."""
     assert ast.get_docstring(tree(path)), path
+
+
+def private(name: str) -> bool:
+    """Whether an attribute is for its own class only."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_nobody_uses_the_private_attributes_of_others(path):
+    """Not ``x._name``, unless x is ``self`` or the file itself is what defines ``_name``."""
+    nodes = list(ast.walk(tree(path)))
+    of_self = {"self", "cls"}
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    foreign = []
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and private(node.attr):
+            if isinstance(node.value, ast.Name) and node.value.id in of_self:
+                own.add(node.attr)
+            elif not (isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "super"):
+                foreign.append(node)
+    for node in foreign:
+        assert node.attr in own, f"{path}:{node.lineno}: {ast.unparse(node)}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -1,26 +1,77 @@
-"""Frames and layers: what everything that handles a call is made of.
-
-Owns the protocol between layers. Refuses to know time (kernel/sim.py), any policy, service or traffic.
+"""Frames and layers: what everything that handles a call is made of, and what the engine offers to them.
 
 A *layer* is one stage of a call: a policy, the client, the service. It has four methods: a call comes in from outside
-(:meth:`Layer.enter`), the inside has answered (:meth:`Layer.on_result`), a time it asked for has come
-(:meth:`Layer.on_timer`), the outside no longer waits (:meth:`Layer.on_cancel`). What a layer knows about one call it
-keeps in a :class:`Frame`; what all calls share it keeps in itself. A frame points to the frame outside it and, while
-the inside is at work, to the one inside; both ways in, one way out: whoever answers or cancels cuts the inner link
-first, so that no reference cycle outlives a call.
+(:meth:`Layer.enter`), the inside has answered (:meth:`Layer.on_result`), a timer has fired (:meth:`Layer.on_timer`),
+the outside no longer waits (:meth:`Layer.on_cancel`). What a layer knows about one call it keeps in a :class:`Frame`;
+what all calls share it keeps in itself. A frame points to the frame outside it and, while the inside is at work, to the
+one inside; both ways in, one way out: whoever answers or cancels cuts the inner link first, so that no reference cycle
+outlives a call.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.compiled import COMPILED
+from resilience_sim.kernel.rng import KeyedRng
+from resilience_sim.kernel.sink import Sink
 
-if TYPE_CHECKING:
-    from resilience_sim.kernel.queue import FixedDelayQueue
-    from resilience_sim.kernel.sim import Sim
+
+class Clock:
+    """The engine as layers see it: virtual time, random numbers, events and timers. kernel/sim.py implements it."""
+
+    __slots__ = ("leaves_calls", "now", "pending_work", "rng", "sink")
+
+    rng: KeyedRng
+    sink: Sink
+    now: i64  # virtual ns
+    pending_work: i64  # jobs that only a background timer may be able to release; kept by the service
+    leaves_calls: bool  # some layer stops waiting without telling the inside, which goes on answering to nobody
+
+    def __init__(self, rng: KeyedRng, sink: Sink) -> None:
+        self.now = 0
+        self.rng = rng
+        self.sink = sink
+        self.pending_work = 0
+        self.leaves_calls = False
+
+    def schedule(self, when: i64, f: Frame) -> None:
+        """Call ``f.layer.on_timer(f)`` at ``when`` (>= now), unless ``f.armed`` is cleared before.
+
+        Timers of the same instant fire in the order of scheduling. A frame that was disarmed must be unscheduled
+        (:meth:`unschedule`) before it is scheduled again.
+        """
+        raise NotImplementedError
+
+    def schedule_recurring(self, when: i64, f: Frame) -> None:
+        """As :meth:`schedule`, for the one frame that comes again and again; disarmed by :meth:`unschedule` only."""
+        raise NotImplementedError
+
+    def schedule_background(self, when: i64, f: Frame) -> None:
+        """As :meth:`schedule`, but alone it does not keep the run going: ends of faults, returns of instances."""
+        raise NotImplementedError
+
+    def schedule_first(self, when: i64, f: Frame) -> None:
+        """As :meth:`schedule_background`, but before any other event at ``when``, in order of scheduling."""
+        raise NotImplementedError
+
+    def delay_queue(self, delay: i64) -> i64:
+        """The number of the queue for timers that fire ``delay`` ns after they were scheduled."""
+        raise NotImplementedError
+
+    def schedule_in_queue(self, number: i64, f: Frame) -> None:
+        """As :meth:`schedule`, after the delay of that queue, which is the one of the frame's layer."""
+        raise NotImplementedError
+
+    def unschedule(self, f: Frame) -> None:
+        """Remove the timer of ``f``, so that it may be scheduled again; slow."""
+        raise NotImplementedError
+
+    def unschedule_background(self, f: Frame) -> None:
+        """As :meth:`unschedule`, for :meth:`schedule_background` and :meth:`schedule_first`."""
+        raise NotImplementedError
 
 
 # On every class of frames: ``acyclic`` spares the collector's header and bookkeeping (it is not inherited), and
@@ -29,8 +80,8 @@ if TYPE_CHECKING:
 class Frame:
     """One activation of one layer for one call; at most one timer of it is pending.
 
-    ``live`` turns false when nobody waits for this frame's answer any more. ``x`` and ``k`` are integers that only
-    the layer itself gives a meaning to.
+    ``live`` turns false when nobody waits for this frame's answer any more. ``x`` and ``k`` are two integers for the
+    layer's own use; each layer says what they mean to it.
     """
 
     __slots__ = ("armed", "child", "k", "layer", "live", "parent", "req", "serial", "time", "x")
@@ -40,8 +91,8 @@ class Frame:
     child: Frame | None
     req: Request
     live: bool
-    armed: bool  # a timer is pending; set to False, it never comes
-    time: i64  # when it is due, and its serial among those of the same instant; without meaning otherwise
+    armed: bool  # a timer is pending; set it to False and the timer never fires
+    time: i64  # when the timer fires, and its serial among those of the same instant; only while armed
     serial: i64
     x: i64
     k: i64
@@ -61,7 +112,7 @@ class Frame:
         parent.child = self
 
     def detach(self) -> None:
-        """The run is over and nobody will answer: cut every link that holds this frame and those inside it alive."""
+        """The run is over: cut every link that keeps this frame and those inside it alive."""
         child = self.child
         self.child = None
         self.layer = NULL_REQUEST.layer
@@ -122,14 +173,14 @@ class Request(Frame):
         self.after = None
 
     def close(self) -> None:
-        """Nobody enters through this request any more: let go of itself, so that it dies without the collector."""
+        """Drop the reference to itself, so that it is freed without the garbage collector."""
         self.req = NULL_REQUEST
 
 
-class Clock(Request):
-    """A timer that belongs to nobody's call: the next arrival, the end of a fault.
+class Timer(Request):
+    """A timer that belongs to no call: the next arrival, the end of a fault.
 
-    Layers keep their clocks, which point back to them: unlike other frames these are left to the garbage collector.
+    Layers keep their timers, which point back to them: unlike other frames these are left to the garbage collector.
     """
 
     __slots__ = ()
@@ -145,14 +196,14 @@ class Layer:
 
     __slots__ = ("delay_queue", "sim", "source")
 
-    sim: Sim
-    source: i64
-    delay_queue: FixedDelayQueue | None  # of a layer whose timers all have the same delay; then it has no others
+    sim: Clock
+    source: i64  # id of the component, in the events that this layer emits
+    delay_queue: i64  # number of the queue of its timers if all have the same delay (then it has no others); -1: none
 
-    def __init__(self, sim: Sim, source: i64) -> None:
+    def __init__(self, sim: Clock, source: i64) -> None:
         self.sim = sim
         self.source = source
-        self.delay_queue = None
+        self.delay_queue = -1
 
     def enter(self, parent: Frame) -> None:
         """A call comes in from ``parent``; answer with :func:`answer`, now or later, exactly once."""
@@ -163,11 +214,11 @@ class Layer:
         raise NotImplementedError
 
     def on_timer(self, f: Frame) -> None:
-        """The timer of frame ``f`` came due."""
+        """The timer of frame ``f`` fired."""
         raise NotImplementedError
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
-        """Nobody waits for ``f`` any more: give back what it holds and pass the word inwards.
+        """Nobody waits for ``f`` any more: release what it holds and cancel the inside.
 
         ``why`` is the outcome its attempts in flight get (``TIMEOUT``, ``CANCELLED``, ``CRASHED``); ``stop_work``
         tells whether B's work ends too. Must not answer.
@@ -177,18 +228,18 @@ class Layer:
         cancel_child(f, why, stop_work)
 
     def shut_down(self) -> None:
-        """The client instance is going down: nobody who waits here may go in any more. All of them get cancelled."""
+        """The client instance is going down: calls that wait here must not go in any more. They get cancelled."""
 
 
-def _nobody() -> Request:
-    """The request that takes the place of one where there is none: of a layer that nothing passes, in no simulation."""
-    layer = Layer.__new__(Layer)  # not by __init__: every other layer has a simulation, and nobody needs to check
+def _null_request() -> Request:
+    """A stand-in where there is no request; its layer is passed by no call and belongs to no simulation."""
+    layer = Layer.__new__(Layer)  # not by __init__: every other layer has a clock, and nobody needs to check
     layer.source = -1
-    layer.delay_queue = None
+    layer.delay_queue = -1
     return Request(layer, -1, 0, -1, -1)
 
 
-NULL_REQUEST: Final = _nobody()
+NULL_REQUEST: Final = _null_request()
 
 
 def answer(f: Frame, outcome: i64) -> None:
@@ -196,7 +247,7 @@ def answer(f: Frame, outcome: i64) -> None:
     parent = f.parent
     assert parent is not None
     f.live = False
-    f.parent = None  # a dead timer may stand in a queue for long: it shall not keep the whole call
+    f.parent = None  # a dead timer may stay in a queue for long: it must not keep the whole call alive
     parent.child = None
     parent.layer.on_result(parent, outcome)
 

@@ -1,11 +1,10 @@
 """The event queue: frames in the order of their timers, by time and then by serial.
 
-Owns that order and nothing else. A timer dies when its frame's ``armed`` is cleared; it is skipped when its turn
-comes. A frame stands in a queue at most once: one whose timer was disarmed is armed again only after
-:meth:`EventQueue.forget`.
+A timer dies when its frame's ``armed`` is cleared; it is skipped when its turn comes. A frame is in a queue at most
+once: one whose timer was disarmed is scheduled again only after :meth:`EventQueue.unschedule`.
 
 Interpreted, the heap is :mod:`heapq` over tuples (nothing in Python is faster); compiled, the same heap is spelled
-out over machine values, which spares a tuple and two boxed integers for every event.
+out over machine values, which saves a tuple and two boxed integers for every event.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ _ROOM: Final = 64  # initial size of a FixedDelayQueue; must stay a power of two
 
 
 class FixedDelayQueue:
-    """Timers that all have the same delay, hence already sorted: only the head stands in the event queue.
+    """Timers that all have the same delay, hence already sorted: only the head is in the heap.
 
-    Most timeouts die before they come due; here a dead one costs no sift, it drops off when the head moves on.
-    A ring: what has left stays in its place until another one needs it.
+    Most timeouts die before they fire; here a dead one costs no sift, it drops off when the head moves on.
+    A ring buffer: what has left stays in its place until another one needs it.
     """
 
     __slots__ = ("_first", "_frames", "_mask", "count", "delay")
 
     delay: i64
-    count: i64  # from the head, which stands in the event queue, to the end; both count
+    count: i64  # from the head, which is in the heap, to the end, both included
     _frames: vec[Frame]
     _first: i64
     _mask: i64
@@ -46,14 +45,13 @@ class FixedDelayQueue:
         self.count = 0
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Drop everything."""
         self._frames = vec[Frame]([NULL_REQUEST] * _ROOM)
         self._mask = _ROOM - 1
         self._first = 0
         self.count = 0
 
     def add(self, f: Frame) -> None:
-        """To the end."""
         count = self.count
         if count > self._mask:
             self._grow()
@@ -79,7 +77,7 @@ class FixedDelayQueue:
         return None
 
     def _grow(self) -> None:
-        """Twice the room, the head in the first place."""
+        """Double the size; the head moves to the first place."""
         old = self._frames
         mask = self._mask
         grown = vec[Frame]()
@@ -98,25 +96,26 @@ class FixedDelayQueue:
 class EventQueue:
     """A priority queue of frames."""
 
-    __slots__ = ("_clock", "_clock_due", "_count", "_frames", "_hole", "_times", "tuples")
+    __slots__ = ("_count", "_frames", "_hole", "_recurring", "_recurring_at", "_times", "delay_queues", "tuples")
 
     _count: i64
-    _clock_due: i64
+    _recurring_at: i64
 
     def __init__(self) -> None:
-        # When compiled: the heap is the first ``_count`` frames, their times beside them for the sake of comparisons.
+        # When compiled: the heap is the first ``_count`` frames, with their times beside them for faster comparisons.
         self._frames = vec[Frame]()
         self._times = vec[i64]()
         self._count = 0
-        # One that stands beside the heap, due then: the clock of the traffic, the most frequent of all.
-        self._clock: Frame = NULL_REQUEST
-        self._clock_due = NEVER
+        # One timer is kept beside the heap: that of the traffic, the most frequent of all.
+        self._recurring: Frame = NULL_REQUEST
+        self._recurring_at = NEVER
         # The first was taken and its place is still free: most takes are followed by a push, which sinks from there.
         self._hole = False
         self.tuples: list[tuple[int, int, Frame]] = []  # the heap when interpreted
+        self.delay_queues: list[FixedDelayQueue] = []
 
     def push(self, when: i64, serial: i64, f: Frame) -> None:
-        """Put ``f`` in, due at ``when``; ``serial`` orders those due at the same instant."""
+        """Put ``f`` in, to fire at ``when``; ``serial`` orders those of the same instant."""
         f.armed = True
         f.time = when
         f.serial = serial
@@ -128,62 +127,73 @@ class EventQueue:
         else:
             self._sift_in(f)
 
-    def push_clock(self, when: i64, serial: i64, f: Frame) -> None:
-        """As :meth:`push`, and quicker; for one frame at a time, which nobody disarms but by :meth:`forget`."""
-        if self._clock_due != NEVER:
+    def push_recurring(self, when: i64, serial: i64, f: Frame) -> None:
+        """As :meth:`push`, and faster; for one frame at a time, disarmed by :meth:`unschedule` only."""
+        if self._recurring_at != NEVER:
             self.push(when, serial, f)
             return
         f.armed = True
         f.time = when
         f.serial = serial
-        self._clock = f
-        self._clock_due = when
+        self._recurring = f
+        self._recurring_at = when
 
-    def schedule_fixed(self, delay_queue: FixedDelayQueue, when: i64, serial: i64, f: Frame) -> None:
-        """Put ``f`` at the end of its layer's lane."""
+    def delay_queue(self, delay: i64) -> i64:
+        """The number of the queue for timers with this delay."""
+        queues = self.delay_queues
+        for i in range(len(queues)):
+            if queues[i].delay == delay:
+                return i
+        queues.append(FixedDelayQueue(delay))
+        return len(queues) - 1
+
+    def push_in_queue(self, number: i64, now: i64, serial: i64, f: Frame) -> None:
+        """Put ``f`` at the end of a delay queue, that of its layer."""
+        queue = self.delay_queues[number]
+        when = now + queue.delay
         f.armed = True
         f.time = when
         f.serial = serial
-        if delay_queue.count == 0:
+        if queue.count == 0:
             self._enter(f)
-        delay_queue.add(f)
+        queue.add(f)
 
     def take(self, until: i64) -> Frame | None:
         """Remove and return the next frame whose timer is alive and due by ``until``; None when there is none."""
         if COMPILED:
             if self._hole:
                 self._close_hole()
-            due = self._clock_due
+            due = self._recurring_at
             while self._count > 0:
                 f = self._frames[0]
                 if f.armed:
                     time = f.time
-                    if due <= time and (due < time or (due != NEVER and self._clock.serial < f.serial)):
+                    if due <= time and (due < time or (due != NEVER and self._recurring.serial < f.serial)):
                         break
                     if time > until:
                         return None
                     self._hole = True
-                    delay_queue = f.layer.delay_queue
-                    if delay_queue is not None:
-                        self.advance(delay_queue)
+                    number = f.layer.delay_queue
+                    if number >= 0:
+                        self.advance(number)
                     return f
                 self._hole = True
-                delay_queue = f.layer.delay_queue
-                if delay_queue is not None:
-                    self.advance(delay_queue)
+                number = f.layer.delay_queue
+                if number >= 0:
+                    self.advance(number)
                 if self._hole:
                     self._close_hole()
             if due > until or due == NEVER:
                 return None
-            self._clock_due = NEVER
-            return self._clock
+            self._recurring_at = NEVER
+            return self._recurring
         tuples = self.tuples
         while tuples:
             f = tuples[0][2]
             if f.armed and f.time > until:
                 return None
             heappop(tuples)
-            if f.layer.delay_queue is not None:
+            if f.layer.delay_queue >= 0:
                 self.advance(f.layer.delay_queue)
             if f.armed:
                 return f
@@ -193,33 +203,35 @@ class EventQueue:
         """The next frame whose timer is alive; it stays."""
         if self._hole:
             self._close_hole()
-        due = self._clock_due
+        due = self._recurring_at
         while self._count > 0 or self.tuples:
             f = self._frames[0] if COMPILED else self.tuples[0][2]
             if f.armed:
-                if due < f.time or (due == f.time != NEVER and self._clock.serial < f.serial):
+                if due < f.time or (due == f.time != NEVER and self._recurring.serial < f.serial):
                     break
                 return f
             self.take(-1)  # only drops dead ones: a live timer due at the same instant must stay
             if self._hole:
                 self._close_hole()
-        return None if due == NEVER else self._clock
+        return None if due == NEVER else self._recurring
 
     def clear(self) -> None:
-        """Let go of every frame."""
+        """Drop every frame."""
+        for queue in self.delay_queues:
+            queue.clear()
         self.tuples.clear()
         self._frames = vec[Frame]()
         self._times = vec[i64]()
         self._count = 0
         self._hole = False
-        self._clock = NULL_REQUEST
-        self._clock_due = NEVER
+        self._recurring = NULL_REQUEST
+        self._recurring_at = NEVER
 
     def unschedule(self, f: Frame) -> None:
-        """Take ``f`` out wherever it stands, slowly. Not for frames of lanes."""
+        """Take ``f`` out wherever it is, slowly. Not for frames of delay queues."""
         f.armed = False
-        if f is self._clock:
-            self._clock_due = NEVER
+        if f is self._recurring:
+            self._recurring_at = NEVER
         kept = [entry for entry in self.tuples if entry[2] is not f]
         heapify(kept)
         self.tuples[:] = kept
@@ -237,9 +249,9 @@ class EventQueue:
         for g in rest:
             self._sift_in(g)
 
-    def advance(self, delay_queue: FixedDelayQueue) -> None:
-        """The lane's head left the event queue: put the next one in its place that is not dead."""
-        f = delay_queue.next()
+    def advance(self, number: i64) -> None:
+        """The head of a delay queue left the heap: put the next live one in its place."""
+        f = self.delay_queues[number].next()
         if f is not None:
             self._enter(f)
 

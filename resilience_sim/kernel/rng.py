@@ -1,7 +1,7 @@
-"""Luck that belongs to the request: every draw is a pure function of (seed, purpose, request, attempt).
+"""Counter-based random numbers: every draw is a pure function of (seed, purpose, request, attempt).
 
-Owns the counter-based generator and the list of purposes. Refuses to keep a stream: there is no state that one draw
-could leave behind for the next, so a changed setting never reshuffles the luck of anything else.
+There is no state that one draw could leave behind for the next, so a changed setting never reshuffles the luck of
+anything else.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ THINK: Final = 8
 # A range of purposes each: plus the ordinal of the policy among its kind, or of the fault in the timeline.
 JITTER: Final = 1 << 8
 THROTTLE: Final = 2 << 8
+OPEN_TIME: Final = JITTER + (1 << 20)  # of a breaker under a library's rules
 FAULT_SHARE: Final = 3 << 16
 FAULT_ERROR: Final = 4 << 16
 # Distributions that need several numbers for one draw take purpose + n * EXTRA.
 EXTRA: Final = 1 << 32
+# Any other policy: ``purpose_of(its id)``, far above all the rest.
+POLICY: Final = 1 << 61
 
 _UNIT: Final = 1.1102230246251565e-16  # 2 ** -53
 
 
 class KeyedRng:
-    """A table of uniform numbers that nobody wrote down: ``unit(purpose, request, attempt)`` looks one up.
+    """A table of uniform numbers, computed instead of stored: ``uniform(purpose, request, attempt)`` looks one up.
 
     A counter-based generator as in G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number Generators"
     (OOPSLA 2014): the three keys are spread by odd multipliers and scattered by a finalizer, MurmurHash3's.
@@ -61,6 +64,14 @@ class KeyedRng:
         z = ((z ^ (z >> 33)) * C1) & M64
         z = ((z ^ (z >> 33)) * C2) & M64
         return float((z ^ (z >> 33)) >> 11) * _UNIT
+
+
+def purpose_of(name: str) -> int:
+    """A purpose of its own for whatever has this name: 61 bits of its FNV-1a hash. The same on every machine."""
+    h = 0xCBF29CE484222325
+    for byte in name.encode():
+        h = (h ^ byte) * 0x100000001B3 & M64
+    return POLICY | h >> 3
 
 
 def _signed(number: int) -> int:

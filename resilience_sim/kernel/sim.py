@@ -1,7 +1,4 @@
-"""The engine: virtual clock and the loop that hands events to layers.
-
-Owns time. Refuses to know any policy, service or traffic.
-"""
+"""The engine: virtual clock, event queue, and the loop that hands events to layers."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.compiled import COMPILED
-from resilience_sim.kernel.frames import Frame
-from resilience_sim.kernel.queue import NEVER, EventQueue, FixedDelayQueue
+from resilience_sim.kernel.frames import Clock, Frame
+from resilience_sim.kernel.queue import NEVER, EventQueue
 from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sink import Sink
 
@@ -24,50 +21,24 @@ class SimulationError(Exception):
     """The scenario cannot go on: time stands still. The message names cause and remedy."""
 
 
-class Sim:
-    """Virtual clock and event queue. Events at the same instant run in the order in which they were scheduled."""
+class Sim(Clock):
+    """Two event queues, one of them for background events, which alone do not keep the run going."""
 
-    __slots__ = (
-        "_daemon_due",
-        "_daemons",
-        "_delay_queues",
-        "_first_serial",
-        "_queue",
-        "_serial",
-        "leaves_calls",
-        "now",
-        "pending_work",
-        "rng",
-        "sink",
-    )  # fmt: skip
+    __slots__ = ("_background", "_background_at", "_first_serial", "_queue", "_serial")
 
-    rng: KeyedRng
-    sink: Sink
-    now: i64
-    pending_work: i64  # what only a daemon may be able to set free (see run); kept by the service
-    leaves_calls: bool  # some layer stops waiting without a word to the inside, which goes on answering to nobody
     _serial: i64
     _first_serial: i64
-    _daemon_due: i64  # when the next daemon comes
+    _background_at: i64  # when the next background event fires
 
     def __init__(self, rng: KeyedRng, sink: Sink) -> None:
-        self.now = 0
-        self.rng = rng
-        self.sink = sink
-        self.pending_work = 0
-        self.leaves_calls = False
+        super().__init__(rng, sink)
         self._serial = 0
         self._first_serial = -(1 << 60)
         self._queue = EventQueue()
-        self._daemons = EventQueue()
-        self._delay_queues: list[FixedDelayQueue] = []
-        self._daemon_due = NEVER
+        self._background = EventQueue()
+        self._background_at = NEVER
 
     def schedule(self, when: i64, f: Frame) -> None:
-        """Call ``f.layer.on_timer(f)`` at ``when`` (>= now), unless ``f.armed`` is cleared before.
-
-        A frame that was disarmed must be forgotten (:meth:`forget`) before it is armed again.
-        """
         serial = self._serial + 1
         self._serial = serial
         if COMPILED:
@@ -79,11 +50,10 @@ class Sim:
             heappush(self._queue.tuples, (when, serial, f))
 
     def schedule_recurring(self, when: i64, f: Frame) -> None:
-        """As :meth:`schedule`, for the one frame that comes again and again; disarmed by :meth:`forget` only."""
         serial = self._serial + 1
         self._serial = serial
         if COMPILED:
-            self._queue.push_clock(when, serial, f)
+            self._queue.push_recurring(when, serial, f)
         else:
             f.armed = True
             f.time = when
@@ -91,72 +61,63 @@ class Sim:
             heappush(self._queue.tuples, (when, serial, f))
 
     def schedule_background(self, when: i64, f: Frame) -> None:
-        """As :meth:`schedule`, but alone it does not keep the run going: ends of faults, returns of instances."""
         serial = self._serial + 1
         self._serial = serial
-        self._daemons.push(when, serial, f)
-        self._daemon_due = min(self._daemon_due, when)
+        self._background.push(when, serial, f)
+        self._background_at = min(self._background_at, when)
 
     def schedule_first(self, when: i64, f: Frame) -> None:
-        """As :meth:`schedule_background`, but before any other event at ``when``, in order of scheduling."""
         serial = self._first_serial + 1
         self._first_serial = serial
-        self._daemons.push(when, serial, f)
-        self._daemon_due = min(self._daemon_due, when)
+        self._background.push(when, serial, f)
+        self._background_at = min(self._background_at, when)
 
-    def next_time(self) -> i64:
-        """When the next event is due; FOREVER when there is none."""
-        ours = self._queue.first()
-        daemon = self._daemons.first()
-        if ours is None:
-            return FOREVER if daemon is None else daemon.time
-        return ours.time if daemon is None or ours.time < daemon.time else daemon.time
+    def delay_queue(self, delay: i64) -> i64:
+        return self._queue.delay_queue(delay)
 
-    def fixed_delay_queue(self, delay: i64) -> FixedDelayQueue:
-        """The lane for timers that come due ``delay`` ns after they are armed."""
-        for known in self._delay_queues:
-            if known.delay == delay:
-                return known
-        delay_queue = FixedDelayQueue(delay)
-        self._delay_queues.append(delay_queue)
-        return delay_queue
-
-    def schedule_fixed(self, delay_queue: FixedDelayQueue, f: Frame) -> None:
-        """As :meth:`schedule` with the lane's delay; ``lane`` is the one of the frame's layer."""
+    def schedule_in_queue(self, number: i64, f: Frame) -> None:
         serial = self._serial + 1
         self._serial = serial
-        when = self.now + delay_queue.delay
+        queue = self._queue
         if COMPILED:
-            self._queue.schedule_fixed(delay_queue, when, serial, f)
+            queue.push_in_queue(number, self.now, serial, f)
             return
+        delayed = queue.delay_queues[number]
+        when = self.now + delayed.delay
         f.armed = True
         f.time = when
         f.serial = serial
-        if delay_queue.count == 0:
-            heappush(self._queue.tuples, (when, serial, f))
-        delay_queue.add(f)
+        if delayed.count == 0:
+            heappush(queue.tuples, (when, serial, f))
+        delayed.add(f)
 
     def unschedule(self, f: Frame) -> None:
-        """Disarm ``f`` so thoroughly that it may be armed again; slow."""
         self._queue.unschedule(f)
 
     def unschedule_background(self, f: Frame) -> None:
-        """As :meth:`forget`, for what :meth:`schedule_background` or :meth:`schedule_first` armed."""
-        self._daemons.unschedule(f)
-        following = self._daemons.first()
-        self._daemon_due = NEVER if following is None else following.time
+        self._background.unschedule(f)
+        following = self._background.first()
+        self._background_at = NEVER if following is None else following.time
+
+    def next_time(self) -> i64:
+        """When the next event happens; FOREVER when there is none."""
+        ours = self._queue.first()
+        background = self._background.first()
+        if ours is None:
+            return FOREVER if background is None else background.time
+        return ours.time if background is None or ours.time < background.time else background.time
 
     def run(self, until: i64 = FOREVER, budget: i64 = UNLIMITED) -> bool:
         """Handle events with ``t <= until``, at most ``budget`` of them. False when the run is over.
 
-        The run is over when only daemons are left and none of them could free waiting work. The clock stands at
-        the last event that happened, never at one that had been cancelled.
+        The run is over when only background events are left and none of them could free waiting work. The clock then
+        shows the last event that happened, never one that had been cancelled.
         """
         if not COMPILED:
             return self._run_interpreted(until, budget)
         queue = self._queue
         while budget > 0:
-            due = self._daemon_due
+            due = self._background_at
             f = queue.take(until if until < due else due - 1)
             if f is None:
                 f = self._take_either(until)
@@ -173,7 +134,7 @@ class Sim:
         queue = self._queue
         tuples = queue.tuples
         while budget > 0:
-            due = self._daemon_due
+            due = self._background_at
             limit = until if until < due else due - 1
             found: Frame | None = None
             while tuples:
@@ -182,7 +143,7 @@ class Sim:
                     break
                 heappop(tuples)
                 layer = f.layer
-                if layer.delay_queue is not None:
+                if layer.delay_queue >= 0:
                     queue.advance(layer.delay_queue)
                 if f.armed:
                     found = f
@@ -200,33 +161,35 @@ class Sim:
         return True
 
     def close(self) -> None:
-        """The run is over: let go of every frame, for what is left of them would keep all of the run alive."""
+        """Drop all frames, so that a finished run can be freed without the garbage collector."""
         self._queue.clear()
-        self._daemons.clear()
-        self._daemon_due = NEVER
-        for delay_queue in self._delay_queues:
-            delay_queue.clear()
+        self._background.clear()
+        self._background_at = NEVER
 
     def _goes_on(self) -> bool:
-        """Whether anything is left that will still happen; what is due after :data:`FOREVER` never does."""
+        """Whether anything is left that will still happen; nothing happens after :data:`FOREVER`."""
         ours = self._queue.first()
         if ours is not None and ours.time <= FOREVER:
             return True
-        daemon = self._daemons.first()
-        return daemon is not None and daemon.time <= FOREVER and (ours is not None or self.pending_work > 0)
+        background = self._background.first()
+        return background is not None and background.time <= FOREVER and (ours is not None or self.pending_work > 0)
 
     def _take_either(self, until: i64) -> Frame | None:
-        """The next frame of both queues; daemons alone only while they may free waiting work."""
+        """The next frame of both queues; background events alone only while they may free waiting work."""
         ours = self._queue.first()
-        daemon = self._daemons.first()
+        background = self._background.first()
         if ours is None:
-            return self._take_daemon(until) if self.pending_work > 0 else None
-        if daemon is None or ours.time < daemon.time or (ours.time == daemon.time and ours.serial < daemon.serial):
+            return self._take_background(until) if self.pending_work > 0 else None
+        if (
+            background is None
+            or ours.time < background.time
+            or (ours.time == background.time and ours.serial < background.serial)
+        ):
             return self._queue.take(until)
-        return self._take_daemon(until)
+        return self._take_background(until)
 
-    def _take_daemon(self, until: i64) -> Frame | None:
-        f = self._daemons.take(until)
-        following = self._daemons.first()
-        self._daemon_due = NEVER if following is None else following.time
+    def _take_background(self, until: i64) -> Frame | None:
+        f = self._background.take(until)
+        following = self._background.first()
+        self._background_at = NEVER if following is None else following.time
         return f

@@ -12,15 +12,15 @@ from bisect import bisect_right
 from collections.abc import Callable
 
 from resilience_sim.play.tape import Tape
+from resilience_sim.policies.layer import Gauges
 from resilience_sim.runs.gauges import gauges
-from resilience_sim.runs.library_gauges import Gauge
 from resilience_sim.runs.simulation import Simulation
 
 SLICE = 256  # engine steps between two looks at the clock
 MOST = 512  # samples; then every other one is dropped
 EMPTY = 64  # engine steps without an event after which we take it that none is left
 
-Gauges = dict[int, Gauge]
+Levels = dict[int, Gauges]  # by component id
 
 
 class LayerState:
@@ -36,8 +36,8 @@ class LayerState:
         self._acted = 0  # how many actions it knows
         self._stepped_from = 0  # its number of events before its last step
         self._positions: array[int] = array("q")
-        self._samples: list[tuple[int, Gauges]] = []
-        self._read: tuple[tuple[int, int, bool], Gauges] | None = None
+        self._samples: list[tuple[int, Levels]] = []
+        self._read: tuple[tuple[int, int, bool], Levels] | None = None
 
     def move_to(self, position: int, clock: int) -> None:
         """The first ``position`` events are shown, at the instant ``clock``."""
@@ -57,7 +57,7 @@ class LayerState:
         again = self._again
         return again is not None and self._stepped_from < self._position <= again.event_count
 
-    def read(self) -> Gauges:
+    def read(self) -> Levels:
         """By component id of the layer, as in runs/gauges.py; empty for a recording that is only played back."""
         if self._simulation is None:
             return {}

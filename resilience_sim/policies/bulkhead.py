@@ -1,6 +1,6 @@
-"""Bulkhead: at most so many calls inside at once, a few more may wait, the rest is turned away.
+"""Bulkhead: a limited number of calls inside at once; a few more may wait, the rest is rejected.
 
-Owns the places and the queue, first come first served. A waiting call whose caller gives up leaves the queue at once.
+First come, first served. A waiting call whose caller gives up leaves the queue at once.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import ADMITTED_LATE, BULKHEAD_FULL, QUEUED, REJECTED
-from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.sim import Sim
-from resilience_sim.policies.config import BulkheadConfig
+from resilience_sim.kernel.events import ADMITTED_LATE, BULKHEAD_FULL, QUEUED
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
+from resilience_sim.policies.config import BulkheadConfig, PolicyConfig
+from resilience_sim.policies.layer import Gauges, PolicyLayer
 
 WAITING: Final = 0
 INSIDE: Final = 1
 LEFT: Final = 2
 
 
-class Bulkhead(Layer):
+class Bulkhead(PolicyLayer):
     """The layer. A frame's ``k`` is ``WAITING``, ``INSIDE`` or ``LEFT``, ``x`` the instant it came."""
 
-    __slots__ = ("_admitting", "_inner", "_inside", "_max_concurrent", "_max_wait", "_places", "_queue", "_waiting")
+    __slots__ = ("_admitting", "_inside", "_max_concurrent", "_max_wait", "_places", "_queue", "_waiting")
 
     _max_concurrent: i64
     _places: i64
@@ -31,9 +31,8 @@ class Bulkhead(Layer):
     _inside: i64
     _waiting: i64
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: BulkheadConfig) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: BulkheadConfig) -> None:
+        super().__init__(sim, source, inner)
         self._max_concurrent = config.max_concurrent
         self._places = config.queue
         self._max_wait = config.max_wait
@@ -42,14 +41,29 @@ class Bulkhead(Layer):
         self._queue: deque[Frame] = deque()
         self._admitting = False  # letting waiting calls in, further out on the call stack
 
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, BulkheadConfig):
+            return False
+        self._max_concurrent = config.max_concurrent
+        self._places = config.queue
+        self._max_wait = config.max_wait
+        return True
+
+    def gauges(self, now: i64) -> Gauges:
+        return {
+            "inside": int(self._inside),
+            "places": int(self._max_concurrent),
+            "waiting": int(self._waiting),
+            "queue": int(self._places),
+        }
+
     def enter(self, parent: Frame) -> None:
-        """Let in, queue, or reject."""
         sim = self.sim
         if self._inside < self._max_concurrent and not self._waiting:
             self._inside += 1
             f = Frame(self, parent)
             f.k = INSIDE
-            self._inner.enter(f)
+            self.inner.enter(f)
         elif self._waiting < self._places:
             f = Frame(self, parent)
             f.k = WAITING
@@ -60,8 +74,7 @@ class Bulkhead(Layer):
             if self._max_wait >= 0:
                 sim.schedule(sim.now + self._max_wait, f)
         else:
-            sim.sink.emit(sim.now, REJECTED, self.source, parent.req.rid, BULKHEAD_FULL, self._waiting)
-            parent.layer.on_result(parent, BULKHEAD_FULL)
+            self.reject(parent, BULKHEAD_FULL, self._waiting)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """A place is free: the next one goes in before the caller reacts."""
@@ -70,14 +83,11 @@ class Bulkhead(Layer):
         answer(f, outcome)
 
     def on_timer(self, f: Frame) -> None:
-        """Waited too long."""
-        sim = self.sim
+        """It has waited too long."""
         self._waiting -= 1
-        sim.sink.emit(sim.now, REJECTED, self.source, f.req.rid, BULKHEAD_FULL, self._waiting)
-        answer(f, BULKHEAD_FULL)
+        self.reject_waiting(f, BULKHEAD_FULL, self._waiting)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
-        """Give the place, inside or in the queue, to somebody else."""
         was = f.k
         f.k = LEFT
         super().on_cancel(f, why, stop_work)
@@ -87,11 +97,11 @@ class Bulkhead(Layer):
             self._waiting -= 1
 
     def shut_down(self) -> None:
-        """Places that fall free from now on stay free."""
+        """Nobody is admitted to places that become free from now on."""
         self._queue.clear()
 
     def _leave(self) -> None:
-        """A place has fallen free: let in whoever waits. A loop, for the next one may be answered at once."""
+        """A place is free: admit whoever waits. A loop, for the next one may be answered at once."""
         self._inside -= 1
         if self._admitting:
             return
@@ -107,5 +117,5 @@ class Bulkhead(Layer):
             f.armed = False
             f.k = INSIDE
             sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, self._waiting, sim.now - f.x)
-            self._inner.enter(f)
+            self.inner.enter(f)
         self._admitting = False

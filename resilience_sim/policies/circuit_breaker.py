@@ -1,11 +1,12 @@
-"""Circuit breaker, rules ``classic``: stop calling what fails, and find out carefully whether it is back.
+"""Circuit breaker: stop calling what fails, and find out carefully whether it is back.
 
-Owns the three states and every way between them: :data:`TRANSITIONS` is the whole machine, :func:`diagram` draws it for
-the documentation, and :meth:`CircuitBreaker._become` refuses anything else.
+:class:`CircuitBreaker` follows the rules of ``classic``: :data:`TRANSITIONS` is the whole state machine,
+:func:`diagram` draws it for the documentation, and :meth:`CircuitBreaker._become` refuses anything else.
+:class:`LibraryBreaker` is the layer around the machine of rules/breaker.py, which follows a library.
 
-A result belongs to the state its call was admitted in. When the breaker has changed state since, the result changes
-nothing, and a ``late_result`` event says so (gobreaker's generations; pybreaker, by contrast, lets it act).
-A call that was cancelled proves nothing; a cancelled probe gives its place back.
+Under ``classic`` rules a result belongs to the state its call was admitted in. When the breaker has changed state
+since, the result changes nothing, and a ``late_result`` event says so (gobreaker's generations; pybreaker, by contrast,
+lets it act). A call that was cancelled proves nothing; a cancelled probe gives its place back.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from resilience_sim.kernel.events import (
     LATE_RESULT,
     OPEN,
     PROBE,
-    REJECTED,
     STATE_NAMES,
     WHY_CONSECUTIVE,
     WHY_FAILURE_SHARE,
@@ -39,9 +39,19 @@ from resilience_sim.kernel.events import (
     pack_pair,
     pack_states,
 )
-from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.sim import Sim
-from resilience_sim.policies.config import BreakerConfig
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer, answer
+from resilience_sim.policies.config import BreakerConfig, PolicyConfig
+from resilience_sim.policies.config_like import LikeBreakerConfig
+from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
+from resilience_sim.policies.rules.breaker import (
+    BAD,
+    CANCELLED_CALL,
+    GOOD,
+    IGNORED,
+    NEVER,
+    REJECTED_CALL,
+    RuleBreaker,
+)
 from resilience_sim.policies.windows import Window
 
 TRANSITIONS: dict[tuple[int, int], tuple[int, str]] = {
@@ -61,7 +71,7 @@ TRANSITIONS: dict[tuple[int, int], tuple[int, str]] = {
 }
 
 _ROUNDING: Final = 1e-9  # 0.3 * 10 is 2.9999999999999996; the threshold itself must trip
-_LONGEST: Final = 1 << 61  # ns; an open time that grew beyond every clock
+_LONGEST: Final = 1 << 61  # ns; limit of a growing open time
 
 
 def diagram() -> str:
@@ -72,11 +82,11 @@ def diagram() -> str:
     return "\n".join(lines)
 
 
-class CircuitBreaker(Layer):
-    """The layer. A frame's ``k`` is the generation it was admitted in, ``x`` the instant."""
+class CircuitBreaker(PolicyLayer):
+    """The rules of ``classic``. A frame's ``k`` is the generation it was admitted in, ``x`` the instant."""
 
     __slots__ = (
-        "_admitted_state", "_failure_share", "_generation", "_ignore", "_in_a_row", "_inner", "_min_calls",
+        "_admitted_state", "_config", "_failure_share", "_generation", "_ignore", "_in_a_row", "_min_calls",
         "_open_factor", "_open_for", "_open_max", "_opened_at", "_probes", "_probing", "_recovery_time",
         "_slow_call", "_slow_share", "_succeeded", "_success_threshold", "_threshold", "_window", "state",
     )  # fmt: skip
@@ -97,23 +107,9 @@ class CircuitBreaker(Layer):
     _probing: i64
     _succeeded: i64
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: BreakerConfig) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
-        self._threshold = config.consecutive
-        self._failure_share = config.failure_share
-        self._min_calls = config.min_calls
-        self._recovery_time = config.recovery_time
-        self._probes = config.probes
-        self._success_threshold = config.success_threshold
-        self._slow_call = config.slow_call
-        self._slow_share = config.slow_share
-        self._open_factor = config.open_factor
-        self._open_max = config.open_max
-        ignore = 0
-        for outcome in config.ignore:
-            ignore |= 1 << outcome
-        self._ignore = ignore
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: BreakerConfig) -> None:
+        super().__init__(sim, source, inner)
+        self._take(config)
         self._window = Window(config.window_calls, config.window_time)
         self.state = CLOSED
         self._generation = 0
@@ -124,21 +120,44 @@ class CircuitBreaker(Layer):
         self._probing = 0
         self._succeeded = 0
 
+    def _take(self, config: BreakerConfig) -> None:
+        self._config = config
+        self._threshold = config.consecutive
+        self._failure_share = config.failure_share
+        self._min_calls = config.min_calls
+        self._recovery_time = config.recovery_time
+        self._probes = config.probes
+        self._success_threshold = config.success_threshold
+        self._slow_call = config.slow_call
+        self._slow_share = config.slow_share
+        self._open_factor = config.open_factor
+        self._open_max = config.open_max
+        self._ignore = outcome_set(config.ignore)
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        before = self._config
+        if not isinstance(config, BreakerConfig) or before.like != config.like:
+            return False
+        self._take(config)
+        if before.recovery_time != config.recovery_time:
+            self._open_for = config.recovery_time
+        if before.window_calls != config.window_calls or before.window_time != config.window_time:
+            self._window = Window(config.window_calls, config.window_time)
+        return True
+
     # --- calls ---
 
     def enter(self, parent: Frame) -> None:
-        """Admit or reject."""
         sim = self.sim
         now = sim.now
         if self.state != CLOSED and not self._admits(now, parent.req.rid):
             left = max(0, self._opened_at + self._open_for - now) if self.state == OPEN else 0
-            sim.sink.emit(now, REJECTED, self.source, parent.req.rid, BREAKER_OPEN, left)
-            parent.layer.on_result(parent, BREAKER_OPEN)
+            self.reject(parent, BREAKER_OPEN, left)
             return
         f = Frame(self, parent)
         f.k = self._generation
         f.x = now
-        self._inner.enter(f)
+        self.inner.enter(f)
 
     def _admits(self, now: i64, rid: i64) -> bool:
         """Whether a call may pass though the breaker is not CLOSED; OPEN ends with the first late enough call."""
@@ -154,7 +173,6 @@ class CircuitBreaker(Layer):
         return True
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        """Learn from the result, if it still means something, and pass it on."""
         if f.k != self._generation:
             was = self._admitted_state.get(f.k, CLOSED)
             sim = self.sim
@@ -166,7 +184,7 @@ class CircuitBreaker(Layer):
         answer(f, outcome)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
-        """Nobody waits: nothing is proven; a probe gives its place back."""
+        """A cancelled call proves nothing; a probe gives its place back."""
         if f.k == self._generation and self.state == HALF_OPEN:
             self._probing -= 1
         super().on_cancel(f, why, stop_work)
@@ -243,16 +261,150 @@ class CircuitBreaker(Layer):
         sim.sink.emit(sim.now, BREAKER, self.source, rid, pack_change(old, state, why), numbers)
 
     def restart(self) -> None:
-        """The client instance came back: what it knew is gone; a breaker that was not CLOSED says so."""
         if self.state != CLOSED:
             self._become(CLOSED, WHY_RESTART, -1, 0)
 
-    def trip(self) -> None:
-        """Somebody opens it by hand."""
+    def trip(self) -> bool:
         if self.state != OPEN:
             self._become(OPEN, WHY_MANUAL, -1, 0)
+        return True
 
-    def reset(self) -> None:
-        """Somebody closes it by hand."""
+    def reset(self) -> bool:
         if self.state != CLOSED:
             self._become(CLOSED, WHY_MANUAL_RESET, -1, 0)
+        return True
+
+    def gauges(self, now: i64) -> Gauges:
+        total, bad, slow = self._window.counts(now)
+        return {
+            "in_a_row": int(self._in_a_row),
+            "threshold": int(self._threshold),
+            "total": total,
+            "bad": bad,
+            "slow": slow,
+            "min_calls": int(self._min_calls),
+            "share": self._failure_share,
+            "slow_share": self._slow_share,
+            "until": int(self._opened_at) + int(self._open_for),
+            "probing": int(self._probing),
+            "probes": int(self._probes),
+            "succeeded": int(self._succeeded),
+            "needed": int(self._success_threshold),
+        }
+
+
+class LibraryBreaker(PolicyLayer):
+    """The rules of a library. Whether a late result counts is its rule; the event ``late_result`` is sent either way.
+
+    The timers of the libraries that have any never keep a run going by themselves. A frame's ``k`` is the token it was
+    admitted with, ``x`` the instant.
+    """
+
+    __slots__ = ("_ignore", "_machine", "_slow_call", "_timer")
+
+    _slow_call: i64
+    _ignore: i64
+
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeBreakerConfig) -> None:
+        super().__init__(sim, source, inner)
+        self._machine = RuleBreaker(config, 0)
+        self._slow_call = config.slow_call
+        self._timer: Timer | None = None
+        self._ignore = outcome_set(config.ignore)
+
+    def enter(self, parent: Frame) -> None:
+        sim = self.sim
+        now = sim.now
+        machine = self._machine
+        rid = parent.req.rid
+        token: i64 = machine.admit(now)
+        self._tell(rid, 0)
+        if token == REJECTED_CALL:
+            left = max(0, machine.blocked_until - now) if machine.state == OPEN else 0
+            self.reject(parent, BREAKER_OPEN, left)
+            return
+        if machine.state == HALF_OPEN:
+            machine.probing += 1
+            sim.sink.emit(now, PROBE, self.source, rid, machine.probing, machine.successes)
+        f = Frame(self, parent)
+        f.k = token
+        f.x = now
+        self.inner.enter(f)
+
+    def on_result(self, f: Frame, outcome: i64) -> None:
+        kind = IGNORED if self._ignore >> outcome & 1 else GOOD if outcome <= FALLBACK else BAD
+        self._report(f, kind, outcome)
+        answer(f, outcome)
+
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
+        self._report(f, CANCELLED_CALL, why)
+        super().on_cancel(f, why, stop_work)
+
+    def _report(self, f: Frame, kind: i64, outcome: i64) -> None:
+        sim = self.sim
+        now = sim.now
+        machine = self._machine
+        if machine.is_late(f.k):
+            if kind != CANCELLED_CALL:
+                states = pack_states(machine.state_of(f.k), machine.state)
+                sim.sink.emit(now, LATE_RESULT, self.source, f.req.rid, outcome, states)
+        elif machine.state == HALF_OPEN:
+            machine.probing -= 1
+        slow = 1 if self._slow_call and now - f.x > self._slow_call else 0
+        unit = self.uniform(f.req, f.req.attempts)
+        machine.result(now, f.k, f.x, kind, slow, unit)
+        self._tell(f.req.rid, outcome)
+
+    # --- timers ---
+
+    def on_timer(self, f: Frame) -> None:
+        """A library whose states change by time alone."""
+        self._timer = None
+        self._machine.on_time(self.sim.now)
+        self._tell(-1, 0)
+
+    def _tell(self, rid: i64, outcome: i64) -> None:
+        """Emit the changes of state, and keep the timer at the machine's next deadline."""
+        machine = self._machine
+        if machine.changes:
+            sim = self.sim
+            for change in machine.changes:
+                if change.old == change.new:
+                    continue  # a late failure makes it stay open longer (pybreaker): the event above says so
+                x = outcome if change.why == WHY_PROBE_FAILED else change.x
+                packed = pack_change(change.old, change.new, change.why)
+                sim.sink.emit(sim.now, BREAKER, self.source, rid, packed, pack_pair(x, change.y))
+            machine.changes.clear()
+        due: i64 = machine.due
+        timer = self._timer
+        if timer is not None:
+            if timer.armed and timer.time == due:
+                return
+            timer.armed = False
+            self._timer = None
+        if due != NEVER:
+            timer = Timer(self)
+            self._timer = timer
+            self.sim.schedule_background(max(due, self.sim.now), timer)
+
+    def trip(self) -> bool:
+        self._machine.force(self.sim.now, OPEN, -1)  # as far as the library's rules allow
+        self._tell(-1, 0)
+        return True
+
+    def reset(self) -> bool:
+        self._machine.force(self.sim.now, CLOSED, -1)
+        self._tell(-1, 0)
+        return True
+
+    def restart(self) -> None:
+        if self._timer is not None:
+            self._timer.armed = False
+            self._timer = None
+        state = self._machine.state
+        if state != CLOSED:
+            sim = self.sim
+            sim.sink.emit(sim.now, BREAKER, self.source, -1, pack_change(state, CLOSED, WHY_RESTART), 0)
+
+    def gauges(self, now: i64) -> Gauges:
+        return self._machine.gauges(now)

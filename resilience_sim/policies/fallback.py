@@ -1,7 +1,7 @@
 """Fallback: an answer from somewhere else when the inside fails.
 
-Owns one rule: any failure is replaced by ``fallback`` after a fixed latency. To the layers outside, that is a success;
-the request's outcome says what it was.
+Any failure is replaced by ``fallback`` after a fixed latency. To the layers outside, that is a success; the request's
+outcome says what it was.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FALLBACK, FELL_BACK
-from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.sim import Sim
-from resilience_sim.policies.config import FallbackConfig
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
+from resilience_sim.policies.config import FallbackConfig, PolicyConfig
+from resilience_sim.policies.layer import PolicyLayer
 
 
-class Fallback(Layer):
+class Fallback(PolicyLayer):
     """The layer."""
 
-    __slots__ = ("_inner", "_latency")
+    __slots__ = ("_latency",)
 
     _latency: i64
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: FallbackConfig) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: FallbackConfig) -> None:
+        super().__init__(sim, source, inner)
         self._latency = config.latency
 
-    def enter(self, parent: Frame) -> None:
-        """Let the call in."""
-        self._inner.enter(Frame(self, parent))
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, FallbackConfig):
+            return False
+        self._latency = config.latency
+        return True
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        """Pass success on; replace anything else."""
         if outcome <= FALLBACK:
             answer(f, outcome)
             return
@@ -43,5 +43,4 @@ class Fallback(Layer):
             answer(f, FALLBACK)
 
     def on_timer(self, f: Frame) -> None:
-        """The substitute is ready."""
         answer(f, FALLBACK)

@@ -1,8 +1,10 @@
 """Hedge: when the answer is slow to come, ask again and take whichever is first.
 
-Owns the race. The first success wins; a failure waits for the legs still under way; when none is under way the last
-failure is the answer (a hedge is no retry: failing early launches nothing). The idea and the name: J. Dean and
-L. Barroso, "The Tail at Scale" (CACM 56(2), 2013).
+Under ``classic`` rules the first success wins; a failure waits for the legs still under way; when none is under way the
+last failure is the answer (a hedge is no retry: failing early launches nothing). Libraries differ in who wins, what a
+failed leg launches and whose failure is the answer (``LikeHedgeConfig``): Polly launches the next leg when one fails
+and gives the first leg's failure when all do; resilience4j and failsafe-go take the first answer, good or bad; gRPC
+ends the race on a fatal one. The idea and the name: J. Dean and L. Barroso, "The Tail at Scale" (CACM 56(2), 2013).
 """
 
 from __future__ import annotations
@@ -10,50 +12,81 @@ from __future__ import annotations
 from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import CANCELLED, FALLBACK, HEDGE, HEDGE_WON
-from resilience_sim.kernel.frames import Frame, Layer, answer, cancel_child
-from resilience_sim.kernel.sim import Sim
-from resilience_sim.policies.config import HedgeConfig
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer, cancel_child
+from resilience_sim.policies.config import HedgeConfig, PolicyConfig
+from resilience_sim.policies.config_like_guards import LikeHedgeConfig
+from resilience_sim.policies.layer import PolicyLayer, outcome_set
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
 class HedgeExecution(Frame):
-    """One call: ``k`` legs launched, ``x`` of them under way."""
+    """One call: ``k`` legs launched, ``x`` of them under way; ``first`` is how the first leg ended."""
 
-    __slots__ = ("legs",)
+    __slots__ = ("first", "legs")
+
+    first: i64
 
     def __init__(self, layer: Layer, parent: Frame) -> None:
         super().__init__(layer, parent)
         self.legs: list[Frame] = []
+        self.first = -1
 
     def detach(self) -> None:
-        """Its legs are its children."""
+        """The legs are its children."""
         super().detach()
         for leg in self.legs:
             leg.detach()
         self.legs = []
 
 
-class Hedge(Layer):
-    """The layer. Frames are races, and one frame per leg with the leg's number in ``k``."""
+class Hedge(PolicyLayer):
+    """The layer. Its frames are executions, and one frame per leg with the leg's number in ``k``."""
 
-    __slots__ = ("_cancels_loser", "_delay", "_inner", "_max_extra")
+    __slots__ = (
+        "_any_wins",
+        "_cancels_loser",
+        "_classic",
+        "_delay",
+        "_fails_forward",
+        "_fatal",
+        "_first_fails",
+        "_most",
+    )
 
-    _delay: i64
-    _max_extra: i64
+    _delay: i64  # -1: a leg starts only after a failure
+    _most: i64
+    _fatal: i64
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: HedgeConfig) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: HedgeConfig | LikeHedgeConfig) -> None:
+        super().__init__(sim, source, inner)
         self._delay = config.delay
-        self._max_extra = config.max_extra
+        self._most = config.max_extra + 1
         self._cancels_loser = config.cancels_loser
-        if not config.cancels_loser:
+        self._classic = isinstance(config, HedgeConfig)
+        self._any_wins = False
+        self._fails_forward = False
+        self._first_fails = False
+        self._fatal = 0
+        if isinstance(config, LikeHedgeConfig):
+            self._any_wins = config.wins == "any"
+            self._fails_forward = config.fails_forward
+            self._first_fails = config.when_all_fail == "first"
+            self._fatal = outcome_set(config.fatal)
+        elif not config.cancels_loser:
             sim.leaves_calls = True
 
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not self._classic or not isinstance(config, HedgeConfig):
+            return False
+        self._delay = config.delay
+        self._most = config.max_extra + 1
+        self._cancels_loser = config.cancels_loser
+        return True
+
     def enter(self, parent: Frame) -> None:
-        """Arm the delay, then launch the first leg."""
+        """The first leg starts; with no delay all of them, one timer after the other."""
         race = HedgeExecution(self, parent)
-        if self._max_extra:
+        if self._delay >= 0 and self._most > 1:
             self.sim.schedule(self.sim.now + self._delay, race)
         self._launch(race)
 
@@ -67,29 +100,48 @@ class Hedge(Layer):
         if leg.k > 1:
             sim = self.sim
             sim.sink.emit(sim.now, HEDGE, self.source, race.req.rid, leg.k, 0)
-        self._inner.enter(leg)
+        self.inner.enter(leg)
 
     def on_timer(self, f: Frame) -> None:
-        """No answer yet: one more leg."""
+        """No answer yet, or a leg has failed: one more."""
         assert isinstance(f, HedgeExecution)
-        if f.k < self._max_extra:
+        if f.k + 1 < self._most and self._delay >= 0:
             self.sim.schedule(self.sim.now + self._delay, f)
         self._launch(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        """A leg has its answer."""
         race = f.parent
         assert isinstance(race, HedgeExecution)
         if not f.live or not race.live:
             return  # a loser that was left to run
         f.live = False
         race.x -= 1
-        if outcome > FALLBACK and race.x > 0:
-            return
+        if f.k == 1:
+            race.first = outcome
+        if outcome > FALLBACK and not self._any_wins and not self._fatal >> outcome & 1:
+            if self._fails_forward and race.k < self._most:
+                self._hurry(race)
+                return
+            if race.x > 0:
+                return
+        self._finish(race, f, outcome)
+
+    def _hurry(self, race: HedgeExecution) -> None:
+        """A failure launches the next leg at once: through the queue, so that failures cannot pile up on the stack."""
+        sim = self.sim
+        if race.armed:
+            if race.time == sim.now:
+                return
+            sim.unschedule(race)
+        sim.schedule(sim.now, race)
+
+    def _finish(self, race: HedgeExecution, leg: Frame, outcome: i64) -> None:
+        sim = self.sim
         race.armed = False
+        if outcome > FALLBACK and self._first_fails and race.first >= 0:
+            outcome = race.first
         if race.k > 1 and outcome <= FALLBACK:
-            sim = self.sim
-            sim.sink.emit(sim.now, HEDGE_WON, self.source, race.req.rid, f.k, race.k)
+            sim.sink.emit(sim.now, HEDGE_WON, self.source, race.req.rid, leg.k, race.k)
         self._drop_legs(race, CANCELLED, self._cancels_loser, self._cancels_loser)
         answer(race, outcome)
 

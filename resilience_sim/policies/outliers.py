@@ -1,8 +1,8 @@
 """Outlier detection in a stack (``circuit_breaker: {like: envoy}``): the layer that keeps a client instance's account.
 
-Owns sweeps and events. Calls pass it untouched: who answered only the balancer knows, and only the balancer can act
-on it (world/balancer.py asks and tells :attr:`OutlierWatch.machine`). To the events it is a breaker that is OPEN
-while some replica is ejected.
+Calls pass it untouched: only the balancer knows which replica answered, and only the balancer can act on it
+(world/balancer.py uses :attr:`OutlierWatch.machine`). In the events it is a breaker that is OPEN while some replica is
+ejected.
 """
 
 from __future__ import annotations
@@ -20,44 +20,35 @@ from resilience_sim.kernel.events import (
     pack_change,
     pack_pair,
 )
-from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer
 from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.policies.layer import Gauges, PolicyLayer
 from resilience_sim.policies.rules.outliers import BACK, BY_ERRORS, Outliers
 
 
-class OutlierWatch(Layer):
+class OutlierWatch(PolicyLayer):
     """The layer; it does nothing until the balancer gives it replicas to watch."""
 
-    __slots__ = ("_clock", "_config", "_inner", "_open", "machine")
+    __slots__ = ("_config", "_open", "_timer", "machine")
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: OutlierConfig) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: OutlierConfig) -> None:
+        super().__init__(sim, source, inner)
         self._config = config
         self._open = False
-        self._clock: Clock | None = None
+        self._timer: Timer | None = None
         self.machine: Outliers | None = None
 
     def watch(self, replicas: i64) -> Outliers:
-        """Begin, with so many replicas."""
+        """Start to watch this number of replicas."""
         machine = Outliers(self._config, replicas, self.sim.now)
         self.machine = machine
         self._arm(machine)
         return machine
 
     def _arm(self, machine: Outliers) -> None:
-        clock = Clock(self)
-        self._clock = clock
-        self.sim.schedule_background(machine.next_sweep, clock)
-
-    def enter(self, parent: Frame) -> None:
-        """Let it pass."""
-        self._inner.enter(Frame(self, parent))
-
-    def on_result(self, f: Frame, outcome: i64) -> None:
-        """Let it pass."""
-        answer(f, outcome)
+        timer = Timer(self)
+        self._timer = timer
+        self.sim.schedule_background(machine.next_sweep, timer)
 
     def on_timer(self, f: Frame) -> None:
         """A sweep."""
@@ -68,7 +59,7 @@ class OutlierWatch(Layer):
         self._arm(machine)
 
     def tell(self, rid: i64) -> None:
-        """Send what happened as events."""
+        """Emit what has changed as events."""
         machine = self.machine
         if machine is None or not machine.changes:
             return
@@ -87,9 +78,12 @@ class OutlierWatch(Layer):
         machine.changes.clear()
 
     def restart(self) -> None:
-        """The client instance came back: its account is gone."""
-        if self._clock is not None:
-            self._clock.armed = False
+        if self._timer is not None:
+            self._timer.armed = False
         if self._open:
             sim = self.sim
             sim.sink.emit(sim.now, BREAKER, self.source, -1, pack_change(OPEN, CLOSED, WHY_RESTART), 0)
+
+    def gauges(self, now: i64) -> Gauges:
+        machine = self.machine
+        return {} if machine is None else {"ejected": int(machine.out), "hosts": len(machine.hosts)}

@@ -1,7 +1,7 @@
 """What a policy written in plain Python by a user is derived from, and how it is found.
 
-Owns the base class and the loading by name. Refuses to decide where such a policy stands (runs/plugins.py) and to take
-code from a scenario. The class may be interpreted while everything around it is compiled::
+Such a class may be interpreted while everything around it is compiled. Where it goes in the stack is decided by the
+command line (runs/plugins.py); a scenario never names code::
 
     from resilience_sim.policies.plugin import ERROR, FALLBACK, Policy
 
@@ -30,11 +30,10 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import ERROR as ERROR  # noqa: PLC0414 (passed on)
 from resilience_sim.kernel.events import FALLBACK as FALLBACK  # noqa: PLC0414
-from resilience_sim.kernel.events import REJECTED
 from resilience_sim.kernel.events import SUCCESS as SUCCESS  # noqa: PLC0414
-from resilience_sim.kernel.frames import Frame, Layer, answer, cancel_child
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer, cancel_child
 from resilience_sim.policies.config_plugin import PluginConfig
+from resilience_sim.policies.layer import PolicyLayer
 
 
 class PolicyCall(Frame):
@@ -50,20 +49,18 @@ class PolicyCall(Frame):
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Policy(Layer):
+class Policy(PolicyLayer):
     """A policy that lets everything pass. Override what is to be different; state of all calls goes into ``self``.
 
     ``self.sim``: ``now`` (virtual ns), ``schedule(when, f)`` (calls ``on_timer(f)``).
-    ``self.sim.rng.uniform(purpose, rid, attempt)``: a random number of [0, 1).
     A call's own state goes into its frame: the integers ``f.x`` and ``f.k``, or ``f.data`` with :meth:`call_noting`.
-    No clock but ``sim.now`` and no luck but ``sim.rng``: a run must be the same every time.
+    No clock but ``sim.now`` and no random numbers but :meth:`uniform`: a run must be the same every time.
     """
 
-    __slots__ = ("_inner",)
+    __slots__ = ()
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
+    def __init__(self, sim: Clock, source: i64, inner: Layer) -> None:
+        super().__init__(sim, source, inner)
 
     # --- to be overridden ---
 
@@ -77,7 +74,7 @@ class Policy(Layer):
 
     def on_timer(self, f: Frame) -> None:
         """A time asked for has come; as it stands, for another try."""
-        self._inner.enter(f)
+        self.inner.enter(f)
 
     # --- to be used ---
 
@@ -86,17 +83,17 @@ class Policy(Layer):
         f = Frame(self, parent)
         f.x = x
         f.k = k
-        self._inner.enter(f)
+        self.inner.enter(f)
 
     def call_noting(self, parent: Frame, data: object) -> None:
         """As :meth:`call`; the frame is a :class:`Note`."""
         f = PolicyCall(self, parent)
         f.data = data
-        self._inner.enter(f)
+        self.inner.enter(f)
 
     def again(self, f: Frame) -> None:
         """One more try with the same frame."""
-        self._inner.enter(f)
+        self.inner.enter(f)
 
     def answer(self, f: Frame, outcome: i64) -> None:
         """The call is over."""
@@ -109,9 +106,7 @@ class Policy(Layer):
 
     def turn_away(self, parent: Frame, outcome: i64) -> None:
         """Answer a call that never went in."""
-        sim = self.sim
-        sim.sink.emit(sim.now, REJECTED, self.source, parent.req.rid, outcome, 0)
-        parent.layer.on_result(parent, outcome)
+        self.reject(parent, outcome, 0)
 
 
 class PluginError(Exception):
@@ -135,7 +130,7 @@ def find(module: str, name: str) -> type[Policy]:
     return found
 
 
-def make_plugin(sim: Sim, source: i64, inner: Layer, config: PluginConfig) -> Layer:
+def make_plugin(sim: Clock, source: i64, inner: Layer, config: PluginConfig) -> PolicyLayer:
     """One of them around ``inner``."""
     sim.leaves_calls = True  # it may forget to tell the inside
     return find(config.module, config.name)(sim, source, inner)

@@ -1,22 +1,35 @@
-"""Rate limiter: so many calls per time, by one of three schemes.
+"""Rate limiter: a number of calls per time, by one of several schemes, exact in nanoseconds.
 
-Owns the arithmetic of permits, exact in nanoseconds. A call that may wait reserves its permit at once and comes in when
-it falls due; what it would have to wait longer than ``max_wait`` is rejected at once. A reservation is not given back.
+A call that may wait reserves its permit at once and goes in when the permit is there; one that would have to wait too
+long is rejected. A reservation is not given back. Schemes of ``classic``:
 
 * ``token_bucket``: up to ``burst`` tokens, full at the start, refilled evenly (as GCRA, the virtual scheduling form of
   ITU-T I.371: one instant says it all).
 * ``smooth``: one call per interval, no burst: a bucket of one.
 * ``fixed_window``: ``count`` calls in each window of ``per`` counted from t = 0; unused ones expire.
+
+Those of libraries are :class:`Cycles` (resilience4j AtomicRateLimiter, failsafe-go's bursty limiter) and
+:class:`Refilling` (hyx).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import ADMITTED_LATE, LIMITED, QUEUED, REJECTED
-from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.events import ADMITTED_LATE, LIMITED, QUEUED
+from resilience_sim.kernel.frames import Clock, Frame, Layer
 from resilience_sim.policies.config import RateLimiterConfig
+from resilience_sim.policies.config_like_guards import LikeLimiterConfig
+from resilience_sim.policies.layer import Gauges, PolicyLayer
+
+# how a call is in the layer: Frame.k
+INSIDE: Final = 0
+WAITING: Final = 1
+DOOMED: Final = 2  # kept waiting although it will be rejected (resilience4j)
+
+REFUSED_PERMIT: Final = -1
 
 
 class Permits:
@@ -42,6 +55,12 @@ class Permits:
     def take(self, now: i64) -> None:
         """Take the next permit, now or in advance."""
         self._full_at = max(self._full_at, now * 1024) + self._interval
+
+    def gauges(self, now: i64) -> Gauges:
+        interval = int(self._interval)
+        burst = int(self._slack) // interval + 1
+        early = max(0, int(self._full_at) - int(now) * 1024)
+        return {"tokens": max(0.0, burst - early / interval), "burst": burst}
 
 
 class Windows:
@@ -78,18 +97,160 @@ class Windows:
             self._used = 0
         self._used += 1
 
+    def gauges(self, now: i64) -> Gauges:
+        count = int(self._count)
+        ahead = int(self._window) - int(now) // int(self._per)
+        left = count if ahead < 0 else 0 if ahead > 0 else max(0, count - int(self._used))
+        return {"tokens": left, "burst": count}
 
-class RateLimiter(Layer):
-    """The layer; its rejection is ``rate_limited`` to the user."""
 
-    __slots__ = ("_inner", "_max_wait", "_permits", "_waiting")
+class Cycles:
+    """``count`` permits in each cycle of ``period`` ns, counted from ``start``.
 
-    _max_wait: i64
+    Unused permits expire with their cycle; reservations push the balance below zero.
+    """
+
+    __slots__ = ("_count", "_cycle", "_period", "_permits", "_start")
+
+    _count: i64
+    _period: i64
+    _start: i64
+    _cycle: i64
+    _permits: i64
+
+    def __init__(self, count: i64, period: i64, start: i64) -> None:
+        self._count = count
+        self._period = period
+        self._start = start
+        self._cycle = 0
+        self._permits = count
+
+    def available(self, now: i64) -> i64:
+        """Permits of the cycle at ``now``; negative: reserved ahead."""
+        passed = (now - self._start) // self._period - self._cycle
+        if passed <= 0:
+            return self._permits
+        return min(self._permits + passed * self._count, self._count)
+
+    def wait(self, now: i64, permits: i64) -> i64:
+        """How long until that many could be had (0: now)."""
+        here = self.available(now)
+        if here >= permits:
+            return 0
+        at = now - self._start
+        to_next = (at // self._period + 1) * self._period - at
+        missing = permits - (here + self._count)
+        return max(0, (missing + self._count - 1) // self._count) * self._period + to_next
+
+    def reserve(self, now: i64, permits: i64, patience: i64) -> i64:
+        """Take permits, now or ahead: the wait, or :data:`REFUSED_PERMIT` when it is longer than ``patience``."""
+        wait = self.wait(now, permits)
+        here = self.available(now)
+        self._cycle = max(self._cycle, (now - self._start) // self._period)
+        self._permits = here
+        if wait > patience:
+            return REFUSED_PERMIT
+        self._permits -= permits
+        return wait
+
+    def drain(self, now: i64) -> i64:
+        """Take all there are; how many those were."""
+        here = max(0, self.available(now))
+        self.reserve(now, here, 0)
+        return here
+
+    def reconfigure(self, now: i64, count: i64) -> None:
+        """Another limit: from the next cycle on."""
+        self._permits = self.available(now)
+        self._cycle = max(self._cycle, (now - self._start) // self._period)
+        self._count = count
+
+    def gauges(self, now: i64) -> Gauges:
+        return {"tokens": max(0, int(self.available(now))), "burst": int(self._count)}
+
+
+class Refilling:
+    """hyx TokenBucketLimiter (ratelimit/managers.py, 0.0.2): refilled only when no token is left."""
+
+    __slots__ = ("_every", "_next", "_size", "_tokens")
+
+    _every: i64
+
+    def __init__(self, size: i64, every: i64, start: i64) -> None:
+        self._size = float(size)
+        self._every = every
+        self._tokens = float(size)
+        self._next = float(start + every)
+
+    def take(self, now: i64) -> bool:
+        """Take a token, if there is one."""
+        if self._tokens > 0.0:
+            self._tokens -= 1.0
+            return True
+        early = self._next - float(now)
+        if early > 0.0:
+            return False
+        every = float(self._every)
+        added = min(self._size, 1.0 + -early / every)
+        self._next = max(self._next + added * every, float(now) + every)
+        self._tokens = added - 1.0
+        return True
+
+    def gauges(self, now: i64) -> Gauges:
+        return {"tokens": max(0.0, self._tokens), "burst": self._size}
+
+
+class Limiter(PolicyLayer):
+    """What a limiter is under any rules: calls that wait for their permit. A frame's ``x`` is when it came, ``k`` how
+    it is here: ``INSIDE``, ``WAITING`` or ``DOOMED``.
+    """
+
+    __slots__ = ("_waiting",)
+
     _waiting: i64
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: RateLimiterConfig) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
+    def __init__(self, sim: Clock, source: i64, inner: Layer) -> None:
+        super().__init__(sim, source, inner)
+        self._waiting = 0
+
+    def _hold(self, parent: Frame, wait: i64, how: i64) -> None:
+        """Let a call wait before it goes in, or is rejected."""
+        sim = self.sim
+        f = Frame(self, parent)
+        f.k = how
+        f.x = sim.now
+        self._waiting += 1
+        sim.sink.emit(sim.now, QUEUED, self.source, f.req.rid, self._waiting, wait)
+        sim.schedule(sim.now + wait, f)
+
+    def on_timer(self, f: Frame) -> None:
+        self._waiting -= 1
+        doomed = f.k == DOOMED
+        f.k = INSIDE
+        if doomed:
+            self.reject_waiting(f, LIMITED, 0)
+            return
+        sim = self.sim
+        sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, self._waiting, sim.now - f.x)
+        self.inner.enter(f)
+
+    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
+        """A waiting call leaves; its permit is spent."""
+        if f.k != INSIDE:
+            self._waiting -= 1
+            f.k = INSIDE
+        super().on_cancel(f, why, stop_work)
+
+
+class RateLimiter(Limiter):
+    """The rules of ``classic``; a rejection is ``rate_limited`` to the user."""
+
+    __slots__ = ("_max_wait", "_permits")
+
+    _max_wait: i64
+
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: RateLimiterConfig) -> None:
+        super().__init__(sim, source, inner)
         self._max_wait = config.max_wait
         self._permits: Permits | Windows
         if config.scheme == "fixed_window":
@@ -97,41 +258,54 @@ class RateLimiter(Layer):
         else:
             burst = 1 if config.scheme == "smooth" else config.burst
             self._permits = Permits(config.count, config.per, burst)
-        self._waiting = 0
 
     def enter(self, parent: Frame) -> None:
-        """Let in, now or when its permit falls due, or reject."""
-        sim = self.sim
-        wait = self._permits.wait(sim.now)
+        now = self.sim.now
+        wait = self._permits.wait(now)
         if wait > self._max_wait:
-            sim.sink.emit(sim.now, REJECTED, self.source, parent.req.rid, LIMITED, wait)
-            parent.layer.on_result(parent, LIMITED)
+            self.reject(parent, LIMITED, wait)
             return
-        self._permits.take(sim.now)
-        f = Frame(self, parent)
+        self._permits.take(now)
         if wait == 0:
-            self._inner.enter(f)
-            return
-        self._waiting += 1
-        f.k = 1
-        f.x = sim.now
-        sim.sink.emit(sim.now, QUEUED, self.source, f.req.rid, self._waiting, wait)
-        sim.schedule(sim.now + wait, f)
+            self.inner.enter(Frame(self, parent))
+        else:
+            self._hold(parent, wait, WAITING)
 
-    def on_result(self, f: Frame, outcome: i64) -> None:
-        """Pass it on."""
-        answer(f, outcome)
+    def gauges(self, now: i64) -> Gauges:
+        return {**self._permits.gauges(now), "waiting": int(self._waiting)}
 
-    def on_timer(self, f: Frame) -> None:
-        """The permit is due."""
-        sim = self.sim
-        self._waiting -= 1
-        f.k = 0
-        sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, self._waiting, sim.now - f.x)
-        self._inner.enter(f)
 
-    def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
-        """A waiting call leaves; its permit is spent."""
-        if f.k:
-            self._waiting -= 1
-        super().on_cancel(f, why, stop_work)
+class LibraryLimiter(Limiter):
+    """The rules of a library. A call that would wait longer than its patience is refused, by resilience4j only after it
+    has waited that long for nothing.
+    """
+
+    __slots__ = ("_cycles", "_doomed_wait", "_patience", "_refilling")
+
+    _patience: i64
+
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeLimiterConfig) -> None:
+        super().__init__(sim, source, inner)
+        self._patience = config.patience
+        self._doomed_wait = config.doomed_wait
+        self._cycles = Cycles(config.count, config.period, sim.now)
+        self._refilling = Refilling(config.burst, config.period, sim.now) if config.scheme == "refilling" else None
+
+    def enter(self, parent: Frame) -> None:
+        now = self.sim.now
+        if self._refilling is not None:
+            wait = 0 if self._refilling.take(now) else REFUSED_PERMIT
+        else:
+            wait = self._cycles.reserve(now, 1, self._patience)
+        if wait == 0:
+            self.inner.enter(Frame(self, parent))
+        elif wait != REFUSED_PERMIT:
+            self._hold(parent, wait, WAITING)
+        elif self._doomed_wait and self._patience:
+            self._hold(parent, self._patience, DOOMED)
+        else:
+            self.reject(parent, LIMITED, 0)
+
+    def gauges(self, now: i64) -> Gauges:
+        held = self._cycles.gauges(now) if self._refilling is None else self._refilling.gauges(now)
+        return {**held, "waiting": int(self._waiting)}

@@ -1,140 +1,259 @@
 """Retry: try again, limited and controlled.
 
-Owns the decision whether one more try is made, in this order: the outcome is worth it, tries are left, the time since
-the first try allows it, the budget pays for it. Refuses to know what made the outcome. No wait follows the last try.
-
-A try's number counts within this layer; a rejection by a policy inside is retried only if its outcome is listed.
+Whether one more try is made is decided in this order: the outcome is worth it, tries and time are left, the budget
+pays. No wait follows the last try. A try's number counts within this layer; a rejection by a policy inside is retried
+only if its outcome is listed. The rules are rules/retry.py, the budgets budgets.py.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT
-from resilience_sim.kernel.frames import Frame, Layer, answer
-from resilience_sim.kernel.rng import EXTRA, JITTER
-from resilience_sim.kernel.sim import Sim
-from resilience_sim.policies.backoff import Backoff
+from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
+from resilience_sim.kernel.rng import EXTRA, KeyedRng
+from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.policies.budgets import make_budget
-from resilience_sim.policies.config import RetryConfig
+from resilience_sim.policies.config import BudgetConfig, PolicyConfig, RetryConfig
+from resilience_sim.policies.config_like_retry import LikeRetryConfig
+from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
+from resilience_sim.policies.rules.retry import STOP, Backoff, Draws, Memory, RuleRetry
+
+RUSH: Final = 10_000  # tries of one call at one instant
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
 class RetryExecution(Frame):
-    """One call under retry. ``k`` is the number of the try at work, ``x`` the instant of the first."""
+    """One call under retry. ``k`` is the number of the current try, ``x`` the instant of the first."""
 
     __slots__ = ("paid", "previous")
 
-    previous: i64
+    previous: i64  # the wait before, for decorrelated backoff
     paid: i64  # what its last retry cost the budget
 
     def __init__(self, layer: Layer, parent: Frame) -> None:
         super().__init__(layer, parent)
-        self.previous = 0  # the wait before, for decorrelated backoff
+        self.previous = 0
         self.paid = 0
 
 
-class Retry(Layer):
-    """The layer: settings and the budget that its calls share."""
+class BudgetedRetry(PolicyLayer):
+    """What retry is under any rules: tries one after the other, and a budget that all calls share."""
 
-    __slots__ = (
-        "_attempts", "_backoff", "_budget", "_has_budget", "_honors_hint", "_inner", "_max_elapsed", "_on", "_purpose",
-    )  # fmt: skip
+    __slots__ = ("_budget", "_has_budget", "_on")
 
-    _attempts: i64
-    _max_elapsed: i64
     _on: i64
-    _purpose: i64
 
-    def __init__(self, sim: Sim, source: i64, inner: Layer, config: RetryConfig, ordinal: i64) -> None:
-        super().__init__(sim, source)
-        self._inner = inner
-        self._attempts = config.attempts
-        self._backoff = Backoff(config)
-        self._has_budget = config.budget is not None
-        self._budget = make_budget(config.budget)
-        self._honors_hint = config.honor_retry_after
-        self._max_elapsed = config.max_elapsed
-        on = 0
-        for outcome in config.on:
-            on |= 1 << outcome
-        self._on = on
-        self._purpose = JITTER + ordinal
+    def __init__(self, sim: Clock, source: i64, inner: Layer, on: tuple[int, ...], budget: BudgetConfig | None) -> None:
+        super().__init__(sim, source, inner)
+        self._on = outcome_set(on)
+        self._has_budget = budget is not None
+        self._budget = make_budget(budget)
+
+    def _begin(self, parent: Frame) -> RetryExecution:
+        return RetryExecution(self, parent)
+
+    def _next_wait(self, f: RetryExecution, now: i64) -> i64:
+        """Nanoseconds until the next try, or :data:`STOP`."""
+        raise NotImplementedError
+
+    def _go_on(self, f: RetryExecution, now: i64) -> None:
+        """The next try will be made."""
 
     def enter(self, parent: Frame) -> None:
-        """First try."""
-        f = RetryExecution(self, parent)
+        f = self._begin(parent)
         f.k = 1
         f.x = self.sim.now
         if self._has_budget:
             self._budget.on_call(f.x)
             delay = self._budget.delay(f.x)
             if delay:
-                self._hold(f, delay)
+                sim = self.sim
+                sim.sink.emit(f.x, QUEUED, self.source, f.req.rid, 1, delay)
+                sim.schedule(f.x + delay, f)
                 return
-        self._inner.enter(f)
-
-    def _hold(self, f: Frame, delay: i64) -> None:
-        """The budget delays the first try."""
-        sim = self.sim
-        sim.sink.emit(sim.now, QUEUED, self.source, f.req.rid, 1, delay)
-        sim.schedule(sim.now + delay, f)
+        self.inner.enter(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        """A try has its outcome: answer, or wait and try again."""
-        sim = self.sim
         if self._has_budget:
             assert isinstance(f, RetryExecution)
-            self._budget.on_end(sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
-        if outcome <= FALLBACK or f.k >= self._attempts or not self._on >> outcome & 1:
+            self._budget.on_end(self.sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
+        if outcome <= FALLBACK or not self._on >> outcome & 1:
             answer(f, outcome)
             return
         assert isinstance(f, RetryExecution)
-        wait = self._wait(f)
-        if self._max_elapsed and sim.now + wait - f.x > self._max_elapsed:
+        sim = self.sim
+        now = sim.now
+        wait = self._next_wait(f, now)
+        if wait == STOP:
             answer(f, outcome)
             return
         if self._has_budget:
-            f.paid = self._budget.allows(sim.now, outcome)
+            f.paid = self._budget.allows(now, outcome)
             if f.paid < 0:
-                sim.sink.emit(sim.now, RETRY_DENIED, self.source, f.req.rid, f.k + 1, 0)
+                sim.sink.emit(now, RETRY_DENIED, self.source, f.req.rid, f.k + 1, 0)
                 answer(f, outcome)
                 return
-            wait += self._budget.delay(sim.now + wait)
+            wait += self._budget.delay(now + wait)
+        self._go_on(f, now)
         f.k += 1
-        sim.sink.emit(sim.now, RETRY_WAIT, self.source, f.req.rid, f.k, wait)
-        # Also for a wait of nothing: a queue keeps thousands of instant retries from piling up on the call stack.
-        sim.schedule(sim.now + wait, f)
-
-    def _wait(self, f: RetryExecution) -> i64:
-        """Nanoseconds until the next try: B's hint, taken as it is, or the backoff."""
-        req = f.req
-        if self._honors_hint and req.retry_after > 0:
-            wait = req.retry_after
-            req.retry_after = 0
-            return wait
-        shape_luck = 0.0
-        jitter_luck = 0.0
-        if self._backoff.needs_luck:
-            # One call may pass here often (a retry around a retry): attempts tell the rounds apart.
-            draw = req.attempts << 16 | f.k
-            shape_luck = self.sim.rng.uniform(self._purpose + EXTRA, req.rid, draw)
-            jitter_luck = self.sim.rng.uniform(self._purpose, req.rid, draw)
-        wait, f.previous = self._backoff.wait(f.k, f.previous, shape_luck, jitter_luck)
-        return wait
+        sim.sink.emit(now, RETRY_WAIT, self.source, f.req.rid, f.k, wait)
+        # Also for a wait of nothing: through the queue, thousands of instant retries do not pile up on the call stack.
+        sim.schedule(now + wait, f)
 
     def on_timer(self, f: Frame) -> None:
-        """The wait is over."""
         if self._has_budget:
             if f.k == 1:
                 sim = self.sim
                 sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, 0, sim.now - f.x)
             else:
                 self._budget.on_again(self.sim.now)
-        self._inner.enter(f)
+        self.inner.enter(f)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
-        """Nobody waits: a budget that counts what is under way hears of it."""
+        """The caller gave up: release the budget's in-flight count."""
         if self._has_budget:
             self._budget.on_cancel(self.sim.now, f.k, f.armed)
         super().on_cancel(f, why, stop_work)
+
+    def gauges(self, now: i64) -> Gauges:
+        return self._budget.gauges(now)
+
+
+class Retry(BudgetedRetry):
+    """The rules of ``classic``."""
+
+    __slots__ = ("_attempts", "_backoff", "_config", "_honors_hint", "_max_elapsed")
+
+    _attempts: i64
+    _max_elapsed: i64
+
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: RetryConfig) -> None:
+        super().__init__(sim, source, inner, config.on, config.budget)
+        self._take(config)
+
+    def _take(self, config: RetryConfig) -> None:
+        self._config = config
+        self._attempts = config.attempts
+        self._backoff = Backoff(config)
+        self._honors_hint = config.honor_retry_after
+        self._max_elapsed = config.max_elapsed
+        self._on = outcome_set(config.on)
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, RetryConfig):
+            return False
+        if config.budget != self._config.budget:
+            self._has_budget = config.budget is not None
+            self._budget = make_budget(config.budget)
+        self._take(config)
+        return True
+
+    def _next_wait(self, f: RetryExecution, now: i64) -> i64:
+        if f.k >= self._attempts:
+            return STOP
+        wait = self._wait(f)
+        if self._max_elapsed and now + wait - f.x > self._max_elapsed:
+            return STOP
+        return wait
+
+    def _wait(self, f: RetryExecution) -> i64:
+        """B's hint, taken as it is, or the backoff."""
+        req = f.req
+        if self._honors_hint and req.retry_after > 0:
+            wait = req.retry_after
+            req.retry_after = 0
+            return wait
+        for_shape = 0.0
+        for_jitter = 0.0
+        if self._backoff.needs_luck:
+            # One call may pass here several times (a retry around a retry): attempts tell the rounds apart.
+            key = req.attempts << 16 | f.k
+            for_shape = self.uniform(req, key, 1)
+            for_jitter = self.uniform(req, key)
+        wait, f.previous = self._backoff.wait(f.k, f.previous, for_shape, for_jitter)
+        return wait
+
+
+class LibraryRetryExecution(RetryExecution):
+    """One call under retry, and what a library remembers of it."""
+
+    __slots__ = ("memory", "retry", "rush", "tried_at")
+
+    retry: i64  # the number of the next wait, as backoff counts
+    tried_at: i64  # when the last try ended, and how many ended at that very instant
+    rush: i64
+
+    def __init__(self, layer: Layer, parent: Frame) -> None:
+        super().__init__(layer, parent)
+        self.memory = Memory()
+        self.retry = 1
+        self.tried_at = -1
+        self.rush = 0
+
+
+class KeyedDraws(Draws):
+    """The random numbers of one request and one try."""
+
+    __slots__ = ("_index", "_key", "_purpose", "_rid", "_rng")
+
+    _purpose: i64
+    _rid: i64
+    _key: i64
+    _index: i64
+
+    def __init__(self, rng: KeyedRng) -> None:
+        self._rng = rng
+        self._purpose = 0
+        self._rid = 0
+        self._key = 0
+        self._index = 0
+
+    def turn_to(self, purpose: i64, rid: i64, key: i64) -> None:
+        """Start with the first number of a request's try."""
+        self._purpose = purpose
+        self._rid = rid
+        self._key = key
+        self._index = 0
+
+    def next(self) -> float:
+        purpose = self._purpose + self._index * EXTRA
+        self._index += 1
+        return self._rng.uniform(purpose, self._rid, self._key)
+
+
+class LibraryRetry(BudgetedRetry):
+    """The rules of a library."""
+
+    __slots__ = ("_draws", "_library", "_machine", "_restarts")
+
+    def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeRetryConfig) -> None:
+        super().__init__(sim, source, inner, config.on, config.budget)
+        self._machine = RuleRetry(config)
+        self._library = config.like
+        self._draws = KeyedDraws(sim.rng)
+        self._restarts = config.rules.hint == "restarts"
+
+    def _begin(self, parent: Frame) -> RetryExecution:
+        return LibraryRetryExecution(self, parent)
+
+    def _next_wait(self, f: RetryExecution, now: i64) -> i64:
+        assert isinstance(f, LibraryRetryExecution)
+        req = f.req
+        f.memory.hint = float(req.retry_after) if req.retry_after > 0 else -1.0
+        self._draws.turn_to(self.purpose, req.rid, req.attempts << 16 | f.k)
+        return self._machine.next(f.k, f.retry, now - f.x, f.memory, self._draws)
+
+    def _go_on(self, f: RetryExecution, now: i64) -> None:
+        assert isinstance(f, LibraryRetryExecution)
+        f.rush = f.rush + 1 if now == f.tried_at else 0
+        f.tried_at = now
+        if f.rush > RUSH:
+            raise SimulationError(
+                f"time stands still: {self._library} tries again without end and without wait, and is answered at "
+                "once; give the retry a wait or a limit, or the service a latency"
+            )
+        f.retry = 1 if self._restarts and f.memory.hint >= 0.0 else f.retry + 1
+        f.req.retry_after = 0

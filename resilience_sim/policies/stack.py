@@ -1,18 +1,19 @@
 """The stack: policies composed in the order written, outermost first.
 
-Owns the composition and nothing else; with policies [P, Q, R] around B a call runs P(Q(R(B))).
+With policies [P, Q, R] around B a call runs P(Q(R(B))). A stack may become another one while it runs: calls under way
+answer through the layers they came in by, and from then on whatever goes inwards meets the new layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.frames import Layer
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.frames import Clock, Layer
+from resilience_sim.kernel.rng import JITTER, OPEN_TIME, THROTTLE, purpose_of
 from resilience_sim.policies.bulkhead import Bulkhead
-from resilience_sim.policies.circuit_breaker import CircuitBreaker
+from resilience_sim.policies.circuit_breaker import CircuitBreaker, LibraryBreaker
 from resilience_sim.policies.config import (
     BreakerConfig,
     BulkheadConfig,
@@ -31,74 +32,98 @@ from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.policies.config_plugin import PluginConfig
 from resilience_sim.policies.fallback import Fallback
 from resilience_sim.policies.hedge import Hedge
-from resilience_sim.policies.library_breaker import LibraryBreaker
-from resilience_sim.policies.library_hedge import LibraryHedge
-from resilience_sim.policies.library_limiter import LibraryLimiter
-from resilience_sim.policies.library_retry import LibraryRetry
-from resilience_sim.policies.library_throttle import LibraryThrottle
+from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.plugin import make_plugin
-from resilience_sim.policies.rate_limiter import RateLimiter
-from resilience_sim.policies.retry import Retry
-from resilience_sim.policies.throttle import Throttle
+from resilience_sim.policies.rate_limiter import LibraryLimiter, RateLimiter
+from resilience_sim.policies.retry import LibraryRetry, Retry
+from resilience_sim.policies.throttle import LibraryThrottle, Throttle
 from resilience_sim.policies.timeout import Timeout
 
+# The layer of each kind of settings: called with (sim, source, inner, config).
+LAYERS: dict[type[PolicyConfig], Callable[..., PolicyLayer]] = {
+    RetryConfig: Retry,
+    LikeRetryConfig: LibraryRetry,
+    BreakerConfig: CircuitBreaker,
+    LikeBreakerConfig: LibraryBreaker,
+    OutlierConfig: OutlierWatch,
+    TimeoutConfig: Timeout,
+    BulkheadConfig: Bulkhead,
+    RateLimiterConfig: RateLimiter,
+    LikeLimiterConfig: LibraryLimiter,
+    HedgeConfig: Hedge,
+    LikeHedgeConfig: Hedge,
+    FallbackConfig: Fallback,
+    ThrottleConfig: Throttle,
+    LikeThrottleConfig: LibraryThrottle,
+    PluginConfig: make_plugin,
+}
+# These kinds key their random numbers by their ordinal among their kind (kernel/rng.py); any other by its id.
+PURPOSES: dict[type[PolicyConfig], int] = {
+    RetryConfig: JITTER,
+    LikeRetryConfig: JITTER,
+    LikeBreakerConfig: OPEN_TIME,
+    ThrottleConfig: THROTTLE,
+    LikeThrottleConfig: THROTTLE,
+}
 
-def make_layer(sim: Sim, source: i64, inner: Layer, config: PolicyConfig, ordinal: i64) -> Layer:
-    """One policy around ``inner``.
 
-    ``ordinal`` counts policies of its kind from the outside, so that its luck stays the same whatever else stands in
-    the stack.
-    """
-    if isinstance(config, RetryConfig):
-        return Retry(sim, source, inner, config, ordinal)
-    if isinstance(config, BreakerConfig):
-        return CircuitBreaker(sim, source, inner, config)
-    if isinstance(config, TimeoutConfig):
-        return Timeout(sim, source, inner, config)
-    if isinstance(config, BulkheadConfig):
-        return Bulkhead(sim, source, inner, config)
-    if isinstance(config, RateLimiterConfig):
-        return RateLimiter(sim, source, inner, config)
-    if isinstance(config, HedgeConfig):
-        return Hedge(sim, source, inner, config)
-    if isinstance(config, FallbackConfig):
-        return Fallback(sim, source, inner, config)
-    if isinstance(config, ThrottleConfig):
-        return Throttle(sim, source, inner, config, ordinal)
-    if isinstance(config, LikeBreakerConfig):
-        return LibraryBreaker(sim, source, inner, config, ordinal)
-    if isinstance(config, LikeRetryConfig):
-        return LibraryRetry(sim, source, inner, config, ordinal)
-    if isinstance(config, LikeLimiterConfig):
-        return LibraryLimiter(sim, source, inner, config)
-    if isinstance(config, LikeHedgeConfig):
-        return LibraryHedge(sim, source, inner, config)
-    if isinstance(config, OutlierConfig):
-        return OutlierWatch(sim, source, inner, config)
-    if isinstance(config, LikeThrottleConfig):
-        return LibraryThrottle(sim, source, inner, config, ordinal)
-    if isinstance(config, PluginConfig):
-        return make_plugin(sim, source, inner, config)
-    raise ValueError(f"unknown policy {config!r}")
+def make_layer(sim: Clock, source: i64, inner: Layer, config: PolicyConfig, ordinal: int) -> PolicyLayer:
+    """One policy around ``inner``; ``ordinal``: its number among its kind, from 0."""
+    kind = type(config)
+    if kind not in LAYERS:
+        raise ValueError(f"unknown policy {config!r}")
+    layer = LAYERS[kind](sim, source, inner, config)
+    layer.purpose = PURPOSES[kind] + ordinal if kind in PURPOSES else purpose_of(config.id)
+    return layer
 
 
 class Stack:
     """The layers of one client instance around a service; ``outer`` is where calls come in."""
 
-    __slots__ = ("layers", "outer")
+    __slots__ = ("_configs", "_service", "_sim", "layers", "outer")
 
-    def __init__(self, sim: Sim, service: Layer, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
-        ordinals: list[int] = []
-        seen: dict[str, int] = {}
-        for config in configs:
-            ordinals.append(seen.get(config.kind, 0))
-            seen[config.kind] = ordinals[-1] + 1
-        layer = service
-        layers: list[Layer] = []
+    def __init__(self, sim: Clock, service: Layer, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
+        self._sim = sim
+        self._service = service
+        self._configs: Sequence[PolicyConfig] = ()
+        self.outer: Layer = service
+        self.layers: list[PolicyLayer] = []
+        self.reconfigure(configs, sources)
+
+    def reconfigure(self, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
+        """Become a stack of these policies; they are the same as before if their ids are.
+
+        A layer whose settings did not change stays, and one whose settings did keeps what still means something (a
+        breaker's state, the places taken in a bulkhead).
+        """
+        before = self._configs
+        known = {config.id: i for i, config in enumerate(before)}
+        # Ordinals key random numbers. Counted from the outside, so that they do not depend on whatever else is in the
+        # stack; a policy added later must not share those of another.
+        ordinals: dict[str, int] = {}
+        for config in before:
+            ordinals[config.kind] = ordinals.get(config.kind, 0) + 1
+        inner = self._service
+        layers: list[PolicyLayer] = []
         for i in range(len(configs) - 1, -1, -1):
-            layer = make_layer(sim, sources[i], layer, configs[i], ordinals[i])
+            config = configs[i]
+            at = known.get(config.id, -1)
+            if at >= 0 and (before[at] == config or self.layers[at].reconfigure(config)):
+                layer = self.layers[at]
+                layer.inner = inner
+            else:
+                if at >= 0:
+                    ordinal = sum(1 for other in before[:at] if other.kind == config.kind)
+                elif before:
+                    ordinal = ordinals.get(config.kind, 0)
+                    ordinals[config.kind] = ordinal + 1
+                else:
+                    ordinal = sum(1 for other in configs[:i] if other.kind == config.kind)
+                layer = make_layer(self._sim, sources[i], inner, config, ordinal)
             layers.append(layer)
+            inner = layer
         layers.reverse()
-        self.outer = layer
+        self._configs = configs
         self.layers = layers
+        self.outer = inner

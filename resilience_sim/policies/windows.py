@@ -1,7 +1,4 @@
-"""Sliding windows of results: the last N calls, or the calls of the last so many nanoseconds.
-
-Owns counting. Refuses to know what is counted or when to act on it.
-"""
+"""Sliding windows of results: the last N calls, or the calls of the last so many nanoseconds."""
 
 from __future__ import annotations
 
@@ -72,6 +69,19 @@ class Window:
         if self._span:
             while self.total and self._times[self._head] <= oldest:
                 self._drop()
+
+    def counts(self, now: i64) -> tuple[int, int, int]:
+        """All, bad and slow results that the window counts at ``now``; nothing is forgotten by looking."""
+        total, bad, slow, i = self.total, self.bad, self.slow, self._head
+        if self._span:
+            oldest = now - self._span
+            while total and self._times[i] <= oldest:
+                mark = self._marks[i]
+                total -= 1
+                bad -= mark & 1
+                slow -= mark >> 1
+                i += 1
+        return total, bad, slow
 
     def _drop(self) -> None:
         head = self._head

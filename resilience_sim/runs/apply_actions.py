@@ -79,12 +79,10 @@ class ActionApplier:
             self.client.restack(after.stack, sources)
 
     def _by_hand(self, action: Trip | Reset) -> None:
-        """Every instance's breaker; whichever can be moved has both methods, also under a library's rules."""
-        name = "trip" if isinstance(action, Trip) else "reset"
+        """Move the breaker of every instance."""
         for instance, ours in zip(self.client.instances(), self._sources, strict=True):
             for layer in instance.stack.layers:
                 if layer.source == ours[action.policy]:
-                    move = getattr(layer, name, None)
-                    if move is None:
+                    moved = layer.trip() if isinstance(action, Trip) else layer.reset()
+                    if not moved:
                         raise ActionError(f"the rules of {action.policy} know no such transition")
-                    move()

@@ -1,6 +1,6 @@
 """The budget of a retry: from the model to its settings.
 
-Owns nothing but the names. Refuses the arithmetic (policies/budgets.py, policies/library_budgets.py).
+Owns nothing but the names. Refuses the arithmetic (policies/budgets.py, policies/budgets.py).
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ from resilience_sim.policies.rules import (
     native_guards,
     native_retries,
 )
+from resilience_sim.policies.rules.breaker import ARGUMENTS
 from resilience_sim.policies.rules.expression import Expression, ExpressionError
 from resilience_sim.policies.rules.native import NativeError, Param, Settings
 from resilience_sim.policies.rules.native_breakers import breaker_like, outliers_like
 from resilience_sim.policies.rules.native_retries import retry_like
-from resilience_sim.policies.rules.open_time import ARGUMENTS
-from resilience_sim.policies.rules.trips import COUNTERS
+from resilience_sim.policies.rules.tallies import COUNTERS
 from resilience_sim.scenario import codes
 from resilience_sim.scenario.check import SYNONYMS, Findings
 from resilience_sim.scenario.like_leaves import Tables, owners

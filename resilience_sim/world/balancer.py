@@ -10,8 +10,8 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ERROR, REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
+from resilience_sim.kernel.frames import Clock
 from resilience_sim.kernel.rng import BALANCER, EXTRA
-from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.replica import Job, Replica
@@ -28,7 +28,7 @@ class Balancer:
 
     _next: i64
 
-    def __init__(self, sim: Sim, kind: str, replicas: list[Replica]) -> None:
+    def __init__(self, sim: Clock, kind: str, replicas: list[Replica]) -> None:
         self._sim = sim
         self._round_robin = kind == "round_robin"
         self._random = kind == "random"

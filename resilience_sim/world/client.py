@@ -26,14 +26,9 @@ from resilience_sim.kernel.events import (
     TURNED_AWAY,
     pack_done,
 )
-from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, cancel_child
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer, cancel_child
 from resilience_sim.kernel.rng import SPREAD
-from resilience_sim.kernel.sim import Sim
-from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.policies.library_breaker import LibraryBreaker
-from resilience_sim.policies.outliers import OutlierWatch
-from resilience_sim.policies.reshape import reconfigure_stack
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.config import ClientConfig
 from resilience_sim.world.service import Service
@@ -89,7 +84,7 @@ class Client(Layer):
 
     def __init__(
         self,
-        sim: Sim,
+        sim: Clock,
         config: ClientConfig,
         service: Layer,
         configs: Sequence[PolicyConfig],
@@ -119,9 +114,9 @@ class Client(Layer):
                 self._service.watch(instance.stack, i)
 
     def restack(self, configs: Sequence[PolicyConfig], layer_sources: Sequence[Sequence[int]]) -> None:
-        """From now on every instance has this stack; see policies/reshape.py for what survives."""
+        """From now on every instance has this stack; see :meth:`Stack.reconfigure` for what survives."""
         for i, instance in enumerate(self._instances):
-            reconfigure_stack(instance.stack, self.sim, self._service, self._configs, configs, layer_sources[i])
+            instance.stack.reconfigure(configs, layer_sources[i])
             instance.sources = layer_sources[i]
         self._configs = configs
         self._announce()
@@ -257,7 +252,7 @@ class Client(Layer):
         for req in going:
             cancel_child(req, CRASHED, False)
             self._report(req, CRASHED, instance)
-        clock = Clock(self, -1, last_straw.instance)
+        clock = Timer(self, -1, last_straw.instance)
         sim.schedule_first(back, clock)  # who arrives at that very instant finds it up
 
     def on_timer(self, f: Frame) -> None:
@@ -268,7 +263,6 @@ class Client(Layer):
         instance.down = False
         sim.sink.emit(sim.now, RESTART, instance.source, -1, 0, 0)
         for layer in instance.stack.layers:
-            if isinstance(layer, CircuitBreaker | LibraryBreaker | OutlierWatch):
-                layer.restart()
+            layer.restart()
         instance.stack = Stack(sim, self._service, self._configs, instance.sources)
         self._announce()

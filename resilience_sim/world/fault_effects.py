@@ -9,7 +9,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ERROR, RESET, SUCCESS
-from resilience_sim.kernel.sim import Sim
+from resilience_sim.kernel.frames import Clock
 from resilience_sim.world.faults import (
     BROWNOUT,
     COLD_CACHE,
@@ -36,7 +36,7 @@ class FaultEffects:
     add: i64  # ns
     outcome: i64
 
-    def __init__(self, sim: Sim, faults: Faults) -> None:
+    def __init__(self, sim: Clock, faults: Faults) -> None:
         self._sim = sim
         self._faults = faults
         self.rate = 0.0

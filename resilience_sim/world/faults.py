@@ -14,9 +14,8 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
-from resilience_sim.kernel.frames import Clock, Frame, Layer
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer
 from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE
-from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.rate_limiter import Permits
 from resilience_sim.world.config import FaultConfig
 
@@ -79,7 +78,7 @@ class Fault:
         # Service B's own limiter: a bucket of one second's worth, full when the fault begins.
         self.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit))) if config.limit > 0 else None
 
-    def hits(self, sim: Sim, rid: i64, attempt: i64, replica: i64) -> bool:
+    def hits(self, sim: Clock, rid: i64, attempt: i64, replica: i64) -> bool:
         """Whether this attempt, at this replica (from 1), is among those the fault strikes."""
         if not self.concerns(replica):
             return False
@@ -92,7 +91,7 @@ class Fault:
         """Whether it is a fault of this replica (from 1)."""
         return self._replica in (0, replica)
 
-    def strikes_error(self, sim: Sim, rid: i64, attempt: i64) -> bool:
+    def strikes_error(self, sim: Clock, rid: i64, attempt: i64) -> bool:
         """``errors``: whether the attempt is among the share that fails."""
         return self._rate >= 1.0 or sim.rng.uniform(FAULT_ERROR + self.index, rid, attempt) < self._rate
 
@@ -102,7 +101,7 @@ class Faults(Layer):
 
     __slots__ = ("_ends", "_listener", "_sources", "any_active", "at_arrival", "at_work", "crashes", "timeline")
 
-    def __init__(self, sim: Sim, configs: tuple[FaultConfig, ...], sources: tuple[int, ...]) -> None:
+    def __init__(self, sim: Clock, configs: tuple[FaultConfig, ...], sources: tuple[int, ...]) -> None:
         super().__init__(sim, -1)
         self._sources = sources
         self._listener: Callable[[Fault, bool], None] | None = None
@@ -117,7 +116,7 @@ class Faults(Layer):
             self._time(fault, fault.config.at + fault.config.duration, 0)
 
     def _time(self, fault: Fault, when: i64, begins: i64) -> None:
-        f = Clock(self)
+        f = Timer(self)
         f.k = fault.index
         f.x = begins
         self.sim.schedule_first(when, f)
@@ -129,7 +128,7 @@ class Faults(Layer):
         fault = Fault(config, len(self.timeline))
         self.timeline.append(fault)
         self._sources = (*self._sources, source)
-        f = Clock(self)
+        f = Timer(self)
         f.k = fault.index
         f.x = 1
         self.on_timer(f)

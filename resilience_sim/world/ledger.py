@@ -11,8 +11,8 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import APPLIED, DEDUPLICATED, DUPLICATE, EFFECT, REPEATED, pack_attempt
-from resilience_sim.kernel.frames import Request
-from resilience_sim.kernel.sim import FOREVER, Sim
+from resilience_sim.kernel.frames import Clock, Request
+from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.world.config import OperationConfig, ServiceConfig
 
 
@@ -29,7 +29,7 @@ class Ledger:
         self._keyed = operation.idempotency_key and service.deduplicate
         self._ttl = service.dedup_ttl or FOREVER
 
-    def book(self, sim: Sim, source: i64, req: Request, attempt: i64) -> None:
+    def book(self, sim: Clock, source: i64, req: Request, attempt: i64) -> None:
         """B has finished ``attempt`` of ``req``, and it did not fail."""
         if not self._has_effect:
             return

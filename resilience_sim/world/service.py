@@ -39,9 +39,8 @@ from resilience_sim.kernel.events import (
     UNAVAILABLE,
     pack_attempt,
 )
-from resilience_sim.kernel.frames import Frame, Layer, Request, answer
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, answer
 from resilience_sim.kernel.rng import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
-from resilience_sim.kernel.sim import Sim
 from resilience_sim.policies.stack import Stack
 from resilience_sim.world.balancer import Balancer
 from resilience_sim.world.config import OperationConfig, ServiceConfig
@@ -82,7 +81,7 @@ class Service(Layer):
 
     def __init__(
         self,
-        sim: Sim,
+        sim: Clock,
         source: i64,
         config: ServiceConfig,
         operation: OperationConfig,

@@ -12,9 +12,9 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.frames import Clock, Frame, Request
+from resilience_sim.kernel.frames import Clock, Frame, Request, Timer
 from resilience_sim.kernel.rng import ARRIVAL, THINK
-from resilience_sim.kernel.sim import FOREVER, Sim, SimulationError
+from resilience_sim.kernel.sim import FOREVER, SimulationError
 from resilience_sim.world.client import Caller, Client
 from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
 from resilience_sim.world.latency import make_times
@@ -93,7 +93,7 @@ class Traffic(Caller):
     _limit: i64
     _rid: i64
 
-    def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
+    def __init__(self, sim: Clock, client: Client, config: TrafficConfig) -> None:
         super().__init__(sim, -1)
         self._client = client
         self._limit = config.requests or FOREVER
@@ -110,7 +110,7 @@ class OpenLoop(Traffic):
     _where: i64
     _last: i64
 
-    def __init__(self, sim: Sim, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
+    def __init__(self, sim: Clock, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
         super().__init__(sim, client, config)
         self._phases = config.phases
         self._spikes = [f for f in faults if f.kind == "spike"]
@@ -119,7 +119,7 @@ class OpenLoop(Traffic):
         self._area = 0.0
         self._where = 0
         self._last = 0
-        self._clock = Clock(self)
+        self._clock = Timer(self)
         self._schedule(self._clock)
 
     def spike(self, add: FaultConfig | None, end: FaultConfig | None) -> None:
@@ -176,11 +176,11 @@ class Trace(Traffic):
 
     __slots__ = ("_times",)
 
-    def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
+    def __init__(self, sim: Clock, client: Client, config: TrafficConfig) -> None:
         super().__init__(sim, client, config)
         self._times = config.trace
         self._limit = min(self._limit, len(self._times))
-        self._schedule(Clock(self))
+        self._schedule(Timer(self))
 
     def _schedule(self, clock: Frame) -> None:
         if self._rid < self._limit and self._times[self._rid] < self._duration:
@@ -202,16 +202,16 @@ class ClosedLoop(Traffic):
     _instant: i64
     _same: i64
 
-    def __init__(self, sim: Sim, client: Client, config: TrafficConfig) -> None:
+    def __init__(self, sim: Clock, client: Client, config: TrafficConfig) -> None:
         super().__init__(sim, client, config)
         self._think = make_times(config.think)
         self._calls = [0] * config.users
-        self._clocks: list[Clock] = []
+        self._clocks: list[Timer] = []
         self._instant = -1
         self._same = 0
         client.report_to(self)
         for user in range(config.users):
-            self._clocks.append(Clock(self, user))
+            self._clocks.append(Timer(self, user))
             self._think_again(user)
 
     def _think_again(self, user: i64) -> None:
@@ -235,7 +235,7 @@ class ClosedLoop(Traffic):
             )
         rid = self._rid
         self._rid = rid + 1
-        assert isinstance(f, Clock)
+        assert isinstance(f, Timer)
         self._client.arrive(rid, f.user)
 
     def on_done(self, req: Request) -> None:
@@ -243,7 +243,7 @@ class ClosedLoop(Traffic):
         self._think_again(req.user)
 
 
-def make_traffic(sim: Sim, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> Traffic:
+def make_traffic(sim: Clock, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> Traffic:
     """The traffic of a scenario, its first arrival already timed."""
     if config.loop == "open":
         return OpenLoop(sim, client, config, faults)

@@ -10,8 +10,7 @@ from typing import Any
 from conformance.document import Document, Unsupported, native, ns
 from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
 from resilience_sim.policies.config_like import DISABLED, FORCED_OPEN, ISOLATED, METRICS_ONLY
-from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, REJECTED_CALL, RuleBreaker
-from resilience_sim.policies.rules.machine import NEVER
+from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, NEVER, REJECTED_CALL, RuleBreaker
 from resilience_sim.policies.rules.native import TIME
 from resilience_sim.policies.rules.native_breakers import PARAMS, breaker_like
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.compare import differences
 from conformance.document import Document, Unsupported, ns
-from resilience_sim.policies.rules.cycles import REFUSED_PERMIT, Cycles
+from resilience_sim.policies.rate_limiter import REFUSED_PERMIT, Cycles
 
 DEFAULTS = {"limitForPeriod": 50, "limitRefreshPeriod_s": 500e-9, "timeoutDuration_s": 5.0}
 

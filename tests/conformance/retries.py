@@ -7,8 +7,7 @@ from typing import Any
 from conformance.compare import same
 from conformance.document import Document, Unsupported, ns
 from resilience_sim.policies.rules.native_tenacity import tenacity
-from resilience_sim.policies.rules.retry import STOP, Ended, RuleRetry, again
-from resilience_sim.policies.rules.waits import Draws, Memory
+from resilience_sim.policies.rules.retry import STOP, Draws, Ended, Memory, RuleRetry, again
 
 # class -> what it derives from
 CLASSES: dict[str, tuple[str, ...]] = {

@@ -21,11 +21,10 @@ from hyx.retry.exceptions import MaxAttemptsExceeded
 
 from conformance.retries import Script, ended
 from resilience_sim.policies.config_like_retry import WaitConfig
-from resilience_sim.policies.rules.cycles import Refilling
+from resilience_sim.policies.rate_limiter import Refilling
 from resilience_sim.policies.rules.native_retries import retry_like
 from resilience_sim.policies.rules.native_tenacity import tenacity as settings_of
-from resilience_sim.policies.rules.retry import STOP, RuleRetry, again
-from resilience_sim.policies.rules.waits import Draws, Memory, Wait
+from resilience_sim.policies.rules.retry import STOP, Draws, Memory, RuleRetry, Wait, again
 
 S = 1_000_000_000
 UNITS = [random.Random(f"unit {i}").random() for i in range(512)]

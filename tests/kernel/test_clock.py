@@ -18,7 +18,7 @@ class Diary(Layer):
         super().__init__(sim, 0)
         self.notes = notes
         if delay:
-            self.delay_queue = sim.fixed_delay_queue(delay)
+            self.delay_queue = sim.delay_queue(delay)
 
     def on_timer(self, f: Frame) -> None:
         """Note instant and name."""
@@ -116,7 +116,7 @@ def test_a_dead_timer_takes_no_living_one_along():
     layer = Diary(sim, notes, delay=10)
     frames = [frame(layer, name) for name in range(3)]
     for f in frames:
-        sim.schedule_fixed(layer.delay_queue, f)
+        sim.schedule_in_queue(layer.delay_queue, f)
     sim.schedule_background(99, frame(Diary(sim, notes), 99))
     frames[0].armed = False
     assert sim.run() is False
@@ -126,8 +126,8 @@ def test_a_dead_timer_takes_no_living_one_along():
 def test_lanes_of_equal_delay_are_one():
     """Layers share them, so order between them holds."""
     sim = simulation()
-    assert sim.fixed_delay_queue(5) is sim.fixed_delay_queue(5)
-    assert sim.fixed_delay_queue(5) is not sim.fixed_delay_queue(6)
+    assert sim.delay_queue(5) == sim.delay_queue(5)
+    assert sim.delay_queue(5) != sim.delay_queue(6)
 
 
 def test_the_clock_takes_its_turn_among_the_others():
@@ -159,7 +159,7 @@ def test_a_lane_grows_and_turns_without_losing_the_order():
         frames = [frame(layer, next(names)) for _ in range(count)]
         for n, f in enumerate(frames):
             sim.now += 1
-            sim.schedule_fixed(layer.delay_queue, f)
+            sim.schedule_in_queue(layer.delay_queue, f)
             if n % 3 == 1:
                 f.armed = False
             else:
@@ -209,7 +209,7 @@ def test_any_mixture_of_timers_comes_in_the_order_of_a_sorted_list(steps):
             elif what == "daemon":
                 sim.schedule_background(when, f)
             else:
-                sim.schedule_fixed(lanes[what].delay_queue, f)
+                sim.schedule_in_queue(lanes[what].delay_queue, f)
             model.append((when, serial, f))
             if what != "clock":  # which nobody disarms without forgetting it
                 everyone.append(f)

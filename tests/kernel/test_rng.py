@@ -1,4 +1,4 @@
-"""Luck: a pure function, uniform, and independent between purposes, requests, attempts and seeds."""
+"""Random numbers: a pure function, uniform, and independent between purposes, requests, attempts and seeds."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ PURPOSES = [
     purposes.ARRIVAL, purposes.SERVICE, purposes.FAILURE, purposes.WIRE_OUT, purposes.WIRE_BACK, purposes.BALANCER,
     purposes.SPREAD, purposes.THINK, purposes.JITTER, purposes.JITTER + 1, purposes.JITTER + purposes.EXTRA,
     purposes.THROTTLE, purposes.FAULT_SHARE, purposes.FAULT_SHARE + 1, purposes.FAULT_ERROR,
-    purposes.SERVICE + purposes.EXTRA, purposes.SERVICE + 2 * purposes.EXTRA,
+    purposes.SERVICE + purposes.EXTRA, purposes.SERVICE + 2 * purposes.EXTRA, purposes.purpose_of("retry"),
 ]  # fmt: skip
 
 
@@ -101,3 +101,12 @@ def test_purposes_do_not_collide():
         KeyedRng(seed).uniform(p, rid, a) for seed in (1, 2) for p in PURPOSES for rid in range(50) for a in range(5)
     }
     assert len(everything) == 2 * len(PURPOSES) * 50 * 5
+
+
+def test_whatever_has_a_name_has_a_purpose_of_its_own():
+    """The same on every machine, and far from the purposes that are listed."""
+    assert purposes.purpose_of("a") == 0xAF63DC4C8601EC8C >> 3 | 1 << 61  # FNV-1a
+    names = [f"{kind}#{n}" for kind in ("coin_flip", "retry", "Once") for n in range(1, 400)]
+    found = {purposes.purpose_of(name) for name in names}
+    assert len(found) == len(names)
+    assert all(2**61 <= purpose < 2**62 for purpose in found)

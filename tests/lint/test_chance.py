@@ -23,8 +23,8 @@ from resilience_sim.lint.chance import (
     quantile,
     run_within,
 )
-from resilience_sim.policies.backoff import Backoff
 from resilience_sim.policies.config import BulkheadConfig, HedgeConfig, RetryConfig, TimeoutConfig
+from resilience_sim.policies.rules.retry import Backoff
 from resilience_sim.world.config import Latency
 
 SHAPES = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from resilience_sim.policies.backoff import Backoff
 from resilience_sim.policies.config import RetryConfig
+from resilience_sim.policies.rules.retry import Backoff
 
 SECOND = 1_000_000_000
 UNIT = st.integers(0, 2**20 - 1).map(lambda n: n / 2**20)

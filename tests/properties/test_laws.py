@@ -22,9 +22,9 @@ from lab import breaker as circuit_breaker
 from patience import PATIENCE
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.kernel.frames import Layer
 from resilience_sim.policies.bulkhead import Bulkhead
 from resilience_sim.policies.circuit_breaker import CircuitBreaker
+from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.rate_limiter import RateLimiter
 from resilience_sim.policies.stack import Stack
 from resilience_sim.runs.simulation import Simulation
@@ -79,16 +79,17 @@ def test_an_unanswered_request_has_a_reason(the_plan, seed):
     assert "unanswered" not in run(calm, seed).outcomes
 
 
-def inner_counts(layers: list[Layer]) -> None:
+def inner_counts(layers: list[PolicyLayer]) -> None:
     """What layers count inside is neither negative nor above the limit."""
     for layer in layers:
+        levels = layer.gauges(layer.sim.now)
         if isinstance(layer, Bulkhead):
-            assert 0 <= layer._inside <= layer._max_concurrent
-            assert 0 <= layer._waiting <= layer._places
+            assert 0 <= levels["inside"] <= levels["places"]
+            assert 0 <= levels["waiting"] <= levels["queue"]
         elif isinstance(layer, CircuitBreaker):
-            assert 0 <= layer._probing <= layer._probes
+            assert 0 <= levels["probing"] <= levels["probes"]
         elif isinstance(layer, RateLimiter):
-            assert layer._waiting >= 0
+            assert levels["waiting"] >= 0
 
 
 @pytest.mark.white_box
@@ -96,7 +97,7 @@ def inner_counts(layers: list[Layer]) -> None:
 @settings(max_examples=100)
 def test_layers_never_count_below_nothing_or_above_their_limit(the_plan, seed):
     """Places of bulkheads, probes of breakers, callers waiting for permits: looked at after every step."""
-    layers: list[Layer] = []
+    layers: list[PolicyLayer] = []
 
     class Known(Stack):
         def __init__(self, *args) -> None:

@@ -12,7 +12,7 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.play.panels.bars import bar
 from resilience_sim.play.run import Run
 from resilience_sim.policies import config as c
-from resilience_sim.runs.library_gauges import Gauge
+from resilience_sim.policies.layer import Gauges
 from resilience_sim.scenario.write import Unwritable, policy_settings
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
@@ -108,7 +108,7 @@ def _settings(policy: c.PolicyConfig) -> str:
     return ", ".join(f"{key.replace('failure_threshold', 'threshold')} {found[key]}" for key in keys)
 
 
-def _detail(run: Run, policy: c.PolicyConfig, sources: list[int], gauge: Gauge, look: Look) -> Row:
+def _detail(run: Run, policy: c.PolicyConfig, sources: list[int], gauge: Gauges, look: Look) -> Row:
     view, row = run.view, Row()
 
     def count(kind: int) -> int:
@@ -145,7 +145,7 @@ def _detail(run: Run, policy: c.PolicyConfig, sources: list[int], gauge: Gauge, 
     return row
 
 
-def _breaker(run: Run, sources: list[int], gauge: Gauge, look: Look, rejected: int) -> Row:
+def _breaker(run: Run, sources: list[int], gauge: Gauges, look: Look, rejected: int) -> Row:
     lanes = [run.view.breakers[source] for source in sources if source in run.view.breakers]
     row = Row()
     if len(lanes) > 1:
@@ -165,7 +165,7 @@ def _breaker(run: Run, sources: list[int], gauge: Gauge, look: Look, rejected: i
     return row.add(f"  {fmt.short_count(rejected)} rejected", "odd") if rejected and row.width < 28 else row
 
 
-def _fill(row: Row, state: int, gauge: Gauge, clock: int, look: Look) -> None:
+def _fill(row: Row, state: int, gauge: Gauges, clock: int, look: Look) -> None:
     """How far a breaker is from its next change of state."""
     if state == ev.OPEN:
         left = max(0, int(gauge["until"]) - clock)

@@ -1,21 +1,217 @@
-"""Whether to try again and after how long, by the rules of a library.
+"""Whether to try again and after how long, as pure arithmetic: it is told the time and handed its random numbers.
 
-Owns the order: is the end of the attempt worth another one, how long would the wait be, is it time to stop. Sans-IO.
-Refuses formulas (rules/waits.py), budgets (policies/budgets.py) and the libraries (rules/library_retries.py).
+:class:`Backoff` is the formula of ``classic``. :class:`RuleRetry` follows a library: is the end of the attempt worth
+another one (:func:`again`), how long would the wait be (:class:`Wait`: growth, jitter and cap are separate rules), is
+it time to stop (:func:`stops`). Which library uses which rule: rules/library_retries.py, docs/reference/. "Equal" and
+"decorrelated" jitter as named by M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
 """
 
 from __future__ import annotations
 
 import re
+from math import log, sqrt, tanh
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.policies.config_like_retry import AgainConfig, LikeRetryConfig, StopConfig
-from resilience_sim.policies.rules.waits import Draws, Memory, Wait
+from resilience_sim.policies.config import RetryConfig
+from resilience_sim.policies.config_like_retry import AgainConfig, LikeRetryConfig, StopConfig, WaitConfig
+
+# --- classic ----------------------------------------------------------------------------------------------------------
+
+CONSTANT: Final = 0
+LINEAR: Final = 1
+EXPONENTIAL: Final = 2
+DECORRELATED: Final = 3
+
+NO_JITTER: Final = 0
+FULL: Final = 1
+EQUAL: Final = 2
+SPREAD: Final = 3
+
+SHAPES: Final = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "decorrelated": DECORRELATED}
+JITTERS: Final = {"none": NO_JITTER, "full": FULL, "equal": EQUAL, "spread": SPREAD}
+_LONGEST: Final = 1 << 61  # ns; longer waits are cut to this, beyond the end of virtual time
+
+
+class Backoff:
+    """Waits before retry n = 1, 2, … in nanoseconds."""
+
+    __slots__ = ("_cap", "_delay", "_factor", "_jitter", "_log_factor", "_shape", "_spread", "needs_luck")
+
+    _shape: i64
+    _jitter: i64
+    _delay: i64
+    _cap: i64
+
+    def __init__(self, config: RetryConfig) -> None:
+        self._shape: i64 = SHAPES[config.backoff]
+        self._jitter: i64 = JITTERS[config.jitter]
+        self._delay = config.delay
+        self._factor = config.factor
+        self._log_factor = log(config.factor)
+        self._cap = config.max_delay if config.max_delay else _LONGEST
+        self._spread = config.spread
+        self.needs_luck = self._shape == DECORRELATED or self._jitter != NO_JITTER
+
+    def wait(self, n: i64, previous: i64, shape_luck: float, jitter_luck: float) -> tuple[int, int]:
+        """The wait before retry ``n`` (from 1), and the un-jittered value to pass in as ``previous`` next time.
+
+        constant d; linear d·n; exponential d·factor^(n-1); decorrelated U(d, 3·previous), previous starting at d.
+        Then capped; then full U(0, w), equal w/2 + U(0, w/2), spread s: w·U(1-s, 1+s); then capped again.
+        """
+        base = float(self._delay)
+        shape = self._shape
+        if shape == CONSTANT:
+            w = base
+        elif shape == LINEAR:
+            w = base * float(n)
+        elif shape == EXPONENTIAL:
+            # The power alone may overflow a float long before the cap is looked at: exp(100) ns is beyond any clock.
+            growth = float(n - 1) * self._log_factor
+            w = base * self._factor ** (n - 1) if growth < 100.0 else float(_LONGEST)
+            if base == 0.0:
+                w = 0.0
+        else:
+            before = float(previous) if previous > 0 else base
+            w = base + shape_luck * (3.0 * before - base)
+        w = min(w, float(self._cap))
+        plain = int(w + 0.5)
+        jitter = self._jitter
+        if jitter == FULL:
+            w *= jitter_luck
+        elif jitter == EQUAL:
+            w = w / 2.0 + jitter_luck * (w / 2.0)
+        elif jitter == SPREAD:
+            w *= 1.0 - self._spread + 2.0 * self._spread * jitter_luck
+        return min(int(w + 0.5), self._cap), plain
+
+
+# --- libraries --------------------------------------------------------------------------------------------------------
 
 STOP: Final = -1
 FIVE_SECONDS: Final = 5_000_000_000
+LONGEST: Final = float(1 << 60)
+MILLI: Final = 1_000_000.0
+SMOOTHING: Final = 1.4  # Polly RetryHelper.cs: RpScalingFactor is its reciprocal
+STEEPNESS: Final = 4.0  # PFactor
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Draws:
+    """A supply of random numbers, uniform on [0, 1)."""
+
+    __slots__ = ()
+
+    def next(self) -> float:
+        return 0.5
+
+
+class Memory:
+    """What one call remembers from wait to wait."""
+
+    __slots__ = ("hint", "previous")
+
+    previous: float
+    hint: float  # what the last answer asked for; below 0: nothing
+
+    def __init__(self) -> None:
+        self.previous = 0.0
+        self.hint = -1.0
+
+
+class Wait:
+    """One formula."""
+
+    __slots__ = ("_before", "_config", "_cut", "_growth", "_jitter", "_least", "_most", "_of")
+
+    def __init__(self, config: WaitConfig) -> None:
+        self._config = config
+        self._growth = config.growth
+        self._jitter = config.jitter
+        self._most = min(config.most, LONGEST)
+        self._least = max(0.0, config.least)
+        self._before = config.capped == "before"
+        self._cut = config.cut
+        self._of = [Wait(each) for each in config.of]
+
+    def wait(self, n: i64, memory: Memory, draws: Draws) -> float:
+        """Nanoseconds before retry ``n`` (from 1)."""
+        growth = self._growth
+        if growth == "sum":
+            return sum(each.wait(n, memory, draws) for each in self._of)
+        if growth == "chain":
+            return self._of[min(int(n), len(self._of)) - 1].wait(n, memory, draws)
+        if growth == "hint":
+            return memory.hint if memory.hint >= 0.0 else self._config.base
+        plain = self._plain(n, memory, draws)
+        if self._before:
+            plain = min(plain, self._most)
+        if self._jitter == "above":
+            plain = max(self._least, min(plain, self._most))
+        w = self._jittered(plain, draws)
+        if not self._before:
+            w = min(w, self._most)
+        if self._cut:
+            w = float(int(w / MILLI)) * MILLI
+        return max(w, self._least)
+
+    def _plain(self, n: i64, memory: Memory, draws: Draws) -> float:
+        config = self._config
+        base = config.base
+        growth = self._growth
+        if growth == "linear":
+            return base + config.step * float(n - 1)
+        if growth == "exponential":
+            return self._power(base, n)
+        if growth == "fibonacci":
+            current, following = base, base + config.step
+            for _ in range(n - 1):
+                current, following = following, min(current + following, LONGEST)
+            return current
+        if growth == "list":
+            return config.of_times[(int(n) - 1) % len(config.of_times)]
+        if growth == "decorrelated":
+            before = memory.previous if memory.previous > 0.0 else base
+            memory.previous = base + draws.next() * (min(before * config.factor, self._most) - base)
+            return memory.previous
+        if growth == "smoothed":
+            t = float(n - 1) + draws.next()
+            reached = 2.0**t * tanh(sqrt(STEEPNESS * t)) if t < 900.0 else LONGEST
+            grown = (reached - memory.previous) * base / SMOOTHING
+            memory.previous = reached
+            return min(grown, LONGEST)
+        return base
+
+    def _power(self, base: float, n: i64) -> float:
+        factor = self._config.factor
+        if self._cut:  # resilience4j truncates every step to whole milliseconds
+            steps = float(int(base / MILLI))
+            for _ in range(n - 1):
+                steps = float(int(min(steps * factor, LONGEST / MILLI)))
+            return steps * MILLI
+        if factor > 1.0 and float(n - 1) * log(factor) > 600.0:
+            return LONGEST if base > 0.0 else 0.0
+        return min(base * float(factor ** float(n - 1)), LONGEST)
+
+    def _jittered(self, w: float, draws: Draws) -> float:
+        jitter = self._jitter
+        spread = self._config.spread
+        if jitter == "full":
+            return w * draws.next()
+        if jitter == "equal":
+            return w / 2.0 + w / 2.0 * draws.next()
+        if jitter == "spread":
+            return w * (1.0 - spread + 2.0 * spread * draws.next())
+        if jitter == "mirrored":
+            return w * (1.0 + spread * (1.0 - 2.0 * draws.next()))
+        if jitter == "added":
+            return w + self._config.extra * draws.next()
+        if jitter == "above":
+            return self._least + (w - self._least) * draws.next()
+        if jitter == "resilience4j":
+            return max(MILLI, w * (1.0 - spread) + draws.next() * (2.0 * w * spread + MILLI))
+        return w
 
 
 class Ended:

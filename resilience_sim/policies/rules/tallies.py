@@ -1,27 +1,105 @@
-"""What a breaker has seen lately, counted as each library counts it: the windows and their alignment.
+"""What a breaker has seen lately, counted as each library counts it, and the thresholds on those counts.
 
-Owns counting and forgetting. Refuses to know thresholds. A tally also counts, for who wants to know, the calls admitted
-and not yet answered, those left out of account and those turned away.
+A tally counts results, and besides the calls admitted and not yet answered, those left out of account and those
+rejected. Windows and their alignment:
 
 * :class:`Tally`: for ever (gobreaker without Interval, and all that only count failures in a row);
 * :class:`RingTally`: the last N results (resilience4j COUNT_BASED, failsafe-go by count);
 * :class:`GridTally`: slices on the grid of the clock (resilience4j TIME_BASED: whole seconds of the epoch;
-  failsafe-go: tenths
-  of the period, and reading does not age it; Hystrix: half seconds);
+  failsafe-go: tenths of the period, and reading does not age it; Hystrix: half seconds);
 * :class:`AnchoredTally`: slices that begin with their first event (Polly, RollingHealthMetrics.cs);
 * :class:`SingleTally`: one window (Polly below 200 ms, SingleHealthMetrics.cs);
 * :class:`RollingTally`: slices counted from the entry into the state (gobreaker v2 with BucketPeriod, counter.go).
+
+:class:`Trips` compares a tally with the thresholds, rounded as the library rounds.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from math import floor
+from struct import pack, unpack
 
 from mypy_extensions import i64
 
+from resilience_sim.kernel.events import WHY_CONSECUTIVE, WHY_FAILURE_SHARE, WHY_SLOW_SHARE, WHY_TRIP_CONDITION
 from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.policies.rules.slices import AnchoredTally, RollingTally, SingleTally
-from resilience_sim.policies.rules.tally import Tally
+from resilience_sim.policies.rules.expression import Expression
+
+Counts = tuple[int, int, int]
+
+COUNTERS = (
+    "Requests", "TotalSuccesses", "TotalFailures", "TotalExclusions", "ConsecutiveSuccesses", "ConsecutiveFailures"
+)  # fmt: skip
+
+
+class Tally:
+    """Counts of results since it began. ``requests`` counts admissions, in flight included."""
+
+    __slots__ = ("bad", "excluded", "min_calls", "rejected", "requests", "run_bad", "run_good", "slow", "total")
+
+    total: i64
+    bad: i64
+    slow: i64
+    run_bad: i64  # failures in a row
+    run_good: i64
+    requests: i64
+    excluded: i64
+    rejected: i64
+    min_calls: i64  # no rate with fewer results
+
+    def __init__(self, min_calls: i64) -> None:
+        self.min_calls = min_calls
+        self.total = 0
+        self.bad = 0
+        self.slow = 0
+        self.run_bad = 0
+        self.run_good = 0
+        self.requests = 0
+        self.excluded = 0
+        self.rejected = 0
+
+    def request(self, now: i64) -> None:
+        """A call was let in."""
+        self.requests += 1
+
+    def exclude(self, now: i64, since: i64) -> None:
+        """A call let in at ``since`` is left out of account."""
+        self.excluded += 1
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """A result (``bad`` and ``slow`` are 0 or 1) of a call let in at ``since``."""
+        self.total += 1
+        self.slow += slow
+        self._run(bad)
+
+    def _run(self, bad: i64) -> None:
+        self.bad += bad
+        if bad:
+            self.run_bad += 1
+            self.run_good = 0
+        else:
+            self.run_good += 1
+            self.run_bad = 0
+
+    def look(self, now: i64) -> None:
+        """The counts are about to be read."""
+
+    def counts(self, now: i64) -> Counts:
+        """All, bad and slow results it would count if it were read now; nothing changes.
+
+        A window that is not aged by reading (failsafe-go's) is given as it is.
+        """
+        return self.total, self.bad, self.slow
+
+    def _without(self, gone: list[Counts]) -> Counts:
+        """:meth:`counts`, less what has left the window."""
+        total, bad, slow = self.total, self.bad, self.slow
+        for piece in gone:
+            total -= piece[0]
+            bad -= piece[1]
+            slow -= piece[2]
+        return total, bad, slow
 
 
 class RingTally(Tally):
@@ -96,6 +174,186 @@ class GridTally(Tally):
         if self._ages:
             self._roll(now)
 
+    def counts(self, now: i64) -> Counts:
+        if not self._ages:
+            return self.total, self.bad, self.slow
+        gone: list[Counts] = []
+        for step in range(1, min(now // self._width - self._head, self._count) + 1):
+            i = (self._head + step) % self._count
+            gone.append((self._total[i], self._bad[i], self._slow[i]))
+        return self._without(gone)
+
+
+class Slice:
+    """What happened since ``start``."""
+
+    __slots__ = ("bad", "start", "total")
+
+    start: i64
+    bad: i64
+    total: i64
+
+    def __init__(self, start: i64) -> None:
+        self.start = start
+        self.bad = 0
+        self.total = 0
+
+
+class AnchoredTally(Tally):
+    """Slices of ``width`` ns, each begun by the first event after the end of the one before; gone after ``span``."""
+
+    __slots__ = ("_slices", "_span", "_width")
+
+    _span: i64
+    _width: i64
+
+    def __init__(self, min_calls: i64, span: i64, width: i64) -> None:
+        super().__init__(min_calls)
+        self._span = span
+        self._width = width
+        self._slices: deque[Slice] = deque()
+
+    def _current(self, now: i64) -> Slice:
+        slices = self._slices
+        if not slices or now - slices[-1].start >= self._width:
+            slices.append(Slice(now))
+        while now - slices[0].start >= self._span:
+            gone = slices.popleft()
+            self.total -= gone.total
+            self.bad -= gone.bad
+        return slices[-1]
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """Into the current slice."""
+        current = self._current(now)
+        current.total += 1
+        current.bad += bad
+        super().add(now, since, bad, slow)
+
+    def look(self, now: i64) -> None:
+        """Reading begins slices too."""
+        self._current(now)
+
+    def counts(self, now: i64) -> Counts:
+        return self._without([(each.total, each.bad, 0) for each in self._slices if now - each.start >= self._span])
+
+
+class SingleTally(Tally):
+    """One window of ``span`` ns, begun anew by the first event after its end."""
+
+    __slots__ = ("_span", "_start")
+
+    _span: i64
+    _start: i64
+
+    def __init__(self, min_calls: i64, now: i64, span: i64) -> None:
+        super().__init__(min_calls)
+        self._span = span
+        self._start = now
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """In the window of now."""
+        self.look(now)
+        super().add(now, since, bad, slow)
+
+    def look(self, now: i64) -> None:
+        """Begin anew, if it is over."""
+        if now - self._start >= self._span:
+            self._start = now
+            self.total = 0
+            self.bad = 0
+
+    def counts(self, now: i64) -> Counts:
+        if now - self._start >= self._span:
+            return 0, 0, 0
+        return self.total, self.bad, self.slow
+
+
+class RollingTally(Tally):
+    """``count`` slices of ``width`` ns from ``now`` on; a result belongs to the slice its call was let in."""
+
+    __slots__ = ("_age", "_count", "_slices", "_start", "_width")
+
+    _start: i64
+    _width: i64
+    _count: i64
+    _age: i64
+
+    def __init__(self, min_calls: i64, now: i64, width: i64, count: i64) -> None:
+        super().__init__(min_calls)
+        self._start = now
+        self._width = width
+        self._count = count
+        self._age = 0
+        self._slices: list[Tally] = [Tally(0) for _ in range(count)]
+
+    def request(self, now: i64) -> None:
+        """Into the current slice."""
+        self.requests += 1
+        self._slices[self._age % self._count].requests += 1
+
+    def _slice_of(self, since: i64) -> Tally | None:
+        # half open the slices do not grow: all belongs to the first
+        age = min((since - self._start) // self._width, self._age)
+        return self._slices[age % self._count] if 0 <= self._age - age < self._count else None
+
+    def exclude(self, now: i64, since: i64) -> None:
+        """In the slice of its call, while there is one."""
+        piece = self._slice_of(since)
+        if piece is not None:
+            self.excluded += 1
+            piece.excluded += 1
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """In the slice of its call, while there is one."""
+        piece = self._slice_of(since)
+        if piece is not None:
+            super().add(now, since, bad, slow)
+            piece.add(now, since, bad, slow)
+
+    def look(self, now: i64) -> None:
+        """Forget slices that have left the window."""
+        age = (now - self._start) // self._width
+        if age - self._age >= self._count:
+            self._slices = [Tally(0) for _ in range(self._count)]
+            self.total = 0
+            self.bad = 0
+            self.slow = 0
+            self.run_bad = 0
+            self.run_good = 0
+            self.requests = 0
+            self.excluded = 0
+            self._age = age
+        while self._age < age:
+            self._age += 1
+            self._drop(self._age % self._count)
+
+    def _drop(self, oldest: i64) -> None:
+        """Take a slice out; a row of equal results loses its part only if it reaches back that far."""
+        gone = self._slices[oldest]
+        good = gone.run_good
+        bad = gone.run_bad
+        for i in range(1, self._count):
+            piece = self._slices[(oldest + i) % self._count]
+            good += piece.total - piece.bad
+            bad += piece.bad
+        if self.run_good == good:
+            self.run_good = max(0, self.run_good - gone.run_good)
+        if self.run_bad == bad:
+            self.run_bad = max(0, self.run_bad - gone.run_bad)
+        self.total -= gone.total
+        self.bad -= gone.bad
+        self.requests = max(0, self.requests - gone.requests)
+        self.excluded -= gone.excluded
+        self._slices[oldest] = Tally(0)
+
+    def counts(self, now: i64) -> Counts:
+        gone: list[Counts] = []
+        for step in range(1, min((now - self._start) // self._width - self._age, self._count) + 1):
+            piece = self._slices[(self._age + step) % self._count]
+            gone.append((piece.total, piece.bad, piece.slow))
+        return self._without(gone)
+
 
 def make_tally(config: LikeBreakerConfig, now: i64) -> Tally:
     """An empty tally as the settings want it, begun now."""
@@ -113,3 +371,114 @@ def make_tally(config: LikeBreakerConfig, now: i64) -> Tally:
     if kind == "rolling":
         return RollingTally(least, now, span // config.slices, config.slices)
     return Tally(least)
+
+
+def single(number: float) -> float:
+    """The nearest 32-bit float: resilience4j computes percentages in those."""
+    return float(unpack("<f", pack("<f", number))[0])
+
+
+def half_up(number: float) -> float:
+    """The nearest whole number, halves upwards: Go's math.Round of what is not negative."""
+    return float(floor(number + 0.5))
+
+
+class Trips:
+    """Thresholds. After :meth:`due` said yes, ``why``, ``x`` and ``y`` tell the reason as an event does."""
+
+    __slots__ = (
+        "_config", "_consecutive", "_expression", "_failures", "_rounding", "_share", "_slow", "_strict", "why", "x",
+        "y",
+    )  # fmt: skip
+
+    _consecutive: i64
+    _failures: i64
+    why: i64
+    x: i64
+    y: i64
+
+    def __init__(self, config: LikeBreakerConfig) -> None:
+        self._config = config
+        self._consecutive = config.consecutive
+        self._failures = config.failures
+        self._rounding = config.rules.rounding
+        self._strict = config.rules.strict
+        self._share = self.threshold(config.failure_share)
+        self._slow = self.threshold(config.slow_share)
+        self._expression = Expression(config.trip, COUNTERS) if config.trip else None
+        self.why = 0
+        self.x = 0
+        self.y = 0
+
+    def threshold(self, share: float) -> float:
+        """A threshold in the unit that :meth:`rate` speaks."""
+        if self._rounding == "single":
+            return single(share * 100.0)
+        return share * 100.0 if self._rounding == "percent" else share
+
+    def rate(self, part: i64, whole: i64) -> float:
+        """A share in the library's unit and precision; nothing of nothing is none."""
+        if whole == 0:
+            return 0.0
+        if self._rounding == "single":
+            return single(float(part) * 100.0 / float(whole))
+        if self._rounding == "cents":
+            return half_up(float(part) / float(whole) * 100.0) / 100.0
+        if self._rounding == "percent":
+            return float(part * 100 // whole)
+        return float(part) / float(whole)
+
+    def _exceeded(self, part: i64, whole: i64, threshold: float) -> bool:
+        rate = self.rate(part, whole)
+        return rate > threshold or (rate == threshold and not self._strict)
+
+    def due(self, tally: Tally, now: i64) -> bool:
+        """Whether these counts trip."""
+        if self._consecutive and tally.run_bad >= self._consecutive:
+            return self._because(WHY_CONSECUTIVE, tally.run_bad, self._consecutive)
+        if self._expression is not None:
+            held = self._expression.holds(counters(tally))
+            return held and self._because(WHY_TRIP_CONDITION, tally.bad, tally.requests)
+        tally.look(now)
+        if tally.total < tally.min_calls or tally.total == 0:
+            return False
+        if self._share and self._exceeded(tally.bad, tally.total, self._share):
+            return self._because(WHY_FAILURE_SHARE, tally.bad, tally.total)
+        if self._failures and not self._share and tally.bad >= self._failures:
+            return self._because(WHY_FAILURE_SHARE, tally.bad, tally.total)
+        if self._slow and self._exceeded(tally.slow, tally.total, self._slow):
+            return self._because(WHY_SLOW_SHARE, tally.slow, tally.total)
+        return False
+
+    def _because(self, why: i64, x: i64, y: i64) -> bool:
+        self.why = why
+        self.x = x
+        self.y = y
+        return True
+
+    # --- failsafe-go's balance (circuitstates.go, halfOpenState) ---
+
+    def enough_successes(self, tally: Tally) -> bool:
+        """Close? By the success threshold if there is one, else when the failure threshold is out of reach."""
+        config = self._config
+        good = tally.total - tally.bad
+        if config.successes:
+            return good >= config.successes
+        if self._share:
+            return tally.total >= config.min_calls and self.rate(good, tally.total) > 1.0 - self._share
+        return good > config.out_of - self._failures
+
+    def too_many_failures(self, tally: Tally) -> bool:
+        """Open again?"""
+        config = self._config
+        if config.successes:
+            return tally.bad > config.probe_ring - config.successes
+        if self._share:
+            return tally.total >= config.min_calls and self.rate(tally.bad, tally.total) >= self._share
+        return tally.bad >= self._failures
+
+
+def counters(tally: Tally) -> list[float]:
+    """The values of :data:`COUNTERS`."""
+    return [float(tally.requests), float(tally.total - tally.bad), float(tally.bad), float(tally.excluded),
+            float(tally.run_good), float(tally.run_bad)]  # fmt: skip
