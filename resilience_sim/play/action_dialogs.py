@@ -30,6 +30,7 @@ class ActionDialogs:
     def __init__(self, state: CockpitState, ui: Ui) -> None:
         self._state = state
         self._ui = ui
+        self._last_fault = forms.FAULTS[0]
 
     def perform(self, action: Action) -> None:
         """Do it, or say why it cannot be done."""
@@ -87,7 +88,25 @@ class ActionDialogs:
     # --- faults -------------------------------------------------------------------------------------------------------
 
     def inject(self, kind: str) -> None:
-        """Ask for a fault's settings, then inject it."""
+        """Inject a fault with the settings that the form begins with."""
+        values = {field.key: field.value for field in forms.fault_fields(kind)}
+        try:
+            action = forms.read_fault(kind, values, self._state.run.plan_now, self._now)
+        except ValueError as error:
+            self._state.say(str(error))
+            return
+        self._last_fault = kind
+        self.perform(action)
+
+    def ask_fault(self) -> None:
+        """Ask which fault to inject, and with which settings."""
+        kinds = list(forms.FAULTS)
+        names = [TITLES.get(kind, kind) for kind in kinds]
+        at = kinds.index(self._last_fault)
+        self._ui.choose(f"Inject which fault {self._when}?", names, lambda index: self._ask_fault(kinds[index]), at)
+
+    def _ask_fault(self, kind: str) -> None:
+        self._last_fault = kind
 
         def accept(values: forms.Answers) -> Inject:
             return forms.read_fault(kind, values, self._state.run.plan_now, self._now)

@@ -113,6 +113,7 @@ class Cockpit(App[None]):
         deadline = now + BUDGET
         session = self.state.session
         hunting = session.hunting
+        session.held = len(self.screen_stack) > 1
         try:
             session.frame(elapsed, lambda: self._clock() < deadline)
         except ValueError as error:

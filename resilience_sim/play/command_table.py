@@ -40,7 +40,7 @@ class CommandTable:
             "next_transition": partial(s.jump, TRANSITION), "last_transition": partial(s.jump, TRANSITION, True),
             "next_failure": partial(self._failure, False), "last_failure": partial(self._failure, True),
             "next_fault": partial(s.jump, FAULT), "last_fault": partial(s.jump, FAULT, True),
-            **{id: partial(actions.inject, kind) for id, kind in FAULTS.items()},
+            **{id: partial(actions.inject, kind) for id, kind in FAULTS.items()}, "inject": actions.ask_fault,
             "lift": actions.lift, "trip": partial(actions.switch_breaker, Trip),
             "reset": partial(actions.switch_breaker, Reset),
             "change": actions.change, "add": actions.add, "remove": actions.remove,
@@ -49,7 +49,8 @@ class CommandTable:
             "up": partial(self.move, -1), "down": partial(self.move, 1), "page_up": partial(self.move, -10),
             "page_down": partial(self.move, 10), "filter": self._filter, "search": self._search,
             "newest": self._newest, "inspect": self._inspect, "next_tab": self._next_tab,
-            "tour_next": self._tour_next, "theme": ui.switch_theme, "help": self._help, "leave": ui.leave,
+            "enter": self._enter, "tour_next": self._tour_next, "theme": ui.switch_theme,
+            "help": self._help, "leave": ui.leave,
         }  # fmt: skip
 
     def run(self, id: str) -> None:
@@ -101,6 +102,13 @@ class CommandTable:
         rid = run.tape[run.position - 1][3] if run.position else -1
         if rid >= 0:
             self._state.stream.chosen = rid
+
+    def _enter(self) -> None:
+        guide = self._state.guide
+        if guide is None or guide.done:
+            self._inspect()
+        else:
+            self._tour_next()
 
     def _tour_next(self) -> None:
         guide = self._state.guide
@@ -164,4 +172,5 @@ class CommandTable:
         self._ui.relayout()
 
     def _help(self) -> None:
+        self._state.all_keys = True
         self._ui.page("Keys", help_rows(84))

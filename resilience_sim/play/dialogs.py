@@ -74,7 +74,7 @@ class Form(Dialog):
                 for field in self._fields:
                     with Horizontal(classes="field"):
                         yield Label(field.key, classes="key", markup=False)
-                        yield Input(field.value, placeholder=field.default, id=f"f-{field.key}", select_on_focus=False)
+                        yield Input(field.value, placeholder=field.default, id=f"f-{field.key}")
                         yield Label(field.about, classes="meaning", markup=False)
             yield Label("", classes="hint", markup=False)
             yield Label("", classes="wrong", markup=False)
@@ -146,7 +146,7 @@ class Ask(Dialog):
         with Vertical(classes="box"):
             yield Label(self._title, classes="title", markup=False)
             with Horizontal(classes="field"):
-                yield Input(self._value, placeholder=self._hint, id="f-text", select_on_focus=False)
+                yield Input(self._value, placeholder=self._hint, id="f-text")
 
     def on_mount(self) -> None:
         self.query_one(Input).styles.width = "100%"

@@ -97,7 +97,7 @@ class PanelRenderer:
 
     def _keys(self, width: int, height: int) -> list[Row]:
         state = self._state
-        rows, self.places = keys_rows(state.session, state.look, width, height, state.guide is not None)
+        rows, self.places = keys_rows(state.session, width, height, state.guide is not None, state.all_keys)
         return rows
 
     def target(self, panel: str, x: int, y: int, width: int) -> Target | None:

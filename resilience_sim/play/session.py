@@ -25,7 +25,14 @@ from resilience_sim.world.actions import Action
 LEAST_SPEED, MOST_SPEED = 0.1, 10_000.0
 SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 LONGEST_STEP = 1.0  # s of wall time a frame makes up for, so that a laptop that slept does not leap
+SLICES = 40  # of 256 events: what a key may simulate of a fork at once
 RUSH = 20_000  # events a frame advances by at top speed through what is on the tape
+
+
+def _briefly() -> GoOn:
+    """As long as nobody notices, counted in slices of events."""
+    slices = iter(range(SLICES))
+    return lambda: next(slices, None) is not None
 
 
 class Session:
@@ -44,6 +51,7 @@ class Session:
         self.clock = 0
         self.speed = speed or max(LEAST_SPEED, min(MOST_SPEED, default_speed(source.plan)))
         self.paused = False
+        self.held = False  # a dialog is open: time stands still until it is closed
         self.lagging = False
         self.hunting = ""  # the kind of mark being looked for beyond the head
         self.loading = False  # the whole run is simulated first, to be looked at
@@ -95,10 +103,14 @@ class Session:
             return
         if self.forking:
             self._prepare_fork(go_on)
+        elif self.held:
+            pass
         elif self.hunting:
             self._hunt(go_on)
         elif not self.paused and not self.over:
             self._pass(elapsed, go_on)
+        else:
+            self._follow(go_on)
         self.run.layer_state.catch_up(go_on)
 
     def _pass(self, elapsed: float, go_on: GoOn) -> None:
@@ -131,9 +143,10 @@ class Session:
             self.clock = tape.time(index - 1) if self.speed == inf else until
         self.run.show(index, self.clock)
 
-    def _follow(self, go_on: GoOn = always) -> None:
+    def _follow(self, go_on: GoOn | None = None) -> None:
+        """Bring the fork to the same instant; the next frames go on with it where that takes long after a jump."""
         if self._fork is not None:
-            self._fork.follow(self.clock, self.over, go_on)
+            self._fork.follow(self.clock, self.over, go_on or _briefly())
 
     # --- transport ----------------------------------------------------------------------------------------------------
 

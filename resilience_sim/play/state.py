@@ -34,6 +34,7 @@ class CockpitState:
     policy: str = ""  # id of the policy selected in the topology
     tab: str = TABS[0]
     scroll: int = 0  # lines of the inspector that are scrolled past
+    all_keys: bool = False  # the footer shows more than the most important keys
     what_if: bool = False  # the next action goes into a fork
     focused: str = ""  # name of the panel that has the focus
 

@@ -180,7 +180,7 @@ class Guide:
         """Its panel, at most ``height`` rows: an answer is never cut to make room for its question."""
         tour, step = self.tour, self.step
         rows = [titled(f"tour: {tour.title}", look, width, f"step {self.at + 1} of {len(tour.steps)}", True)]
-        key = Row(" j", "key")
+        key = Row(" enter", "key")
         if self.done:
             over = Row(" The tour is over; the run is yours. ", "good!").add("?", "key")
             return [*rows, *wrap(over.add(" shows every key.", "faint"), width)]

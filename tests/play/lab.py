@@ -103,7 +103,7 @@ class Driver:
     def text(self) -> str:
         """What the screen shows."""
         self.app.redraw()
-        return "\n".join(row.plain().rstrip() for row in self.app.renderer.screen_rows(*self.app.size))
+        return "\n".join(row.plain() for row in self.app.renderer.screen_rows(*self.app.size))
 
 
 def drive(

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.widgets import Button, Label
 
-from resilience_sim.play.commands import COMMANDS, FOOTER, PINNED
+from resilience_sim.play.commands import COMMANDS, FEW, FOOTER, PINNED, help_rows
 from resilience_sim.play.dialogs import Ask, Choose, Form, Page
+from resilience_sim.play.forms import FAULTS
 from resilience_sim.play.layout import TABS, arrange
 from resilience_sim.play.session import Session
 from resilience_sim.play.theme import LIGHT
@@ -103,14 +104,24 @@ async def _injects(d: Driver) -> None:
     }  # fmt: skip
     for key, kind in kinds.items():
         await d.press(key)
-        assert isinstance(d.app.screen, Form)
-        await d.press("enter")
         assert d.state.session.run.plan_now.faults[-1].kind == kind
         assert len(d.state.session.run.view.faults_on) == 2
         await d.press("u")
         assert d.state.session.run.plan_now.faults[-1].duration < SECOND
     await d.press("u", "u")
     assert "no fault is active" in d.text()
+
+
+async def _asked_faults(d: Driver) -> None:
+    """With settings of one's own; the fault injected last is offered first."""
+    for n, kind in enumerate(FAULTS):
+        await d.press("O", *(["down"] if n else []), "enter")
+        form = d.app.screen
+        assert isinstance(form, Form)
+        await d.press("9", "s", "enter")
+        fault = d.state.session.run.plan_now.faults[-1]
+        assert fault.kind == {"lost_responses": "errors"}.get(kind, kind)
+        assert fault.duration == 9 * SECOND
 
 
 async def _breakers(d: Driver) -> None:
@@ -166,7 +177,7 @@ async def _reorder(d: Driver) -> None:
 
 
 async def _fork(d: Driver) -> None:
-    await d.press("y", "o", "enter")
+    await d.press("y", "o")
     await d.settle()
     assert d.state.session.fork is not None
     assert not d.state.session.run.actions
@@ -181,7 +192,7 @@ async def _fork(d: Driver) -> None:
 
 async def _fork_in_the_past(d: Driver) -> None:
     """What is done while looking back is done in a fork."""
-    await d.press("left", "o", "enter")
+    await d.press("left", "o")
     await d.settle()
     assert d.state.session.fork is not None
     assert not d.state.session.run.actions
@@ -243,6 +254,13 @@ async def _help(d: Driver) -> None:
     assert not isinstance(d.app.screen, Page)
 
 
+async def _enter(d: Driver) -> None:
+    await d.press("enter")
+    assert d.state.tab == "inspector"
+    await d.press("enter")
+    assert d.state.tab == "stream"
+
+
 async def _tour(d: Driver) -> None:
     await d.press("j")
     assert "--tour first-look" in d.text()
@@ -258,10 +276,11 @@ CHECKS: dict[str, Check] = {
     "step_request": _request, "scrub_back scrub_on leap_back leap_on to_start to_live": _scrub,
     "next_failure last_failure next_fault last_fault next_transition last_transition": _jumps,
     "outage latency errors brownout lost spike crash limit cold lift": _injects,
-    "add trip reset": _breakers, "change": _change, "change (wrong)": _change_wrongly, "remove": _remove,
+    "inject": _asked_faults, "add trip reset": _breakers, "change": _change,
+    "change (wrong)": _change_wrongly, "remove": _remove,
     "inwards outwards": _reorder, "fork drop_fork": _fork, "fork (past)": _fork_in_the_past,
     "up down page_up page_down filter search newest": _stream, "inspect next_tab": _inspect, "(focus)": _focus,
-    "theme": _theme, "help": _help, "tour_next": _tour, "leave": _leave,
+    "theme": _theme, "help": _help, "enter": _enter, "tour_next": _tour, "leave": _leave,
 }  # fmt: skip
 
 
@@ -282,7 +301,7 @@ def test_writing_a_scenario_file(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def check(d: Driver) -> None:
-        await d.press("o", "enter", "w", "enter")
+        await d.press("o", "w", "enter")
         assert "written" in d.text()
         await d.press("w", "enter")
         assert "already exists" in d.text()
@@ -325,9 +344,9 @@ def test_what_was_injected_by_keys_happens_again() -> None:
 
     async def check(d: Driver) -> None:
         await d.pass_time(2)
-        await d.press("o", "enter")
+        await d.press("o")
         await d.pass_time(1)
-        await d.press("p", "enter", "backspace", "2", "enter", "s", "enter")
+        await d.press("p", "enter", "backspace", "2", "enter", "s")
 
     drive(check, s)
     s.speed = float("inf")
@@ -344,7 +363,7 @@ def test_keys_typed_into_a_dialog_stay_there() -> None:
     """A space or a dot in a field is no transport key."""
 
     async def check(d: Driver) -> None:
-        await d.press("o", "backspace", "backspace", "2", "full_stop", "5", "s", "enter")
+        await d.press("O", "enter", "2", "full_stop", "5", "s", "enter")
         assert d.state.session.run.plan_now.faults[-1].duration == 2_500_000_000
         assert d.state.session.paused
 
@@ -365,7 +384,9 @@ def test_in_a_form_arrows_go_from_field_to_field_and_say_what_it_is_about() -> N
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (140, 42)], ids=str)
-@pytest.mark.parametrize("keys", [("p",), ("p", "enter"), ("o",), ("a", "down", "enter", "down", "enter"), ("slash",)])
+@pytest.mark.parametrize(
+    "keys", [("p",), ("p", "enter"), ("O", "enter"), ("a", "down", "enter", "down", "enter"), ("slash",)]
+)
 def test_dialogs_stand_in_the_middle_and_are_seen_whole(size: tuple[int, int], keys: tuple[str, ...]) -> None:
     """A bug once: they clung to the upper left corner, and long forms lost their buttons below the screen."""
 
@@ -385,19 +406,59 @@ def test_the_footer_always_says_how_to_find_all_keys(size: tuple[int, int]) -> N
     """And what the moment asks for: back to live, keep or drop the fork."""
 
     async def check(d: Driver) -> None:
-        for words in ("? keys", "q quit", "space go on", *(["o outage"] if size[0] >= 80 else [])):
+        for words in ("? all keys", "q quit", "space resume", *(["o outage"] if size[0] >= 80 else [])):
             assert words in d.text()
         await d.press("left")
         assert "end live" in d.text()
-        await d.press("end", "y", "o", "enter")
+        await d.press("end", "y", "o")
         await d.settle()
-        for words in ("? keys", "K keep fork", "Y drop fork"):
+        for words in ("? all keys", "K keep fork", "Y drop fork"):
             assert words in d.text()
         place = next(p for p in d.app.renderer.places if p[3] == "help")
         await d.pilot.click("#keys", offset=(place[1] + 1, place[0]))
         assert isinstance(d.app.screen, Page)
 
     drive(check, at_20_seconds(), size=size)
+
+
+def test_the_footer_shows_eight_keys_until_somebody_asks_for_all() -> None:
+    async def check(d: Driver) -> None:
+        assert len(d.app.renderer.places) == FEW + len(PINNED)
+        await d.press("question_mark", "escape")
+        assert len(d.app.renderer.places) > 2 * FEW
+
+    drive(check, at_20_seconds(), size=(140, 42))
+
+
+def test_the_help_names_every_key() -> None:
+    """A bug once: not Tab, =, Enter, h, ctrl+c."""
+    text = "\n".join(row.plain() for row in help_rows(84))
+    for keys in ("tab S-tab", "+ =", "enter", "? h", "q ^c", "end l", "^p"):
+        assert f"  {keys} " in text
+    for each in COMMANDS:
+        assert each.about in text
+
+
+def test_time_stands_still_while_a_dialog_is_open() -> None:
+    async def check(d: Driver) -> None:
+        await d.press("space", "O")
+        clock = d.state.session.clock
+        await d.pass_time(1)
+        assert d.state.session.clock == clock
+        await d.press("enter", "enter")
+        assert d.state.session.run.actions[-1].t == clock + 1
+        await d.pass_time(1)
+        assert d.state.session.clock > clock + SECOND
+
+    drive(check, at_20_seconds())
+
+
+def test_typing_into_a_field_replaces_what_was_there() -> None:
+    async def check(d: Driver) -> None:
+        await d.press("O", "enter", "7", "s", "enter")
+        assert d.state.session.run.plan_now.faults[-1].duration == 7 * SECOND
+
+    drive(check, at_20_seconds())
 
 
 def test_where_one_panel_has_room_the_inspector_gets_the_focus_with_it() -> None:
@@ -445,8 +506,7 @@ def test_the_mouse() -> None:
         assert not d.state.session.live
         place = next(p for p in d.app.renderer.places if p[3] == "outage")
         await d.pilot.click("#keys", offset=(place[1] + 1, place[0]))
-        assert isinstance(d.app.screen, Form)
-        await d.press("escape")
+        assert "outage (refuse)" in d.state.session.said
         await d.pilot.click("#transport", offset=(3, 0))
         assert not d.state.session.paused
 
@@ -475,7 +535,7 @@ def test_every_size_and_look(look) -> None:
         await d.press("up", "i")
         for size in SIZES:
             await shown(d, size)
-        await d.press("y", "o", "enter")
+        await d.press("y", "o")
         await d.settle()
         for size in SIZES:
             await shown(d, size)
@@ -538,7 +598,7 @@ def test_a_large_screen() -> None:
 
 def test_a_dialog_in_the_light() -> None:
     async def check(d: Driver) -> None:
-        await d.press("b")
+        await d.press("O", "down", "down", "down", "enter")
         same_screen(d.app, "dialog")
 
     drive(check, at_20_seconds(), size=(100, 30), theme=LIGHT)

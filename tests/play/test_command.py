@@ -128,8 +128,6 @@ def test_a_real_terminal_from_start_to_summary(tmp_path) -> None:
     with Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path) as t:
         t.wait("topology")
         t.type("o")
-        t.wait("Inject")
-        t.type("\r")
         t.wait("you outage")
         t.type("q")
         code = t.end()
@@ -149,8 +147,6 @@ def test_a_fork_that_was_taken_is_what_save_keeps(tmp_path) -> None:
     with Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path, **size) as t:
         t.wait("topology")
         t.type("yo")
-        t.wait("Inject")
-        t.type("\r")
         t.wait("as it is")
         t.type(" ")
         t.wait("ON")

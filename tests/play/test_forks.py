@@ -218,7 +218,7 @@ def test_save_and_write_ask_which_future(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def check(d: Driver) -> None:
-        await d.press("y", "o", "enter")
+        await d.press("y", "o")
         await d.settle()
         await d.press("space")
         await d.pass_time(1)
@@ -249,7 +249,7 @@ def test_a_fork_is_taken_by_key() -> None:
     async def check(d: Driver) -> None:
         await d.press("K")
         assert "no fork to keep" in d.text()
-        await d.press("y", "o", "enter")
+        await d.press("y", "o")
         await d.settle()
         await d.press("K")
         assert "the fork is the run from here on" in d.text()

@@ -6,7 +6,7 @@ from math import inf
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
-from resilience_sim.play.commands import FOOTER, PINNED, command
+from resilience_sim.play.commands import FEW, FOOTER, PINNED, command
 from resilience_sim.play.session import Session
 from resilience_sim.views.live.axis import tick_step
 from resilience_sim.views.live.look import Look
@@ -131,13 +131,13 @@ def _ticks(session: Session, look: Look, width: int, now: int) -> Row:
 
 
 def keys_rows(
-    session: Session, look: Look, width: int, height: int, tour: bool = False
+    session: Session, width: int, height: int, tour: bool = False, every: bool = True
 ) -> tuple[list[Row], list[Place]]:
     """The rows, and where each command is in them; the pinned commands end the last row."""
     pinned = [_piece(id, session) for id in PINNED]
     reserved = sum(piece.width + 2 for piece in pinned)
     rows, places = [Row(" ")], []
-    for id in shown(session, tour):
+    for id in shown(session, tour, every):
         piece = _piece(id, session)
         row = rows[-1]
         if row.width + piece.width + 1 > width - (reserved if len(rows) == height else 0):
@@ -148,6 +148,8 @@ def keys_rows(
         places.append((len(rows) - 1, row.width, row.width + piece.width, id))
         row.join(piece).add("  ")
     if reserved <= width:
+        if rows[-1].width + reserved > width + 1 and len(rows) < height:
+            rows.append(Row(" "))
         last = rows[-1].to(width - reserved + 1)
         for id, piece in zip(PINNED, pinned, strict=True):
             places.append((len(rows) - 1, last.width, last.width + piece.width, id))
@@ -155,17 +157,17 @@ def keys_rows(
     return [row.to(width) for row in rows], places
 
 
-def shown(session: Session, tour: bool) -> list[str]:
+def shown(session: Session, tour: bool, every: bool) -> list[str]:
     """The commands for the footer, those for the present situation first."""
-    now = ["tour_next"] if tour else []
+    now = ["enter"] if tour else []
     if not session.live:
         now.append("to_live")
     if session.fork is not None:
         now += ["take_fork", "drop_fork"]
-    return [*now, *FOOTER]
+    return [*now, *FOOTER] if every else [*now, *FOOTER][:FEW]
 
 
 def _piece(id: str, session: Session) -> Row:
     each = command(id)
-    label = "go on" if id == "pause" and session.paused else each.label
-    return Row(each.shown, "key").add(f" {label}", "faint")
+    label = "resume" if id == "pause" and session.paused else each.label
+    return Row(each.shown.split()[0], "key").add(f" {label}", "faint")
