@@ -1,7 +1,7 @@
 """Small charts made of characters: area and line in braille, a one-row sparkline, lanes of states.
 
-Owns turning rows of numbers into rows of characters of an exact width. Refuses to know what the numbers mean, to
-colour them and to import anything that draws. Every chart has an ASCII form, for terminals that cannot do better.
+Rows of numbers become rows of characters of an exact width, uncoloured. Every chart has an ASCII form, for terminals
+that cannot do better.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The table of `resim compare`: what each variant is worth against the baseline, and how sure that is.
 
-Owns which metrics are shown, the marks, and the two layouts (one table where it fits, else a block per variant; no cell
-is ever cut). Refuses to compute differences (measure/comparison.py) and to tell where variants part (divergence.py).
+Where it fits it is one table, else a block per variant; no cell is ever cut. Differences are computed in
+measure/statistics.py; divergence.py tells where variants part.
 
-Better, worse and cannot tell are marks and words, not only colours. A difference without an interval (one seed) proves
-nothing and is marked so.
+Better, worse and cannot tell are marks and words, not only colours. A difference without an interval (one seed)
+proves nothing and is marked so.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ def comparison_rows(
     look: Look = UNICODE,
     interrupted: bool = False,
 ) -> list[Row]:
-    """The whole comparison, as rows."""
     runs = max((len(found) for found in results.values()), default=0)
     baseline = differences[0].baseline if differences else next(iter(results), "")
     seeds = [result.seed for result in next(iter(results.values()), ())]

@@ -1,7 +1,6 @@
-"""The result document ``resim.result/1``: what ``--json`` prints.
+"""The result document ``resim.result/1``, which ``--json`` prints: its keys, their order, the rounding of its numbers.
 
-Owns its keys and their order, the rounding of its numbers, and its JSON Schema (schemas/resim.result.1.json).
-Refuses to compute any figure (measure/) and to print.
+Its JSON Schema is schemas/resim.result.1.json; its figures come from measure/.
 """
 
 from __future__ import annotations

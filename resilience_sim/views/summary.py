@@ -48,7 +48,6 @@ def render_summary(
 
 
 def look_of(console: Console) -> Look:
-    """The characters the console can take."""
     return ASCII if look_for(console.encoding, {}).ascii_only else UNICODE
 
 
@@ -236,7 +235,6 @@ Run = dict[str, Any]
 
 
 def numbers(plan: Plan, run: Run) -> list[Row]:
-    """All rows that say something about this run."""
     rows = [_requests(run), *_failures(run), _latency(run), _attempts(run)]
     rows += [_breaker(breaker, plan.client.instances > 1) for breaker in run["breakers"]]
     rows.append(_service(run, plan))

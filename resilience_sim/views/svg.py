@@ -1,8 +1,8 @@
 """Rows of styled text as an SVG picture of a terminal window.
 
-Owns that drawing. Refuses to know what the rows say. No font is needed beyond the plain monospace ones: braille dots,
-blocks and rules are drawn as shapes, and every piece of text is held to its columns, so that a picture looks the same
-in every browser. The same rows always give the same bytes.
+No font is needed beyond the plain monospace ones: braille dots, blocks and rules are drawn as shapes, and every piece
+of text is held to its columns, so that a picture looks the same in every browser. The same rows always give the same
+bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rows of styled text: the one material of the live view, the summary and the comparison.
 
-Owns measuring, cropping, padding and wrapping rows by terminal cells, the styles by name, and handing rows to a Rich
-console. Refuses to decide what a row says. A style is a *name* of :data:`STYLES`; meaning is never in colour alone.
+Rows are measured, cropped, padded and wrapped by terminal cells. A style is a *name* of :data:`STYLES`; meaning is
+never in colour alone.
 """
 
 from __future__ import annotations
@@ -125,7 +125,6 @@ class Row:
         return self
 
     def plain(self) -> str:
-        """The characters alone."""
         return "".join(text for text, _ in self.spans)
 
     def segments(self, encoding: str = "utf-8") -> Iterator[Segment]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from export.lab import write
 
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
@@ -22,7 +23,6 @@ from resilience_sim.runs.simulate import drain, simulate
 from resilience_sim.runs.simulation import Simulation, make_components
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.scenario.plan import Plan, Scenario
-from resilience_sim.views.export import chrome_trace
 from resilience_sim.world.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
 
 S = 1_000_000_000
@@ -141,10 +141,9 @@ def test_recorded_and_verified_with_hands_or_without(scenario: Scenario, tmp_pat
             assert len(recording.actions) == len(actions)
             assert verify(recording).same
             playback = Playback(recording)
-            seen = io.StringIO()
-            chrome_trace.write(playback, seen)
+            seen = write("chrome-trace", playback)
             assert playback.digest() == digest
-            marks = [each for each in json.loads(seen.getvalue())["traceEvents"] if each.get("cat") == "change"]
+            marks = [each for each in json.loads(seen)["traceEvents"] if each.get("cat") == "change"]
             assert [each["name"] for each in marks][:2] == [
                 "bulkhead added: {max_concurrent: 9, queue: 0}", "retry: attempts 2",
             ]  # fmt: skip

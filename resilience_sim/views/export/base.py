@@ -1,7 +1,4 @@
-"""What all exports of events share: facts about the run, batching, and feeding from a recording or a running source.
-
-Owns those. Refuses to know any format and to open files (targets.py).
-"""
+"""What all exports of events share: facts about the run, and batching."""
 
 from __future__ import annotations
 
@@ -58,7 +55,7 @@ def about(run: RecordedRun | Source) -> About:
 
 
 def _recorded_changes(run: RecordedRun) -> tuple[str, ...]:
-    """What was changed while it was recorded; nothing where the recording is of a version that said it otherwise."""
+    """What was changed while it was recorded; nothing where an older version recorded it in another form."""
     if "changes:" not in run.meta.scenario_text and not getattr(run, "actions", ()):
         return ()
     from resilience_sim.recording.layout import RecordingError
@@ -73,7 +70,7 @@ def _recorded_changes(run: RecordedRun) -> tuple[str, ...]:
 
 
 def _changes(source: Source) -> tuple[str, ...]:
-    """What is changed while it runs, as far as that is known before; a Playback knows what was done by hand, too."""
+    """What is changed while it runs, as far as that is known before; a Playback knows what the user did, too."""
     plan = getattr(source, "plan_at_first", source.plan)
     actions = getattr(source, "actions", ())
     if not plan.actions and not actions:
@@ -84,24 +81,12 @@ def _changes(source: Source) -> tuple[str, ...]:
 
 
 class Export(Fold):
-    """A fold that writes. What has been written is complete only after ``close``."""
-
-    def close(self, end: int) -> None:
-        """No more events; the run stands at virtual instant ``end``."""
-        raise NotImplementedError
-
-    def abandon(self) -> None:
-        """Let go of what is open, instead of :meth:`close` or after it."""
-
-
-class BatchExport(Export):
-    """An export that takes its events many at a time, which is faster."""
+    """A fold that writes, many events at a time, which is faster. It is complete only after ``close``."""
 
     def __init__(self) -> None:
         self._batch: list[Event] = []
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Take one event."""
         self._batch.append((t, kind, source, rid, a, b))
         if len(self._batch) >= BATCH:
             self.flush()
@@ -111,31 +96,17 @@ class BatchExport(Export):
         batch, self._batch = self._batch, []
         self.take(batch)
 
+    def close(self, end: int) -> None:
+        """No more events; the run stands at virtual instant ``end``."""
+        self.flush()
+        self.finish(end)
+
     def take(self, events: list[Event]) -> None:
         """Write some events."""
         raise NotImplementedError
 
-    def close(self, end: int) -> None:
-        """Pass on the rest, then finish."""
-        self.flush()
-        self.finish(end)
-
     def finish(self, end: int) -> None:
         """Write what comes last."""
-        raise NotImplementedError
 
-
-def play(run: RecordedRun | Source, *exports: Export) -> None:
-    """Feed exports with a whole recording, or with a source that is run to its end, and close them."""
-    if isinstance(run, RecordedRun):
-        for event in run.iter_events():
-            for export in exports:
-                export.on_event(*event)
-        end = run.end
-    else:
-        for export in exports:
-            run.attach(export)
-        run.run()
-        end = run.now
-    for export in exports:
-        export.close(end)
+    def abandon(self) -> None:
+        """Release what is open, instead of :meth:`close` or after it."""

@@ -30,11 +30,11 @@ from resilience_sim.kernel.events import (
     outcome_of,
 )
 from resilience_sim.measure.tables import TABLES, Row, TablesFold
-from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
+from resilience_sim.views.export.base import About, Export
 from resilience_sim.views.export.decode import payload
 
 if TYPE_CHECKING:
-    from resilience_sim.runs.simulation import Source
+    pass
 
 
 CLIENT, SERVICE, FAULTS = 1, 2, 3
@@ -42,7 +42,7 @@ COUNTER_NS = 100_000_000  # counters are written at most this often
 _COLUMNS = {name: [column.split()[0] for column in columns] for name, columns in TABLES.items()}
 
 
-class ChromeTraceExport(BatchExport):
+class ChromeTraceExport(Export):
     """Writes a trace to ``stream`` as the run goes on; valid JSON after ``close``."""
 
     def __init__(self, stream: TextIO, facts: About) -> None:
@@ -80,7 +80,6 @@ class ChromeTraceExport(BatchExport):
                 self._breakers[component.id] = (0, 0, {})
 
     def take(self, events: list[Event]) -> None:
-        """Write what these events complete."""
         counts = self._counts
         for t, kind, source, _, a, b in events:
             if t >= self._due:
@@ -196,8 +195,3 @@ class ChromeTraceExport(BatchExport):
 
 def _named(table: str, row: Row) -> dict[str, Any]:
     return dict(zip(_COLUMNS[table], row, strict=True))
-
-
-def write(run: RecordedRun | Source, stream: TextIO) -> None:
-    """A whole recording, or a source run to its end."""
-    play(run, ChromeTraceExport(stream, about(run)))

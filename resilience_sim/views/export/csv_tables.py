@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TextIO
 
 from resilience_sim.kernel.events import Event
 from resilience_sim.measure.tables import TABLES, TablesFold
-from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
+from resilience_sim.views.export.base import About, Export
 
 if TYPE_CHECKING:
-    from resilience_sim.runs.simulation import Source
+    pass
 
 
 NAMES = ("requests", "attempts", "transitions")
 
 
-class CsvExport(BatchExport):
+class CsvExport(Export):
     """Writes rows as they are complete; ``streams`` by table name, any of ``NAMES``."""
 
     def __init__(self, streams: Mapping[str, TextIO], facts: About) -> None:
@@ -30,7 +30,6 @@ class CsvExport(BatchExport):
             writer.writerow([column.split()[0] for column in TABLES[name]])
 
     def take(self, events: list[Event]) -> None:
-        """Write the rows that these events complete."""
         self._tables.take(events)
         self._write()
 
@@ -43,8 +42,3 @@ class CsvExport(BatchExport):
         rows = self._tables.drain()
         for name, writer in self._writers.items():
             writer.writerows(rows[name])
-
-
-def write(run: RecordedRun | Source, stream: TextIO, table: str = "requests") -> None:
-    """One table of a whole recording, or of a source run to its end."""
-    play(run, CsvExport({table: stream}, about(run)))

@@ -1,7 +1,4 @@
-"""Sentences and cells that reports share: an expectation in words, a metric in its unit.
-
-Owns those for junit.py and markdown.py. Refuses digits and units (kernel/format.py) and judgement (measure/).
-"""
+"""Sentences and cells that junit.py and markdown.py share: an expectation in words, a metric in its unit."""
 
 from __future__ import annotations
 

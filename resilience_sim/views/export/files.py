@@ -1,7 +1,4 @@
-"""An output file that appears when it is complete, and not before.
-
-Owns temporary files beside the place, renaming, and what goes wrong in plain words. Refuses to know contents.
-"""
+"""An output file that appears when it is complete, and not before; what goes wrong is said in plain words."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""JSON Lines: one object per event.
-
-Owns that format, version ``resim.events/1``. Refuses to decode events (decode.py).
+"""JSON Lines, one object per event: the format ``resim.events/1``.
 
 The first line is a header: ``{"schema": "resim.events/1", "scenario", "seed", "resim", "components": [..]}``. Every
 other line: ``{"t": seconds, "kind": "arrive", "by": "A", "rid": 0, ...}`` with the payload under names; ``rid`` is
-left out where no request is meant, ``instance`` is there when the speaker belongs to a client instance. Keys may be
+left out where no request is meant, ``instance`` is there when the source belongs to a client instance. Keys may be
 added within a version.
 """
 
@@ -15,17 +13,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.events import Event
-from resilience_sim.views.export.base import About, BatchExport, RecordedRun, about, play
+from resilience_sim.views.export.base import About, Export
 from resilience_sim.views.export.decode import kind_name, payload
 
 if TYPE_CHECKING:
-    from resilience_sim.runs.simulation import Source
+    pass
 
 
 SCHEMA = "resim.events/1"
 
 
-class JsonlExport(BatchExport):
+class JsonlExport(Export):
     """Writes events to ``stream`` as they come."""
 
     def __init__(self, stream: TextIO, facts: About) -> None:
@@ -48,7 +46,6 @@ class JsonlExport(BatchExport):
         stream.write(self._encode(header) + "\n")
 
     def take(self, events: list[Event]) -> None:
-        """Write some events."""
         lines = []
         for t, kind, source, rid, a, b in events:
             line = {"t": t / 1_000_000_000, "kind": kind_name(kind), **self._by.get(source, {"by": str(source)})}
@@ -58,11 +55,3 @@ class JsonlExport(BatchExport):
             lines.append(self._encode(line))
         if lines:
             self._stream.write("\n".join(lines) + "\n")
-
-    def finish(self, end: int) -> None:
-        """Nothing comes last."""
-
-
-def write(run: RecordedRun | Source, stream: TextIO) -> None:
-    """A whole recording, or a source run to its end."""
-    play(run, JsonlExport(stream, about(run)))

@@ -1,6 +1,4 @@
-"""JUnit XML from expectations: what continuous integration shows as test results.
-
-Owns that format. Refuses to judge (measure/expectations.py): it takes the result document.
+"""JUnit XML from the expectations of a result document: what continuous integration shows as test results.
 
 One test suite per variant, with its figures as properties of the suite (not of test cases: pytest's default dialect
 forbids those); one test case per expectation. An inconclusive expectation is an *error*: skipped cases count as fine in

@@ -1,7 +1,4 @@
-"""Markdown for a pull request: verdicts, figures, comparison.
-
-Owns that page. Refuses to judge or compute: it takes the result document.
-"""
+"""Markdown for a pull request, from the result document: verdicts, figures, comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +15,6 @@ FIRST = ("availability", "goodput", "p50", "p99", "amplification", "wasted_work"
 
 
 def write(document: Mapping[str, Any], stream: TextIO) -> None:
-    """The whole page."""
     stream.write("\n".join(_page(document)).rstrip("\n") + "\n")
 
 

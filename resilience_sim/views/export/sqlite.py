@@ -15,13 +15,13 @@ from typing import TextIO
 
 from resilience_sim.kernel.events import Event
 from resilience_sim.measure.tables import TABLES, Row, TablesFold
-from resilience_sim.views.export.base import About, BatchExport
+from resilience_sim.views.export.base import About, Export
 from resilience_sim.views.export.files import TABLES_ID
 
 _AT_ONCE = 16  # rows a statement puts in, which halves what a row costs; SQLite takes 999 numbers everywhere
 
 
-class SqliteExport(BatchExport):
+class SqliteExport(Export):
     """Writes rows as they are complete into the file that ``stream``, still empty, is open on."""
 
     def __init__(self, stream: TextIO, facts: About) -> None:
@@ -39,7 +39,6 @@ class SqliteExport(BatchExport):
             self._connection.execute("INSERT INTO run VALUES (?, ?, ?)", (facts.name, facts.seed, facts.version))
 
     def take(self, events: list[Event]) -> None:
-        """Write the rows that these events complete."""
         self._tables.take(events)
         self._write()
 

@@ -76,7 +76,6 @@ FORMATS: tuple[Format, ...] = (
 
 
 def format_named(name: str) -> Format | None:
-    """The format of that name, or None."""
     return next((known for known in FORMATS if known.name == name), None)
 
 
@@ -103,7 +102,6 @@ def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
 
 
 def write_document(known: Format, document: Mapping[str, Any], stream: TextIO) -> None:
-    """Write the result document in one of the formats that take it."""
     if known.name == "json":
         from resilience_sim.views.document import dumps
 
@@ -165,7 +163,6 @@ class _Exports(Fold):
         self._exports = exports
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Pass an event on."""
         for target, export in self._exports:
             try:
                 export.on_event(t, kind, source, rid, a, b)
@@ -192,17 +189,14 @@ class Outputs:
 
     @property
     def needs_events(self) -> bool:
-        """Whether any output is made of events."""
         return any(target.format.needs == EVENTS for target, _ in self._opened)
 
     @property
     def needs_document(self) -> bool:
-        """Whether any output is made of the result document."""
         return any(target.format.needs == DOCUMENT for target, _ in self._opened)
 
     @property
     def uses_stdout(self) -> bool:
-        """Whether standard output is taken."""
         return any(None in target.paths.values() for target, _ in self._opened)
 
     def attach(self, source: Source) -> None:

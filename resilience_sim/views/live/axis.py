@@ -1,7 +1,4 @@
-"""The frame's time axis: every row drawn on it lines up with all others, so that cause stands above effect.
-
-Owns mapping virtual time to columns. Refuses to know what is drawn upon it.
-"""
+"""The frame's time axis: every row drawn on it lines up with all others, so that cause stands above effect."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ class Axis:
         return min(self.width - 1, max(0, t * self.width // self.horizon))
 
     def label(self, text: str, style: str = "faint") -> Row:
-        """A row that begins with its label."""
         return Row(text.replace("circuit_breaker", "breaker")[: self.left - 1], style).to(self.left)
 
 
@@ -49,7 +45,7 @@ def axis_row(axis: Axis, look: Look) -> Row:
 
 
 def tick_step(length: int, most: int) -> int:
-    """The least of 1, 2, 5 (from a minute on: whole minutes) times a power of ten that needs at most so many ticks."""
+    """The least of 1, 2, 5 (from a minute on: whole minutes) times a power of ten that needs at most ``most`` ticks."""
     unit = 60 * fmt.SECOND if length / most > 20 * fmt.SECOND else 1
     step = unit
     while True:

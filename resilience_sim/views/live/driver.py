@@ -1,9 +1,9 @@
 """The driver: plays one or several sources of events on a stage, at a chosen speed.
 
-Owns pacing: how virtual time follows the wall clock, pausing, speeding, stopping. Refuses to own the wall clock, the
-keyboard and the terminal: they are the :class:`Stage` it is given, which a test drives by hand. How long drawing
-takes changes how many frames there are, never what is simulated: a source is only ever asked for its events up to an
-instant, and stops between two events.
+It paces: how virtual time follows the wall clock, pausing, speeding, stopping. The wall clock, the keyboard and the
+terminal are the :class:`Stage` it is given, which may be a test's. How long drawing takes changes how many frames
+there are, never what is simulated: a source is only ever asked for its events up to an instant, and stops between two
+events.
 """
 
 from __future__ import annotations
@@ -71,7 +71,6 @@ class Watched:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
         return self.ended == INTERRUPTED
 
 
@@ -88,7 +87,6 @@ class Player:
 
     @property
     def over(self) -> bool:
-        """Whether every run is over."""
         return all(fold.over for fold in self.folds)
 
     def advance(self, until: int, go_on: Callable[[], bool]) -> bool:
@@ -148,8 +146,6 @@ def watch(
 
 
 class _Session:
-    """One show: the loop of frames and keys."""
-
     def __init__(self, stage: Stage, shows: Sequence[Show], speed: float, look: Look, title: str, fps: float) -> None:
         self.stage = stage
         self.player = Player(shows)

@@ -1,6 +1,6 @@
-"""What can be said about a plan before it runs: how long it will take, what B can do, how fast to show it.
+"""Estimates from a plan before it runs: how long it will take, what B can do, how fast to show it.
 
-Owns rough estimates that only the picture depends on. Refuses to influence what is simulated.
+Only the picture depends on them, never what is simulated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The characters of the live view: one set for terminals that can do Unicode, one in ASCII for all others.
-
-Owns glyphs, and the decision which set a stream and terminal can take. Refuses to colour.
-"""
+"""The characters of the live view: one set for terminals that can do Unicode, one in ASCII for all others."""
 
 from __future__ import annotations
 

@@ -71,7 +71,6 @@ def success_points(state: LiveFold, axis: Axis) -> list[float | None]:
 
 
 def latency_points(state: LiveFold, axis: Axis) -> tuple[list[float | None], list[float | None]]:
-    """Median and 99th percentile of latencies, in ns."""
     longest = max(1, axis.width * 2 // LONGEST_LOOK)
     latencies = state.bins.latencies
 

@@ -1,7 +1,7 @@
 """Several runs on one virtual clock: variants racing side by side, as one frame.
 
-Owns the layout of a race: columns where the screen is wide enough, else blocks one below the other. All runs share the
-time axis and the scales, so that heights and positions can be compared. Refuses to own how a row looks.
+Columns where the screen is wide enough, else blocks one below the other. All runs share the time axis and the scales,
+so that heights and positions can be compared.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _all_points(states: Sequence[LiveFold], width: int, horizon: int) -> list[Po
 
 
 def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, look: Look) -> list[Row]:
-    """A column a run: faults, lanes, charts, counters."""
+    """A column per run: faults, lanes, charts, counters."""
     points = _all_points(states, width, horizon)
     lanes = min(max((len(s.breakers) + len(s.clients) for s in states), default=0), max(1, height // 8))
     faults = min(2, max(1, len(states[0].plan.faults)))
@@ -107,7 +107,7 @@ def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, 
 def _blocks(
     states: Sequence[LiveFold], leader: LiveFold, horizon: int, width: int, height: int, look: Look
 ) -> list[Row]:
-    """A block a run, one below the other on one time axis; faults stand once, on top."""
+    """A block per run, one below the other on one time axis; faults stand once, on top."""
     points = _all_points(states, width, horizon)
     axis = axis_for(leader, width, horizon)
     top = fault_rows(leader, axis, look, 1)

@@ -74,7 +74,6 @@ class Bins:
         self.width *= 2
 
     def latency(self, index: int, ns: int) -> None:
-        """Count a latency in a bin."""
         counts = self.latencies[index]
         if counts is None:
             counts = self.latencies[index] = {}
@@ -142,8 +141,6 @@ NOTES = 12
 
 
 class LiveFold(Fold):
-    """Everything a frame shows, kept up to date event by event."""
-
     __slots__ = (
         "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
@@ -186,7 +183,6 @@ class LiveFold(Fold):
         return self.arrived - self.done
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Take one event."""
         self.events += 1
         self.clock = t
         bins = self.bins

@@ -1,7 +1,7 @@
-"""The request stream: one row a request, its attempts and their outcomes as they happen.
+"""The request stream: one row per request, its attempts and their outcomes as they happen.
 
-Owns how a chain of attempts is said in the room there is: in full, then without waits, then with repetitions counted.
-Refuses to choose which requests are remembered (state.py).
+A chain of attempts is written in full where there is room, else without waits, else with repetitions counted. Which
+requests are remembered is decided in state.py.
 """
 
 from __future__ import annotations
@@ -95,13 +95,11 @@ def request_row(request: BriefStory, look: Look, width: int) -> Row:
 
 
 def stream_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
-    """The last requests, the newest at the bottom."""
     newest = list(state.stream.values())[-rows:] if rows > 0 else []
     return [request_row(request, look, width) for request in newest]
 
 
 def stream_title(state: LiveFold, look: Look, width: int) -> Row:
-    """The rule above the stream."""
     text = f" 1 of {state.sample} shown " if state.sample > 1 else ""
     row = Row(f"{look.rule * 2} ", "faint").add("requests", "strong").add(" ")
     room = width - row.width - len(text) - 2

@@ -36,7 +36,6 @@ SYSTEMS = {
 
 @cache
 def _codes(style: str, system: ColorSystem | None, colour: bool) -> tuple[str, str]:
-    """What to write before and after a text of some style."""
     rich_style = style_of(style)
     rendered = (rich_style if colour else rich_style.without_color).render("\0", color_system=system)
     before, _, after = rendered.partition("\0")
@@ -116,7 +115,6 @@ class Terminal:
         return size.width, size.height
 
     def show(self, sheet: Sheet) -> None:
-        """Draw a frame over the previous one."""
         self._painter.paint(sheet, (sheet.width, len(sheet.rows)))
 
     def wait(self, seconds: float) -> str:
@@ -199,7 +197,6 @@ class Keyboard:
         self.usable = fd is not None and _in_foreground(fd)
 
     def take(self) -> None:
-        """Switch the terminal to single keys."""
         if not self.usable or self._fd is None:
             return
         import termios
@@ -209,7 +206,6 @@ class Keyboard:
         tty.setcbreak(self._fd, termios.TCSADRAIN)
 
     def give_back(self) -> None:
-        """Restore the terminal as it was."""
         if self._saved is not None and self._fd is not None:
             import termios
 
