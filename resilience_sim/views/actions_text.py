@@ -16,7 +16,7 @@ from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remo
 
 @dataclass(frozen=True, slots=True)
 class ActionText:
-    """The words of an action, at its instant; ``own``: the scenario does it itself."""
+    """The words of an action, and its instant; ``own``: it stands in the scenario."""
 
     t: int
     words: str
@@ -24,7 +24,7 @@ class ActionText:
 
 
 def action_texts(plan: Plan, actions: Sequence[Action] = ()) -> list[ActionText]:
-    """Of a run that begins with ``plan``: in the order in which its ACTION events are numbered."""
+    """The actions of a run that begins with ``plan``, in the order of their ACTION events."""
     return [
         ActionText(each.step.action.t, action_words(each.step.action, each.before), each.step.own != BY_HAND)
         for each in course(plan, actions)
@@ -45,7 +45,7 @@ def phrases_by_instant(plan: Plan) -> dict[int, list[str]]:
 
 
 def action_words(action: Action, before: Plan | None = None) -> str:
-    """What somebody did, in a few words; ``before``: the plan it was done to, to name only what it changed."""
+    """An action in a few words; given the plan ``before`` it, only the settings that changed."""
     if isinstance(action, Inject):
         return f"{fault_words(action.fault)} for {fmt.duration(action.fault.duration)}"
     if isinstance(action, Lift):

@@ -1,7 +1,4 @@
-"""The texts in the cells of a comparison: a value, its difference to the baseline, and how sure that is.
-
-Owns the wording. Refuses to choose metrics and to lay cells out (comparison.py).
-"""
+"""The cells of a comparison: a value, its difference to the baseline, and how sure that is."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ STYLES = {BETTER: "good", WORSE: "bad", CANNOT_TELL: "faint"}
 
 
 def value_text(known: Metric, summary: Summary | None, runs: int) -> str:
-    """The mean over the runs; where some have no data, how many."""
+    """The mean over the runs, or how many of them have no data."""
     if summary is None or summary.mean is None:
         missing = summary.missing if summary else 0
         return f"none in {missing}" if 0 < missing < runs else fmt.NOTHING
@@ -59,5 +56,5 @@ def verdict_text(
 
 
 def more_runs(change: Difference, runs: int) -> int:
-    """How many more runs would probably tell; 0 when that is not known."""
+    """How many more runs would probably suffice; 0 when that is not known."""
     return max(0, (change.runs_needed or 0) - runs) if change.verdict == CANNOT_TELL else 0

@@ -1,7 +1,4 @@
-"""The next command worth typing, from what just happened.
-
-Owns the suggestions. Every one is a command of the contract that works as printed. Refuses to run anything.
-"""
+"""The next command worth typing, after a run or a comparison; every one works as printed."""
 
 from __future__ import annotations
 

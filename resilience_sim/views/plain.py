@@ -1,7 +1,4 @@
-"""The run as lines of text: one per request, one per state transition, one per change in the surroundings.
-
-Owns what is printed while a run goes on and standard output is no terminal. Refuses to know Rich, to measure
-anything (measure/ does) and to remember a request longer than it lives.
+"""A run as lines of text, for output that is no terminal: one per request, per change of a breaker or the surroundings.
 
 A line is ``time  what  who  outcome  latency  details``; the columns are fixed, only the last one varies in length:
 
@@ -46,7 +43,7 @@ def _words(token: tuple[int, int, int], story: BriefStory) -> str:
 class PlainFold(Fold):
     """Writes a line for everything worth one; :meth:`finish` then names the requests that never got an answer.
 
-    ``actions``: what is changed while it runs, in order (views/actions_text.py).
+    ``actions``: of the run, in order. Only requests in flight are remembered.
     """
 
     __slots__ = ("_actions", "_colour", "_components", "_many", "_open", "_plan", "_stream")
@@ -68,7 +65,7 @@ class PlainFold(Fold):
         self._open: dict[int, BriefStory] = {}  # only requests in flight
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Write the event's line, or remember it until its request's line is due."""
+        """Write the event's line, or keep what it says for the line of its request."""
         if kind == ev.ARRIVE:
             self._open[rid] = BriefStory(rid, t)
             return

@@ -38,7 +38,7 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class StackSnapshot:
     """The stack at one time. Layers that are gone keep the place and the settings they had, for calls inside them."""
 
     stack: tuple[PolicyConfig, ...]
@@ -47,30 +47,30 @@ class Shot:
     config: dict[int, PolicyConfig]  # of a component
 
 
-class Layers:
+class StackHistory:
     """``plan`` is the one at the beginning; ``phrases`` the words of every change, in order."""
 
-    def __init__(self, plan: Plan, by_hand: Sequence[Action] = ()) -> None:
+    def __init__(self, plan: Plan, recorded: Sequence[Action] = ()) -> None:
         everybody = make_components(plan)
         self._names: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
         for each in reversed(everybody):
             self._take(each)
         self._times: list[int] = []
-        self._shots = [self._shot(plan, None)]
+        self._snapshots = [self._snapshot(plan, None)]
         self.phrases: list[str] = []
-        for taken, newcomers in zip(course(plan, by_hand), joining(plan, everybody, by_hand), strict=True):
+        for taken, newcomers in zip(course(plan, recorded), joining(plan, everybody, recorded), strict=True):
             for each in newcomers:
                 self._take(each)
             action = taken.step.action
             self._times.append(action.t)
-            self._shots.append(self._shot(after(taken.before, action), self._shots[-1]))
+            self._snapshots.append(self._snapshot(after(taken.before, action), self._snapshots[-1]))
             self.phrases.append(action_words(action, taken.before))
 
     def _take(self, component: Component) -> None:
         if component.instance >= 0 and component.kind != "client":
             self._names[component.instance][component.name] = component.id
 
-    def _shot(self, plan: Plan, before: Shot | None) -> Shot:
+    def _snapshot(self, plan: Plan, before: StackSnapshot | None) -> StackSnapshot:
         places = {
             (instance, position): names[policy.id]
             for instance, names in enumerate(self._names)
@@ -80,11 +80,11 @@ class Layers:
         config = {component: plan.stack[place] for component, place in position.items()}
         if before is not None:
             position, config = {**before.position, **position}, {**before.config, **config}
-        return Shot(plan.stack, places, position, config)
+        return StackSnapshot(plan.stack, places, position, config)
 
-    def at(self, t: int) -> Shot:
+    def at(self, t: int) -> StackSnapshot:
         """What is there for the events of an instant."""
-        return self._shots[bisect_right(self._times, t)]
+        return self._snapshots[bisect_right(self._times, t)]
 
     def until(self, t: int) -> int:
         """The next instant at which something changes; -1: never again."""
@@ -96,10 +96,10 @@ class Layers:
         return list(zip(self._times, self.phrases, strict=True))[: bisect_right(self._times, t)]
 
 
-def layers_of(source: Source) -> Layers:
+def history_of(source: Source) -> StackHistory:
     """Those of a run, played back or simulated."""
-    # A Playback knows what was done by hand, too; naming that class would import SQLite.
-    return Layers(getattr(source, "plan_at_first", source.plan), getattr(source, "actions", ()))
+    # A Playback also has the actions that were recorded; naming that class would import SQLite.
+    return StackHistory(getattr(source, "plan_at_first", source.plan), getattr(source, "actions", ()))
 
 
 # --- a breaker ----------------------------------------------------------------------------------------------------
@@ -228,10 +228,10 @@ class RequestTraceFold(Fold):
     """Attach it before the run begins. ``rid`` -1: no request in particular."""
 
     def __init__(
-        self, plan: Plan, components: tuple[Component, ...], rid: int = -1, layers: Layers | None = None
+        self, plan: Plan, components: tuple[Component, ...], rid: int = -1, history: StackHistory | None = None
     ) -> None:
         self.plan, self.components, self.rid = plan, components, rid
-        self.layers = layers or Layers(plan)
+        self.history = history or StackHistory(plan)
         self.breakers: dict[int, BreakerMemory] = {}
         self._change(0)
         self.story = Story(rid)
@@ -265,9 +265,9 @@ class RequestTraceFold(Fold):
 
     def _change(self, t: int) -> None:
         """The layers are those of ``t`` from now on."""
-        self.shot = self.layers.at(t)
-        self._next_change = self.layers.until(t)
-        for component, config in self.shot.config.items():
+        self.stack_now = self.history.at(t)
+        self._next_change = self.history.until(t)
+        for component, config in self.stack_now.config.items():
             known = self.breakers.get(component)
             if known is not None and getattr(known.config, "like", "") == getattr(config, "like", ""):
                 known.reconfigure(config)
@@ -275,7 +275,7 @@ class RequestTraceFold(Fold):
                 self.breakers[component] = BreakerMemory(config)
 
     def _place(self, source: int) -> int:
-        return self.shot.position.get(source, -1)
+        return self.stack_now.position.get(source, -1)
 
     # --- how a result travels ---
 
@@ -300,7 +300,7 @@ class RequestTraceFold(Fold):
 
     def _swallower(self, position: int) -> int:
         """The next layer outside that keeps results to itself: a hedge that waits for its other legs."""
-        stack = self.shot.stack
+        stack = self.stack_now.stack
         return next((p for p in range(min(position, len(stack) - 1), -1, -1) if stack[p].kind == "hedge"), -1)
 
     def _tell(self, pending: _Pending, rid: int, t: int, until: int) -> None:
@@ -308,13 +308,13 @@ class RequestTraceFold(Fold):
         flight = self.flights.get(rid)
         instance = flight.instance if flight else 0
         for position in range(pending.position, until, -1):
-            component = self.shot.places.get((instance, position), -1)
+            component = self.stack_now.places.get((instance, position), -1)
             if component < 0:
                 continue
             memory = self.breakers.get(component)
             if memory is not None:
                 memory.record(t, pending.outcome)
-            if rid == self.rid and self.shot.stack[position].kind == "retry":
+            if rid == self.rid and self.stack_now.stack[position].kind == "retry":
                 tries = flight.tries.get(position, 1) if flight else 1
                 self.story.steps.append(Step(t, PASSED, component, tries, pending.outcome))
 
@@ -349,7 +349,7 @@ class RequestTraceFold(Fold):
         flight.sent[a] = t
         flight.waits_until = 0
         if rid == self.rid:
-            known = [self.shot.places[flight.instance, p] for p in range(len(self.shot.stack))]
+            known = [self.stack_now.places[flight.instance, p] for p in range(len(self.stack_now.stack))]
             asked = [(c, self.breakers[c]) for c in known if c in self.breakers]
             said = [Step(t, KNEW, c, memory.since, memory.state, memory.says(t)) for c, memory in asked]
             self.story.steps[-1:-1] = said
@@ -362,7 +362,7 @@ class RequestTraceFold(Fold):
             flight.sent.pop(ev.attempt_of(a), None)
         pending = self._pending.get(rid)
         if outcome != ev.CANCELLED and not (pending is not None and pending.cut and pending.t == t):
-            self._came(t, rid, len(self.shot.stack) - 1, outcome)
+            self._came(t, rid, len(self.stack_now.stack) - 1, outcome)
 
     def _timed_out(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self._came(t, rid, self._place(source) - 1, ev.TIMEOUT, True)
@@ -418,8 +418,8 @@ class RequestTraceFold(Fold):
         self.queues.get(source, {}).pop((rid, a), None)
 
     def _action(self, t: int, source: int, rid: int, a: int, b: int) -> None:
-        if self.rid in self.flights and 0 <= a < len(self.layers.phrases):
-            self.story.steps.append(Step(t, ev.ACTION, source, a, b, self.layers.phrases[a]))
+        if self.rid in self.flights and 0 <= a < len(self.history.phrases):
+            self.story.steps.append(Step(t, ev.ACTION, source, a, b, self.history.phrases[a]))
 
     def _fault_on(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         self.faults[a] = t

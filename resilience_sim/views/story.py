@@ -14,7 +14,7 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.story import Attempt, Step, attempt_number
 from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.simulation import Source
-from resilience_sim.views.request_trace import KNEW, PASSED, SECOND, Flight, RequestTraceFold, layers_of
+from resilience_sim.views.request_trace import KNEW, PASSED, SECOND, Flight, RequestTraceFold, history_of
 from resilience_sim.views.story_words import Context, attempt_words, lateness, no_more_tries, step_words, try_words
 from resilience_sim.views.words import fault_words, outcome_name, speaker
 
@@ -31,7 +31,7 @@ class NothingThere(Exception):
 
 def request_story(source: Source, rid: int) -> Node:
     """The tree of one request. The source is run to its end."""
-    fold = RequestTraceFold(source.plan, source.components, rid, layers_of(source))
+    fold = RequestTraceFold(source.plan, source.components, rid, history_of(source))
     source.attach(fold)
     while source.run(budget=SLICE):
         continue
@@ -50,7 +50,7 @@ def request_story(source: Source, rid: int) -> Node:
 
 def instant_story(source: Source, t: int) -> Node:
     """What every layer knew at ``t`` ns, everything at that instant included."""
-    fold = RequestTraceFold(source.plan, source.components, layers=layers_of(source))
+    fold = RequestTraceFold(source.plan, source.components, history=history_of(source))
     source.attach(fold)
     going = True
     while going and source.now <= t:
@@ -166,7 +166,7 @@ class TreeBuilder:
                 self.knew[step.source] = mark
                 self.here().add(f"`{self.name(step)}` was {step.text}")
         else:
-            config = self.fold.layers.at(step.t).config.get(step.source)
+            config = self.fold.history.at(step.t).config.get(step.source)
             text, _ = step_words(step, Context(config))
             self.here().add(f"{self.at(step.t)}: `{self.name(step)}` {text}" if text else "")
 
@@ -193,7 +193,7 @@ class TreeBuilder:
     def again(self, step: Step) -> None:
         """A new try of a retry layer: what was inside is closed."""
         component = self.fold.components[step.source]
-        shot = self.fold.layers.at(step.t)
+        shot = self.fold.history.at(step.t)
         position = shot.position[step.source]
         first = self.open[-1][0] < position and step.a == 2
         while self.open[-1][0] >= position:
@@ -217,7 +217,7 @@ class TreeBuilder:
     def passed(self, step: Step) -> None:
         """A retry layer let a result go."""
         component = self.fold.components[step.source]
-        shot = self.fold.layers.at(step.t)
+        shot = self.fold.history.at(step.t)
         words = no_more_tries(shot.config[step.source], step.a, step.b, step.source in self.denied)
         while self.open[-1][0] >= shot.position[step.source]:
             self.open.pop()
@@ -239,7 +239,7 @@ def instant_tree(fold: RequestTraceFold, t: int) -> Node:
     """What is known at ``t``, as a tree."""
     root = Node(f"{fmt.instant(t)}: {fmt.plural(fold.requests, 'request')} so far, {len(fold.flights)} under way")
     _faults(fold, t, root)
-    for at, words in fold.layers.done_by(t):
+    for at, words in fold.history.done_by(t):
         root.add(f"changed at {fmt.instant(at)}: {words}")
     _traffic(fold, t, root)
     instances = fold.plan.client.instances
@@ -277,7 +277,7 @@ def _client(fold: RequestTraceFold, t: int, root: Node, instance: int, named: bo
     title = f"A#{instance + 1}" if named else "A"
     places = f"; {held} of {threads} threads taken" if threads else ""
     node = root.add(f"{title}: {fmt.plural(len(flights), 'request')} under way{oldest}{places}")
-    shot = fold.layers.at(t)
+    shot = fold.history.at(t)
     for position, config in enumerate(shot.stack):
         component = shot.places[instance, position]
         name = speaker(fold.components[component])
