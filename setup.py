@@ -10,7 +10,6 @@ two forms"). ``RESIM_PURE=1`` leaves it as it is; ``RESIM_COMPILE=1`` makes a fa
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import sysconfig
@@ -19,6 +18,9 @@ from pathlib import Path
 from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))  # beside this file, also in an isolated build
+from mypyc_freelist import lengthen_free_lists
 
 SCENARIOS = Path("scenarios")
 SHIPPED = Path("resilience_sim", "shipped")
@@ -50,14 +52,15 @@ class BuildWithScenarios(build_py):
 
     def get_source_files(self) -> list[str]:
         """For the source distribution."""
-        return [*super().get_source_files(), *(str(source) for source in self._scenarios())]
+        tools = sorted(Path("tools").glob("*.py"))
+        return [*super().get_source_files(), *(str(source) for source in (*self._scenarios(), *tools))]
 
 
 PACKAGE = Path("resilience_sim")
 FOLDS = ("breakers", "counters", "latencies", "recovery", "run_fold", "series", "story", "tables")
 
-# Signed overflow wraps (the digest and the luck count on it); a product and a sum are rounded one after the other, as
-# the interpreter does it. The third lets the compiler see that nobody replaces a function behind its back: + 15 %.
+# Signed overflow wraps (the digest and the random numbers rely on it); a product and a sum are rounded one after the
+# other, as the interpreter does it. The third tells the compiler that no function is replaced from outside: + 15 %.
 UNIX_FLAGS = ["-fwrapv", "-ffp-contract=off", "-fvisibility=hidden"]
 GCC_FLAGS = ["-fno-semantic-interposition"]
 
@@ -76,47 +79,6 @@ def _stays_interpreted(path: Path) -> bool:
     return path.name != "events.py" and "@dataclass" in path.read_text(encoding="utf-8")
 
 
-FREE_LIST = 1024
-
-
-def tune(folder: Path) -> bool:
-    """Let each class with a free list keep more than the one dead object that mypyc grants it; False: nothing done.
-
-    mypyc (pyproject.toml pins its version) knows lists of one only ("TODO: Generalize to support a free list with up
-    to N objects", codegen/emitclass.py), and five frames are born and die for every request: a seventh of a run went
-    into the allocator. In the C code that it has written, the dead are chained by the field that every object has.
-    Where that code looks different, it stays as it is.
-    """
-    code, header = folder / "__native_resilience_sim.c", folder / "__native_internal_resilience_sim.h"
-    if not code.exists() or not header.exists():
-        return False
-    text, kept = re.subn(
-        r"if \((\w+)_free_instance == NULL\) \{\s+\1_free_instance = self;(.*?)return;\s+\}",
-        rf"if (\1_free_count < {FREE_LIST}) {{\2self->vtable = (void *)\1_free_instance;"
-        r" \1_free_instance = self; \1_free_count++; return; }",
-        code.read_text(encoding="utf-8"),
-        flags=re.DOTALL,
-    )
-    text, taken = re.subn(
-        r"self = (\w+)_free_instance;\s+\1_free_instance = NULL;",
-        r"self = \1_free_instance; \1_free_instance = (void *)self->vtable; \1_free_count--;"
-        r" self->vtable = \1_vtable;",
-        text,
-    )
-    names, declared = re.subn(
-        r"(CPyThreadLocal )\w+ \*(\w+)_free_instance;",
-        r"\g<0> \1int \2_free_count;",
-        header.read_text(encoding="utf-8"),
-    )
-    if not kept == taken == declared > 0:
-        return False
-    # mypyc leaves out what is said for the other form only, but asks all the same, at run time, which form this is.
-    text = text.replace("= CPyStatic_native___COMPILED;", "= 1;")
-    code.write_text(text, encoding="utf-8")
-    header.write_text(names, encoding="utf-8")
-    return True
-
-
 def wants_compiling() -> bool:
     """Whether there is any point in trying."""
     if os.environ.get("RESIM_PURE", "") not in {"", "0"} or sys.implementation.name != "cpython":
@@ -128,7 +90,7 @@ def wants_compiling() -> bool:
 
 
 class ResimDistribution(Distribution):
-    """Knows that there is something to compile before it has been worked out what."""
+    """Says that there is something to compile before the list of extensions is known."""
 
     def has_ext_modules(self) -> bool:
         """Decides between a wheel for this platform and one for all."""
@@ -136,7 +98,7 @@ class ResimDistribution(Distribution):
 
 
 class BuildCore(build_ext):
-    """Turns the core into C and compiles it, only when it comes to that: asking for metadata costs nothing."""
+    """Turns the core into C and compiles it; only for a build, asking for metadata costs nothing."""
 
     def finalize_options(self) -> None:
         """Make the C files, in which every class and every integer has its machine form."""
@@ -156,7 +118,7 @@ class BuildCore(build_ext):
         except (Exception, SystemExit) as error:
             self._give_up(error)
             return []
-        tune(Path("build"))
+        lengthen_free_lists(Path("build"))
         for extension in extensions:
             if os.name != "nt":
                 extension.extra_compile_args += UNIX_FLAGS

@@ -1,6 +1,6 @@
 """Which form of the core runs: compiled or interpreted.
 
-Owns the choice, made once, when the package is imported. The core (kernel/, policies/, world/, the folds of measure/
+The choice is made once, when the package is imported. The core (kernel/, policies/, world/, the folds of measure/
 and the codec of recording/) is one source in two forms, and where both are there they lie side by side: ``sim.py`` and
 ``sim.….so``. Python takes the compiled one. The source is taken instead, for the whole core, when
 

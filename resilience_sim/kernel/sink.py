@@ -1,8 +1,4 @@
-"""Where every event goes: into the digest, then to the folds.
-
-Owns the digest and the order in which folds see events. Refuses to own what folds compute (measure/, views/,
-recording/).
-"""
+"""Where every event goes: into the digest, then to the folds, in their order."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ def mix64(z: i64) -> i64:
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Fold:
-    """Anything that reads a run: gets each event once, in order. The default ignores them."""
+    """Anything that reads a run: it gets each event once, in order. The default ignores them."""
 
     __slots__ = ()
 
@@ -51,8 +47,8 @@ _NOTHING: Final = Fold()
 class Sink(Fold):
     """The one place every event passes: hashes it and hands it to the folds, in the order they were given.
 
-    A fold that wants every event of nearly every run may be the sink itself and spare a call for each: it extends
-    this class and does in its own :meth:`emit` what is done here (measure/run_fold.py).
+    A fold that needs every event of nearly every run may be the sink itself and save a call for each: it extends this
+    class and does in its own :meth:`emit` what is done here (measure/run_fold.py).
     """
 
     __slots__ = ("_hands_on", "_hash", "_more", "_next", "_others", "count")
@@ -69,7 +65,7 @@ class Sink(Fold):
         self._more: bool = len(folds) > 1
 
     def feed(self, folds: list[Fold]) -> None:
-        """From now on hand events to these."""
+        """Pass events on to these from now on."""
         # The first has a place of its own: going through a list costs as much as hashing.
         self._next = folds[0] if folds else _NOTHING
         self._others = folds[1:]
@@ -91,7 +87,7 @@ class Sink(Fold):
                     fold.on_event(t, kind, source, rid, a, b)
 
     def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
-        """As a fold of somebody else: the same."""
+        """The same, as a fold of another sink."""
         self.emit(t, kind, source, rid, a, b)
 
     def digest(self) -> str:

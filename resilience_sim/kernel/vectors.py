@@ -1,8 +1,8 @@
 """``vec``: a growing array whose items are machine values in compiled code, and a plain list otherwise.
 
-It grows by ``v = append(v, item)`` only: the compiled one may have to move. This file itself is never compiled: to the
-compiler the two names are librt's (mypyc's own library), which it knows how to turn into machine code; at run time it
-asks for them nowhere, so what stands here serves the interpreted form and needs no librt.
+It grows by ``v = append(v, item)`` only: the compiled one may have to move. This file itself is never compiled. To the
+compiler the names are those of librt (mypyc's own library), which it turns into machine code without importing them at
+run time; so the definitions here serve the interpreted form only and need no librt.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ else:
     vec = list
 
     def append(v, item):
-        """``v`` with ``item`` at its end."""
         v.append(item)
         return v
 
@@ -31,5 +30,5 @@ else:
 
 
 def view(v: vec[i64]) -> Sequence[int]:
-    """``v`` as a sequence for anybody; not to be kept."""
+    """``v`` as a read-only sequence, valid until ``v`` grows."""
     return v if isinstance(v, list) else memoryview(v)

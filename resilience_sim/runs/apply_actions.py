@@ -1,7 +1,6 @@
-"""Hands on a running world: applies actions between two events.
+"""Applies actions to a running world, between two events.
 
-Owns how each action changes faults, traffic, breakers and stacks, and the ids of whoever they bring along. Refuses to
-decide when (runs/simulation.py) and whether an action makes sense (runs/actions.py).
+When that is, runs/simulation.py decides; whether an action makes sense, runs/actions.py.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from resilience_sim.world.traffic import OpenLoop, Traffic
 
 
 class ActionApplier:
-    """The world of one run, for whoever may act on it. ``plan`` and ``components`` are those in force."""
+    """The world of one run. ``plan`` and ``components`` are those in force."""
 
     def __init__(
         self,
@@ -38,7 +37,7 @@ class ActionApplier:
         self.client = client
         self.traffic = traffic
         self.count = 0
-        # Whoever joins later may have the name of one that is there at first.
+        # A component that is added later may have the name of an earlier one.
         self._sources: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
         for component in reversed(components):
             if component.instance >= 0:

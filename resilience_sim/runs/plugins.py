@@ -1,7 +1,7 @@
 """Policies of the user's own, put around or into the stack of a plan.
 
-Owns how they are named on a command line and found: ``module:Class``, or a name that an installed package has given in
-the entry point group ``resim.policies``. Refuses to look into a scenario: a scenario is data and may come from anybody.
+On the command line they are named ``module:Class``, or by a name that an installed package offers in the entry point
+group ``resim.policies``. A scenario cannot name them: it is data and may come from anybody.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A plan made into a running simulation, and the protocol that everything which can be stepped follows.
-
-Owns assembly: components get their ids, layers their places. Refuses to measure, to draw and to pace.
-"""
+"""A plan made into a running simulation, and the protocol that everything which can be stepped follows."""
 
 from __future__ import annotations
 
@@ -28,22 +25,22 @@ class Source(Protocol):
 
     @property
     def plan(self) -> Plan:
-        """What is being run."""
+        """The plan that is simulated."""
 
     @property
     def seed(self) -> int:
-        """With which luck."""
+        """The random seed."""
 
     @property
     def components(self) -> tuple[Component, ...]:
-        """Who can speak."""
+        """Components that can emit events."""
 
     @property
     def now(self) -> int:
         """Virtual nanoseconds."""
 
     def attach(self, fold: Fold) -> None:
-        """Let ``fold`` see every event; only before the first step."""
+        """Send every event to ``fold``; only before the first step."""
 
     def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
         """Yield the events with ``t <= until``, at most about ``budget`` of them. False when the run is over."""
@@ -53,9 +50,9 @@ class Source(Protocol):
 
 
 def make_components(plan: Plan) -> tuple[Component, ...]:
-    """The directory of a run: client instances, the service and its replicas, faults, each instance's layers, joiners.
+    """The directory of a run: client instances, the service and its replicas, faults, each instance's layers.
 
-    Those are whom the plan's own changes bring along.
+    Last come those that the plan's own changes will add.
     """
     found: list[Component] = []
 
@@ -96,7 +93,7 @@ class Simulation:
         self.components = components_with(plan, make_components(plan), actions or ())
         self._folds: list[Fold] = []
         self._sim: Sim | None = None
-        self._parts: tuple[Callable[[], None], ...] = ()  # what has to let go at the end
+        self._parts: tuple[Callable[[], None], ...] = ()  # what to call at the end
         self._reserved: list[tuple[Component, ...]] = []  # whom each of the plan's own changes brings along
         self.applier: ActionApplier | None = None  # from the first step on, of a run that is open to actions
 
@@ -169,7 +166,7 @@ class Simulation:
         return sim.run(until, budget) or self._is_over()
 
     def _is_over(self) -> bool:
-        """Never to go on: False. Let go of what still waits, unless somebody may want to look at it."""
+        """The run is over: False. What still waits is dropped, unless somebody may want to look at it."""
         if not self.open_to_actions:
             for each in self._parts:
                 each()

@@ -1,8 +1,7 @@
-"""The balancer in front of B's replicas: whose turn it is, and who is left out.
+"""The balancer in front of B's replicas: which of them gets an attempt.
 
-Owns the choice. A client instance may keep an account of the replicas (Envoy's outlier detection,
-policies/outliers.py): then the balancer leaves out whom that instance has ejected, and tells it how each attempt
-ended.
+A client instance may use outlier detection (Envoy's, policies/outliers.py): then the balancer leaves out the replicas
+which that instance has ejected, and tells it how each attempt ended.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _FAILED = _GATEWAY | (1 << ERROR)
 
 
 class Balancer:
-    """One for all client instances; ``watched``: somebody keeps an account."""
+    """One for all client instances; ``watched``: some of them use outlier detection."""
 
     __slots__ = ("_next", "_random", "_replicas", "_round_robin", "_sim", "_watches", "watched")
 
@@ -38,7 +37,7 @@ class Balancer:
         self.watched = False
 
     def watch(self, stack: Stack, instance: i64) -> None:
-        """Find out whether a stack keeps an account of the replicas."""
+        """Find the outlier detection of a stack, if it has one."""
         self._watches.pop(int(instance), None)
         for layer in stack.layers:
             if isinstance(layer, OutlierWatch):
@@ -65,7 +64,7 @@ class Balancer:
         return best
 
     def _turn(self, allowed: list[Replica]) -> Replica:
-        """Whose turn it is; the turn of one that is left out passes to the next."""
+        """Round robin; the turn of a replica that is left out passes to the next."""
         replicas = self._replicas
         while True:
             i = self._next

@@ -1,7 +1,7 @@
 """Service A: instances with threads, a backlog and a stack each; where requests come in and outcomes go out.
 
-Owns admission: a request holds a thread from admission to outcome; without one it waits in the backlog; without a place
-there it is exhausted, or the instance crashes and takes everything with it.
+A request holds a thread from admission to outcome; without one it waits in the backlog; without a place there it is
+exhausted, or the instance crashes and takes everything with it.
 """
 
 from __future__ import annotations
@@ -54,16 +54,14 @@ class Instance:
 
 
 class Caller(Layer):
-    """Whoever sends the requests and may want to know that one is done. It calls; nobody calls it."""
+    """Sends the requests, and may want to know when one is done."""
 
     __slots__ = ()
 
     def enter(self, parent: Frame) -> None:
-        """Never: nothing is outside the caller."""
         raise AssertionError("a caller is not called")
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        """Never: the client keeps its outcomes."""
         raise AssertionError("a caller is not called back")
 
     def on_done(self, req: Request) -> None:
@@ -108,7 +106,7 @@ class Client(Layer):
         self._announce()
 
     def _announce(self) -> None:
-        """Tell B's balancer about the stacks: one may keep an account of the replicas."""
+        """Tell B's balancer about the stacks: one may contain outlier detection."""
         if isinstance(self._service, Service):
             for i, instance in enumerate(self._instances):
                 self._service.watch(instance.stack, i)
@@ -122,7 +120,6 @@ class Client(Layer):
         self._announce()
 
     def instances(self) -> list[Instance]:
-        """For whoever looks at what they hold, or acts on their breakers by hand."""
         return self._instances
 
     def report_to(self, caller: Caller) -> None:
@@ -130,7 +127,7 @@ class Client(Layer):
         self._caller = caller
 
     def release(self) -> None:
-        """The run is over: nobody will answer those who still wait, so nothing may keep them."""
+        """The run is over: drop the requests that will never be answered."""
         req = self._newest
         self._newest = None
         while req is not None:
@@ -190,7 +187,6 @@ class Client(Layer):
         instance.stack.outer.enter(req)
 
     def enter(self, parent: Frame) -> None:
-        """Never: nothing is outside Service A."""
         raise AssertionError("requests come in through arrive()")
 
     # --- out ---

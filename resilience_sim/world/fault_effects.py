@@ -1,7 +1,7 @@
 """What the active faults do to one attempt: turn it away when it arrives, or slow and break its work.
 
-Owns the order in which faults outdo each other. Refuses to know queues and workers, and to say anything: the service
-(world/service.py) asks, acts and reports.
+Where several faults hit one attempt, the order here decides. The service (world/service.py) asks, acts and emits the
+events.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class FaultEffects:
         self.outcome = SUCCESS
 
     def on_arrival(self, job: Job, replica: Replica) -> i64:
-        """``REFUSE``, ``HANG``, ``RATE_LIMIT`` (with its hint in ``job``) or 0; the first outdoes the others."""
+        """``REFUSE``, ``HANG``, ``RATE_LIMIT`` (with its hint in ``job``) or 0; the first one wins."""
         faults = self._faults
         sim = self._sim
         rid = job.req.rid

@@ -1,8 +1,7 @@
 """The fault timeline: which faults are active now, and whether one hits this attempt.
 
-Owns the switching on and off and the arithmetic of overlapping faults. Refuses to know queues and workers; a listener
-(the service) is told when something changed. A fault is active for ``at <= t < at + duration``; both ends run
-before anything else at their instants.
+Overlapping faults are combined here; a listener (the service) is told when one begins or ends. A fault is active for
+``at <= t < at + duration``; both ends come before anything else at their instants.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ WAYS: Final = {"refuse": REFUSE, "hang": HANG, "error": FAIL, "reset": CUT}
 
 
 class Fault:
-    """One entry of the timeline while the run goes on. What every attempt asks for is taken out of the settings."""
+    """One entry of the timeline. Settings that every attempt needs are copied into native attributes."""
 
     __slots__ = (
         "_by_attempt", "_rate", "_replica", "_share", "add", "config", "failure_rate", "how", "index", "kind",

@@ -1,8 +1,8 @@
-"""Drawing times: one class per shape of latency, each a pure function of the luck it is given.
+"""Drawing times: one class per shape of latency, each a pure function of its random numbers.
 
-Owns the distributions. Shapes with an inverse are drawn by inversion, one uniform number a draw: the lucky request
-stays lucky when the distribution is stretched. The gamma needs rejection (Marsaglia and Tsang, "A Simple Method for
-Generating Gamma Variables", ACM TOMS 26(3), 2000), from a numbered supply of luck.
+Shapes with an inverse are drawn by inversion, one uniform number a draw: a request that is
+fast stays fast when the distribution is stretched. The gamma needs rejection (Marsaglia and Tsang, "A Simple Method for
+Generating Gamma Variables", ACM TOMS 26(3), 2000), from numbered draws.
 """
 
 from __future__ import annotations

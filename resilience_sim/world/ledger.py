@@ -1,6 +1,6 @@
 """The effects ledger: what B did to the world, once or twice.
 
-Owns the meaning of methods and idempotency keys: GET has no effect; PUT and DELETE executed again change nothing; a
+Methods and idempotency keys: GET has no effect; PUT and DELETE executed again change nothing; a
 POST executed again is a duplicate, unless B remembers the request's key and returns its stored result. The key is one
 per request, the same on every attempt; B remembers it from the first effect, for the TTL. All of a request's effects
 are kept on the request itself, so the ledger needs no memory of its own.

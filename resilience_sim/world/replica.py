@@ -11,7 +11,7 @@ from resilience_sim.kernel.frames import Frame, Layer
 from resilience_sim.kernel.vectors import append, vec
 
 UNLIMITED_WORKERS: Final = 1 << 60
-_ROOM: Final = 64  # places of a queue at first; a power of two, as ever after
+_ROOM: Final = 64  # initial size of a queue; must stay a power of two (used as a mask)
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -51,7 +51,7 @@ class Job(Frame):
 class JobQueue:
     """Jobs in order of arrival; the first or the last comes out. Those that have left are still in it.
 
-    A ring: what has come out stays in its place until another one needs it.
+    A ring buffer: what has come out stays in its place until another one needs it.
     """
 
     __slots__ = ("_count", "_first", "_jobs", "_mask")
@@ -68,7 +68,6 @@ class JobQueue:
         self._mask = -1
 
     def push(self, job: Job) -> None:
-        """To the end."""
         count = self._count
         if count > self._mask:
             self._grow(job)
@@ -76,23 +75,22 @@ class JobQueue:
         self._count = count + 1
 
     def is_empty(self) -> bool:
-        """Whether there is nothing to come out."""
         return self._count == 0
 
     def first(self) -> Job:
-        """Out comes the one that has waited longest."""
+        """Remove and return the one that has waited longest."""
         first = self._first
         self._first = (first + 1) & self._mask
         self._count -= 1
         return self._jobs[first]
 
     def last(self) -> Job:
-        """Out comes the one that came last."""
+        """Remove and return the one that came last."""
         self._count -= 1
         return self._jobs[(self._first + self._count) & self._mask]
 
     def _grow(self, filler: Job) -> None:
-        """Twice the room, the first in the first place."""
+        """Double the size; the first job moves to the first place."""
         old = self._jobs
         mask = self._mask
         room = max(_ROOM, 2 * (mask + 1))

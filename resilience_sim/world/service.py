@@ -1,8 +1,8 @@
 """Service B: replicas behind a balancer, each with workers and a queue; what happens to an attempt once it is sent.
 
-Owns the life of an attempt on B's side: wire, arrival, queue, work, wire back. The order of decisions is the
-contract's: refusing, hanging and rate limits when it arrives; everything else when its work starts; when work ends,
-the effect is booked, the next work starts, and only then does the caller react.
+The life of an attempt on B's side: wire, arrival, queue, work, wire back. The order of decisions is part of the model
+(docs/model.md): refusing, hanging and rate limits when it arrives; everything else when its work starts; when work
+ends, the effect is booked, the next work starts, and only then does the caller react.
 
 Work whose caller gave up goes on (that is where retry storms and double charges come from) unless the policy that gave
 up also stops it.
@@ -72,7 +72,7 @@ class Service(Layer):
 
     __slots__ = (
         "_alone", "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_has_effect", "_latency",
-        "_ledger", "_lifo", "_per_concurrent", "_places", "_replicas", "_strikes", "_tracks_work", "_wire",
+        "_ledger", "_lifo", "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work", "_wire",
     )  # fmt: skip
 
     _failure: i64
@@ -104,24 +104,23 @@ class Service(Layer):
         self._ledger = Ledger(operation, config)
         self._has_effect = operation.method != "GET"
         self._faults = faults
-        self._strikes = FaultEffects(sim, faults)
+        self._struck = FaultEffects(sim, faults)
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
         faults.listen(self.on_fault)
 
     def track_work(self) -> None:
-        """Know at any time what is at work: a replica may crash by hand. Before the first attempt."""
+        """Keep a list of what is at work: an action may crash a replica. To be called before the first attempt."""
         self._tracks_work = True
 
     def watch(self, stack: Stack, instance: i64) -> None:
-        """A client instance has this stack now: it may keep an account of the replicas."""
+        """A client instance has this stack now, which may contain outlier detection."""
         self._balancer.watch(stack, instance)
 
     def replicas(self) -> list[Replica]:
-        """For whoever looks at what they hold."""
         return self._replicas
 
     def release(self) -> None:
-        """The run is over: nothing that waits is kept."""
+        """The run is over: drop whatever waits or is at work."""
         for replica in self._replicas:
             replica.queue = JobQueue()
             replica.working = {}
@@ -129,7 +128,6 @@ class Service(Layer):
     # --- on the way in ---
 
     def enter(self, parent: Frame) -> None:
-        """One attempt leaves the stack."""
         sim = self.sim
         job = Job(self, parent)
         req = job.req
@@ -154,7 +152,6 @@ class Service(Layer):
             self._deliver(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        """Never: nothing is inside B."""
         raise AssertionError("Service B calls nobody")
 
     def _arrive(self, job: Job) -> None:
@@ -184,7 +181,7 @@ class Service(Layer):
 
     def _turned_away(self, job: Job, replica: Replica) -> bool:
         """Faults that are decided on arrival."""
-        struck = self._strikes.on_arrival(job, replica)
+        struck = self._struck.on_arrival(job, replica)
         if not struck:
             return False
         if struck == REFUSE:
@@ -211,14 +208,14 @@ class Service(Layer):
         rate = self._failure_rate
         outcome: i64 = SUCCESS
         if self._faults.at_work:
-            strikes = self._strikes
-            strikes.at_work(job, replica, rate)
-            rate = strikes.rate
-            outcome = strikes.outcome
-            if strikes.slower != 1.0:
-                slowed = float(time) * strikes.slower
+            struck = self._struck
+            struck.at_work(job, replica, rate)
+            rate = struck.rate
+            outcome = struck.outcome
+            if struck.slower != 1.0:
+                slowed = float(time) * struck.slower
                 time = int(slowed + 0.5) if slowed < 2.0e18 else LONGEST
-            time += strikes.add
+            time += struck.add
             if outcome == RESET:
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.rid, job.attempt) < rate:
@@ -279,7 +276,7 @@ class Service(Layer):
     # --- on the way back ---
 
     def _respond(self, job: Job, outcome: i64) -> None:
-        """Send the answer off, if anybody is there to hear it."""
+        """Send the answer, if anybody waits for it."""
         if not job.live:
             job.k = GONE
             return

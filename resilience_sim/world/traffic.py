@@ -1,8 +1,8 @@
 """Traffic: when requests arrive, from an open loop, from users who wait, or from a list of times.
 
-Owns arrival times. An open loop inverts the cumulated rate: the n-th request comes when the area under the rate reaches
+An open loop inverts the cumulated rate: the n-th request comes when the area under the rate reaches
 n (``even``, from 0) or the sum of n + 1 unit exponentials keyed by request (``poisson``). So a rate may ramp and spike
-without any approximation, and the same request keeps its luck whatever the rate.
+without any approximation, and the same request keeps its random number whatever the rate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience_sim.world.client import Caller, Client
 from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
 from resilience_sim.world.latency import make_times
 
-STANDSTILL: Final = 1_000_000  # arrivals at one instant before we call it standing still
+STANDSTILL: Final = 1_000_000  # arrivals at one instant from which on time stands still
 
 
 class Stretch:
@@ -104,10 +104,10 @@ class Traffic(Caller):
 class OpenLoop(Traffic):
     """Requests come at a rate, whatever becomes of them."""
 
-    __slots__ = ("_area", "_clock", "_even", "_last", "_phases", "_spikes", "_stretches", "_where")
+    __slots__ = ("_area", "_clock", "_even", "_last", "_phases", "_spikes", "_stretch", "_stretches")
 
     _area: float
-    _where: i64
+    _stretch: i64
     _last: i64
 
     def __init__(self, sim: Clock, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
@@ -117,13 +117,13 @@ class OpenLoop(Traffic):
         self._stretches = make_stretches(config.phases, self._spikes)
         self._even = config.arrivals == "even"
         self._area = 0.0
-        self._where = 0
+        self._stretch = 0
         self._last = 0
         self._clock = Timer(self)
         self._schedule(self._clock)
 
     def spike(self, add: FaultConfig | None, end: FaultConfig | None) -> None:
-        """The rate is another one from now on: a spike begins, or one ends early; the next arrival is timed anew.
+        """The rate changes now: a spike begins, or one ends early; the next arrival is scheduled anew.
 
         ``end`` is the spike as it will have been: with the duration it had until now.
         """
@@ -132,7 +132,7 @@ class OpenLoop(Traffic):
         if end is not None:
             self._spikes = [end if spike.id == end.id else spike for spike in self._spikes]
         self._stretches = make_stretches(self._phases, self._spikes)
-        self._where = 0
+        self._stretch = 0
         self._last = self.sim.now
         self.sim.unschedule(self._clock)
         if self._rid < self._limit:
@@ -151,8 +151,8 @@ class OpenLoop(Traffic):
     def _time(self, clock: Frame) -> None:
         """Arm the clock for the instant at which the count reaches ``_area``."""
         stretches = self._stretches
-        while self._where < len(stretches):
-            stretch = stretches[self._where]
+        while self._stretch < len(stretches):
+            stretch = stretches[self._stretch]
             if self._area < stretch.full:
                 when = stretch.when(self._area)
                 if when < self._last:  # noqa: PLR1730 (max() costs a call)
@@ -161,7 +161,7 @@ class OpenLoop(Traffic):
                     self._last = when
                     self.sim.schedule_recurring(when, clock)
                 return
-            self._where += 1
+            self._stretch += 1
 
     def on_timer(self, f: Frame) -> None:
         """One more request; the next one is timed before it is handled."""
@@ -187,7 +187,6 @@ class Trace(Traffic):
             self.sim.schedule_recurring(self._times[self._rid], clock)
 
     def on_timer(self, f: Frame) -> None:
-        """The next time of the list."""
         rid = self._rid
         self._rid = rid + 1
         self._schedule(f)
@@ -222,7 +221,6 @@ class ClosedLoop(Traffic):
             sim.schedule(when, self._clocks[user])
 
     def on_timer(self, f: Frame) -> None:
-        """A user has thought enough."""
         if self._rid >= self._limit:
             return
         now = self.sim.now
@@ -239,12 +237,11 @@ class ClosedLoop(Traffic):
         self._client.arrive(rid, f.user)
 
     def on_done(self, req: Request) -> None:
-        """Back to thinking."""
         self._think_again(req.user)
 
 
 def make_traffic(sim: Clock, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> Traffic:
-    """The traffic of a scenario, its first arrival already timed."""
+    """The traffic of a scenario, with its first arrival scheduled."""
     if config.loop == "open":
         return OpenLoop(sim, client, config, faults)
     if config.loop == "closed":

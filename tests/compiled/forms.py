@@ -60,7 +60,7 @@ def built(folder: Path) -> Path:
 
 
 def _build(place: Path) -> None:
-    for name in ("resilience_sim", "scenarios"):
+    for name in ("resilience_sim", "scenarios", "tools"):
         shutil.copytree(
             ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"), dirs_exist_ok=True
         )

@@ -25,7 +25,7 @@ def test_both_are_there_and_say_so(compiled):
 
 
 def test_frames_die_into_free_lists(compiled):
-    """What setup.py does to the C code of this version of mypyc took effect: a seventh of the speed."""
+    """What tools/mypyc_freelist.py does to the C code of this version of mypyc took effect: a seventh of the speed."""
     code = compiled / "build" / "__native_resilience_sim.c"
     if not code.exists():
         pytest.skip("built elsewhere")

@@ -1,6 +1,6 @@
 """The client-side send rate of the AWS SDKs' adaptive retry mode: a token bucket whose rate follows CUBIC.
 
-Owns the arithmetic (botocore, retries/throttling.py, adaptive.py, bucket.py at 0e6e240): nothing happens until the
+Arithmetic only (botocore, retries/throttling.py, adaptive.py, bucket.py at 0e6e240): nothing happens until the
 first throttling response; then the rate is cut to 0.7 of what it was and grows back along a cubic, at most to twice
 the measured rate. Sans-IO; seconds as floats, as in the source.
 """

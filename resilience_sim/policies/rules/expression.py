@@ -1,8 +1,8 @@
 """Small arithmetic expressions over named counters: gobreaker's ReadyToTrip, Dapr's CEL trip, Polly's generator.
 
-Owns reading and evaluating ``+ - * / **``, comparisons, ``and``/``&&``, ``or``/``||``, ``not``/``!`` and parentheses.
-Numbers are floats; a division by zero is not a number and no comparison with it holds, as in Go. Refuses names that
-are not given. An expression is kept in postfix form, so that evaluating it is one loop.
+Understood are ``+ - * / **``, comparisons, ``and``/``&&``, ``or``/``||``, ``not``/``!`` and parentheses.
+Numbers are floats; a division by zero is not a number and no comparison with it holds, as in Go. Names that
+are not given are errors. An expression is kept in postfix form, so that evaluating it is one loop.
 """
 
 from __future__ import annotations

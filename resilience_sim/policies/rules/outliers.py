@@ -1,6 +1,6 @@
 """Envoy's outlier detection: each replica is judged by itself, and a bad one is left out of balancing for a while.
 
-Owns the rules (outlier_detection_impl.cc, 1.28 and later): ejection for errors in a row happens at once when the count
+The rules (outlier_detection_impl.cc, 1.28 and later): ejection for errors in a row happens at once when the count
 *equals* the threshold; the comparison of success rates, and every return, only on sweeps, so that an ejection lasts
 until the first sweep after its time. There is no half-open: a replica comes back fully. Sans-IO.
 """
