@@ -117,6 +117,8 @@ def _usage_problem(ctx: CommandContext, error: Any) -> Problem:
         word = next((each for each in ctx.argv if each[:1] != "-" and each not in COLORS), "")
         message = f"no such command: `{word}`"
         remedy = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
+    elif "unexpected extra argument" in message:
+        message = f"unexpected: {message.partition(' (')[2].rstrip(')')}"
     message = message.replace(
         "Input should be a valid integer, unable to parse string as an integer", "expected an integer"
     )

@@ -183,6 +183,8 @@ def test_version_everywhere(argv):
         (["list", "scenario"], "did you mean `scenarios`?"),
         (["sweep"], "commands: "),
         (["validate"], "--help"),
+        (["run", "first-look", "hard-outage"], "unexpected: hard-outage"),
+        (["run", "--runs", "few"], "'--runs'"),
     ],
 )
 def test_what_was_meant(argv, said):
