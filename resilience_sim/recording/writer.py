@@ -92,7 +92,7 @@ class RecordingWriter(Fold):
         """Make everything taken so far safe against a kill."""
         with _uninterrupted():
             self._store()
-            self._seal(False, "")
+            self._commit_and_go_on()
 
     def action(self, t: int, kind: str, detail: Mapping[str, object]) -> None:
         """Record what a user did to the run at this point (after the events taken so far). ``detail`` must fit JSON."""
@@ -115,7 +115,7 @@ class RecordingWriter(Fold):
             try:
                 self._store()
                 self._end = max(self._end, end)
-                self._seal(finished, digest)
+                self._commit(finished, digest)
             finally:
                 connection, self._connection = self._connection, None
                 try:
@@ -133,7 +133,7 @@ class RecordingWriter(Fold):
         with _uninterrupted():
             self._store()
             if self._clock() >= self._next_commit:
-                self._seal(False, "")
+                self._commit_and_go_on()
 
     def _store(self) -> None:
         """Put what is new into the open transaction."""
@@ -156,13 +156,16 @@ class RecordingWriter(Fold):
             self.encoder.clear()
             self._stored = 0
 
-    def _seal(self, finished: bool, digest: str) -> None:
-        """Say how much there is, commit, and begin the next transaction."""
+    def _commit(self, finished: bool, digest: str) -> None:
+        """Say how much there is, and commit."""
         partial = self.encoder.count > 0
         chain = self._tail_chain if partial else self._chain
         state = self._state(self.events, self._chunks + partial, chain, self._end, finished, digest)
         self._execute(_PUT_STATE, state.row())
         self._execute("COMMIT", ())
+
+    def _commit_and_go_on(self) -> None:
+        self._commit(False, "")
         self._execute("BEGIN EXCLUSIVE", ())
         self._next_commit = self._clock() + self._pause
 
