@@ -2,8 +2,8 @@
 
 Whatever is wrong with a file, readers get a RecordingError with place, cause and remedy, and never wrong events: the
 whole file is checked against its fingerprints when it is opened (a gigabyte a second), and each chunk again when it is
-read, together with what every event must be whoever wrote it: times that do not go backwards, components that exist,
-requests that can have arrived. A recording whose run was killed or interrupted is readable up to its last commit;
+read, together with what holds for the events of every run: times do not go backwards, components exist, requests have
+arrived. A recording whose run was killed or interrupted is readable up to its last commit;
 ``finished`` tells.
 """
 
@@ -132,7 +132,7 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """What goes wrong with its events goes wrong because of them: readers of events trust that a run made them."""
+        """Close it. Readers of events trust that a run made them, so their failures are put down to the recording."""
         self.close()
         if isinstance(error, (LookupError, ArithmeticError, RecursionError, ValueError)) and not isinstance(
             error, UnicodeError
