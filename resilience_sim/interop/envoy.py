@@ -6,30 +6,28 @@ Rules: docs/reference/config-formats.md section 4, library-rules.md sections 2 a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.durations import show_protobuf
-from resilience_sim.interop.findings import Log, safe_name
+from resilience_sim.interop.findings import Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.mesh import (
     assume_hosts,
     backoff,
+    chosen,
     ejection,
-    failures_in_a_row,
+    limits,
     native,
     nobody_ejected,
-    note_backoff,
-    note_unsupported,
     retry_on,
-    retry_words,
 )
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
-from resilience_sim.interop.writing import Parts, number
-from resilience_sim.policies.config import BudgetConfig
-from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.interop.write_envoy import write
 from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence
+
+__all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
 
 TRAPS = mesh.TRAPS | traps(
     """
@@ -68,75 +66,135 @@ def _walk(node: Node, depth: int = 0) -> Iterator[tuple[str, Entry]]:
             yield from _walk(item, depth + 1)
 
 
-def _items(file: ConfigFile, *names: str) -> Iterator[Mapping]:
+def _get(node: Node | None, name: str) -> Node | None:
+    """A field, in the notation of protobuf's JSON or in the names of the messages."""
+    if not isinstance(node, Mapping):
+        return None
+    entry = node.entries.get(name) or node.entries.get(_camel(name))
+    return entry.value if entry else None
+
+
+def _text(node: Node | None, name: str) -> str:
+    value = _get(node, name)
+    return str(value.value) if isinstance(value, Scalar) and value.value is not None else ""
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(each.capitalize() for each in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route, its virtual host, and the field that says where it leads."""
+
+    host: Mapping
+    entry: Mapping
+    action: Mapping
+
+    def names(self) -> list[str]:
+        """What ``--route`` may call it."""
+        match = _get(self.entry, "match")
+        found = [_text(match, kind) for kind in ("path", "prefix")] + [_text(_get(match, "safe_regex"), "regex")]
+        return [each for each in (_text(self.entry, "name"), *found, _text(self.host, "name")) if each]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A cluster by its name: its definition, if the file has it, and the routes to it."""
+
+    node: Mapping | None = None
+    routes: list[Route] = field(default_factory=list)
+
+
+def _clusters(file: ConfigFile) -> dict[str, Cluster]:
+    """Every cluster that is defined or led to. Made once."""
+    known: dict[str, Cluster] | None = file.memo.get(NAME)
+    if known is not None:
+        return known
+    found: dict[str, Cluster] = {}
+    hosts: list[Mapping] = []
     for document in file.documents:
         for name, entry in _walk(document):
-            if name in names:
-                found = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
-                yield from (item for item in found if isinstance(item, Mapping))
-
-
-def _clusters(file: ConfigFile) -> dict[str, Mapping]:
-    found = {}
-    for item in _items(file, "clusters", "cluster"):
-        name = item.entries.get("name")
-        if name and isinstance(name.value, Scalar) and _CLUSTER & set(item.entries):
-            found[safe_name(str(name.value.value))] = item
+            items = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
+            if name in ("clusters", "cluster"):
+                for item in items:
+                    if _text(item, "name") and isinstance(item, Mapping) and any(_get(item, key) for key in _CLUSTER):
+                        found.setdefault(_text(item, "name"), Cluster()).node = item
+            elif name in ("virtual_hosts", "virtualHosts"):
+                hosts += [item for item in items if isinstance(item, Mapping)]
+    for host in hosts:
+        routes = _get(host, "routes")
+        for item in routes.items if isinstance(routes, Sequence) else ():
+            action = _get(item, "route")
+            if isinstance(action, Mapping) and isinstance(item, Mapping) and _text(action, "cluster"):
+                found.setdefault(_text(action, "cluster"), Cluster()).routes.append(Route(host, item, action))
+    file.memo[NAME] = found
     return found
-
-
-def _routes(file: ConfigFile) -> Iterator[tuple[Mapping, Mapping, str]]:
-    """Every route with its virtual host and the cluster it leads to."""
-    for host in _items(file, "virtual_hosts"):
-        routes = host.entries.get("routes")
-        for item in routes.value.items if routes and isinstance(routes.value, Sequence) else ():
-            action = item.entries.get("route") if isinstance(item, Mapping) else None
-            if action and isinstance(action.value, Mapping):
-                name = action.value.entries.get("cluster")
-                text = str(name.value.value) if name and isinstance(name.value, Scalar) else ""
-                yield host, action.value, safe_name(text)
 
 
 def recognises(file: ConfigFile) -> bool:
     """Whether there is a cluster or a virtual host in the notation of Envoy."""
-    return bool(_clusters(file)) or any(True for _ in _routes(file))
+    return bool(_clusters(file))
 
 
 def instances(file: ConfigFile) -> list[str]:
     """The clusters."""
-    return list(dict.fromkeys([*_clusters(file), *(name for _, _, name in _routes(file) if name)]))
+    return list(distinct(_clusters(file)))
+
+
+def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
+    """What ``--route`` may say."""
+    for shown, name in distinct(_clusters(file)).items():
+        for number, route in enumerate(_clusters(file)[name].routes, 1):
+            yield str(number), f"to {shown}"
+            yield from ((safe_name(each), f"to {shown}") for each in route.names())
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """Timeout, retry and hedge of the route, then the limits and the ejection of the cluster."""
     result = Converted(NAME, f"Envoy, cluster '{instance}'", instance)
-    routes = [(host, action) for host, action, name in _routes(file) if name == instance]
+    cluster = _clusters(file)[distinct(_clusters(file))[instance]]
     outer: list[Layer] = []
     attempt: list[Layer] = []
     retry: Layer | None = None
-    if routes:
-        host, action = routes[0]
-        if len(routes) > 1:
-            result.remarks.append(f"{len(routes)} routes lead to this cluster; this is the first")
-            log.skipped(Section(routes[1][1], "route", log).at(), "only the first route to a cluster is imported")
-        outer, retry, attempt = _route(Section(host, "virtual_host", log), Section(action, "route", log), log)
+    if cluster.routes:
+        index = chosen([each.names() for each in cluster.routes], file.route)
+        route = cluster.routes[index]
+        if len(cluster.routes) > 1:
+            result.remarks.append(
+                f"{len(cluster.routes)} routes lead to this cluster; this is number {index + 1} (--route names another)"
+            )
+        for each in cluster.routes:
+            if each is not route:
+                at = Section(each.action, "route", log, relaxed=True).at()
+                log.skipped(at, "another route to the same cluster is simulated; `--route` names this one")
+        outer, retry, attempt = _route(
+            Section(route.host, "virtual_host", log, relaxed=True),
+            Section(route.action, "route", log, relaxed=True),
+            log,
+        )
+        static = any(_get(document, "static_resources") for document in file.documents)
+        dynamic = any(_get(document, "dynamic_resources") for document in file.documents)
+        if cluster.node is None and static and not dynamic:
+            log.refused(
+                "a route to a cluster that is not defined: Envoy does not start",
+                Section(route.action, "route", log, relaxed=True).at("cluster"),
+                "define it under `static_resources.clusters`",
+            )
     inner: list[Layer] = []
-    cluster = _clusters(file).get(instance)
-    if cluster is not None:
-        section = Section(cluster, f"clusters.{instance}", log)
+    if cluster.node is not None:
+        section = Section(cluster.node, f"clusters.{instance}", log, relaxed=True)
         section.ignore(
             "name",
             "type",
             "load_assignment",
             "hosts",
             "dns_lookup_family",
-            "http2_protocol_options",
-            "typed_extension_protocol_options",
             "transport_socket",
             "alt_stat_name",
             "connect_timeout",
             "eds_cluster_config",
-            "common_lb_config",
             "metadata",
             "dns_refresh_rate",
             "upstream_connection_options",
@@ -150,16 +208,38 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             lb_policy="write `service.balancer`",
             health_checks="active checks are not simulated",
             lb_subset_config="one destination is simulated",
-            max_requests_per_connection="connections are not simulated",
+            max_requests_per_connection="a new connection costs nothing here",
         )
-        inner += _breakers(section.section("circuit_breakers"), retry, log)
-        hosts = _endpoints(cluster)
-        inner += _outlier(section.section("outlier_detection"), hosts, log)
+        inner += _breakers(section.section("circuit_breakers"), retry, _speaks_http2(section), log)
+        hosts = _endpoints(cluster.node)
+        ejects = _outlier(section.section("outlier_detection"), hosts, log)
+        _panic(section.section("common_lb_config"), ejects, log)
+        inner += ejects
         result.replicas = max(1, hosts)
         section.rest()
     result.layers = [*outer, *([retry] if retry else []), *inner, *attempt]
     assume_hosts(result, log)
     return result
+
+
+def _speaks_http2(section: Section) -> bool:
+    """Whether requests share connections: the old field, or one of the options of the newer extension."""
+    section.ignore("typed_extension_protocol_options")
+    old = section.node_at("http2_protocol_options") is not None
+    options = section.node_at("typed_extension_protocol_options")
+    shared = ("http2_protocol_options", "http2ProtocolOptions", "http3_protocol_options", "http3ProtocolOptions")
+    return old or (options is not None and any(name in shared for name, _ in _walk(options)))
+
+
+def _panic(section: Section, ejects: list[Layer], log: Log) -> None:
+    if not section:
+        return
+    panic = section.section("healthy_panic_threshold")
+    share = panic.number("value")
+    for layer in ejects:
+        if share is not None:
+            native(layer, "healthy_panic_threshold", share.value, share, log, "generic rules have no panic")
+    section.ignore(*section.names())
 
 
 def _endpoints(cluster: Mapping) -> int:
@@ -246,7 +326,7 @@ def _retry(section: Section, total: Value[int] | None, hedge: Section, log: Log)
         words = section.texts("retry_on")
         codes = [code for code in section.texts("retriable_status_codes") if code.isdigit()]
         at = section.at("retry_on") if words else section.at()
-        layer.settings["on"] = retry_on(words + codes, at, log, ("unavailable",))
+        retry_on(layer, words + codes, at, log, ("unavailable",))
         if not words:
             log.trap(
                 "RL139", "a retry policy without `retry_on` retries nothing", section.at(), "write `retry_on: 5xx`"
@@ -292,7 +372,6 @@ def _wrapped(section: Section, name: str) -> Value[int] | None:
 
 
 SPAN = "durations are decimal seconds, `1.4s`"
-MOST = 1_000_000
 RATES = (
     "enforcing_success_rate",
     "success_rate_minimum_hosts",
@@ -305,40 +384,37 @@ RATES = (
 )
 
 
-def _breakers(section: Section, retry: Layer | None, log: Log) -> list[Layer]:
+def _breakers(section: Section, retry: Layer | None, http2: bool, log: Log) -> list[Layer]:
     """``circuit_breakers``: limits of concurrency, of requests and of retries."""
     if not section:
         return []
-    chosen: Section | None = None
+    entry: Section | None = None
     for each in section.sections("thresholds"):
         priority = each.word("priority", fold=True)
         if priority is None or priority.value == "default":
-            chosen = chosen or each
+            entry = entry or each
         else:
             log.skipped(each.at(), "only requests of default priority are simulated")
     section.skip(per_host_thresholds="limits per host are not simulated")
     section.rest()
-    if chosen is None:
+    if entry is None:
         return []
-    most = chosen.count("max_requests", 1)
-    queue = chosen.count("max_pending_requests")
+    most = entry.count("max_requests", 1)
+    queue = entry.count("max_pending_requests")
+    connections = entry.count("max_connections", 1)
     log.trap(
         "RL140",
         "`circuit_breakers` break no circuit: they are limits of concurrency, and never look at failures",
-        chosen.at("max_requests") if most else chosen.at(),
+        entry.at("max_requests") if most else entry.at(),
         "outlier_detection is what reacts to failures",
     )
-    chosen.skip(
-        max_connections="connections are not simulated; requests at once are",
+    entry.skip(
         track_remaining="statistics only",
         max_connection_pools="connections are not simulated",
     )
-    _retry_limits(chosen, retry, log)
-    chosen.rest()
-    layer = Layer("bulkhead", f"{section.path}: limits of concurrency", chosen.at(), like="envoy")
-    layer.put("max_concurrent", min(MOST, most.value if most else 1024), most, "default")
-    layer.put("queue", min(MOST, queue.value if queue else 1024), queue, "default")
-    return [layer]
+    _retry_limits(entry, retry, log)
+    entry.rest()
+    return limits(section.path, most or queue or connections, most, queue, connections, 1024, http2, log)
 
 
 def _retry_limits(section: Section, retry: Layer | None, log: Log) -> None:
@@ -458,118 +534,3 @@ def _gateway(layer: Layer, gateway: Value[int] | None, share: Value[int] | None,
         )
     else:
         log.skipped(gateway.at, "503 and 504 count like every 5xx")
-
-
-def write(parts: Parts) -> str:
-    """``clusters`` and ``route_config``."""
-    note_unsupported(parts)
-    lines = ["clusters:", f"- name: {parts.name}", "  connect_timeout: 1s"]
-    lines += _write_limits(parts) + _write_outlier(parts)
-    lines += [
-        "route_config:",
-        "  virtual_hosts:",
-        f"  - name: {parts.name}",
-        '    domains: ["*"]',
-        "    routes:",
-        "    - match: {prefix: /}",
-        "      route:",
-        f"        cluster: {parts.name}",
-    ]
-    lines += [f"        {line}" for line in _write_route(parts)]
-    return "\n".join(lines) + "\n"
-
-
-def _write_limits(parts: Parts) -> list[str]:
-    budget = parts.retry.budget if parts.retry else None
-    ratio = budget.ratio if isinstance(budget, BudgetConfig) and budget.scheme in ("ratio", "envoy") else 0.0
-    if budget is not None and not ratio:
-        parts.lost("the budget", "Envoy's is a share of the requests under way")
-    if parts.bulkhead is None and not ratio:
-        return []
-    lines = ["  circuit_breakers:", "    thresholds:", "    - priority: DEFAULT"]
-    if parts.bulkhead is not None:
-        lines += [
-            f"      max_requests: {parts.bulkhead.max_concurrent}",
-            f"      max_pending_requests: {parts.bulkhead.queue}",
-        ]
-        if parts.bulkhead.max_wait > 0:
-            parts.lost("`max_wait` of the bulkhead", "pending requests wait until the route's timeout")
-    if ratio:
-        least = getattr(budget, "min_concurrency", 3)
-        lines += [
-            "      retry_budget:",
-            f"        budget_percent: {{value: {number(ratio * 100)}}}",
-            f"        min_retry_concurrency: {least}",
-        ]
-    return lines
-
-
-def _write_outlier(parts: Parts) -> list[str]:
-    view = parts.breaker
-    if view is None:
-        return []
-    row = failures_in_a_row(parts)
-    if view.probes < 1000:
-        parts.lost("half open", "an ejected host comes back fully")
-    longest = [f"    max_ejection_time: {show_protobuf(view.open_max)}"] if view.open_max else []
-    return [
-        "  outlier_detection:",
-        f"    consecutive_5xx: {row}",
-        f"    base_ejection_time: {show_protobuf(view.recovery)}",
-        *longest,
-        *(_write_statistics(parts.outlier) if parts.outlier else ["    max_ejection_percent: 100"]),
-    ]
-
-
-def _write_statistics(config: OutlierConfig) -> list[str]:
-    """What Envoy's own rules have beyond a breaker's."""
-    return [
-        f"    interval: {show_protobuf(config.interval)}",
-        f"    max_ejection_percent: {number(config.max_ejection_percent)}",
-        f"    always_eject_one_host: {'true' if config.always_eject_one_host else 'false'}",
-        f"    consecutive_gateway_failure: {config.consecutive_gateway_failure}",
-        f"    enforcing_consecutive_gateway_failure: {number(config.enforcing_consecutive_gateway_failure * 100)}",
-        f"    enforcing_success_rate: {number(config.enforcing_success_rate * 100)}",
-        f"    success_rate_minimum_hosts: {config.success_rate_minimum_hosts}",
-        f"    success_rate_request_volume: {config.success_rate_request_volume}",
-        f"    success_rate_stdev_factor: {config.success_rate_stdev_factor}",
-        f"    enforcing_failure_percentage: {number(config.enforcing_failure_percentage * 100)}",
-        f"    failure_percentage_threshold: {number(config.failure_percentage_threshold)}",
-        f"    failure_percentage_minimum_hosts: {config.failure_percentage_minimum_hosts}",
-        f"    failure_percentage_request_volume: {config.failure_percentage_request_volume}",
-    ]
-
-
-def _write_route(parts: Parts) -> list[str]:
-    total = parts.total or (parts.attempt if parts.retry is None and parts.hedge is None else None)
-    lines = [f"timeout: {show_protobuf(total.after) if total else '0s'}"]
-    attempt = parts.attempt if parts.attempt is not total else None
-    each = [f"  per_try_timeout: {show_protobuf(attempt.after)}"] if attempt else []
-    if parts.retry is not None:
-        retry = parts.retry
-        note_backoff(parts, retry)
-        base = max(retry.delay, 1_000_000)
-        lines += [
-            "retry_policy:",
-            f"  retry_on: {retry_words(parts, retry)}",
-            f"  num_retries: {retry.attempts - 1}",
-            *each,
-            f"  retry_back_off: {{base_interval: {show_protobuf(base)}, max_interval: "
-            f"{show_protobuf(max(base, retry.max_delay or 10 * base))}}}",
-        ]
-        if retry.honor_retry_after:
-            lines.append("  rate_limited_retry_back_off: {reset_headers: [{name: Retry-After, format: SECONDS}]}")
-    if parts.hedge is not None:
-        if parts.retry is not None:
-            parts.lost(f"`{parts.hedge.id}`", "hedging and retrying share one policy in Envoy")
-        else:
-            lines += [
-                "retry_policy:",
-                "  retry_on: 5xx",
-                f"  num_retries: {parts.hedge.max_extra}",
-                f"  per_try_timeout: {show_protobuf(parts.hedge.delay)}",
-                "hedge_policy: {hedge_on_per_try_timeout: true}",
-            ]
-            if attempt:
-                parts.lost(f"`{attempt.id}`", "with hedging the per-try timeout is the delay of the hedge")
-    return lines

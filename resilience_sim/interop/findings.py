@@ -7,7 +7,7 @@ values that were read as numbers, durations or known words.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.traps import Trap
@@ -23,9 +23,24 @@ BROKEN = "RL195"
 _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]/]{1,60}\Z")
 
 
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_.\-\[\]/*:]+\Z")
+
+
 def safe_name(text: str) -> str:
     """A name from a file, if it looks like a name; else a stand-in."""
     return text if _NAME.match(text) else "…"
+
+
+def distinct(names: Iterable[str]) -> dict[str, str]:
+    """Names as they may be shown, each with the real one: two that look alike when masked stay two."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = name if _HOST.match(name) else "…"
+        shown, number = plain, 2
+        while shown in found:
+            shown, number = f"{plain}#{number}", number + 1
+        found[shown] = name
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,20 @@ Rules: istio/api b8f8791 (docs/reference/config-formats.md section 3).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_go
-from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.findings import Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
     assume_hosts,
     backoff,
+    chosen,
     ejection,
     failures_in_a_row,
+    limits,
     native,
     nobody_ejected,
     note_backoff,
@@ -28,13 +31,13 @@ from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, number
 from resilience_sim.policies.config_outliers import OutlierConfig
-from resilience_sim.scenario.tree import Mapping, Scalar
+from resilience_sim.scenario.tree import Mapping, Node, Scalar, Sequence
 
 TRAPS = mesh.TRAPS | traps(
     """
 RL133 warning: no retries written is not no retries
-    Istio's mesh-wide default is two retries on connect-failure, refused-stream, unavailable and cancelled. To
-    switch them off write `retries: {attempts: 0}`.
+    Istio's mesh-wide default is two retries on connect-failure, refused-stream, unavailable and cancelled (the last two
+    are statuses of gRPC; before 1.24 also on 503). To switch them off write `retries: {attempts: 0}`.
 RL137 info: panic below the minimum of healthy hosts
     When fewer than `minHealthPercent` of the hosts are left, Istio stops ejecting and balances over all of them,
     sick ones too.
@@ -45,17 +48,61 @@ RL138 warning: port-level settings do not inherit
 )
 
 NAME = "istio"
-_DEFAULT_ON = ("refused", "unavailable", "shed")
+_DEFAULT_ON = ("refused", "shed")
 _KINDS = ("VirtualService", "DestinationRule")
 SPAN = "durations are `1.5s`, `1500ms`, `1m`"
 _NO_ROUTING = "one route to one destination is simulated"
+_CLUSTER = ".svc.cluster.local"
+
+
+# --- who talks to whom ---
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route to one destination: the rule it stands in, its place there, and the entry of the destination."""
+
+    document: Mapping
+    rule: str
+    place: int
+    entry: Mapping
+    destination: Mapping | None
+    host: str
+    subset: str = ""
+
+    def names(self) -> list[str]:
+        """What ``--route`` may call it."""
+        found = [self.rule, self.subset, _text(self.entry, "name")]
+        for match in _items(self.entry, "match"):
+            uri = match.entries.get("uri")
+            found += [_text(uri.value, kind) for kind in ("exact", "prefix", "regex")] if uri else []
+        return [each for each in found if each]
+
+
+@dataclass(slots=True)
+class Host:
+    """One destination by its full name: the routes to it, and the rules that may be about it, the last one counts."""
+
+    routes: list[Route] = field(default_factory=list)
+    rules: list[Mapping] = field(default_factory=list)
 
 
 def _kind(document: Mapping) -> str:
-    version, kind = (document.entries.get(name) for name in ("apiVersion", "kind"))
-    ours = version and isinstance(version.value, Scalar) and str(version.value.value).startswith("networking.istio.io/")
-    found = str(kind.value.value) if ours and kind and isinstance(kind.value, Scalar) else ""
+    ours = _text(document, "apiVersion").startswith("networking.istio.io/")
+    found = _text(document, "kind") if ours else ""
     return found if found in _KINDS else ""
+
+
+def _text(node: Node | None, name: str) -> str:
+    entry = node.entries.get(name) if isinstance(node, Mapping) else None
+    value = entry.value.value if entry and isinstance(entry.value, Scalar) else None
+    return "" if value is None else str(value)
+
+
+def _items(node: Node | None, name: str) -> list[Mapping]:
+    entry = node.entries.get(name) if isinstance(node, Mapping) else None
+    items = entry.value.items if entry and isinstance(entry.value, Sequence) else ()
+    return [each for each in items if isinstance(each, Mapping)]
 
 
 def recognises(file: ConfigFile) -> bool:
@@ -63,72 +110,145 @@ def recognises(file: ConfigFile) -> bool:
     return any(_kind(document) for document in file.documents)
 
 
-def _short(host: str) -> str:
-    return safe_name(host.split(".", maxsplit=1)[0])
+def _full(host: str, document: Mapping) -> str:
+    """The full name: a name without dots is one of the namespace of the rule that says it."""
+    metadata = document.entries.get("metadata")
+    namespace = _text(metadata.value, "namespace") if metadata else ""
+    if host.endswith(".svc"):
+        return host + ".cluster.local"
+    return f"{host}.{namespace}{_CLUSTER}" if namespace and "." not in host and "*" not in host else host
 
 
-def _specs(file: ConfigFile, log: Log) -> Iterator[tuple[str, Section]]:
+def _hosts(file: ConfigFile) -> dict[str, Host]:
+    """Every destination of a route, and every host of a rule. Made once."""
+    known: dict[str, Host] | None = file.memo.get(NAME)
+    if known is not None:
+        return known
+    found: dict[str, Host] = {}
+    rules: dict[str, list[Mapping]] = {}
     for document in file.documents:
-        kind = _kind(document)
-        if kind:
-            yield kind, Section(document, "", log).section("spec")
+        kind, holder = _kind(document), document.entries.get("spec")
+        spec = holder.value if holder and isinstance(holder.value, Mapping) else None
+        if kind == "VirtualService" and spec is not None:
+            for route in _routes(document, spec):
+                if route.host:
+                    found.setdefault(_full(route.host, document), Host()).routes.append(route)
+        elif kind == "DestinationRule" and spec is not None and _text(spec, "host"):
+            rules.setdefault(_full(_text(spec, "host"), document), []).append(document)
+    for name, documents in rules.items():
+        found.setdefault(name, Host()).rules += documents
+    wildcards = sorted((name for name in rules if name.startswith("*")), key=len)
+    for name, known_host in found.items():  # a rule for exactly this host, else the closest with a wildcard
+        wild = [each for each in wildcards if name.endswith(each[1:]) and each != name]
+        if not known_host.rules and wild:
+            known_host.rules += rules[wild[-1]]
+    for short in [name for name in found if "." not in name]:  # without a namespace: that of the only one of this name
+        full = [name for name in found if name.startswith(f"{short}.") and name.endswith(_CLUSTER)]
+        if len(full) == 1:
+            found[full[0]].routes += found[short].routes
+            found[full[0]].rules += found.pop(short).rules
+    file.memo[NAME] = found
+    return found
 
 
-def _hosts(kind: str, spec: Section) -> list[str]:
-    return [_short(host) for host in (spec.texts("hosts") if kind == "VirtualService" else spec.texts("host"))]
+def _below(node: Node | None, name: str) -> Node | None:
+    entry = node.entries.get(name) if isinstance(node, Mapping) else None
+    return entry.value if entry else None
+
+
+def _routes(document: Mapping, spec: Mapping) -> Iterator[Route]:
+    rule = _text(_below(document, "metadata"), "name")
+    for place, entry in enumerate(_items(spec, "http")):
+        for each in _items(entry, "route"):
+            to = _below(each, "destination")
+            yield Route(document, rule, place, entry, each, _text(to, "host"), _text(to, "subset"))
+        if not any(name in entry.entries for name in ("route", "redirect", "directResponse", "delegate")):
+            hosts = spec.entries["hosts"].value if "hosts" in spec.entries else None
+            for host in hosts.items if isinstance(hosts, Sequence) else ():
+                if isinstance(host, Scalar):
+                    yield Route(document, rule, place, entry, None, str(host.value))
 
 
 def instances(file: ConfigFile) -> list[str]:
-    """The hosts."""
-    found: dict[str, None] = {}
-    for kind, spec in _specs(file, Log()):
-        found.update(dict.fromkeys(_hosts(kind, spec)))
-    return list(found)
+    """The destinations, by their full names."""
+    return list(distinct(_hosts(file)))
+
+
+def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
+    """What ``--route`` may say."""
+    for host in _hosts(file).values():
+        for index, route in enumerate(host.routes, 1):
+            about = f"route {route.place + 1} of {safe_name(route.rule)}"
+            yield str(index), about
+            yield from ((safe_name(name), about) for name in route.names())
+
+
+# --- one destination ---
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack in front of one host: timeout, retry, limits, ejection."""
     result = Converted(NAME, f"Istio, host '{instance}'", instance)
+    host = _hosts(file)[distinct(_hosts(file))[instance]]
     outer: list[Layer] = []
-    inner: list[Layer] = []
     attempt: list[Layer] = []
-    routed = False
-    for kind, spec in _specs(file, log):
-        if instance not in _hosts(kind, spec):
-            continue
-        if kind == "VirtualService":
-            outer, attempt = _service(spec, log, result)
-            routed = True
-        else:
-            inner = _rule(spec, log)
-    if not routed:
-        outer = [_mesh_retry(None)]
-        result.remarks.append("no VirtualService for this host: the mesh retries all the same, twice by default")
+    subset = ""
+    if host.routes:
+        route = _chosen(host.routes, file.route, log, result)
+        subset = route.subset
+        outer, attempt = _service(route, log)
+    else:
+        outer = [_mesh_retry()]
+        result.remarks.append("no VirtualService leads to this host: the mesh retries all the same, twice by default")
+    inner = _rule(Section(host.rules[-1], "", log).section("spec"), subset, log) if host.rules else []
     result.layers = [*outer, *inner, *attempt]
+    if any(layer.kind == "retry" and "default of the mesh" in layer.settings["on"].origin for layer in result.layers):
+        result.remarks.append(
+            "the mesh's default retries are those of Istio 1.24 and later; before it retried a 503 too"
+        )
     assume_hosts(result, log)
     return result
 
 
-def _mesh_retry(at: At | None) -> Layer:
-    layer = Layer("retry", "the mesh's default retries", at, like="envoy")
+def _chosen(found: list[Route], wanted: str, log: Log, result: Converted) -> Route:
+    """The route that was asked for, else the first; the others are named."""
+    route = found[chosen([each.names() for each in found], wanted)]
+    others = [each for each in found if each is not route]
+    if others:
+        result.remarks.append(
+            f"{len(found)} routes lead to this host; this is number {found.index(route) + 1} (--route names another)"
+        )
+        for each in others:
+            if each.entry is not route.entry:
+                at = Section(each.entry, f"spec.http.{each.place}", log).at()
+                log.skipped(at, "another route to the same host is simulated; `--route` names this one")
+    return route
+
+
+def _mesh_retry() -> Layer:
+    layer = Layer("retry", "the mesh's default retries", None, like="envoy")
     layer.put("attempts", 3, None, "default of the mesh: 2 retries")
     backoff(layer, None, None)
-    layer.settings["on"] = retry_on([], at, Log(), _DEFAULT_ON) if at else retry_on([], None, Log(), _DEFAULT_ON)  # type: ignore[arg-type]
+    layer.put("on", list(_DEFAULT_ON), None, "default of the mesh")
     return layer
 
 
-def _service(spec: Section, log: Log, result: Converted) -> tuple[list[Layer], list[Layer]]:
-    spec.ignore("hosts", "gateways", "exportTo")
+def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
+    """Layers around the limits, and the timeout of each try."""
+    spec = Section(which.document, "", log).section("spec")
+    spec.ignore("hosts", "gateways", "exportTo", "http")
     spec.skip(tls=_NO_ROUTING, tcp=_NO_ROUTING)
-    routes = spec.sections("http")
     spec.rest()
-    if len(routes) > 1:
-        result.remarks.append(f"the VirtualService has {len(routes)} routes; this is the first")
-        log.skipped(routes[1].at(), "only the first route of a VirtualService is imported")
-    if not routes:
-        return [_mesh_retry(None)], []
-    route = routes[0]
-    route.ignore("name", "route", "match")
+    route = Section(which.entry, f"spec.http.{which.place}", log)
+    route.ignore("name", "match")
+    for each in route.sections("route"):
+        if each.node is not which.destination:
+            log.skipped(each.at("weight") if "weight" in each else each.at(), "another destination is simulated")
+            continue
+        each.ignore("destination")
+        each.skip(headers=_NO_ROUTING)
+        each.skip(weight="all calls go to this destination")
+        each.rest()
     route.skip(
         **dict.fromkeys(
             (
@@ -154,7 +274,7 @@ def _service(spec: Section, log: Log, result: Converted) -> tuple[list[Layer], l
         layer.put("after", Ns(total.value), total)
         layers.append(layer)
     retries = route.section("retries")
-    retry, attempt = _retries(retries, total, log) if retries else (_mesh_retry(None), [])
+    retry, attempt = _retries(retries, total, log) if retries else (_mesh_retry(), [])
     if not retries:
         log.trap(
             "RL133",
@@ -189,60 +309,79 @@ def _retries(section: Section, total: Value[int] | None, log: Log) -> tuple[Laye
         layer.put("after", Ns(each.value), each)
         attempt = [layer]
     section.rest()
-    if attempts and attempts.value == 0:
+    if not attempts or attempts.value == 0:
+        if each or base or words:
+            log.refused(
+                "a retry policy without `attempts` (or with 0) retries nothing, and Istio's validation refuses it",
+                attempts.at if attempts else section.at(),
+                "write `attempts`",
+            )
         return None, attempt
     layer = Layer("retry", section.path, section.at(), like="envoy")
-    layer.put("attempts", (attempts.value if attempts else 2) + 1, attempts, "default of the mesh: 2 retries")
-    if attempts:
-        log.trap(
-            "RL132",
-            f"`attempts` {attempts.value} counts retries: up to {attempts.value + 1} calls",
-            attempts.at,
-            "subtract one if you meant calls",
-        )
+    layer.put("attempts", attempts.value + 1, attempts)
+    log.trap(
+        "RL132",
+        f"`attempts` {attempts.value} counts retries: up to {attempts.value + 1} calls",
+        attempts.at,
+        "subtract one if you meant calls",
+    )
     backoff(layer, base, None)
-    layer.settings["on"] = retry_on(words, at, log, _DEFAULT_ON)
+    retry_on(layer, words, at, log, _DEFAULT_ON)
     return layer, attempt
 
 
-def _rule(spec: Section, log: Log) -> list[Layer]:
+def _rule(spec: Section, subset: str, log: Log) -> list[Layer]:
     spec.ignore("host", "exportTo", "workloadSelector")
-    spec.skip(subsets="one destination is simulated")
     policy = spec.section("trafficPolicy")
+    own = Section(None, "", log)
+    for each in spec.sections("subsets"):
+        name = each.word("name", fold=False)
+        if subset and name and name.value == subset:
+            each.ignore("labels")
+            own = each.section("trafficPolicy")
+            each.rest()
+        else:
+            log.skipped(each.at("name"), "another subset is simulated" if subset else "all of the host is simulated")
     spec.rest()
-    policy.skip(
-        loadBalancer="write `service.balancer`",
-        tls="encryption costs nothing here",
-        tunnel=_NO_ROUTING,
-        proxyProtocol=_NO_ROUTING,
-    )
-    if "portLevelSettings" in policy:
-        log.trap(
-            "RL138",
-            "port-level settings do not inherit from the policy above: what they leave out has Istio's default",
-            policy.at("portLevelSettings"),
-            "repeat everything under the port",
-        )
-        policy.skip(portLevelSettings="the policy above is imported")
     layers = []
-    if "retryBudget" in policy:
-        budget = policy.section("retryBudget")
-        log.skipped(policy.at("retryBudget"), "write it as `budget` of the retry: a ratio")
+    found: dict[str, Section] = {}
+    for part in (own, policy):  # each part of a subset's policy stands in place of the same part of the host's
+        if not part:
+            continue
+        part.skip(
+            loadBalancer="write `service.balancer`",
+            tls="encryption costs nothing here",
+            tunnel=_NO_ROUTING,
+            proxyProtocol=_NO_ROUTING,
+        )
+        if "portLevelSettings" in part:
+            log.trap(
+                "RL138",
+                "port-level settings do not inherit from the policy above: what they leave out has Istio's default",
+                part.at("portLevelSettings"),
+                "repeat everything under the port",
+            )
+            part.skip(portLevelSettings="the policy above is imported")
+        for key in ("retryBudget", "connectionPool", "outlierDetection"):
+            below = part.section(key)
+            if below:
+                found.setdefault(key, below)
+        part.rest()
+    if "retryBudget" in found:
+        budget = found["retryBudget"]
+        log.skipped(budget.at(), "write it as `budget` of the retry: a ratio")
         budget.ignore(*budget.names())
-    pool = policy.section("connectionPool")
-    if pool:
-        layers += _pool(pool, log)
-    section = policy.section("outlierDetection")
-    if section:
-        layers += _outlier(section, log)
-    policy.rest()
+    if "connectionPool" in found:
+        layers += _pool(found["connectionPool"], log)
+    if "outlierDetection" in found:
+        layers += _outlier(found["outlierDetection"], log)
     return layers
 
 
 def _pool(pool: Section, log: Log) -> list[Layer]:
     tcp, http = pool.section("tcp"), pool.section("http")
+    connections = tcp.count("maxConnections", 1)
     tcp.skip(
-        maxConnections="connections are not simulated; requests at once are",
         connectTimeout="connecting is part of the network's latency",
         tcpKeepalive="connections are not simulated",
         maxConnectionDuration="connections are not simulated",
@@ -250,27 +389,26 @@ def _pool(pool: Section, log: Log) -> list[Layer]:
     )
     most = http.count("http2MaxRequests", 1)
     queue = http.count("http1MaxPendingRequests")
+    upgrade = http.word("h2UpgradePolicy")
     http.skip(
         maxRetries="a cap on retries at once has no generic counterpart; write a `budget`",
-        maxRequestsPerConnection="connections are not simulated",
+        maxRequestsPerConnection="a new connection costs nothing here",
         idleTimeout="connections are not simulated",
-        h2UpgradePolicy="no meaning here",
-        useClientProtocol="no meaning here",
+        useClientProtocol="HTTP/1.1 is simulated",
         maxConcurrentStreams="connections are not simulated",
     )
     for section in (tcp, http, pool):
         section.rest()
-    if most is None and queue is None:
-        return []
-    layer = Layer("bulkhead", f"{http.path}: for HTTP/1 and HTTP/2 alike", http.at(), like="envoy")
-    layer.put("max_concurrent", most.value if most else 1024, most, "default of Istio: 2^32-1")
-    if most is None:
-        layer.put("max_concurrent", 1_000_000, None, "default: practically none")
-    layer.put("queue", min(1_000_000, queue.value) if queue else 1_000_000, queue, "default: practically none")
-    return [layer]
-
-
-SPAN = "durations are `1.5s`, `1500ms`, `1m`"
+    return limits(
+        http.path,
+        (most or queue or connections),
+        most,
+        queue,
+        connections,
+        None,
+        bool(upgrade and upgrade.value == "upgrade"),
+        log,
+    )
 
 
 def _outlier(section: Section, log: Log) -> list[Layer]:
@@ -384,10 +522,12 @@ def _write_rule(parts: Parts) -> list[str]:
     lines = []
     if parts.bulkhead is not None:
         bulkhead = parts.bulkhead
-        lines += [
-            "    connectionPool:",
-            f"      http: {{http2MaxRequests: {bulkhead.max_concurrent}, http1MaxPendingRequests: {bulkhead.queue}}}",
-        ]
+        lines.append("    connectionPool:")
+        if bulkhead.queue:
+            lines.append(f"      tcp: {{maxConnections: {bulkhead.max_concurrent}}}")
+            lines.append(f"      http: {{http1MaxPendingRequests: {bulkhead.queue}}}")
+        else:
+            lines.append(f"      http: {{http2MaxRequests: {bulkhead.max_concurrent}}}")
         if bulkhead.max_wait > 0:
             parts.lost("`max_wait` of the bulkhead", "pending requests wait until the route's timeout")
     view = parts.breaker

@@ -24,45 +24,65 @@ RL135 warning: a gateway-error check without effect
     In Istio, consecutiveGatewayErrors counts a subset of what consecutive5xxErrors counts: with a limit that is not
     lower it never decides. In Envoy it is enforced at 0 % unless `enforcing_consecutive_gateway_failure` says
     otherwise.
+RL143 info: a word of retry_on that looks at gRPC only
+    `cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted` and `unavailable` look at the header grpc-status.
+    A 503 of an HTTP service is not retried for them. Scenarios have HTTP statuses.
 RL136 warning: zero switches the check off
     consecutive_5xx: 0 does not mean that nothing is tolerated: the check is off.
 """
 )
 
+# By Envoy's retry_state_impl: "5xx", "gateway-error" and "reset" include every way in which no answer comes at all.
+_NO_ANSWER = ("timeout", "refused", "reset")
 RETRY_ON: dict[str, tuple[str, ...]] = {
-    "5xx": ("error", "unavailable", "timeout", "refused", "reset", "shed"),
-    "gateway-error": ("unavailable", "timeout", "refused", "shed"),
-    "reset": ("reset", "timeout"),
+    "5xx": ("error", "unavailable", "shed", *_NO_ANSWER),
+    "gateway-error": ("unavailable", "shed", *_NO_ANSWER),
+    "reset": _NO_ANSWER,
     "connect-failure": ("refused",),
     "refused-stream": ("refused", "shed"),
     "reset-before-request": ("reset",),
+    "http3-post-connect-failure": ("refused",),
     "retriable-4xx": (),
-    "retriable-status-codes": ("unavailable",),
+    "retriable-status-codes": (),  # with the codes beside it, which are read as words too
     "retriable-headers": (),
     "envoy-ratelimited": ("rate_limited",),
-    "cancelled": (),
-    "deadline-exceeded": ("timeout",),
-    "internal": ("error",),
-    "resource-exhausted": ("rate_limited", "shed"),
-    "unavailable": ("unavailable", "refused", "reset"),
-    "unknown": (),
 }
+GRPC_ONLY = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable", "unknown")
 DEFAULT_JITTER = "full"
 HOPELESS = {"retriable-4xx": "a 409 is retried with the very same request"}
 
 
-def retry_on(words: list[str], at: At, log: Log, default: tuple[str, ...]) -> Setting:
-    """The outcomes that are tried again."""
+def chosen(names: list[list[str]], wanted: str) -> int:
+    """Which of several routes ``--route`` means, by number from 1 or by one of its names; the first without it."""
+    if not wanted:
+        return 0
+    if wanted.isdigit() and 1 <= int(wanted) <= len(names):
+        return int(wanted) - 1
+    for index, known in enumerate(names):
+        if wanted in known:
+            return index
+    from resilience_sim.interop.formats import ConfigImportError
+    from resilience_sim.scenario.suggest import did_you_mean, one_of
+
+    known = [*(str(index + 1) for index in range(len(names))), *(name for each in names for name in each)]
+    raise ConfigImportError("no such route", did_you_mean(wanted, known) or one_of(known))
+
+
+def retry_on(layer: Layer, words: list[str], at: At, log: Log, default: tuple[str, ...]) -> None:
+    """The outcomes that are tried again; a retry that nothing here can cause makes one attempt."""
     if not words:
-        return Setting("[" + ", ".join(default) + "]", "default")
+        layer.put("on", list(default), None, "default of the mesh")
+        return
     outcomes: dict[str, None] = {}
+    grpc = [word for word in words if word in GRPC_ONLY]
     for word in words:
         code = word.isdigit() and len(word) == 3
+        if word in GRPC_ONLY:
+            continue
         if word not in RETRY_ON and not code:
             log.unknown(At(at.span, f"{at.path}.…", at.text), "see the values of x-envoy-retry-on")
             continue
-        mapped = RETRY_ON.get(word) if not code else code_outcomes(word)
-        outcomes.update(dict.fromkeys(mapped or ()))
+        outcomes.update(dict.fromkeys(code_outcomes(word) if code else RETRY_ON[word]))
         if word in HOPELESS or (code and word[0] == "4" and word not in ("408", "425", "429")):
             log.trap(
                 "RL119",
@@ -71,8 +91,56 @@ def retry_on(words: list[str], at: At, log: Log, default: tuple[str, ...]) -> Se
                 at,
                 f"take `{word}` out",
             )
-    known = " ".join(word for word in words if word in RETRY_ON or word.isdigit())
-    return Setting("[" + ", ".join(outcomes or ("unavailable",)) + "]", f"{at.path.rpartition('.')[2]}: {known}", at)
+    if grpc:
+        log.trap(
+            "RL143",
+            f"{', '.join(f'`{word}`' for word in grpc)} {'looks' if len(grpc) == 1 else 'look'} at the status of gRPC "
+            "only: an HTTP answer is not retried for it",
+            at,
+            "for HTTP write `503`, `gateway-error` or `5xx`",
+        )
+    known = " ".join(word for word in words if word in RETRY_ON or word in GRPC_ONLY or word.isdigit())
+    shown = f"{at.path.rpartition('.')[2]}: {known}"
+    layer.settings["on"] = Setting("[" + ", ".join(outcomes or ("unavailable",)) + "]", shown, at)
+    if not outcomes:
+        layer.put("attempts", 1, None, "nothing that is simulated is retried")
+
+
+def limits(
+    path: str,
+    source: Value[int] | None,
+    requests: Value[int] | None,
+    pending: Value[int] | None,
+    connections: Value[int] | None,
+    default: int | None,
+    http2: bool,
+    log: Log,
+) -> list[Layer]:
+    """Envoy's limits of one proxy as a bulkhead.
+
+    ``max_requests`` refuses at once; requests wait (``max_pending_requests``) only for a connection. An HTTP/1.1
+    connection carries one request, so with fewer connections than requests it is these that are counted.
+    ``default``: of every limit that is not written (Istio: None, practically none).
+    """
+    if source is None:
+        return []
+    none = 2**32 - 1 if default is None else default
+    most, pool = requests.value if requests else none, connections.value if connections else none
+    layer = Layer("bulkhead", f"{path}: limits of one proxy", source.at, like="envoy")
+    usual = "default" if default is not None else "default of Istio: practically none"
+    if pool < most and not http2:
+        layer.put("max_concurrent", pool, connections, usual)
+        layer.put("queue", pending.value if pending else none, pending, usual)
+        layer.remarks.append("HTTP/1.1: one request a connection, others wait for one")
+        if requests:
+            log.skipped(requests.at, "there are fewer connections, which are the limit")
+    else:
+        layer.put("max_concurrent", most, requests, usual)
+        layer.put("queue", 0, None, "requests beyond the limit are refused at once")
+        for each in (pending, connections):
+            if each:
+                log.skipped(each.at, "requests wait for connections only, and there are enough of them here")
+    return [layer] if min(most, pool) < 2**32 - 1 else []
 
 
 def code_outcomes(code: str) -> tuple[str, ...]:
@@ -168,9 +236,14 @@ def retry_words(parts: Parts, retry: RetryConfig) -> str:
         if covers <= wanted and covers & left:
             words.append(word)
             left -= covers
+    for code in ("503", "500"):
+        covers = set(code_outcomes(code))
+        if covers <= wanted and covers & left:
+            words.append(code)
+            left -= covers
     if left:
         parts.lost(f"retrying {', '.join(sorted(left))}", "no word of retry_on stands for it alone")
-    return ",".join(words) or "retriable-status-codes"
+    return ",".join(words) or "connect-failure"
 
 
 def note_backoff(parts: Parts, retry: RetryConfig) -> None:

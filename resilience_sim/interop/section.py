@@ -6,7 +6,7 @@ Each key is read, named as not modelled with a reason, or reported as unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -111,7 +111,12 @@ class Section:
     def sections(self, name: str) -> list[Section]:
         """The mappings of a list below."""
         node = self.node_at(name)
-        return list(each_section(node, f"{self.path}.{name}".lstrip("."), self.log, self.fold))
+        path = f"{self.path}.{name}".lstrip(".")
+        items = node.items if isinstance(node, Sequence) else ()
+        return [
+            Section(item, f"{path}.{number}", self.log, self.relaxed, fold=self.fold)
+            for number, item in enumerate(items)
+        ]
 
     def _scalar(self, name: str) -> tuple[object, At] | None:
         node = self.node_at(name)
@@ -205,13 +210,6 @@ class Section:
                 self.log.refused(f"`{safe_name(name)}` is no key of this section: {strict}", self.at(name))
             else:
                 self.log.unknown(self.at(name))
-
-
-def each_section(node: Node | None, path: str, log: Log, fold: bool = False) -> Iterator[Section]:
-    """The mappings in a list."""
-    if isinstance(node, Sequence):
-        for number, item in enumerate(node.items):
-            yield Section(item, f"{path}.{number}", log, fold=fold)
 
 
 def filled_in_elsewhere(value: object) -> str:

@@ -91,12 +91,12 @@ def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[s
     if _SCENARIO.search(text):
         return [of_scenario(path, text, settings)]
     found = of_config([(path, text)], settings, profiles)
-    if found is None:
+    if not found:
         raise ScenarioError(
             [
                 Diagnostic(
                     "RS001",
-                    "neither a scenario nor a configuration that resim knows",
+                    NOTHING if found == [] else UNKNOWN,
                     path,
                     help="a scenario begins with `resim: 1`; `resim import --help` lists the formats",
                 )
@@ -141,6 +141,8 @@ def worst(found: Iterable[Finding]) -> str:
     return next((severity for severity in ("error", "warning", "info") if severity in seen), "")
 
 
+UNKNOWN = "neither a scenario nor a configuration that resim knows"
+NOTHING = "nothing in this configuration that resim could import"
 AFTER = "after this change: "
 
 

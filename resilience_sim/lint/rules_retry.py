@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.generic import breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
 from resilience_sim.kernel.events import BREAKER_OPEN, LOST, TIMEOUT
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
@@ -23,12 +23,34 @@ from resilience_sim.lint.subject import Subject
 from resilience_sim.policies.config import FallbackConfig, HedgeConfig, RetryConfig, TimeoutConfig
 
 LONG = 30_000_000_000
+MANY = 12  # attempts that nobody means
 
 
 def _retries(subject: Subject) -> Iterator[tuple[int, RetryConfig]]:
     for index, config in enumerate(subject.stack):
         if isinstance(config, RetryConfig) and config.attempts > 1:
             yield index, config
+
+
+@rule("RL029", "dozens of attempts", WARNING)
+def dozens(subject: Subject) -> Iterator[Hit]:
+    """What did not work the first five times seldom works the fortieth: the trouble is not a blip, or the request is at
+    fault. Meanwhile every failing request multiplies the load of B by the number of attempts, and its caller waits for
+    all of them. Two or three retries catch nearly all that retries can catch; for longer outages a breaker, and a queue
+    with a worker of its own, do better.
+    """
+    for index, config in _retries(subject):
+        if not MANY <= config.attempts < WITHOUT_LIMIT:
+            continue
+        each = worst_time(subject.stack, index + 1)
+        whole = min(worst_time(subject.stack, index), worst_time(subject.stack))
+        long = f", for up to {say.duration(whole)}" if whole < inf else ""
+        yield Hit(
+            subject.at(index, "attempts"),
+            f"up to {config.attempts} attempts of one request{long}: a down B gets {config.attempts} times as many",
+            "make 3 to 5 attempts, with a budget, and put a breaker around B",
+            {"attempts": config.attempts} | ({"each": each / 1e9} if each < inf else {}),
+        )
 
 
 @rule("RL014", "retries without jitter", WARNING)

@@ -70,7 +70,7 @@ class Subject:
             return Place(self.path, 1, 1, 2)
         span = found.span
         shown = " " * (span.col - 1) + found.text
-        return Place(self.path, span.line, span.col, span.col + max(1, len(found.text)), found.path, shown)
+        return Place(span.source.name, span.line, span.col, span.col + max(1, len(found.text)), found.path, shown)
 
     def _of_span(self, span: Span, path: str) -> Place:
         text = span.source.line(span.line)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cli.shell import resim
 
 from interop.shop import plan_of
 from resilience_sim.interop import formats
 from resilience_sim.interop.formats import Imported
+from resilience_sim.lint.check import lint_text
 from resilience_sim.runs.simulate import simulate
+from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
 
 CASES = Path(__file__).parent / "cases"
@@ -145,3 +148,140 @@ def test_62_no_host_left_is_a_503_at_once(balancer: str, replicas: int):
     outcomes = simulate(plan, 1).document["requests"]["by_outcome"]
     assert outcomes["error"] == 5 * replicas
     assert outcomes["unavailable"] == 30 - outcomes["error"]
+
+
+def names_in(name: str, path: str = "") -> list[str]:
+    """The instances of a case's file."""
+    folder = next(CASES.glob(f"{name}*"))
+    place = folder / path if path else next(each for each in sorted(folder.iterdir()))
+    opened = formats.open_config(place.name, place.read_text(encoding="utf-8"))
+    assert opened is not None
+    return formats.instance_names(*opened)
+
+
+def outcomes(setting: str) -> set[str]:
+    """The outcomes of ``[a, b]``."""
+    return set(setting.strip("[]").split(", "))
+
+
+def test_15_a_wildcard_host_can_be_named():
+    assert names_in("15") == ["pay-api.pay.svc.cluster.local", "*.pay.svc.cluster.local"]
+    got = settings(case("15", "*.pay.svc.cluster.local"))
+    assert got["circuit_breaker"]["recovery_time"] == "1m"
+    assert settings(case("15", "pay-api.pay.svc.cluster.local"))["circuit_breaker"]["max_ejection_percent"] == "50"
+
+
+def test_16_forty_retries_to_one_of_two_subsets():
+    """Weights and subsets are named; gateway errors include resets."""
+    found = case("16")
+    got = settings(found)
+    assert (got["retry"]["attempts"], got["attempt"]["after"], got["total"]["after"]) == ("41", "1s", "1m")
+    assert {"reset", "refused", "unavailable", "timeout"} <= outcomes(got["retry"]["on"])
+    assert "`weight` is not modelled" in said(found)
+    assert "RL029" in {
+        each.code for each in lint_text((CASES / "16_istio_40_retries_weighted/vs.yaml").read_text(), "v.yaml")
+    }
+
+
+def test_17_a_template_is_to_be_rendered_first():
+    """Rendered: 48 hours a try, 240 in all."""
+    with pytest.raises(ScenarioError, match="this is a template") as caught:
+        case("17", path="vs.yaml")
+    assert "render it first" in caught.value.diagnostics[0].help
+    assert caught.value.diagnostics[0].line == 4
+    got = settings(case("17", path="rendered.yaml"))
+    assert (got["attempt"]["after"], got["total"]["after"]) == ("48h", "240h")
+
+
+def test_47_connections_are_what_limits_http_1():
+    """Istio's own task: one connection, one pending, three callers: a good part is refused."""
+    found = case("47", path="dr.yaml")
+    got = settings(found)["bulkhead"]
+    assert (got["max_concurrent"], got["queue"]) == ("1", "1")
+    text = found.text.replace("traffic: {rate: 50/s, duration: 90s}", "traffic: {users: 3, think: 0ms, requests: 30}")
+    result = simulate(load_text(text.partition("faults:")[0] + text[text.index("stack:") :], "s.yaml").plan, 1)
+    assert result.document["requests"]["by_outcome"]["bulkhead_full"] >= 8
+
+
+def test_62_the_rule_it_came_from():
+    got = settings(case("62", path="dr.yaml"))["circuit_breaker"]
+    assert (got["max_ejection_percent"], got["healthy_panic_threshold"]) == ("100", "0")
+
+
+def test_63_two_rules_with_wildcard_hosts():
+    assert names_in("63") == ["a", "b"]
+    got = settings(case("63", "a"))
+    assert (got["total"]["after"], got["retry"]["attempts"], got["attempt"]["after"]) == ("5s", "3", "2s")
+    assert outcomes(got["retry"]["on"]) == {"unavailable", "shed"}
+    assert settings(case("63", "b")) == {}
+
+
+@pytest.mark.parametrize("route", ["2", "/v1"])
+def test_63_every_route_can_be_chosen(route: str):
+    text = (CASES / "63_istio_star_hosts_collide" / "vs.yaml").read_text(encoding="utf-8")
+    opened = formats.open_config("vs.yaml", text, route=route)
+    assert opened is not None
+    assert settings(formats.convert(*opened, "a"))["total"]["after"] == {"2": "9s", "/v1": "5s"}[route]
+
+
+@pytest.mark.parametrize("path", ["gateway.yaml", "named-host.yaml"])
+def test_64_a_gateways_rule_and_that_of_its_destination(path: str):
+    """Timeout and retries of the one, ejection of the other."""
+    assert names_in("64", path) == ["productpage"]
+    got = settings(case("64", path=path))
+    assert (got["total"]["after"], got["retry"]["attempts"]) == ("5s", "3")
+    assert got["circuit_breaker"]["failure_threshold"] == "7"
+
+
+def test_65_a_list_of_kubectl():
+    got = settings(case("65"))
+    assert (got["bulkhead"]["max_concurrent"], got["bulkhead"]["queue"]) == ("1", "1")
+
+
+@pytest.mark.parametrize(
+    ("instance", "wanted"),
+    [
+        ("a", {"unavailable", "shed", "timeout", "refused", "reset"}),
+        ("b", {"timeout", "refused", "reset"}),
+        ("c", {"refused", "shed"}),
+    ],
+)
+def test_67_words_of_retry_on(instance: str, wanted: set[str]):
+    found = case("67", instance)
+    assert outcomes(settings(found)["retry"]["on"]) == wanted
+    assert ("RL143" in {each.code for each in found.findings}) == (instance == "c")
+
+
+def test_72_one_name_in_two_namespaces():
+    hosts = ["api.prod.svc.cluster.local", "api.staging.svc.cluster.local", "api.partner.example"]
+    assert names_in("72") == hosts
+    got = [settings(case("72", host)) for host in hosts]
+    assert [each["total"]["after"] for each in got] == ["2s", "30s", "1m"]
+    assert [each["retry"]["attempts"] for each in got] == ["2", "10", "3"]
+
+
+def test_fault_10_a_rule_of_another_namespace():
+    assert list(settings(case("fault_10", "fraud.finance.svc.cluster.local"))) == ["total", "retry"]
+    assert "fraud.sandbox.svc.cluster.local" in names_in("fault_10")
+
+
+def test_fault_16_retries_without_attempts():
+    """Istio's validation refuses it, and no retry comes of it."""
+    found = case("fault_16")
+    assert list(settings(found)) == ["total", "attempt"]
+    assert "retries nothing, and Istio's validation refuses it" in said(found)
+
+
+def test_istio_files_are_read_together(tmp_path: Path):
+    """The route in one file, the rule in another, and the folder of both."""
+    text = (CASES / "64_istio_gateway_vs_dr_not_joined" / "gateway.yaml").read_text(encoding="utf-8")
+    for name, part in zip(("vs.yaml", "dr.yaml"), text.split("---\n"), strict=True):
+        (tmp_path / name).write_text(part, encoding="utf-8")
+    for argv in ([str(tmp_path)], [str(tmp_path / "vs.yaml"), str(tmp_path / "dr.yaml")]):
+        answer = resim("import", *argv)
+        assert answer.code == 0
+        assert "consecutive5xxErrors: 7" in answer.out
+        assert "timeout: the whole request" in answer.out
+    linted = resim("lint", str(tmp_path), "--format", "concise")
+    assert "dr.yaml:6" in linted.out
+    assert "vs.yaml:10" in linted.out

@@ -85,6 +85,7 @@ CASES = [
     ),
     ("RL142", "a.yaml", ENVOY + "circuit_breakers: {thresholds: [{max_retries: 9}]}\n", 6),
     ("RL119", "a.yaml", ISTIO + 'retries: {attempts: 1, retryOn: "5xx,404"}\n', 6),
+    ("RL143", "a.yaml", ISTIO + 'retries: {attempts: 1, retryOn: "5xx,unavailable"}\n', 6),
     ("RL150", "a.json", GRPC + '"maxAttempts": 7, "retryableStatusCodes": ["UNAVAILABLE"]}}]}', 2),
     ("RL119", "a.json", GRPC + '"maxAttempts": 3, "retryableStatusCodes": ["NOT_FOUND"]}}]}', 2),
     ("RL193", "a.json", GRPC + '"maxAttempts": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}', 2),

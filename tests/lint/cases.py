@@ -266,4 +266,9 @@ CASES: dict[str, Case] = {
     "RL028": Case(
         ("after: 200ms", "after: 1s"), {}, lambda n, r: 1 - (r.metrics["availability"] or 0) == near(n["late"])
     ),
+    "RL029": Case(
+        ("attempts: 20", "attempts: 4"),
+        {"attempts": 20, "each": 1.0},
+        lambda n, r: max(ev.attempt_of(a) for _, _, _, _, a, _ in r.tape.of(ev.RESULT)) == n["attempts"],
+    ),
 }
