@@ -50,43 +50,74 @@ OUTCOME_NAMES: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 # --- kinds ----------------------------------------------------------------------------------------------------
-# life of a request, emitted by a client instance
+# life of a request
 ARRIVE: Final = 1
-START: Final = 2  # left the backlog
+START: Final = 2
 DONE: Final = 3
-# life of an attempt, emitted by the service (SENT, RESULT) or a replica
-SENT: Final = 4  # leaves the stack
-RECEIVED: Final = 5  # B has it
-BEGIN: Final = 6  # leaves B's queue
-END: Final = 7  # B's work ended
-LEFT_QUEUE: Final = 8  # without work
-RESULT: Final = 9  # as its caller sees it
+# life of an attempt
+SENT: Final = 4
+RECEIVED: Final = 5
+BEGIN: Final = 6
+END: Final = 7
+LEFT_QUEUE: Final = 8
+RESULT: Final = 9
 EFFECT: Final = 10
-# decisions of policies, emitted by a layer
+# decisions of policies
 RETRY_WAIT: Final = 11
-RETRY_DENIED: Final = 12  # by the budget
-BREAKER: Final = 13  # change of state
+RETRY_DENIED: Final = 12
+BREAKER: Final = 13
 REJECTED: Final = 14
-LATE_RESULT: Final = 15  # of a call admitted in an earlier state
-PROBE: Final = 16  # half-open admits
+LATE_RESULT: Final = 15
+PROBE: Final = 16
 TIMED_OUT: Final = 17
-QUEUED: Final = 18  # bulkhead, rate limiter
-ADMITTED_LATE: Final = 19  # after QUEUED
-HEDGE: Final = 20  # an extra leg
+QUEUED: Final = 18
+ADMITTED_LATE: Final = 19
+HEDGE: Final = 20
 HEDGE_WON: Final = 21
 FELL_BACK: Final = 22
-# surroundings, emitted by a fault, a client instance, or (ACTION) the client or the service
+# surroundings
 FAULT_ON: Final = 23
 FAULT_OFF: Final = 24
 CRASH: Final = 25
 RESTART: Final = 26
-ACTION: Final = 27  # a change of settings
+ACTION: Final = 27
 
 KIND_NAMES: Final[tuple[str, ...]] = (
     "", "arrive", "start", "done", "sent", "received", "begin", "end", "left_queue", "result", "effect", "retry_wait",
     "retry_denied", "breaker", "rejected", "late_result", "probe", "timed_out", "queued", "admitted_late", "hedge",
     "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart", "action",
 )  # fmt: skip
+
+# kind: (who emits it, what it says)
+MEANINGS: Final[dict[int, tuple[str, str]]] = {
+    ARRIVE: ("client", "a request arrives"),
+    START: ("client", "it leaves the backlog: a thread is free"),
+    DONE: ("client", "it has its outcome"),
+    SENT: ("service", "an attempt leaves the stack"),
+    RECEIVED: ("replica", "B has it"),
+    BEGIN: ("replica", "it leaves B's queue, work begins"),
+    END: ("replica", "B's work on it ends"),
+    LEFT_QUEUE: ("replica", "it leaves B's queue without any work"),
+    RESULT: ("service", "it is over for its caller"),
+    EFFECT: ("replica", "it changes B's state, or would have"),
+    RETRY_WAIT: ("layer", "a retry waits before the next try"),
+    RETRY_DENIED: ("layer", "the retry budget denies a try"),
+    BREAKER: ("layer", "a circuit breaker changes its state"),
+    REJECTED: ("layer", "a policy turns a call away"),
+    LATE_RESULT: ("layer", "a breaker gets the result of a call it admitted in an earlier state"),
+    PROBE: ("layer", "a half-open breaker admits a probe"),
+    TIMED_OUT: ("layer", "a timeout gives up on a call"),
+    QUEUED: ("layer", "a bulkhead or rate limiter makes a call wait"),
+    ADMITTED_LATE: ("layer", "and admits it"),
+    HEDGE: ("layer", "a hedge starts an extra leg"),
+    HEDGE_WON: ("layer", "a leg's answer is taken"),
+    FELL_BACK: ("layer", "a fallback answers"),
+    FAULT_ON: ("fault", "a fault begins"),
+    FAULT_OFF: ("fault", "a fault is over"),
+    CRASH: ("client", "a client instance goes down, with the requests it has"),
+    RESTART: ("client", "it is back, with fresh policies"),
+    ACTION: ("client or service", "settings are changed"),
+}
 
 # ARRIVE: admission
 ADMITTED: Final = 1
@@ -116,7 +147,7 @@ CLOSED: Final = 0
 OPEN: Final = 1
 HALF_OPEN: Final = 2
 STATE_NAMES: Final[tuple[str, ...]] = ("CLOSED", "OPEN", "HALF_OPEN")
-# why a breaker changed state; what the pair of numbers beside it says: _PAIRS
+# why a breaker changed state; what the pair of numbers beside it says: PAIRS
 WHY_CONSECUTIVE: Final = 1
 WHY_FAILURE_SHARE: Final = 2
 WHY_SLOW_SHARE: Final = 3
@@ -283,8 +314,8 @@ PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
     BREAKER: (
         Field("from", "a", "state", old_state), Field("to", "a", "state", new_state),
         Field("why", "a", "name", why_of, WHY_NAMES),
-    ),  # and _PAIRS
-    REJECTED: (Field("outcome", "a", "outcome"),),  # and _REJECTIONS
+    ),  # and PAIRS
+    REJECTED: (Field("outcome", "a", "outcome"),),  # and REJECTIONS
     LATE_RESULT: (
         Field("outcome", "a", "outcome"), Field("admitted_while", "b", "state", state_at_admission),
         Field("now", "b", "state", state_at_result),
@@ -304,12 +335,12 @@ PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
 }  # fmt: skip
 
 
-def _pair(first: str = "", second: str = "", unit: str = "") -> tuple[Field, ...]:
-    found = (Field(first, "b", unit, first_of), Field(second, "b", "", second_of))
+def _pair(first: str, second: str = "", unit: str = "", second_unit: str = "") -> tuple[Field, ...]:
+    found = (Field(first, "b", unit, first_of), Field(second, "b", second_unit, second_of))
     return tuple([field for field in found if field.name])
 
 
-_PAIRS: Final[dict[int, tuple[Field, ...]]] = {
+PAIRS: Final[dict[int, tuple[Field, ...]]] = {
     WHY_CONSECUTIVE: _pair("failures", "threshold"),
     WHY_FAILURE_SHARE: _pair("failures", "calls"),
     WHY_SLOW_SHARE: _pair("slow_calls", "calls"),
@@ -324,24 +355,27 @@ _PAIRS: Final[dict[int, tuple[Field, ...]]] = {
     WHY_HALF_OPEN_TOO_LONG: _pair("half_open", unit="ms"),
     WHY_MANUAL: (),
     WHY_MANUAL_RESET: (),
+    WHY_EJECTED: _pair("replica", "errors_in_a_row"),
+    WHY_EJECTED_RATE: _pair("replica", "percent"),  # its success rate, or its failures
+    WHY_RETURNED: _pair("replica", "out", second_unit="ms"),
 }
-_UNNAMED_PAIR: Final = _pair("x", "y")  # ejections: replica and errors in a row, percent or milliseconds
+UNKNOWN_PAIR: Final = _pair("x", "y")
 _LEFT: Final = Field("left", "b", "ns")
-_REJECTIONS: Final[dict[int, Field]] = {
+REJECTIONS: Final[dict[int, Field]] = {
     BREAKER_OPEN: _LEFT,
     LIMITED: _LEFT,
     THROTTLED: Field("chance", "b", "millionths"),
 }
-_WAITING: Final = Field("waiting", "b")
+WAITING: Final = Field("waiting", "b")
 
 
 def fields_of(kind: int, a: int, b: int) -> tuple[Field, ...] | None:
     """What the payload of an event says, by name; None for a kind unknown here."""
     fields = PAYLOADS.get(kind)
     if kind == BREAKER and fields is not None:
-        return fields + _PAIRS.get(why_of(a), _UNNAMED_PAIR)
+        return fields + PAIRS.get(why_of(a), UNKNOWN_PAIR)
     if kind == REJECTED and fields is not None:
-        return (*fields, _REJECTIONS.get(a, _WAITING))
+        return (*fields, REJECTIONS.get(a, WAITING))
     return fields
 
 
