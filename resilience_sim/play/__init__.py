@@ -1,1 +1,1 @@
-"""The cockpit: play with failure, and look back in time. One more view of the same events, with hands on the run."""
+"""The cockpit: one more view of the same events, in which the user can act on the run, look back and fork it."""

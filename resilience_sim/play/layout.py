@@ -1,7 +1,4 @@
-"""Where each panel stands on a screen of a given size.
-
-Owns the rectangles. Pure. Refuses to know what is in them.
-"""
+"""Where each panel is on a screen of a given size."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""Everything that has happened so far, on a tape that can be read at any place.
+"""Everything that has happened so far, on a tape that can be read at any position.
 
-Owns the events of one run in memory (48 bytes each), where each request begins and ends on the tape, and the marks
-worth jumping to. Events may be held back, to be let on the tape one by one: a step of the engine brings several, and
-whoever steps wants to see them singly. Refuses to interpret more than that (view.py, story.py) and to make anything
-happen (session.py).
+It holds the events of one run in memory (48 bytes each), where each request begins and ends, and the marks to jump
+to. An engine step brings several events at once: they can be held back, and released onto the tape one by one.
 """
 
 from __future__ import annotations
@@ -32,9 +30,9 @@ def is_mark(mark: str, event: Event) -> bool:
 
 
 class Tape(Fold):
-    """Attach it to the source; ``len`` is the number of events. ``marks``: indexes of events, by what they are.
+    """Attach it to the source; ``len`` is the number of events. ``marks``: indexes of events, by kind of mark.
 
-    While it is ``holding``, events go to ``held`` instead, until they are released.
+    While it is ``holding``, events wait in ``held`` until they are released.
     """
 
     __slots__ = (
@@ -64,10 +62,9 @@ class Tape(Fold):
         self.arrived: array[int] = array("q")  # by request: the index of its ARRIVE
         self.ended: array[int] = array("q")  # by request: the index of its DONE, -1 while there is none
         self.marks: dict[str, array[int]] = {TRANSITION: array("q"), FAILURE: array("q"), FAULT: array("q")}
-        self.notable: array[int] = array("q")  # transitions and faults together: what the log says
+        self.notable: array[int] = array("q")  # transitions and faults together, for the log
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Take one event."""
         if self.holding:
             self.held.append((t, kind, source, rid, a, b))
             return
@@ -89,7 +86,7 @@ class Tape(Fold):
             self.notable.append(len(self._times) - 1)
 
     def release(self) -> Event:
-        """Let the first event that is held back on the tape."""
+        """Put the first event that is held back on the tape."""
         event = self.held.popleft()
         self.on_event(*event)
         return event
@@ -115,15 +112,15 @@ class Tape(Fold):
         return self._times[index] if index >= 0 and self._times else 0
 
     def last(self) -> int:
-        """When the newest event happened, one that is held back included."""
+        """When the newest event happened, held back or not."""
         return self.held[-1][0] if self.held else self.time(len(self) - 1)
 
     def index_after(self, t: int) -> int:
-        """How many events have happened by ``t``, those at ``t`` included."""
+        """The number of events up to ``t``, those at ``t`` included."""
         return bisect_right(self._times, t)
 
     def requests_by(self, position: int) -> int:
-        """How many requests had arrived before ``position``."""
+        """The number of requests that arrived before ``position``."""
         return bisect_left(self.arrived, position)
 
     def outcome(self, rid: int, position: int) -> tuple[int, int, int, int]:

@@ -1,7 +1,4 @@
-"""Light and dark: the colours behind the names of styles.
-
-Owns both palettes. Meaning is never in colour alone, so that NO_COLOR loses nothing.
-"""
+"""Light and dark: the colours behind the names of styles. Colour never carries meaning alone (NO_COLOR)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Tours: a scenario in short steps: what to watch, a question, the event that answers it.
+"""Guided tours of a scenario: what to watch, a question, the event that answers it.
 
-Owns reading the tour files, which event a step waits for, and where in the tour somebody is. Refuses to draw
-(panels/tour.py). The files are data: tours/*.yaml.
+The tours are data: tours/*.yaml.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ EFFECTS = {"applied": ev.APPLIED, "duplicate": ev.DUPLICATE, "deduplicated": ev.
 
 
 class TourError(ValueError):
-    """A tour file says something that cannot be."""
+    """A tour file is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``until``: the event (or instant) that answers ``ask``; empty: the step is over when it is read."""
+    """``until``: the event or instant that answers ``ask``; empty: there is nothing to wait for."""
 
     watch: str
     ask: str = ""
@@ -49,8 +48,6 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Tour:
-    """A scenario and its steps."""
-
     name: str
     title: str
     about: str
@@ -62,17 +59,17 @@ class Tour:
 
 
 def names() -> list[str]:
-    """The tours there are, in the order of the lessons."""
+    """The names of all tours, in the order of the lessons."""
     return [tour.name for tour in tours()]
 
 
 def tours() -> list[Tour]:
-    """All of them, in the order of the lessons."""
+    """All tours, in the order of the lessons."""
     return sorted((load(path.stem) for path in FOLDER.glob("*.yaml")), key=lambda tour: tour.order)
 
 
 def load(name: str) -> Tour:
-    """One tour by its name. TourError when there is none, or it is wrong."""
+    """A tour by its name. TourError when there is none, or its file is wrong."""
     import yaml
 
     path = FOLDER / f"{name}.yaml"
@@ -87,7 +84,7 @@ def load(name: str) -> Tour:
 
 
 class Guide:
-    """Takes a session through a tour. ``told``: the answer of this step, once its event has come."""
+    """Takes a session through a tour. ``told``: the answer of the present step, once its event has come."""
 
     def __init__(self, tour: Tour, session: Session) -> None:
         self.tour = tour
@@ -100,12 +97,11 @@ class Guide:
 
     @property
     def step(self) -> Step:
-        """Where we are."""
         return self.tour.steps[self.at]
 
     @property
     def waiting(self) -> bool:
-        """Whether the run is on its way to the event that answers."""
+        """Whether the run is on its way to the event that answers the question."""
         return self.session.wanted is not None and not self.told
 
     def go_on(self) -> None:
@@ -143,7 +139,7 @@ class Guide:
         session.paused = False
 
     def look(self) -> None:
-        """After each frame: has the event come?"""
+        """To be called after each frame: has the event come?"""
         session, wanted = self.session, self.session.wanted
         if self.told or not isinstance(wanted, _Wanted):
             return
@@ -195,18 +191,18 @@ class Guide:
                 body += wrap(Row(" ", hang=1).add(step.ask, "odd"), width - 1)[:1]
             body += wrap(Row(" ", hang=1).add(step.answer and self.told, "good!"), width - 1)
         if self.waiting:
-            key.add(" goes on when you have paused; the run stops with the event that answers", "faint")
+            key.add(" resumes after a pause; the run stops with the event that answers", "faint")
         elif step.until and not self.told:
-            key.add(" lets the run go on until it shows", "faint")
+            key.add(" runs until the answer shows", "faint")
         else:
-            key.add(" ends the tour" if last else " goes on", "faint")
+            key.add(" ends the tour" if last else " next step", "faint")
         body = body[: max(0, height - 2)]
         body += [Row() for _ in range(height - 2 - len(body))]
         return [*rows, *body, key]
 
 
 class _Wanted:
-    """Asked about every event: is it the one a step waits for?"""
+    """Whether an event is the one that a step waits for."""
 
     def __init__(self, until: Mapping[str, Any], session: Session) -> None:
         self._until = dict(until)
@@ -232,7 +228,7 @@ class _Wanted:
         return True
 
     def due(self, clock: int) -> bool:
-        """Whether the instant waited for has come."""
+        """Whether the instant that is waited for has come."""
         return 0 <= self._at <= clock
 
 
@@ -268,7 +264,7 @@ def _test(name: str, value: Any, session: Session) -> Callable[[Event], bool]:
 
 
 def action_of(what: Mapping[str, Any], session: Session) -> Action:
-    """What a step does, as an action at this instant; in the spelling of scenario files."""
+    """What a step does, as an action now; written as in scenario files."""
     t, plan = session.instant(), session.run.plan
     ((verb, value),) = what.items()
     if verb == "inject":

@@ -1,1 +1,1 @@
-"""What each panel shows, as rows: pure functions of a session, a size and a look. No terminal, no keys."""
+"""The panels: pure functions from a session, a size and a look to rows of text."""

@@ -1,7 +1,4 @@
-"""The charts: faults, breakers over time, success, latency, load on B, on one time axis.
-
-Owns how many rows each gets. Refuses to own how they look (views/live/).
-"""
+"""The charts: faults, breakers, success, latency and load on B over one time axis (drawn by views/live/)."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ def charts_rows(
 ) -> list[Row]:
     """Exactly as many rows as fit, the axis at the bottom.
 
-    ``like``: leave room for at least so many faults and lanes, so that two runs side by side line up.
+    ``like``: the least number of rows for faults and for lanes, so that two runs side by side line up.
     """
     view = run.view
     axis = axis_for(view, width, horizon)

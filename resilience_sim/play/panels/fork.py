@@ -1,7 +1,4 @@
-"""A fork: both futures side by side on one time axis, and the first request that fares differently.
-
-Owns that picture. Refuses to find the request (session.py).
-"""
+"""A fork: both futures side by side on one time axis, and the first request that fares differently."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The event log: faults, changes of state, crashes and what was done by hand, in words, the newest at the bottom.
-
-Owns the words of each line. Refuses to choose what is notable (tape.py).
-"""
+"""The event log: faults, transitions, crashes and the user's actions in words, the newest at the bottom."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The topology: Service A with its threads, the stack's layers in order with what they hold, Service B.
-
-Owns that picture, and which row belongs to which policy. Refuses to act on them.
-"""
+"""The topology: Service A with its threads, the layers of the stack with what they hold, Service B."""
 
 from __future__ import annotations
 
