@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from resilience_sim.play.save_recording import RecordingJob
     from resilience_sim.scenario.plan import Scenario
 
+# Sections of a scenario that keep what stands in its file: settings made with --set have to be made again.
+NOT_WRITTEN = ("service", "traffic", "client", "operation")
+
 
 class FileDialogs:
     """``job``: the recording that is being written; ``saved``: path of the last complete one."""
@@ -30,14 +33,14 @@ class FileDialogs:
 
         def done(run: Run, path: str) -> None:
             from resilience_sim.play.written import scenario_text
+            from resilience_sim.scenario.diagnostics import ScenarioError
 
             text = scenario_text(scenario, run.plan_now, run.actions, run.source.plan)
-            wrong, options = _read_again(scenario, text, run)
-            if wrong:
-                self._state.say(f"not written, for nothing could run it: {wrong}")
-                return
             Path(path).write_text(text, encoding="utf-8")
-            self._state.say(f"written: resim run {path}{options}")
+            try:
+                self._state.say(f"written: resim run {path}{_options(scenario, text, run)}")
+            except ScenarioError as error:
+                self._state.say(f"written, but it needs a hand to run: {error.diagnostics[0].message}")
 
         self._ask("Write as a scenario file", "yaml", done)
 
@@ -112,14 +115,15 @@ class FileDialogs:
         self._ui.choose(f"{title}: which future?", options, lambda index: ask(futures[index]))
 
 
-def _read_again(scenario: Scenario, text: str, run: Run) -> tuple[str, str]:
-    """Why the file cannot be run, or ""; and the options with which it is the run that was played."""
-    from resilience_sim.scenario.diagnostics import ScenarioError
+def _options(scenario: Scenario, text: str, run: Run) -> str:
+    """What has to follow ``resim run FILE`` for the run that was played. ScenarioError: the file cannot be read."""
+    from shlex import quote
+
     from resilience_sim.scenario.load import load_text
 
-    try:
-        plan = load_text(text, scenario.path, files=dict(scenario.files)).plan
-    except ScenarioError as error:
-        return error.diagnostics[0].message, ""
-    seed = run.source.seed
-    return "", "" if plan.seed == seed else f" --seed {seed}"
+    plan = load_text(text, scenario.path, files=dict(scenario.files)).plan
+    outside = [each for each in scenario.overrides if each.split(".")[0].split("=")[0] in NOT_WRITTEN]
+    found = [f" --set {quote(each)}" for each in outside]
+    if plan.seed != run.source.seed:
+        found.append(f" --seed {run.source.seed}")
+    return "".join(found)

@@ -25,12 +25,12 @@ from resilience_sim.world.actions import Action
 LEAST_SPEED, MOST_SPEED = 0.1, 10_000.0
 SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 LONGEST_STEP = 1.0  # s of wall time a frame makes up for, so that a laptop that slept does not leap
-SLICES = 40  # of 256 events: what a key may simulate of a fork at once
+SLICES = 20  # of 256 engine steps: what a key may simulate of a fork at once
 RUSH = 20_000  # events a frame advances by at top speed through what is on the tape
 
 
 def _briefly() -> GoOn:
-    """As long as nobody notices, counted in slices of events."""
+    """Agrees as long as nobody notices."""
     slices = iter(range(SLICES))
     return lambda: next(slices, None) is not None
 

@@ -17,8 +17,8 @@ from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.load import load
-from resilience_sim.world.actions import Add, Change, Remove
+from resilience_sim.scenario.load import load, load_text
+from resilience_sim.world.actions import Add, Change, Remove, Reorder
 
 from .lab import SECOND, Events, play, session, until_still
 
@@ -339,3 +339,39 @@ def test_a_fork_lives_through_what_was_done_before_it() -> None:
     until_still(s)
     assert s.fork is not None
     assert [type(a).__name__ for a in s.fork.actions] == ["Inject", "Remove"]
+
+
+@pytest.mark.parametrize("go", ["jump", "step", "step_request"])
+def test_two_changes_at_one_instant_can_be_stepped_over(go: str) -> None:
+    """A bug once: the cockpit crashed where the engine did both in one step."""
+    changes = "changes: [{at: 5500ms, trip: circuit_breaker}, {at: 5500ms, reset: circuit_breaker}]"
+    scenario = load_text(load("first-look").text + "\n" + changes + "\n", "two.yaml")
+    s = play(Session(scenario, Simulation(scenario.plan, 1, [])), 5.3)
+    for _ in range(30):
+        if go == "jump":
+            s.jump("transition")
+            until_still(s)
+        else:
+            getattr(s, go)()
+    assert len(s.run.actions) == 2
+    assert [type(s.run.action_at(i)).__name__ for i in s.run.tape.marks["fault"] if s.run.action_at(i)] == [
+        "Trip", "Reset",
+    ]  # fmt: skip
+
+
+def test_a_fork_follows_to_the_end_a_little_with_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug once: `end` simulated all of the fork at once, however long that took."""
+    monkeypatch.setattr("resilience_sim.play.session.SLICES", 3)
+    s = play(session(), 10)
+    s.seek(5 * SECOND)
+    s.branch(Reorder(s.instant(), tuple(policy.id for policy in reversed(s.run.plan.stack))))
+    until_still(s)
+    s.run.extend()
+    s.paused = True
+    s.to_live()
+    fork = s.fork
+    assert fork is not None
+    assert not fork.over
+    s.frame(1 / 15)
+    assert fork.over
+    assert fork.position == len(fork.tape)
