@@ -14,7 +14,6 @@ from resilience_sim.views.words import outcome_name
 
 
 def divergence_rows(divergences: Sequence[VariantDivergence], look: Look) -> list[Row]:
-    """For each variant: the request, then what happened to it on both sides."""
     rows: list[Row] = []
     for each in divergences:
         first = each.divergence

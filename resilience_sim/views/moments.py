@@ -92,7 +92,6 @@ class MomentsFold(Fold):
         self.twice: DuplicateExecution | None = None
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Note what is the first of its kind."""
         if kind in (ev.ARRIVE, ev.SENT):
             while not self._bins.fits(t):
                 self._bins.double()

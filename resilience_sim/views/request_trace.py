@@ -48,7 +48,7 @@ class StackSnapshot:
 
 
 class StackHistory:
-    """``plan`` is the one at the beginning; ``phrases`` the words of every change, in order."""
+    """The stack of a whole run, from change to change; ``phrases``: the words of every change, in order."""
 
     def __init__(self, plan: Plan, recorded: Sequence[Action] = ()) -> None:
         everybody = make_components(plan)
@@ -83,7 +83,7 @@ class StackHistory:
         return StackSnapshot(plan.stack, places, position, config)
 
     def at(self, t: int) -> StackSnapshot:
-        """What is there for the events of an instant."""
+        """The stack that the events of an instant meet: changes come first."""
         return self._snapshots[bisect_right(self._times, t)]
 
     def until(self, t: int) -> int:
@@ -92,12 +92,12 @@ class StackHistory:
         return self._times[index] if index < len(self._times) else -1
 
     def done_by(self, t: int) -> list[tuple[int, str]]:
-        """What has been changed, and when."""
+        """The changes made by ``t``: when, and their words."""
         return list(zip(self._times, self.phrases, strict=True))[: bisect_right(self._times, t)]
 
 
 def history_of(source: Source) -> StackHistory:
-    """Those of a run, played back or simulated."""
+    """The stack of a run, played back or simulated."""
     # A Playback also has the actions that were recorded; naming that class would import SQLite.
     return StackHistory(getattr(source, "plan_at_first", source.plan), getattr(source, "actions", ()))
 
@@ -118,7 +118,6 @@ class BreakerMemory:
         self._ignore = frozenset(getattr(config, "ignore", ()))
 
     def reconfigure(self, config: PolicyConfig) -> None:
-        """Go on with other settings."""
         self.config = config
         self._ignore = frozenset(getattr(config, "ignore", ()))
 
@@ -135,7 +134,6 @@ class BreakerMemory:
         self.results.clear()
 
     def says(self, now: int) -> str:
-        """What it knows at this instant, in a sentence."""
         state = state_name(self.state)
         if isinstance(self.config, OutlierConfig):
             return self._ejection()
@@ -153,7 +151,7 @@ class BreakerMemory:
         return f"{state}{since}; {self._counted(now)}"
 
     def _ejection(self) -> str:
-        """Outlier detection closes no door: it leaves replicas out of the balancing."""
+        """Outlier detection turns nothing away: it leaves replicas out of the balancing."""
         if self.state == ev.OPEN:
             return f"leaving replicas out: {self.why}, since {fmt.instant(self.since)}; calls go to the others"
         return f"leaving nobody out ({self.why})" if self.why else "leaving nobody out"
@@ -194,7 +192,7 @@ class BreakerMemory:
 
 
 def is_breaker(config: PolicyConfig) -> bool:
-    """Whether a policy is a circuit breaker of any library."""
+    """Whether a policy is a circuit breaker, classic or a library's."""
     return isinstance(config, BreakerConfig) or config.kind == "circuit_breaker"
 
 
@@ -251,7 +249,6 @@ class RequestTraceFold(Fold):
         self._pending: dict[int, _Pending] = {}
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        """Follow one event."""
         if 0 <= self._next_change <= t:
             self._change(t)
         pending = self._pending.get(rid)
@@ -264,7 +261,6 @@ class RequestTraceFold(Fold):
             handler(self, t, source, rid, a, b)
 
     def _change(self, t: int) -> None:
-        """The layers are those of ``t`` from now on."""
         self.stack_now = self.history.at(t)
         self._next_change = self.history.until(t)
         for component, config in self.stack_now.config.items():

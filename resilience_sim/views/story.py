@@ -85,7 +85,6 @@ def draw(node: Node, width: int = 110, plain: bool = False) -> list[str]:
 
 
 def as_document(node: Node) -> dict[str, Any]:
-    """The tree for programs."""
     return {"text": node.text, "children": [as_document(child) for child in node.children]}
 
 
@@ -108,8 +107,6 @@ class Node:
 
 
 class TreeBuilder:
-    """Feed it the steps in order."""
-
     def __init__(self, fold: RequestTraceFold) -> None:
         self.fold, self.plan = fold, fold.plan
         self.root = Node(f"request {fmt.request(fold.rid)}")
@@ -120,7 +117,6 @@ class TreeBuilder:
         self.denied: set[int] = set()
 
     def build(self) -> Node:
-        """The whole tree."""
         for step in self.fold.story.steps:
             self.step(step)
         for fault, _ in self.fold.faults_met:
@@ -132,15 +128,12 @@ class TreeBuilder:
         return self.root
 
     def here(self) -> Node:
-        """Where the next thing belongs."""
         return self.open[-1][1]
 
     def name(self, step: Step) -> str:
-        """Who speaks."""
         return speaker(self.fold.components[step.source])
 
     def step(self, step: Step) -> None:
-        """Put one step into its place."""
         kind = step.kind
         if kind == ev.ARRIVE:
             self.begun = step.t
@@ -171,7 +164,7 @@ class TreeBuilder:
             self.here().add(f"{self.at(step.t)}: `{self.name(step)}` {text}" if text else "")
 
     def arrival(self, step: Step) -> str:
-        """What the client did with it; "" if it was the only request."""
+        """What the client did with the request; "" where that says nothing."""
         text, _ = step_words(step, Context())
         held, threads = self.fold.held_at_arrival, self.plan.client.threads
         if step.a == ev.BACKLOGGED:
@@ -183,7 +176,6 @@ class TreeBuilder:
         return f"`{self.name(step)}` {text}" if text else ""
 
     def replica(self, attempt: Attempt) -> str:
-        """The name of the replica that an attempt came to."""
         return speaker(self.fold.components[attempt.replica]) if attempt.replica >= 0 else ""
 
     def at(self, t: int) -> str:
@@ -215,7 +207,7 @@ class TreeBuilder:
             holder.children.insert(place, first)
 
     def passed(self, step: Step) -> None:
-        """A retry layer let a result go."""
+        """A retry layer passed a result on."""
         component = self.fold.components[step.source]
         shot = self.fold.history.at(step.t)
         words = no_more_tries(shot.config[step.source], step.a, step.b, step.source in self.denied)
@@ -224,7 +216,6 @@ class TreeBuilder:
         self.here().add(f"`{component.name}`: {words}" if words else "")
 
     def done(self, step: Step) -> None:
-        """The request's own end."""
         outcome, attempts = self.fold.story.outcome, self.fold.story.made
         late = lateness(self.plan.traffic.deadline, outcome, step.b)
         sent = fmt.plural(attempts, "attempt") if attempts else "no attempt"
@@ -236,7 +227,6 @@ class TreeBuilder:
 
 
 def instant_tree(fold: RequestTraceFold, t: int) -> Node:
-    """What is known at ``t``, as a tree."""
     root = Node(f"{fmt.instant(t)}: {fmt.plural(fold.requests, 'request')} so far, {len(fold.flights)} under way")
     _faults(fold, t, root)
     for at, words in fold.history.done_by(t):

@@ -37,7 +37,6 @@ class Case:
         return [policy for policy in self.plan.stack if policy.kind == kind.kind]
 
     def outcome(self, name: str) -> int:
-        """Requests that ended in an outcome."""
         return int(self.run["requests"]["by_outcome"].get(name, 0))
 
 
@@ -71,7 +70,6 @@ def _otherwise(case: Case) -> str:
 
 
 def crash(case: Case) -> str:
-    """Service A went down."""
     crashes = case.run["client"]["crashes"]
     if not crashes:
         return ""
@@ -89,7 +87,6 @@ def crash(case: Case) -> str:
 
 
 def exhausted(case: Case) -> str:
-    """Service A ran out of threads and turned requests away."""
     turned_away = case.outcome("exhausted")
     if not turned_away or case.run["client"]["crashes"]:
         return ""
@@ -100,7 +97,6 @@ def exhausted(case: Case) -> str:
 
 
 def collapse(case: Case) -> str:
-    """It never came back."""
     if not case.run["collapsed"]:
         return ""
     if not case.plan.faults:
@@ -115,7 +111,6 @@ def collapse(case: Case) -> str:
 
 
 def duplicates(case: Case) -> str:
-    """Something was done twice."""
     effects = case.run["effects"]
     number = effects["duplicates"]
     if not number:
@@ -147,7 +142,6 @@ def duplicates(case: Case) -> str:
 
 
 def deduplicated(case: Case) -> str:
-    """Something would have been done twice, but for its key."""
     number = case.run["effects"]["deduplicated"]
     if not number:
         return ""
@@ -158,7 +152,6 @@ def deduplicated(case: Case) -> str:
 
 
 def orphans(case: Case) -> str:
-    """Done, but reported as failed."""
     number = case.run["effects"]["orphans"]
     if not number:
         return ""
@@ -167,7 +160,6 @@ def orphans(case: Case) -> str:
 
 
 def unanswered(case: Case) -> str:
-    """Requests that wait for ever."""
     number = case.outcome("unanswered")
     if not number:
         return ""
@@ -176,7 +168,6 @@ def unanswered(case: Case) -> str:
 
 
 def shed(case: Case) -> str:
-    """B's queue was full."""
     number = case.run["attempts"]["by_outcome"].get("shed", 0)
     if not number:
         return ""
@@ -185,7 +176,6 @@ def shed(case: Case) -> str:
 
 
 def wasted(case: Case) -> str:
-    """B worked for callers who had left."""
     service = case.run["service"]
     used = service["utilization"]
     workers = case.plan.service.workers * case.plan.service.replicas
@@ -196,7 +186,6 @@ def wasted(case: Case) -> str:
 
 
 def late(case: Case) -> str:
-    """Successes that nobody was waiting for any more."""
     number = case.run["requests"]["late"]
     if not number:
         return ""
@@ -229,7 +218,6 @@ def _name(ended: Ended) -> str:
 
 
 def breaker(case: Case) -> str:
-    """When and why a breaker opened, and what that did."""
     breakers = case.run["breakers"]
     opened = sum(breaker["opened"] for breaker in breakers)
     if not opened:
@@ -305,7 +293,6 @@ def order(case: Case) -> str:
 
 
 def amplified(case: Case) -> str:
-    """Retries multiplied the load."""
     peak = case.moments.peak() if case.moments else None
     if not case.policies(RetryConfig) or peak is None or peak.count < LEAST_ATTEMPTS:
         return ""
@@ -320,7 +307,6 @@ def amplified(case: Case) -> str:
 
 
 def saved(case: Case) -> str:
-    """Retries turned failures into successes."""
     requests = case.run["requests"]
     saved = requests["succeeded"] - requests["succeeded_first_try"]
     if saved <= 0 or not case.policies(RetryConfig) or case.policies(HedgeConfig):  # a hedge's leg is no retry
@@ -330,7 +316,6 @@ def saved(case: Case) -> str:
 
 
 def hedged(case: Case) -> str:
-    """Hedges ran ahead of slow answers."""
     moments = case.moments
     if moments is None or not moments.hedges:
         return ""
@@ -342,7 +327,6 @@ def hedged(case: Case) -> str:
 
 
 def denied(case: Case) -> str:
-    """The retry budget said no."""
     number = case.run["attempts"]["denied_by_budget"]
     if not number:
         return ""
@@ -351,13 +335,11 @@ def denied(case: Case) -> str:
 
 
 def fallback(case: Case) -> str:
-    """The fallback served."""
     number = case.run["requests"]["fallback"]
     return f"The fallback answered {fmt.plural(number, 'request')} in B's place." if number else ""
 
 
 def unprotected(case: Case) -> str:
-    """Nothing in the stack at all."""
     failed = case.run["requests"]["failed"]
     if case.plan.stack or not failed:
         return ""
@@ -365,7 +347,6 @@ def unprotected(case: Case) -> str:
 
 
 def exhausted_retries(case: Case) -> str:
-    """Failures that retrying met and could not turn."""
     retries = case.policies(RetryConfig)
     left = sum(case.outcome(ev.OUTCOME_NAMES[outcome]) for outcome in retries[0].on) if retries else 0
     if not left or retries[0].attempts < 2 or case.run["attempts"]["denied_by_budget"]:

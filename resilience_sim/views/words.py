@@ -37,7 +37,7 @@ def state_name(state: int | str) -> str:
 
 
 def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
-    """Who speaks in an event; the client instance is named where there are several."""
+    """The name of an event's component; with its client instance where there are several."""
     if component is None:
         return "?"
     name = printable(component.name)
@@ -47,7 +47,6 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
 
 
 def fault_words(fault: FaultConfig) -> str:
-    """What a fault does, in a few words."""
     describe = _FAULTS.get(fault.kind)
     words = describe(fault) if describe is not None else fault.kind
     if fault.replica:

@@ -96,8 +96,6 @@ def _stretches(attempt: Attempt, last: int, look: Look) -> list[tuple[int, int, 
 
 
 class _Span:
-    """Instants to columns."""
-
     def __init__(self, first: int, last: int, room: int) -> None:
         self.first, self.last, self.room = first, last, room
 

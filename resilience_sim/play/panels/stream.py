@@ -49,12 +49,10 @@ class Stream:
         self.thinned = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n >= rate), 5000)
 
     def cycle(self) -> None:
-        """The next filter."""
         names = list(FILTERS)
         self.filter = names[(names.index(self.filter) + 1) % len(names)]
 
     def fits(self, run: Run, rid: int) -> bool:
-        """Whether a request is to be seen."""
         known = run.tape.outcome(rid, run.position)
         slow = int(max(run.view.plan.traffic.deadline, 0)) or 1_000_000_000
         if not FILTERS[self.filter](known, slow):
@@ -69,7 +67,7 @@ class Stream:
         return wanted in outcome_name(known[0]) or wanted in short_outcome(known[0])
 
     def backwards(self, run: Run, below: int) -> Iterator[int]:
-        """Requests to be seen, from the one before ``below`` back."""
+        """Requests that pass the filter, from the one before ``below`` back."""
         every = self.thinned if self.filter == "all" and not self.search else 1
         for rid in range(below - 1, max(-1, below - 1 - LOOK_BACK), -1):
             if rid % every == 0 and self.fits(run, rid):
@@ -133,7 +131,6 @@ def _request(run: Run, rid: int) -> BriefStory:
 
 
 def stream_rows(stream: Stream, run: Run, look: Look, width: int, height: int) -> tuple[list[Row], list[int]]:
-    """The rows, and the request of each."""
     rids = stream.window(run, height)
     rows = []
     for rid in rids:
@@ -152,7 +149,6 @@ def _marked(row: Row) -> Row:
 
 
 def stream_title(stream: Stream) -> str:
-    """What is in it, for its title."""
     parts = [] if stream.filter == "all" else [stream.filter]
     if stream.search:
         parts.append(f"`{stream.search}`")
