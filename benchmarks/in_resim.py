@@ -20,13 +20,19 @@ from pathlib import Path
 from statistics import median
 
 from resilience_sim._build_mode import describe
-from resilience_sim.policies.config import BreakerConfig, FallbackConfig, RetryConfig, TimeoutConfig
 from resilience_sim.policies.plugin import FALLBACK, Policy
 from resilience_sim.runs.plugins import with_policies
 from resilience_sim.runs.simulate import drain, simulate
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.config import ClientConfig, Latency, OperationConfig, Phase, ServiceConfig, TrafficConfig
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 MS = 1_000_000
 S = 1000 * MS

@@ -16,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 
 from test_closed_forms import WARM_UP, S, erlang_c, mean_and_error, queue, watch  # noqa: E402 (found on that path)
 
-from resilience_sim.world.config import Latency  # noqa: E402
+from resilience_sim.settings.latency import Latency  # noqa: E402
 
 
 def main() -> int:

@@ -6,10 +6,8 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.policies.circuit_breaker import TRANSITIONS
-from resilience_sim.policies.config import BreakerConfig
-from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.policies.config_outliers import OutlierConfig
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig, OutlierConfig
+from resilience_sim.settings.plan import Plan
 
 
 class Audit(Fold):

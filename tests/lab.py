@@ -23,30 +23,24 @@ from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.measure.run_fold import RunFold
-from resilience_sim.policies.config import (
-    BreakerConfig,
-    BudgetConfig,
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    ThrottleConfig,
-    TimeoutConfig,
-)
 from resilience_sim.runs.simulation import Simulation, make_components
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.budget import BudgetConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.throttle import ThrottleConfig
+from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 from resilience_sim.world.client import Client
-from resilience_sim.world.config import (
-    ClientConfig,
-    FaultConfig,
-    Latency,
-    OperationConfig,
-    Phase,
-    ServiceConfig,
-    TrafficConfig,
-)
 from resilience_sim.world.traffic import make_traffic
 
 NAMES = {name: code for code, name in reversed(list(enumerate(ev.OUTCOME_NAMES)))}

@@ -16,8 +16,10 @@ from lab import breaker as circuit_breaker
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulate import simulate
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.config import Latency, Phase, ServiceConfig, TrafficConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 S = 1_000_000_000
 BATCHES = 50

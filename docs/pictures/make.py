@@ -11,7 +11,7 @@ from resilience_sim.runs.batch import run_many
 from resilience_sim.runs.compare import plans_of
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.comparison import comparison_rows
 from resilience_sim.views.live.driver import Player, Show, first_sample
 from resilience_sim.views.live.facts import default_speed

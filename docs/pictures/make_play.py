@@ -11,7 +11,7 @@ from resilience_sim.play.session import Session
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
 from resilience_sim.scenario.write import policy_settings
-from resilience_sim.world.actions import Change
+from resilience_sim.settings.actions import Change
 
 HERE = Path(__file__).parent
 SECOND = 1_000_000_000

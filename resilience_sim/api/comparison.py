@@ -11,7 +11,7 @@ from resilience_sim.measure.metrics import metric
 from resilience_sim.measure.statistics import Difference
 from resilience_sim.measure.statistics import compare as differences_of
 from resilience_sim.runs.compare import AS_WRITTEN as AS_WRITTEN  # noqa: PLC0414 (passed on)
-from resilience_sim.scenario.suggest import did_you_mean
+from resilience_sim.settings.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict

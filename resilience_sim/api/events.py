@@ -12,11 +12,11 @@ from resilience_sim.kernel.events import KIND_NAMES
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulate import quiet_collector
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.suggest import did_you_mean
+from resilience_sim.settings.suggest import did_you_mean
 from resilience_sim.views.export.decode import kind_name, payload
 
 if TYPE_CHECKING:
-    from resilience_sim.scenario.plan import Plan
+    from resilience_sim.settings.plan import Plan
 
 _STEPS = 5_000  # of the engine between two deliveries: some ten thousand events are in memory at a time
 

@@ -15,12 +15,12 @@ from resilience_sim.api.tables import Row, frame, html_table, text_table
 from resilience_sim.measure.metrics import METRICS, metric
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import Summary, summaries
-from resilience_sim.scenario.suggest import did_you_mean
+from resilience_sim.settings.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from resilience_sim.api.events import Event
     from resilience_sim.measure.expectations import Verdict
-    from resilience_sim.scenario.plan import Plan
+    from resilience_sim.settings.plan import Plan
 
 
 class Origin(Protocol):

@@ -14,8 +14,8 @@ from resilience_sim.api.settings import Value, changed, duration
 
 if TYPE_CHECKING:
     from resilience_sim.policies.plugin import Policy
-    from resilience_sim.scenario.plan import Plan, Warned
-    from resilience_sim.scenario.plan import Scenario as Loaded
+    from resilience_sim.scenario.scenario import Scenario as Loaded
+    from resilience_sim.settings.plan import Plan, Warned
 
 _LARGEST_SEED = 2**63 - 1
 

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from resilience_sim.scenario.plan import Scenario as Loaded
+    from resilience_sim.scenario.scenario import Scenario as Loaded
 
 # What a setting may be: a number, a text as a file has it ("250ms", "10%"), a timedelta, a list or mapping of these;
 # None takes the setting away, so that its default applies again.
@@ -49,8 +49,8 @@ def as_text(value: Value) -> str:
 
 def duration(value: str | timedelta) -> int:
     """Nanoseconds of ``"1s"`` or a timedelta; ValueError when it is no duration above zero."""
-    from resilience_sim.scenario.units import UnitError
-    from resilience_sim.scenario.units import duration as parse
+    from resilience_sim.settings.units import UnitError
+    from resilience_sim.settings.units import duration as parse
 
     try:
         found = parse(_plain(value))

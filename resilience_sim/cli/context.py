@@ -14,7 +14,7 @@ from resilience_sim.cli.errors import Problem
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.diagnostics import Diagnostic
-    from resilience_sim.scenario.plan import Warned
+    from resilience_sim.settings.plan import Warned
 
 
 class CommandContext:

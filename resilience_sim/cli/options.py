@@ -230,7 +230,7 @@ def one_of(option: str, value: str, known: Iterable[str]) -> str:
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """``did you mean `retry`?``, or "" if no name is near."""
-    from resilience_sim.scenario.suggest import did_you_mean as suggest
+    from resilience_sim.settings.suggest import did_you_mean as suggest
 
     return suggest(word, names)
 
@@ -254,7 +254,7 @@ def parse_time(option: str, value: str | None, least: int = 0) -> int:
     """A duration like ``30s`` in nanoseconds; 0 if not given."""
     if value is None:
         return 0
-    from resilience_sim.scenario.units import UnitError, duration
+    from resilience_sim.settings.units import UnitError, duration
 
     try:
         found = duration(value)

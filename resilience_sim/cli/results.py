@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
     from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.simulation import Source
-    from resilience_sim.scenario.plan import Expectation, Scenario
+    from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.plan import Expectation
     from resilience_sim.views.export.targets import Outputs
     from resilience_sim.views.moments import MomentsFold
 

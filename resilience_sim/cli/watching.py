@@ -15,7 +15,7 @@ from resilience_sim.cli.context import CommandContext
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
     from resilience_sim.runs.simulation import Source
-    from resilience_sim.scenario.plan import Plan
+    from resilience_sim.settings.plan import Plan
     from resilience_sim.views.actions_text import ActionText
 
 LIVE, PLAIN, NOTHING = "live", "plain", "nothing"

@@ -17,8 +17,8 @@ from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.policies.config import RetryConfig
 from resilience_sim.scenario.tree import Mapping, Scalar
+from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(
     """
@@ -313,7 +313,7 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
 
 
 def _show(ns: int) -> str:
-    from resilience_sim.scenario.units import show_duration
+    from resilience_sim.settings.units import show_duration
 
     return show_duration(ns)
 

@@ -110,7 +110,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
 
 
 def _ns(layer: Layer, key: str) -> int:
-    from resilience_sim.scenario.units import duration
+    from resilience_sim.settings.units import duration
 
     return duration(layer.settings[key].value)
 

@@ -144,7 +144,7 @@ def choose(names: list[str], wanted: str | None, format_name: str) -> str:
         longer = [name for name in names if name.startswith(f"{wanted}.")]  # a host without its namespace
         if len(longer) == 1:
             return longer[0]
-        from resilience_sim.scenario.suggest import did_you_mean, one_of
+        from resilience_sim.settings.suggest import did_you_mean, one_of
 
         raise ConfigImportError(
             f"no instance of that name ({FORMATS[format_name].title})", did_you_mean(wanted, names) or one_of(names)
@@ -153,6 +153,6 @@ def choose(names: list[str], wanted: str | None, format_name: str) -> str:
         return names[0]
     if not names:
         raise ConfigImportError(f"nothing in this file that resim could import ({FORMATS[format_name].title})")
-    from resilience_sim.scenario.suggest import one_of
+    from resilience_sim.settings.suggest import one_of
 
     raise ConfigImportError(f"the file has {len(names)} instances", f"name one with --instance NAME, {one_of(names)}")

@@ -10,17 +10,12 @@ import re
 from dataclasses import dataclass
 from math import ceil
 
-from resilience_sim.policies.config import (
-    BreakerConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    ThrottleConfig,
-)
-from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.policies.config_like_guards import LikeHedgeConfig, LikeLimiterConfig, LikeThrottleConfig
-from resilience_sim.policies.config_like_retry import LikeRetryConfig, WaitConfig
+from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
+from resilience_sim.settings.hedge import HedgeConfig, LikeHedgeConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import LikeLimiterConfig, RateLimiterConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, WaitConfig
+from resilience_sim.settings.throttle import LikeThrottleConfig, ThrottleConfig
 
 WITHOUT_LIMIT = 10_000
 _GROWTH = {
@@ -46,9 +41,21 @@ def _generic(config: PolicyConfig) -> PolicyConfig:
         return _retry(config)
     if isinstance(config, LikeLimiterConfig):
         scheme = "fixed_window" if config.scheme == "cycles" else "token_bucket"
-        return RateLimiterConfig(config.id, config.count, config.period, config.burst, config.patience, scheme)
+        return RateLimiterConfig(
+            config.id,
+            count=config.count,
+            per=config.period,
+            burst=config.burst,
+            max_wait=config.patience,
+            scheme=scheme,
+        )
     if isinstance(config, LikeHedgeConfig):
-        return HedgeConfig(config.id, max(0, config.delay), config.max_extra, config.cancels_loser)
+        return HedgeConfig(
+            config.id,
+            delay=max(0, config.delay),
+            max_extra=config.max_extra,
+            cancels_loser=config.cancels_loser,
+        )
     if isinstance(config, LikeThrottleConfig):
         return ThrottleConfig(config.id, window=config.window)
     return config

@@ -16,7 +16,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.policies.config import RetryConfig
+from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(
     """

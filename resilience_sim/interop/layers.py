@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.section import Value
-from resilience_sim.scenario.units import LONGEST, show_duration
+from resilience_sim.settings.units import LONGEST, show_duration
 
 MOST: dict[str, int] = {"attempts": 10_000, "max_extra": 1_000}
 MOST_CALLS = 1_000_000

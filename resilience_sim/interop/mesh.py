@@ -7,7 +7,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, yaml_va
 from resilience_sim.interop.section import Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.policies.config import RetryConfig
+from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(
     """
@@ -62,7 +62,7 @@ def chosen(names: list[list[str]], wanted: str) -> int:
         if wanted in known:
             return index
     from resilience_sim.interop.formats import ConfigImportError
-    from resilience_sim.scenario.suggest import did_you_mean, one_of
+    from resilience_sim.settings.suggest import did_you_mean, one_of
 
     known = [*(str(index + 1) for index in range(len(names))), *(name for each in names for name in each)]
     raise ConfigImportError("no such route", did_you_mean(wanted, known) or one_of(known))
@@ -212,7 +212,7 @@ def nobody_ejected(log: Log, share: int, at: At, where: str, remedy: str, known:
 
 
 def _duration(ns: int) -> str:
-    from resilience_sim.scenario.units import show_duration
+    from resilience_sim.settings.units import show_duration
 
     return show_duration(ns)
 

@@ -15,7 +15,7 @@ from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.units import show_duration
+from resilience_sim.settings.units import show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.mesh import failures_in_a_row, note_backoff, note_unsupported, retry_words
 from resilience_sim.interop.writing import Parts, number
-from resilience_sim.policies.config import BudgetConfig
-from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.settings.breaker import OutlierConfig
+from resilience_sim.settings.budget import BudgetConfig
 
 
 def write(parts: Parts) -> str:

@@ -12,16 +12,14 @@ from importlib import import_module
 
 from resilience_sim.interop.generic import BreakerView, as_generic, breaker_of
 from resilience_sim.kernel.events import OUTCOME_NAMES
-from resilience_sim.policies.config import (
-    BulkheadConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    TimeoutConfig,
-)
-from resilience_sim.policies.config_outliers import OutlierConfig
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.breaker import OutlierConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 # The role in a written file of each kind of policy that some format has; every other kind is noted as lost.
 ROLES: dict[str, str] = {

@@ -11,16 +11,14 @@ from math import inf
 
 from resilience_sim.kernel.events import LOST, SUCCESS, TIMEOUT
 from resilience_sim.lint.chance import longer_than, mean_until
-from resilience_sim.policies.config import (
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    TimeoutConfig,
-)
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 _DEEPEST = 10_000
 

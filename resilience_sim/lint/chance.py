@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
 
-from resilience_sim.world.config import Latency
+from resilience_sim.settings.latency import Latency
 
 _STEPS = 2000
 

@@ -12,7 +12,7 @@ from resilience_sim.runs.actions import after
 from resilience_sim.runs.course import course
 from resilience_sim.scenario import source as sources
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 
 _SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
 ASSUMED = {
@@ -179,7 +179,7 @@ def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[st
 def _item(subject: Subject, t: int) -> int:
     """The last change of that instant, as the file counts them."""
     from resilience_sim.scenario.tree import Scalar, Sequence, find
-    from resilience_sim.scenario.units import UnitError, duration
+    from resilience_sim.settings.units import UnitError, duration
 
     holder = find(subject.root, ("changes",)) if subject.root is not None else None
     last = 0

@@ -22,7 +22,9 @@ from resilience_sim.lint.chance import binomial_at, binomial_least, mean_calls_t
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
-from resilience_sim.policies.config import FallbackConfig, RetryConfig, TimeoutConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 SECOND = 1e9
 _FAILURES = frozenset((ERROR_OUTCOME, UNAVAILABLE, TIMEOUT, REFUSED, RESET, SHED))

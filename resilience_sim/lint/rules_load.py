@@ -19,14 +19,12 @@ from resilience_sim.lint.arithmetic import (
 from resilience_sim.lint.chance import erlang_b, longer_than, mean_until
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
-from resilience_sim.policies.config import (
-    BudgetConfig,
-    BulkheadConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-)
+from resilience_sim.settings.budget import BudgetConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import RetryConfig
 
 SECOND = 1e9
 

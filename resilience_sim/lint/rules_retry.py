@@ -20,7 +20,10 @@ from resilience_sim.lint.arithmetic import (
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
-from resilience_sim.policies.config import FallbackConfig, HedgeConfig, RetryConfig, TimeoutConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 LONG = 30_000_000_000
 MANY = 12  # attempts that nobody means

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.generic import as_generic
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.plan import Plan
 from resilience_sim.scenario.tree import Loc, Node, Span
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Final
 from resilience_sim.measure.metrics import metric
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.statistics import COLLAPSE, interval, mean
-from resilience_sim.scenario.plan import Expectation
+from resilience_sim.settings.plan import Expectation
 
 PASS: Final = "pass"
 FAIL: Final = "fail"

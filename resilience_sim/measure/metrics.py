@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from resilience_sim.measure.counters import Part
 from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.metrics import Metric, percentile_of
 from resilience_sim.measure.result import NO_READING, Reading
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

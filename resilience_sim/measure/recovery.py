@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.result import NO_READING, Reading
-from resilience_sim.world.config import FaultConfig
+from resilience_sim.settings.faults import FaultConfig
 
 MARGIN_PERCENT = 1
 

@@ -55,7 +55,7 @@ from resilience_sim.measure.readings import Figures, RunContext, read, run_docum
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.series import Series
-from resilience_sim.scenario.plan import Plan, Scope
+from resilience_sim.settings.plan import Plan, Scope
 
 FOREVER: Final = 1 << 62
 ALL_KINDS: Final = -1

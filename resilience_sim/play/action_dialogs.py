@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from resilience_sim.play import forms
 from resilience_sim.play.state import CockpitState, Ui
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import position
-from resilience_sim.scenario.write import Unwritable, policy_settings
+from resilience_sim.scenario.spelling import Unwritable
+from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.actions_text import action_words
-from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
 TITLES = {
     "outage": "B is down", "latency": "B is slower", "errors": "B answers with errors",
@@ -158,7 +159,7 @@ class ActionDialogs:
 
     def add(self) -> None:
         """Add a policy outside the selected one: of which kind, and by whose rules."""
-        from resilience_sim.play.forms_like import libraries
+        from resilience_sim.play.forms import libraries
 
         kinds = list(forms.POLICIES)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from resilience_sim.play.file_dialogs import FileDialogs
     from resilience_sim.play.forms import Answers, Field
     from resilience_sim.play.tour import Guide
-    from resilience_sim.world.actions import Action
+    from resilience_sim.settings.actions import Action
 
 FPS = 15
 BUDGET = 0.04  # s of each frame that may go into simulating

@@ -11,7 +11,7 @@ from resilience_sim.play.commands import help_rows
 from resilience_sim.play.file_dialogs import FileDialogs
 from resilience_sim.play.layout import TABS
 from resilience_sim.play.tape import FAILURE, FAULT, TRANSITION
-from resilience_sim.world.actions import Reset, Trip
+from resilience_sim.settings.actions import Reset, Trip
 
 if TYPE_CHECKING:
     from resilience_sim.play.panel_renderer import Target

@@ -12,7 +12,7 @@ from resilience_sim.play.state import CockpitState, Ui
 if TYPE_CHECKING:
     from resilience_sim.play.run import GoOn, Run
     from resilience_sim.play.save_recording import RecordingJob
-    from resilience_sim.scenario.plan import Scenario
+    from resilience_sim.scenario.scenario import Scenario
 
 # Sections of a scenario that keep what stands in its file: settings made with --set have to be made again.
 NOT_WRITTEN = ("service", "traffic", "client", "operation")

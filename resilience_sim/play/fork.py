@@ -8,7 +8,7 @@ from resilience_sim.measure.divergence import Divergence
 from resilience_sim.play.run import GoOn, Run
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.world.actions import Action
+from resilience_sim.settings.actions import Action
 
 LOOK_AHEAD = 20_000  # requests beyond the first one that is still open
 

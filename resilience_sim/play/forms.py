@@ -1,48 +1,32 @@
 """Forms: what a dialog asks for a fault or a policy, and what becomes of the answers.
 
-Owns the fields, their first values and the reading of them, by the scenario room's own rules: the same spelling and
-the same messages as in a file. Refuses to draw (dialogs.py).
+Fields, first values and meanings come from the tables of settings; answers are read like a scenario file, with the same
+spelling and the same messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import plan_with
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.scenario.write import flow, policy_settings
-from resilience_sim.world.actions import Inject
-from resilience_sim.world.config import FaultConfig
+from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.actions import Inject
+from resilience_sim.settings.faults import FAULTS as FAULT_KINDS
+from resilience_sim.settings.library_types import Nest
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES as POLICY_KINDS
+from resilience_sim.settings.table import Param
 
-AROUND = "resim: 1\nservice: {{workers: 64, replicas: {replicas}}}\ntraffic: {{rate: 1/s, requests: 1}}\n"
-# What is asked for first: a value that shows something, not the file's default.
-FIRST: dict[str, dict[str, str]] = {
-    "outage": {"for": "5s", "how": "refuse"},
-    "latency": {"for": "5s", "add": "500ms"},
-    "errors": {"for": "5s", "rate": "50%", "status": "500"},
-    "brownout": {"for": "5s", "workers": "25%", "slower": "2x", "failure_rate": "0%"},
-    "lost_responses": {"for": "5s", "rate": "50%"},
-    "spike": {"for": "5s", "rate": "3x"},
-    "crash_replica": {"for": "5s", "replica": "1"},
-    "rate_limit": {"for": "5s", "limit": "20/s", "retry_after": "1s"},
-    "cold_cache": {"for": "20s", "slower": "4x", "half_life": "5s"},
-    "retry": {"attempts": "3", "delay": "100ms", "backoff": "exponential", "jitter": "full"},
-    "circuit_breaker": {"failure_threshold": "5", "recovery_time": "5s"},
-    "timeout": {"after": "1s"},
-    "bulkhead": {"max_concurrent": "10", "queue": "0"},
-    "rate_limiter": {"limit": "50/s"},
-    "hedge": {"delay": "200ms"},
-    "fallback": {"latency": "5ms"},
-    "throttle": {"k": "2", "window": "30s"},
-}
-FAULTS = tuple(list(FIRST)[:9])
-POLICIES = tuple(list(FIRST)[9:])
+T = TypeVar("T")
+
+FAULTS = tuple(FAULT_KINDS)
+POLICIES = tuple(POLICY_KINDS)
 Answers = Mapping[str, str]
 _HIDDEN = ("at", "id", "like")
-_LATER = ("share", "of", "replica")
-_SHARED = {"retry": ("on", "budget"), "circuit_breaker": ("ignore",)}  # ours, under a library's rules too
+_LAST = ("share", "of", "replica")
 
 
 class FormError(ValueError):
@@ -65,11 +49,14 @@ class Field:
 
 def fault_fields(kind: str) -> list[Field]:
     """What a fault of that kind can be given."""
-    from resilience_sim.scenario.models_faults import FaultItem
-
-    found = _fields(FaultItem.body_model(kind).model_fields, FIRST[kind])
-    own = [field for field in found if field.key not in _LATER or field.value]
+    found = [_field(param, param.first) for param in FAULT_KINDS[kind].table.params if param.name not in _HIDDEN]
+    own = [field for field in found if field.key not in _LAST or field.value]
     return own + [field for field in found if field not in own]
+
+
+def libraries(kind: str) -> list[str]:
+    """The libraries whose rules a policy of that kind may follow."""
+    return list(POLICY_KINDS[kind].libraries)
 
 
 def policy_fields(kind: str, policy: PolicyConfig | None = None, like: str = "") -> list[Field]:
@@ -77,59 +64,66 @@ def policy_fields(kind: str, policy: PolicyConfig | None = None, like: str = "")
 
     Unwritable: a policy that no file can describe (a plug-in).
     """
-    from resilience_sim.scenario.models_stack import PolicyItem
-
-    values = FIRST.get(kind, {}) if policy is None else policy_settings(policy)
-    like = values.get("like", like)
-    ours = _fields(PolicyItem.body_model(kind).model_fields, {} if like and policy is None else values)
-    return _library_fields(kind, like, ours, values if policy is not None else {}) if like else ours
-
-
-def _library_fields(kind: str, like: str, ours: list[Field], values: Mapping[str, str]) -> list[Field]:
-    """A library's own names, with its defaults and what of ours they stand for; what all of a kind share comes last."""
-    from resilience_sim.play.forms_like import params
-
-    meanings = {field.key: field.about for field in ours}
-    found = [
-        Field(each.name, values.get(each.name, "" if values else each.first), each.about(meanings), each.default)
-        for each in params(kind, like)
-    ]
-    known = {field.key for field in found}
-    for key in dict.fromkeys((*_SHARED.get(kind, ()), *values)):
-        if key not in known and key != "like":
-            found.append(Field(key, values.get(key, ""), meanings.get(key, "")))
-    return found
+    written = None if policy is None else policy_settings(policy)
+    like = (written or {}).get("like", like)
+    ours = POLICY_KINDS[kind].table.own
+    if like in ("", "classic"):
+        return [
+            _field(param, param.first if written is None else written.get(param.name, ""))
+            for param in ours
+            if param.name not in _HIDDEN
+        ]
+    return _library_fields(kind, like, {param.name: param for param in ours}, written)
 
 
-def _fields(model: Mapping[str, object], values: Mapping[str, str]) -> list[Field]:
-    from resilience_sim.scenario.like_leaves import NATIVE
-
+def _library_fields(kind: str, like: str, ours: Mapping[str, Param], written: Mapping[str, str] | None) -> list[Field]:
+    """A library's own names with its defaults, then what policies of this kind take under every library's rules."""
     found = []
-    for name, info in model.items():
-        key = getattr(info, "alias", None) or name
-        about = getattr(info, "description", "") or ""
-        if key in _HIDDEN or about.startswith(NATIVE):
-            continue
-        default = getattr(info, "default", None)
-        text = "" if default is None or repr(default) == "PydanticUndefined" else str(default)
-        text = {"True": "true", "False": "false"}.get(text, text.replace("'", ""))
-        found.append(Field(key, values.get(key, ""), about, text))
-    return found
+    for param in POLICY_KINDS[kind].libraries[like]:
+        same = ours.get(param.same_as)
+        first = param.first or (same.first if same and param.required else "") or param.default_text
+        value = first if written is None else written.get(param.name, "")
+        found.append(Field(param.name, value, _about(param, same), param.default_text))
+    known = {field.key for field in found}
+    shared = [name for name in POLICY_KINDS[kind].shared if name not in known]
+    extra = [name for name in written or {} if name not in known and name not in shared and name != "like"]
+    return found + [
+        Field(name, (written or {}).get(name, ""), ours[name].about if name in ours else "") for name in shared + extra
+    ]
 
 
-def read_fault(kind: str, values: Mapping[str, str], plan: Plan, t: int) -> Inject:
+def _about(param: Param, same: Param | None) -> str:
+    """Its only values, or what of ours it stands for, or what it takes."""
+    words = getattr(param.type, "words", ())
+    if words:
+        return " | ".join(words)
+    if same is not None:
+        return f"our {same.name}: {same.about}"
+    if isinstance(param.type, Nest) and param.type.keys:
+        return f"a mapping of {', '.join(param.type.keys)}"
+    return f"{'an' if param.type.name == 'expression' else 'a'} {param.type.name}"
+
+
+def _field(param: Param, value: str) -> Field:
+    return Field(param.name, value, param.about, param.default_text)
+
+
+def read_fault(kind: str, values: Answers, plan: Plan, t: int) -> Inject:
     """The action of injecting it at ``t``. FormError with a message for people; ActionError when it is impossible."""
-    text = f"faults:\n  - {kind}: {flow({'at': '0s', **_given(values)})}\n"
-    fault = _load(text, max(1, plan.service.replicas)).faults[0]
-    action = Inject(t, replace(fault, at=t, id=_new_id(kind, {known.id for known in plan.faults})))
+    from resilience_sim.scenario.pieces import fault_from
+
+    taken = {known.id for known in plan.faults}
+    fault = _or_error(lambda: fault_from(kind, _given(values), max(1, plan.service.replicas)))
+    action = Inject(t, replace(fault, at=t, id=_new_id(kind, taken)))
     plan_with(plan, [action])
     return action
 
 
-def read_policy(kind: str, values: Mapping[str, str], id: str) -> PolicyConfig:
+def read_policy(kind: str, values: Answers, id: str) -> PolicyConfig:
     """The policy with these settings, ``like`` among them. FormError with a message for people."""
-    found = _load(f"stack:\n  - {kind}: {flow(_given(values))}\n", 1).stack[0]
-    return replace(found, id=id)
+    from resilience_sim.scenario.pieces import policy_from
+
+    return _or_error(lambda: policy_from(kind, _given(values), id))
 
 
 def new_policy_id(kind: str, plan: Plan) -> str:
@@ -145,24 +139,16 @@ def _new_id(kind: str, taken: set[str]) -> str:
     return name
 
 
-def _given(values: Mapping[str, str]) -> dict[str, str]:
+def _given(values: Answers) -> dict[str, str]:
     return {key: value.strip() for key, value in values.items() if value.strip()}
 
 
-def _load(text: str, replicas: int) -> Plan:
+def _or_error(read: Callable[[], T]) -> T:
     from resilience_sim.scenario.diagnostics import ScenarioError
-    from resilience_sim.scenario.load import load_text
 
     try:
-        return load_text(AROUND.format(replicas=replicas) + text, "form").plan
+        return read()
     except ScenarioError as error:
         first = error.diagnostics[0]
         field = first.path.rpartition(".")[2] if first.path else ""
         raise FormError(f"{first.message}" + (f"; {first.help}" if first.help else ""), field) from None
-
-
-def as_file(fault: FaultConfig) -> str:
-    """The fault as it would stand in a scenario file."""
-    from resilience_sim.scenario.write import fault_text
-
-    return f"- {fault_text(fault)}"

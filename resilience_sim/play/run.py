@@ -19,10 +19,10 @@ from resilience_sim.play.layer_state import EMPTY, SLICE, LayerState
 from resilience_sim.play.tape import Event, Tape
 from resilience_sim.runs.actions import ActionError, plan_with
 from resilience_sim.runs.simulation import Simulation, Source
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.state import LiveFold, StateTimeline
 from resilience_sim.views.words import speaker
-from resilience_sim.world.actions import Action
 
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult

@@ -9,7 +9,7 @@ from resilience_sim.play.layer_state import SLICE
 from resilience_sim.play.run import GoOn, Run, always
 from resilience_sim.runs.course import BY_HAND, line_up
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Scenario
+from resilience_sim.scenario.scenario import Scenario
 
 
 class RecordingJob:

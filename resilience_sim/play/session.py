@@ -18,9 +18,9 @@ from resilience_sim.play.run import GoOn, Run, always
 from resilience_sim.play.tape import Event, is_mark
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulation import Source
-from resilience_sim.scenario.plan import Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.actions import Action
 from resilience_sim.views.live.facts import default_speed
-from resilience_sim.world.actions import Action
 
 LEAST_SPEED, MOST_SPEED = 0.1, 10_000.0
 SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)

@@ -20,7 +20,7 @@ from resilience_sim.views.text import Row
 if TYPE_CHECKING:
     from resilience_sim.play.forms import Answers, Field
     from resilience_sim.play.tour import Guide
-    from resilience_sim.world.actions import Action
+    from resilience_sim.settings.actions import Action
 
 
 @dataclass

@@ -19,10 +19,10 @@ from resilience_sim.play.session import Session
 from resilience_sim.play.tape import Event
 from resilience_sim.runs.actions import position
 from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.actions import Action, Add, Change, Lift, Remove, Reorder, Reset, Trip
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row, wrap
 from resilience_sim.views.words import outcome_name
-from resilience_sim.world.actions import Action, Add, Change, Lift, Remove, Reorder, Reset, Trip
 
 FOLDER = Path(__file__).with_name("tours")
 STATES = {"CLOSED": ev.CLOSED, "OPEN": ev.OPEN, "HALF_OPEN": ev.HALF_OPEN}
@@ -211,7 +211,7 @@ class _Wanted:
         self.hit: Event | None = None
         for name, seconds in (("at", 0), ("after", session.clock)):
             if name in self._until:
-                from resilience_sim.scenario.units import duration
+                from resilience_sim.settings.units import duration
 
                 self._at = duration(self._until.pop(name)) + seconds
         self._tests: list[Callable[[Event], bool]] = [

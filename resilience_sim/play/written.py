@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.course import BY_HAND, Taken, course, plan_after
-from resilience_sim.scenario.plan import Plan, Scenario
-from resilience_sim.scenario.write import fault_text, policy_text
-from resilience_sim.scenario.write_changes import change_text
-from resilience_sim.world.actions import Action, Change, Inject, Lift
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.scenario.write import change_text, fault_text, policy_text
+from resilience_sim.settings.actions import Action, Change, Inject, Lift
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
 
 
 def scenario_text(scenario: Scenario, plan: Plan, actions: Sequence[Action], first: Plan | None = None) -> str:

@@ -13,11 +13,10 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FALLBACK, RATE_LIMITED, TIMEOUT
-from resilience_sim.policies.config import BudgetConfig
-from resilience_sim.policies.config_like_retry import LikeBudgetConfig
 from resilience_sim.policies.layer import Gauges
 from resilience_sim.policies.rules.cubic import CubicRate
 from resilience_sim.policies.windows import Window
+from resilience_sim.settings.budget import BudgetConfig, LikeBudgetConfig
 
 MILLION: Final = 1_000_000
 TEN_SECONDS: Final = 10_000_000_000

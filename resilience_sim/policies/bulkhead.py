@@ -12,8 +12,9 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ADMITTED_LATE, BULKHEAD_FULL, QUEUED
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
-from resilience_sim.policies.config import BulkheadConfig, PolicyConfig
 from resilience_sim.policies.layer import Gauges, PolicyLayer
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 WAITING: Final = 0
 INSIDE: Final = 1

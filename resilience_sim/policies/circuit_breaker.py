@@ -40,8 +40,6 @@ from resilience_sim.kernel.events import (
     pack_states,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer, answer
-from resilience_sim.policies.config import BreakerConfig, PolicyConfig
-from resilience_sim.policies.config_like import LikeBreakerConfig
 from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
 from resilience_sim.policies.rules.breaker import (
     BAD,
@@ -53,6 +51,8 @@ from resilience_sim.policies.rules.breaker import (
     RuleBreaker,
 )
 from resilience_sim.policies.windows import Window
+from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 TRANSITIONS: dict[tuple[int, int], tuple[int, str]] = {
     (CLOSED, WHY_CONSECUTIVE): (OPEN, "failures in a row reach the threshold"),

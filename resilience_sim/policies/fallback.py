@@ -10,8 +10,9 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FALLBACK, FELL_BACK
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
-from resilience_sim.policies.config import FallbackConfig, PolicyConfig
 from resilience_sim.policies.layer import PolicyLayer
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 
 class Fallback(PolicyLayer):

@@ -13,9 +13,9 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import CANCELLED, FALLBACK, HEDGE, HEDGE_WON
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer, cancel_child
-from resilience_sim.policies.config import HedgeConfig, PolicyConfig
-from resilience_sim.policies.config_like_guards import LikeHedgeConfig
 from resilience_sim.policies.layer import PolicyLayer, outcome_set
+from resilience_sim.settings.hedge import HedgeConfig, LikeHedgeConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)

@@ -7,7 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 from resilience_sim.kernel.events import REJECTED
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, answer
 from resilience_sim.kernel.rng import EXTRA
-from resilience_sim.policies.config import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 Gauges = dict[str, float]
 

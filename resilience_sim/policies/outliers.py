@@ -21,9 +21,9 @@ from resilience_sim.kernel.events import (
     pack_pair,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer
-from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.policies.layer import Gauges, PolicyLayer
 from resilience_sim.policies.rules.outliers import BACK, BY_ERRORS, Outliers
+from resilience_sim.settings.breaker import OutlierConfig
 
 
 class OutlierWatch(PolicyLayer):

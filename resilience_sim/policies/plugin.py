@@ -32,8 +32,8 @@ from resilience_sim.kernel.events import ERROR as ERROR  # noqa: PLC0414 (passed
 from resilience_sim.kernel.events import FALLBACK as FALLBACK  # noqa: PLC0414
 from resilience_sim.kernel.events import SUCCESS as SUCCESS  # noqa: PLC0414
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer, cancel_child
-from resilience_sim.policies.config_plugin import PluginConfig
 from resilience_sim.policies.layer import PolicyLayer
+from resilience_sim.settings.plugin import PluginConfig
 
 
 class PolicyCall(Frame):

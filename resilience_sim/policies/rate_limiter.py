@@ -20,9 +20,8 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ADMITTED_LATE, LIMITED, QUEUED
 from resilience_sim.kernel.frames import Clock, Frame, Layer
-from resilience_sim.policies.config import RateLimiterConfig
-from resilience_sim.policies.config_like_guards import LikeLimiterConfig
 from resilience_sim.policies.layer import Gauges, PolicyLayer
+from resilience_sim.settings.rate_limiter import LikeLimiterConfig, RateLimiterConfig
 
 # how a call is in the layer: Frame.k
 INSIDE: Final = 0

@@ -16,10 +16,11 @@ from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.kernel.rng import EXTRA, KeyedRng
 from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.policies.budgets import make_budget
-from resilience_sim.policies.config import BudgetConfig, PolicyConfig, RetryConfig
-from resilience_sim.policies.config_like_retry import LikeRetryConfig
 from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
 from resilience_sim.policies.rules.retry import STOP, Backoff, Draws, Memory, RuleRetry
+from resilience_sim.settings.budget import BudgetConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 
 RUSH: Final = 10_000  # tries of one call at one instant
 

@@ -7,57 +7,21 @@ answer through the layers they came in by, and from then on whatever goes inward
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from mypy_extensions import i64
 
 from resilience_sim.kernel.frames import Clock, Layer
 from resilience_sim.kernel.rng import JITTER, OPEN_TIME, THROTTLE, purpose_of
-from resilience_sim.policies.bulkhead import Bulkhead
-from resilience_sim.policies.circuit_breaker import CircuitBreaker, LibraryBreaker
-from resilience_sim.policies.config import (
-    BreakerConfig,
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    ThrottleConfig,
-    TimeoutConfig,
-)
-from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.policies.config_like_guards import LikeHedgeConfig, LikeLimiterConfig, LikeThrottleConfig
-from resilience_sim.policies.config_like_retry import LikeRetryConfig
-from resilience_sim.policies.config_outliers import OutlierConfig
-from resilience_sim.policies.config_plugin import PluginConfig
-from resilience_sim.policies.fallback import Fallback
-from resilience_sim.policies.hedge import Hedge
 from resilience_sim.policies.layer import PolicyLayer
-from resilience_sim.policies.outliers import OutlierWatch
 from resilience_sim.policies.plugin import make_plugin
-from resilience_sim.policies.rate_limiter import LibraryLimiter, RateLimiter
-from resilience_sim.policies.retry import LibraryRetry, Retry
-from resilience_sim.policies.throttle import LibraryThrottle, Throttle
-from resilience_sim.policies.timeout import Timeout
+from resilience_sim.settings.breaker import LikeBreakerConfig
+from resilience_sim.settings.plugin import PluginConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
+from resilience_sim.settings.throttle import LikeThrottleConfig, ThrottleConfig
 
-# The layer of each kind of settings: called with (sim, source, inner, config).
-LAYERS: dict[type[PolicyConfig], Callable[..., PolicyLayer]] = {
-    RetryConfig: Retry,
-    LikeRetryConfig: LibraryRetry,
-    BreakerConfig: CircuitBreaker,
-    LikeBreakerConfig: LibraryBreaker,
-    OutlierConfig: OutlierWatch,
-    TimeoutConfig: Timeout,
-    BulkheadConfig: Bulkhead,
-    RateLimiterConfig: RateLimiter,
-    LikeLimiterConfig: LibraryLimiter,
-    HedgeConfig: Hedge,
-    LikeHedgeConfig: Hedge,
-    FallbackConfig: Fallback,
-    ThrottleConfig: Throttle,
-    LikeThrottleConfig: LibraryThrottle,
-    PluginConfig: make_plugin,
-}
 # These kinds key their random numbers by their ordinal among their kind (kernel/rng.py); any other by its id.
 PURPOSES: dict[type[PolicyConfig], int] = {
     RetryConfig: JITTER,
@@ -68,12 +32,25 @@ PURPOSES: dict[type[PolicyConfig], int] = {
 }
 
 
+_layers: dict[type[PolicyConfig], Callable[..., PolicyLayer]] = {PluginConfig: make_plugin}
+
+
+def layer_of(kind: type[PolicyConfig]) -> Callable[..., PolicyLayer]:
+    """What runs a kind of config, as the registry says; imported when the first one is made."""
+    if kind not in _layers:
+        for known in POLICIES.values():
+            if kind in known.layers:
+                module, _, name = known.layers[kind].partition(":")
+                _layers[kind] = getattr(import_module(f"resilience_sim.policies.{module}"), name)
+                return _layers[kind]
+        raise ValueError(f"unknown policy {kind.__name__}")
+    return _layers[kind]
+
+
 def make_layer(sim: Clock, source: i64, inner: Layer, config: PolicyConfig, ordinal: int) -> PolicyLayer:
     """One policy around ``inner``; ``ordinal``: its number among its kind, from 0."""
     kind = type(config)
-    if kind not in LAYERS:
-        raise ValueError(f"unknown policy {config!r}")
-    layer = LAYERS[kind](sim, source, inner, config)
+    layer = layer_of(kind)(sim, source, inner, config)
     layer.purpose = PURPOSES[kind] + ordinal if kind in PURPOSES else purpose_of(config.id)
     return layer
 

@@ -12,10 +12,10 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ERROR, FALLBACK, THROTTLED
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
-from resilience_sim.policies.config import PolicyConfig, ThrottleConfig
-from resilience_sim.policies.config_like_guards import LikeThrottleConfig
 from resilience_sim.policies.layer import Gauges, PolicyLayer
 from resilience_sim.policies.windows import Window
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.throttle import LikeThrottleConfig, ThrottleConfig
 
 
 class ChanceThrottle(PolicyLayer):

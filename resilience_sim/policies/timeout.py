@@ -11,8 +11,9 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import TIMED_OUT, TIMEOUT
 from resilience_sim.kernel.frames import NULL_REQUEST, Clock, Frame, Layer, answer, cancel_child
-from resilience_sim.policies.config import PolicyConfig, TimeoutConfig
 from resilience_sim.policies.layer import PolicyLayer
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)

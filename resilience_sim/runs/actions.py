@@ -8,27 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from hashlib import blake2b
-from importlib import import_module
 from json import dumps
 from typing import Any
 
 from resilience_sim.kernel.events import Component
-from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.policies.config_outliers import OutlierConfig
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.breaker import BreakerRules, OutlierConfig
+from resilience_sim.settings.budget import BudgetConfig, LikeBudgetConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.plugin import PluginConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.retry import AgainConfig, RetryRules, StopConfig, WaitConfig
 
 KINDS: dict[str, type[Action]] = {
     "inject": Inject, "lift": Lift, "trip": Trip, "reset": Reset, "change": Change, "add": Add, "remove": Remove,
     "reorder": Reorder,
 }  # fmt: skip
-_HOMES = (
-    "resilience_sim.policies.config", "resilience_sim.policies.config_like",
-    "resilience_sim.policies.config_like_retry", "resilience_sim.policies.config_like_guards",
-    "resilience_sim.policies.config_outliers", "resilience_sim.world.config",
-)  # fmt: skip
+_SHAPES: dict[str, type[Any]] = {
+    shape.__name__: shape
+    for shape in (
+        *(config for kind in POLICIES.values() for config in kind.layers),
+        PluginConfig, BudgetConfig, LikeBudgetConfig, WaitConfig, StopConfig, AgainConfig, RetryRules, BreakerRules,
+        FaultConfig,
+    )
+}  # fmt: skip
 
 
 class ActionError(ValueError):
@@ -139,8 +145,22 @@ def newcomers(plan: Plan, components: Sequence[Component], action: Action) -> tu
 
 
 def to_detail(action: Action) -> dict[str, Any]:
-    """All but the instant and the kind, as values that fit JSON."""
+    """All but the instant and the kind, as values that fit JSON, with the text that policies and faults came from."""
+    found = _decisive(action)
+    for each in fields(action):
+        written = getattr(getattr(action, each.name), "written", None)
+        if written is not None:
+            found[each.name]["written"] = written
+    return found
+
+
+def _decisive(action: Action) -> dict[str, Any]:
     return {f.name: _plain(getattr(action, f.name)) for f in fields(action) if f.name != "t"}
+
+
+def _source(written: Any) -> Any:
+    """As it was before JSON: a fault's is a pair."""
+    return tuple(written) if isinstance(written, list) else written
 
 
 def from_detail(t: int, kind: str, detail: Mapping[str, Any]) -> Action:
@@ -153,13 +173,18 @@ def from_detail(t: int, kind: str, detail: Mapping[str, Any]) -> Action:
 
 def fingerprint(action: Action) -> int:
     """62 bits that stand for what the action is; they go into the digest."""
-    text = dumps([kind_of(action), to_detail(action)], sort_keys=True)
+    text = dumps([kind_of(action), _decisive(action)], sort_keys=True)
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
 
 
 def _plain(value: Any) -> Any:
+    """As JSON holds it. Fields that were added later are left out at their default: what is stored stays the same."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"=": type(value).__name__, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
+        found = {"=": type(value).__name__}
+        for each in fields(value):
+            if each.compare and ((known := getattr(value, each.name)) != each.default or "added" not in each.metadata):
+                found[each.name] = _plain(known)
+        return found
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return value
@@ -167,21 +192,10 @@ def _plain(value: Any) -> Any:
 
 def _rich(value: Any) -> Any:
     if isinstance(value, dict):
-        shape = _shapes()[value["="]]
-        return shape(**{name: _rich(each) for name, each in value.items() if name != "="})
+        made = _SHAPES[value["="]](
+            **{name: _rich(each) for name, each in value.items() if name not in ("=", "written")}
+        )
+        return replace(made, written=_source(value["written"])) if "written" in value else made
     if isinstance(value, list):
         return tuple(_rich(each) for each in value)
     return value
-
-
-@cache
-def _shapes() -> dict[str, type[Any]]:
-    """The frozen settings that an action may carry, by name."""
-    found: dict[str, type[Any]] = {}
-    for home in _HOMES:
-        try:
-            module = import_module(home)
-        except ModuleNotFoundError:
-            continue
-        found.update({name: value for name, value in vars(module).items() if is_dataclass(value)})  # type: ignore[misc]
-    return found

@@ -8,8 +8,8 @@ from __future__ import annotations
 from resilience_sim.kernel.events import ACTION, Component
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.runs.actions import ActionError, active_fault, fingerprint, newcomers, plan_with
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.actions import Action, Inject, Lift, Reset, Trip
+from resilience_sim.settings.actions import Action, Inject, Lift, Reset, Trip
+from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
 from resilience_sim.world.service import Service

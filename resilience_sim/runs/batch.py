@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.runs.simulate import simulate
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -10,7 +10,8 @@ from resilience_sim.measure.divergence import Divergence, OutcomeFold, first_div
 from resilience_sim.measure.story import Story, StoryFold
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Plan
 
 AS_WRITTEN = "as-written"
 

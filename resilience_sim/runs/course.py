@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.runs.actions import ActionError, after, newcomers
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.actions import Action
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.plan import Plan
 
 BY_HAND = -1
 

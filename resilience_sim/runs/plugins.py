@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.policies.config_plugin import PluginConfig
 from resilience_sim.policies.plugin import PluginError, find
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.plugin import PluginConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 GROUP = "resim.policies"
 
@@ -56,7 +56,7 @@ def _named(target: str, taken: set[str]) -> PluginConfig:
     number = 1
     while (chosen := base if number == 1 else f"{base}#{number}") in taken:
         number += 1
-    return PluginConfig(chosen, module, name)
+    return PluginConfig(chosen, module=module, name=name)
 
 
 def _entry_point(name: str) -> tuple[str, str]:

@@ -22,8 +22,9 @@ from resilience_sim.recording.layout import RecordingError, RecordingMeta, compo
 from resilience_sim.recording.writer import RecordingWriter
 from resilience_sim.runs.actions import ActionError, kind_of, newcomers, plan_with, to_detail
 from resilience_sim.runs.simulation import Simulation, Source
-from resilience_sim.scenario.plan import Plan, Scenario
-from resilience_sim.world.actions import Action
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.plan import Plan
 
 
 class Recorded:

@@ -17,8 +17,9 @@ from resilience_sim.recording.reader import Recording
 from resilience_sim.runs.actions import ActionError, from_detail
 from resilience_sim.runs.course import plan_after
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Plan, Scenario
-from resilience_sim.world.actions import Action
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.plan import Plan
 
 _STRIDE = 4096  # engine steps between two looks at whether a difference was found
 

@@ -10,7 +10,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.run_fold import RunFold
 from resilience_sim.runs.simulation import Simulation, Source
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 
 SLICE = 50_000  # engine steps between two looks at the world outside
 

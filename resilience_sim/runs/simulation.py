@@ -12,8 +12,8 @@ from resilience_sim.kernel.sink import Fold, sink_for
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
 from resilience_sim.runs.course import BY_HAND, Step, components_with, line_up, reserved
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.actions import Action
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
 from resilience_sim.world.service import Service

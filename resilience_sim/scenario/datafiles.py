@@ -13,9 +13,9 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from resilience_sim.scenario import codes, units
-from resilience_sim.scenario.suggest import did_you_mean
-from resilience_sim.scenario.units import UnitError, shown
+from resilience_sim.settings import codes, units
+from resilience_sim.settings.suggest import did_you_mean
+from resilience_sim.settings.units import UnitError, shown
 
 LARGEST = 64 * 1024 * 1024
 MOST_ROWS = 5_000_000

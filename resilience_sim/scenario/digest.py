@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import Field, fields, is_dataclass, replace
+from typing import Any
 
-from resilience_sim.scenario.plan import Plan, Variant
-
-_YOUNGER = ("actions",)  # of a plan, newer than the digests people have: nothing in it changes nothing
+from resilience_sim.settings.plan import Plan, Variant
 
 
 def digest(plan: Plan, variants: Iterable[Variant], baseline: str) -> str:
@@ -30,11 +29,19 @@ def _deciding(plan: Plan) -> Plan:
     return replace(plan, name="", about="", expect=expect)
 
 
+def _came_later(field: Field[Any]) -> bool:
+    """Whether the field is newer than published digests: at its default it leaves them alone."""
+    return "added" in field.metadata
+
+
 def canonical(value: object) -> str:
     """A text that is the same exactly when the settings are."""
     if is_dataclass(value) and not isinstance(value, type):
-        said = [(field.name, getattr(value, field.name)) for field in fields(value)]
-        inner = ",".join(f"{name}={canonical(each)}" for name, each in said if each or name not in _YOUNGER)
+        inner = ",".join(
+            f"{field.name}={canonical(each)}"
+            for field in fields(value)
+            if field.compare and ((each := getattr(value, field.name)) != field.default or not _came_later(field))
+        )
         return f"{type(value).__name__}({inner})"
     if isinstance(value, tuple | list):
         return "[" + ",".join(canonical(each) for each in value) + "]"

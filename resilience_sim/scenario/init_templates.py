@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from resilience_sim.scenario.schema import FILE_NAME, schema_text
-from resilience_sim.scenario.suggest import did_you_mean, one_of
+from resilience_sim.settings.suggest import did_you_mean, one_of
 
 MODELINE = f"# yaml-language-server: $schema=./{FILE_NAME}"
 

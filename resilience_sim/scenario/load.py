@@ -1,16 +1,21 @@
-"""From a source to a Scenario: the front door of this room.
-
-Owns the order of the steps. YAML and pydantic are imported only when something is loaded.
-"""
+"""From a text to a Scenario: the front door of this room. YAML is imported only when something is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from resilience_sim.scenario import source as sources
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.plan import Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Variant
+
+if TYPE_CHECKING:
+    from resilience_sim.scenario.datafiles import DataFiles
+    from resilience_sim.scenario.read import Memory
+    from resilience_sim.scenario.tree import Node
 
 __all__ = ["Diagnostic", "ScenarioError", "load", "load_text"]
 
@@ -30,47 +35,115 @@ def load_text(text: str, path: str, overrides: Sequence[str] = (), files: Mappin
     return _load(text, path, place.parent, place.stem if path != sources.STDIN else "stdin", overrides, files)
 
 
+@dataclass
+class TreeOrigin:
+    """What a scenario was read from: enough to read it again with other settings."""
+
+    root: Node
+    files: DataFiles
+    name: str
+    path: str
+    memory: Memory
+    known_variants: tuple[Variant, ...] | None = None
+
+    def variants(self) -> tuple[Variant, ...]:
+        """The variants of ``compare:``."""
+        from resilience_sim.scenario.findings import Findings
+        from resilience_sim.scenario.read import Reader
+        from resilience_sim.scenario.variants import resolve_variants
+
+        if self.known_variants is None:
+            findings = Findings(self.root)
+            file = Reader(findings, self.memory).file()
+            self.known_variants = resolve_variants(self.root, file, self.files, self.name, findings)
+            if findings.errors:
+                raise ScenarioError(_sorted(findings.errors, self.path))
+        return self.known_variants
+
+    def with_settings(self, scenario: Scenario, settings: Mapping[str, Any] | Sequence[str]) -> Scenario:
+        """The scenario with other settings; what they do not touch is not read again."""
+        from resilience_sim.scenario.overrides import apply_command_line, put_value
+        from resilience_sim.scenario.spelling import plain
+        from resilience_sim.scenario.tree import Source, Span, node_of
+
+        errors: list[Diagnostic] = []
+        root = self.root
+        texts: list[str] = []
+        if isinstance(settings, Mapping):
+            for path, value in settings.items():
+                text = f"{path}={plain(value)}"
+                texts.append(text)
+                if isinstance(value, str):
+                    root = apply_command_line(root, (text,), errors)
+                    continue
+                source = Source("--set", (text,))
+                whole = Span(source, 1, 1, 1, len(path) + 1)
+                node = node_of(value, Span(source, 1, len(path) + 2, 1, len(text) + 1))
+                root = put_value(root, path, whole, node, errors)
+        else:
+            texts += settings
+            root = apply_command_line(root, settings, errors)
+        return self._scenario(root, errors, scenario, (*scenario.overrides, *texts))
+
+    def _scenario(
+        self, root: Node, errors: list[Diagnostic], scenario: Scenario, overrides: tuple[str, ...]
+    ) -> Scenario:
+        from resilience_sim.scenario.resolve import resolve
+        from resilience_sim.scenario.variants import variant_nodes
+
+        plan, _, findings = resolve(root, self.files, self.name, variant_nodes(root), memory=self.memory)
+        found = errors + findings.errors
+        if found or plan is None:
+            raise ScenarioError(_sorted(found, self.path))
+        return replace(
+            scenario,
+            plan=plan,
+            files=tuple(sorted(self.files.texts.items())),
+            overrides=overrides,
+            warnings=tuple(findings.warnings),
+            source=TreeOrigin(root, self.files, self.name, self.path, self.memory),
+        )
+
+
 def _load(
     text: str, path: str, folder: Path, stem: str, overrides: Sequence[str], files: Mapping[str, str] | None
 ) -> Scenario:
     from resilience_sim.scenario.datafiles import DataFiles
-    from resilience_sim.scenario.digest import digest
     from resilience_sim.scenario.overrides import apply_command_line
     from resilience_sim.scenario.parse import parse
+    from resilience_sim.scenario.read import Memory
     from resilience_sim.scenario.resolve import resolve
     from resilience_sim.scenario.tree import Mapping as MappingNode
     from resilience_sim.scenario.tree import Source
     from resilience_sim.scenario.variants import resolve_variants, variant_nodes
 
     errors: list[Diagnostic] = []
-    origin = Source.of(path, text)
-    root = parse(text, origin, errors)
+    root = parse(text, Source.of(path, text), errors)
     if root is None:
         raise ScenarioError(errors or [_empty(path)])
     if isinstance(root, MappingNode):
         root = apply_command_line(root, overrides, errors)
-    data = DataFiles(folder, files)
-    plan, model, findings = resolve(root, data, stem or "scenario", variant_nodes(root))
+    data, name, memory = DataFiles(folder, files), stem or "scenario", Memory()
+    plan, file, findings = resolve(root, data, name, variant_nodes(root), memory=memory)
+    memory.frozen = True
     findings.errors[:0] = errors
-    variants = resolve_variants(root, model, data, stem or "scenario", findings)
-    if findings.errors or plan is None or model is None:
+    variants = resolve_variants(root, file, data, name, findings)
+    if findings.errors or plan is None or file is None:
         raise ScenarioError(_sorted(findings.errors, path))
-    baseline = model.compare.baseline if model.compare else "as-written"
     return Scenario(
         plan=plan,
         text=text,
         path=path,
-        digest=digest(plan, variants, baseline),
-        variants=variants,
-        baseline=baseline,
+        baseline=file.compare.baseline if file.compare else "as-written",
         files=tuple(sorted(data.texts.items())),
         overrides=tuple(overrides),
         warnings=tuple(findings.warnings),
+        source=TreeOrigin(root, data, name, path, memory, variants),
     )
 
 
 def _empty(path: str) -> Diagnostic:
-    from resilience_sim.scenario import codes
+    from resilience_sim.settings import codes
 
     return Diagnostic(codes.WRONG_TYPE, "the scenario is empty", path, help="begin with `resim: 1`")
 

@@ -6,18 +6,14 @@ point at the path. Refuses values: the models check them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
-from resilience_sim.scenario import codes
-from resilience_sim.scenario.check import Findings
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.fields import is_model, keys_of, type_at
-from resilience_sim.scenario.models_file import FileModel
-from resilience_sim.scenario.models_items import OneKey
-from resilience_sim.scenario.parse import parse
-from resilience_sim.scenario.resolve_items import default_ids
-from resilience_sim.scenario.suggest import did_you_mean, one_of
+from resilience_sim.scenario.findings import Findings
+from resilience_sim.scenario.parse import parse, scalar
+from resilience_sim.scenario.stack import default_ids
 from resilience_sim.scenario.tree import (
     Entry,
     Loc,
@@ -31,7 +27,12 @@ from resilience_sim.scenario.tree import (
     remove,
     replace,
 )
-from resilience_sim.scenario.units import shown
+from resilience_sim.settings import codes
+from resilience_sim.settings.registry import FILE
+from resilience_sim.settings.suggest import did_you_mean, one_of
+from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf
+from resilience_sim.settings.types import Type
+from resilience_sim.settings.units import shown
 
 FIXED = ("resim", "compare", "expect")
 LISTS = ("stack", "faults")
@@ -85,14 +86,38 @@ def locate(root: Node, path: str) -> Loc:
         if len(parts) == 1:
             return (head,)
         return _below(root, head, _pick(root, head, parts[1], 1), parts[2:])
-    if head in keys_of(FileModel):
+    if head in FILE.by_name:
         return _deeper((head,), parts[1:])
     return _below(root, "stack", _pick(root, "stack", head, 0), parts[1:])
 
 
+def type_at(loc: Loc) -> Type | None:
+    """The type that belongs at a path; None when the tables do not go there."""
+    here: Type | None = Nested(FILE)
+    for part in loc:
+        if isinstance(here, Nested):
+            param = here.table.by_name.get(str(part))
+            here = param.type if param else None
+        elif isinstance(here, OneOf):
+            here = Nested(here.kinds[str(part)]) if part in here.kinds else None
+        elif isinstance(here, ListOf | MapOf):
+            here = here.item
+        else:
+            return None
+    return here
+
+
+def keys_at(loc: Loc) -> Items[str]:
+    """The keys that may stand in the mapping at a path."""
+    here = type_at(loc)
+    if isinstance(here, OneOf):
+        return list(here.kinds)
+    return list(here.table.by_name) if isinstance(here, Nested) else ()
+
+
 def heads(root: Node) -> list[str]:
     """What a path may begin with in this scenario."""
-    sections = [name for name in keys_of(FileModel) if name not in FIXED]
+    sections = [name for name in FILE.by_name if name not in FIXED]
     policies = [name for item in items(root, "stack") for name in (item.id, item.kind)]
     return list(dict.fromkeys([*sections, *policies, *(f"faults.{item.id}" for item in items(root, "faults"))]))
 
@@ -113,7 +138,7 @@ def _pick(root: Node, section: str, name: str, part: int) -> Item:
     candidates = here if part else heads(root)
     if not part and any(row.id == name for row in items(root, "faults")):
         raise PathError(f"no policy or section {shown(name)}", f"did you mean `faults.{name}`?", part)
-    if name in keys_of(_item_model(section)) and name not in here:
+    if name in _kinds(section) and name not in here:
         raise PathError(f"this scenario has no {what} {shown(name)}", _have(section, here), part)
     remedy = did_you_mean(name, candidates) or (one_of(candidates) if candidates else _have(section, here))
     raise PathError(f"no {what} or section {shown(name)}" if not part else f"no {what} {shown(name)}", remedy, part)
@@ -123,22 +148,20 @@ def _have(section: str, here: list[str]) -> str:
     return f"its `{section}` has " + one_of(here)[8:] if here else f"its `{section}` is empty"
 
 
-def _item_model(section: str) -> type[OneKey]:
-    found = type_at((section, 0))
-    assert isinstance(found, type)
-    assert issubclass(found, OneKey)
-    return found
+def _kinds(section: str) -> Items[str]:
+    kind = type_at((section, 0))
+    return list(kind.kinds) if isinstance(kind, OneOf) else ()
 
 
 def _below(root: Node, section: str, item: Item, rest: list[str]) -> Loc:
-    if rest and rest[0] == item.kind and rest[0] not in keys_of(type_at((section, item.index, item.kind)) or FileModel):
+    if rest and rest[0] == item.kind and rest[0] not in keys_at((section, item.index, item.kind)):
         rest = rest[1:]
     return _deeper((section, item.index, item.kind), rest)
 
 
 def _deeper(loc: Loc, rest: list[str]) -> Loc:
     for name in rest:
-        is_list = getattr(type_at(loc), "__origin__", None) is list
+        is_list = isinstance(type_at(loc), ListOf)
         loc = (*loc, int(name) if is_list and name.isascii() and name.isdigit() and len(name) < 6 else name)
     return loc
 
@@ -149,7 +172,7 @@ def put(root: Node, loc: Loc, key: Span, value: Node) -> Node:
         return remove(root, loc)
     root = _open_up(root, loc, key)
     kind = type_at(loc)
-    section = is_model(kind) and (len(loc) == 1 or (len(loc) == 3 and loc[0] in LISTS))
+    section = isinstance(kind, Nested) and (len(loc) == 1 or (len(loc) == 3 and loc[0] in LISTS))
     if section and isinstance(value, Mapping):
         for name, entry in value.entries.items():
             root = put(root, (*loc, name), entry.key, entry.value)
@@ -180,36 +203,48 @@ def _open_up(root: Node, loc: Loc, key: Span) -> Node:
 def apply_command_line(root: Node, overrides: Items[str], findings: list[Diagnostic]) -> Node:
     """The tree with every ``--set PATH=VALUE`` applied; what cannot be is reported."""
     for text in overrides:
-        root = _apply_one(root, text, findings)
+        source = Source.of(COMMAND_LINE, text)
+        path, equals, value = text.partition("=")
+        end = len(path)
+        whole = Span(source, 1, 1, 1, max(end, 1) + 1)
+        if not equals:
+            message = f"{shown(text)} has no `=`"
+            findings.append(whole.finding(codes.SET_PATH, message, "write `--set retry.attempts=5`"))
+            continue
+        # the value is parsed where it stands, so that its columns are those of the whole text
+        shifted: list[Diagnostic] = []
+        node = _plain_scalar(value, source, end + 2) or parse(" " * (end + 1) + value, source, shifted)
+        if shifted:
+            findings.extend(shifted)
+            continue
+        if node is None:
+            node = Scalar(Span(source, 1, end + 2, 1, end + 2), None)
+        root = put_value(root, path.strip(), whole, node, findings)
     return root
 
 
-def _apply_one(root: Node, text: str, findings: list[Diagnostic]) -> Node:
-    source = Source.of(COMMAND_LINE, text)
-    path, equals, value = text.partition("=")
-    end = len(path)
-    whole = Span(source, 1, 1, 1, max(end, 1) + 1)
-    if not equals:
-        findings.append(whole.finding(codes.SET_PATH, f"{shown(text)} has no `=`", "write `--set retry.attempts=5`"))
-        return root
-    path = path.strip()
-    # the value is parsed where it stands, so that its columns are those of the whole text
-    shifted: list[Diagnostic] = []
-    node = parse(" " * (end + 1) + value, source, shifted)
-    if shifted:
-        findings.extend(shifted)
-        return root
-    if node is None:
-        node = Scalar(Span(source, 1, end + 2, 1, end + 2), None)
+def put_value(root: Node, path: str, whole: Span, node: Node, findings: list[Diagnostic]) -> Node:
+    """The tree with the value at a path; ``whole`` is where the path stands."""
     try:
-        loc = locate(root, path)
-        return put(root, loc, whole, node)
+        return put(root, locate(root, path), whole, node)
     except PathError as error:
         parts = path.split(".")
         start = sum(len(part) + 1 for part in parts[: error.part]) if error.part < len(parts) else 0
         piece = parts[error.part] if error.part < len(parts) else path
         findings.append(whole.part(start, len(piece)).finding(codes.SET_PATH, str(error), error.help))
         return root
+
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./%+-]*\Z")
+
+
+def _plain_scalar(text: str, source: Source, col: int) -> Scalar | None:
+    """A value that needs no YAML reader; None for any other."""
+    word = text.strip()
+    if not _WORD.match(word):
+        return None
+    col += len(text) - len(text.lstrip())
+    return Scalar(Span(source, 1, col, 1, col + len(word)), scalar(word))
 
 
 def apply_variant(root: Node, values: Mapping, loc: Loc, findings: Findings) -> Node:

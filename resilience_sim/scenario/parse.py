@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from resilience_sim.scenario import codes
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+from resilience_sim.settings import codes
 
 if TYPE_CHECKING:
     import yaml

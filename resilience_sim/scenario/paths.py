@@ -1,44 +1,43 @@
-"""Every path that ``--set`` and ``set:`` understand, for shell completion and for listings.
-
-Owns the listing. Refuses to resolve a path (overrides.py).
-"""
+"""Every path that ``--set`` and ``set:`` understand, for shell completion and for listings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin
 
-from resilience_sim.scenario.fields import is_model, keys_of, unwrap
-from resilience_sim.scenario.models_file import FileModel
-from resilience_sim.scenario.models_items import OneKey
 from resilience_sim.scenario.overrides import FIXED
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.registry import FILE
+from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, Param
 
 
 def settable_paths(plan: Plan | None = None) -> list[str]:
     """Paths of the sections, then those of the policies and faults: all kinds there are, or those of a plan by id."""
     found: list[str] = []
-    for section, kind in keys_of(FileModel).items():
-        if section in FIXED:
+    for section in FILE.params:
+        if section.name in FIXED:
             continue
-        if section not in ("stack", "faults"):
-            found += _walk(section, kind, 3)
+        if not (isinstance(section.type, ListOf) and isinstance(section.type.item, OneOf)):
+            found += _walk(section.name, section, 3)
             continue
-        item = keys_of(unwrap(get_args(kind)[-1]))
-        written = [(each.kind, each.id) for each in getattr(plan, section)] if plan else [(name, name) for name in item]
-        prefix = "" if section == "stack" else "faults."
-        for name, ident in written:
-            found += [
-                path for key, below in keys_of(item[name]).items() for path in _walk(f"{prefix}{ident}.{key}", below, 2)
-            ]
+        kinds = section.type.item.kinds
+        prefix = "" if section.name == "stack" else "faults."
+        for kind, ident in _written(plan, section.name) if plan else [(name, name) for name in kinds]:
+            for param in kinds[kind].params if kind in kinds else ():
+                found += _walk(f"{prefix}{ident}.{param.name}", param, 2)
     return found
 
 
-def _walk(path: str, kind: Any, depth: int) -> Iterator[str]:
-    if is_model(kind) and not issubclass(kind, OneKey) and depth:
+def _written(plan: Plan, section: str) -> list[tuple[str, str]]:
+    if section == "stack":
+        return [(policy.kind, policy.id) for policy in plan.stack]
+    return [(fault.written[0] if fault.written else fault.kind, fault.id) for fault in plan.faults]
+
+
+def _walk(path: str, param: Param, depth: int) -> Iterator[str]:
+    if isinstance(param.type, Nested) and depth:
         if "." in path:
             yield path
-        for name, below in keys_of(kind).items():
-            yield from _walk(f"{path}.{name}", below, depth - 1)
-    elif get_origin(kind) is not dict:
+        for below in param.type.table.params:
+            yield from _walk(f"{path}.{below.name}", below, depth - 1)
+    elif not isinstance(param.type, MapOf):
         yield path

@@ -1,21 +1,12 @@
-"""What every section, policy and fault understands, read from the models: for ``resim explain`` and the documentation.
-
-Owns the extraction, so that help and checks cannot disagree. Refuses to lay anything out.
-"""
+"""What every section, policy and fault understands, from the tables of settings: for help and the documentation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from pydantic import BaseModel
-
-from resilience_sim.scenario.fields import is_model, keys_of
-from resilience_sim.scenario.like_leaves import NATIVE
-from resilience_sim.scenario.models_changes import ChangeModel
-from resilience_sim.scenario.models_faults import FaultItem
-from resilience_sim.scenario.models_file import FileModel
-from resilience_sim.scenario.models_stack import PolicyItem
+from resilience_sim.settings.faults import FAULTS
+from resilience_sim.settings.registry import CHANGE, FILE, POLICIES
+from resilience_sim.settings.table import Nested, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +31,10 @@ class Topic:
 
 def topics() -> list[Topic]:
     """Everything there is, sections first."""
-    found = [_topic(name, "section", model) for name, model in keys_of(FileModel).items() if is_model(model)]
-    found.append(_topic("changes", "section", ChangeModel))
-    found += [_topic(name, "policy", model) for name, model in keys_of(PolicyItem).items()]
-    found += [_topic(name, "fault", model) for name, model in keys_of(FaultItem).items()]
+    sections = [param.type.table for param in FILE.params if isinstance(param.type, Nested)]
+    found = [_topic(table, "section") for table in (*sections, CHANGE)]
+    found += [_topic(kind.table, "policy") for kind in POLICIES.values()]
+    found += [_topic(kind.table, "fault") for kind in FAULTS.values()]
     return found
 
 
@@ -52,23 +43,6 @@ def topic(name: str) -> Topic | None:
     return next((each for each in topics() if each.name == name), None)
 
 
-def _topic(name: str, kind: str, model: type[BaseModel]) -> Topic:
-    meaning = " ".join((model.__doc__ or "").split())
-    due = getattr(model, "due", "")
-    keys = tuple(
-        Key(field.alias or key, field.is_required() or key == due, _shown(field), field.description or "")
-        for key, field in model.model_fields.items()
-        if not (field.description or "").startswith(NATIVE)  # some sixty names of libraries: docs/libraries.md
-    )
-    return Topic(name, kind, meaning, keys)
-
-
-def _shown(field: Any) -> str:
-    value = None if field.is_required() else field.default
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return "[" + ", ".join(str(each) for each in value) + "]"
-    return str(value)
+def _topic(table: Table, kind: str) -> Topic:
+    keys = tuple(Key(param.name, param.required, param.default_text, param.about) for param in table.own)
+    return Topic(table.name, kind, table.about, keys)

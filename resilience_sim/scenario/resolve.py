@@ -1,56 +1,142 @@
-"""A tree to a plan: one configuration, complete.
-
-Owns the order in which sections are resolved. Refuses variants (variants.py).
-"""
+"""A tree to a plan: one configuration, complete."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from resilience_sim.scenario import (
-    resolve_changes,
-    resolve_expect,
-    resolve_items,
-    resolve_stack,
-    resolve_traffic,
-    resolve_world,
-)
-from resilience_sim.scenario.check import Findings, check
+from resilience_sim.scenario.changes import changes
 from resilience_sim.scenario.datafiles import DataFiles
-from resilience_sim.scenario.models_file import FileModel
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.scenario.resolve_across import across
+from resilience_sim.scenario.findings import Findings
+from resilience_sim.scenario.read import Memory, Reader
+from resilience_sim.scenario.resolve_expect import expectations, known
+from resilience_sim.scenario.stack import ids_of, policies, written
 from resilience_sim.scenario.tree import Node
+from resilience_sim.settings import codes
+from resilience_sim.settings.client import CLIENT, client
+from resilience_sim.settings.faults import FaultConfig, fault
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.service import OPERATION, SERVICE, ServiceConfig, operation, service
+from resilience_sim.settings.table import Item, Loc, Values
+from resilience_sim.settings.traffic import TrafficConfig, traffic
+
+_NO_SERVICE, _NO_OPERATION, _NO_CLIENT = Values(SERVICE, {}), Values(OPERATION, {}), Values(CLIENT, {})
 
 
 def resolve(
-    root: Node, files: DataFiles, default_name: str, variants: Collection[str], lenient: bool = False
-) -> tuple[Plan | None, FileModel | None, Findings]:
-    """The plan and the model behind it; with findings, the plan must not be used.
+    root: Node,
+    files: DataFiles,
+    default_name: str,
+    variants: Collection[str],
+    lenient: bool = False,
+    memory: Memory | None = None,
+) -> tuple[Plan | None, Values | None, Findings]:
+    """The plan and what was read; with findings, the plan must not be used.
 
     ``lenient``: changes of policies that are not in the stack are left out (in a variant that has others).
     """
+    memory = memory or Memory()
     findings = Findings(root)
-    model = check(root, findings)
-    if model is None:
+    file = Reader(findings, memory).file()
+    if file is None:
         return None, None, findings
-    service = resolve_world.service(model.service, findings, files)
-    traffic = resolve_traffic.traffic(model.traffic, findings, files)
-    faults = resolve_items.faults(model.faults or [], service, traffic, findings)
-    names = resolve_expect.known(faults, traffic, variants)
-    stack = resolve_stack.stack(model.stack or [], findings)
+    said = (file.service or _NO_SERVICE, file.operation or _NO_OPERATION, file.traffic, file.client or _NO_CLIENT)
+    found_service: ServiceConfig = memory.recall(
+        ("service",), (said[0],), findings, lambda: service(said[0], findings, files)
+    )
+    found_traffic: TrafficConfig = memory.recall(
+        ("traffic",), (said[2],), findings, lambda: traffic(said[2], findings, files)
+    )
+    faults = _faults(file.faults or [], found_service, found_traffic, findings, memory)
+    stack = policies(file.stack or [], findings, memory)
+    names = known(faults, found_traffic, variants)
     plan = Plan(
-        name=model.name or default_name,
-        service=service,
-        operation=resolve_world.operation(model.operation),
-        traffic=traffic,
-        client=resolve_world.client(model.client),
+        name=file.name or default_name,
+        service=found_service,
+        operation=memory.recall(("operation",), (said[1],), findings, lambda: operation(said[1])),
+        traffic=found_traffic,
+        client=memory.recall(("client",), (said[3],), findings, lambda: client(said[3])),
         faults=faults,
         stack=stack,
-        expect=resolve_expect.expectations(model.expect or [], names, findings),
-        seed=model.seed,
-        about=model.about or "",
-        actions=resolve_changes.changes(model.changes or [], stack, traffic, findings, lenient),
+        expect=memory.recall(
+            ("expect",),
+            (*(file.expect or ()), *faults, found_traffic),
+            findings,
+            lambda: expectations(file.expect or [], names, findings),
+        ),
+        seed=file.seed,
+        about=file.about or "",
+        actions=changes(file.changes or [], stack, found_traffic, findings, lenient),
     )
-    across(plan, findings)
-    return plan, model, findings
+    if not findings.touches(("traffic",)):
+        check_whole_plan(plan, findings)
+    return plan, file, findings
+
+
+def _faults(
+    items: list[Item], service: ServiceConfig, traffic: TrafficConfig, findings: Findings, memory: Memory
+) -> tuple[FaultConfig, ...]:
+    """The timeline, in the order of the file."""
+
+    def one(item: Item, ident: str, index: int) -> FaultConfig:
+        loc: Loc = ("faults", index, item.kind)
+        source = (item.kind, written(findings.root, loc))
+        return fault(item, ident, loc, service, traffic, findings, source)
+
+    return tuple(
+        memory.recall(
+            ("fault", index),
+            (item, ident, service, traffic),
+            findings,
+            lambda item=item, ident=ident, index=index: one(item, ident, index),  # type: ignore[misc]
+        )
+        for index, (item, ident) in enumerate(zip(items, ids_of(items, "faults", findings), strict=True))
+    )
+
+
+# --- checks that need the whole plan ------------------------------------------------------------------------------
+
+INSTANT_POLICIES = ("circuit_breaker", "bulkhead", "rate_limiter", "throttle")
+
+
+def check_whole_plan(plan: Plan, findings: Findings) -> None:
+    """Refuse users who would call endlessly at one instant."""
+    traffic = plan.traffic
+    if traffic.loop == "closed" and not traffic.requests and _always_zero(traffic.think):
+        why = _answers_at_once(plan)
+        if why:
+            findings.error(
+                ("traffic", "users"),
+                codes.CONFLICT,
+                f"users who never think would call endlessly at one instant: {why}",
+                "add `think: 1s`, or `requests: 1000`",
+                key=True,
+                rests_on=(
+                    ("traffic", "requests"),
+                    ("traffic", "think"),
+                    ("service", "latency"),
+                    ("service", "network"),
+                ),
+            )
+
+
+def _always_zero(times: Latency) -> bool:
+    if times.kind == "empirical":
+        return not times.values or times.values[-1] == 0
+    return times.kind in ("constant", "uniform") and times.a == 0 and times.b == 0
+
+
+def _answers_at_once(plan: Plan) -> str:
+    """Why a call may end at the instant at which it began; "" when it cannot."""
+    if _always_zero(plan.service.latency) and _always_zero(plan.service.network):
+        return "B answers in no time"
+    policy = next((each.id for each in plan.stack if each.kind in INSTANT_POLICIES), "")
+    if policy:
+        return f"`{policy}` may refuse at once"
+    fault = next((each.id for each in plan.faults if each.kind == "outage" and each.how == "refuse"), "")
+    if fault:
+        return f"during `{fault}` B refuses at once"
+    limited = plan.service.queue >= 0 or any(each.kind in ("rate_limit", "crash_replica") for each in plan.faults)
+    if limited and _always_zero(plan.service.network):
+        return "B may refuse at once"
+    return "a client without free threads refuses at once" if plan.client.threads else ""

@@ -1,21 +1,20 @@
-"""Expectations with their scopes: from the models to the plan.
-
-Owns the words of a scope and whether what they name exists. Refuses to evaluate anything (measure/).
-"""
+"""Expectations with their scopes, and whether what a scope names exists."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from resilience_sim.scenario import codes
-from resilience_sim.scenario.check import Findings, raw_ids
-from resilience_sim.scenario.models_file import AS_WRITTEN, TIME_SCOPES, ExpectModel
-from resilience_sim.scenario.plan import Expectation, Scope
-from resilience_sim.scenario.suggest import did_you_mean, one_of
-from resilience_sim.scenario.tree import Loc
-from resilience_sim.scenario.units import shown
-from resilience_sim.world.config import FaultConfig, TrafficConfig
+from resilience_sim.scenario.findings import Findings
+from resilience_sim.scenario.tree import Loc, Mapping, Node, Scalar, find
+from resilience_sim.settings import codes
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.plan import Expectation, Scope
+from resilience_sim.settings.registry import AS_WRITTEN, TIME_SCOPES
+from resilience_sim.settings.suggest import did_you_mean, one_of
+from resilience_sim.settings.table import Values
+from resilience_sim.settings.traffic import TrafficConfig
+from resilience_sim.settings.units import shown
 
 _WORDS = ("before", "during", "after", "phase", "variant")
 
@@ -34,21 +33,21 @@ def known(faults: Sequence[FaultConfig], traffic: TrafficConfig, variants: Colle
     return Known([fault.id for fault in faults], len(traffic.phases) if traffic.phased else 0, variants)
 
 
-def expectations(models: Sequence[ExpectModel], names: Known, findings: Findings) -> tuple[Expectation, ...]:
+def expectations(listed: Sequence[Values], names: Known, findings: Findings) -> tuple[Expectation, ...]:
     """All of them, in the order of the file."""
     found: list[Expectation] = []
-    for index, model in enumerate(models):
-        claim = model.scalar if model.scalar is not None else model.that
-        scope = Scope() if model.scalar is not None else _scope(model, ("expect", index), names, findings)
-        because = "" if model.scalar is not None else model.because or ""
+    for index, values in enumerate(listed):
+        claim = values.scalar if values.scalar is not None else values.that
+        scope = Scope() if values.scalar is not None else _scope(values, ("expect", index), names, findings)
+        because = "" if values.scalar is not None else values.because or ""
         found.append(Expectation(claim.text, claim.metric, claim.op, claim.limit, scope, because))
     return tuple(found)
 
 
-def _scope(model: ExpectModel, loc: Loc, names: Known, findings: Findings) -> Scope:
-    kind, ref, variant = "all", "", model.variant or ""
+def _scope(values: Values, loc: Loc, names: Known, findings: Findings) -> Scope:
+    kind, ref, variant = "all", "", values.variant or ""
     for key in TIME_SCOPES:
-        value = getattr(model, key)
+        value = values[key]
         if value is not None:
             kind, ref = _read(key, str(value))
             if kind == "variant":
@@ -56,8 +55,8 @@ def _scope(model: ExpectModel, loc: Loc, names: Known, findings: Findings) -> Sc
                 _check("variant", variant, (*loc, key), names, findings)
             else:
                 _check(kind, ref, (*loc, key), names, findings)
-    if model.variant:
-        _check("variant", model.variant, (*loc, "variant"), names, findings)
+    if values.variant:
+        _check("variant", values.variant, (*loc, "variant"), names, findings)
     parts = [f"{kind} {ref}"] if kind != "all" else []
     return Scope(kind, ref, variant, ", ".join(parts + ([f"variant {variant}"] if variant else [])))
 
@@ -87,3 +86,20 @@ def _check(kind: str, ref: str, loc: Loc, names: Known, findings: Findings) -> N
             one_of(names.faults) if names.faults else "the scenario has no faults"
         )
         findings.error(loc, codes.REFERENCE, f"no fault {shown(ref)}", remedy)
+
+
+def raw_ids(root: Node, section: str) -> set[str]:
+    """Every id and kind that a list of items mentions, however wrong the rest of it is."""
+    names: set[str] = set()
+    items = find(root, (section,))
+    for item in getattr(items, "items", ()) if not isinstance(items, Mapping) else ():
+        if isinstance(item, Scalar) and isinstance(item.value, str):
+            names.add(item.value)
+        elif isinstance(item, Mapping):
+            for kind, entry in item.entries.items():
+                names.add(kind)
+                body = entry.value
+                ident = body.entries.get("id") if isinstance(body, Mapping) else None
+                if ident is not None and isinstance(ident.value, Scalar):
+                    names.add(str(ident.value.value))
+    return names

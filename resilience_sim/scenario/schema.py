@@ -1,71 +1,99 @@
-"""The JSON Schema (draft 7) of a scenario file, generated from the models.
-
-Owns the generation and where editors find the file. Refuses to be edited by hand: a test compares the file with the
-models.
-"""
+"""The JSON Schema (draft 7) of a scenario file, made from the tables of settings."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import cache
 from typing import Any
+
+from resilience_sim.settings.library_types import LibraryName
+from resilience_sim.settings.registry import FILE
+from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, Param, Table
+from resilience_sim.settings.types import Schema, Type, either
 
 FILE_NAME = "resim-v1.schema.json"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 
-def shipped_path() -> Path:
-    """The schema that is part of the package."""
-    return Path(__file__).with_name(FILE_NAME)
-
-
+@cache
 def schema_text() -> str:
-    """The schema as text; cheap, from the shipped file."""
-    path = shipped_path()
-    return path.read_text(encoding="utf-8") if path.is_file() else as_text(schema())
-
-
-def as_text(document: dict[str, Any]) -> str:
-    """How the schema is written to a file."""
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    """The schema as ``resim schema`` prints it."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def schema() -> dict[str, Any]:
-    """The schema, generated now."""
-    from resilience_sim.scenario.models_file import FileModel
-
-    generated = FileModel.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
-    definitions = generated.pop("$defs", {})
-    document = {
+    """The schema."""
+    definitions: dict[str, Schema] = {}
+    _define(Nested(FILE), definitions)
+    top = definitions.pop(FILE.name)
+    return {
         "$schema": DRAFT_7,
         "$id": "https://resim.invalid/resim-v1.schema.json",
         "title": "resim scenario",
-        **{key: value for key, value in generated.items() if key != "title"},
+        **top,
         "definitions": dict(sorted(definitions.items())),
     }
-    tidied: dict[str, Any] = _tidy(document, top=True)
-    return tidied
 
 
-def _tidy(node: Any, top: bool = False) -> Any:
-    """Draft 7 ignores what stands beside ``$ref``; titles made of key names and ``default: null`` say nothing."""
-    if isinstance(node, list):
-        return [_tidy(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    tidy = {
-        key: (
-            {name: _tidy(each) for name, each in value.items()}
-            if key in ("properties", "definitions")
-            else _tidy(value)
-        )
-        for key, value in node.items()
-        if not (key == "title" and not top) and not (key == "default" and value is None)
+def _define(kind: Type, definitions: dict[str, Schema]) -> None:
+    """Add the definitions that a type refers to."""
+    if isinstance(kind, ListOf | MapOf):
+        _define(kind.item, definitions)
+    elif isinstance(kind, OneOf) and kind.what not in definitions:
+        definitions[kind.what] = {}
+        for table in kind.kinds.values():
+            _define(Nested(table), definitions)
+        definitions[kind.what] = _one_of(kind)
+    elif isinstance(kind, Nested) and _key(kind.table) not in definitions:
+        definitions[_key(kind.table)] = {}
+        for param in kind.table.params:
+            _define(param.type, definitions)
+        definitions[_key(kind.table)] = _mapping(kind.table)
+
+
+def _key(table: Table) -> str:
+    return table.name
+
+
+def _mapping(table: Table) -> Schema:
+    emulated = any(isinstance(param.type, LibraryName) for param in table.params)
+    required = [param.name for param in table.params if param.required]
+    made: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {param.name: _property(param) for param in table.params},
     }
-    if "$ref" in tidy and len(tidy) > 1:
-        tidy = {"allOf": [{"$ref": tidy.pop("$ref")}], **tidy}
-    return tidy
+    if required and emulated:
+        made["anyOf"] = [{"required": required}, {"required": ["like"]}]
+    elif required:
+        made["required"] = required
+    made.update(table.alternatives or {})
+    if table.short is not None:
+        return {"description": table.about, **either(table.short.schema, made)}
+    return {"description": table.about, **made}
 
 
-if __name__ == "__main__":
-    shipped_path().write_text(as_text(schema()), encoding="utf-8")
+def _property(param: Param) -> Schema:
+    written = dict(param.type.schema)
+    if param.default is None and not param.required:
+        written = either(written, {"type": "null"})
+    if "$ref" in written:  # draft 7 ignores what stands beside a reference
+        written = {"allOf": [written]}
+    default = {"default": param.default} if param.default is not None else {}
+    return {"description": param.about, **default, **written}
+
+
+def _one_of(kind: OneOf) -> Schema:
+    """A word, or a mapping with one key."""
+    mapping: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {"description": table.about, **either(Nested(table).schema, {"type": "null"})}
+            for name, table in kind.kinds.items()
+        },
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    bare = [name for name, table in kind.kinds.items() if not table.needs_body]
+    return either({"enum": bare}, mapping) if bare else mapping

@@ -9,9 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from resilience_sim.scenario import codes, shipped
+from resilience_sim.scenario import shipped
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.suggest import nearest
+from resilience_sim.settings import codes
+from resilience_sim.settings.suggest import nearest
 
 LARGEST = 2 * 1024 * 1024
 STDIN = "-"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from resilience_sim.scenario.parse import scalar
-from resilience_sim.scenario.policy_leaves import SEEN
+from resilience_sim.settings.types import SEEN
 
 Settings = dict[str, str]  # key -> value as YAML would have it; what stands at its default may be left out
 _UNITS = (("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000))
@@ -87,6 +87,8 @@ def flow(settings: Mapping[str, str]) -> str:
 
 def plain(value: object) -> str:
     """A number, a flag, a text, or lists and mappings of them, on one line."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return flag(value)
     if isinstance(value, int | float):

@@ -126,6 +126,17 @@ def plain(node: Node) -> object:
     return node.value
 
 
+def node_of(value: object, span: Span) -> Node:
+    """The tree of plain values, all of it at one place."""
+    if isinstance(value, dict):
+        return Mapping(span, {str(key): Entry(span, node_of(each, span)) for key, each in value.items()})
+    if isinstance(value, list | tuple):
+        return Sequence(span, tuple(node_of(each, span) for each in value))
+    if value is None or isinstance(value, str | int | float | bool):
+        return Scalar(span, value)
+    return Scalar(span, str(value))
+
+
 def find(node: Node, loc: Loc) -> Node | None:
     """The node at a path, if there is one."""
     for part in loc:

@@ -6,17 +6,18 @@ to compare.
 
 from __future__ import annotations
 
-from resilience_sim.scenario import codes
-from resilience_sim.scenario.check import Findings
 from resilience_sim.scenario.datafiles import DataFiles
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.models_file import AS_WRITTEN, FileModel
+from resilience_sim.scenario.findings import Findings
 from resilience_sim.scenario.overrides import apply_variant, items
-from resilience_sim.scenario.plan import Variant
 from resilience_sim.scenario.resolve import resolve
-from resilience_sim.scenario.suggest import did_you_mean, one_of
 from resilience_sim.scenario.tree import Entry, Loc, Mapping, Node, Scalar, Sequence, find, place, replace
-from resilience_sim.scenario.units import shown
+from resilience_sim.settings import codes
+from resilience_sim.settings.plan import Variant
+from resilience_sim.settings.registry import AS_WRITTEN
+from resilience_sim.settings.suggest import did_you_mean, one_of
+from resilience_sim.settings.table import Values
+from resilience_sim.settings.units import shown
 
 HERE: Loc = ("compare", "variants")
 MOST = 200
@@ -29,7 +30,7 @@ def variant_nodes(root: Node) -> dict[str, Entry]:
 
 
 def resolve_variants(
-    root: Node, base: FileModel | None, files: DataFiles, name: str, findings: Findings
+    root: Node, base: Values | None, files: DataFiles, name: str, findings: Findings
 ) -> tuple[Variant, ...]:
     """Every variant's plan; what is wrong with one is added to the findings, once."""
     entries = variant_nodes(root)
@@ -59,7 +60,7 @@ def resolve_variants(
     return tuple(found)
 
 
-def _check_baseline(root: Node, base: FileModel | None, names: list[str], findings: Findings) -> None:
+def _check_baseline(root: Node, base: Values | None, names: list[str], findings: Findings) -> None:
     wanted = base.compare.baseline if base and base.compare else AS_WRITTEN
     if wanted not in (AS_WRITTEN, *names):
         every = (AS_WRITTEN, *names)

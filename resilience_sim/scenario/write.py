@@ -1,37 +1,44 @@
-"""Settings back to the text of a scenario file: the inverse of reading, for policies and faults.
-
-Owns the line that stands for one of them; reading it again gives the same settings. Refuses to lay out whole files
-(play/written.py). Which keys are written: write_policies.py, write_like.py, write_faults.py; how: spelling.py.
-"""
+"""Settings back to the text of a scenario file: a policy or fault as it was written."""
 
 from __future__ import annotations
 
-from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.scenario.spelling import Settings, Unwritable, duration, flow, quoted
-from resilience_sim.scenario.write_faults import fault_settings
-from resilience_sim.scenario.write_like import like_settings
-from resilience_sim.scenario.write_policies import WRITERS
-from resilience_sim.world.config import FaultConfig
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = [
-    "Settings", "Unwritable", "duration", "fault_settings", "fault_text", "flow", "policy_settings", "policy_text",
-    "quoted",
-]  # fmt: skip
+from resilience_sim.scenario.findings import Findings
+from resilience_sim.scenario.read import Memory
+from resilience_sim.scenario.spelling import Settings, Unwritable, duration, flow, plain, quoted
+from resilience_sim.scenario.stack import stack_of
+from resilience_sim.scenario.tree import Node, Source, Span, node_of
+from resilience_sim.settings.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 
 def policy_settings(policy: PolicyConfig) -> Settings:
-    """All settings of a policy but its id, those at a library's default left out.
+    """The settings of a policy that were written, but its id, as YAML values.
 
     Raises:
-        Unwritable: a scenario file has no words for it (a policy of the user's own).
+        Unwritable: no text says what it is (a policy of the user's own, or a config changed since it was read).
     """
-    found = like_settings(policy)
-    if found is None:
-        writer = WRITERS.get(type(policy))
-        if writer is None:
-            raise Unwritable(f"the settings of {policy.id} cannot be written here")
-        found = writer(policy)
-    return {key: value for key, value in found.items() if value}
+    if policy.written is None or not _says(policy.kind, policy.written, policy):
+        raise Unwritable(f"the settings of {policy.id} cannot be written here")
+    return _spelled(policy.written)
+
+
+def _says(kind: str, written: Mapping[str, Any], policy: PolicyConfig) -> bool:
+    """Whether the text, read again, gives these settings."""
+    findings = Findings(_item("stack", kind, {**written, "id": policy.id}))
+    made = stack_of(findings, Memory())
+    return not findings.errors and made[0] == policy
+
+
+def _item(section: str, kind: str, body: Mapping[str, Any]) -> Node:
+    return node_of({section: [{kind: dict(body)}]}, Span(Source("", ()), 1, 1, 1, 1))
+
+
+def _spelled(written: Mapping[str, Any]) -> Settings:
+    return {quoted(name): plain(value) for name, value in written.items() if value is not None}
 
 
 def policy_text(policy: PolicyConfig) -> str:
@@ -41,7 +48,56 @@ def policy_text(policy: PolicyConfig) -> str:
 
 
 def fault_text(fault: FaultConfig) -> str:
-    """``outage: {at: 12s, for: 5s, how: refuse}``."""
-    kind, settings = fault_settings(fault)
+    """``outage: {at: 12s, for: 5s, how: refuse}``; when it begins and ends is that of the config."""
+    if fault.written is None:
+        raise Unwritable(f"the settings of {fault.id} cannot be written here")
+    kind, written = fault.written
     named = {"id": quoted(fault.id)} if fault.id != kind else {}
-    return f"{kind}: {flow({'at': duration(fault.at), **settings, **named})}"
+    when = {"at": duration(fault.at), "for": duration(fault.duration)}
+    return f"{kind}: {flow({**when, **{k: v for k, v in _spelled(written).items() if k not in when}, **named})}"
+
+
+# --- changes ------------------------------------------------------------------------------------------------------
+
+
+def change_text(action: Action, old: PolicyConfig | None = None) -> str:
+    """``{at: 30s, set: {retry.attempts: 1}}``; ``old``: what the policy was before, to write only what differs.
+
+    Whether the brief spelling means the same depends on how the policy itself is written, so whoever writes a file
+    reads it again (play/written.py).
+    """
+    return flow({"at": duration(action.t), **_what(action, old)})
+
+
+def _what(action: Action, old: PolicyConfig | None) -> dict[str, str]:
+    if isinstance(action, Change):
+        return {"set": flow(_whole(action.policy) if old is None else _brief(old, action.policy))}
+    if isinstance(action, Trip):
+        return {"trip": quoted(action.policy)}
+    if isinstance(action, Reset):
+        return {"reset": quoted(action.policy)}
+    if isinstance(action, Add):
+        return {"add": f"{{{policy_text(action.policy)}}}", "position": str(action.position)}
+    if isinstance(action, Remove):
+        return {"remove": quoted(action.policy)}
+    if isinstance(action, Reorder):
+        return {"reorder": "[" + ", ".join(quoted(ident) for ident in action.order) + "]"}
+    raise TypeError(f"{type(action).__name__} is no change of a policy")
+
+
+def _brief(old: PolicyConfig, new: PolicyConfig) -> dict[str, str]:
+    """Only the settings that differ; those that are gone are null. Under other rules all of them, for names differ."""
+    before, after = policy_settings(old), policy_settings(new)
+    if before.get("like") != after.get("like"):
+        return _whole(new)
+    differing = {key: value for key, value in after.items() if before.get(key) != value}
+    differing.update({key: "null" for key in before if key not in after})
+    bare = quoted(new.id) == new.id
+    found = {f"{new.id}.{key}": value for key, value in differing.items()}
+    return {path if bare else quoted(path): value for path, value in found.items()} or {quoted(new.id): "{}"}
+
+
+def _whole(policy: PolicyConfig) -> dict[str, str]:
+    """All settings, with whose rules they are: then nothing is left of those before."""
+    rules = {} if policy.kind == "fallback" else {"like": "classic"}
+    return {quoted(policy.id): flow({**rules, **policy_settings(policy)})}

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.runs.course import BY_HAND, course
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.scenario.write import Settings, Unwritable, flow, policy_settings
+from resilience_sim.scenario.spelling import Settings, Unwritable, flow
+from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.words import fault_words
-from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 
 
 @dataclass(frozen=True, slots=True)

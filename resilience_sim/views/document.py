@@ -15,7 +15,8 @@ from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import VariantDifference, summaries
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.plan import Scenario, Warned
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Warned
 
 SCHEMA: Final = "resim.result/1"
 SIGNIFICANT_DIGITS: Final = 12

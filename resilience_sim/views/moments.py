@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.facts import horizon
 from resilience_sim.views.live.state import BINS, Bins
 

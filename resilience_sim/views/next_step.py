@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from shlex import quote
 
 from resilience_sim.measure.result import RunResult
-from resilience_sim.policies.config import RetryConfig
-from resilience_sim.policies.config_like_retry import LikeRetryConfig
-from resilience_sim.scenario.plan import Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 
 MOST = 3
 

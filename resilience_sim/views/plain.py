@@ -15,8 +15,8 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, BriefStory
-from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.actions_text import ActionText
 from resilience_sim.views.words import fault_words, late_effect, outcome_name, speaker
 

@@ -17,15 +17,15 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import Step, Story
-from resilience_sim.policies.config import BreakerConfig, PolicyConfig
-from resilience_sim.policies.config_outliers import OutlierConfig
 from resilience_sim.runs.actions import after
 from resilience_sim.runs.course import course, joining
 from resilience_sim.runs.simulation import Source, make_components
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.breaker import BreakerConfig, OutlierConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.actions_text import action_words
 from resilience_sim.views.words import state_name
-from resilience_sim.world.actions import Action
 
 SECOND = 1_000_000_000
 # Steps of a story that are no events.

@@ -12,8 +12,8 @@ from typing import Any
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.story import Attempt, Step, attempt_number
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.simulation import Source
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.request_trace import KNEW, PASSED, SECOND, Flight, RequestTraceFold, history_of
 from resilience_sim.views.story_words import Context, attempt_words, lateness, no_more_tries, step_words, try_words
 from resilience_sim.views.words import fault_words, outcome_name, speaker

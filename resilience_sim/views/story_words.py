@@ -13,8 +13,9 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.events import Component, Event
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import Attempt, Step, Story, read_story
-from resilience_sim.policies.config import PolicyConfig, RetryConfig
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.views.words import late_effect, outcome_name, speaker, state_name
 
 Said = tuple[str, str]  # words, style (views/text.py)

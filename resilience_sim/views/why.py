@@ -13,8 +13,12 @@ from typing import Any
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
-from resilience_sim.policies.config import BreakerConfig, HedgeConfig, PolicyConfig, RetryConfig, TimeoutConfig
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.views.moments import Ended, MomentsFold
 from resilience_sim.views.words import outcome_name
 

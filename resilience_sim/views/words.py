@@ -9,9 +9,9 @@ from __future__ import annotations
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
-from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.world.config import FaultConfig
+from resilience_sim.settings.breaker import LikeBreakerConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 # At most nine letters each, for the narrow request stream.
 SHORT_OUTCOMES: tuple[str, ...] = (

@@ -28,9 +28,9 @@ from resilience_sim.kernel.events import (
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer, cancel_child
 from resilience_sim.kernel.rng import SPREAD
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.policies.stack import Stack
-from resilience_sim.world.config import ClientConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.world.service import Service
 
 

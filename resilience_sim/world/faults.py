@@ -16,7 +16,7 @@ from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer
 from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE
 from resilience_sim.policies.rate_limiter import Permits
-from resilience_sim.world.config import FaultConfig
+from resilience_sim.settings.faults import FaultConfig
 
 LN2: Final = 0.6931471805599453
 

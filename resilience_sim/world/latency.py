@@ -13,7 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.rng import EXTRA, KeyedRng
-from resilience_sim.world.config import Latency
+from resilience_sim.settings.latency import Latency
 
 _LONGEST: Final = 1 << 61
 

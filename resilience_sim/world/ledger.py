@@ -13,7 +13,7 @@ from mypy_extensions import i64
 from resilience_sim.kernel.events import APPLIED, DEDUPLICATED, DUPLICATE, EFFECT, REPEATED, pack_attempt
 from resilience_sim.kernel.frames import Clock, Request
 from resilience_sim.kernel.sim import FOREVER
-from resilience_sim.world.config import OperationConfig, ServiceConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
 
 
 class Ledger:

@@ -42,8 +42,8 @@ from resilience_sim.kernel.events import (
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, answer
 from resilience_sim.kernel.rng import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
 from resilience_sim.policies.stack import Stack
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.world.balancer import Balancer
-from resilience_sim.world.config import OperationConfig, ServiceConfig
 from resilience_sim.world.fault_effects import FaultEffects
 from resilience_sim.world.faults import (
     BROWNOUT,

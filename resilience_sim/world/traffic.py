@@ -15,8 +15,9 @@ from mypy_extensions import i64
 from resilience_sim.kernel.frames import Clock, Frame, Request, Timer
 from resilience_sim.kernel.rng import ARRIVAL, THINK
 from resilience_sim.kernel.sim import FOREVER, SimulationError
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 from resilience_sim.world.client import Caller, Client
-from resilience_sim.world.config import FaultConfig, Phase, TrafficConfig
 from resilience_sim.world.latency import make_times
 
 STANDSTILL: Final = 1_000_000  # arrivals at one instant from which on time stands still

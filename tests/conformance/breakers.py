@@ -9,10 +9,10 @@ from typing import Any
 
 from conformance.document import Document, Unsupported, native, ns
 from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
-from resilience_sim.policies.config_like import DISABLED, FORCED_OPEN, ISOLATED, METRICS_ONLY
 from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, NEVER, REJECTED_CALL, RuleBreaker
-from resilience_sim.policies.rules.native import TIME
-from resilience_sim.policies.rules.native_breakers import PARAMS, breaker_like
+from resilience_sim.settings.breaker import DISABLED, FORCED_OPEN, ISOLATED, METRICS_ONLY
+from resilience_sim.settings.breaker_libraries import LIBRARIES, emulate_breaker
+from resilience_sim.settings.types import Duration
 
 R4J = {CLOSED: "CLOSED", OPEN: "OPEN", HALF_OPEN: "HALF_OPEN", FORCED_OPEN: "FORCED_OPEN", DISABLED: "DISABLED",
        METRICS_ONLY: "METRICS_ONLY"}  # fmt: skip
@@ -60,14 +60,14 @@ class Drive:
         self._opened = 0
 
     def _configured(self) -> Any:
-        return breaker_like(self.library.lower(), self.settings)
+        return emulate_breaker(self.library.lower(), self.settings)
 
     def _in_ns(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Durations that are plain seconds in the library (pybreaker) have no suffix."""
         if "waitIntervalFunction.initial" in settings:
             settings["enableExponentialBackoff"] = True
         settings = {RENAMED.get(name, name): value for name, value in settings.items()}
-        times = {param.name for param in PARAMS[self.library.lower()] if param.takes == TIME}
+        times = {param.name for param in LIBRARIES[self.library.lower()] if isinstance(param.type, Duration)}
         plain = {name for name in times if name in self.config}
         return {name: ns(value) if name in plain else value for name, value in settings.items()}
 
@@ -181,7 +181,9 @@ class Drive:
             self.config = {**self.config, name: value}
             return
         bare = name.removesuffix("_s")
-        timed = any(param.name == bare and param.takes == TIME for param in PARAMS[self.library.lower()])
+        timed = any(
+            param.name == bare and isinstance(param.type, Duration) for param in LIBRARIES[self.library.lower()]
+        )
         self.settings[bare] = ns(value) if timed else value
         self.breaker.reconfigure(self._configured())
 

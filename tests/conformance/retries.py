@@ -6,8 +6,8 @@ from typing import Any
 
 from conformance.compare import same
 from conformance.document import Document, Unsupported, ns
-from resilience_sim.policies.rules.native_tenacity import tenacity
 from resilience_sim.policies.rules.retry import STOP, Draws, Ended, Memory, RuleRetry, again
+from resilience_sim.settings.tenacity import tenacity
 
 # class -> what it derives from
 CLASSES: dict[str, tuple[str, ...]] = {

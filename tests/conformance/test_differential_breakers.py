@@ -16,7 +16,7 @@ from hyx.circuitbreaker.managers import ConsecutiveCircuitBreaker
 
 from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
 from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, REJECTED_CALL, RuleBreaker
-from resilience_sim.policies.rules.native_breakers import breaker_like
+from resilience_sim.settings.breaker_libraries import emulate_breaker
 
 S = 1_000_000_000
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -71,7 +71,7 @@ def test_pybreaker(steps: Any, fail_max: int, timeout: int, successes: int) -> N
     try:
         theirs = pybreaker.CircuitBreaker(fail_max, timeout, successes, exclude=[Business])
         given_ = {"fail_max": fail_max, "reset_timeout": timeout * S, "success_threshold": successes}
-        ours = RuleBreaker(breaker_like("pybreaker", given_), 0)
+        ours = RuleBreaker(emulate_breaker("pybreaker", given_), 0)
         in_flight: list[tuple[Any, int, int]] = []
         for seconds, act, how in steps:
             clock.now += seconds
@@ -139,7 +139,7 @@ async def hyx_story(steps: Any, threshold: int, recovery: int, successes: int) -
     try:
         theirs = ConsecutiveCircuitBreaker((ValueError,), threshold, recovery, successes)
         given_ = {"failure_threshold": threshold, "recovery_time_secs": recovery * S, "recovery_threshold": successes}
-        ours = RuleBreaker(breaker_like("hyx", given_), 0)
+        ours = RuleBreaker(emulate_breaker("hyx", given_), 0)
         in_flight: list[tuple[int, int]] = []
         for seconds, act, how in steps:
             clock.now += seconds

@@ -20,11 +20,11 @@ from hyx.retry import backoffs
 from hyx.retry.exceptions import MaxAttemptsExceeded
 
 from conformance.retries import Script, ended
-from resilience_sim.policies.config_like_retry import WaitConfig
 from resilience_sim.policies.rate_limiter import Refilling
-from resilience_sim.policies.rules.native_retries import retry_like
-from resilience_sim.policies.rules.native_tenacity import tenacity as settings_of
 from resilience_sim.policies.rules.retry import STOP, Draws, Memory, RuleRetry, Wait, again
+from resilience_sim.settings.retry import WaitConfig
+from resilience_sim.settings.retry_libraries import emulate_retry
+from resilience_sim.settings.tenacity import tenacity as settings_of
 
 S = 1_000_000_000
 UNITS = [random.Random(f"unit {i}").random() for i in range(512)]
@@ -201,7 +201,7 @@ def test_stamina(attempts: int, timeout: float, initial: float, most: float, jit
         time.monotonic, random.uniform, time.sleep, tenacity.nap.time.sleep = saved
     given_ = {"attempts": attempts, "timeout": timeout * S, "wait_initial": round(initial * S),
               "wait_max": round(most * S), "wait_jitter": round(jitter * S)}  # fmt: skip
-    machine, memory = RuleRetry(retry_like("stamina", given_)), Memory()
+    machine, memory = RuleRetry(emulate_retry("stamina", given_)), Memory()
     script = Script(UNITS) if jitter else Draws()
     now, sleeps, number = 0, [], 1
     while True:
@@ -240,7 +240,7 @@ def test_hyx_retry(attempts: int, delay: float, failures: int) -> None:
             await manager(attempt)
 
     asyncio.run(story())
-    machine, memory = RuleRetry(retry_like("hyx", {"attempts": attempts, "delay_secs": round(delay * S)})), Memory()
+    machine, memory = RuleRetry(emulate_retry("hyx", {"attempts": attempts, "delay_secs": round(delay * S)})), Memory()
     number, slept = 1, []
     while number <= failures:
         wait = machine.next(number, number, 0, memory, Draws())

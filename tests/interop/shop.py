@@ -7,7 +7,7 @@ import textwrap
 from resilience_sim.interop import formats
 from resilience_sim.interop.formats import Imported
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 
 NAMES = {
     "resilience4j": "application.yml",

@@ -23,9 +23,12 @@ from resilience_sim.lint.chance import (
     quantile,
     run_within,
 )
-from resilience_sim.policies.config import BulkheadConfig, HedgeConfig, RetryConfig, TimeoutConfig
 from resilience_sim.policies.rules.retry import Backoff
-from resilience_sim.world.config import Latency
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 SHAPES = [
     Latency("constant", 5e7),
@@ -114,7 +117,9 @@ def test_failures_needed_is_the_breakers_own_rule(share: float, calls: int):
 )
 def test_no_wait_is_longer_than_the_longest(shape: str, jitter: str, attempts: int, cap: int, luck: float):
     """Against the formulas that run."""
-    config = RetryConfig("r", attempts, 500_000, shape, 2.0, cap, jitter, 0.25)
+    config = RetryConfig(
+        "r", attempts=attempts, delay=500_000, backoff=shape, factor=2.0, max_delay=cap, jitter=jitter, spread=0.25
+    )
     backoff, previous, total = Backoff(config), 0, 0
     for n in range(1, attempts):
         wait, previous = backoff.wait(n, previous, luck, luck)
@@ -125,10 +130,16 @@ def test_no_wait_is_longer_than_the_longest(shape: str, jitter: str, attempts: i
 
 def test_worst_time_layer_by_layer():
     """By hand: 3 x (1 s + 300 ms wait for a place) + 2 x 100 ms, cut by 3.5 s."""
-    attempt = (BulkheadConfig("b", 5, 10, 300_000_000), TimeoutConfig("t", 1_000_000_000))
-    retry = RetryConfig("r", 3, 100_000_000)
+    attempt = (
+        BulkheadConfig("b", max_concurrent=5, queue=10, max_wait=300_000_000),
+        TimeoutConfig("t", after=1_000_000_000),
+    )
+    retry = RetryConfig("r", attempts=3, delay=100_000_000)
     assert worst_time((retry, *attempt)) == 4_100_000_000
-    assert worst_time((TimeoutConfig("o", 3_500_000_000), retry, *attempt)) == 3_500_000_000
+    assert worst_time((TimeoutConfig("o", after=3_500_000_000), retry, *attempt)) == 3_500_000_000
     assert worst_time((retry,)) == inf
-    assert worst_time((HedgeConfig("h", 200_000_000, 2), attempt[1])) == 1_400_000_000
-    assert worst_time((RetryConfig("r", 3, 100_000_000, max_elapsed=1_500_000_000), attempt[1])) == 2_500_000_000
+    assert worst_time((HedgeConfig("h", delay=200_000_000, max_extra=2), attempt[1])) == 1_400_000_000
+    assert (
+        worst_time((RetryConfig("r", attempts=3, delay=100_000_000, max_elapsed=1_500_000_000), attempt[1]))
+        == 2_500_000_000
+    )

@@ -9,8 +9,10 @@ from resilience_sim.kernel.events import Component, pack_attempt, pack_change, p
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.run_fold import RunFold
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.config import ClientConfig, OperationConfig, ServiceConfig, TrafficConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.traffic import TrafficConfig
 
 S = 1_000_000_000
 MS = 1_000_000

@@ -6,7 +6,7 @@ import pytest
 
 from resilience_sim.measure.expectations import evaluate
 from resilience_sim.measure.result import Reading, RunResult
-from resilience_sim.scenario.plan import Expectation, Scope
+from resilience_sim.settings.plan import Expectation, Scope
 
 
 def runs(metric: str, *values: float | Reading | None, scope: str | None = None) -> list[RunResult]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.recovery import collapsed, recovery
 from resilience_sim.measure.result import NO_READING, Reading
-from resilience_sim.scenario.plan import Expectation, Scope
-from resilience_sim.world.config import FaultConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.plan import Expectation, Scope
 
 from .tape import S, Tape, plan
 

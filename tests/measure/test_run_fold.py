@@ -8,8 +8,10 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.events import pack_attempt
 from resilience_sim.measure.result import Reading
 from resilience_sim.measure.run_fold import RunFold
-from resilience_sim.scenario.plan import Expectation, Scope
-from resilience_sim.world.config import FaultConfig, OperationConfig, Phase, ServiceConfig, TrafficConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.plan import Expectation, Scope
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 from .tape import A2, BREAKER, BREAKER2, COMPONENTS, MS, REPLICA, RETRY, A, B, S, Tape, plan
 

@@ -10,26 +10,20 @@ from hypothesis import strategies as st
 
 from resilience_sim.kernel.events import ERROR, LOST
 from resilience_sim.measure.run_fold import RunFold
-from resilience_sim.policies.config import (
-    BreakerConfig,
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    RetryConfig,
-    TimeoutConfig,
-)
 from resilience_sim.runs.simulate import drain, simulate
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Expectation, Plan, Scope
-from resilience_sim.world.config import (
-    ClientConfig,
-    FaultConfig,
-    Latency,
-    OperationConfig,
-    Phase,
-    ServiceConfig,
-    TrafficConfig,
-)
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Expectation, Plan, Scope
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 from .tape import MS, S, plan
 

@@ -15,7 +15,8 @@ from resilience_sim.play.app import Cockpit
 from resilience_sim.play.session import Session
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
-from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.look import UNICODE, Look
 
 SECOND = 1_000_000_000

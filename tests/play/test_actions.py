@@ -8,17 +8,6 @@ import pytest
 from audit import Audit
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.policies.config import (
-    BreakerConfig,
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    PolicyConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    ThrottleConfig,
-    TimeoutConfig,
-)
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.runs.actions import ActionError, fingerprint, from_detail, kind_of, plan_with, to_detail
 from resilience_sim.runs.course import components_with
@@ -27,9 +16,18 @@ from resilience_sim.runs.replay import Playback, actions_of, verify
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation, make_components
 from resilience_sim.scenario.load import load
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
-from resilience_sim.world.config import FaultConfig
+from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.throttle import ThrottleConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 from .lab import SECOND, Events
 

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.policies.config import BreakerConfig, RetryConfig
+from resilience_sim.play.forms import read_policy
 from resilience_sim.runs.record import record
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
+from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.views.actions_text import action_phrases
-from resilience_sim.world.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
-from resilience_sim.world.config import FaultConfig
 
 from .lab import SECOND as S
 
-BREAKER = BreakerConfig("breaker", consecutive=3, min_calls=1, recovery_time=S)
+BREAKER = read_policy("circuit_breaker", {"failure_threshold": "3", "min_calls": "1", "recovery_time": "1s"}, "breaker")
 
 
 def everything() -> list[Action]:
     retry = load("retry-storm").plan.stack[0]
-    assert isinstance(retry, RetryConfig)
+    changed = read_policy("retry", {**policy_settings(retry), "attempts": "1"}, "retry")
     return [
         Inject(2 * S, FaultConfig("outage", "dark", 2 * S, 3 * S, how="refuse")),
         Lift(3 * S, "dark"),
         Add(4 * S, BREAKER, 0),
         Trip(5 * S, "breaker"),
         Reset(6 * S, "breaker"),
-        Change(7 * S, replace(retry, attempts=1)),
+        Change(7 * S, changed),
         Reorder(8 * S, ("timeout", "breaker", "retry")),
         Remove(9 * S, "breaker"),
     ]
@@ -53,7 +53,7 @@ def test_replay_names_every_kind_of_action(tmp_path) -> None:
     assert said == [
         "outage (refuse) for 3s",
         "dark lifted",
-        "breaker added: {failure_threshold: 3, min_calls: 1, recovery_time: 1s, probes: 1}",
+        "breaker added: {failure_threshold: 3, min_calls: 1, recovery_time: 1s}",
         "breaker opened by hand",
         "breaker closed by hand",
         "retry: attempts 1",

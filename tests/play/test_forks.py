@@ -13,14 +13,15 @@ from resilience_sim.play.run import Run
 from resilience_sim.play.save_recording import RecordingJob, save_recording
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import Event
-from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.recording.reader import open_recording
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.replay import actions_of, verify
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
-from resilience_sim.world.actions import Action, Add, Change, Remove
+from resilience_sim.settings.actions import Action, Add, Change, Remove
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.retry import RetryConfig
 
 from .lab import SECOND, Driver, drive, play, session, until_still
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from resilience_sim.play.dialogs import Choose, Form
-from resilience_sim.play.forms import POLICIES, FormError, policy_fields, read_policy
-from resilience_sim.play.forms_like import libraries
+from resilience_sim.play.forms import POLICIES, FormError, libraries, policy_fields, read_policy
 from resilience_sim.play.session import Session
-from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.policies.config_like_retry import LikeRetryConfig
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.breaker import LikeBreakerConfig
+from resilience_sim.settings.retry import LikeRetryConfig
 
 from .lab import Driver, drive, play, session
 

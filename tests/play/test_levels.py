@@ -9,12 +9,12 @@ import pytest
 from resilience_sim.play.forms import read_policy
 from resilience_sim.play.panels.topology import topology_rows
 from resilience_sim.play.session import Session
-from resilience_sim.policies.config import PolicyConfig
 from resilience_sim.runs.gauges import gauges
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load_text
+from resilience_sim.settings.actions import Add
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.live.look import UNICODE
-from resilience_sim.world.actions import Add
 
 from .lab import SECOND, play, session
 

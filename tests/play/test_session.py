@@ -13,12 +13,13 @@ from resilience_sim.play.forms import read_fault
 from resilience_sim.play.run import PlayFold
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import is_mark
-from resilience_sim.policies.config import BreakerConfig, RetryConfig
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
-from resilience_sim.world.actions import Add, Change, Remove, Reorder
+from resilience_sim.settings.actions import Add, Change, Remove, Reorder
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.retry import RetryConfig
 
 from .lab import SECOND, Events, play, session, until_still
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from resilience_sim.policies.config import RetryConfig
 from resilience_sim.policies.rules.retry import Backoff
+from resilience_sim.settings.retry import RetryConfig
 
 SECOND = 1_000_000_000
 UNIT = st.integers(0, 2**20 - 1).map(lambda n: n / 2**20)
@@ -54,7 +54,9 @@ def spelled_out(
 @example("exponential", "spread", SECOND, 2.0, SECOND, 30, 0.25, (0.0, 0.999))
 def test_waits_are_what_the_contract_says(shape, jitter, delay, factor, cap, n, spread, luck):
     """Every backoff with every jitter, to a nanosecond or a part in 10^9."""
-    config = RetryConfig("r", 3, delay, shape, factor, cap, jitter, spread)
+    config = RetryConfig(
+        "r", attempts=3, delay=delay, backoff=shape, factor=factor, max_delay=cap, jitter=jitter, spread=spread
+    )
     wait, plain = Backoff(config).wait(n, 0, *luck)
     expected, unjittered = spelled_out(config, n, 0, Fraction(luck[0]), Fraction(luck[1]))
     assert isclose(wait, min(expected, 1 << 61), rel_tol=1e-9, abs_tol=1.0)
@@ -66,7 +68,7 @@ def test_waits_are_what_the_contract_says(shape, jitter, delay, factor, cap, n, 
 @settings(max_examples=100)
 def test_decorrelated_waits_stay_between_the_delay_and_thrice_the_one_before(delay, cap, lucks):
     """U(d, 3·previous), the previous one un-jittered, starting at d."""
-    backoff = Backoff(RetryConfig("r", 3, delay, "decorrelated", max_delay=cap))
+    backoff = Backoff(RetryConfig("r", attempts=3, delay=delay, backoff="decorrelated", max_delay=cap))
     previous = 0
     for n, luck in enumerate(lucks, 1):
         before = previous or delay
@@ -78,15 +80,17 @@ def test_decorrelated_waits_stay_between_the_delay_and_thrice_the_one_before(del
 @pytest.mark.parametrize("jitter", ["full", "equal", "spread"])
 def test_a_cap_holds_after_jitter_too(jitter):
     """25 % of jitter on a capped wait cannot exceed the cap."""
-    backoff = Backoff(RetryConfig("r", 3, SECOND, "exponential", max_delay=SECOND, jitter=jitter, spread=0.25))
+    backoff = Backoff(
+        RetryConfig("r", attempts=3, delay=SECOND, backoff="exponential", max_delay=SECOND, jitter=jitter, spread=0.25)
+    )
     assert all(backoff.wait(9, 0, 0.5, luck / 100)[0] <= SECOND for luck in range(100))
 
 
 def test_enormous_backoffs_do_not_overflow():
     """2^2000 seconds is for ever, not an exception."""
-    backoff = Backoff(RetryConfig("r", 3, SECOND, "exponential"))
+    backoff = Backoff(RetryConfig("r", attempts=3, delay=SECOND, backoff="exponential"))
     assert backoff.wait(2000, 0, 0.0, 0.0)[0] > 10**18
-    assert Backoff(RetryConfig("r", 3, 0, "exponential")).wait(2000, 0, 0.0, 0.0)[0] == 0
+    assert Backoff(RetryConfig("r", attempts=3, delay=0, backoff="exponential")).wait(2000, 0, 0.0, 0.0)[0] == 0
 
 
 def test_only_random_waits_draw_luck():

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from importlib import import_module
 
 import pytest
 
+from resilience_sim import settings
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.frames import Frame, Layer, Request
 from resilience_sim.kernel.rng import KeyedRng, purpose_of
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.kernel.sink import Fold, Sink
-from resilience_sim.policies import config
 from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.plugin import Policy
-from resilience_sim.policies.stack import LAYERS, Stack
-
-MODULES = ("config", "config_like", "config_like_guards", "config_like_retry", "config_outliers", "config_plugin")
+from resilience_sim.policies.stack import Stack, layer_of
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.plugin import PluginConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.timeout import TimeoutConfig
 
 
 class Notes(Fold):
@@ -53,15 +58,18 @@ def world() -> tuple[Sim, Notes]:
     return Sim(KeyedRng(1), Sink([notes])), notes
 
 
-def test_all_settings_have_a_layer():
-    """Whoever adds a kind of settings must say what runs it."""
-    known = {
-        found
-        for name in MODULES
-        for _, found in inspect.getmembers(import_module(f"resilience_sim.policies.{name}"), inspect.isclass)
-        if issubclass(found, config.PolicyConfig) and found is not config.PolicyConfig
-    }
-    assert known == set(LAYERS)
+def test_every_config_has_a_layer():
+    """Whoever adds a kind of policy says in its entry of the registry what runs it."""
+    known: set[type[PolicyConfig]] = set()
+    for each in pkgutil.iter_modules(settings.__path__, "resilience_sim.settings."):
+        found = inspect.getmembers(import_module(each.name), inspect.isclass)
+        known |= {kind for _, kind in found if issubclass(kind, PolicyConfig) and kind is not PolicyConfig}
+    assert len(known) > 10
+    for kind in known:
+        assert callable(layer_of(kind)), kind
+    registered = [kind for entry in POLICIES.values() for kind in entry.layers]
+    assert set(registered) == known - {PluginConfig}
+    assert len(registered) == len(set(registered))
 
 
 def test_a_rejection_is_one_event_with_the_policy_as_its_source():
@@ -78,9 +86,9 @@ def test_a_policy_draws_numbers_of_its_own_by_its_id():
     """Whatever else stands in the stack: they depend on the id, the request and the key only."""
     sim, _ = world()
     inside = Outside(sim, -1)
-    timeout = config.TimeoutConfig("patience", after=5)
+    timeout = TimeoutConfig("patience", after=5)
     alone = Stack(sim, inside, [timeout], [1])
-    among = Stack(sim, inside, [config.FallbackConfig("fallback"), timeout, config.HedgeConfig("hedge")], [4, 5, 6])
+    among = Stack(sim, inside, [FallbackConfig("fallback"), timeout, HedgeConfig("hedge")], [4, 5, 6])
     assert alone.layers[0].purpose == among.layers[1].purpose == purpose_of("patience")
     request = Request(inside, 3, 0, 0, 0)
     drawn = {layer.uniform(request, key, nth) for layer in among.layers for key in (0, 1) for nth in (0, 1)}

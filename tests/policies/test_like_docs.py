@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from resilience_sim.kernel.events import OUTCOME_NAMES
-from resilience_sim.policies.rules import native_breakers, native_guards, native_retries
-from resilience_sim.policies.rules.library_breakers import ROWS
-from resilience_sim.policies.rules.library_retries import ROWS as RETRY_ROWS
-from resilience_sim.policies.rules.native import COUNT, FLAG, MAPPING, PERCENT, SHARE, TIME, Param
+from resilience_sim.settings.breaker_libraries import ROWS
+from resilience_sim.settings.library_types import LibraryShare, Nest
+from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.retry_libraries import ROWS as RETRY_ROWS
+from resilience_sim.settings.table import Param
+from resilience_sim.settings.types import Duration, Flag
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "libraries.md"
 COMMAND = "python tests/policies/test_like_docs.py --write"
@@ -41,11 +43,7 @@ WORDS: dict[str, dict[Any, str]] = {
                  "percent": "down to percent"},
 }  # fmt: skip
 STATES = ("CLOSED", "OPEN", "HALF_OPEN", "FORCED_OPEN", "DISABLED", "METRICS_ONLY")
-KINDS = {
-    "circuit_breaker": native_breakers.PARAMS, "retry": native_retries.PARAMS, "timeout": native_guards.TIMEOUTS,
-    "bulkhead": native_guards.BULKHEADS, "rate_limiter": native_guards.LIMITERS, "hedge": native_guards.HEDGES,
-    "throttle": native_guards.THROTTLES,
-}  # fmt: skip
+KINDS = {name: kind.libraries for name, kind in POLICIES.items() if kind.libraries}
 
 
 def word(rule: str, value: Any) -> str:
@@ -62,20 +60,21 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def default(param: Param) -> str:
-    value = param.default
-    if value == native_guards.DUE and param.takes in {TIME, COUNT} and param.name != "maxRetries":
+    value = param.initial
+    if param.required:
         return "must be written"
-    if param.takes == MAPPING or value is None:
-        return "{" + ", ".join(name for name, _ in param.keys) + "}" if param.keys else "as in the library"
-    if param.takes == TIME:
+    if isinstance(param.type, Nest) or value is None:
+        keys = getattr(param.type, "keys", {})
+        return "{" + ", ".join(keys) + "}" if keys else "as in the library"
+    if isinstance(param.type, Duration):
         for unit, size in (("min", 60 * 10**9), ("s", 10**9), ("ms", 10**6), ("us", 10**3), ("ns", 1)):
             if value >= size and value % size == 0:
                 return f"{value // size} {unit}"
         return "0"
-    if param.takes == FLAG:
+    if isinstance(param.type, Flag):
         return "true" if value else "false"
-    if param.takes in {PERCENT, SHARE}:
-        return f"{value:g}{' %' if param.takes == PERCENT else ''}"
+    if isinstance(param.type, LibraryShare):
+        return f"{value:g}{' %' if param.type.whole == 100 else ''}"
     return f"`{value}`" if isinstance(value, str) and value else f"{value}" or "none"
 
 
@@ -91,7 +90,7 @@ def names(table_: dict[str, tuple[Param, ...]]) -> str:
 def text() -> str:
     rules = [each.name for each in fields(ROWS[0]) if each.name in TITLES]
     parts = [
-        "# Libraries\n\nMade from the tables in `resilience_sim/policies/rules/` by\n`" + COMMAND + "`; do not edit.\n",
+        "# Libraries\n\nMade from the tables in `resilience_sim/settings/` by\n`" + COMMAND + "`; do not edit.\n",
         "`like: NAME` on a policy gives it that library's defaults and rules. Its parameters are accepted under their\n"
         "own names, beside ours; a key that is the library's own name means what it means there (`attempts: 3` of hyx\n"
         "is four calls). What a library does not have is an error.\n",

@@ -9,11 +9,13 @@ import pytest
 from lab import a, b, bench, fault, lab, ns, outage, retry, timeout
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.policies.config import PolicyConfig
-from resilience_sim.policies.config_like_retry import LikeBudgetConfig
-from resilience_sim.policies.rules.native_breakers import breaker_like, outliers_like
-from resilience_sim.policies.rules.native_guards import hedge_like, limiter_like, throttle_like
-from resilience_sim.policies.rules.native_retries import retry_like
+from resilience_sim.settings.breaker_libraries import emulate_breaker, emulate_outliers
+from resilience_sim.settings.budget import LikeBudgetConfig
+from resilience_sim.settings.hedge import emulate_hedge
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.rate_limiter import emulate_limiter
+from resilience_sim.settings.retry_libraries import emulate_retry
+from resilience_sim.settings.throttle import emulate_throttle
 
 S = 10**9
 
@@ -23,7 +25,7 @@ def at_seconds(*seconds: float) -> list[str]:
 
 
 def like(library: str, **given: Any) -> PolicyConfig:
-    return breaker_like(library, given)
+    return emulate_breaker(library, given)
 
 
 # --- breakers ---
@@ -112,8 +114,8 @@ def test_a_crash_closes_it():
 def test_tenacity_may_sleep_past_its_limit_and_failsafe_go_does_not():
     """stop_after_delay is asked after a failure only; MaxDuration trims the wait."""
     wait = {"kind": "fixed", "seconds": 2}
-    loose = retry_like("tenacity", {"stop": {"kind": "after_delay", "value": 3}, "wait": wait})
-    tight = retry_like("failsafe-go", {"MaxRetries": 9, "Delay": 2 * S, "MaxDuration": 3 * S})
+    loose = emulate_retry("tenacity", {"stop": {"kind": "after_delay", "value": 3}, "wait": wait})
+    tight = emulate_retry("failsafe-go", {"MaxRetries": 9, "Delay": 2 * S, "MaxDuration": 3 * S})
     assert bench([loose], ["error"] * 9, ["0s"]).sent() == [0, 2000, 4000]
     assert bench([tight], ["error"] * 3, ["0s"]).sent()[:3] == [0, 2000, 3000]
 
@@ -121,7 +123,7 @@ def test_tenacity_may_sleep_past_its_limit_and_failsafe_go_does_not():
 def test_a_hint_replaces_the_backoff_of_polly_only():
     """Retry-After, verbatim."""
     for library, second in (("polly", 1000), ("resilience4j", 500)):
-        run = lab(b(), ["0s", "0s"], [retry_like(library, {})],
+        run = lab(b(), ["0s", "0s"], [emulate_retry(library, {})],
                   faults=[fault("rate_limit", "0s", "10s", limit=1.0, retry_after="1s")])  # fmt: skip
         assert run.sent()[2] == second, library
 
@@ -169,7 +171,7 @@ def test_adaptive_mode_delays_first_tries_after_a_throttle():
 
 def test_a_doomed_caller_of_resilience4j_waits_for_nothing():
     """Two a second, patience 500 ms: the fifth is refused after half a second."""
-    stack = [limiter_like("resilience4j", {"limitForPeriod": 1, "limitRefreshPeriod": S, "timeoutDuration": S // 2})]
+    stack = [emulate_limiter("resilience4j", {"limitForPeriod": 1, "limitRefreshPeriod": S, "timeoutDuration": S // 2})]
     run = bench(stack, [], ["0s", "100ms", "600ms", "700ms"])
     assert run.outcomes == ["success", "rate_limited", "success", "rate_limited"]
     assert [e[0] // 10**6 for e in run.of("rejected")] == [600, 1200]
@@ -178,14 +180,14 @@ def test_a_doomed_caller_of_resilience4j_waits_for_nothing():
 
 def test_cycles_begin_with_the_limiter_and_burst_at_their_edge():
     """Two at the end of one cycle, two at the beginning of the next."""
-    stack = [limiter_like("failsafe-go", {"Bursty": {"executions": 2, "period": S}})]
+    stack = [emulate_limiter("failsafe-go", {"Bursty": {"executions": 2, "period": S}})]
     run = bench(stack, [], ["990ms", "991ms", "992ms", "1s", "1001ms", "1002ms"])
     assert [outcome == "success" for outcome in run.outcomes] == [True, True, False, True, True, False]
 
 
 def test_a_failure_launches_the_next_leg_of_polly_at_once():
     """No wait for the delay; the first leg's failure is the answer when all fail."""
-    stack = [hedge_like("polly", {"Delay": 2 * S})]
+    stack = [emulate_hedge("polly", {"Delay": 2 * S})]
     run = bench(stack, [("error", "100ms"), ("timeout", "100ms")], ["0s"])
     assert run.sent() == [0, 100]
     assert run.outcomes == ["error"]
@@ -193,7 +195,7 @@ def test_a_failure_launches_the_next_leg_of_polly_at_once():
 
 def test_a_failure_wins_the_race_of_resilience4j():
     """The first completion, good or bad; the other leg's work goes on."""
-    stack = [hedge_like("resilience4j", {"hedgeDuration": S // 10})]
+    stack = [emulate_hedge("resilience4j", {"hedgeDuration": S // 10})]
     run = bench(stack, [("success", "2s"), ("error", "100ms")], ["0s"])
     assert run.outcomes == ["error"]
     assert run.sent() == [0, 100]
@@ -201,13 +203,13 @@ def test_a_failure_wins_the_race_of_resilience4j():
 
 def test_no_delay_is_all_legs_at_once():
     """gRPC hedging with its default delay."""
-    run = bench([hedge_like("grpc", {"maxAttempts": 3})], [("success", "1s")] * 3, ["0s"])
+    run = bench([emulate_hedge("grpc", {"maxAttempts": 3})], [("success", "1s")] * 3, ["0s"])
     assert run.sent() == [0, 0, 0]
 
 
 def test_failsafe_go_throttles_by_what_failed():
     """All failing: nine in ten are turned away, never all."""
-    run = bench([throttle_like("failsafe-go", {})], ["error"] * 10_000, [f"{10 * n}ms" for n in range(2000)])
+    run = bench([emulate_throttle("failsafe-go", {})], ["error"] * 10_000, [f"{10 * n}ms" for n in range(2000)])
     share = run.outcomes[1000:].count("throttled") / 1000
     assert 0.85 < share < 0.95
 
@@ -217,7 +219,7 @@ def test_failsafe_go_throttles_by_what_failed():
 
 def test_envoy_leaves_a_bad_replica_out_until_the_sweep_after_its_time():
     """Five errors in a row at once; 10 s become 20 s because returns happen on sweeps."""
-    stack = [outliers_like({"base_ejection_time": 15 * S, "max_ejection_percent": 50.0})]
+    stack = [emulate_outliers({"base_ejection_time": 15 * S, "max_ejection_percent": 50.0})]
     run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(400)], stack,
               faults=[outage("error", "1s", "10s", replica=2)])  # fmt: skip
     assert run.breaker[0][1] == "OPEN"
@@ -228,7 +230,7 @@ def test_envoy_leaves_a_bad_replica_out_until_the_sweep_after_its_time():
 
 def test_envoy_ejects_nobody_of_two_at_ten_percent():
     """The trap of its default: the candidate counts, and one of two is half."""
-    run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(100)], [outliers_like({})],
+    run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(100)], [emulate_outliers({})],
               faults=[outage("error", "1s", "10s", replica=2)])  # fmt: skip
     assert run.breaker == []
     assert run.outcomes.count("error") > 30
@@ -236,7 +238,7 @@ def test_envoy_ejects_nobody_of_two_at_ten_percent():
 
 def test_each_instance_keeps_its_own_account():
     """The errors that one client meets do not eject for the other."""
-    stack = [outliers_like({"max_ejection_percent": 50.0, "consecutive_5xx": 100})]
+    stack = [emulate_outliers({"max_ejection_percent": 50.0, "consecutive_5xx": 100})]
     run = lab(b("10ms", replicas=2), [f"{100 * n}ms" for n in range(100)], stack, a(instances=2),
               faults=[outage("error", "1s", "10s", replica=2)])  # fmt: skip
     assert run.breaker == []

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from resilience_sim.kernel.sim import SimulationError
-from resilience_sim.policies.config import BulkheadConfig, RateLimiterConfig, TimeoutConfig
-from resilience_sim.policies.rules import native_breakers, native_guards, native_retries
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import ScenarioError, load_text
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.views.why import Case, reasons
 
 HEAD = """resim: 1
@@ -26,12 +28,7 @@ DUE = {
     "rate_limiter": {"failsafe-go": "Bursty: {executions: 10, period: 1s}", "hyx": "max_executions: 10"},
     "hedge": {"resilience4j": "hedgeDuration: 40ms", "failsafe-go": "Delay: 40ms", "envoy": "per_try_timeout: 40ms"},
 }
-TABLES: dict[str, Any] = {
-    "circuit_breaker": native_breakers.PARAMS, "retry": native_retries.PARAMS, "timeout": native_guards.TIMEOUTS,
-    "bulkhead": native_guards.BULKHEADS, "rate_limiter": native_guards.LIMITERS, "hedge": native_guards.HEDGES,
-    "throttle": native_guards.THROTTLES,
-}  # fmt: skip
-EVERY = [(kind, library) for kind, table in TABLES.items() for library in table]
+EVERY = [(kind, library) for kind, known in POLICIES.items() for library in known.libraries]
 
 
 def plan(*policies: str) -> Any:
@@ -135,7 +132,7 @@ def test_guards_become_what_they_are() -> None:
         ("retry: {like: envoy, max_elapsed: 3s}", "max_elapsed", "num_retries"),
         ("timeout: {like: dapr}", "like", "timeout"),
         ("bulkhead: {like: polly, max_wait: 1s}", "max_wait", "PermitLimit"),
-        ("hedge: {max_extra: 2}", "hedge", "delay"),
+        ("hedge: {max_extra: 2}", "delay", "delay"),
     ],
 )  # fmt: skip
 def test_what_a_library_does_not_have_is_refused(text: str, path: str, remedy: str) -> None:

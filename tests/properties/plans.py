@@ -12,28 +12,21 @@ from hypothesis import strategies as st
 from lab import named
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.policies.config import (
-    DEFAULT_RETRY_ON,
-    BreakerConfig,
-    BudgetConfig,
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    ThrottleConfig,
-    TimeoutConfig,
-)
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.config import (
-    ClientConfig,
-    FaultConfig,
-    Latency,
-    OperationConfig,
-    Phase,
-    ServiceConfig,
-    TrafficConfig,
-)
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.budget import BudgetConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import DEFAULT_RETRY_ON, RetryConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.throttle import ThrottleConfig
+from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 MS = 1_000_000
 S = 1000 * MS

@@ -28,8 +28,8 @@ from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.rate_limiter import RateLimiter
 from resilience_sim.policies.stack import Stack
 from resilience_sim.runs.simulation import Simulation
+from resilience_sim.settings.latency import Latency
 from resilience_sim.world import client
-from resilience_sim.world.config import Latency
 
 from .plans import POLICIES, SEEDS, plans
 

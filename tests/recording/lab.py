@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from resilience_sim.kernel.events import Event
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.policies.config import BreakerConfig, RetryConfig, TimeoutConfig
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Plan, Scenario
-from resilience_sim.world.config import (
-    ClientConfig,
-    FaultConfig,
-    Latency,
-    OperationConfig,
-    Phase,
-    ServiceConfig,
-    TrafficConfig,
-)
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 SECOND = 1_000_000_000
 MS = 1_000_000

@@ -14,7 +14,9 @@ from patience import PATIENCE
 
 from resilience_sim.runs import batch
 from resilience_sim.runs.batch import RunFailed, run_many
-from resilience_sim.world.config import Latency, Phase, ServiceConfig, TrafficConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 PLAN = plan(
     ServiceConfig(latency=Latency("exponential", 1e8), workers=2, failure_rate=0.3),

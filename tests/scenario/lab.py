@@ -8,7 +8,8 @@ import pytest
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Plan
 
 HEAD = "resim: 1\n"
 TRAFFIC = "traffic: {rate: 1/s, requests: 20}\n"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from resilience_sim.policies.config import BulkheadConfig, TimeoutConfig
 from resilience_sim.runs.batch import run_many
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.actions import Add, Change, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.actions import Add, Change, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.timeout import TimeoutConfig
 
 from .lab import HEAD, TRAFFIC, finding, findings, marked, plan, scenario
 
@@ -113,7 +114,7 @@ def test_other_rules_begin_anew():
         ("{at: 1s, add: fallback, inside: retry, outside: guard}", "RS017", "inside", "together", "keep one"),
         ("{at: 1s, trip: guard, inside: retry}", "RS017", "inside", "goes with `add` only", "leave"),
         ("{at: 1s, add: {timeout: {id: guard, after: 1s}}}", "RS019", "guard", "the id `guard` is taken", "another"),
-        ("{at: 1s, add: {timeout: {}}}", "RS010", "{}", "`timeout` needs `after`", "after: 1s"),
+        ("{at: 1s, add: {timeout: {}}}", "RS010", "timeout", "`timeout` needs `after`", "after: 1s"),
         ("{at: 1s, add: {retyr: {}}}", "RS012", "retyr", "unknown key `retyr`", "did you mean `retry`?"),
         ("{at: 1s, set: {retry.atempts: 1}}", "RS012", "retry.atempts", "unknown key `atempts`", "`attempts`"),
         ("{at: 1s, set: {retry.attempts: 0}}", "RS015", "0", "`0` is out of range", "from 1"),

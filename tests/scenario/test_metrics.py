@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resilience_sim.measure import metrics
-from resilience_sim.scenario import expectations
+from resilience_sim.settings import expectations
 
 UNITS = {
     "ratio": expectations.RATIOS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resilience_sim.scenario import codes
+from resilience_sim.settings import codes
 
 from .lab import HEAD, TRAFFIC, finding, findings, marked, plan
 
@@ -18,7 +18,7 @@ WRONG = [
     ("stack: [timeout]", codes.MISSING, "timeout", "`after: 1s`"),
     ("stack: [{timeout: {aftr: 1s}}]", codes.UNKNOWN_KEY, "aftr", "did you mean `after`?"),
     ("stack: [{retry: {}, hedge: {delay: 1s}}]", codes.CONFLICT, "hedge", "its own `-`"),
-    ("stack: [7]", codes.WRONG_TYPE, "7", "one policy"),
+    ("stack: [7]", codes.WRONG_TYPE, "7", "expected a policy"),
     ("stack: {retry: {}}", codes.WRONG_TYPE, "{retry: {}}", "begin each item with `- `"),
     ("stack: [{retry: {attempts: 0}}]", codes.RANGE, "0", "from 1"),
     ("stack: [{retry: {attempts: '3'}}]", codes.WRONG_TYPE, "'3'", "quotes"),
@@ -71,7 +71,7 @@ WRONG = [
     ("operation: {method: post}", codes.CHOICE, "post", "did you mean `POST`?"),
     ("operation: {amount: -1}", codes.RANGE, "-1", "at least 0"),
     ("faults: [{outage: {at: 30, for: 1s}}]", codes.NO_UNIT, "30", "write `30s` or `30ms`"),
-    ("faults: [{outage: {at: 30s}}]", codes.MISSING, "outage", "`for: 1s`"),
+    ("faults: [{outage: {at: 30s}}]", codes.MISSING, "outage", "`for: 5s`"),
     ("faults: [{outage: {at: 3s, for: 1s, share: 0%}}]", codes.RANGE, "0%", "more than"),
     ("faults: [{outage: {at: 3s, for: 1s, replica: 2}}]", codes.REFERENCE, "2", "only one replica"),
     ("faults: [{errors: {at: 3s, for: 1s, status: 200}}]", codes.RANGE, "200", "400"),

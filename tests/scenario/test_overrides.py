@@ -2,8 +2,8 @@
 
 import pytest
 
-from resilience_sim.scenario import codes
 from resilience_sim.scenario.paths import settable_paths
+from resilience_sim.settings import codes
 
 from .lab import FULL, HEAD, SOURCE, TRAFFIC, findings, marked, plan, scenario
 

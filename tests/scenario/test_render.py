@@ -3,7 +3,7 @@
 import json
 
 from resilience_sim.scenario.render import STYLES, render
-from resilience_sim.scenario.suggest import distance, nearest
+from resilience_sim.settings.suggest import distance, nearest
 
 from .lab import HEAD, TRAFFIC, findings
 

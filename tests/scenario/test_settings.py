@@ -5,28 +5,21 @@ import math
 import pytest
 
 from resilience_sim.kernel import events
-from resilience_sim.policies.config import (
-    DEFAULT_RETRY_ON,
-    BreakerConfig,
-    BudgetConfig,
-    BulkheadConfig,
-    FallbackConfig,
-    HedgeConfig,
-    RateLimiterConfig,
-    RetryConfig,
-    ThrottleConfig,
-    TimeoutConfig,
-)
-from resilience_sim.scenario.plan import Expectation, Scope
-from resilience_sim.world.config import (
-    ClientConfig,
-    FaultConfig,
-    Latency,
-    OperationConfig,
-    Phase,
-    ServiceConfig,
-    TrafficConfig,
-)
+from resilience_sim.settings.breaker import BreakerConfig
+from resilience_sim.settings.budget import BudgetConfig
+from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Expectation, Scope
+from resilience_sim.settings.rate_limiter import RateLimiterConfig
+from resilience_sim.settings.retry import DEFAULT_RETRY_ON, RetryConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.throttle import ThrottleConfig
+from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 from .lab import FULL, HEAD, TRAFFIC, fault, plan, policy, scenario, traffic
 
@@ -166,12 +159,38 @@ def test_every_fault(text, fields):
 @pytest.mark.parametrize(
     ("text", "config"),
     [
-        ("retry", RetryConfig("retry", 3, 0, "constant", 2.0, 0, "none", 0.0, DEFAULT_RETRY_ON, True, 0, None)),
+        (
+            "retry",
+            RetryConfig(
+                "retry",
+                attempts=3,
+                delay=0,
+                backoff="constant",
+                factor=2.0,
+                max_delay=0,
+                jitter="none",
+                spread=0.0,
+                on=DEFAULT_RETRY_ON,
+                honor_retry_after=True,
+                max_elapsed=0,
+                budget=None,
+            ),
+        ),
         ("retry:", RetryConfig("retry")),
         (
             "retry: {attempts: 5, delay: 1s, backoff: decorrelated, factor: 3x, max_delay: 9s, "
             "jitter: 25%, max_elapsed: 1m}",
-            RetryConfig("retry", 5, S, "decorrelated", 3.0, 9 * S, "spread", 0.25, max_elapsed=60 * S),
+            RetryConfig(
+                "retry",
+                attempts=5,
+                delay=S,
+                backoff="decorrelated",
+                factor=3.0,
+                max_delay=9 * S,
+                jitter="spread",
+                spread=0.25,
+                max_elapsed=60 * S,
+            ),
         ),
         ("retry: {jitter: full, delay: 1s}", RetryConfig("retry", delay=S, jitter="full")),
         (
@@ -192,14 +211,47 @@ def test_every_fault(text, fields):
             "retry: {budget: {kind: failure_rate, window: 100}}",
             RetryConfig("retry", budget=BudgetConfig("failure_rate", 0.1, window_calls=100)),
         ),
-        ("circuit_breaker", BreakerConfig("circuit_breaker", 5, 0.0, 100, 0, 100, 30 * S, 1, 1)),
+        (
+            "circuit_breaker",
+            BreakerConfig(
+                "circuit_breaker",
+                consecutive=5,
+                failure_share=0.0,
+                window_calls=100,
+                window_time=0,
+                min_calls=100,
+                recovery_time=30 * S,
+                probes=1,
+                success_threshold=1,
+            ),
+        ),
         (
             "circuit_breaker: {failure_threshold: 50%, window: 10s, probes: 3}",
-            BreakerConfig("circuit_breaker", 0, 0.5, 0, 10 * S, 10, 30 * S, 3, 3),
+            BreakerConfig(
+                "circuit_breaker",
+                consecutive=0,
+                failure_share=0.5,
+                window_calls=0,
+                window_time=10 * S,
+                min_calls=10,
+                recovery_time=30 * S,
+                probes=3,
+                success_threshold=3,
+            ),
         ),
         (
             "circuit_breaker: {failure_threshold: 50%, window: 20, success_threshold: 2}",
-            BreakerConfig("circuit_breaker", 0, 0.5, 20, 0, 20, 30 * S, 1, 2),
+            BreakerConfig(
+                "circuit_breaker",
+                consecutive=0,
+                failure_share=0.5,
+                window_calls=20,
+                window_time=0,
+                min_calls=20,
+                recovery_time=30 * S,
+                probes=1,
+                success_threshold=2,
+            ),
         ),
         (
             "circuit_breaker: {slow_call: 2s, ignore: [rate_limited]}",
@@ -212,20 +264,29 @@ def test_every_fault(text, fields):
             "circuit_breaker: {backoff: {factor: 2x, max: 5m}}",
             BreakerConfig("circuit_breaker", open_factor=2.0, open_max=300 * S),
         ),
-        ("timeout: {after: 300ms}", TimeoutConfig("timeout", 300 * MS, False)),
-        ("timeout: {after: 300ms, cancels_work: true, id: a}", TimeoutConfig("a", 300 * MS, True)),
-        ("bulkhead: {max_concurrent: 9}", BulkheadConfig("bulkhead", 9, 0, -1)),
-        ("bulkhead: {max_concurrent: 9, queue: 4, max_wait: 0ms}", BulkheadConfig("bulkhead", 9, 4, 0)),
-        ("rate_limiter: {limit: 50/s}", RateLimiterConfig("rate_limiter", 50.0, S, 50, 0, "token_bucket")),
-        ("rate_limiter: {limit: 600/min, max_wait: 1s}", RateLimiterConfig("rate_limiter", 600.0, 60 * S, 10, S)),
+        ("timeout: {after: 300ms}", TimeoutConfig("timeout", after=300 * MS, cancels_work=False)),
+        ("timeout: {after: 300ms, cancels_work: true, id: a}", TimeoutConfig("a", after=300 * MS, cancels_work=True)),
+        ("bulkhead: {max_concurrent: 9}", BulkheadConfig("bulkhead", max_concurrent=9, queue=0, max_wait=-1)),
+        (
+            "bulkhead: {max_concurrent: 9, queue: 4, max_wait: 0ms}",
+            BulkheadConfig("bulkhead", max_concurrent=9, queue=4, max_wait=0),
+        ),
+        (
+            "rate_limiter: {limit: 50/s}",
+            RateLimiterConfig("rate_limiter", count=50.0, per=S, burst=50, max_wait=0, scheme="token_bucket"),
+        ),
+        (
+            "rate_limiter: {limit: 600/min, max_wait: 1s}",
+            RateLimiterConfig("rate_limiter", count=600.0, per=60 * S, burst=10, max_wait=S),
+        ),
         (
             "rate_limiter: {limit: 10/h, kind: smooth}",
-            RateLimiterConfig("rate_limiter", 10.0, 3600 * S, 1, 0, "smooth"),
+            RateLimiterConfig("rate_limiter", count=10.0, per=3600 * S, burst=1, max_wait=0, scheme="smooth"),
         ),
-        ("hedge: {delay: 50ms}", HedgeConfig("hedge", 50 * MS, 1, True)),
-        ("fallback", FallbackConfig("fallback", 0)),
-        ("throttle", ThrottleConfig("throttle", 2.0, 120 * S)),
-        ("throttle: {k: 1.5}", ThrottleConfig("throttle", 1.5)),
+        ("hedge: {delay: 50ms}", HedgeConfig("hedge", delay=50 * MS, max_extra=1, cancels_loser=True)),
+        ("fallback", FallbackConfig("fallback", latency=0)),
+        ("throttle", ThrottleConfig("throttle", k=2.0, window=120 * S)),
+        ("throttle: {k: 1.5}", ThrottleConfig("throttle", k=1.5)),
     ],
 )
 def test_every_policy(text, config):

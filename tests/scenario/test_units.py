@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience_sim.scenario import codes, units
-from resilience_sim.scenario.units import SECOND, UnitError
+from resilience_sim.settings import codes, units
+from resilience_sim.settings.units import SECOND, UnitError
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from resilience_sim.scenario import codes
 from resilience_sim.scenario.parse import parse, scalar
 from resilience_sim.scenario.tree import Source, plain
+from resilience_sim.settings import codes
 
 from .lab import HEAD, SOURCE, TRAFFIC, finding, findings, marked, plan
 

@@ -8,7 +8,8 @@ from functools import cache
 from resilience_sim.measure.result import RunResult, scope_key
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import load
-from resilience_sim.scenario.plan import Expectation, Plan, Scenario, Scope
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Expectation, Plan, Scope
 
 WRITTEN = "as-written"
 SEEDS = tuple(range(1, 9))

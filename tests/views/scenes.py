@@ -11,7 +11,8 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.plan import Plan, Scenario
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.text import Row, Sheet
 

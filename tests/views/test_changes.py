@@ -9,13 +9,13 @@ import pytest
 
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
+from resilience_sim.settings.actions import Remove
 from resilience_sim.views.actions_text import action_texts
 from resilience_sim.views.live.frame import frame
 from resilience_sim.views.live.look import ASCII, UNICODE
 from resilience_sim.views.live.race import race_frame
 from resilience_sim.views.plain import PlainFold
 from resilience_sim.views.story import draw, instant_story, request_story
-from resilience_sim.world.actions import Remove
 from views.scenes import BUSY, lines, scenario, state_at
 
 S = 1_000_000_000
@@ -28,7 +28,7 @@ CHANGES = """changes:
 """
 SAID = [
     "retry: attempts 1",
-    "bulkhead added: {max_concurrent: 9, queue: 0}",
+    "bulkhead added: {max_concurrent: 9}",
     "circuit_breaker: {like: polly}",
     "order timeout > bulkhead > retry > circuit_breaker",
     "retry removed",
@@ -117,4 +117,4 @@ def test_every_request_has_a_story_whatever_is_changed_around_it(plan) -> None:
 def test_what_somebody_makes_impossible_is_not_told(plan) -> None:
     """Removed by hand, a policy cannot be changed by the scenario later."""
     said = [change.words for change in action_texts(plan, [Remove(5 * S, "retry")])]
-    assert said == ["retry removed", "bulkhead added: {max_concurrent: 9, queue: 0}", "circuit_breaker: {like: polly}"]
+    assert said == ["retry removed", "bulkhead added: {max_concurrent: 9}", "circuit_breaker: {like: polly}"]

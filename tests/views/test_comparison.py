@@ -11,7 +11,7 @@ from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.compare import VariantDivergence, divergences, plans_of
 from resilience_sim.runs.simulate import simulate
-from resilience_sim.scenario.plan import Scenario
+from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.views.comparison import comparison_rows, render_comparison
 from views.scenes import BUSY, OUTAGE, console, printed, scenario, text
 

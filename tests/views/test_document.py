@@ -15,9 +15,13 @@ from resilience_sim.measure.metrics import METRICS
 from resilience_sim.measure.run_fold import RunFold
 from resilience_sim.measure.statistics import compare
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.plan import Expectation, Plan, Scenario, Scope, Warned
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.plan import Expectation, Plan, Scope, Warned
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.traffic import TrafficConfig
 from resilience_sim.views.document import SCHEMA, dumps, failure, plain, result_document, schema
-from resilience_sim.world.config import ClientConfig, FaultConfig, OperationConfig, ServiceConfig, TrafficConfig
 
 EXPECT = (
     Expectation("availability >= 99%", "availability", ">=", 0.99, because="users notice"),

@@ -11,7 +11,7 @@ from resilience_sim.measure.expectations import Verdict, evaluate
 from resilience_sim.measure.result import RunResult
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.runs.simulation import make_components
-from resilience_sim.scenario.plan import Scenario
+from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.views.live.look import ASCII
 from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.summary import render_summary, summary_rows, verdict_rows

@@ -10,7 +10,7 @@ from resilience_sim.runs.plugins import with_policies
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.runs.simulation import make_components
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.why import Case, reasons
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience_sim.kernel.rng import SERVICE, KeyedRng
-from resilience_sim.world.config import Latency
+from resilience_sim.settings.latency import Latency
 from resilience_sim.world.latency import make_times, normal_quantile
 
 N = 20_000

@@ -9,7 +9,8 @@ from lab import a, b, every, hedge, lab, outage, post, retry, run, timeout
 from lab import plan as make_plan
 
 from resilience_sim.kernel.rng import BALANCER, FAILURE, SERVICE, KeyedRng
-from resilience_sim.world.config import Latency, OperationConfig
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.service import OperationConfig
 
 AT_ONCE = ["0s", "0s", "0s"]
 

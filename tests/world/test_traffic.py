@@ -14,8 +14,9 @@ from lab import plan as make_plan
 
 from resilience_sim.kernel.rng import ARRIVAL, THINK, KeyedRng
 from resilience_sim.kernel.sim import SimulationError
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.traffic import Phase, TrafficConfig
 from resilience_sim.world import traffic
-from resilience_sim.world.config import Latency, Phase, TrafficConfig
 
 
 def test_even_arrivals_begin_at_zero():

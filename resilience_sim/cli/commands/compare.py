@@ -19,7 +19,8 @@ from resilience_sim.cli.errors import usage
 if TYPE_CHECKING:
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.measure.result import RunResult
-    from resilience_sim.scenario.plan import Plan, Scenario, Warned
+    from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.plan import Plan, Warned
     from resilience_sim.views.export.targets import Outputs
 
 ABOUT = "Compare variants under the same arrivals and the same luck."

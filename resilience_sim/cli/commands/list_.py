@@ -77,8 +77,8 @@ def items(kind: str) -> list[tuple[str, str]]:
         from resilience_sim.views.export.targets import FORMATS
 
         return [(known.name, known.meaning) for known in FORMATS]
-    from resilience_sim.scenario.models_faults import FaultItem
-    from resilience_sim.scenario.models_stack import PolicyItem
+    from resilience_sim.settings.faults import FAULTS
+    from resilience_sim.settings.registry import POLICIES
 
-    fields = PolicyItem.model_fields if kind == "policies" else FaultItem.model_fields
-    return [(name, (field.description or "").rstrip(".")) for name, field in fields.items()]
+    kinds = POLICIES if kind == "policies" else FAULTS
+    return [(name, each.table.about.rstrip(".")) for name, each in kinds.items()]

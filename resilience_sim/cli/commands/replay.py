@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resilience_sim.kernel.events import Event
     from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.replay import Verification
-    from resilience_sim.scenario.plan import Plan, Warned
+    from resilience_sim.settings.plan import Plan, Warned
 
 ABOUT = "Play a recording back, verify it, or ask: what if?"
 WHAT_IF = "what-if"
@@ -82,7 +82,7 @@ def _unfinished(recording: Recording) -> list[Warned]:
     if recording.finished:
         return []
     from resilience_sim.kernel.format import instant
-    from resilience_sim.scenario.plan import Warned
+    from resilience_sim.settings.plan import Warned
 
     until = instant(recording.end)
     return [Warned("unfinished", f"the recorded run was cut short; this is what happened until {until}")]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from resilience_sim.cli.results import Done
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.measure.result import RunResult
-    from resilience_sim.scenario.plan import Scenario
+    from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.views.export.targets import Outputs
 
 ABOUT = "Run a scenario and watch it, live or as plain lines."

@@ -11,7 +11,8 @@ from resilience_sim.cli.context import CommandContext
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.diagnostics import Diagnostic
-    from resilience_sim.scenario.plan import Scenario, Warned
+    from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.plan import Warned
 
 ABOUT = "Check scenario files: every mistake, with place and remedy."
 FORMATS = ("full", "concise", "json", "github")
@@ -59,7 +60,7 @@ def validate(ctx: CommandContext, options: ValidateOptions) -> int:
 
 
 def _placed(scenario: Scenario, warning: Warned, files: int) -> Warned:
-    from resilience_sim.scenario.plan import Warned
+    from resilience_sim.settings.plan import Warned
 
     return warning if files == 1 else Warned(warning.code, f"{scenario.path}: {warning.message}")
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resilience_sim.settings.table import Param, Table
+    from resilience_sim.settings.types import Type
 
 POLICY, FAULT, METRIC, OUTCOME, CODE, KEY, TOPIC = (
     "policy", "fault", "metric", "outcome", "error code", "scenario key", "topic",
@@ -27,13 +31,15 @@ class Topic:
 
 def topic_names() -> Iterator[tuple[str, str]]:
     """Every topic worth completing, with what it is."""
-    from resilience_sim.cli.topics import concepts, faults, outcomes, policies
+    from resilience_sim.cli.topics import concepts, outcomes
     from resilience_sim.measure.metrics import METRICS
-    from resilience_sim.scenario.codes import EXPLANATIONS
+    from resilience_sim.settings.codes import EXPLANATIONS
+    from resilience_sim.settings.faults import FAULTS
+    from resilience_sim.settings.registry import POLICIES
 
     yield "exit-codes", "what a script can rely on"
-    yield from ((name, POLICY) for name in policies.POLICIES)
-    yield from ((name, FAULT) for name in faults.FAULTS)
+    yield from ((name, POLICY) for name in POLICIES)
+    yield from ((name, FAULT) for name in FAULTS)
     yield from ((metric.name, METRIC) for metric in METRICS)
     yield from ((name, OUTCOME) for name in outcomes.OUTCOMES)
     yield from ((name, summary) for name, (summary, _) in concepts.CONCEPTS.items())
@@ -63,7 +69,7 @@ def find(name: str) -> list[Topic]:
 def near(name: str) -> str:
     """``did you mean …`` over all topics and keys."""
     from resilience_sim.scenario.paths import settable_paths
-    from resilience_sim.scenario.suggest import did_you_mean
+    from resilience_sim.settings.suggest import did_you_mean
 
     return did_you_mean(name, [known for known, _ in topic_names()]) or did_you_mean(name, settable_paths())
 
@@ -77,25 +83,19 @@ def _exit_codes() -> Topic:
 
 
 def _policies_and_faults(word: str) -> list[Topic]:
-    from resilience_sim.cli.topics.faults import COMMON, FAULTS
-    from resilience_sim.cli.topics.policies import POLICIES
+    from resilience_sim.settings.faults import COMMON, FAULTS
+    from resilience_sim.settings.registry import POLICIES
 
     found = []
     short = {"breaker": "circuit_breaker", "limiter": "rate_limiter", "timeouts": "timeout", "retries": "retry"}
     word = short.get(word, word)
     if word in POLICIES:
-        from resilience_sim.scenario.models_stack import PolicyItem
-
-        field = PolicyItem.model_fields[word]
-        text = POLICIES[word]
-        if word == "circuit_breaker":
-            text += f"\n\n{_transitions()}"
-        found.append(Topic(word, POLICY, _sentence(field), text, _settings(field)))
+        table = POLICIES[word].table
+        text = f"{table.page}\n\n{_transitions()}" if word == "circuit_breaker" else table.page
+        found.append(Topic(word, POLICY, table.about, text, _settings(table)))
     if word in FAULTS:
-        from resilience_sim.scenario.models_faults import FaultItem
-
-        field = FaultItem.model_fields[word]
-        found.append(Topic(word, FAULT, _sentence(field), f"{FAULTS[word]}\n\n{COMMON}", _settings(field)))
+        table = FAULTS[word].table
+        found.append(Topic(word, FAULT, table.about, f"{table.page}\n\n{COMMON}", _settings(table)))
     return found
 
 
@@ -111,7 +111,7 @@ def _transitions() -> str:
 def _words(plain: str, word: str) -> list[Topic]:
     from resilience_sim.cli.topics import concepts, metrics, outcomes
     from resilience_sim.measure.metrics import metric
-    from resilience_sim.scenario.codes import EXPLANATIONS
+    from resilience_sim.settings.codes import EXPLANATIONS
 
     found = []
     known = metric(plain)
@@ -139,67 +139,49 @@ def _words(plain: str, word: str) -> list[Topic]:
 
 def _keys(word: str) -> list[Topic]:
     """A path in the scenario file (``service.latency``), or the last part of some."""
-    from resilience_sim.scenario.models_file import FileModel
+    from resilience_sim.settings.registry import FILE
 
     found: list[Topic] = []
-    for path, field in dict(_all_keys(FileModel, "", 4)).items():
+    for path, param in dict(_all_keys(FILE, "", 4)).items():
         if path == word or (("." not in word) and path.rpartition(".")[2] == word):
-            found.append(Topic(path, KEY, _sentence(field), "", _settings(field)))
+            table = _table(param)
+            found.append(Topic(path, KEY, param.about, "", _settings(table) if table else ()))
     exact = [topic for topic in found if topic.name == word]
     return exact or found
 
 
-def _all_keys(model: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-    from resilience_sim.scenario.fields import is_model, unwrap
-    from resilience_sim.scenario.models_items import OneKey
+def _all_keys(table: Table, prefix: str, depth: int) -> Iterator[tuple[str, Param]]:
+    from resilience_sim.settings.table import OneOf
 
-    for name, field in model.model_fields.items():
-        key = field.alias or name
-        path = f"{prefix}{key}"
-        below = _item(unwrap(field.annotation))
-        one_key = is_model(below) and issubclass(below, OneKey)
-        if not (is_model(model) and issubclass(model, OneKey)):
-            yield path, field
-        if depth and is_model(below):
-            inner = "" if one_key and key == "stack" else f"{path}."
-            yield from _all_keys(below, inner, depth - 1)
-
-
-def _item(annotation: Any) -> Any:
-    from typing import get_args, get_origin
-
-    from resilience_sim.scenario.fields import unwrap
-
-    return unwrap(get_args(annotation)[-1]) if get_origin(annotation) in (list, dict) else annotation
+    for param in table.params:
+        path = f"{prefix}{param.name}"
+        yield path, param
+        if not depth:
+            continue
+        item = _item(param.type)
+        if isinstance(item, OneOf):
+            inner = "" if param.name == "stack" else f"{path}."
+            for kind, below in item.kinds.items():
+                yield from _all_keys(below, f"{inner}{kind}.", depth - 2)
+        else:
+            nested = _table(param)
+            if nested is not None:
+                yield from _all_keys(nested, f"{path}.", depth - 1)
 
 
-def _settings(field: Any) -> tuple[tuple[str, str, str], ...]:
-    """Name, default and meaning of every key below."""
-    from resilience_sim.scenario.fields import is_model, unwrap
-    from resilience_sim.scenario.like_leaves import NATIVE
+def _item(kind: Type) -> Type:
+    from resilience_sim.settings.table import ListOf, MapOf
 
-    model = _item(unwrap(field.annotation))
-    if not is_model(model):
-        return ()
-    rows = []
-    for name, below in model.model_fields.items():
-        if (below.description or "").startswith(NATIVE):
-            continue  # some sixty names of libraries: docs/libraries.md
-        due = below.is_required() or name == getattr(model, "due", "")
-        default = "required" if due else _default(below.default)
-        rows.append((below.alias or name, default, below.description or ""))
-    return tuple(rows)
+    return kind.item if isinstance(kind, ListOf | MapOf) else kind
 
 
-def _default(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return f"[{', '.join(str(each) for each in value)}]"
-    return str(value)
+def _table(param: Param) -> Table | None:
+    from resilience_sim.settings.table import Nested
+
+    item = _item(param.type)
+    return item.table if isinstance(item, Nested) else None
 
 
-def _sentence(field: Any) -> str:
-    return str(field.description or "")
+def _settings(table: Table) -> tuple[tuple[str, str, str], ...]:
+    """Name, default and meaning of every parameter of our own; those of libraries are in docs/libraries.md."""
+    return tuple((param.name, "required" if param.required else param.default_text, param.about) for param in table.own)

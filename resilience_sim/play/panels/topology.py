@@ -8,25 +8,17 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.play.panels.bars import bar
 from resilience_sim.play.run import Run
-from resilience_sim.policies import config as c
 from resilience_sim.policies.layer import Gauges
-from resilience_sim.scenario.write import Unwritable, policy_settings
+from resilience_sim.scenario.spelling import Unwritable
+from resilience_sim.scenario.write import policy_settings
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import speaker, state_name
 
 STATE_STYLES = ("good!", "bad!", "odd!")
 GAUGE = 8  # columns of a bar
-SETTINGS = {
-    "retry": ("attempts", "delay", "backoff", "budget"),
-    "circuit_breaker": ("failure_threshold", "recovery_time"),
-    "timeout": ("after",),
-    "bulkhead": ("max_concurrent", "queue"),
-    "rate_limiter": ("limit",),
-    "hedge": ("delay",),
-    "fallback": ("latency",),
-    "throttle": ("k", "window"),
-}
 
 
 def topology_rows(run: Run, look: Look, width: int, height: int, chosen: str = "") -> tuple[list[Row], dict[int, str]]:
@@ -75,7 +67,7 @@ def _client(run: Run, look: Look, width: int) -> list[Row]:
     return rows
 
 
-def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: bool, detailed: bool) -> list[Row]:
+def _layer(run: Run, policy: PolicyConfig, look: Look, width: int, chosen: bool, detailed: bool) -> list[Row]:
     view = run.view
     sources = [k for k, x in view.components.items() if x.name == policy.id and x.kind == policy.kind]
     if not sources:
@@ -93,7 +85,7 @@ def _layer(run: Run, policy: c.PolicyConfig, look: Look, width: int, chosen: boo
 
 
 @lru_cache(maxsize=128)
-def _settings(policy: c.PolicyConfig) -> str:
+def _settings(policy: PolicyConfig) -> str:
     """The settings that matter most; under a library's rules whose they are, and what is not at its default."""
     try:
         found = policy_settings(policy)
@@ -101,11 +93,16 @@ def _settings(policy: c.PolicyConfig) -> str:
         return policy.kind
     if "like" in found:
         return ", ".join(" ".join(each) for each in found.items())
-    keys = [key for key in SETTINGS.get(policy.kind, ()) if key in found]
-    return ", ".join(f"{key.replace('failure_threshold', 'threshold')} {found[key]}" for key in keys)
+    usual = [param for param in POLICIES[policy.kind].table.own if param.first or param.name in found]
+    said = [
+        f"{param.name} {found.get(param.name, param.default_text)}"
+        for number, param in enumerate(usual)
+        if number < 2 or param.name in found
+    ]
+    return ", ".join(said).replace("failure_threshold", "threshold")
 
 
-def _detail(run: Run, policy: c.PolicyConfig, sources: list[int], gauge: Gauges, look: Look) -> Row:
+def _detail(run: Run, policy: PolicyConfig, sources: list[int], gauge: Gauges, look: Look) -> Row:
     view, row = run.view, Row()
 
     def count(kind: int) -> int:

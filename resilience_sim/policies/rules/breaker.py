@@ -23,10 +23,17 @@ from resilience_sim.kernel.events import (
     WHY_RECOVERY_TIME,
     WHY_REOPENED,
 )
-from resilience_sim.policies.config_like import DISABLED, FORCED_OPEN, ISOLATED, METRICS_ONLY, LikeBreakerConfig
+from resilience_sim.kernel.expression import Expression
 from resilience_sim.policies.layer import Gauges
-from resilience_sim.policies.rules.expression import Expression
 from resilience_sim.policies.rules.tallies import RingTally, Tally, Trips, make_tally
+from resilience_sim.settings.breaker import (
+    DISABLED,
+    FORCED_OPEN,
+    ISOLATED,
+    METRICS_ONLY,
+    OPEN_TIME_ARGUMENTS,
+    LikeBreakerConfig,
+)
 
 NEVER: Final = (1 << 62) - 1
 TICK: Final = 500_000_000  # Hystrix: metrics.healthSnapshot.intervalInMilliseconds
@@ -41,7 +48,6 @@ REJECTED_CALL: Final = -1  # admit() said no
 _STATE_BITS: Final = 3
 
 # of the expression of an open time
-ARGUMENTS = ("n", "rate", "count", "half_open_attempts", "failure_rate", "failure_count")
 MILLI: Final = 1_000_000
 LONGEST: Final = 1 << 60
 
@@ -68,7 +74,7 @@ class OpenTime:
         self._growth = config.growth
         self._factor = config.open_factor
         self._max = config.open_max or LONGEST
-        self._expression = Expression(config.open_expression, ARGUMENTS) if config.open_expression else None
+        self._expression = Expression(config.open_expression, OPEN_TIME_ARGUMENTS) if config.open_expression else None
         self.asked: list[float] = []
 
     def wait(self, now: i64, openings: i64, half_opens: i64, tally: Tally, unit: float) -> i64:

@@ -11,7 +11,7 @@ from math import sqrt
 
 from mypy_extensions import i64
 
-from resilience_sim.policies.config_outliers import OutlierConfig
+from resilience_sim.settings.breaker import OutlierConfig
 
 
 class Host:

@@ -14,8 +14,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.policies.config import RetryConfig
-from resilience_sim.policies.config_like_retry import AgainConfig, LikeRetryConfig, StopConfig, WaitConfig
+from resilience_sim.settings.retry import AgainConfig, LikeRetryConfig, RetryConfig, StopConfig, WaitConfig
 
 # --- classic ----------------------------------------------------------------------------------------------------------
 

@@ -23,14 +23,10 @@ from struct import pack, unpack
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import WHY_CONSECUTIVE, WHY_FAILURE_SHARE, WHY_SLOW_SHARE, WHY_TRIP_CONDITION
-from resilience_sim.policies.config_like import LikeBreakerConfig
-from resilience_sim.policies.rules.expression import Expression
+from resilience_sim.kernel.expression import Expression
+from resilience_sim.settings.breaker import COUNTERS, LikeBreakerConfig
 
 Counts = tuple[int, int, int]
-
-COUNTERS = (
-    "Requests", "TotalSuccesses", "TotalFailures", "TotalExclusions", "ConsecutiveSuccesses", "ConsecutiveFailures"
-)  # fmt: skip
 
 
 class Tally:

@@ -16,7 +16,7 @@ from typing import Protocol
 from resilience_sim.kernel.format import SECOND
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.runs.simulation import Source
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.frame import PlaybackStatus, frame
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.live.race import race_frame

@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import exp
 
 from resilience_sim.kernel.format import SECOND
-from resilience_sim.scenario.plan import Plan
-from resilience_sim.world.config import Latency
+from resilience_sim.settings.latency import Latency
+from resilience_sim.settings.plan import Plan
 
 WATCH_SECONDS = 20.0  # how long a run takes to watch at the default speed
 

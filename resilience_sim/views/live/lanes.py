@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resilience_sim.kernel.text import printable
+from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.views import charts
 from resilience_sim.views.live.axis import Axis
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import LiveFold, StateTimeline
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import fault_words, state_name
-from resilience_sim.world.config import FaultConfig
 
 if TYPE_CHECKING:
     from resilience_sim.views.live.state import LiveFold

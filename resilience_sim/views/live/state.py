@@ -14,7 +14,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import BriefStory
-from resilience_sim.scenario.plan import Plan
+from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.facts import capacity, horizon, workers
 from resilience_sim.views.words import outcome_name, speaker, state_name
 

@@ -1,0 +1,39 @@
+"""What has been found wrong or odd about one scenario."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.tree import Loc, Node, place
+from resilience_sim.settings.plan import Warned
+
+
+@dataclass
+class Findings:
+    """Mistakes and warnings about one tree.
+
+    ``tainted`` are the paths at which checking went on with a stand-in: nothing that rests on them is reported again.
+    """
+
+    root: Node
+    errors: list[Diagnostic] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    tainted: list[Loc] = field(default_factory=list)
+
+    def touches(self, loc: Loc) -> bool:
+        """Whether a path lies at, above or below something already reported."""
+        return any(bad[: len(loc)] == loc[: len(bad)] for bad in self.tainted)
+
+    def error(
+        self, loc: Loc, code: str, message: str, help: str = "", key: bool = False, rests_on: tuple[Loc, ...] = ()
+    ) -> None:
+        """Report a mistake, unless it rests on something that was wrong already. ``key``: point at the key."""
+        if self.tainted and any(self.touches(each) for each in (loc, *rests_on)):
+            return
+        self.errors.append(place(self.root, loc, key).finding(code, message, help, loc))
+        self.tainted.append(loc)
+
+    def warn(self, code: str, message: str) -> None:
+        """Remember something odd that does not stop a run."""
+        self.warnings.append(Warned(code, message))

@@ -1,0 +1,67 @@
+"""One policy or one fault from settings somebody typed, validated as in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
+from resilience_sim.scenario.findings import Findings
+from resilience_sim.scenario.parse import parse
+from resilience_sim.scenario.read import Memory, Reader
+from resilience_sim.scenario.spelling import quoted
+from resilience_sim.scenario.stack import stack_of, written
+from resilience_sim.scenario.tree import Entry, Node, Scalar, Sequence, Source, Span
+from resilience_sim.scenario.tree import Mapping as MappingNode
+from resilience_sim.settings.faults import FaultConfig, fault
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import FAULT_ITEM
+from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.traffic import TrafficConfig
+
+
+def policy_from(kind: str, settings: Mapping[str, str], id: str) -> PolicyConfig:
+    """The policy with these settings (values as YAML text).
+
+    Raises:
+        ScenarioError: one of them is wrong.
+    """
+    errors: list[Diagnostic] = []
+    root = _item("stack", kind, {**settings, "id": quoted(id)}, errors)
+    findings = Findings(root, errors)
+    made = stack_of(findings, Memory())
+    if findings.errors:
+        raise ScenarioError(findings.errors)
+    return made[0]
+
+
+def fault_from(kind: str, settings: Mapping[str, str], replicas: int) -> FaultConfig:
+    """The fault with these settings (values as YAML text), from t = 0, for a service of so many replicas.
+
+    Raises:
+        ScenarioError: one of them is wrong.
+    """
+    errors: list[Diagnostic] = []
+    root = _item("faults", kind, {"at": "0s", **settings}, errors)
+    findings = Findings(root, errors)
+    node = root.entries["faults"].value
+    assert isinstance(node, Sequence)
+    item = Reader(findings, Memory()).item(FAULT_ITEM, node.items[0], ("faults", 0))
+    loc = ("faults", 0, item.kind)
+    service = ServiceConfig(workers=64, replicas=replicas)
+    made = fault(item, kind, loc, service, TrafficConfig(), findings, (item.kind, written(root, loc)))
+    if findings.errors:
+        raise ScenarioError(findings.errors)
+    return made
+
+
+def _item(section: str, kind: str, settings: Mapping[str, str], errors: list[Diagnostic]) -> MappingNode:
+    """A scenario of nothing but this item; each value is read as YAML."""
+    entries: dict[str, Entry] = {}
+    for name, text in settings.items():
+        source = Source.of("form", text)
+        span = Span(source, 1, 1, 1, len(text) + 1)
+        node: Node | None = parse(text, source, errors)
+        entries[name] = Entry(span, node if node is not None else Scalar(span, None))
+    span = next(iter(entries.values())).key
+    body = MappingNode(span, {kind: Entry(span, MappingNode(span, entries))})
+    return MappingNode(span, {section: Entry(span, Sequence(span, (body,)))})

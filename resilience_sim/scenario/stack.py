@@ -1,0 +1,155 @@
+"""Policies: from what was read to the configs of the core, under our rules or a library's.
+
+A library's own names are possible only under ``like:`` that library, our names where it has such a thing, and not both
+for one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from collections.abc import Sequence as SequenceType
+from dataclasses import replace
+from typing import Any
+
+from resilience_sim.kernel.expression import Expression, ExpressionError
+from resilience_sim.scenario.findings import Findings
+from resilience_sim.scenario.read import Memory, Reader
+from resilience_sim.scenario.tree import Loc, Mapping, Node, Sequence, find, plain
+from resilience_sim.settings import codes
+from resilience_sim.settings.library_types import Expression as ExpressionType
+from resilience_sim.settings.policy import PolicyConfig, PolicyKind
+from resilience_sim.settings.registry import POLICIES, POLICY_ITEM
+from resilience_sim.settings.table import Item, LibraryError, Settings, Values
+
+
+def default_ids(kinds: SequenceType[tuple[str, str | None]]) -> list[str]:
+    """An id for each (kind, id as written): the kind, then kind#2 …, leaving out what others are called."""
+    taken = {ident for _, ident in kinds if ident}
+    ids: list[str] = []
+    for kind, ident in kinds:
+        name, number = kind, 1
+        while not ident and name in taken:
+            number += 1
+            name = f"{kind}#{number}"
+        ids.append(ident or name)
+        taken.add(ids[-1])
+    return ids
+
+
+def ids_of(items: SequenceType[Item], section: str, findings: Findings) -> list[str]:
+    """The ids of all items; the same one twice is a finding."""
+    written = [(item.kind, item.body.id) for item in items]
+    seen: dict[str, int] = {}
+    for index, (kind, ident) in enumerate(written):
+        loc: Loc = (section, index, kind, "id")
+        if ident and ident in seen:
+            message = f"the id `{ident}` is taken"
+            findings.error(loc, codes.DUPLICATE_ID, message, f"`{section}.{seen[ident]}` has it; choose another")
+        elif ident:
+            seen[ident] = index
+    return default_ids(written)
+
+
+def policy(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    """The config of a policy; with findings, something to go on with. ``loc`` ends with the kind."""
+    kind, values = POLICIES[item.kind], item.body
+    if not kind.libraries:
+        return kind.classic(values, ident, loc, findings)
+    given = _library_settings(kind, values, loc, findings)
+    if values.like == "classic":
+        return kind.classic(values, ident, loc, findings)
+    made = None if findings.touches(loc) else _emulated(kind, values, given, ident, loc, findings)
+    return made or kind.classic(Values(values.table, _needed(kind)), ident, loc, findings)
+
+
+def stack_of(findings: Findings, memory: Memory) -> tuple[PolicyConfig, ...]:
+    """The policies of a tree, outermost first."""
+    holder = find(findings.root, ("stack",))
+    items: list[Item] = []
+    if isinstance(holder, Sequence):
+        reader = Reader(findings, memory)
+        items = [reader.item(POLICY_ITEM, node, ("stack", index)) for index, node in enumerate(holder.items)]
+    return policies(items, findings, memory)
+
+
+def policies(items: SequenceType[Item], findings: Findings, memory: Memory) -> tuple[PolicyConfig, ...]:
+    """The policies that were read, outermost first."""
+    return tuple(
+        memory.recall(
+            ("policy", index),
+            (item, ident),
+            findings,
+            lambda index=index, item=item, ident=ident: _sourced(item, ident, ("stack", index, item.kind), findings),  # type: ignore[misc]
+        )
+        for index, (item, ident) in enumerate(zip(items, ids_of(items, "stack", findings), strict=True))
+    )
+
+
+def _sourced(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    return replace(policy(item, ident, loc, findings), written=written(findings.root, loc))
+
+
+def _needed(kind: PolicyKind) -> Settings:
+    return {param.name: param.type.read(param.type.example) for param in kind.table.params if param.required}
+
+
+def written(root: Node, loc: Loc) -> MappingType[str, Any]:
+    """The body of a policy or fault as it stands in the file, without its id."""
+    body = find(root, loc)
+    if not isinstance(body, Mapping):
+        return {}
+    return {name: plain(entry.value) for name, entry in body.entries.items() if name != "id"}
+
+
+def _library_settings(kind: PolicyKind, values: Values, loc: Loc, findings: Findings) -> Settings:
+    """The library's own parameters that were written; those of other libraries are findings."""
+    found: Settings = {}
+    for name in sorted(values.written):
+        param = kind.table.by_name[name]
+        if not param.libraries:
+            continue
+        if values.like in param.libraries:
+            found[name] = values[name]
+            if isinstance(param.type, ExpressionType) and param.type.names and values[name]:
+                _check_expression(str(values[name]), param.type.names, (*loc, name), findings)
+            continue
+        whose = "`, `".join(param.libraries)
+        here = next((own.name for own in kind.table.own if name in own.synonyms), "") or param.same_as
+        message = f"unknown key `{name}`: it belongs to `like: {whose}`"
+        remedy = f"write `like: {param.libraries[0]}`"
+        if values.like != "classic":
+            message = f"{values.like} has no `{name}`"
+            remedy = "it has " + ", ".join(each.name for each in kind.libraries[values.like])
+        elif here:
+            remedy = f"here it is called `{here}`; or {remedy}"
+        findings.error((*loc, name), codes.CONFLICT, message, remedy, key=True)
+    return found
+
+
+def _check_expression(text: str, names: tuple[str, ...], loc: Loc, findings: Findings) -> None:
+    try:
+        Expression(text, names)
+    except ExpressionError as error:
+        findings.error(loc, codes.WRONG_TYPE, f"no condition: {error}", "for example `ConsecutiveFailures >= 5`")
+
+
+def _emulated(
+    kind: PolicyKind, values: Values, native: Settings, ident: str, loc: Loc, findings: Findings
+) -> PolicyConfig | None:
+    """The config under the library's rules; what the library refuses becomes a finding at its key."""
+    assert kind.translate is not None
+    assert kind.emulate is not None
+    library = values.like
+    try:
+        ours = kind.translate(library, values)
+        said = {param.name: param for param in kind.libraries[library]}
+        for name in native:
+            if name in ours:
+                also = said[name].same_as or "another key"
+                message = f"`{name}` and `{also}` say the same thing"
+                findings.error((*loc, name), codes.CONFLICT, message, "keep one", key=True)
+        return kind.emulate(library, {**ours, **native}, ident, values)
+    except LibraryError as error:
+        name = error.name if error.name in values.written else "like"
+        findings.error((*loc, name), codes.CONFLICT, str(error), error.remedy, key=name != "like")
+    return None

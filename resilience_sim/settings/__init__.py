@@ -1,0 +1,1 @@
+"""Everything that can be set: one table of parameters and one frozen config per policy, fault and section."""

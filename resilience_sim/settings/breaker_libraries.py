@@ -1,0 +1,545 @@
+"""Circuit breakers under the rules of known libraries, and Envoy's outlier detection.
+
+Per library: the rules that no parameter changes, its parameters and defaults, what they mean together, and how our own
+parameters are said in its terms: ``window: 10s`` is ``SamplingDuration`` to Polly. What a library cannot express is
+refused, except that N failures in a row become N of the last N calls where only shares are known: for a window of calls
+that is the same thing. Sources: the libraries' own code at the versions named, run or read
+(docs/reference/library-rules.md); docs/libraries.md is made from these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
+from resilience_sim.settings.breaker import (
+    COUNTERS,
+    DISABLED,
+    FORCED_OPEN,
+    METRICS_ONLY,
+    OPEN_TIME_ARGUMENTS,
+    PAGE,
+    PARAMS,
+    BreakerConfig,
+    BreakerRules,
+    LikeBreakerConfig,
+    OutlierConfig,
+    classic_breaker,
+)
+from resilience_sim.settings.library_types import (
+    FRACTION,
+    MILLISECONDS,
+    PERCENT,
+    SECONDS,
+    Expression,
+    LibraryNumber,
+    Nest,
+    count,
+)
+from resilience_sim.settings.policy import PolicyConfig, PolicyKind, policy_table, what_it_has
+from resilience_sim.settings.table import LibraryError, Param, Settings, Values, with_defaults
+from resilience_sim.settings.types import DURATION, FLAG, Choice
+
+S = 1_000_000_000
+R4J_STATES = {
+    "CLOSED": CLOSED, "OPEN": OPEN, "HALF_OPEN": HALF_OPEN, "FORCED_OPEN": FORCED_OPEN, "DISABLED": DISABLED,
+    "METRICS_ONLY": METRICS_ONLY,
+}  # fmt: skip
+POLLY_SLICES = 10
+POLLY_LEAST = 200_000_000  # sampling below this is one window
+
+
+_R4J_FRESH = (CLOSED, HALF_OPEN, FORCED_OPEN, DISABLED, METRICS_ONLY)
+_R4J_ILLEGAL = ((CLOSED, HALF_OPEN), (METRICS_ONLY, OPEN), (METRICS_ONLY, HALF_OPEN))
+_EVERY_STATE = (CLOSED, OPEN, HALF_OPEN)
+
+ROWS: tuple[BreakerRules, ...] = (
+    # CircuitBreakerStateMachine.java, CircuitBreakerMetrics.java
+    BreakerRules(
+        "resilience4j", "3.0 development (af9e7c9)", judged_on="every", leaves_open="after", admits="total",
+        verdict="sample", late="current", open_counts=True, ignored="released", cancelled="released", fresh=_R4J_FRESH,
+        probes_apart=True, rounding="single", illegal=_R4J_ILLEGAL,
+    ),
+    # CircuitStateController.cs, AdvancedCircuitBehavior.cs
+    BreakerRules(
+        "polly", "8.7 development (173d6d1)", judged_on="failure", leaves_open="at", admits="total", verdict="first",
+        late="current", open_counts=True, ignored="success", cancelled="success", fresh=(CLOSED,),
+    ),
+    # v2/gobreaker.go, v2/counter.go
+    BreakerRules(
+        "gobreaker", "2.4.0-1 (fed8e9e)", judged_on="failure", leaves_open="after", leaves_on="touch", admits="total",
+        verdict="run", late="dropped", ignored="released", cancelled="failure", fresh=_EVERY_STATE,
+    ),
+    # circuitbreaker/circuitstates.go, circuitstats.go
+    BreakerRules(
+        "failsafe-go", "0.9.7 (5759a5e)", judged_on="every", leaves_open="at", admits="concurrent", verdict="balance",
+        late="current", open_counts=True, ignored="success", cancelled="failure", fresh=(CLOSED, HALF_OPEN),
+        probes_apart=True, rounding="cents", manual="changed",
+    ),
+    # pybreaker/__init__.py
+    BreakerRules(
+        "pybreaker", "1.4.1", judged_on="failure", leaves_open="at", admits="all", verdict="run", late="admitting",
+        ignored="success", cancelled="failure", fresh=(CLOSED,),
+    ),
+    # hyx/circuitbreaker/states.py; the decorator, which leaves unlisted exceptions alone
+    BreakerRules(
+        "hyx", "0.0.2 (06ef7d3)", judged_on="failure", leaves_open="at", admits="all", verdict="run", late="current",
+        ignored="nothing", cancelled="nothing", fresh=(CLOSED,),
+    ),
+    # HystrixCircuitBreaker.java (HystrixCircuitBreakerImpl), HealthCountsStream.java
+    BreakerRules(
+        "hystrix", "1.5 (stored source)", judged_on="tick", leaves_open="after", admits="total", verdict="first",
+        late="current", ignored="nothing", cancelled="reopens", fresh=(CLOSED,), rounding="percent",
+    ),
+    # FailureAccrualFactory.scala, FailureAccrualPolicy.scala
+    BreakerRules(
+        "finagle", "4feb34c", judged_on="failure", leaves_open="at", admits="concurrent", verdict="run",
+        late="current", ignored="released", cancelled="released", fresh=(CLOSED,), strict=True,
+    ),
+    # pkg/resiliency/breaker/circuitbreaker.go around gobreaker 1: no exclusions, no slices
+    BreakerRules(
+        "dapr", "d845074, around gobreaker 1", judged_on="failure", leaves_open="after", leaves_on="touch",
+        admits="total", verdict="run", late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE,
+    ),
+)  # fmt: skip
+
+BREAKERS: dict[str, BreakerRules] = {row.library: row for row in ROWS}
+
+LIBRARIES: dict[str, tuple[Param, ...]] = {
+    "resilience4j": (
+        Param("slidingWindowType", Choice("COUNT_BASED", "TIME_BASED"), "COUNT_BASED"),
+        Param("slidingWindowSize", count(1), 100, same_as="window"),
+        Param("slidingWindowSynchronizationStrategy", Choice("SYNCHRONIZED", "LOCK_FREE"), "SYNCHRONIZED"),
+        Param("minimumNumberOfCalls", count(1), 100, same_as="min_calls"),
+        Param("failureRateThreshold", PERCENT, 50.0, same_as="failure_threshold"),
+        Param("slowCallRateThreshold", PERCENT, 100.0, same_as="slow_threshold"),
+        Param("slowCallDurationThreshold", DURATION, "1m", same_as="slow_call"),
+        Param("waitDurationInOpenState", DURATION, "1m", same_as="recovery_time"),
+        Param("enableExponentialBackoff", FLAG, False),
+        Param("exponentialBackoffMultiplier", LibraryNumber(1), 1.5, same_as="backoff"),
+        Param("exponentialMaxWaitDurationInOpenState", DURATION, "0ms"),
+        Param("permittedNumberOfCallsInHalfOpenState", count(1), 10, same_as="probes"),
+        Param("maxWaitDurationInHalfOpenState", DURATION, "0ms"),
+        Param("transitionToStateAfterWaitDuration", Choice("OPEN", "CLOSED"), "OPEN"),
+        Param("automaticTransitionFromOpenToHalfOpenEnabled", FLAG, False),
+        Param(
+            "initialState", Choice("CLOSED", "OPEN", "HALF_OPEN", "FORCED_OPEN", "DISABLED", "METRICS_ONLY"), "CLOSED"
+        ),
+    ),
+    "polly": (
+        Param("FailureRatio", FRACTION, 0.1, same_as="failure_threshold"),
+        Param("MinimumThroughput", count(2), 100, same_as="min_calls"),
+        Param("SamplingDuration", DURATION, "30s", same_as="window"),
+        Param("BreakDuration", DURATION, "5s", same_as="recovery_time"),
+        Param("BreakDurationGenerator", Expression(*OPEN_TIME_ARGUMENTS), ""),
+    ),
+    "gobreaker": (
+        Param("MaxRequests", count(), 1, same_as="probes"),
+        Param("Interval", DURATION, "0ms", same_as="window"),
+        Param("BucketPeriod", DURATION, "0ms"),
+        Param("Timeout", DURATION, "1m", same_as="recovery_time"),
+        Param("ReadyToTrip", Expression(*COUNTERS), "ConsecutiveFailures > 5", same_as="failure_threshold"),
+    ),
+    "failsafe-go": (
+        Param("FailureThreshold", count(), 0, same_as="failure_threshold"),
+        Param("FailureThresholdRatio", Nest("FailureThresholdRatio", threshold=count(), capacity=count())),
+        Param("FailureThresholdPeriod", Nest("FailureThresholdPeriod", threshold=count(), period=DURATION)),
+        Param("FailureRateThreshold", Nest("FailureRateThreshold", rate=FRACTION, executions=count(), period=DURATION)),
+        Param("FailureExecutionThreshold", count(), 0, same_as="min_calls"),
+        Param("SuccessThreshold", count(), 0, same_as="success_threshold"),
+        Param("SuccessThresholdRatio", Nest("SuccessThresholdRatio", threshold=count(), capacity=count())),
+        Param("Delay", DURATION, "1m", same_as="recovery_time"),
+    ),
+    "pybreaker": (
+        Param("fail_max", count(), 5, same_as="failure_threshold"),
+        Param("reset_timeout", SECONDS, "1m", same_as="recovery_time"),
+        Param("success_threshold", count(), 1, same_as="success_threshold"),
+        Param("throw_new_error_on_trip", FLAG, True),
+    ),
+    "hyx": (
+        Param("failure_threshold", count(), 5, same_as="failure_threshold"),
+        Param("recovery_time_secs", SECONDS, "30s", same_as="recovery_time"),
+        Param("recovery_threshold", count(), 3, same_as="success_threshold"),
+    ),
+    "hystrix": (
+        Param("requestVolumeThreshold", count(), 20, same_as="min_calls"),
+        Param("errorThresholdPercentage", PERCENT, 50.0, same_as="failure_threshold"),
+        Param("sleepWindowInMilliseconds", MILLISECONDS, "5s", same_as="recovery_time"),
+        Param("rollingStatsTimeInMilliseconds", MILLISECONDS, "10s", same_as="window"),
+    ),
+    "finagle": (
+        Param("consecutiveFailures", count(), 5, same_as="failure_threshold"),
+        Param("requiredSuccessRate", FRACTION, 0.8),
+        Param("window", DURATION, "30s", same_as="window"),
+        Param("minRequestThreshold", count(), 5, same_as="min_calls"),
+        Param("markDeadFor", DURATION, "5s", same_as="recovery_time"),
+        Param("markDeadForMax", DURATION, "5m"),
+    ),
+    "envoy": (
+        Param("consecutive_5xx", count(1), 5, same_as="failure_threshold"),
+        Param("consecutive_gateway_failure", count(1), 5),
+        Param("enforcing_consecutive_5xx", PERCENT, 100.0),
+        Param("enforcing_consecutive_gateway_failure", PERCENT, 0.0),
+        Param("interval", DURATION, "10s"),
+        Param("base_ejection_time", DURATION, "30s", same_as="recovery_time"),
+        Param("max_ejection_time", DURATION, "5m"),
+        Param("max_ejection_percent", PERCENT, 10.0),
+        Param("always_eject_one_host", FLAG, False),
+        Param("enforcing_success_rate", PERCENT, 100.0),
+        Param("success_rate_minimum_hosts", count(), 5),
+        Param("success_rate_request_volume", count(), 100),
+        Param("success_rate_stdev_factor", count(), 1900),
+        Param("enforcing_failure_percentage", PERCENT, 0.0),
+        Param("failure_percentage_threshold", PERCENT, 85.0),
+        Param("failure_percentage_minimum_hosts", count(), 5),
+        Param("failure_percentage_request_volume", count(), 50),
+        Param("healthy_panic_threshold", PERCENT, 50.0),
+    ),
+    "dapr": (
+        Param("maxRequests", count(), 1, same_as="probes"),
+        Param("interval", DURATION, "0ms", same_as="window"),
+        Param("timeout", DURATION, "1m", same_as="recovery_time"),
+        Param("trip", Expression(*COUNTERS), "consecutiveFailures > 5", same_as="failure_threshold"),
+    ),
+}
+
+
+def _resilience4j(p: Settings) -> Settings:
+    by_time = p["slidingWindowType"] == "TIME_BASED"
+    size, least = p["slidingWindowSize"], p["minimumNumberOfCalls"]
+    probes = p["permittedNumberOfCallsInHalfOpenState"]
+    growing = p["enableExponentialBackoff"]
+    return {
+        "window": "grid" if by_time else "ring",
+        "window_calls": 0 if by_time else size,
+        "window_time": size * S if by_time else 0,
+        "slices": size if by_time else 1,
+        "min_calls": least if by_time else min(least, size),
+        "failure_share": p["failureRateThreshold"] / 100,
+        "slow_call": p["slowCallDurationThreshold"],
+        "slow_share": p["slowCallRateThreshold"] / 100,
+        "open_for": p["waitDurationInOpenState"],
+        "growth": "exponential" if growing else "constant",
+        "open_factor": p["exponentialBackoffMultiplier"] if growing else 1.0,
+        "open_max": p["exponentialMaxWaitDurationInOpenState"],
+        "automatic": p["automaticTransitionFromOpenToHalfOpenEnabled"],
+        "probes": probes,
+        "probe_ring": probes,
+        "probe_min": min(least, probes),
+        "half_open_for": p["maxWaitDurationInHalfOpenState"],
+        "half_open_to": R4J_STATES[p["transitionToStateAfterWaitDuration"]],
+        "initial": R4J_STATES[p["initialState"]],
+    }
+
+
+def _polly(p: Settings) -> Settings:
+    sampling = p["SamplingDuration"]
+    return {
+        "window": "anchored" if sampling >= POLLY_LEAST else "single",
+        "window_time": sampling,
+        "slices": POLLY_SLICES,
+        "min_calls": p["MinimumThroughput"],
+        "failure_share": p["FailureRatio"],
+        "open_for": p["BreakDuration"],
+        "growth": "expression" if p["BreakDurationGenerator"] else "constant",
+        "open_expression": str(p["BreakDurationGenerator"] or ""),
+    }
+
+
+def _gobreaker(p: Settings) -> Settings:
+    interval, bucket, most = p["Interval"], p["BucketPeriod"], p["MaxRequests"] or 1
+    slices = -(-interval // bucket) if interval > 0 and bucket > 0 else 1
+    return {
+        "window": "forever" if interval <= 0 else "rolling" if slices > 1 else "interval",
+        "window_time": slices * bucket if interval > 0 and bucket > 0 else max(0, interval),
+        "slices": slices,
+        "trip": p["ReadyToTrip"],
+        "open_for": p["Timeout"] if p["Timeout"] > 0 else 60 * S,
+        "probes": most,
+        "successes": most,
+    }
+
+
+def _dapr(p: Settings) -> Settings:
+    return _gobreaker(
+        {"MaxRequests": p["maxRequests"], "Interval": p["interval"], "BucketPeriod": 0, "Timeout": p["timeout"],
+         "ReadyToTrip": p["trip"]}
+    )  # fmt: skip
+
+
+def _failsafe_go(p: Settings) -> Settings:
+    count, of, least, period, rate = 1, 1, p["FailureExecutionThreshold"], 0, 0.0
+    if p["FailureThreshold"]:
+        count = of = p["FailureThreshold"]
+    if p["FailureThresholdRatio"]:
+        count, of = p["FailureThresholdRatio"]["threshold"], p["FailureThresholdRatio"]["capacity"]
+    if p["FailureThresholdPeriod"]:
+        count = of = p["FailureThresholdPeriod"]["threshold"]
+        least, period = least or count, p["FailureThresholdPeriod"]["period"]
+    if p["FailureRateThreshold"]:
+        chosen = p["FailureRateThreshold"]
+        rate, least, period = chosen["rate"], chosen["executions"], chosen["period"]
+    wanted = of_so_many = p["SuccessThreshold"]
+    if p["SuccessThresholdRatio"]:
+        wanted, of_so_many = p["SuccessThresholdRatio"]["threshold"], p["SuccessThresholdRatio"]["capacity"]
+    probes = of_so_many or least or of
+    return {
+        "window": "grid" if period else "ring",
+        "window_calls": 0 if period else least or of,
+        "window_time": period,
+        "slices": 10,
+        "ages_when_read": False,
+        "min_calls": least,
+        "failures": count,
+        "out_of": of,
+        "failure_share": rate,
+        "open_for": p["Delay"],
+        "probes": probes,
+        "probe_ring": probes,
+        "probe_min": 0,
+        "successes": wanted,
+    }
+
+
+def _pybreaker(p: Settings) -> Settings:
+    return {
+        "consecutive": max(1, p["fail_max"]),
+        "open_for": p["reset_timeout"],
+        "successes": p["success_threshold"],
+    }
+
+
+def _hyx(p: Settings) -> Settings:
+    return {
+        "consecutive": max(1, p["failure_threshold"]),
+        "open_for": p["recovery_time_secs"],
+        "successes": p["recovery_threshold"],
+    }
+
+
+def _hystrix(p: Settings) -> Settings:
+    span = p["rollingStatsTimeInMilliseconds"]
+    return {
+        "window": "grid",
+        "window_time": span,
+        "slices": max(1, span // (S // 2)),
+        "min_calls": p["requestVolumeThreshold"],
+        "failure_share": p["errorThresholdPercentage"] / 100,
+        "open_for": p["sleepWindowInMilliseconds"],
+    }
+
+
+def _finagle(p: Settings) -> Settings:
+    return {
+        "window": "grid",
+        "window_time": p["window"],
+        "slices": 5,
+        "min_calls": p["minRequestThreshold"],
+        "consecutive": p["consecutiveFailures"],
+        "failure_share": 1.0 - p["requiredSuccessRate"] if p["requiredSuccessRate"] else 0.0,
+        "open_for": p["markDeadFor"],
+        "growth": "jittered",
+        "open_max": p["markDeadForMax"],
+        "automatic": True,
+    }
+
+
+_MEANINGS: dict[str, Callable[[Settings], Settings]] = {
+    "resilience4j": _resilience4j, "polly": _polly, "gobreaker": _gobreaker, "failsafe-go": _failsafe_go,
+    "pybreaker": _pybreaker, "hyx": _hyx, "hystrix": _hystrix, "finagle": _finagle, "dapr": _dapr,
+}  # fmt: skip
+
+
+def emulate_outliers(given: Settings, ident: str = "") -> OutlierConfig:
+    """Envoy's outlier detection."""
+    p = with_defaults(LIBRARIES["envoy"], given)
+    if not p["interval"] or not p["base_ejection_time"]:
+        raise LibraryError("interval" if not p["interval"] else "base_ejection_time", "it must be longer than nothing")
+    shares = {name: value / 100 for name, value in p.items() if name.startswith("enforcing")}
+    return OutlierConfig(id=ident, **{**p, **shares})
+
+
+def emulate_breaker(library: str, given: Settings, ident: str = "", ignore: tuple[int, ...] = ()) -> LikeBreakerConfig:
+    """The settings of a breaker that follows ``library``, from parameters under its own names."""
+    if library not in _MEANINGS:
+        raise LibraryError("like", f"{library} has no circuit breaker", "there are " + ", ".join(_MEANINGS))
+    settings: dict[str, Any] = _MEANINGS[library](with_defaults(LIBRARIES[library], given))
+    return LikeBreakerConfig(id=ident, rules=BREAKERS[library], ignore=ignore, **settings)
+
+
+# --- our parameters in the library's terms ----------------------------------------------------------------------------
+
+RUN_ONLY = ("pybreaker", "hyx")  # know failures in a row only
+TIMED_ONLY = ("polly", "gobreaker", "dapr", "hystrix", "finagle")  # know windows of time only
+MIN_CALLS = 10
+
+
+def from_classic(library: str, written: Settings) -> Settings:
+    """Native parameters from ours.
+
+    ``written`` holds what was written: ``calls`` or ``share`` (of failure_threshold), ``window_calls`` or
+    ``window_time``, and ``min_calls``, ``recovery_time``, ``probes``, ``success_threshold``, ``slow_call``,
+    ``slow_threshold``, ``factor``, ``longest``. LibraryError names the key of ours that cannot be said.
+    """
+    rest = dict(written)
+    found: Settings = {}
+    simple = {param.same_as: param for param in LIBRARIES[library] if param.same_as}
+    for name in ("recovery_time", "probes", "success_threshold", "slow_call"):
+        if name in rest:
+            if name not in simple:
+                raise LibraryError(name, f"{library} has nothing like `{name}`", what_it_has(LIBRARIES[library]))
+            found[simple[name].name] = rest.pop(name)
+    if "slow_threshold" in rest:
+        if library != "resilience4j":
+            raise LibraryError("slow_call", f"{library} does not look at slow calls", what_it_has(LIBRARIES[library]))
+        found["slowCallRateThreshold"] = rest.pop("slow_threshold") * 100
+    if "factor" in rest:
+        found.update(_growth_in(library, rest.pop("factor"), rest.pop("longest", 0), found))
+    if library == "envoy":
+        return {**found, **_envoy_in(rest)}
+    found.update(_window_in(library, rest))
+    if {"calls", "share", "min_calls"} & set(rest):
+        found.update(_threshold_in(library, rest))
+    return found
+
+
+def _envoy_in(rest: Settings) -> Settings:
+    for name, key in (("share", "failure_threshold"), ("window_calls", "window"), ("window_time", "window"),
+                      ("min_calls", "min_calls")):  # fmt: skip
+        if name in rest:
+            raise LibraryError(key, f"outlier detection has nothing like this `{key}`", what_it_has(LIBRARIES["envoy"]))
+    return {"consecutive_5xx": rest["calls"]} if "calls" in rest else {}
+
+
+def _growth_in(library: str, factor: float, longest: int, found: Settings) -> Settings:
+    if library == "resilience4j":
+        return {"enableExponentialBackoff": True, "exponentialBackoffMultiplier": factor,
+                "exponentialMaxWaitDurationInOpenState": longest}  # fmt: skip
+    if library == "polly" and not longest:
+        return {"BreakDurationGenerator": f"{found.get('BreakDuration', 5 * S) / S!r} * {factor!r} ** n"}
+    raise LibraryError(
+        "backoff", f"the open time of {library} does not grow like that", what_it_has(LIBRARIES[library])
+    )
+
+
+def _window_in(library: str, rest: Settings) -> Settings:
+    calls, time = rest.get("window_calls", 0), rest.get("window_time", 0)
+    if not calls and not time:
+        return {}
+    if library in RUN_ONLY:
+        raise LibraryError(
+            "window", f"{library} has no window: it counts failures in a row", what_it_has(LIBRARIES[library])
+        )
+    if calls and library in TIMED_ONLY:
+        raise LibraryError("window", f"the window of {library} is a time", "write it like `10s`")
+    if library == "resilience4j":
+        if time % S:
+            raise LibraryError("window", "resilience4j takes whole seconds only", "write it like `10s`")
+        return {"slidingWindowType": "TIME_BASED" if time else "COUNT_BASED", "slidingWindowSize": calls or time // S}
+    names = {"polly": "SamplingDuration", "gobreaker": "Interval", "dapr": "interval",
+             "hystrix": "rollingStatsTimeInMilliseconds", "finagle": "window"}  # fmt: skip
+    return {names[library]: time} if library in names else {}
+
+
+def _threshold_in(library: str, rest: Settings) -> Settings:
+    calls, share, least = rest.get("calls", 0), rest.get("share", 0.0), rest.get("min_calls", 0)
+    if share and library in RUN_ONLY:
+        raise LibraryError("failure_threshold", f"{library} counts failures in a row", "write a number like `5`")
+    if least and library in RUN_ONLY:
+        raise LibraryError("min_calls", f"{library} has no minimum of calls", what_it_has(LIBRARIES[library]))
+    if library in RUN_ONLY:
+        return {"fail_max" if library == "pybreaker" else "failure_threshold": calls}
+    if library in {"gobreaker", "dapr"}:
+        trip = f"ConsecutiveFailures >= {calls}"
+        if share:
+            trip = f"Requests >= {least or MIN_CALLS} and TotalFailures / Requests >= {share!r}"
+        elif least:
+            raise LibraryError(
+                "min_calls", "`min_calls` means nothing to failures in a row", "write a share like `50%`"
+            )
+        return {"trip" if library == "dapr" else "ReadyToTrip": trip}
+    if library == "failsafe-go":
+        return _failsafe_in(calls, share, least, rest)
+    if library == "finagle":
+        found: Settings = {"minRequestThreshold": least} if least else {}
+        if calls:
+            found.update(consecutiveFailures=calls, requiredSuccessRate=0.0)
+        elif share:
+            found.update(consecutiveFailures=0, requiredSuccessRate=1.0 - share)
+        return found
+    return _rates_in(library, calls, share, least, rest)
+
+
+def _rates_in(library: str, calls: int, share: float, least: int, rest: Settings) -> Settings:
+    """Libraries that know shares only."""
+    names = {"resilience4j": ("failureRateThreshold", "minimumNumberOfCalls", 100),
+             "polly": ("FailureRatio", "MinimumThroughput", 1),
+             "hystrix": ("errorThresholdPercentage", "requestVolumeThreshold", 100)}  # fmt: skip
+    rate, minimum, whole = names[library]
+    found: Settings = {}
+    if calls:
+        if library == "resilience4j" and "window_time" not in rest:
+            found["slidingWindowSize"] = calls
+        least = least or max(calls, 2 if library == "polly" else 1)
+        share = 1.0
+    if share:
+        found[rate] = share * whole
+    if least or (share and library == "resilience4j" and "window_calls" in rest):
+        found[minimum] = least or rest["window_calls"]
+    elif share and rest.get("window_time"):
+        found[minimum] = MIN_CALLS
+    return found
+
+
+def _failsafe_in(calls: int, share: float, least: int, rest: Settings) -> Settings:
+    window, time = rest.get("window_calls", 0), rest.get("window_time", 0)
+    if share and time:
+        return {"FailureRateThreshold": {"rate": share, "executions": least or MIN_CALLS, "period": time}}
+    if share:
+        of = window or 100
+        found: Settings = {"FailureThresholdRatio": {"threshold": max(1, ceil(share * of - 1e-9)), "capacity": of}}
+        return {**found, "FailureExecutionThreshold": least} if least else found
+    if time:
+        return {"FailureThresholdPeriod": {"threshold": calls or 1, "period": time}}
+    return {"FailureThreshold": calls} if calls else {"FailureExecutionThreshold": least}
+
+
+def _emulate(library: str, given: Settings, ident: str, values: Values) -> PolicyConfig:
+    if library == "envoy":
+        return emulate_outliers(given, ident)
+    return emulate_breaker(library, given, ident, values.ignore)
+
+
+def _translate(library: str, values: Values) -> Settings:
+    written = values.written
+    said: Settings = {}
+    if "failure_threshold" in written:
+        threshold = values.failure_threshold
+        said["calls" if threshold.calls else "share"] = threshold.calls or threshold.share
+    if "window" in written:
+        said["window_calls" if values.window.calls else "window_time"] = values.window.calls or values.window.time
+    for name in ("min_calls", "recovery_time", "probes", "success_threshold", "slow_call", "slow_threshold"):
+        if name in written and values[name] is not None:
+            said[name] = values[name]
+    if values.backoff is not None:
+        short = values.backoff.scalar
+        said["factor"] = short if short is not None else values.backoff.factor
+        said["longest"] = 0 if short is not None else values.backoff.max or 0
+    return from_classic(library, said)
+
+
+KIND = PolicyKind(
+    policy_table("circuit_breaker", "Stops calling B while it fails.", PARAMS, LIBRARIES, PAGE),
+    classic_breaker,
+    {
+        BreakerConfig: "circuit_breaker:CircuitBreaker",
+        LikeBreakerConfig: "circuit_breaker:LibraryBreaker",
+        OutlierConfig: "outliers:OutlierWatch",
+    },
+    LIBRARIES,
+    ("ignore",),
+    _emulate,
+    _translate,
+)

@@ -1,0 +1,146 @@
+"""Types that only the parameters of libraries have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience_sim.settings import codes, units
+from resilience_sim.settings.suggest import did_you_mean, one_of
+from resilience_sim.settings.types import RATIO_SCHEMA, Count, Duration, Schema, Type, either, finite
+from resilience_sim.settings.units import UnitError, shown
+
+
+class LibraryShare(Type):
+    """A share as the library writes it, of 100 (percent) or of 1; ``50%`` is always understood.
+
+    ``divided``: kept as a share of 1 although it is written in percent.
+    """
+
+    name = "ratio"
+    example = "50%"
+
+    def __init__(self, whole: float = 1.0, divided: bool = False) -> None:
+        self.whole, self.divided = whole, divided
+
+    def read(self, value: Any) -> float:
+        share = float(units.ratio(value)) * self.whole if isinstance(value, str) else _bare_number(value)
+        if not 0 <= share <= self.whole:
+            remedy = f"from 0 to {self.whole:g}, or up to `100%`"
+            raise UnitError(codes.RANGE, f"{shown(value)} is out of range", remedy)
+        return share / self.whole if self.divided else share
+
+    @property
+    def schema(self) -> Schema:
+        return either({"type": "number", "minimum": 0, "maximum": self.whole}, RATIO_SCHEMA)
+
+
+class LibraryNumber(Type):
+    """A plain number, at least ``low``."""
+
+    name = "number"
+
+    def __init__(self, low: float = 0.0) -> None:
+        self.low = low
+        self.example: Any = max(1.0, low)
+
+    def read(self, value: Any) -> float:
+        found = _bare_number(value)
+        if not self.low <= found <= 1e9:
+            raise UnitError(codes.RANGE, f"{shown(value)} is out of range", f"at least {self.low:g}")
+        return found
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "number", "minimum": self.low}
+
+
+class Expression(Type):
+    """A formula over ``names`` in a library's own words (gobreaker's ``ReadyToTrip``)."""
+
+    name = "expression"
+    example = "1"
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str | int | float) or isinstance(value, bool) or len(str(value)) > 1000:
+            raise UnitError(codes.WRONG_TYPE, f"expected text, not {shown(value)}", 'put it in quotes: "…"')
+        return str(value)
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"]}
+
+
+class Nest(Type):
+    """A mapping with these keys, all of them needed; without keys, any mapping."""
+
+    name = "mapping"
+
+    def __init__(self, what: str = "", **keys: Type) -> None:
+        self.what, self.keys = what, keys
+        self.example: Any = {key: kind.example for key, kind in keys.items()} if keys else None
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            remedy = one_of(self.keys) if self.keys else ""
+            raise UnitError(codes.WRONG_TYPE, f"expected a mapping, not {shown(value)}", remedy)
+        if not self.keys:
+            return value
+        for name in value:
+            if name not in self.keys:
+                remedy = did_you_mean(str(name), self.keys) or one_of(self.keys)
+                raise UnitError(codes.CHOICE, f"`{self.what}` has no {shown(name)}", remedy)
+        for name in self.keys:
+            if name not in value:
+                raise UnitError(codes.MISSING, f"`{self.what}` needs `{name}`", f"it has {one_of(self.keys)}")
+        return {name: self.keys[name].read(each) for name, each in value.items()}
+
+    @property
+    def schema(self) -> Schema:
+        names: Schema = {name: dict(kind.schema) for name, kind in self.keys.items()}
+        closed: Schema = {"additionalProperties": False, "required": list(self.keys)} if self.keys else {}
+        return {"type": "object", "properties": names, **closed}
+
+
+def _bare_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnitError(codes.WRONG_TYPE, f"expected a number, not {shown(value)}", "write it without quotes and unit")
+    return finite(value)
+
+
+class LibraryName(Type):
+    """``classic`` or a library that has this kind of policy."""
+
+    name = "choice"
+    example = "classic"
+
+    def __init__(self, *libraries: str) -> None:
+        self.words = ("classic", *libraries)
+
+    def read(self, value: Any) -> str:
+        said = str(value)
+        if said in self.words:
+            return said
+        lower = said.lower().replace("_", "-")
+        for name in (lower, lower.replace("-", "")):
+            if name in self.words:
+                return name
+        remedy = did_you_mean(said, self.words) or one_of(self.words)
+        raise UnitError(codes.CHOICE, f"{shown(value)} is no library with such a policy", remedy)
+
+    @property
+    def schema(self) -> Schema:
+        return {"enum": list(self.words)}
+
+
+PERCENT = LibraryShare(100.0)
+FRACTION = LibraryShare()
+SECONDS = Duration(plain=1_000_000_000)
+MILLISECONDS = Duration(plain=1_000_000)
+
+
+def count(low: int = 0) -> Count:
+    """A library's integer: bounded by what a file can sensibly say."""
+    return Count(low, 1_000_000_000)

@@ -1,0 +1,78 @@
+"""The plan: a scenario after everything has been resolved. Frozen plain data that pickles small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resilience_sim.settings.actions import Action
+from resilience_sim.settings.client import ClientConfig
+from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.traffic import TrafficConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which requests a metric is about: those that *arrived* in it.
+
+    ``kind``: ``all`` | ``before`` | ``during`` | ``after`` (``ref`` names a fault) | ``phase`` (``ref`` is its number
+    from 1). ``variant``: name of a variant, or "" for the run at hand. ``label`` is what results print:
+    "", "before main", "phase 2", "variant eager", "during main, variant eager".
+    """
+
+    kind: str = "all"
+    ref: str = ""
+    variant: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``metric op limit``. ``limit`` is in base units: seconds, 0..1 share, plain count, per second.
+
+    ``text`` is the expectation as written. ``op``: one of ``< <= > >= == !=``.
+    """
+
+    text: str
+    metric: str
+    op: str
+    limit: float
+    scope: Scope = field(default_factory=Scope)
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One configuration, ready to run with any seed. A run is a pure function of (plan, seed).
+
+    ``actions`` are the changes that the scenario itself makes while it runs (``changes:``), in the order of the file.
+    """
+
+    name: str
+    service: ServiceConfig
+    operation: OperationConfig
+    traffic: TrafficConfig
+    client: ClientConfig
+    faults: tuple[FaultConfig, ...]
+    stack: tuple[PolicyConfig, ...]  # outermost first
+    expect: tuple[Expectation, ...] = ()
+    seed: int = 1
+    about: str = ""
+    actions: tuple[Action, ...] = field(default=(), metadata={"added": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A named configuration of a comparison."""
+
+    name: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something odd that does not stop a run. ``code`` is stable (``RW001`` …)."""
+
+    code: str
+    message: str

@@ -1,0 +1,184 @@
+"""Rate limiter: a limit on how many calls begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from resilience_sim.settings import codes
+from resilience_sim.settings.library_types import SECONDS, Nest, count
+from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
+from resilience_sim.settings.table import Findings, LibraryError, Loc, Param, Settings, Values
+from resilience_sim.settings.types import DURATION, SOME_RATE, Choice, Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimiterConfig(PolicyConfig):
+    """``count`` permits every ``per`` ns; ``burst`` resolved (token_bucket only)."""
+
+    kind: ClassVar[str] = "rate_limiter"
+    count: float = 1.0
+    per: int = 1_000_000_000
+    burst: int = 1
+    max_wait: int = 0
+    scheme: str = "token_bucket"  # token_bucket | fixed_window | smooth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikeLimiterConfig(PolicyConfig):
+    """A rate limiter under a library's rules.
+
+    ``scheme``: ``cycles`` (``count`` permits in each ``period`` ns since the start of the run; unused ones expire),
+    ``refilling`` (hyx: ``burst`` tokens; one comes back every ``period`` ns, but they are counted only when none is
+    left). ``patience``: how long a call waits for its permit; ``doomed_wait`` tells whether one that would wait longer
+    is kept waiting that long before it is refused (resilience4j), or refused at once.
+    """
+
+    kind: ClassVar[str] = "rate_limiter"
+    library: str = ""
+    scheme: str = "cycles"
+    count: int = 1
+    period: int = 1_000_000_000
+    burst: int = 1
+    patience: int = 0
+    doomed_wait: bool = False
+
+    @property
+    def like(self) -> str:
+        """Whose rules."""
+        return self.library
+
+
+LIBRARIES: dict[str, tuple[Param, ...]] = {
+    "resilience4j": (
+        Param("limitForPeriod", count(1), 50),
+        Param("limitRefreshPeriod", DURATION, "500ns"),
+        Param("timeoutDuration", DURATION, "5s", same_as="max_wait"),
+    ),
+    "failsafe-go": (
+        Param("Smooth", Nest("Smooth", executions=count(), period=DURATION), first="{executions: 50, period: 1s}"),
+        Param("Bursty", Nest("Bursty", executions=count(), period=DURATION)),
+        Param("MaxWaitTime", DURATION, "0ms", same_as="max_wait"),
+    ),
+    "hyx": (
+        Param("max_executions", count(1), required=True, first="50"),
+        Param("per_time_secs", SECONDS, "1s"),
+        Param("bucket_size", count(), 0, same_as="burst"),
+    ),
+}
+
+PAGE = """\
+Limits how many calls begin. A call that would have to wait longer than `max_wait` is rejected at once; users see
+`rate_limited`, and a retry outside takes it up only if its `on` lists it.
+
+    token_bucket  up to `burst` at once, then evenly at `limit`; starts full
+    smooth        evenly, no burst
+    fixed_window  so many in each window from t = 0; unused ones expire"""
+
+TABLE = policy_table(
+    "rate_limiter",
+    "Limits how many calls begin.",
+    (
+        Param("limit", SOME_RATE, about="Calls per time.", required=True, first="50/s"),
+        Param(
+            "burst",
+            Count(1),
+            about="How many may come at once (token bucket); default: one second's worth, at least 1.",
+            synonyms=("capacity",),
+        ),
+        Param("max_wait", DURATION, "0ms", "How long a call may wait for its turn."),
+        Param("kind", Choice("token_bucket", "fixed_window", "smooth"), "token_bucket", "How permits are given out."),
+    ),
+    LIBRARIES,
+    PAGE,
+)
+
+
+def _classic(values: Values, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
+    limit = values.limit
+    if values.kind == "fixed_window" and limit.count < 1:
+        findings.error(
+            (*loc, "limit"),
+            codes.RANGE,
+            "a fixed window of less than one call lets nothing through",
+            "write it as one call in a longer time: `1/2s`",
+        )
+    if values.burst is not None and values.kind != "token_bucket":
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `burst` has no effect on kind `{values.kind}`")
+    return RateLimiterConfig(
+        ident,
+        count=float(limit.count),
+        per=limit.per,
+        burst=values.burst or max(1, int(limit.exact)),
+        max_wait=values.max_wait,
+        scheme=values.kind,
+    )
+
+
+def emulate_limiter(library: str, given: Settings, ident: str = "") -> PolicyConfig:
+    """Cycles, an even flow, or hyx's bucket."""
+    p = library_settings(LIBRARIES, library, given, "rate limiter")
+    if library == "resilience4j":
+        return LikeLimiterConfig(
+            ident,
+            library=library,
+            scheme="cycles",
+            count=p["limitForPeriod"],
+            period=p["limitRefreshPeriod"],
+            patience=p["timeoutDuration"],
+            doomed_wait=True,
+        )
+    if library == "hyx":
+        return LikeLimiterConfig(
+            ident,
+            library=library,
+            scheme="refilling",
+            count=1,
+            period=p["per_time_secs"] // p["max_executions"],
+            burst=p["bucket_size"] or p["max_executions"],
+        )
+    chosen = p["Bursty"] or p["Smooth"]
+    if chosen is None:
+        remedy = "write `Smooth: {executions: 50, period: 1s}`"
+        raise LibraryError("like", "failsafe-go needs `Smooth` or `Bursty`", remedy)
+    if p["Bursty"]:
+        return LikeLimiterConfig(
+            ident,
+            library=library,
+            scheme="cycles",
+            count=chosen["executions"],
+            period=chosen["period"],
+            patience=p["MaxWaitTime"],
+        )
+    return RateLimiterConfig(
+        ident,
+        count=float(chosen["executions"]),
+        per=chosen["period"],
+        burst=1,
+        max_wait=p["MaxWaitTime"],
+        scheme="smooth",
+    )
+
+
+def _translate(library: str, values: Values) -> Settings:
+    found = one_to_one(LIBRARIES, library, values, "burst", "max_wait", "kind")
+    limit = values.limit if "limit" in values.written else None
+    if limit is None:
+        return found
+    executions, per = max(1, round(float(limit.count))), limit.per
+    if library == "resilience4j":
+        return {**found, "limitForPeriod": executions, "limitRefreshPeriod": per}
+    if library == "hyx":
+        return {**found, "max_executions": executions, "per_time_secs": per}
+    return {**found, "Smooth": {"executions": executions, "period": per}}
+
+
+KIND = PolicyKind(
+    TABLE,
+    _classic,
+    {RateLimiterConfig: "rate_limiter:RateLimiter", LikeLimiterConfig: "rate_limiter:LibraryLimiter"},
+    LIBRARIES,
+    (),
+    lambda library, given, ident, values: emulate_limiter(library, given, ident),
+    _translate,
+)

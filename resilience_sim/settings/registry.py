@@ -1,0 +1,229 @@
+"""The registry: every kind of policy and of fault there is, and every section of a scenario file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from resilience_sim.settings import (
+    breaker_libraries,
+    budget,
+    bulkhead,
+    codes,
+    fallback,
+    hedge,
+    rate_limiter,
+    retry_libraries,
+    throttle,
+    timeout,
+)
+from resilience_sim.settings.client import CLIENT
+from resilience_sim.settings.expectations import parse_expectation
+from resilience_sim.settings.faults import FAULTS
+from resilience_sim.settings.policy import PolicyKind
+from resilience_sim.settings.service import OPERATION, SERVICE
+from resilience_sim.settings.suggest import one_of
+from resilience_sim.settings.table import Findings, ListOf, Loc, MapOf, Nested, OneOf, Param, Table, Values, pick_one
+from resilience_sim.settings.traffic import TRAFFIC
+from resilience_sim.settings.types import (
+    DURATION,
+    IDENTIFIER,
+    NAME,
+    TEXT,
+    Anything,
+    Count,
+    Schema,
+    Type,
+    either,
+    read_count,
+)
+from resilience_sim.settings.units import UnitError, shown
+
+POLICIES: dict[str, PolicyKind] = {
+    kind.table.name: kind
+    for kind in (
+        retry_libraries.KIND,
+        breaker_libraries.KIND,
+        timeout.KIND,
+        bulkhead.KIND,
+        rate_limiter.KIND,
+        hedge.KIND,
+        fallback.KIND,
+        throttle.KIND,
+    )
+}
+POLICY_ITEM = OneOf("policy", {name: kind.table for name, kind in POLICIES.items()}, "fallback")
+FAULT_ITEM = OneOf("fault", {name: kind.table for name, kind in FAULTS.items()}, "crash_replica")
+BUDGET = budget.TABLE
+
+# --- expectations -------------------------------------------------------------------------------------------------
+
+TIME_SCOPES = ("during", "before", "after", "phase", "scope")
+AS_WRITTEN = "as-written"
+
+
+class _That(Type):
+    """``METRIC OPERATOR VALUE``."""
+
+    name = "expectation"
+    example = "p50 >= 0ms"
+
+    def read(self, value: Any) -> Any:
+        return parse_expectation(value)
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string", "examples": ["availability >= 99%"]}
+
+
+class _Phase(Type):
+    """The number of a phase, also as ``phase 2``."""
+
+    name = "phase"
+    example = 1
+
+    def read(self, value: Any) -> int:
+        if isinstance(value, str) and value.startswith("phase "):
+            number = value[6:]
+            value = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else value
+        return read_count(value, 1, 100_000)
+
+    @property
+    def schema(self) -> Schema:
+        return either({"type": "integer", "minimum": 1}, {"type": "string"})
+
+
+def _one_time(values: Values, loc: Loc, findings: Findings) -> None:
+    written = pick_one(values, TIME_SCOPES)
+    if len(written) > 1:
+        message = f"`{written[0]}` and `{written[1]}` together"
+        findings.error((*loc, written[1]), codes.CONFLICT, message, "keep one", key=True)
+
+
+EXPECT = Table(
+    "expect",
+    "What must hold: `availability >= 99%`, or `{that: p99 < 800ms, during: before main}`.",
+    (
+        Param("that", _That(), about="METRIC OPERATOR VALUE.", required=True, first="p99 < 800ms"),
+        Param("during", NAME, about="Id of a fault (or `before ID`, `after ID`, `phase N`)."),
+        Param("before", NAME, about="Id of a fault: requests that arrived before it."),
+        Param("after", NAME, about="Id of a fault: requests that arrived after it."),
+        Param("phase", _Phase(), about="Number of a phase of the traffic, from 1."),
+        Param("variant", NAME, about="Name of a variant of `compare`."),
+        Param("scope", NAME, about="Any of these in words: `before main`, `phase 2`, `variant eager`."),
+        Param("because", TEXT, about="Why it matters; shown with the verdict."),
+    ),
+    short=_That(),
+    check=_one_time,
+)
+
+# --- changes and variants -----------------------------------------------------------------------------------------
+
+VERBS = ("set", "trip", "reset", "add", "remove", "reorder")
+PLACES = ("outside", "inside", "position")
+
+
+def _one_thing(values: Values, loc: Loc, findings: Findings) -> None:
+    verbs = pick_one(values, VERBS)
+    places = pick_one(values, PLACES)
+    if not verbs:
+        findings.error(loc, codes.MISSING, "the change does not say what is changed", one_of(VERBS))
+    elif len(verbs) > 1:
+        remedy = "begin each with its own `-`; two changes of one instant happen in the order of the file"
+        findings.error(
+            (*loc, verbs[1]), codes.CONFLICT, f"`{verbs[0]}` and `{verbs[1]}` in one change", remedy, key=True
+        )
+    elif places and verbs != ["add"]:
+        message = f"`{places[0]}` goes with `add` only"
+        findings.error((*loc, places[0]), codes.CONFLICT, message, "leave it away", key=True)
+    elif len(places) > 1:
+        message = f"`{places[0]}` and `{places[1]}` together"
+        findings.error((*loc, places[1]), codes.CONFLICT, message, "keep one", key=True)
+
+
+CHANGE = Table(
+    "changes",
+    "Something that is changed while it runs: `{at: 30s, set: {retry.attempts: 1}}`.",
+    (
+        Param(
+            "at",
+            DURATION,
+            about="When, from the start of the run: before everything else of that instant.",
+            required=True,
+        ),
+        Param(
+            "set",
+            MapOf(Anything()),
+            about="PATH: value, like `retry.attempts: 1`; the policies keep the state that still applies.",
+        ),
+        Param("trip", IDENTIFIER, about="Id of a circuit breaker: it opens, at every client instance."),
+        Param("reset", IDENTIFIER, about="Id of a circuit breaker: it closes, at every client instance."),
+        Param("add", POLICY_ITEM, about="One more policy, written as in `stack`; outermost unless said."),
+        Param("outside", IDENTIFIER, about="With `add`: id of the policy that it is to wrap."),
+        Param("inside", IDENTIFIER, about="With `add`: id of the policy that is to wrap it."),
+        Param("position", Count(0, 10_000), about="With `add`: its place, counted from 0, the outermost."),
+        Param("remove", IDENTIFIER, about="Id of a policy: new calls no longer meet it."),
+        Param("reorder", ListOf(IDENTIFIER), about="The ids of all policies, outermost first."),
+    ),
+    check=_one_thing,
+)
+VARIANT = Table(
+    "variant",
+    "What is different in this variant. First `stack`, then `without`, then `changes`, then `set`.",
+    (
+        Param("without", ListOf(IDENTIFIER), about="Policies to leave away, by id or kind."),
+        Param("stack", ListOf(POLICY_ITEM), about="Another stack."),
+        Param("changes", ListOf(Nested(CHANGE)), about="Other changes while it runs; `[]`: none."),
+        Param("set", MapOf(Anything()), about="PATH: value, like `retry.attempts: 6`."),
+    ),
+)
+COMPARE = Table(
+    "compare",
+    "Variants for `resim compare`.",
+    (
+        Param("baseline", NAME, AS_WRITTEN, "What the others are compared with: `as-written` or a variant."),
+        Param("variants", MapOf(Nested(VARIANT)), about="Name: what is different."),
+    ),
+)
+
+# --- the file -----------------------------------------------------------------------------------------------------
+
+
+class _Version(Type):
+    """The version of the format: 1."""
+
+    name = "version"
+    example = 1
+
+    def read(self, value: Any) -> int:
+        if value == 1 and isinstance(value, int) and not isinstance(value, bool):
+            return 1
+        newer = isinstance(value, int) and value > 1
+        remedy = "this version of resim reads `resim: 1`; update resim" if newer else "write `resim: 1`"
+        raise UnitError(codes.VERSION, f"{shown(value)} is no format known here", remedy)
+
+    @property
+    def schema(self) -> Schema:
+        return {"const": 1}
+
+
+FILE = Table(
+    "scenario",
+    "A resim scenario: what is simulated, and what must hold.",
+    (
+        Param("resim", _Version(), about="Version of the format: 1.", required=True),
+        Param("name", NAME, about="Name of the scenario; default: that of the file."),
+        Param("about", TEXT, about="One line about what it shows.", synonyms=("description",)),
+        Param("seed", Count(0, 2**63 - 1), 1, "Random seed of the run."),
+        Param("service", Nested(SERVICE), about="Service B."),
+        Param("operation", Nested(OPERATION), about="What each request does to B."),
+        Param(
+            "traffic", Nested(TRAFFIC), about="Who calls and when.", required=True, first="{rate: 1/s, requests: 20}"
+        ),
+        Param("client", Nested(CLIENT), about="Service A."),
+        Param("faults", ListOf(FAULT_ITEM), about="What goes wrong, and when.", synonyms=("timeline",)),
+        Param("stack", ListOf(POLICY_ITEM), about="Policies between A and B, outermost first.", synonyms=("policies",)),
+        Param("changes", ListOf(Nested(CHANGE)), about="What is changed while it runs, and when."),
+        Param("compare", Nested(COMPARE), about="Variants for `resim compare`.", synonyms=("variants",)),
+        Param("expect", ListOf(Nested(EXPECT)), about="What must hold.", synonyms=("expectations",)),
+    ),
+)
