@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from resilience_sim.play.action_dialogs import ActionDialogs
 from resilience_sim.play.commands import help_rows
 from resilience_sim.play.file_dialogs import FileDialogs
-from resilience_sim.play.layout import TABS
+from resilience_sim.play.state import TABS
 from resilience_sim.play.tape import FAILURE, FAULT, TRANSITION
 from resilience_sim.settings.actions import Reset, Trip
 

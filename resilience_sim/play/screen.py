@@ -19,8 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from resilience_sim.play.commands import COMMANDS
-from resilience_sim.play.layout import arrange
-from resilience_sim.play.panel_renderer import Build, PanelRenderer
+from resilience_sim.play.panel_renderer import Build, PanelRenderer, arrange
 from resilience_sim.play.state import CockpitState
 from resilience_sim.play.theme import DARK, PALETTES, style
 from resilience_sim.views.text import Row

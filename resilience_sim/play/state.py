@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from resilience_sim.play.layout import TABS
 from resilience_sim.play.panels.stream import Stream
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from resilience_sim.play.forms import Answers, Field
     from resilience_sim.play.tour import Guide
     from resilience_sim.settings.actions import Action
+
+TABS = ("stream", "inspector", "log")  # where only one of them has room
 
 
 @dataclass

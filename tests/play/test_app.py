@@ -10,8 +10,9 @@ from textual.widgets import Button, Label
 from resilience_sim.play.commands import COMMANDS, FEW, FOOTER, PINNED, help_rows
 from resilience_sim.play.dialogs import Ask, Choose, Form, Page
 from resilience_sim.play.forms import FAULTS
-from resilience_sim.play.layout import TABS, arrange
+from resilience_sim.play.panel_renderer import arrange
 from resilience_sim.play.session import Session
+from resilience_sim.play.state import TABS
 from resilience_sim.play.theme import LIGHT
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
