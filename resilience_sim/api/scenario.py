@@ -29,8 +29,10 @@ class Scenario:
         self._loaded = loaded
         self._policies = policies
         self._variant = variant
-        plans = {AS_WRITTEN: loaded.plan, **{each.name: each.plan for each in loaded.variants}}
-        self.plan: Plan = _with(plans[variant], policies)
+        plan = loaded.plan
+        if variant != AS_WRITTEN:  # variants are resolved only when they are asked for
+            plan = next(each.plan for each in loaded.variants if each.name == variant)
+        self.plan: Plan = _with(plan, policies)
 
     @property
     def name(self) -> str:

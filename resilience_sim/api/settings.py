@@ -25,11 +25,9 @@ def changed(loaded: Loaded, settings: Mapping[str, Value]) -> Loaded:
     from dataclasses import replace
 
     from resilience_sim.scenario.diagnostics import ScenarioError
-    from resilience_sim.scenario.load import load_text
 
-    overrides = [*loaded.overrides, *(f"{path}={as_text(value)}" for path, value in settings.items())]
     try:
-        return load_text(loaded.text, loaded.path, overrides, dict(loaded.files) or None)
+        return loaded.with_settings([f"{path}={as_text(value)}" for path, value in settings.items()])
     except ScenarioError as error:
         # There is no command line to point at: the place is the setting itself, "retry.attempts=-3".
         found = [
@@ -39,11 +37,7 @@ def changed(loaded: Loaded, settings: Mapping[str, Value]) -> Loaded:
 
 
 def as_text(value: Value) -> str:
-    """The value as it stands in a scenario file.
-
-    >>> as_text(5), as_text("250ms"), as_text(None), as_text({"delay": timedelta(seconds=1.5)})
-    ('5', '250ms', 'null', '{"delay": "1500000us"}')
-    """
+    """The value as it stands after ``--set PATH=``; a text is taken as it is."""
     return value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
 
 
