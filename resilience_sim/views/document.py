@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, Final
 
 from resilience_sim.measure.expectations import Verdict
+from resilience_sim.measure.metrics import METRICS
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import VariantDifference, summaries
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -88,6 +89,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema (draft 7) of the document."""
     text = files("resilience_sim.views").joinpath("schemas", "resim.result.1.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
+    loaded["definitions"]["metricName"]["anyOf"][0]["enum"] = [metric.name for metric in METRICS]
     return loaded
 
 

@@ -19,18 +19,7 @@ from resilience_sim.scenario.shipped import names
 from resilience_sim.settings.faults import FaultConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (
-    "README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "docs/reference/library-rules.md",
-    "docs/reference/config-formats.md",
-    "docs/lessons.md",
-    "docs/policies.md",
-    "docs/model.md",
-    "docs/changes.md",
-)
+PAGES = sorted(str(path.relative_to(ROOT)) for folder in ("*.md", "docs/**/*.md") for path in ROOT.glob(folder))
 COMMAND_TO_DRAW = "python tests/stories/test_docs.py --write"
 COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z./-])((?: --set [^\s`]+)*)")
 
