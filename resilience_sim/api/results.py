@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from resilience_sim.api.tables import Row, frame, html_table, text_table
-from resilience_sim.measure.metrics import METRICS, metric
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import Summary, summaries
+from resilience_sim.settings.metrics import METRICS, metric
 from resilience_sim.settings.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Result:
     The run itself is not kept: asking for :meth:`events` simulates it again, with the same outcome.
     """
 
-    if TYPE_CHECKING:  # as the table in measure/metrics.py has them; read by __getattr__
+    if TYPE_CHECKING:  # as the table in settings/metrics.py has them; read by __getattr__
         availability: float
         goodput: float
         succeeded: float

@@ -141,7 +141,7 @@ def plural(number: float, noun: str, nouns: str = "") -> str:
 
 
 def in_unit(value: float | None, unit: str, signed: bool = False) -> str:
-    """A value in its metric's unit (measure/metrics.py): ``ratio``, ``seconds``, ``factor``, ``per_second``, ``count``.
+    """A value in the unit of its metric: ``ratio``, ``seconds``, ``factor``, ``per_second``, ``count``.
 
     ``signed`` is for differences: a plus sign where it rose, and points instead of percent.
     """

@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from resilience_sim.measure.metrics import metric
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.statistics import COLLAPSE, interval, mean
+from resilience_sim.settings.metrics import metric
 from resilience_sim.settings.plan import Expectation
 
 PASS: Final = "pass"

@@ -14,8 +14,8 @@ from resilience_sim.kernel.vectors import view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Part
 from resilience_sim.measure.latencies import Distribution
-from resilience_sim.measure.metrics import Metric, percentile_of
 from resilience_sim.measure.result import NO_READING, Reading
+from resilience_sim.settings.metrics import Metric, percentile_of
 from resilience_sim.settings.plan import Plan
 
 

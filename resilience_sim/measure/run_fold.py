@@ -50,11 +50,11 @@ from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Marks, Part, merged
 from resilience_sim.measure.latencies import union
-from resilience_sim.measure.metrics import metrics_of
 from resilience_sim.measure.readings import Figures, RunContext, read, run_document
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.series import Series
+from resilience_sim.settings.metrics import metrics_of
 from resilience_sim.settings.plan import Plan, Scope
 
 FOREVER: Final = 1 << 62

@@ -8,8 +8,8 @@ from functools import lru_cache
 from math import atan, ceil, cos, fsum, pi, sin, sqrt
 from typing import Final
 
-from resilience_sim.measure.metrics import metric
 from resilience_sim.measure.result import NO_READING, Reading, RunResult
+from resilience_sim.settings.metrics import metric
 
 Z95: Final = 1.959963984540054  # normal quantile of 0.975
 Z80: Final = 0.8416212335729143  # normal quantile of 0.8

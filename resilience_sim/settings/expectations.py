@@ -1,8 +1,4 @@
-"""``p99 < 800ms``: reading one expectation.
-
-Owns its grammar, the metrics' names and which unit each takes. Refuses scopes (resolve_expect.py) and
-figures (measure/).
-"""
+"""``p99 < 800ms``: reading one expectation. Its metric and the unit of its limit are those of metrics.py."""
 
 from __future__ import annotations
 
@@ -11,26 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from resilience_sim.settings import codes, units
+from resilience_sim.settings.metrics import METRICS
+from resilience_sim.settings.metrics import metric as find_metric
 from resilience_sim.settings.suggest import did_you_mean, nearest, one_of
 from resilience_sim.settings.units import UnitError, shown
 
 OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
-RATIOS = ("availability", "wasted_work", "utilization", "collapse_probability")
-TIMES = ("mean", "max", "detection", "recovery", "open_time")
-FACTORS = ("amplification", "attempts_per_request")
-COUNTS = (
-    "duplicates", "orphans", "opened", "threads_peak", "crashes", "succeeded", "late", "failed", "denied_by_budget",
-    "rejected",
-)  # fmt: skip
-RATES = ("goodput",)
-METRICS: tuple[str, ...] = (
-    "availability", "goodput", "mean", "p50", "p90", "p95", "p99", "p99.9", "max", "amplification",
-    "attempts_per_request", "wasted_work", "duplicates", "orphans", "detection", "recovery", "opened", "open_time",
-    "threads_peak", "crashes", "utilization", "collapse_probability", "succeeded", "late", "failed", "denied_by_budget",
-    "rejected",
-)  # fmt: skip
+NAMES: tuple[str, ...] = tuple(each.name for each in METRICS)
 _SHAPE = re.compile(r"\s*([^\s<>=!]+)\s*([<>=!≤≥~]+)\s*(\S+)(?:\s+(\S.*?))?\s*\Z")
-_PERCENTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?)\Z")
 _SPELT = {"=": "==", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">=", "<>": "!=", "===": "=="}
 
 
@@ -42,12 +26,6 @@ class Claim:
     metric: str
     op: str
     limit: float
-
-
-def is_metric(name: str) -> bool:
-    """Whether a metric of this name exists; any percentile between p0 and p100 does."""
-    percentile = _PERCENTILE.match(name)
-    return name in METRICS or (percentile is not None and float(percentile.group(1)) > 0)
 
 
 def parse_expectation(value: object) -> Claim:
@@ -64,7 +42,8 @@ def parse_expectation(value: object) -> Claim:
             codes.EXPECTATION, f"cannot read {shown(value)}", "write `METRIC OPERATOR VALUE`: `p99 < 800ms`"
         )
     metric, op, limit, rest = found.groups()
-    if not is_metric(metric):
+    known = find_metric(metric)
+    if known is None:
         raise UnitError(
             codes.EXPECTATION, f"no metric {shown(metric)}", _metric_help(metric), found.start(1), len(metric)
         )
@@ -76,7 +55,7 @@ def parse_expectation(value: object) -> Claim:
         remedy = f"write `{{that: {metric} {op} {limit}, {scoped[0]}: …}}`" if scoped else "one value ends it"
         raise UnitError(codes.EXPECTATION, f"{shown(rest)} is too much here", remedy, found.start(4), len(rest))
     try:
-        base = _limit(metric, limit)
+        base = _limit(known.unit, limit)
     except UnitError as error:
         raise UnitError(error.code, f"{metric}: {error}", error.help, found.start(3), len(limit)) from None
     return Claim(value.strip(), metric, op, base)
@@ -85,24 +64,24 @@ def parse_expectation(value: object) -> Claim:
 def _metric_help(metric: str) -> str:
     if re.match(r"p[0-9]", metric):
         return "percentiles lie between `p0` and `p100`, like `p99` or `p99.9`"
-    return did_you_mean(metric, METRICS) or one_of(METRICS, most=30)
+    return did_you_mean(metric, NAMES) or one_of(NAMES, most=30)
 
 
-def _limit(metric: str, text: str) -> float:
+def _limit(unit: str, text: str) -> float:
     number = _number(text)
-    if metric in RATIOS:
+    if unit == "ratio":
         share = units.ratio(number if number is not None else text)
         if share > 1:
             raise UnitError(codes.RANGE, f"{shown(text)} is more than everything", "at most `100%`")
         return float(share)
-    if metric in RATES:
+    if unit == "per_second":
         return units.rate(number if number is not None else text).per_second
-    if metric in FACTORS:
+    if unit == "factor":
         times = Fraction(text) if number is not None else units.factor(text)
         if not 0 <= times <= units.LARGEST_FACTOR:
             raise UnitError(codes.RANGE, f"{shown(text)} is out of range", "write it like `1.5x`")
         return float(times)
-    if metric in COUNTS:
+    if unit == "count":
         if not re.match(r"[0-9]{1,15}\Z", text):
             raise UnitError(
                 codes.WRONG_TYPE, f"expected a whole number, not {shown(text)}", "it counts things: write `0`"

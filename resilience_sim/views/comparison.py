@@ -15,11 +15,11 @@ from rich.console import Console
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.expectations import Verdict
-from resilience_sim.measure.metrics import METRICS, Metric
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import CANNOT_TELL, COLLAPSE, Summary, VariantDifference, summaries
 from resilience_sim.runs.compare import VariantDivergence
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.metrics import METRICS, Metric
 from resilience_sim.views.differences import STYLES, difference_text, more_runs, value_text, verdict_text
 from resilience_sim.views.divergence import divergence_rows
 from resilience_sim.views.live.look import UNICODE, Look

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from resilience_sim.kernel import format as fmt
-from resilience_sim.measure.metrics import Metric
 from resilience_sim.measure.statistics import BETTER, CANNOT_TELL, WORSE, Difference, Summary
+from resilience_sim.settings.metrics import Metric
 from resilience_sim.views.live.look import Look
 
 STYLES = {BETTER: "good", WORSE: "bad", CANNOT_TELL: "faint"}

@@ -12,11 +12,11 @@ from math import isfinite
 from typing import Any, Final
 
 from resilience_sim.measure.expectations import Verdict
-from resilience_sim.measure.metrics import METRICS
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import VariantDifference, summaries
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.metrics import METRICS
 from resilience_sim.settings.plan import Warned
 
 SCHEMA: Final = "resim.result/1"

@@ -13,10 +13,10 @@ from rich.console import Console
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.measure.expectations import FAIL, PASS, Verdict
-from resilience_sim.measure.metrics import METRICS, metric
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import COLLAPSE, Summary, summaries
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.metrics import METRICS, metric
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.moments import MomentsFold

@@ -13,8 +13,8 @@ import pytest
 
 import resilience_sim as rs
 from resilience_sim.api import results as module
-from resilience_sim.measure.metrics import METRICS
 from resilience_sim.measure.statistics import t_interval, wilson_interval
+from resilience_sim.settings.metrics import METRICS
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties.plans import plans
 
-from resilience_sim.measure.metrics import METRICS
 from resilience_sim.runs.batch import run_many
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import load
+from resilience_sim.settings.metrics import METRICS
 
 NAMES = [each.name for each in METRICS]
 

@@ -1,23 +1,19 @@
-"""What can be expected is what is measured."""
+"""What is measured can be expected, in its unit."""
 
 from __future__ import annotations
 
-from resilience_sim.measure import metrics
-from resilience_sim.settings import expectations
+import pytest
 
-UNITS = {
-    "ratio": expectations.RATIOS,
-    "seconds": expectations.TIMES,
-    "factor": expectations.FACTORS,
-    "count": expectations.COUNTS,
-    "per_second": expectations.RATES,
-}
+from resilience_sim.settings.expectations import parse_expectation
+from resilience_sim.settings.metrics import METRICS
+from resilience_sim.settings.units import UnitError
+
+LIMITS = {"ratio": "12.5%", "seconds": "125ms", "factor": "1.5x", "count": "12", "per_second": "12/s"}
+MEANS = {"ratio": 0.125, "seconds": 0.125, "factor": 1.5, "count": 12.0, "per_second": 12.0}
 
 
-def test_every_measured_metric_can_be_expected_in_its_unit():
-    """The table of the scenario room and the table of the measure room name the same metrics with the same units."""
-    assert set(expectations.METRICS) == {metric.name for metric in metrics.METRICS}
-    for metric in metrics.METRICS:
-        if metrics.percentile_of(metric.name) is None:
-            assert metric.name in UNITS[metric.unit], metric.name
-    assert expectations.parse_expectation("failed == 0").limit == 0
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_can_be_expected_in_its_unit(metric):
+    assert parse_expectation(f"{metric.name} <= {LIMITS[metric.unit]}").limit == MEANS[metric.unit]
+    with pytest.raises(UnitError):
+        parse_expectation(f"{metric.name} <= {LIMITS['count' if metric.unit == 'per_second' else 'per_second']}x")

@@ -11,13 +11,13 @@ import pytest
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.expectations import evaluate
-from resilience_sim.measure.metrics import METRICS
 from resilience_sim.measure.run_fold import RunFold
 from resilience_sim.measure.statistics import compare
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.client import ClientConfig
 from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.metrics import METRICS
 from resilience_sim.settings.plan import Expectation, Plan, Scope, Warned
 from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.traffic import TrafficConfig

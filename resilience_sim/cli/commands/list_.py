@@ -66,7 +66,7 @@ def items(kind: str) -> list[tuple[str, str]]:
         names = sorted(shipped.names(), key=lambda name: (name != "first-look", name))
         return [(name, shipped.about(name)) for name in names]
     if kind == "metrics":
-        from resilience_sim.measure.metrics import METRICS
+        from resilience_sim.settings.metrics import METRICS
 
         return [(metric.name, metric.meaning) for metric in METRICS]
     if kind == "templates":

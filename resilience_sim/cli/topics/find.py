@@ -32,9 +32,9 @@ class Topic:
 def topic_names() -> Iterator[tuple[str, str]]:
     """Every topic worth completing, with what it is."""
     from resilience_sim.cli.topics import concepts, outcomes
-    from resilience_sim.measure.metrics import METRICS
     from resilience_sim.settings.codes import EXPLANATIONS
     from resilience_sim.settings.faults import FAULTS
+    from resilience_sim.settings.metrics import METRICS
     from resilience_sim.settings.registry import POLICIES
 
     yield "exit-codes", "what a script can rely on"
@@ -110,8 +110,8 @@ def _transitions() -> str:
 
 def _words(plain: str, word: str) -> list[Topic]:
     from resilience_sim.cli.topics import concepts, metrics, outcomes
-    from resilience_sim.measure.metrics import metric
     from resilience_sim.settings.codes import EXPLANATIONS
+    from resilience_sim.settings.metrics import metric
 
     found = []
     known = metric(plain)

@@ -1,4 +1,4 @@
-"""How some metrics are measured, beyond their one-line meaning in measure/metrics.py."""
+"""How some metrics are measured, beyond their one-line meaning in settings/metrics.py."""
 
 from __future__ import annotations
 

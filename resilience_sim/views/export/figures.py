@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resilience_sim.kernel import format as fmt
-from resilience_sim.measure.metrics import metric
+from resilience_sim.settings.metrics import metric
 
 AS_WRITTEN = "as-written"
 _METRIC = re.compile(r"\s*([a-z_][a-z_0-9.]*)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from resilience_sim.measure.metrics import metric
+from resilience_sim.settings.metrics import metric
 from resilience_sim.views.export.figures import in_its_unit, one_line, said, scenario_name, value_of
 
 _MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}

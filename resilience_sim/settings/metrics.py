@@ -1,4 +1,4 @@
-"""The table of metrics: names, units, meanings, and which direction is better; readings.py computes them."""
+"""The table of metrics: names, units, meanings, and which direction is better; measure/readings.py computes them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from resilience_sim.settings.plan import Plan
+if TYPE_CHECKING:
+    from resilience_sim.settings.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Metric:
 
     ``unit``: ``ratio`` (0..1), ``seconds``, ``count``, ``factor`` (of one) or ``per_second``.
     ``better``: +1 higher is better, -1 lower is better, 0 neither: a fact about the run, not its quality.
-    ``needs``: what has to be counted for it beyond arrivals and outcomes (run_fold.py, NEEDED_KINDS).
+    ``needs``: what has to be counted for it beyond arrivals and outcomes (measure/run_fold.py, NEEDED_KINDS).
     """
 
     name: str
