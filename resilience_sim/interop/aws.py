@@ -6,8 +6,10 @@ Profiles hold secrets beside these fields; nothing else is looked at. Rules: bot
 
 from __future__ import annotations
 
+import shlex
+
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log, safe_name
+from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
@@ -40,22 +42,51 @@ def recognises(file: ConfigFile) -> bool:
 
 
 def _profiles(file: ConfigFile) -> dict[str, Mapping]:
+    """The profiles as botocore finds them: `[default]`, `[profile name]`; in the credentials file the name alone."""
     found = {}
     for document in file.documents:
-        for name, entry in document.entries.items():
-            if isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS):
-                found[safe_name(name.removeprefix("profile ").strip())] = entry.value
+        for head, entry in document.entries.items():
+            name = profile_name(head, file.name == "credentials")
+            if name and isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS):
+                found[name] = entry.value
     return found
+
+
+def profile_name(head: str, alone: bool = False) -> str:
+    """The profile that a section is about, "" for none: the name is one word, or stands in quotes."""
+    if head == "default" or alone:
+        return head
+    try:
+        parts = shlex.split(head)
+    except ValueError:
+        return ""
+    return parts[1] if len(parts) == 2 and parts[0] == "profile" else ""
 
 
 def instances(file: ConfigFile) -> list[str]:
     """The profiles that say something about retries."""
-    return list(_profiles(file))
+    return list(distinct(_profiles(file)))
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """Retry with its quota around the timeouts of the client."""
-    section = Section(_profiles(file)[instance], f"[{instance}]", log)
+    profiles = _profiles(file)
+    section = Section(profiles[distinct(profiles)[instance]], f"[{instance}]", log)
+    for document in file.documents:
+        for head, entry in document.entries.items():
+            holds = isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS)
+            if holds and not profile_name(head, file.name == "credentials"):
+                log.add(
+                    UNKNOWN_KEY,
+                    "warning",
+                    "no profile: in this file a profile is written `[profile NAME]`, a name with spaces in quotes; "
+                    "these settings are ignored",
+                    At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
+                    "write `profile` before the name",
+                )
+    reason = "about credentials of the machine, not about calls"
+    section.skip(metadata_service_num_attempts=reason, metadata_service_timeout=reason)
+    section.skip(s3="settings of transfers are not retries", tcp_keepalive="connections are not simulated")
     result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
     mode = section.word("retry_mode", ("legacy", "standard", "adaptive"))
     attempts = section.count("max_attempts", 1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_go
-from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.findings import BAD_VALUE, REFUSED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
@@ -36,6 +36,10 @@ RL164 warning: listing an app removes its built-in retries
     what the target says, which may be nothing.
 RL165 info: a reserved name
     Policies named Default...Policy apply to all targets that are not listed.
+RL166 info: errors of the caller are retried
+    Unless a retry policy has `matching`, Dapr retries every status that is not a success: a 404 or a 422 as well, which
+    will be the same next time. A circuit breaker of the target counts them as failures and opens on them. Scenarios
+    have no such outcome.
 RL167 info: greater than, not at least
     `consecutiveFailures > 5` trips at the sixth failure in a row.
 """
@@ -69,40 +73,69 @@ def _targets(spec: Section) -> dict[str, Section]:
     for kind in ("apps", "actors"):
         group = targets.section(kind)
         for name in group.names():
-            found[safe_name(name)] = group.section(name)
+            found[name] = group.section(name)
     components = targets.section("components")
     for name in components.names():
         component = components.section(name)
         for way in component.names():
-            found[safe_name(f"{name}/{way}")] = component.section(way)
+            found[f"{name}/{way}"] = component.section(way)
     targets.rest()
     return found
 
 
 def instances(file: ConfigFile) -> list[str]:
     """The targets."""
+    return list(distinct(_all_targets(file)))
+
+
+def _all_targets(file: ConfigFile) -> dict[str, None]:
     found: dict[str, None] = {}
     for document in _documents(file):
         found.update(dict.fromkeys(_targets(Section(document, "", Log()).section("spec"))))
-    return list(found)
+    return found
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """retry(breaker(timeout(target)))."""
     result = Converted(NAME, f"Dapr Resiliency, target '{instance}'", instance)
+    wanted = distinct(_all_targets(file))[instance]
     for document in _documents(file):
-        spec = Section(document, "", log).section("spec")
+        top = Section(document, "", log)
+        top.skip(scopes="the policies apply to these applications only")
+        spec = top.section("spec")
         targets = _targets(spec)
         policies = spec.section("policies")
         spec.rest()
         used: set[tuple[str, str]] = set()
         for target in targets.values():
             used |= _references(target, log)
-        if instance in targets and not result.layers:
-            result.layers = _stack(targets[instance], policies, log)
-            _app_trap(spec, instance, targets[instance], log)
+        if wanted in targets and not result.layers:
+            result.layers = _stack(targets[wanted], policies, log)
+            _app_trap(spec, wanted, targets[wanted], log)
         _unused(policies, used, log)
+        _decoded(policies, log)
     return result
+
+
+def _decoded(policies: Section, log: Log) -> None:
+    """Dapr decodes every policy of a resource, whether a target refers to it or not; one bad refuses all."""
+    bad: list[At] = []
+    for group, maker in (("retries", _retry), ("circuitBreakers", _breaker), ("timeouts", _timeout)):
+        section = policies.section(group)
+        for name in section.names():
+            aside = Log(traps=log.traps)
+            holder = Section(section.node, section.path, aside, span=section.span)
+            maker(holder, name, aside)
+            errors = [each for each in aside.found if each.code in (BAD_VALUE, REFUSED)]
+            log.found += [each for each in errors if each not in log.found]
+            bad += [section.at(name)] if errors else []
+    for at in bad:
+        log.refused(
+            f"`{at.path.rpartition('.')[2]}` cannot be decoded: Dapr refuses the whole resource, none of its policies "
+            "applies",
+            at,
+            "correct it, or remove it",
+        )
 
 
 def _references(target: Section, log: Log) -> set[tuple[str, str]]:
@@ -118,7 +151,7 @@ def _references(target: Section, log: Log) -> set[tuple[str, str]]:
 
 def _app_trap(spec: Section, instance: str, target: Section, log: Log) -> None:
     apps = spec.section("targets").section("apps")
-    if instance in [safe_name(name) for name in apps.names()] and "retry" not in target:
+    if instance in apps.names() and "retry" not in target:
         log.trap(
             "RL164",
             "listing an app takes its built-in retries away (3, a second apart): without `retry` "
@@ -134,12 +167,15 @@ def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
         for name in section.names():
             if (group, name) in used:
                 continue
-            if re.fullmatch(r"Default\w*Policy", name):
+            if re.fullmatch(r"Default\w*Policy|DaprBuiltIn\w+", name):
+                built_in = name.startswith("DaprBuiltIn")
                 log.trap(
                     "RL165",
-                    f"`{safe_name(name)}` is a reserved name: it applies to every target that is not listed",
+                    f"`{safe_name(name)}` is a reserved name: "
+                    + ("it replaces Dapr's own policy wherever no target is listed" if built_in
+                       else "it applies to every target that is not listed"),
                     section.at(name),
-                )
+                )  # fmt: skip
             else:
                 log.trap(
                     "RL160",
@@ -231,6 +267,12 @@ def _retry(group: Section, name: str, log: Log) -> Layer:
 def _matching(section: Section, layer: Layer, log: Log) -> None:
     matching = section.section("matching")
     if not matching:
+        log.trap(
+            "RL166",
+            "without `matching` every failure is retried, answers of 400 to 499 too, and a breaker counts them",
+            section.at(),
+            'write `matching: {httpStatusCodes: "408,429,500-599"}`',
+        )
         layer.put("on", list(EVERYTHING), None, "default: everything; an open breaker ends the retries")
         return
     codes = [word.strip() for word in matching.texts("httpStatusCodes") for word in str(word).split(",")]

@@ -73,7 +73,7 @@ def read_documents(path: str, text: str) -> ConfigFile:
     elif notation == "ini":
         from resilience_sim.interop.flat_trees import parse_ini
 
-        documents.append(parse_ini(text, source))
+        documents.append(parse_ini(text, source, found))
     else:
         from resilience_sim.interop.yaml_tree import parse_yaml
 

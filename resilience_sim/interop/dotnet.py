@@ -12,12 +12,13 @@ from typing import Any
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_timespan
-from resilience_sim.interop.findings import Log, safe_name
+from resilience_sim.interop.findings import Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, whole
-from resilience_sim.scenario.tree import Mapping
+from resilience_sim.scenario.tree import Entry, Mapping
+from resilience_sim.settings.units import LONGEST, show_duration
 
 TRAPS = traps(
     """
@@ -33,16 +34,50 @@ RL123 info: Retry-After is not capped
 
 NAME = "dotnet"
 SPAN = "durations are `[d.]hh:mm:ss[.fff]`, for example `00:00:04`"
-_SECTIONS = {"retry", "circuitbreaker", "attempttimeout", "totalrequesttimeout", "hedging", "ratelimiter", "endpoint"}
+_KEYS: dict[str, set[str]] = {  # of Microsoft's options, in lower case
+    "retry": {"maxretryattempts", "backofftype", "usejitter", "delay", "maxdelay", "shouldretryafterheader"},
+    "circuitbreaker": {"failureratio", "minimumthroughput", "samplingduration", "breakduration"},
+    "attempttimeout": {"timeout"},
+    "totalrequesttimeout": {"timeout"},
+    "hedging": {"maxhedgedattempts", "delay"},
+    "ratelimiter": {"defaultratelimiteroptions"},
+    "endpoint": {"timeout", "circuitbreaker", "ratelimiter"},
+}
 _STRICT = "the binder is strict, the application does not start"
 SECOND = 1_000_000_000
+_DAY = 86_400 * SECOND
+_BACKOFF = {"0": "constant", "1": "linear", "2": "exponential"}
 
 
 def _is_handler(node: object) -> bool:
+    """Whether a section has Microsoft's names, and more of them than others: many have a `Retry` of their own."""
     if not isinstance(node, Mapping):
         return False
-    names = {name.lower() for name in node.entries}
-    return len(names & _SECTIONS) >= 2 or bool(names & {"totalrequesttimeout", "attempttimeout", "hedging"} & names)
+    below = {name.lower(): entry.value for name, entry in node.entries.items() if name.lower() in _KEYS}
+    known = other = 0
+    for name, value in below.items():
+        for key in value.entries if isinstance(value, Mapping) else ():
+            known += key.lower() in _KEYS[name]
+            other += key.lower() not in _KEYS[name]
+    telling = below.keys() & {"totalrequesttimeout", "attempttimeout", "hedging"}
+    return bool(known > other or (known == other and telling)) and bool(len(below) >= 2 or telling or known >= 2)
+
+
+def _unfolded(node: Mapping) -> Mapping:
+    """``"Retry:MaxDelay": …`` is a path, and joins what stands under `Retry`."""
+    entries: dict[str, Entry] = {}
+    for name, entry in node.entries.items():
+        head, colon, rest = name.partition(":")
+        value = Mapping(entry.key, {rest: entry}) if colon else entry.value
+        if isinstance(value, Mapping):
+            same = next((each for each in entries if each.lower() == head.lower()), head)
+            before = entries[same].value if same in entries else None
+            joined = {**(before.entries if isinstance(before, Mapping) else {}), **value.entries}
+            span = before.span if isinstance(before, Mapping) else value.span
+            entries[same] = Entry(entry.key, _unfolded(Mapping(span, joined)))
+        else:
+            entries[name] = entry
+    return Mapping(node.span, entries)
 
 
 def _handlers(node: Mapping, path: str, depth: int = 0) -> list[tuple[str, Mapping]]:
@@ -60,16 +95,21 @@ def _handlers(node: Mapping, path: str, depth: int = 0) -> list[tuple[str, Mappi
 
 def recognises(file: ConfigFile) -> bool:
     """Whether a JSON file holds such a section."""
-    return file.notation == "json" and any(_is_handler(d) or _handlers(d, "") for d in file.documents)
+    return file.notation == "json" and bool(_all(file))
 
 
 def _all(file: ConfigFile) -> dict[str, Mapping]:
+    known: dict[str, Mapping] | None = file.memo.get(NAME)
+    if known is not None:
+        return known
     found: dict[str, Mapping] = {}
-    for document in file.documents:
+    for document in map(_unfolded, file.documents):
         if _is_handler(document):
             found["default"] = document
-        found.update((safe_name(path.replace(":", ".")), node) for path, node in _handlers(document, ""))
-    return found
+        else:
+            found.update((path.replace(":", "."), node) for path, node in _handlers(document, ""))
+    file.memo[NAME] = {shown: found[name] for shown, name in distinct(found).items()}
+    return file.memo[NAME]  # type: ignore[no-any-return]
 
 
 def instances(file: ConfigFile) -> list[str]:
@@ -109,6 +149,23 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     return result
 
 
+def _time(section: Section, name: str, least: int, log: Log, infinite: bool = False) -> Value[int] | None:
+    """A TimeSpan in the range that Polly's validation allows; ``infinite``: -00:00:00.001 is one without end."""
+    found = section.duration(name, durations.timespan, SPAN)
+    if found is None or (infinite and found.value == -1_000_000):
+        return found
+    if not least <= found.value <= _DAY:
+        log.refused(
+            f"`{name}` must be from {show_duration(least)} to 24h: validation fails, the application does not start",
+            found.at,
+            "a bare number is days: write `00:00:30` for 30 seconds"
+            if ":" not in found.at.text.partition(":")[2]
+            else "",
+        )
+        return None
+    return found
+
+
 def _ns(layer: Layer, key: str) -> int:
     from resilience_sim.settings.units import duration
 
@@ -129,7 +186,7 @@ def _validate(total: Layer, attempt: Layer, top: Section, log: Log) -> None:
 def _timeout(section: Section, default: int, name: str, log: Log) -> Layer:
     title = f"{section.path or name}: {'the whole request' if name == 'total' else 'each attempt'}"
     layer = Layer("timeout", title, section.at() if section else None, id=name, like="polly")
-    after = section.duration("Timeout", durations.timespan, SPAN)
+    after = _time(section, "Timeout", 10_000_000, log)
     layer.put("after", Ns(after.value if after else default), after, "default")
     _names(section, log)
     if name == "attempt":
@@ -185,10 +242,10 @@ def _retry(section: Section, log: Log) -> Layer:
             retries.at,
             "subtract one if you meant calls",
         )
-    delay = section.duration("Delay", durations.timespan, SPAN)
-    shape = section.word("BackoffType", ("constant", "linear", "exponential"))
+    delay = _time(section, "Delay", 0, log)
+    shape = section.word("BackoffType", ("constant", "linear", "exponential", *_BACKOFF))
     layer.put("delay", Ns(delay.value if delay else 2 * SECOND), delay, "default")
-    kind = shape.value if shape else "exponential"
+    kind = _BACKOFF.get(shape.value, shape.value) if shape else "exponential"
     layer.put("backoff", kind, shape, "default of the standard handler")
     jitter = section.flag("UseJitter")
     if jitter is None or jitter.value:
@@ -207,7 +264,7 @@ def _retry(section: Section, log: Log) -> Layer:
     layer.exact["UseJitter"] = Setting("false" if jitter and not jitter.value else "true", "UseJitter")
     layer.exact["backoff"] = None
     layer.exact["BackoffType"] = Setting(kind.capitalize(), shape.shown if shape else "default of the standard handler")
-    cap = section.duration("MaxDelay", durations.timespan, SPAN)
+    cap = _time(section, "MaxDelay", 0, log)
     if cap:
         layer.put("max_delay", Ns(cap.value), cap)
     listens = section.flag("ShouldRetryAfterHeader")
@@ -233,9 +290,12 @@ def _retry(section: Section, log: Log) -> Layer:
 def _hedge(section: Section, log: Log, total: Layer) -> Layer:
     layer = Layer("hedge", section.path or "Hedging", section.at() if section else None, like="polly")
     most = section.count("MaxHedgedAttempts", 1)
-    delay = section.duration("Delay", durations.timespan, SPAN)
+    delay = _time(section, "Delay", 0, log, infinite=True)
     extra, wait = most.value if most else 1, delay.value if delay else 2 * SECOND
-    layer.put("delay", Ns(wait), delay, "default")
+    layer.put("delay", Ns(wait if wait >= 0 else LONGEST), delay, "default")
+    if wait < 0:
+        layer.remarks.append("without end: the next attempt starts only when the one before has failed")
+        wait = 0
     layer.put("max_extra", extra, most, "default")
     if extra > 10:
         log.refused("`MaxHedgedAttempts` is from 1 to 10", most.at if most else section.at())
@@ -256,8 +316,8 @@ def _breaker(section: Section, log: Log, attempt: Layer) -> Layer:
     layer = Layer("circuit_breaker", section.path or "CircuitBreaker", section.at() if section else None, like="polly")
     ratio = section.number("FailureRatio")
     least = section.count("MinimumThroughput")
-    window = section.duration("SamplingDuration", durations.timespan, SPAN)
-    pause = section.duration("BreakDuration", durations.timespan, SPAN)
+    window = _time(section, "SamplingDuration", SECOND // 2, log)
+    pause = _time(section, "BreakDuration", SECOND // 2, log)
     share = ratio.value if ratio else 0.1
     if not 0 < share <= 1:
         assert ratio is not None

@@ -19,7 +19,7 @@ _NS: dict[str, int] = {
 _SPRING = re.compile(r"([0-9]+)\s*(ns|us|ms|s|m|h|d)?\Z")
 _ISO = re.compile(r"PT(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?\Z", re.IGNORECASE)
 _TIMESPAN = re.compile(r"(?:([0-9]+)\.)?([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.([0-9]{1,7}))?)?\Z")
-_PROTOBUF = re.compile(r"([0-9]+(?:\.[0-9]{1,9})?)s\Z")
+_PROTOBUF = re.compile(r"((?:[0-9]+|(?=\.))(?:\.[0-9]{1,9})?)s\Z")
 _GO = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -37,8 +37,13 @@ def spring(value: object) -> int:
 
 
 def timespan(value: object) -> int:
-    """.NET: ``[d.]hh:mm[:ss[.fffffff]]``."""
-    match = _TIMESPAN.match(_text(value))
+    """.NET: ``[-][d.]hh:mm[:ss[.fffffff]]``; a bare number is days."""
+    text = _text(value)
+    if text.startswith("-"):
+        return -timespan(text[1:])
+    if re.fullmatch(r"[0-9]{1,7}", text):
+        return int(text) * 86_400 * SECOND
+    match = _TIMESPAN.match(text)
     if not match:
         raise ValueError("no TimeSpan")
     days, hours, minutes, seconds, fraction = match.groups()
@@ -53,7 +58,7 @@ def protobuf(value: object) -> int:
     match = _PROTOBUF.match(_text(value))
     if not match:
         raise ValueError("no protobuf duration")
-    return _whole(Fraction(match.group(1)) * SECOND)
+    return _whole(Fraction("0" + match.group(1)) * SECOND)
 
 
 def go(value: object) -> int:

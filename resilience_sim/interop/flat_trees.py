@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from resilience_sim.interop.findings import BROKEN
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.parse import scalar
 from resilience_sim.scenario.tree import Entry, Mapping, Scalar, Source, Span
 
@@ -40,19 +42,46 @@ def _continues(line: str) -> bool:
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
-def parse_ini(text: str, source: Source) -> Mapping:
-    """Sections with their keys, names in lower case; nested values (indented lines) are left out."""
+def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
+    """Sections with their keys, as Python's RawConfigParser reads them: names in lower case, lines that are indented go
+    on with the value above, comments have lines of their own, and what it would refuse is a finding.
+    """
     root = Mapping(Span(source, 1, 1, 1, 1), {})
     section: Mapping | None = None
+    last: str | None = None
+
+    def broken(number: int, line: str, why: str) -> None:
+        col = len(line) - len(line.lstrip()) + 1
+        span = Span(source, number, col, number, len(line.rstrip()) + 1)
+        found.append(span.finding(BROKEN, f"{why}: the whole file is refused"))
+
     for number, line in enumerate(text.split("\n"), 1):
-        head = re.match(r"\s*\[\s*([^\]]*?)\s*\]", line)
-        pair = re.match(r"([A-Za-z0-9_\-]+)\s*=\s*(.*?)\s*(?:\s[#;].*)?\r?$", line)
+        if not line.strip() or line.lstrip()[0] in "#;":
+            continue
+        if line[0] in " \t" and section is not None and last is not None:  # a nested value goes on
+            entry = section.entries[last]
+            assert isinstance(entry.value, Scalar)
+            below = f"{'' if entry.value.value is None else entry.value.value}\n{line.strip()}"
+            section.entries[last] = Entry(entry.key, Scalar(entry.value.span, below))
+            continue
+        head = re.match(r"\s*\[([^\]]+)\]", line)
+        pair = re.match(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$", line)
         if head:
             span = Span(source, number, head.start(1) + 1, number, head.end(1) + 1)
-            section = Mapping(span, {})
-            root.entries[head.group(1)] = Entry(span, section)
-        elif pair and section is not None:
-            key = Span(source, number, 1, number, pair.end(1) + 1)
+            if head.group(1) in root.entries:
+                broken(number, line, "a section that stands twice")
+            entry = root.entries.setdefault(head.group(1), Entry(span, Mapping(span, {})))
+            assert isinstance(entry.value, Mapping)
+            section, last = entry.value, None
+        elif pair is None:
+            broken(number, line, "neither a section nor a key with its value")
+        elif section is None:
+            broken(number, line, "a key before any section")
+        else:
+            last = pair.group(1).lower()
+            if last in section.entries:
+                broken(number, line, "a key that stands twice in its section")
+            key = Span(source, number, pair.start(1) + 1, number, pair.end(1) + 1)
             place = Span(source, number, pair.start(2) + 1, number, pair.end(2) + 1)
-            section.entries[pair.group(1).lower()] = Entry(key, Scalar(place, scalar(pair.group(2))))
+            section.entries[last] = Entry(key, Scalar(place, scalar(pair.group(2))))
     return root

@@ -11,11 +11,12 @@ from typing import Any
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
-from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.scenario.tree import Node, Sequence
 from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(
@@ -27,10 +28,21 @@ RL152 warning: hedging without a delay
     not only when it is slow.
 RL153 info: tokenRatio is cut to three decimals
     gRPC ignores what comes after the third decimal.
+RL154 info: a name in another case
+    grpc-go reads the names of a service config in any case, as Go's JSON does. The implementations in C++, Java and
+    others want them as they are specified, and do not know `MaxAttempts`.
 """
 )
 
 NAME = "grpc"
+_FIELDS = {
+    name.lower(): name
+    for name in (
+        "name", "waitForReady", "timeout", "maxRequestMessageBytes", "maxResponseMessageBytes", "retryPolicy",
+        "hedgingPolicy", "maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier", "retryableStatusCodes",
+        "hedgingDelay", "nonFatalStatusCodes", "perAttemptRecvTimeout",
+    )
+}  # fmt: skip
 SPAN = "durations are decimal seconds, `0.08s`"
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "UNAVAILABLE": ("unavailable", "refused", "reset", "shed"),
@@ -83,7 +95,7 @@ HOPELESS = (
 
 def recognises(file: ConfigFile) -> bool:
     """Whether there is a ``methodConfig``."""
-    return any("methodConfig" in document.entries for document in file.documents)
+    return any(name.lower() == "methodconfig" for document in file.documents for name in document.entries)
 
 
 def _name(entry: Section) -> str:
@@ -91,33 +103,71 @@ def _name(entry: Section) -> str:
     entry.rest()
     if service is None:
         return "default"
-    return safe_name(f"{service.value}/{method.value}" if method else service.value)
+    return f"{service.value}/{method.value}" if method else service.value
+
+
+def _named(file: ConfigFile, log: Log) -> dict[str, Section]:
+    """Every method configuration by its names; ``default`` is the empty name."""
+    found: dict[str, Section] = {}
+    for document in file.documents:
+        for config in Section(document, "", log, fold=True).sections("methodConfig"):
+            entries = config.sections("name")
+            if not entries:
+                log.add(
+                    UNKNOWN_KEY, "warning", "a method configuration without a `name` applies to nothing", config.at()
+                )
+            for entry in entries:
+                if "method" in entry and "service" not in entry:
+                    log.refused("a method without its service: the service config is not valid", entry.at("method"))
+                    continue
+                name = _name(entry)
+                if name in found:
+                    log.refused("a name that stands twice: the service config is not valid", entry.at())
+                found.setdefault(name, config)
+    return found
 
 
 def instances(file: ConfigFile) -> list[str]:
     """The names of all method configurations; ``default`` for the empty name."""
-    found: dict[str, None] = {}
-    for document in file.documents:
-        for config in Section(document, "", Log()).sections("methodConfig"):
-            names = [_name(each) for each in config.sections("name")] or ["default"]
-            found.update(dict.fromkeys(names))
-    return list(found)
+    return list(distinct(_named(file, Log())))
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one method."""
     result = Converted(NAME, f"gRPC service config, method '{instance}'", instance)
+    named = _named(file, log)
+    config = named[distinct(named)[instance]]
     for document in file.documents:
-        top = Section(document, "", log)
+        top = Section(document, "", log, fold=True)
         throttling = top.section("retryThrottling")
-        top.ignore("loadBalancingPolicy", "loadBalancingConfig", "healthCheckConfig")
-        for config in top.sections("methodConfig"):
-            names = [_name(each) for each in config.sections("name")] or ["default"]
-            if instance in names and not result.layers:
-                result.layers = _method(config, throttling, log)
+        top.ignore("methodConfig")
+        top.skip(
+            loadBalancingPolicy="write `service.balancer`",
+            loadBalancingConfig="write `service.balancer`",
+            healthCheckConfig="health checks are not simulated",
+        )
         top.rest()
+        if any(entry.value is config.node or _holds(entry.value, config) for entry in document.entries.values()):
+            result.layers = _method(config, throttling, log)
+    _misspelt(config, log)
     result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
     return result
+
+
+def _holds(node: Node, config: Section) -> bool:
+    return isinstance(node, Sequence) and any(item is config.node for item in node.items)
+
+
+def _misspelt(section: Section, log: Log) -> None:
+    """grpc-go reads names in any case, the other implementations as they are specified."""
+    for name in section.names():
+        right = _FIELDS.get(name.lower())
+        if right is not None and right != name:
+            log.trap(
+                "RL154", f"`{name}` is `{right}`: grpc-go reads it all the same", section.at(name), f"write `{right}`"
+            )
+        if right in ("retryPolicy", "hedgingPolicy"):
+            _misspelt(section.section(name), log)
 
 
 def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
@@ -139,6 +189,7 @@ def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
     elif hedge:
         layers.append(_hedge(hedge, throttling, log))
     config.skip(
+        retryThrottling="it has its place at the top of the service config, and is ignored here",
         waitForReady="there is one connection, and it is there",
         maxRequestMessageBytes="sizes are not simulated",
         maxResponseMessageBytes="sizes are not simulated",
@@ -187,6 +238,7 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
         layer.put("max_delay", Ns(cap.value), cap)
     layer.put("jitter", "20%", None, "always, after the cap")
     layer.settings["on"] = _codes(section, "retryableStatusCodes", log)
+    section.skip(perAttemptRecvTimeout="a proposal that no implementation reads from a service config")
     section.rest()
     _throttle(layer, throttling, log)
     return layer

@@ -285,3 +285,106 @@ def test_istio_files_are_read_together(tmp_path: Path):
     linted = resim("lint", str(tmp_path), "--format", "concise")
     assert "dr.yaml:6" in linted.out
     assert "vs.yaml:10" in linted.out
+
+
+# --- gRPC, .NET, Dapr, AWS ---
+
+
+def test_23_names_in_another_case_and_throttling_in_the_wrong_place():
+    """grpc-go reads them; `.01s` is a duration; throttling inside a method configuration is ignored."""
+    found = case("23")
+    got = settings(found)["retry"]
+    assert (got["attempts"], got["delay"], got["max_delay"], got["factor"]) == ("3", "10ms", "10s", "2x")
+    assert outcomes(got["on"]) >= {"unavailable", "error"}
+    assert "budget" not in got
+    codes = {each.code for each in found.findings}
+    assert "RL154" in codes
+    assert not codes & {"RL192", "RL193"}
+    assert "`retryThrottling` is not modelled: it has its place at the top" in said(found)
+
+
+GRPC_RETRY = (
+    '"retryPolicy": {"maxAttempts": 3, "initialBackoff": "1s", "maxBackoff": "2s", "backoffMultiplier": 2, '
+    '"retryableStatusCodes": ["UNAVAILABLE"]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ('[{"service": "a", "method": "b"}, {"service": "a", "method": "b"}]', "a name that stands twice"),
+        ('[{"service": "a"}, {"method": "b"}]', "a method without its service"),
+    ],
+)
+def test_a_service_config_with_bad_names_is_not_valid(names: str, message: str):
+    opened = formats.open_config("s.json", f'{{"methodConfig": [{{"name": {names}, {GRPC_RETRY}}}]}}')
+    assert opened is not None
+    found = formats.convert(*opened, formats.instance_names(*opened)[0])
+    assert message in said(found)
+
+
+def test_69_a_section_of_ones_own_is_not_microsofts():
+    """Nothing can be said about it: no import, and no clean bill from the linter."""
+    path = str(CASES / "69_dotnet_custom_section" / "appsettings.json")
+    for command in ("import", "lint"):
+        answer = resim(command, path)
+        assert answer.code == 2
+        assert "configuration that resim knows" in answer.err
+
+
+def test_fault_08_a_hedge_that_waits_for_a_failure():
+    """-00:00:00.001 is without end, and no error."""
+    found = case("fault_08")
+    assert int(settings(found)["hedge"]["delay"].removesuffix("h")) >= 24
+    assert not [each for each in found.findings if each.severity == "error"]
+
+
+def test_dotnet_paths_numbers_and_ranges():
+    """`a:b` is a path, an enumeration may be a number, a bare number is days."""
+    text = """{"H": {"Retry:MaxDelay": "00:00:03", "Retry": {"MaxRetryAttempts": 2, "BackoffType": 0},
+        "AttemptTimeout": {"Timeout": "30"}}}"""
+    opened = formats.open_config("appsettings.json", text)
+    assert opened is not None
+    found = formats.convert(*opened, "H")
+    retry = settings(found)["retry"]
+    assert (retry["attempts"], retry["BackoffType"], retry["max_delay"]) == ("3", "Constant", "3s")
+    assert "`Timeout` must be from 10ms to 24h" in said(found)
+
+
+def test_61_dapr_retries_errors_of_the_caller():
+    """Scenarios have no such outcome; it is said."""
+    found = case("61")
+    assert "answers of 400 to 499 too, and a breaker counts them" in said(found)
+    assert settings(found)["circuit_breaker"]["failure_threshold"] == "6"
+
+
+def test_fault_12_one_bad_policy_refuses_the_resource():
+    """Also when no target refers to it."""
+    found = case("fault_12")
+    assert "Dapr refuses the whole resource" in said(found)
+    assert resim("import", str(CASES / "fault_12_dapr_invalid_unused_policy" / "resiliency.yaml")).code == 1
+
+
+def test_fault_14_a_section_that_is_no_profile():
+    assert names_in("fault_14") == ["ci"]
+    found = case("fault_14")
+    assert settings(found)["retry"]["attempts"] == "3"
+    assert "no profile: in this file a profile is written" in said(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "message"),
+    [
+        ('[profile "two words"]\nmax_attempts = 3\n', ["…"], ""),
+        ("[profile a]\nmax_attempts = 3\n[profile a]\nregion = x\n", ["a"], "a section that stands twice"),
+        ("[profile a]\nmax_attempts = 3\nmax_attempts = 4\n", ["a"], "a key that stands twice"),
+        ("[profile a]\nmax_attempts = 3\nnonsense\n", ["a"], "neither a section nor a key"),
+        ("[profile a]\nmax_attempts = 3 # no comment\n", ["a"], "cannot be read as a whole number"),
+        ("[profile a]\nmax_attempts = 3\ns3 =\n  max_concurrent_requests = 9\n", ["a"], "`s3` is not modelled"),
+    ],
+)
+def test_aws_files_as_botocore_parses_them(text: str, names: list[str], message: str):
+    opened = formats.open_config("config", text)
+    assert opened is not None
+    assert formats.instance_names(*opened) == names
+    assert message in said(formats.convert(*opened, names[0]))

@@ -78,7 +78,7 @@ def test_json_of_import(tmp_path: Path):
     assert answer.code == 0
     assert document["format"] == "dapr"
     assert document["wrote"] == [str(target)]
-    assert {each["code"] for each in document["findings"]} == {"RL160"}
+    assert {each["code"] for each in document["findings"]} == {"RL160", "RL190"}
 
 
 def test_import_then_run(tmp_path: Path):
