@@ -18,7 +18,7 @@ from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, Brie
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.actions_text import ActionText
-from resilience_sim.views.words import fault_words, late_effect, outcome_name, speaker
+from resilience_sim.views.words import change_words, late_effect, outcome_name, speaker
 
 GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
 STATE_COLOURS = (GOOD, BAD, ODD)
@@ -28,8 +28,12 @@ EFFECT_WORDS = {
     ev.DEDUPLICATED: "deduplicated",
     ev.REPEATED: "repeated",
 }
-
-
+_CHANGES = {
+    ev.FAULT_ON: ("fault", ODD),
+    ev.FAULT_OFF: ("fault", ODD),
+    ev.CRASH: ("client", BAD),
+    ev.RESTART: ("client", GOOD),
+}
 _TOKENS = {OPEN_END: "unfinished", HEDGED: "hedge", DENIED: "no budget for a retry"}
 
 
@@ -129,17 +133,10 @@ class PlainFold(Fold):
             effect = late_effect(self._config(component))
             words = f"{effect}: result of {fmt.request(rid)}, admitted while {then}, now {now}"
             self._line(t, "late", who, outcome_name(a), "", words, CALM)
-        elif kind == ev.FAULT_ON:
-            faults = self._plan.faults
-            words = fault_words(faults[a]) if 0 <= a < len(faults) else ""
-            self._line(t, "fault", who, "on", "", f"{words}, until {fmt.instant(b)}", ODD)
-        elif kind == ev.FAULT_OFF:
-            self._line(t, "fault", who, "off", "", "", ODD)
-        elif kind == ev.CRASH:
-            words = f"{fmt.plural(a, 'request')} went down with it, back at {fmt.instant(b)}"
-            self._line(t, "client", who, "crashed", "", words, BAD)
-        elif kind == ev.RESTART:
-            self._line(t, "client", who, "restarted", "", "fresh policy state", GOOD)
+        elif kind in _CHANGES:
+            subject, colour = _CHANGES[kind]
+            state, details = change_words(kind, a, b, self._plan.faults)
+            self._line(t, subject, who, state, "", details, colour)
         elif kind == ev.ACTION:
             action = self._actions[a] if 0 <= a < len(self._actions) else ActionText(t, f"action {a + 1}", False)
             self._line(t, "change" if action.own else "by hand", who, "changed", "", action.words, ODD)

@@ -6,9 +6,12 @@ story_words.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
+from resilience_sim.measure.breakers import why_text
 from resilience_sim.settings.breaker import LikeBreakerConfig
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -116,3 +119,17 @@ LATE_EFFECTS = {
 def late_effect(config: PolicyConfig | None) -> str:
     """What the result of a call that was admitted in an earlier state does to a breaker: its library's rule."""
     return LATE_EFFECTS[config.rules.late if isinstance(config, LikeBreakerConfig) else "dropped"]
+
+
+def change_words(kind: int, a: int, b: int, faults: Sequence[FaultConfig]) -> tuple[str, str]:
+    """A change of a breaker, a fault or a client instance: what became of it, and the details."""
+    if kind == ev.BREAKER:
+        return state_name(ev.new_state(a)), why_text(a, b)
+    if kind == ev.FAULT_ON:
+        words = f"{fault_words(faults[a])}, " if 0 <= a < len(faults) else ""
+        return "on", f"{words}until {fmt.instant(b)}"
+    if kind == ev.FAULT_OFF:
+        return "off", ""
+    if kind == ev.CRASH:
+        return "crashed", f"{fmt.plural(a, 'request')} went down with it, back at {fmt.instant(b)}"
+    return "restarted", "fresh policy state"

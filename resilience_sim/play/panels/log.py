@@ -6,14 +6,14 @@ from bisect import bisect_left
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
-from resilience_sim.measure.breakers import why_text
 from resilience_sim.play.run import Run
 from resilience_sim.views.actions_text import action_words
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import fault_words, speaker, state_name
+from resilience_sim.views.words import change_words, speaker
 
 STATE_STYLES = ("good!", "bad!", "odd!")
+_STYLES = {ev.FAULT_ON: "bad!", ev.FAULT_OFF: "good!", ev.CRASH: "bad!", ev.RESTART: "good!"}
 
 
 def log_rows(run: Run, look: Look, width: int, height: int, back: int = 0) -> tuple[list[Row], list[int]]:
@@ -31,20 +31,11 @@ def log_row(run: Run, index: int) -> Row:
     component = run.view.components.get(source)
     who = speaker(component, run.view.many).replace("circuit_breaker", "breaker")
     row = Row().right(fmt.clock(t), "faint", 9).add(" ")
-    if kind == ev.BREAKER:
-        new = min(ev.new_state(a), 2)
-        return row.add(f"{who} ").add(state_name(new), STATE_STYLES[new]).add(f"  {why_text(a, b)}", "faint")
-    if kind == ev.FAULT_ON:
-        faults = run.plan_now.faults
-        words = fault_words(faults[a]) if a < len(faults) else ""
-        return row.add(f"{who} ").add("ON", "bad!").add(f"  {words}, until {fmt.instant(b)}", "faint")
-    if kind == ev.FAULT_OFF:
-        return row.add(f"{who} ").add("off", "good!")
-    if kind == ev.CRASH:
-        row.add(f"{who} ").add("CRASHED", "bad!")
-        return row.add(f"  {fmt.plural(a, 'request')} went down, back at {fmt.instant(b)}", "faint")
-    if kind == ev.RESTART:
-        return row.add(f"{who} ").add("back", "good!").add("  with fresh state", "faint")
+    if kind != ev.ACTION:
+        what, details = change_words(kind, a, b, run.plan_now.faults)
+        style = STATE_STYLES[min(ev.new_state(a), 2)] if kind == ev.BREAKER else _STYLES[kind]
+        row.add(f"{who} ").add(what.upper() if style == "bad!" else what, style)
+        return row.add(f"  {details}", "faint") if details else row
     action = run.action_at(index)
     words = action_words(action, run.plan_before(action)) if action is not None else "did something"
     who = "the plan: " if action in run.source.plan.actions else "you "

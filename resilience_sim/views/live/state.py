@@ -12,11 +12,10 @@ from typing import Any
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import BriefStory
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.facts import capacity, horizon, workers
-from resilience_sim.views.words import outcome_name, speaker, state_name
+from resilience_sim.views.words import change_words, outcome_name, speaker
 
 BINS = 960
 MANTISSA = 4  # bits: latency buckets are 1/16 to 1/32 wide
@@ -295,7 +294,7 @@ class LiveFold(Fold):
             if lane is not None:
                 lane.change(index, t, new)
                 lane.opened += new == ev.OPEN
-                self.notes.append((t, lane.name, state_name(new), why_text(a, b)))
+                self.notes.append((t, lane.name, *change_words(kind, a, b, self.plan.faults)))
             return
         if kind == ev.REJECTED:
             self.rejected += 1
@@ -320,7 +319,8 @@ class LiveFold(Fold):
             self.crashes += down
             if down:
                 self.held[source] = 0
-            self.notes.append((t, who, "CRASHED" if down else "back", f"{a} requests went down" if down else ""))
+            what, details = change_words(kind, a, b, self.plan.faults)
+            self.notes.append((t, who, what.upper() if down else what, details))
 
     def _double(self) -> None:
         self.bins.double()
