@@ -180,7 +180,10 @@ class GlobalOptions:
 ScenarioName = Annotated[
     str, argument("SCENARIO", "A path, the name of a shipped scenario, or - for standard input.", complete.scenarios)
 ]
-RecordingFile = Annotated[str, argument("FILE", "A recording (.resim).", complete.recordings)]
+RecordingFile = Annotated[
+    str,
+    argument("FILE", "A recording (.resim), or `last`: the last unsaved session of `resim play`.", complete.recordings),
+]
 Seed = Annotated[int | None, option("--seed", "N", "Random seed.", MAIN)]
 FirstSeed = Annotated[int | None, option("--seed", "N", "Random seed (of the first run with --runs).", MAIN)]
 Runs = Annotated[int, option("--runs", "N", "Number of seeds to run, in parallel.", MAIN)]

@@ -36,6 +36,15 @@ class Done:
     moments: MomentsFold | None
 
 
+def recording_file(ctx: CommandContext, file: str) -> str:
+    """The path of a recording: ``last`` is the last session of the cockpit that was not saved elsewhere."""
+    if file != "last" or Path(file).exists():
+        return file
+    from resilience_sim.play.save_recording import last_session
+
+    return str(last_session(ctx.io.environ))
+
+
 @contextmanager
 def recorded(source: Source, scenario: Scenario, path: str | None, variant: str = AS_WRITTEN) -> Iterator[Source]:
     """The source to run, recorded at ``path`` if one is given. Only then sqlite3 is imported."""

@@ -26,6 +26,7 @@ class FileDialogs:
         self._ui = ui
         self.job: RecordingJob | None = None
         self.saved = ""
+        self._has: tuple[Run, int] | None = None  # of which run it is, and how many of its actions it has
 
     def write(self) -> None:
         """Write a scenario file."""
@@ -52,6 +53,7 @@ class FileDialogs:
             from resilience_sim.play.save_recording import RecordingJob
 
             self.job = RecordingJob(run, session.scenario, path, session.variant)
+            self._has = run, len(run.actions)
             self._state.say(f"saving {path} ...")
 
         if session.run.simulation is None:
@@ -72,13 +74,17 @@ class FileDialogs:
             if not job.work(go_on):
                 return
         except RecordingError as error:
-            self.job = None
+            self.job = self._has = None
             with suppress(RecordingError):
                 job.close()
             self._state.say(f"not saved: {error.place}: {error.cause}")
             return
         self.job, self.saved = None, str(job.path)
         self._state.say(f"saved: resim replay {job.path}")
+
+    def has_all_of(self, run: Run) -> bool:
+        """Whether the last recording that was saved has everything that was done to a run."""
+        return self._has is not None and self._has[0] is run and self._has[1] == len(run.actions)
 
     def finish(self) -> None:
         """The screen is gone: write the rest of it."""

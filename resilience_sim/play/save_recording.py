@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from resilience_sim.kernel.sim import FOREVER
@@ -10,6 +11,18 @@ from resilience_sim.play.run import GoOn, Run, always
 from resilience_sim.runs.course import BY_HAND, line_up
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.actions import Action
+
+
+def user_actions(run: Run) -> list[Action]:
+    """What the user did, without the changes that the scenario makes itself."""
+    return [step.action for step in line_up(run.source.plan, run.actions) if step.own == BY_HAND]
+
+
+def last_session(environ: Mapping[str, str]) -> Path:
+    """Where a session is kept that the user did not save."""
+    state = environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "resim" / "last.resim"
 
 
 class RecordingJob:
@@ -22,8 +35,7 @@ class RecordingJob:
         self.done = False
         self._simulation = Simulation(run.source.plan, run.source.seed, [])
         self._recorded = record(self._simulation, scenario, path, variant)
-        steps = line_up(run.source.plan, run.actions)  # the simulation does the scenario's own changes by itself
-        self._actions = [step.action for step in reversed(steps) if step.own == BY_HAND]
+        self._actions = user_actions(run)[::-1]  # the simulation does the scenario's own changes by itself
         self._until = FOREVER if run.over else run.tape.last()
 
     @property

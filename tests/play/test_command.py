@@ -79,7 +79,7 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.environ.update(TERM="xterm-256color", COLUMNS=str(columns), LINES=str(rows))
+            os.environ.update(TERM="xterm-256color", COLUMNS=str(columns), LINES=str(rows), XDG_STATE_HOME=str(cwd))
             os.chdir(cwd)
             os.execv(sys.executable, [sys.executable, "-m", "resilience_sim", *argv])
 
@@ -159,3 +159,29 @@ def test_a_fork_that_was_taken_is_what_save_keeps(tmp_path) -> None:
     with open_recording(tmp_path / "p.resim") as recording:
         assert [action.kind for action in recording.actions] == ["inject"]
         assert verify(recording).same
+
+
+def test_what_was_done_is_kept_when_quitting(tmp_path) -> None:
+    """Not saved by the user, it can still be replayed: once something else is done in the cockpit it is replaced."""
+    with Terminal("play", "retry-storm", "--speed", "5x", cwd=tmp_path) as t:
+        t.wait("topology")
+        t.type("o")
+        t.wait("you outage")
+        t.type("q")
+        code = t.end()
+    assert code == 0
+    assert b"resim replay last" in t.raw
+    out, err = io.StringIO(), io.StringIO()
+    around = Environment(io.StringIO(), out, err, {"XDG_STATE_HOME": str(tmp_path)}, False, False, 100, 30)
+    assert execute(["replay", "last", "--verify"], around) == 0, err.getvalue()
+    with open_recording(tmp_path / "resim" / "last.resim") as recording:
+        assert [action.kind for action in recording.actions] == ["inject"]
+
+
+def test_nothing_is_kept_where_nothing_was_done(tmp_path) -> None:
+    with Terminal("play", "first-look", cwd=tmp_path) as t:
+        t.wait("topology")
+        t.type("q")
+        assert t.end() == 0
+    assert b"replay last" not in t.raw
+    assert not (tmp_path / "resim").exists()

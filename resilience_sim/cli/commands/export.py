@@ -40,12 +40,13 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
 
     With a scenario, FORMAT is FORMATS.
     """
+    from resilience_sim.cli.results import recording_file
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.scenario import shipped
     from resilience_sim.views.export.targets import FORMATS, open_outputs
 
-    file, to, output = options.file, options.to, options.output
-    ctx.subject = file
+    file, to, output = recording_file(ctx, options.file), options.to, options.output
+    ctx.subject = options.file
     opt.one_of("--to", to, [*(known.name for known in FORMATS), *LIBRARIES])
     if ctx.json and output == "-":
         raise usage("--json needs -o PATH: it reports what was written", "add -o PATH, or leave out --json")

@@ -64,6 +64,9 @@ def play(ctx: CommandContext, options: PlayOptions) -> int:
     speed = opt.parse_speed(options.speed)
     tour = _tour(options.tour) if options.tour is not None else None
     what = options.what or (tour.scenario if tour is not None else "first-look")
+    from resilience_sim.cli.results import recording_file
+
+    what = recording_file(ctx, what)
     if what.endswith(".resim"):
         return _play_recording(ctx, options, what, speed)
     return _play_scenario(ctx, options, what, speed, tour)
@@ -111,7 +114,7 @@ def _play_scenario(ctx: CommandContext, options: PlayOptions, what: str, speed: 
         from resilience_sim.play.save_recording import save_recording
 
         save_recording(session.run, scenario, options.save, variant)
-    return _summarise(ctx, session, options.save or saved)
+    return _summarise(ctx, session, options.save or saved or _keep(ctx, session, 0))
 
 
 def _play_recording(ctx: CommandContext, options: PlayOptions, path: str, speed: float | None) -> int:
@@ -141,7 +144,7 @@ def _play_recording(ctx: CommandContext, options: PlayOptions, path: str, speed:
         whole = recording.finished and session.run is first and first.over
         if whole and first.source.digest() != recording.digest():
             ctx.note("this run differs from the recorded one", "`resim replay --verify` says where")
-    return _summarise(ctx, session, saved or path)
+    return _summarise(ctx, session, saved or _keep(ctx, session, len(actions)) or path)
 
 
 def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) -> str:
@@ -176,7 +179,26 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
     if app.return_code:
         raise RuntimeError("the cockpit failed")
     app.files.finish()
-    return app.files.saved
+    return app.files.saved if app.files.has_all_of(session.run) else ""
+
+
+def _keep(ctx: CommandContext, session: Session, known: int) -> str:
+    """Keep a session in which something was done, beyond the ``known`` actions, and that was not saved."""
+    from resilience_sim.play.save_recording import last_session, save_recording, user_actions
+    from resilience_sim.recording.layout import RecordingError
+
+    run = session.run
+    if run.simulation is None or len(user_actions(run)) <= known:
+        return ""
+    path = last_session(ctx.io.environ)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_recording(run, session.scenario, path, session.variant)
+    except (OSError, RecordingError) as error:
+        ctx.note(f"what you did could not be kept: {error}")
+        return ""
+    ctx.note("what you did is kept until the next time", "resim replay last")
+    return "last"
 
 
 def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:

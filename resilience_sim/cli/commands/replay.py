@@ -55,6 +55,7 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
     --verify simulates again and compares every event: exit code 1 if they diverge. --with and --set run the same
     arrivals and the same luck with other settings, and show both side by side.
     """
+    from resilience_sim.cli.results import recording_file
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.recording.reader import open_recording
 
@@ -67,7 +68,7 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
     start_at = opt.parse_time("--from", options.start_at)
     watch = WatchOptions(options.ui, opt.parse_speed(options.speed), start_at)
     series = opt.parse_time("--series", options.series, least=1)
-    with open_recording(options.file) as recording:
+    with open_recording(recording_file(ctx, options.file)) as recording:
         if options.verify:
             return _verify(ctx, recording, series)
         warnings = _unfinished(recording)
