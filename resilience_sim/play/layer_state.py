@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 from resilience_sim.play.tape import Tape
 from resilience_sim.policies.layer import Gauges
-from resilience_sim.runs.gauges import gauges
 from resilience_sim.runs.simulation import Simulation
 
 SLICE = 256  # engine steps between two looks at the clock
@@ -58,7 +57,7 @@ class LayerState:
         return again is not None and self._stepped_from < self._position <= again.event_count
 
     def read(self) -> Levels:
-        """By component id of the layer, as in runs/gauges.py; empty for a recording that is only played back."""
+        """As :meth:`Simulation.gauges` has it; empty for a recording that is only played back."""
         if self._simulation is None:
             return {}
         exact = self.exact
@@ -67,7 +66,8 @@ class LayerState:
             return self._read[1]
         self.at = self._clock
         if exact:
-            found = gauges(self._simulation if self._live or self._again is None else self._again, self._clock)
+            simulation = self._simulation if self._live or self._again is None else self._again
+            found = simulation.gauges(self._clock)
         else:
             i = bisect_right(self._positions, self._position) - 1
             self.at, found = self._samples[i] if i >= 0 else (0, {})
@@ -79,7 +79,7 @@ class LayerState:
         if self._simulation is None:
             return
         self._positions.append(len(self._tape))
-        self._samples.append((self._simulation.now, gauges(self._simulation, self._simulation.now)))
+        self._samples.append((self._simulation.now, self._simulation.gauges()))
         if len(self._samples) > MOST:
             self._positions, self._samples = self._positions[1::2], self._samples[1::2]
 

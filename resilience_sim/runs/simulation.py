@@ -9,6 +9,7 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
 from resilience_sim.kernel.sink import Fold, sink_for
+from resilience_sim.policies.layer import Gauges
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
 from resilience_sim.runs.course import BY_HAND, Step, components_with, line_up, reserved
@@ -212,3 +213,33 @@ class Simulation:
         if self._sim is None:
             self._sim = self._assemble()
         return self._sim.sink.digest()
+
+    def gauges(self, now: int = -1) -> dict[int, Gauges]:
+        """What layers and replicas hold: levels by component id, of a run that is open to actions.
+
+        All instances together, under the id of the first instance's layer; layers with nothing to show are left out.
+        ``now``: an instant not before the last event, by default that of the last event. All else that views show is a
+        fold over events; this alone is not in them, and a view may show it but must not decide by it.
+        """
+        applier = self.applier
+        if applier is None:
+            return {}
+        now = max(now, self.now)
+        found: dict[int, Gauges] = {}
+        for same in zip(*(instance.stack.layers for instance in applier.client.instances()), strict=True):
+            held = [levels for levels in (layer.gauges(now) for layer in same) if levels]
+            if held:
+                found[int(same[0].source)] = _together(held)
+        for replica in applier.service.replicas():
+            found[int(replica.source)] = {"limit": int(replica.limit)}
+        return found
+
+
+def _together(held: list[Gauges]) -> Gauges:
+    """Of all instances: places, tokens and who waits add up, a chance is the mean."""
+    if len(held) == 1:
+        return held[0]
+    total = {name: sum(levels.get(name, 0) for levels in held) for name in held[0]}
+    if "chance" in total:
+        total["chance"] /= len(held)
+    return total

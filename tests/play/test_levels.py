@@ -9,7 +9,6 @@ import pytest
 from resilience_sim.play.forms import read_policy
 from resilience_sim.play.panels.topology import topology_rows
 from resilience_sim.play.session import Session
-from resilience_sim.runs.gauges import gauges
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load_text
 from resilience_sim.settings.actions import Add
@@ -56,7 +55,7 @@ def asked_at(s: Session, t: int) -> dict[int, dict[str, float]]:
     """The same run on its own, stopped at that instant."""
     alone = Simulation(s.run.source.plan, 1, s.run.actions)
     alone.run(t)
-    return gauges(alone, t)
+    return alone.gauges(t)
 
 
 @pytest.mark.parametrize("stack", [STACK, LIBRARIES], ids=["ours", "libraries"])
