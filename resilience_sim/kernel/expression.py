@@ -48,15 +48,15 @@ class Expression:
                 name = None
             if number is not None or name is not None:
                 if not operand_due:
-                    raise ExpressionError(f"an operator is due before {(number or name)!r}")
+                    raise ExpressionError(f"expected an operator before {(number or name)!r}")
                 self._operand(number, name)
                 operand_due = False
             elif operator == "(" or (operand_due and operator in {"!", "-"}):
                 if not operand_due:
-                    raise ExpressionError("an operator is due before '('")
+                    raise ExpressionError("expected an operator before '('")
                 waiting.append("neg" if operator == "-" else operator)
             elif operand_due:
-                raise ExpressionError(f"a number or a name is due before {operator!r}")
+                raise ExpressionError(f"expected a number or a name before {operator!r}")
             elif operator == ")":
                 while waiting and waiting[-1] != "(":
                     self._code.append((waiting.pop(), 0.0))

@@ -153,7 +153,7 @@ class FailureRateBudget(Budget):
         self._threshold = round(config.ratio * MILLION)
         self._first_only = config.counts == "first_tries"
         self._calls = Window(config.window_calls, config.window_time)
-        # A failed try is forgotten with the calls of its time: after so many ns, or after so many more calls.
+        # A failed try is forgotten with the calls of its time: after that many ns, or that many further calls.
         self._by_calls = config.window_calls > 0
         self._failures = Window(0, config.window_calls or config.window_time)
         self._calls_ever = 0

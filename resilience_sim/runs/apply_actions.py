@@ -46,7 +46,7 @@ class ActionApplier:
     def apply(self, action: Action, known: tuple[Component, ...] | None = None) -> None:
         """Do it, at its instant. ActionError, and nothing changed, when it is not possible.
 
-        ``known``: whom it brings along, where ``components`` holds them already; None: whoever that is gets new ids.
+        ``known``: the components it adds, if ``components`` already has them; None: they get new ids.
         """
         after = plan_with(self.plan, [action])
         new = newcomers(self.plan, self.components, action) if known is None else known

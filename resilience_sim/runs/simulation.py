@@ -80,7 +80,7 @@ class Simulation:
     """One run of ``plan`` with ``seed``; a :class:`Source`. The same two give the same events, always.
 
     The changes of the plan itself (``plan.actions``) are applied at their instants. With ``actions`` (which may be
-    empty) somebody may act on the run besides: those given are applied at their instants, more may come by :meth:`act`.
+    empty) the run can be acted on: those given are applied at their instants, more may come by :meth:`act`.
     Then plan, seed and all actions together decide the events, and nothing else does.
     """
 
