@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -18,6 +19,7 @@ Settings = dict[str, str]  # key -> value as YAML would have it; what stands at 
 _UNITS = (("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000))
 _MOST_DIGITS = 400  # no float has more decimals that matter here
 _LONGEST = 40  # of a number written out; a longer one is written with an exponent
+_PLAIN = re.compile(r"\w[\w.%/-]*")  # needs no quotes, unless it would be read as something else than text
 
 
 class Unwritable(ValueError):
@@ -72,8 +74,7 @@ def outcomes(codes: tuple[int, ...]) -> str:
 
 def quoted(text: str) -> str:
     """A name, or any other text, as a YAML scalar."""
-    plain = text.replace("_", "").replace("-", "").isalnum() and text[0].isalpha()
-    if plain and isinstance(scalar(text), str):
+    if _PLAIN.fullmatch(text) and isinstance(scalar(text), str):
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
