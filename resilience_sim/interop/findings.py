@@ -70,8 +70,7 @@ class Log:
         finding = at.span.finding(code, message, help, severity=severity)
         shown = " " * (at.span.col - 1) + at.text
         finding = replace(finding, source=shown, path=at.path, end_col=at.span.col + max(1, len(at.text)))
-        if finding not in self.found:
-            self.found.append(finding)
+        self.found.append(finding)
 
     def trap(self, code: str, message: str, at: At, help: str = "") -> None:
         """The file says one thing, and the library does another."""

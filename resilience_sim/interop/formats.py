@@ -70,23 +70,26 @@ def open_together(
     texts: Sequence[tuple[str, str]], profiles: Sequence[str] = (), route: str = ""
 ) -> tuple[ConfigFile, str] | None:
     """Several files (path, text) as one, as a program reads them together; those of no known format are left out."""
-    files: list[ConfigFile] = []
-    names: dict[str, None] = {}
-    for path, text in texts:
-        file = read_documents(path, text)
-        name = recognise(file)
-        if name is not None:
-            files.append(file)
-            names[name] = None
-    if not files:
+    files = [read_documents(path, text) for path, text in texts]
+    return together([(file, name) for file in files if (name := recognise(file)) is not None], profiles, route)
+
+
+def together(
+    opened: Sequence[tuple[ConfigFile, str]], profiles: Sequence[str] = (), route: str = ""
+) -> tuple[ConfigFile, str] | None:
+    """Files of one format as one; None for none."""
+    if not opened:
         return None
+    names = dict.fromkeys(name for _, name in opened)
     if len(names) > 1:
         raise ConfigImportError(f"these files are of several formats: {', '.join(names)}", "name those of one format")
-    documents = tuple(document for file in files for document in file.documents)
-    findings = tuple(finding for file in files for finding in file.findings)
-    first = files[0] if len(files) == 1 else replace(files[0], path=f"{files[0].path} and {len(files) - 1} more")
-    found = replace(first, documents=documents, findings=findings, profiles=tuple(profiles), route=route, memo={})
-    return found, next(iter(names))
+    first, name = opened[0]
+    if len(opened) > 1:
+        documents = tuple(document for file, _ in opened for document in file.documents)
+        findings = tuple(finding for file, _ in opened for finding in file.findings)
+        path = f"{first.path} and {len(opened) - 1} more"
+        first = replace(first, path=path, documents=documents, findings=findings, memo={})
+    return replace(first, profiles=tuple(profiles), route=route), name
 
 
 def expanded(name: str) -> list[str]:
@@ -118,7 +121,9 @@ def convert(file: ConfigFile, name: str, instance: str) -> Imported:
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
     text = scenario_text(stack, file.path, assumed)
-    found = sorted(_still_missing(log.found, stack), key=lambda each: (each.line, each.col, each.code))
+    found = sorted(
+        _still_missing(list(dict.fromkeys(log.found)), stack), key=lambda each: (each.line, each.col, each.code)
+    )
     return Imported(file.path, name, stack, text, tuple(found), assumed)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
 from resilience_sim.runs.actions import after
@@ -32,42 +33,37 @@ def lint_files(
     paths: Sequence[str], settings: Sequence[str] = (), profiles: Sequence[str] = ()
 ) -> tuple[list[Finding], list[Diagnostic]]:
     """All findings in files and whole folders, and what could not be read. What a program reads together is one."""
+    from resilience_sim.interop import formats
+
     found: dict[Finding, None] = {}
     unreadable: list[Diagnostic] = []
-    together: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for name, asked in _each_file(paths):
+    groups: dict[tuple[str, str], list[tuple[ConfigFile, str]]] = {}
+    for asked in dict.fromkeys(paths):
+        for name in formats.expanded(asked):
+            try:
+                read = sources.read(name)
+                opened = None if _SCENARIO.search(read.text) else formats.open_config(read.path, read.text, profiles)
+                if opened is None:
+                    found.update(dict.fromkeys(lint_text(read.text, read.path, settings, profiles)))
+                else:
+                    groups.setdefault((opened[1], _read_with(opened)), []).append(opened)
+            except ScenarioError as error:
+                unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
+    for files in groups.values():
         try:
-            read = sources.read(name)
-            group = _together(read.text, read.path)
-            if group is None:
-                found.update(dict.fromkeys(lint_text(read.text, read.path, settings, profiles)))
-            else:
-                together.setdefault(group, []).append((read.path, read.text))
+            joined = formats.together(files, profiles)
+            found.update(dict.fromkeys(_lint(_of_config(joined, settings) if joined else [])))
         except ScenarioError as error:
-            unreadable += [each for each in error.diagnostics if asked or each.code != "RS001"]
-    for texts in together.values():
-        found.update(dict.fromkeys(_lint(of_config(texts, settings, profiles) or [])))
+            unreadable += error.diagnostics
     return list(found), unreadable
 
 
-def _each_file(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Every file, folders opened up, and whether it was named itself."""
-    from resilience_sim.interop.formats import expanded
-
-    for name in dict.fromkeys(paths):
-        yield from ((each, each == name) for each in expanded(name))
-
-
-def _together(text: str, path: str) -> tuple[str, str] | None:
-    """What a file is read together with: resources of one mesh, a Spring application's files of one folder."""
+def _read_with(opened: tuple[ConfigFile, str]) -> str:
+    """Files of one format and the same answer are read together: a mesh, a Spring application's files of one folder."""
     from pathlib import PurePath
 
-    from resilience_sim.interop.formats import open_config
-
-    opened = None if _SCENARIO.search(text) else open_config(path, text)
-    if opened is None or opened[1] not in ("istio", "resilience4j"):
-        return None
-    return opened[1], "" if opened[1] == "istio" else str(PurePath(path).parent)
+    file, name = opened
+    return {"istio": "", "resilience4j": str(PurePath(file.path).parent)}.get(name, file.path)
 
 
 def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> list[Finding]:
@@ -90,18 +86,18 @@ def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[s
     """What there is to lint in a text: a scenario, or every instance of a configuration."""
     if _SCENARIO.search(text):
         return [of_scenario(path, text, settings)]
-    found = of_config([(path, text)], settings, profiles)
+    from resilience_sim.interop.formats import open_config
+
+    opened = open_config(path, text, profiles)
+    if opened is None:
+        raise ScenarioError([Diagnostic("RS001", UNKNOWN, path, help=HELP)])
+    return _of_config(opened, settings)
+
+
+def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[Subject]:
+    found = of_config(opened, settings)
     if not found:
-        raise ScenarioError(
-            [
-                Diagnostic(
-                    "RS001",
-                    NOTHING if found == [] else UNKNOWN,
-                    path,
-                    help="a scenario begins with `resim: 1`; `resim import --help` lists the formats",
-                )
-            ]
-        )
+        raise ScenarioError([Diagnostic("RS001", NOTHING, opened[0].path, help=HELP)])
     return found
 
 
@@ -142,6 +138,7 @@ def worst(found: Iterable[Finding]) -> str:
 
 
 UNKNOWN = "neither a scenario nor a configuration that resim knows"
+HELP = "a scenario begins with `resim: 1`; `resim import --help` lists the formats"
 NOTHING = "nothing in this configuration that resim could import"
 AFTER = "after this change: "
 

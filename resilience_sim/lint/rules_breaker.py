@@ -106,11 +106,27 @@ def per_request(subject: Subject) -> Iterator[Hit]:
             break
 
 
+def enough_calls(subject: Subject, index: int, calls: float, least: int) -> float:
+    """Chance that at least ``least`` calls come to one instance in a window that has ``calls`` of them on average."""
+    plan = subject.plan
+    instances = plan.client.instances
+    takes_turns = plan.client.spread == "round_robin" or instances == 1
+    if plan.traffic.arrivals == "even":
+        if takes_turns:
+            return float(ceil(calls) >= least)
+        return binomial_least(ceil(calls * instances), least, 1 / instances)
+    if not takes_turns or instances == 1:
+        return poisson_least(calls, least)
+    each = max(1, most_attempts(subject.stack, 0, index))  # calls of one request
+    return poisson_least(calls / each * instances, instances * (ceil(least / each) - 1) + 1)
+
+
 @rule("RL009", "a breaker that can never open", WARNING)
 def never_opens(subject: Subject) -> Iterator[Hit]:
     """A breaker over a time window judges nothing below `min_calls`. If fewer come in a window even when everything
     fails, it never opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) with the
-    mean calls per window; retries outside the breaker are counted in.
+    mean calls per window; retries outside the breaker are counted in. Of ten instances that take turns each gets every
+    tenth arrival, which varies far less: there what counts is whether ten times as many arrive at all of them.
 
     A fallback inside the breaker hides every failure from it. A timeout outside it calls a hanging call off, and
     that proves nothing to most breakers (gobreaker, failsafe-go, pybreaker and Dapr count it): against a B that
@@ -151,8 +167,7 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
             continue
         rate = at_layer(subject.plan, index, failing=True)
         calls = rate * view.window_time / SECOND
-        even = subject.plan.traffic.arrivals == "even"
-        chance = float(ceil(calls) >= view.min_calls) if even else poisson_least(calls, view.min_calls)
+        chance = enough_calls(subject, index, calls, view.min_calls)
         if chance < 0.5:
             yield Hit(
                 subject.at(index, "min_calls"),

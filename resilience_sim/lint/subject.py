@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.generic import as_generic
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -93,17 +94,12 @@ def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:
     return Subject(path, loaded.plan, root)
 
 
-def of_config(
-    texts: Sequence[tuple[str, str]], settings: Sequence[str], profiles: Sequence[str] = ()
-) -> list[Subject] | None:
-    """Every instance of configuration files that are read together; None when they are in no known format."""
+def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[Subject]:
+    """Every instance of a configuration file, or of several that are read together."""
     from resilience_sim.interop import formats
     from resilience_sim.interop.emit import ASSUMED
     from resilience_sim.scenario.load import load_text
 
-    opened = formats.open_together(texts, profiles)
-    if opened is None:
-        return None
     file, name = opened
     path = file.path
     subjects = []

@@ -59,6 +59,30 @@ def test_a_breaker_that_is_blind_never_opens():
     assert "`fallback` inside it" in found_in(hidden, "RL009")[0].message
 
 
+DEALT = """
+resim: 1
+service: {{latency: 40ms, workers: 100}}
+client: {{instances: 10, spread: {spread}}}
+traffic: {{rate: 200/s, duration: 2m, deadline: 5s}}
+faults: [{{outage: {{at: 0s, for: 1h, how: error}}}}]
+stack:
+  - circuit_breaker: {{failure_threshold: 40%, window: 4s, min_calls: 100, recovery_time: 15s}}
+  - timeout: {{after: 1s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("spread", "severity", "opens"), [("round_robin", "error", False), ("random", "warning", True)]
+)
+def test_instances_that_take_turns_get_even_shares(spread: str, severity: str, opens: bool):
+    """RL009: 80 calls a window, 100 needed. Every tenth arrival deviates by 2.8, not by 8.9; the simulation agrees."""
+    text = DEALT.format(spread=spread)
+    (found,) = found_in(text, "RL009")
+    assert found.severity == severity
+    assert ("can never open" in found.message) == (not opens)
+    assert bool(simulate(load_text(text, "s.yaml").plan, 1).metrics["opened"].value) == opens
+
+
 def test_a_timeout_outside_the_breaker():
     """RL009: called-off calls prove nothing to it; a library that counts them opens. Both as simulated."""
     text = """
