@@ -11,6 +11,7 @@ import pytest
 from interop.shop import NAMES, imported, plan_of
 from resilience_sim.interop import formats
 from resilience_sim.interop.generic import as_generic
+from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.writing import write
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.settings.policy import PolicyConfig
@@ -24,6 +25,10 @@ INSTANCES = [(name, None) for name in NAMES if name != "grpc"] + [
 
 def read(name: str) -> str:
     return (FILES / NAMES[name]).read_text(encoding="utf-8")
+
+
+def test_every_format_has_its_file():
+    assert set(NAMES) == set(FORMATS)
 
 
 @pytest.mark.parametrize(("name", "instance"), INSTANCES)
