@@ -102,7 +102,7 @@ class ActionDialogs:
     def ask_fault(self) -> None:
         """Ask which fault to inject, and with which settings."""
         kinds = list(forms.FAULTS)
-        names = [TITLES.get(kind, kind) for kind in kinds]
+        names = [f"{kind:<15} {TITLES[kind]}" for kind in kinds]
         at = kinds.index(self._last_fault)
         self._ui.choose(f"Inject which fault {self._when}?", names, lambda index: self._ask_fault(kinds[index]), at)
 
