@@ -599,7 +599,7 @@ def test_a_large_screen() -> None:
 
 def test_a_dialog_in_the_light() -> None:
     async def check(d: Driver) -> None:
-        await d.press("O", "down", "down", "down", "enter")
+        await d.press("O", *["down"] * list(FAULTS).index("brownout"), "enter")
         same_screen(d.app, "dialog")
 
     drive(check, at_20_seconds(), size=(100, 30), theme=LIGHT)
