@@ -65,18 +65,15 @@ UNIX_FLAGS = ["-fwrapv", "-ffp-contract=off", "-fvisibility=hidden"]
 GCC_FLAGS = ["-fno-semantic-interposition"]
 
 
+INTERPRETED = {"__init__.py", "vectors.py", "format.py"}  # vectors: see there; format: only people need it
+
+
 def compiled_files() -> list[str]:
-    """Every file of the core but those that hold settings: frozen dataclasses that inherit stay interpreted."""
+    """Every file of the core. Settings are not among them: frozen dataclasses that inherit stay interpreted."""
     files = [path for room in ("kernel", "policies", "world") for path in sorted((PACKAGE / room).rglob("*.py"))]
     files += [PACKAGE / "measure" / f"{name}.py" for name in FOLDS]
     files += [PACKAGE / "recording" / f"{name}.py" for name in ("encode", "decode")]
-    return [path.as_posix() for path in files if not _stays_interpreted(path)]
-
-
-def _stays_interpreted(path: Path) -> bool:
-    if path.name in {"__init__.py", "vectors.py", "format.py"}:
-        return True
-    return path.name != "events.py" and "@dataclass" in path.read_text(encoding="utf-8")
+    return [path.as_posix() for path in files if path.name not in INTERPRETED]
 
 
 def wants_compiling() -> bool:
