@@ -12,7 +12,7 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct
-from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
@@ -233,7 +233,7 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
             "`backoffMultiplier` must be more than 0", factor.at if factor else section.at()
         ) if number <= 0 else None
         number = 1.0
-    layer.put("factor", f"{number:g}x", factor, "missing")
+    layer.put("factor", times(number), factor, "missing")
     if cap and cap.value:
         layer.put("max_delay", Ns(cap.value), cap)
     layer.put("jitter", "20%", None, "always, after the cap")

@@ -10,6 +10,7 @@ from resilience_sim.settings.units import LONGEST, show_duration
 
 MOST: dict[str, int] = {"attempts": 10_000, "max_extra": 1_000}
 MOST_CALLS = 1_000_000
+MOST_TIMES = 1_000.0
 NOT_NOTHING = ("after", "max_delay", "slow_call", "window", "max_elapsed")  # a nanosecond stands in for none at all
 
 
@@ -81,5 +82,10 @@ def yaml_value(value: object) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as scenario files write it."""
-    return f"{share * 100:.6f}".rstrip("0").rstrip(".") + "%"
+    """A share as scenario files write it; one above nothing stays above nothing."""
+    return f"{max(share * 100, 1e-6 if share > 0 else 0.0):.6f}".rstrip("0").rstrip(".") + "%"
+
+
+def times(factor: float) -> str:
+    """A factor as scenario files write it, in their bounds."""
+    return f"{min(max(factor, 0.001), MOST_TIMES):.9f}".rstrip("0").rstrip(".") + "x"

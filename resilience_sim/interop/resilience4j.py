@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, Log, safe_name
-from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
+from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, holders, uniform
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.settings.units import show_duration
+from resilience_sim.settings.units import LONGEST, show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
 
@@ -201,7 +201,7 @@ def _rate_limiter(chain: Chain, log: Log, title: str) -> Layer:
     limit = chain.get("count", "limitForPeriod", 1)
     period = chain.time("limitRefreshPeriod")
     wait = chain.time("timeoutDuration")
-    permits, per = (limit.value if limit else 50), (period.value if period else 500)
+    permits, per = (limit.value if limit else 50), min(LONGEST, period.value if period else 500)
     text = f"{permits}/s" if per == 1_000_000_000 else f"{permits}/{show_duration(max(1, per))}"
     shown = ", ".join(each.shown for each in (limit, period) if each) or "defaults: 50 every 500ns"
     if permits * 1_000 > per:  # more than a million a second
@@ -294,7 +294,7 @@ def _retry(chain: Chain, log: Log, title: str) -> Layer:
         on = jittered = False
     if on:
         layer.put("backoff", "exponential", growing)
-        layer.put("factor", f"{factor.value if factor else 1.5:g}x", factor, "default")
+        layer.put("factor", times(_multiplier(factor, log)), factor, "default")
     else:
         for each in (factor, cap):
             if each:
@@ -372,7 +372,7 @@ def _breaker(chain: Chain, log: Log, title: str) -> Layer:
     least = chain.get("count", "minimumNumberOfCalls", 1)
     rate = chain.get("number", "failureRateThreshold")
     timed = kind is not None and kind.value == "time_based"
-    width, calls = (size.value if size else 100), (least.value if least else 100)
+    width, calls = min(MOST_CALLS, size.value if size else 100), (least.value if least else 100)
     layer.settings["failure_threshold"] = Setting(
         percent(_threshold(rate, 50, log) / 100), rate.shown if rate else "default", rate.at if rate else None
     )
@@ -420,6 +420,15 @@ def _threshold(found: Value[float] | None, default: float, log: Log) -> float:
     return found.value
 
 
+def _multiplier(found: Value[float] | None, log: Log) -> float:
+    if found is None:
+        return 1.5
+    if found.value < 1:
+        log.refused("the multiplier of a backoff is 1 or more: the application does not start", found.at)
+        return 1.0
+    return found.value
+
+
 def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
     wait = chain.time("waitDurationInOpenState")
     layer.put("recovery_time", Ns(wait.value if wait else 60_000_000_000), wait, "default")
@@ -428,9 +437,7 @@ def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
     cap = chain.time("exponentialMaxWaitDurationInOpenState")
     if growing and growing.value:
         body = (
-            f"{{factor: {factor.value if factor else 1.5:g}x"
-            + (f", max: {show_duration(cap.value)}" if cap else "")
-            + "}"
+            f"{{factor: {times(_multiplier(factor, log))}" + (f", max: {show_duration(cap.value)}" if cap else "") + "}"
         )
         layer.settings["backoff"] = Setting(body, ", ".join(v.shown for v in (growing, factor, cap) if v), growing.at)
     chain.skip(

@@ -96,7 +96,7 @@ class Environment:
         own = [(document, _flat(document), _file_profile(document, file)) for document in file.documents]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
         for document, flat, of_file in own:
-            if not of_file and not _conditions(flat):
+            if not of_file and not any(_conditions(flat)):
                 self._lay_over(document)
         self.profiles = self._active(file.profiles)
         self.root.below.clear()

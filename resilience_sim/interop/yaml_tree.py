@@ -66,7 +66,7 @@ def parse_yaml(text: str, source: Source, found: list[Diagnostic]) -> list[Node]
             line = template - 1
         col = 1 if template or mark is None else mark.column + 1
         found.append(Span(source, line + 1, col, line + 1, col + 1).finding(BROKEN, message, help))
-        ahead = _MARK.search(part, _start_of_line(part, mark.line + 1 if mark else 0))
+        ahead = _MARK.search(part, max(1, _start_of_line(part, mark.line if mark else 0)))
         if ahead is None:
             return documents
         lines += part.count("\n", 0, ahead.start())

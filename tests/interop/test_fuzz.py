@@ -72,3 +72,31 @@ def test_mutated_files(path: Path):
                 assert each.line >= 1
                 assert each.message
     assert imports > 15
+
+
+EXTREMES = ["0", "-1", "1e12", "1e-9", "999999999999", "999999999999s", "0s", "1ns", "1e308", "0.0001", "5", "10" * 11]
+SPRING = {
+    "retry": ("maxAttempts", "waitDuration", "exponentialBackoffMultiplier", "randomizedWaitFactor",
+              "exponentialMaxWaitDuration"),
+    "circuitbreaker": ("slidingWindowSize", "minimumNumberOfCalls", "waitDurationInOpenState",
+                       "exponentialBackoffMultiplier", "permittedNumberOfCallsInHalfOpenState", "slowCallRateThreshold",
+                       "slowCallDurationThreshold", "failureRateThreshold", "maxWaitDurationInHalfOpenState"),
+    "ratelimiter": ("limitForPeriod", "limitRefreshPeriod", "timeoutDuration"),
+    "timelimiter": ("timeoutDuration",),
+    "bulkhead": ("maxConcurrentCalls", "maxWaitDuration"),
+}  # fmt: skip
+FLAGS = {"retry": ("enableExponentialBackoff", "enableRandomizedWait"), "circuitbreaker": ("enableExponentialBackoff",)}
+
+
+@pytest.mark.parametrize("module", SPRING)
+@pytest.mark.parametrize("value", EXTREMES)
+def test_extreme_values_make_a_scenario_that_loads(module: str, value: str):
+    """One key after the other; what cannot be is a finding, never a scenario that resim refuses."""
+    for key in SPRING[module]:
+        prefix = f"resilience4j.{module}.instances.i"
+        lines = [f"{prefix}.{flag}=true" for flag in FLAGS.get(module, ())] + [f"{prefix}.waitDuration=1s"] * (
+            module == "retry"
+        )
+        opened = formats.open_config("a.properties", "\n".join([*lines, f"{prefix}.{key}={value}"]))
+        assert opened is not None
+        load_text(formats.convert(*opened, "i").text, "imported.yaml", files={})

@@ -1,0 +1,111 @@
+"""How Spring binds files: conditions, placeholders, names, several files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli.shell import resim
+
+from interop.shop import imported
+from resilience_sim.interop.spring import holds
+
+ATTEMPTS = "resilience4j.retry.instances.pay.max-attempts"
+
+
+def attempts(text: str, path: str = "application.yml", profiles: tuple[str, ...] = ()) -> str:
+    (layer,) = imported(text, path, profiles=profiles).stack.layers
+    return layer.settings["attempts"].value
+
+
+@pytest.mark.parametrize(
+    ("expression", "profiles", "wanted"),
+    [
+        ("prod", {"prod"}, True),
+        ("!prod", {"prod"}, False),
+        ("prod & eu", {"prod"}, False),
+        ("prod & eu", {"prod", "eu"}, True),
+        ("prod | test", {"test"}, True),
+        ("(prod | test) & !eu", {"prod", "eu"}, False),
+        ("(prod | test) & !eu", {"prod"}, True),
+        ("prod &", {"prod"}, False),
+        ("((", {"prod"}, False),
+    ],
+)
+def test_profile_expressions(expression: str, profiles: set[str], wanted: bool):
+    assert holds(expression, profiles) == wanted
+
+
+@pytest.mark.parametrize(("profiles", "wanted"), [((), "4"), (("prod",), "3"), (("live",), "3"), (("x",), "2")])
+def test_profiles_that_the_file_makes_active(profiles: tuple[str, ...], wanted: str):
+    """``spring.profiles.active``, unless others are asked for; groups stand for their members."""
+    text = f"""\
+        spring: {{profiles: {{active: "${{PROFILE:dev}}", group: {{live: [prod]}}}}}}
+        {ATTEMPTS}: 2
+        ---
+        spring.config.activate.on-profile: prod
+        {ATTEMPTS}: 3
+        ---
+        spring.config.activate.on-profile: [dev, test]
+        {ATTEMPTS}: 4
+        """
+    assert attempts(text, profiles=profiles) == wanted
+
+
+def test_the_default_profile_is_active_when_no_other_is():
+    text = f"{ATTEMPTS}: 2\n---\nspring.config.activate.on-profile: default\n{ATTEMPTS}: 5\n"
+    assert attempts(text) == "5"
+    assert attempts(text, profiles=("prod",)) == "2"
+
+
+def test_documents_of_a_properties_file():
+    """``#---`` parts them."""
+    text = f"{ATTEMPTS}=2\n#---\nspring.config.activate.on-profile=prod\n{ATTEMPTS}=7\n"
+    assert attempts(text, "application.properties") == "2"
+    assert attempts(text, "application.properties", ("prod",)) == "7"
+
+
+def test_a_cloud_platform_is_no_profile():
+    text = f"{ATTEMPTS}: 2\n---\nspring.config.activate.on-cloud-platform: kubernetes\n{ATTEMPTS}: 5\n"
+    assert attempts(text, profiles=("kubernetes",)) == "2"
+
+
+def test_merge_keys_and_anchors():
+    text = """\
+        usual: &usual {maxAttempts: 6, waitDuration: 1s}
+        resilience4j: {retry: {instances: {pay: {<<: *usual, waitDuration: 2s}}}}
+        """
+    (layer,) = imported(text, "application.yml").stack.layers
+    assert (layer.settings["attempts"].value, layer.settings["delay"].value) == ("6", "2s")
+
+
+def test_relaxed_names_meet_in_one_key():
+    """The same instance and key, written in three ways."""
+    text = f"{ATTEMPTS}: 2\n---\nresilience4j: {{retry: {{instances: {{Pay: {{max_attempts: 3}}}}}}}}\n"
+    assert attempts(text) == "3"
+
+
+def test_a_placeholder_that_refers_to_itself_is_not_known():
+    found = imported(f"a: ${{b}}\nb: ${{a}}\n{ATTEMPTS}: ${{a}}\n", "application.yml")
+    assert "comes from the environment" in "".join(each.message for each in found.findings)
+
+
+def test_a_list_of_a_later_document_replaces_the_one_before():
+    prefix = "resilience4j.circuitbreaker.instances.pay.ignoreExceptions"
+    text = f"{prefix}: [a.A, b.B]\n---\n{prefix}: [c.C]\n"
+    assert "(1 listed)" in "".join(each.message for each in imported(text, "application.yml").findings)
+
+
+def test_a_folder_with_a_file_for_each_profile(tmp_path: Path):
+    """``application-prod.yml`` applies when that profile is active."""
+    (tmp_path / "application.yml").write_text(f"{ATTEMPTS}: 2\n", encoding="utf-8")
+    (tmp_path / "application-prod.yml").write_text(f"{ATTEMPTS}: 8\n", encoding="utf-8")
+    assert "attempts: 2" in resim("import", str(tmp_path)).out
+    assert "attempts: 8" in resim("import", str(tmp_path), "--profile", "prod").out
+    assert "attempts: 8" in resim("import", str(tmp_path / "application-prod.yml")).out
+
+
+def test_a_broken_document_is_an_error_and_hides_no_other():
+    found = imported(f"a: [1\n---\n{ATTEMPTS}: 2\n", "application.yml")
+    assert [(each.code, each.severity) for each in found.findings] == [("RL195", "error")]
+    assert found.stack.layers
