@@ -6,18 +6,11 @@ import textwrap
 
 from resilience_sim.interop import formats
 from resilience_sim.interop.formats import Imported
+from resilience_sim.interop.registry import FORMATS
 from resilience_sim.scenario.load import load_text
 from resilience_sim.settings.plan import Plan
 
-NAMES = {
-    "resilience4j": "application.yml",
-    "dotnet": "appsettings.json",
-    "istio": "istio.yaml",
-    "envoy": "envoy.yaml",
-    "grpc": "service_config.json",
-    "dapr": "dapr.yaml",
-    "aws": "aws_config.ini",
-}
+NAMES = {name: known.file_name for name, known in FORMATS.items()}
 
 
 def imported(text: str, path: str, instance: str | None = None, profiles: tuple[str, ...] = ()) -> Imported:
