@@ -32,7 +32,7 @@ def play_to(app: Cockpit, t: float) -> None:
 
 
 def storm() -> Cockpit:
-    """A retry storm being born: the brownout is over, and the load on B is not; an outage by hand on top of it."""
+    """A retry storm being born: the brownout is over, and the load on B is not; an injected outage on top of it."""
     app = cockpit("retry-storm")
     play_to(app, 24.5)
     app.state.stream.filter = "retried"
@@ -71,7 +71,7 @@ def fork() -> Cockpit:
 
 
 def hands() -> Cockpit:
-    """An outage injected by hand, and the breaker that saw it."""
+    """An injected outage, and the breaker that saw it."""
     app = cockpit("hard-outage")
     session = app.state.session
     play_to(app, 6)

@@ -145,7 +145,7 @@ def axis_for(state: LiveFold, width: int, horizon: int = 0) -> Axis:
 
 
 def lane_rows(state: LiveFold, axis: Axis, look: Look, most: int) -> list[Row]:
-    """Breakers and crashed clients, at most so many; instances that crashed come first."""
+    """Breakers and crashed clients, at most ``most``; instances that crashed come first."""
     rows = [client_row(state, lane, axis, look) for lane in state.clients.values()]
     rows += [breaker_row(state, lane, axis, look) for lane in state.breakers.values()]
     return rows[:most]

@@ -21,7 +21,7 @@ from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import BINS, LiveFold, percentiles
 from resilience_sim.views.text import Row
 
-LEAST_CALLS = 8  # a point looks back until it has seen so many requests …
+LEAST_CALLS = 8  # a point looks back until it has seen this many requests …
 LONGEST_LOOK = 12  # … but over no more than this fraction of the chart
 
 T = TypeVar("T")
