@@ -22,6 +22,7 @@ from resilience_sim.play.session import Session
 from resilience_sim.play.state import CockpitState
 from resilience_sim.play.tape import FAILURE
 from resilience_sim.play.theme import DARK, LIGHT, themes
+from resilience_sim.recording.layout import RecordingError
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.text import Row
 
@@ -114,10 +115,7 @@ class Cockpit(App[None]):
         session = self.state.session
         hunting = session.hunting
         session.held = len(self.screen_stack) > 1
-        try:
-            session.frame(elapsed, lambda: self._clock() < deadline)
-        except ValueError as error:
-            self.state.say(str(error))
+        self._attempt(lambda: session.frame(elapsed, lambda: self._clock() < deadline))
         self.files.work(lambda: self._clock() < deadline)
         if hunting == FAILURE and not session.hunting:
             self.commands.choose_failed()
@@ -127,6 +125,13 @@ class Cockpit(App[None]):
         rate = session.run.view.arrived / max(1, session.clock) * 1e9 * min(session.speed, 1e6) / ROWS_PER_SECOND
         self.state.stream.thin(rate if moving else 1.0)
         self.redraw()
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """What goes wrong is said: an action that is impossible, a disk that is full while ``--save`` records."""
+        try:
+            work()
+        except (ValueError, RecordingError) as error:
+            self.state.say(str(error))
 
     def redraw(self) -> None:
         """Draw what changed."""
@@ -148,7 +153,7 @@ class Cockpit(App[None]):
             self.state.say("")
         if self._main is not None:
             self._main.note_focus()
-        self.commands.run(id)
+        self._attempt(lambda: self.commands.run(id))
         self.redraw()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -170,7 +175,7 @@ class Cockpit(App[None]):
             if target is not None and target[0] == "command":
                 self.action_do(str(target[1]))
             elif target is not None:
-                self.commands.press(target)
+                self._attempt(lambda: self.commands.press(target))
         self.redraw()
 
     # --- what the helpers ask for (state.Ui) --------------------------------------------------------------------------
@@ -204,7 +209,7 @@ class Cockpit(App[None]):
     def _answered(self, then: Callable[[T], None]) -> Callable[[T | None], None]:
         def done(answer: T | None) -> None:
             if answer is not None:
-                then(answer)
+                self._attempt(lambda: then(answer))
             self.redraw()
 
         return done

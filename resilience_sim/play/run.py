@@ -225,11 +225,13 @@ class Run:
         """One engine step with events, all of them held back; False when there is none by ``until``."""
         tape = self.tape
         tape.holding = True
-        for _ in range(EMPTY):
-            self._ended = not self.source.run(until, 1)
-            if tape.held or self._ended:
-                break
-        tape.holding = False
+        try:
+            for _ in range(EMPTY):
+                self._ended = not self.source.run(until, 1)
+                if tape.held or self._ended:
+                    break
+        finally:
+            tape.holding = False
         return bool(tape.held)
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""A cockpit on a clock driven by hand: nothing sleeps, nothing moves by itself."""
+"""A cockpit on a clock that the test sets: nothing sleeps, nothing moves by itself."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ import pytest
 
 from resilience_sim.play.session import Session
 from resilience_sim.recording.layout import RecordingError
-from resilience_sim.runs.record import Recorded
+from resilience_sim.runs.record import Recorded, record
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
 
-from .lab import Driver, drive, play, session
+from .lab import SECOND, Driver, drive, play, session
 
 
 def on(name: str, *overrides: str, seed: int | None = None, variant: str = "as-written") -> Session:
@@ -124,3 +124,26 @@ def test_a_full_disk_ends_the_saving_not_the_cockpit(tmp_path: Path, monkeypatch
         assert d.app.is_running
 
     drive(check, play(session("first-look"), 2))
+
+
+def test_a_full_disk_while_save_records_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session goes on, though its recording does not."""
+    scenario = load("first-look")
+    recorded = record(Simulation(scenario.plan, 1, []), scenario, tmp_path / "x.resim")
+
+    def full() -> None:
+        raise RecordingError("x.resim", "the disk is full", "make room")
+
+    async def check(d: Driver) -> None:
+        await d.pass_time(1)
+        monkeypatch.setattr(recorded.writer, "breathe", full)
+        for keys in (["n"], ["full_stop", "o", "space"]):
+            await d.press(*keys)
+            await d.pass_time(0.5)
+            assert "the disk is full" in d.state.session.said, keys
+        assert d.app.is_running
+        assert d.state.session.clock > 2 * SECOND
+
+    drive(check, Session(scenario, recorded))
+    monkeypatch.undo()
+    recorded.__exit__(None, None, None)
