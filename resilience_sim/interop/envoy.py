@@ -5,12 +5,13 @@ Rules: docs/reference/config-formats.md section 4, library-rules.md sections 2 a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log, distinct, safe_name
+from resilience_sim.interop.findings import At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.mesh import (
     assume_hosts,
@@ -50,6 +51,11 @@ NAME = "envoy"
 SPAN = "durations are decimal seconds, `1.4s`"
 SECOND = 1_000_000_000
 _DEFAULT_ON: tuple[str, ...] = ()
+_ELSEWHERE = {  # settings of a listener, which act on every route
+    "stream_idle_timeout": "streams that idle are not simulated",
+    "request_timeout": "requests arrive whole",
+    "token_bucket": "for a local rate limit write a `rate_limiter`",
+}
 _CLUSTER = {"circuit_breakers", "outlier_detection", "connect_timeout", "lb_policy", "load_assignment"}
 
 
@@ -182,6 +188,11 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
                 Section(route.action, "route", log, relaxed=True).at("cluster"),
                 "define it under `static_resources.clusters`",
             )
+    for document in file.documents:
+        for name, entry in _walk(document):
+            why = _ELSEWHERE.get(name) or _ELSEWHERE.get(re.sub("([A-Z])", r"_\1", name).lower())
+            if why:
+                log.skipped(At(entry.key, name, f"{name}:"), why)
     inner: list[Layer] = []
     if cluster.node is not None:
         section = Section(cluster.node, f"clusters.{instance}", log, relaxed=True)
@@ -210,7 +221,8 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             lb_subset_config="one destination is simulated",
             max_requests_per_connection="a new connection costs nothing here",
         )
-        inner += _breakers(section.section("circuit_breakers"), retry, _speaks_http2(section), log)
+        high = bool(cluster.routes) and _text(route.action, "priority").lower() == "high"
+        inner += _breakers(section.section("circuit_breakers"), retry, _speaks_http2(section), high, log)
         hosts = _endpoints(cluster.node)
         ejects = _outlier(section.section("outlier_detection"), hosts, log)
         _panic(section.section("common_lb_config"), ejects, log)
@@ -252,6 +264,11 @@ def _endpoints(cluster: Mapping) -> int:
 
 def _route(host: Section, route: Section, log: Log) -> tuple[list[Layer], Layer | None, list[Layer]]:
     """Layers around the retry, the retry, and the timeout of each try."""
+    host.skip(
+        rate_limits="write a `rate_limiter`",
+        typed_per_filter_config="filters are not simulated; for a local rate limit write a `rate_limiter`",
+        request_mirror_policies="one destination is simulated",
+    )
     host.ignore(*[name for name in host.names() if name not in ("retry_policy", "hedge_policy")])
     total = route.duration("timeout", durations.protobuf, SPAN)
     layers = []
@@ -286,6 +303,8 @@ def _route(host: Section, route: Section, log: Log) -> tuple[list[Layer], Layer 
         "append_x_forwarded_host",
     )
     route.skip(
+        typed_per_filter_config="filters are not simulated; for a local rate limit write a `rate_limiter`",
+        internal_redirect_policy="answers are not redirects",
         weighted_clusters="one destination is simulated",
         rate_limits="write a `rate_limiter`",
         idle_timeout="streams are not simulated",
@@ -384,17 +403,17 @@ RATES = (
 )
 
 
-def _breakers(section: Section, retry: Layer | None, http2: bool, log: Log) -> list[Layer]:
+def _breakers(section: Section, retry: Layer | None, http2: bool, high: bool, log: Log) -> list[Layer]:
     """``circuit_breakers``: limits of concurrency, of requests and of retries."""
     if not section:
         return []
     entry: Section | None = None
     for each in section.sections("thresholds"):
         priority = each.word("priority", fold=True)
-        if priority is None or priority.value == "default":
+        if (priority is not None and priority.value == "high") == high:
             entry = entry or each
         else:
-            log.skipped(each.at(), "only requests of default priority are simulated")
+            log.skipped(each.at(), "the route that is simulated has the other priority")
     section.skip(per_host_thresholds="limits per host are not simulated")
     section.rest()
     if entry is None:

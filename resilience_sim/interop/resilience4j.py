@@ -110,7 +110,9 @@ def _check_module(section: Section, module: str, log: Log) -> None:
     """Keys that stand where Spring does not look, and what is wrong with configurations whoever inherits them."""
     if not section:
         return
-    section.ignore("configs", *holders(module), *ORDER_KEYS.values(), "tags", "metrics")
+    section.ignore(
+        "configs", *holders(module), *ORDER_KEYS.values(), "tags", "metrics", "enabled"
+    )  # Micronaut: enabled
     section.rest()
     configs = section.section("configs")
     for name in configs.names():

@@ -388,3 +388,59 @@ def test_aws_files_as_botocore_parses_them(text: str, names: list[str], message:
     assert opened is not None
     assert formats.instance_names(*opened) == names
     assert message in said(formats.convert(*opened, names[0]))
+
+
+ENVOY = """
+static_resources:
+  clusters:
+  - name: a
+    common_lb_config: {healthy_panic_threshold: {value: 20}}
+    outlier_detection: {consecutive_5xx: 3, max_ejection_percent: 100}
+    circuit_breakers:
+      thresholds:
+      - {priority: DEFAULT, max_requests: 9}
+      - {priority: HIGH, max_requests: 5}
+  listeners:
+  - filter_chains:
+    - filters:
+      - typed_config:
+          stream_idle_timeout: 5s
+          route_config:
+            virtual_hosts:
+            - name: all
+              routes:
+              - {match: {prefix: /a}, route: {cluster: a, timeout: 5s}}
+              - {match: {prefix: /b}, route: {cluster: a, timeout: 5s, priority: HIGH}}
+              - {match: {prefix: /c}, route: {cluster: nowhere, timeout: 5s}}
+"""
+
+
+def envoy(text: str, instance: str, route: str = "") -> Imported:
+    opened = formats.open_config("envoy.yaml", text, route=route)
+    assert opened is not None
+    return formats.convert(*opened, instance)
+
+
+def test_envoy_priorities_panic_and_fields_of_the_listener():
+    found = envoy(ENVOY, "a")
+    assert settings(found)["bulkhead"]["max_concurrent"] == "9"
+    assert settings(found)["circuit_breaker"]["healthy_panic_threshold"] == "20"
+    assert "`stream_idle_timeout` is not modelled" in said(found)
+    assert settings(envoy(ENVOY, "a", "/b"))["bulkhead"]["max_concurrent"] == "5"
+
+
+def test_envoy_does_not_start_with_a_route_to_nowhere():
+    assert "a route to a cluster that is not defined" in said(envoy(ENVOY, "nowhere"))
+
+
+def test_envoy_in_the_names_of_a_config_dump():
+    """Fields in camel case, as the administration endpoint prints them."""
+    dump = """{"configs": [
+      {"dynamicActiveClusters": [{"cluster": {"name": "a", "connectTimeout": "1s",
+        "circuitBreakers": {"thresholds": [{"maxConnections": 7, "maxPendingRequests": 2}]}}}]},
+      {"dynamicRouteConfigs": [{"routeConfig": {"virtualHosts": [{"name": "v", "routes": [
+        {"match": {"prefix": "/"}, "route": {"cluster": "a", "timeout": "4s",
+         "retryPolicy": {"retryOn": "5xx", "numRetries": 2, "perTryTimeout": "1s"}}}]}]}}]}]}"""
+    got = settings(envoy(dump, "a"))
+    assert (got["total"]["after"], got["retry"]["attempts"], got["attempt"]["after"]) == ("4s", "3", "1s")
+    assert (got["bulkhead"]["max_concurrent"], got["bulkhead"]["queue"]) == ("7", "2")
