@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -103,12 +104,28 @@ def _run(plan: Plan, name: str, seed: int, series: int, metrics: Sequence[str] |
 def _serve(line: Connection, plans: Mapping[str, Plan], series: int, metrics: Sequence[str] | None) -> None:
     """In a worker: answer tasks until there are no more. Ctrl-C is left to the parent, which ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     while (task := line.recv()) is not None:
         name, seed = task
         try:
             line.send(_run(plans[name], name, seed, series, metrics))
         except RunFailed as failure:
             line.send(failure)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits until the block is over: no worker is started and then forgotten."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_on(
@@ -141,11 +158,12 @@ def _run_on(
 
     try:
         for _ in range(workers):
-            line, far_end = multiprocessing.Pipe()
-            worker = start(target=_serve, args=(far_end, dict(plans), series, metrics), daemon=True)
-            worker.start()
-            far_end.close()  # else it would stay open when the worker dies
-            crew[line] = worker
+            with _undisturbed():
+                line, far_end = multiprocessing.Pipe()
+                worker = start(target=_serve, args=(far_end, dict(plans), series, metrics), daemon=True)
+                worker.start()
+                far_end.close()  # else it would stay open when the worker dies
+                crew[line] = worker
             give(line)
         for line in crew:
             give(line)  # a second one in advance, so that workers never wait for this process

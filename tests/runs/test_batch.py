@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 
 import pytest
 from lab import plan, retry, timeout
@@ -99,3 +101,16 @@ def test_ctrl_c_ends_the_workers_at_once_and_keeps_what_is_done(monkeypatch):
     assert time.monotonic() - begin < PATIENCE
     assert found.interrupted
     assert sorted(result.seed for result in found.results["a"]) == [1, 2]
+
+
+def test_ctrl_c_while_a_worker_starts_leaves_none_behind(monkeypatch):
+    """It would wait for work for ever, and keep the pipes of the dead command open."""
+    start = BaseProcess.start
+
+    def interrupted(process):
+        start(process)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(BaseProcess, "start", interrupted)
+    assert run_many({"a": PLAN}, SEEDS, workers=3).interrupted
+    assert multiprocessing.active_children() == []
