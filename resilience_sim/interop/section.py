@@ -172,6 +172,8 @@ class Section:
         def reader(value: object) -> str:
             text = str(value).strip()
             text = text.lower() if fold else text
+            if self.relaxed:  # Spring and protobuf's JSON read `count-based` for COUNT_BASED
+                text = next((each for each in known if self._plain(each) == self._plain(text)), text)
             if (known and text not in known) or (not known and safe_name(text) != text):
                 raise ValueError
             return text

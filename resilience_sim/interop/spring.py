@@ -113,6 +113,10 @@ class Environment:
                 self._lay_over(document)
         for document in late:
             self._lay_over(document)
+        imports = self.root.at("spring.config.import")
+        if imports is not None:
+            at = At(imports.key, "spring.config.import", "spring.config.import:")
+            log.skipped(at, "what it imports is not read, and may set other values")
 
     def _lay_over(self, document: Mapping) -> None:
         for name, entry in document.entries.items():

@@ -109,3 +109,33 @@ def test_a_broken_document_is_an_error_and_hides_no_other():
     found = imported(f"a: [1\n---\n{ATTEMPTS}: 2\n", "application.yml")
     assert [(each.code, each.severity) for each in found.findings] == [("RL195", "error")]
     assert found.stack.layers
+
+
+@pytest.mark.parametrize("word", ["count-based", "COUNT_BASED", "countBased", "Count_Based"])
+def test_words_are_relaxed_too(word: str):
+    text = f"resilience4j.circuitbreaker.instances.pay: {{slidingWindowType: {word}, slidingWindowSize: 7}}\n"
+    found = imported(text, "application.yml")
+    assert found.stack.layers[0].settings["window"].value == "7"
+    assert "RL192" not in {each.code for each in found.findings}
+
+
+def test_other_sources_are_named():
+    found = imported(f"spring.config.import: optional:configserver:http://x\n{ATTEMPTS}: 2\n", "application.yml")
+    assert "what it imports is not read" in "".join(each.message for each in found.findings)
+
+
+def test_a_rule_for_the_whole_mesh():
+    """A destination rule for `*` is about every host that has none of its own."""
+    text = """\
+        apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {name: all, namespace: istio-system}
+        spec: {host: "*", trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3, maxEjectionPercent: 100}}}
+        ---
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: a, namespace: n}
+        spec: {hosts: [a], http: [{timeout: 2s, route: [{destination: {host: a}}]}]}
+        """
+    kinds = [layer.kind for layer in imported(text, "m.yaml", "a").stack.layers]
+    assert kinds == ["timeout", "retry", "circuit_breaker"]
