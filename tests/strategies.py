@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
+from resilience_sim.scenario.parse import scalar
 from resilience_sim.scenario.spelling import duration, flow, number, plain, quoted, rate, share
 from resilience_sim.settings import library_types, types
 from resilience_sim.settings.budget import SCHEMES
@@ -29,6 +31,13 @@ FORMULAS = {
     "Requests": ["ConsecutiveFailures >= 3", "Requests >= 10 and TotalFailures / Requests >= 0.6"],
     "n": ["5 * 2 ** n", "min(60, 3 * (n + 1))"],
 }
+
+
+Narrow = Callable[[types.Type], Text | None]
+
+
+def _anything(kind: types.Type) -> Text | None:
+    return None
 
 
 def _kind(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -68,8 +77,14 @@ TENACITY: dict[str, Text] = {
 }
 
 
-def text_of(kind: types.Type) -> Text:
-    """Any value of a type, as YAML. A type that nobody has thought of here is an error, not a gap."""
+def text_of(kind: types.Type, narrow: Narrow = _anything) -> Text:
+    """Any value of a type, as YAML. A type that nobody has thought of here is an error, not a gap.
+
+    ``narrow`` may answer with other values of a type, at any depth.
+    """
+    narrower = narrow(kind)
+    if narrower is not None:
+        return narrower
     if isinstance(kind, types.Duration):
         times = TIMES.filter(bool) if kind.low else TIMES
         return times.map(duration) if not kind.plain else st.one_of(times.map(duration), SECONDS.map(number))
@@ -111,38 +126,43 @@ def text_of(kind: types.Type) -> Text:
     if isinstance(kind, library_types.Expression):
         return st.sampled_from(FORMULAS[kind.names[0]]).map(quoted)
     if isinstance(kind, library_types.Nest):
-        return st.fixed_dictionaries({name: text_of(each) for name, each in kind.keys.items()}).map(flow)
+        return st.fixed_dictionaries({name: text_of(each, narrow) for name, each in kind.keys.items()}).map(flow)
     if isinstance(kind, Nested):
-        return nested(kind.table)
+        return nested(kind.table, narrow)
     raise TypeError(f"no random values of {type(kind).__name__}")
 
 
-def nested(table: Table) -> Text:
+def nested(table: Table, narrow: Narrow = _anything) -> Text:
     """A mapping, or its short spelling."""
-    long = budgets() if table is BUDGET else body(table.params).map(flow)
-    return long if table.short is None else st.one_of(text_of(table.short), long)
+    long = budgets(narrow) if table is BUDGET else body(table.params, narrow=narrow).map(flow)
+    return long if table.short is None else st.one_of(text_of(table.short, narrow), long)
 
 
-def budgets() -> Text:
+def budgets(narrow: Narrow = _anything) -> Text:
     """A scheme with its own parameters."""
     return st.one_of(
         *(
             st.fixed_dictionaries(
-                {"kind": st.just(scheme)}, optional={name: text_of(BUDGET.by_name[name].type) for name in names}
+                {"kind": st.just(scheme)}, optional={name: text_of(BUDGET.by_name[name].type, narrow) for name in names}
             ).map(flow)
             for scheme, (names, _) in SCHEMES.items()
         )
     )
 
 
-def body(params: tuple[Param, ...], leave_out: tuple[str, ...] = ("id", "like")) -> Body:
-    """The parameters that must be written, and any of the others."""
+def body(
+    params: tuple[Param, ...],
+    leave_out: tuple[str, ...] = ("id", "like"),
+    narrow: Narrow = _anything,
+    whole: bool = False,
+) -> Body:
+    """The parameters that must be written, and any of the others; ``whole``: all of them."""
     known = {
-        each.name: TENACITY[each.name] if each.name in TENACITY else text_of(each.type)
+        each.name: TENACITY[each.name] if each.name in TENACITY else text_of(each.type, narrow)
         for each in params
         if each.name not in leave_out
     }
-    needed = {each.name for each in params if each.required}
+    needed = {each.name for each in params if each.required or whole}
     return st.fixed_dictionaries(
         {name: text for name, text in known.items() if name in needed},
         optional={name: text for name, text in known.items() if name not in needed},
@@ -161,3 +181,8 @@ def emulated(kind: PolicyKind, library: str) -> Body:
     if library == "envoy" and kind.table.name == "circuit_breaker":
         shared = ()  # replicas are ejected for what they answer
     return st.builds(lambda found: {"like": library, **found}, body((*own, *shared)))
+
+
+def readable(param: Param) -> None:
+    """What the cockpit proposes is a value that the parameter takes."""
+    param.type.read(scalar(param.first))

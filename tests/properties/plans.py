@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import strategies
 from hypothesis import strategies as st
 from lab import named
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.settings.breaker import BreakerConfig
-from resilience_sim.settings.budget import BudgetConfig
-from resilience_sim.settings.bulkhead import BulkheadConfig
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.pieces import fault_from, policy_from
+from resilience_sim.scenario.spelling import duration, share
+from resilience_sim.settings import types
 from resilience_sim.settings.client import ClientConfig
-from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.faults import FAULTS as FAULT_KINDS
 from resilience_sim.settings.faults import FaultConfig
-from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.plan import Plan
-from resilience_sim.settings.rate_limiter import RateLimiterConfig
-from resilience_sim.settings.retry import DEFAULT_RETRY_ON, RetryConfig
+from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES as POLICY_KINDS
+from resilience_sim.settings.retry import DEFAULT_RETRY_ON
 from resilience_sim.settings.service import OperationConfig, ServiceConfig
-from resilience_sim.settings.throttle import ThrottleConfig
-from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 MS = 1_000_000
@@ -108,99 +108,58 @@ _TRACE = st.builds(
 )
 TRAFFIC = st.one_of(_STEADY, _STEADY, _OPEN, _CLOSED, _TRACE)
 
-BUDGETS = st.one_of(
-    st.none(),
-    st.builds(BudgetConfig, st.just("ratio"), ratio=SHARES),
-    st.builds(
-        BudgetConfig, st.just("token_bucket"), capacity=one_of([1.0, 3.0]), deposit=one_of([0.1, 0.5]),
-        deposit_on=one_of(["call", "success"]),
-    ),
-    st.builds(
-        BudgetConfig, st.just("failure_rate"), ratio=SHARES, window_calls=one_of([0, 5]),
-        counts=one_of(["first_tries", "attempts"]),
-    ),
-    st.builds(
-        BudgetConfig, st.just("failure_rate"), ratio=SHARES, window_time=st.just(200 * MS),
-        counts=one_of(["first_tries", "attempts"]),
-    ),
-)  # fmt: skip
+_WHEN = one_of([0, 50 * MS, 100 * MS, 200 * MS, 500 * MS, 1 * S])
+
+
+def _small(kind: types.Type) -> st.SearchStrategy[str] | None:
+    """Values of a type from a small set, so that many things come at the same instant and everything fills up."""
+    if isinstance(kind, types.Duration):
+        return (DURATIONS if kind.low else WAITS).map(duration)
+    if isinstance(kind, types.Count):
+        return st.integers(kind.low, kind.low + 2).map(str)
+    if isinstance(kind, types.Ratio):
+        return SHARES.filter(lambda each: each > kind.low or not kind.over).map(share)
+    if isinstance(kind, types.RateType):
+        return one_of(["1/s", "3/s", "10/s", "30/s", "2/200ms"])
+    if isinstance(kind, types.Factor):
+        return one_of(["1x", "1.5x", "2x", "4x"])
+    if isinstance(kind, types.Window):
+        return one_of(["5", "20", "200ms", "1s"])
+    if isinstance(kind, types.Threshold):
+        return one_of(["1", "2", "5", "30%", "50%", "100%"])
+    if isinstance(kind, types.Number):
+        return one_of(["0.1", "0.5", "1", "3"])
+    return None
+
+
+def _policy(kind: str, body: dict[str, str]) -> PolicyConfig | None:
+    try:
+        return policy_from(kind, body, "x")
+    except ScenarioError:
+        return None  # settings that exclude each other
+
+
+def _fault(kind: str, body: dict[str, str]) -> FaultConfig:
+    return fault_from(kind, body, 1)
+
 
 POLICIES = st.one_of(
-    st.builds(
-        RetryConfig,
-        st.just(""),
-        attempts=st.integers(1, 4),
-        delay=WAITS,
-        backoff=one_of(["constant", "linear", "exponential", "decorrelated"]),
-        max_delay=one_of([0, 100 * MS]),
-        jitter=one_of(["none", "full", "equal", "spread"]),
-        spread=st.just(0.25),
-        on=st.one_of(st.just(DEFAULT_RETRY_ON), st.just(OUTCOMES)),
-        honor_retry_after=st.booleans(),
-        max_elapsed=one_of([0, 0, 500 * MS]),
-        budget=BUDGETS,
-    ),
-    st.builds(
-        BreakerConfig,
-        st.just(""),
-        consecutive=one_of([0, 1, 2, 5]),
-        failure_share=one_of([0.3, 0.5, 1.0]),
-        window_calls=st.just(5),
-        min_calls=one_of([1, 3, 5]),
-        recovery_time=DURATIONS,
-        probes=st.integers(1, 3),
-        success_threshold=st.integers(1, 4),
-        slow_call=one_of([0, 0, 50 * MS]),
-        ignore=one_of([(), (ev.TIMEOUT,), (ev.BULKHEAD_FULL, ev.LIMITED)]),
-        open_factor=one_of([1.0, 2.0]),
-        open_max=one_of([0, 500 * MS]),
-    ),
-    st.builds(
-        BreakerConfig,
-        st.just(""),
-        consecutive=st.just(0),
-        failure_share=one_of([0.3, 0.5]),
-        window_calls=st.just(0),
-        window_time=DURATIONS,
-        min_calls=one_of([1, 3]),
-        recovery_time=DURATIONS,
-    ),
-    st.builds(TimeoutConfig, st.just(""), after=DURATIONS, cancels_work=st.booleans()),
-    st.builds(
-        BulkheadConfig, st.just(""), max_concurrent=st.integers(1, 3), queue=one_of([0, 1, 5]),
-        max_wait=one_of([-1, 0, 50 * MS]),
-    ),
-    st.builds(
-        RateLimiterConfig, st.just(""), count=one_of([3.0, 10.0, 30.0]), burst=st.integers(1, 5), max_wait=WAITS,
-        scheme=one_of(["token_bucket", "fixed_window", "smooth"]),
-    ),
-    st.builds(HedgeConfig, st.just(""), delay=WAITS, max_extra=st.integers(0, 3), cancels_loser=st.booleans()),
-    st.builds(FallbackConfig, st.just(""), latency=WAITS),
-    st.builds(ThrottleConfig, st.just(""), k=one_of([1.1, 2.0]), window=DURATIONS),
-)  # fmt: skip
-
-_WHEN = one_of([0, 50 * MS, 100 * MS, 200 * MS, 500 * MS, 1 * S])
-_COMMON = {"at": _WHEN, "duration": DURATIONS, "share": one_of([1.0, 1.0, 0.3]), "of": one_of(["attempts", "requests"])}
+    *(
+        strategies.body(kind.table.own, narrow=_small, whole=whole)
+        .map(lambda body, name=name: _policy(name, body))
+        .filter(lambda found: found is not None)
+        for name, kind in POLICY_KINDS.items()
+        for whole in (False, True, *([False] * 3 if name == "circuit_breaker" else []))  # closing again takes luck
+    )
+)
 FAULTS = st.one_of(
-    st.builds(
-        FaultConfig, st.just("outage"), st.just("o"), how=one_of(["refuse", "hang", "error", "reset"]), **_COMMON
-    ),
-    st.builds(
-        FaultConfig, st.just("brownout"), st.just("b"), workers=one_of([0.0, 0.25, 0.5, 1.0]),
-        slower=one_of([1.0, 4.0]), failure_rate=SHARES, **_COMMON,
-    ),
-    st.builds(FaultConfig, st.just("latency"), st.just("l"), add=DURATIONS, **_COMMON),
-    st.builds(
-        FaultConfig, st.just("errors"), st.just("e"), rate=SHARES,
-        outcome=one_of([ev.ERROR, ev.UNAVAILABLE, ev.RATE_LIMITED]), **_COMMON,
-    ),
-    st.builds(
-        FaultConfig, st.just("rate_limit"), st.just("r"), limit=one_of([1.0, 10.0]), retry_after=WAITS, **_COMMON
-    ),
-    st.builds(FaultConfig, st.just("cold_cache"), st.just("c"), slower=st.just(4.0), half_life=DURATIONS, **_COMMON),
-    st.builds(FaultConfig, st.just("crash_replica"), st.just("x"), at=_WHEN, duration=DURATIONS),
-    st.builds(FaultConfig, st.just("spike"), st.just("s"), factor=one_of([0.5, 3.0]), at=_WHEN, duration=DURATIONS),
-)  # fmt: skip
+    *(
+        strategies.body(kind.table.params, leave_out=("id", "replica"), narrow=_small).map(
+            lambda body, name=name: _fault(name, body)
+        )
+        for name, kind in FAULT_KINDS.items()
+    )
+)
 
 
 @st.composite
