@@ -104,7 +104,6 @@ def _run(plan: Plan, name: str, seed: int, series: int, metrics: Sequence[str] |
 def _serve(line: Connection, plans: Mapping[str, Plan], series: int, metrics: Sequence[str] | None) -> None:
     """In a worker: answer tasks until there are no more. Ctrl-C is left to the parent, which ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     while (task := line.recv()) is not None:
@@ -182,7 +181,7 @@ def _run_on(
     finally:
         for worker in crew.values():
             if not over:
-                worker.terminate()
+                worker.kill()  # SIGTERM is lost in a fresh fork, while it still has handlers of ours
         for line, worker in crew.items():
             worker.join()
             line.close()
