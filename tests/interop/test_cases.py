@@ -6,6 +6,7 @@ The inputs are small, made from public files, bug reports and accident reports w
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.shell import resim
@@ -444,3 +445,25 @@ def test_envoy_in_the_names_of_a_config_dump():
     got = settings(envoy(dump, "a"))
     assert (got["total"]["after"], got["retry"]["attempts"], got["attempt"]["after"]) == ("4s", "3", "1s")
     assert (got["bulkhead"]["max_concurrent"], got["bulkhead"]["queue"]) == ("7", "2")
+
+
+# --- libraries' rules, as cases of people have them ---
+
+
+def run_case(name: str, *settings: str) -> dict[str, Any]:
+    text = (next(CASES.glob(f"{name}*")) / "scenario.yaml").read_text(encoding="utf-8")
+    return simulate(load_text(text, "s.yaml", list(settings)).plan, 1).document
+
+
+def test_54_the_retry_quota_of_the_sdk():
+    """500 tokens, 5 a retry: 100 retries while B is down, then none; `legacy` has no quota."""
+    standard, legacy = run_case("54"), run_case("54", "retry.mode=legacy")
+    assert standard["attempts"]["total"] - standard["requests"]["total"] == 100
+    assert legacy["attempts"]["total"] - legacy["requests"]["total"] > 5_000
+
+
+def test_55_stop_after_delay_overshoots():
+    """Waits of 1, 2 and 4 s: the last attempt starts 7 s after the first; `before_delay` ends at 3 s."""
+    assert run_case("55")["latency"]["max"] == pytest.approx(7.0)
+    before = run_case("55", "retry.stop={kind: before_delay, value: 5}")
+    assert before["latency"]["max"] == pytest.approx(3.0)
