@@ -162,7 +162,7 @@ def test_an_output_never_replaces_an_input(tmp_path, spec):
     (tmp_path / "link.yaml").symlink_to("in.yaml")
     (tmp_path / "hard").hardlink_to(tmp_path / "in.yaml")
     inputs = [tmp_path / "in.yaml", tmp_path / "in-attempts.csv", tmp_path / "gone"]
-    with pytest.raises(ExportError, match="this command itself uses"):
+    with pytest.raises(ExportError, match="this command itself uses that file"):
         open_outputs([spec.replace("{tmp}", str(tmp_path))], io.StringIO(), inputs)
     assert (tmp_path / "in.yaml").read_text() == (tmp_path / "in-attempts.csv").read_text() == "precious"
     assert names(tmp_path) == ["hard", "in-attempts.csv", "in.yaml", "link.yaml"]

@@ -276,7 +276,7 @@ def open_outputs(specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Pa
         for path in target.paths.values():
             key = None if path is None else path.absolute()
             if path is not None and any(_same_file(path, one) for one in inputs):
-                raise ExportError(spec, f"{path} is what this command itself uses", "choose another path")
+                raise ExportError(spec, "this command itself uses that file", "choose another path")
             if key in seen:
                 what = "standard output is" if path is None else f"{path} is"
                 raise ExportError(spec, f"{what} already taken by another output", "give each output a path of its own")
