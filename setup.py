@@ -1,7 +1,7 @@
 """The two build steps that pyproject.toml cannot say.
 
 The top-level folder ``scenarios`` ships inside the package: in a checkout they are found where they are; in a wheel, as
-resilience_sim/shipped (scenario/shipped.py finds both).
+resilience_sim/shipped (scenario/text/shipped.py finds both).
 
 The core is compiled with mypyc where there is a C compiler, and otherwise left as it is (ARCHITECTURE.md, "One source,
 two forms"). ``RESIM_PURE=1`` leaves it as it is; ``RESIM_COMPILE=1`` makes a failing compilation an error.

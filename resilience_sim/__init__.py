@@ -3,7 +3,7 @@
 >>> import resilience_sim as rs
 >>> rs.load("hard-outage").set("retry.attempts", 5).run(seeds=20).summary()  # doctest: +SKIP
 
-Names are imported when they are used: importing the package loads neither YAML nor pydantic nor a terminal library.
+Names are imported when they are used: importing the package loads neither YAML nor a terminal library.
 """
 
 from resilience_sim._build_mode import TYPE_CHECKING, select_core

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from resilience_sim.scenario.parse import scalar
-from resilience_sim.scenario.spelling import duration, flow, number, plain, quoted, rate, share
+from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.scenario.text.spelling import duration, flow, number, plain, quoted, rate, share
 from resilience_sim.settings import library_types, types
 from resilience_sim.settings.budget import SCHEMES
 from resilience_sim.settings.budget import TABLE as BUDGET

@@ -15,7 +15,7 @@ import pytest
 
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import load
-from resilience_sim.scenario.shipped import names
+from resilience_sim.scenario.text.shipped import names
 
 FILE = Path(__file__).with_name("golden_digests.json")
 SEED = 1

@@ -54,7 +54,7 @@ def _typed_words() -> list[str]:
 
 def _typed_scenario() -> str:
     """The scenario among the words typed so far, else the default one."""
-    from resilience_sim.scenario import shipped
+    from resilience_sim.scenario.text import shipped
 
     for word in _typed_words():
         if not word.startswith("-") and (shipped.find(word) or (Path(word).is_file() and not word.endswith(".resim"))):
@@ -63,7 +63,7 @@ def _typed_scenario() -> str:
 
 
 def _scenarios(incomplete: str) -> Pairs:
-    from resilience_sim.scenario import shipped
+    from resilience_sim.scenario.text import shipped
 
     if "/" not in incomplete:
         for name in shipped.names():
@@ -104,9 +104,9 @@ def recordings(incomplete: str) -> Pairs:
 @completion
 def settings(incomplete: str) -> Pairs:
     """Paths for ``--set``: those of the scenario typed before, or all if it cannot be loaded."""
+    from resilience_sim.scenario.describe.paths import settable_paths
     from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.load import load
-    from resilience_sim.scenario.paths import settable_paths
 
     plan = None
     with suppress(ScenarioError):
@@ -157,8 +157,8 @@ def topics(incomplete: str) -> Pairs:
 @completion
 def templates(incomplete: str) -> Pairs:
     """Templates of ``init``, and shipped scenarios."""
-    from resilience_sim.scenario import shipped
-    from resilience_sim.scenario.init_templates import TEMPLATES, about
+    from resilience_sim.scenario.describe.templates import TEMPLATES, about
+    from resilience_sim.scenario.text import shipped
 
     for name in TEMPLATES:
         yield name, about(name)
@@ -181,7 +181,7 @@ def profiles(incomplete: str) -> Pairs:
     """Profiles of Spring's in the configuration file typed before."""
     from resilience_sim.interop.documents import read_documents
     from resilience_sim.interop.spring import profile_names
-    from resilience_sim.scenario import source
+    from resilience_sim.scenario.text import source
 
     text = source.read(next(word for word in _typed_words() if Path(word).is_file()))
     for name in profile_names(read_documents(text.path, text.text)):
@@ -192,7 +192,7 @@ def profiles(incomplete: str) -> Pairs:
 def routes(incomplete: str) -> Pairs:
     """Routes of a mesh in the configuration file typed before."""
     from resilience_sim.interop import formats
-    from resilience_sim.scenario import source
+    from resilience_sim.scenario.text import source
 
     text = source.read(next(word for word in _typed_words() if Path(word).is_file()))
     opened = formats.open_config(text.path, text.text)
@@ -204,7 +204,7 @@ def routes(incomplete: str) -> Pairs:
 def instances(incomplete: str) -> Pairs:
     """Instances in the configuration file typed before."""
     from resilience_sim.interop import formats
-    from resilience_sim.scenario import source
+    from resilience_sim.scenario.text import source
 
     file = next(word for word in _typed_words() if Path(word).is_file())
     text = source.read(file)

@@ -14,7 +14,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.tree import Mapping
+from resilience_sim.scenario.text.tree import Mapping
 
 TRAPS = traps(
     """

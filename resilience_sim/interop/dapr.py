@@ -17,7 +17,7 @@ from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.scenario.tree import Mapping, Scalar
+from resilience_sim.scenario.text.tree import Mapping, Scalar
 from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(
@@ -226,7 +226,7 @@ def _retry(group: Section, name: str, log: Log) -> Layer:
     layer = Layer("retry", section.path, section.at(), like="dapr")
     kind = section.word("policy", ("constant", "exponential"))
     growing = kind is not None and kind.value == "exponential"
-    most = section.read("maxRetries", _signed, "a whole number")
+    most = section.read("maxRetries", _signed, "an integer")
     pause = _time(section, "duration", log)
     cap = _time(section, "maxInterval", log)
     if most is None or most.value < 0:

@@ -17,7 +17,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, whole
-from resilience_sim.scenario.tree import Entry, Mapping
+from resilience_sim.scenario.text.tree import Entry, Mapping
 from resilience_sim.settings.units import LONGEST, show_duration
 
 TRAPS = traps(

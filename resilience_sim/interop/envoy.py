@@ -26,7 +26,7 @@ from resilience_sim.interop.mesh import (
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_envoy import write
-from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
 

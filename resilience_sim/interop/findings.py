@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.traps import Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.tree import Span
+from resilience_sim.scenario.text.tree import Span
 
 NOT_MODELLED = "RL190"
 UNKNOWN_KEY = "RL191"

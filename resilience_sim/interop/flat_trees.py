@@ -1,4 +1,4 @@
-"""Java properties and INI files as trees with positions (scenario/tree.py)."""
+"""Java properties and INI files as trees with positions (scenario/text/tree.py)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from resilience_sim.interop.findings import BROKEN
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.parse import scalar
-from resilience_sim.scenario.tree import Entry, Mapping, Scalar, Source, Span
+from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Span
 
 _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
 _ESCAPE = re.compile(r"\\(.)")

@@ -16,7 +16,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.scenario.tree import Node, Sequence
+from resilience_sim.scenario.text.tree import Node, Sequence
 from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(

@@ -30,7 +30,7 @@ from resilience_sim.interop.mesh import (
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, number
-from resilience_sim.scenario.tree import Mapping, Node, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.breaker import OutlierConfig
 
 TRAPS = mesh.TRAPS | traps(

@@ -1,4 +1,4 @@
-"""JSON with positions (scenario/tree.py), as configuration files have it: comments and trailing commas are allowed."""
+"""JSON with positions (scenario/text/tree.py): comments and trailing commas are allowed, as in configuration files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
 
 BROKEN = "RL195"
 MOST_DEPTH = 60
@@ -73,7 +73,7 @@ class _Reader:
             return Scalar(self.span(start, self.at), text, 1)
         match = _WORD.match(self.text, start)
         if match is None:
-            raise _Stop(start, "a value is due here" if first else "the text ends too early")
+            raise _Stop(start, "expected a value" if first else "the text ends too early")
         self.at = match.end()
         word = match.group()
         if word in _WORDS:
@@ -81,7 +81,7 @@ class _Reader:
         try:
             number = json.loads(word)
         except ValueError:
-            raise _Stop(start, "a value is due here") from None
+            raise _Stop(start, "expected a value") from None
         return Scalar(self.span(start, self.at), number)
 
     def string(self) -> str:
@@ -103,11 +103,11 @@ class _Reader:
                 self.at += 1
                 return Mapping(self.span(start, self.at), entries)
             if self.text[here : here + 1] != '"':
-                raise _Stop(here, "a key in quotes is due here")
+                raise _Stop(here, "expected a key in quotes")
             name = self.string()
             key = self.span(here, self.at)
             if self.text[self.skip() : self.at + 1] != ":":
-                raise _Stop(self.at, "a colon is due here")
+                raise _Stop(self.at, "expected a colon")
             self.at += 1
             entries[name] = Entry(key, self.value(depth + 1))  # the last one counts, as readers of JSON have it
             self.comma("}")
@@ -127,4 +127,4 @@ class _Reader:
         if self.text[here : here + 1] == ",":
             self.at += 1
         elif self.text[here : here + 1] != closing:
-            raise _Stop(here, f"a comma or `{closing}` is due here")
+            raise _Stop(here, f"a comma or `{closing}` is missing")

@@ -185,7 +185,7 @@ def _aspect_order(section: Section, module: str, order: dict[str, int], log: Log
     key = ORDER_KEYS.get(module)
     if key is None:
         return
-    found = section.read(key, lambda value: int(str(value)), "a whole number")
+    found = section.read(key, lambda value: int(str(value)), "an integer")
     if found is not None:
         order[module] = found.value
         if module == "bulkhead":

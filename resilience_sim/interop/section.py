@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from resilience_sim.interop.findings import At, Log, safe_name
-from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Span
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -155,8 +155,8 @@ class Section:
         return self.read(name, reader, "a duration", help)
 
     def count(self, name: str, least: int = 0) -> Value[int] | None:
-        """A whole number."""
-        return self.read(name, lambda value: _count(value, least), f"a whole number of at least {least}")
+        """An integer."""
+        return self.read(name, lambda value: _count(value, least), f"an integer of at least {least}")
 
     def number(self, name: str) -> Value[float] | None:
         """A number."""

@@ -16,8 +16,8 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.scenario.parse import scalar
-from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Span
+from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 DURATION = "Spring reads `1500ms`, `2s` or `PT1.5S`, and refuses `1.5s`"
 ORDER_KEYS: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""YAML as configuration files have it, to trees with positions (scenario/tree.py).
+"""YAML as configuration files have it, to trees with positions (scenario/text/tree.py).
 
 Unlike scenarios, such files have several documents, merge keys, and tokens that a build fills in
 (``@project.version@``). Nothing of the text is quoted in a finding. A broken document does not hide those after it.
@@ -12,8 +12,8 @@ from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.parse import scalar
-from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
 
 MOST_DEPTH = 60
 MOST_VALUES = 1_000_000

@@ -1,7 +1,7 @@
 """How numbers are written for people: durations, instants, shares, counts, factors, rates, money.
 
 Every room writes its figures with these, so that no figure is written in two ways. What goes into a scenario file is
-written exactly, by scenario/spelling.py.
+written exactly, by scenario/text/spelling.py.
 
 Shares are *truncated* (99.999 % is never written as 100 %, a small share never as 0 %); durations have
 three significant digits and the units of scenario files (``250ms``, ``1.5s``, ``1m30s``); nothing is "-0".

@@ -9,10 +9,10 @@ from dataclasses import replace
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
+from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
-from resilience_sim.runs.course import course
-from resilience_sim.scenario import source as sources
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
+from resilience_sim.scenario.text import source as sources
 from resilience_sim.settings.plan import Plan
 
 _SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
@@ -145,7 +145,7 @@ AFTER = "after this change: "
 
 def stacks(plan: Plan) -> Iterator[tuple[int, Plan]]:
     """The plan as it is from each instant on at which something changes, that instant first."""
-    steps = course(plan)
+    steps = action_schedule(plan)
     for index, taken in enumerate(steps):
         t = taken.step.action.t
         if index + 1 == len(steps) or steps[index + 1].step.action.t != t:
@@ -175,7 +175,7 @@ def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[st
 
 def _item(subject: Subject, t: int) -> int:
     """The last change of that instant, as the file counts them."""
-    from resilience_sim.scenario.tree import Scalar, Sequence, find
+    from resilience_sim.scenario.text.tree import Scalar, Sequence, find
     from resilience_sim.settings.units import UnitError, duration
 
     holder = find(subject.root, ("changes",)) if subject.root is not None else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from resilience_sim.lint.subject import Subject
-from resilience_sim.scenario.tree import Loc
+from resilience_sim.scenario.text.tree import Loc
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 Check: TypeAlias = "Callable[[Subject], Iterator[Hit]]"

@@ -1,6 +1,6 @@
 """All rules in the order of their codes, and the page of every code, of rules and of traps alike.
 
-Cheap to import: no YAML, no pydantic.
+Cheap to import: no YAML.
 """
 
 from __future__ import annotations

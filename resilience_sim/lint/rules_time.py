@@ -12,7 +12,7 @@ from resilience_sim.lint.arithmetic import inner_timeout, longest_wait, network,
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
-from resilience_sim.scenario.tree import Loc
+from resilience_sim.scenario.text.tree import Loc
 from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 

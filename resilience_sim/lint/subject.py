@@ -12,7 +12,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.generic import as_generic
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.tree import Loc, Node, Span
+from resilience_sim.scenario.text.tree import Loc, Node, Span
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 
@@ -59,7 +59,7 @@ class Subject:
 
     def place(self, loc: Loc) -> Place:
         """Where that was written."""
-        from resilience_sim.scenario.tree import dotted, place
+        from resilience_sim.scenario.text.tree import dotted, place
 
         if self.root is not None:
             return self._of_span(place(self.root, loc, key=False), dotted(loc))
@@ -83,9 +83,9 @@ class Subject:
 def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:
     """A scenario. ScenarioError when it is not valid."""
     from resilience_sim.scenario.load import load_text
-    from resilience_sim.scenario.overrides import apply_command_line
-    from resilience_sim.scenario.parse import parse
-    from resilience_sim.scenario.tree import Mapping, Source
+    from resilience_sim.scenario.read.overrides import apply_command_line
+    from resilience_sim.scenario.text.parse import parse
+    from resilience_sim.scenario.text.tree import Mapping, Source
 
     loaded = load_text(text, path, settings)
     root = parse(text, Source.of(path, text), [])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from resilience_sim.play import forms
 from resilience_sim.play.state import CockpitState, Ui
 from resilience_sim.runs.actions import position
-from resilience_sim.scenario.spelling import Unwritable
+from resilience_sim.scenario.text.spelling import Unwritable
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 from resilience_sim.settings.policy import PolicyConfig

@@ -110,7 +110,7 @@ def _field(param: Param, value: str) -> Field:
 
 def read_fault(kind: str, values: Answers, plan: Plan, t: int) -> Inject:
     """The action of injecting it at ``t``. FormError with a message for people; ActionError when it is impossible."""
-    from resilience_sim.scenario.pieces import fault_from
+    from resilience_sim.scenario.read.pieces import fault_from
 
     taken = {known.id for known in plan.faults}
     fault = _or_error(lambda: fault_from(kind, _given(values), max(1, plan.service.replicas)))
@@ -121,7 +121,7 @@ def read_fault(kind: str, values: Answers, plan: Plan, t: int) -> Inject:
 
 def read_policy(kind: str, values: Answers, id: str) -> PolicyConfig:
     """The policy with these settings, ``like`` among them. FormError with a message for people."""
-    from resilience_sim.scenario.pieces import policy_from
+    from resilience_sim.scenario.read.pieces import policy_from
 
     return _or_error(lambda: policy_from(kind, _given(values), id))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.play.layer_state import SLICE
 from resilience_sim.play.run import GoOn, Run, always
-from resilience_sim.runs.course import BY_HAND, line_up
+from resilience_sim.runs.action_schedule import BY_HAND, merge_actions
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Action
@@ -16,7 +16,7 @@ from resilience_sim.settings.actions import Action
 
 def user_actions(run: Run) -> list[Action]:
     """What the user did, without the changes that the scenario makes itself."""
-    return [step.action for step in line_up(run.source.plan, run.actions) if step.own == BY_HAND]
+    return [step.action for step in merge_actions(run.source.plan, run.actions) if step.own == BY_HAND]
 
 
 def last_session(environ: Mapping[str, str]) -> Path:

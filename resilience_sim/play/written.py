@@ -1,6 +1,6 @@
 """A run that was played, written as a scenario file: its faults in the timeline, every other change where it is due.
 
-Owns the text: the scenario as it was, with ``faults:`` and ``changes:`` (and ``stack:``, where it was played with
+The text is the scenario as it was, with ``faults:`` and ``changes:`` (and ``stack:``, where it was played with
 another one) written anew. The file is read again before it is handed out: running it gives the events of the run that
 was played, with the same digest if no fault was injected by hand (then only the ACTION events of those are missing, and
 components have other numbers).
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from resilience_sim.runs.action_schedule import BY_HAND, AppliedAction, action_schedule, plan_after
 from resilience_sim.runs.actions import ActionError
-from resilience_sim.runs.course import BY_HAND, Taken, course, plan_after
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.write import change_text, fault_text, policy_text
 from resilience_sim.settings.actions import Action, Change, Inject, Lift
@@ -23,8 +23,8 @@ from resilience_sim.settings.policy import PolicyConfig
 def scenario_text(scenario: Scenario, plan: Plan, actions: Sequence[Action], first: Plan | None = None) -> str:
     """The file; ``plan`` is the one in force at the end, ``first`` the one at the beginning (else it is found out)."""
     first, variant = _plan_at_first(scenario, plan, actions, first)
-    taken = course(first, actions)
-    # The scenario's own changes stay in front: whom they bring along is numbered before all others (runs/course.py).
+    taken = action_schedule(first, actions)
+    # The scenario's own changes stay in front: the components they add are numbered first (runs/action_schedule.py).
     kept = sorted((each for each in taken if each.step.own != BY_HAND), key=lambda each: each.step.own)
     kept += [each for each in taken if each.step.own == BY_HAND and not isinstance(each.step.action, Inject | Lift)]
     wanted = tuple(each.step.action for each in kept)
@@ -47,7 +47,7 @@ def scenario_text(scenario: Scenario, plan: Plan, actions: Sequence[Action], fir
     return text
 
 
-def _line(taken: Taken, brief: bool) -> str:
+def _line(taken: AppliedAction, brief: bool) -> str:
     action = taken.step.action
     if not brief or not isinstance(action, Change):
         return change_text(action)
@@ -103,8 +103,8 @@ def _without(text: str, sections: list[str]) -> list[str]:
 
 
 def _without_section(lines: list[str], section: str) -> list[str]:
-    from resilience_sim.scenario.parse import parse
-    from resilience_sim.scenario.tree import Mapping, Source
+    from resilience_sim.scenario.text.parse import parse
+    from resilience_sim.scenario.text.tree import Mapping, Source
 
     text = "\n".join(lines)
     root = parse(text, Source.of("written", text), [])

@@ -1,8 +1,4 @@
-"""Actions as facts: what they make of a plan, who may speak because of them, and their form in a recording.
-
-Owns everything about actions that needs no running simulation. Refuses to apply them
-(runs/apply_actions.py) and to put a run's own changes and those by hand in order (runs/course.py).
-"""
+"""Actions as facts: what they make of a plan, which components they add, and their form in a recording."""
 
 from __future__ import annotations
 
@@ -128,7 +124,7 @@ def active_fault(plan: Plan, fault: str, t: int) -> int:
     raise ActionError(f"there is no fault {fault}")
 
 
-def newcomers(plan: Plan, components: Sequence[Component], action: Action) -> tuple[Component, ...]:
+def new_components(plan: Plan, components: Sequence[Component], action: Action) -> tuple[Component, ...]:
     """Who may speak from now on because of ``action``; ``plan`` and ``components`` are those before it."""
     first, node = len(components), plan.service.name
     if isinstance(action, Inject):

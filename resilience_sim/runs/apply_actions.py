@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from resilience_sim.kernel.events import ACTION, Component
 from resilience_sim.kernel.sim import Sim
-from resilience_sim.runs.actions import ActionError, active_fault, fingerprint, newcomers, plan_with
+from resilience_sim.runs.actions import ActionError, active_fault, fingerprint, new_components, plan_with
 from resilience_sim.settings.actions import Action, Inject, Lift, Reset, Trip
 from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
@@ -49,7 +49,7 @@ class ActionApplier:
         ``known``: the components it adds, if ``components`` already has them; None: they get new ids.
         """
         after = plan_with(self.plan, [action])
-        new = newcomers(self.plan, self.components, action) if known is None else known
+        new = new_components(self.plan, self.components, action) if known is None else known
         sim = self.sim
         sim.now = action.t
         concerned = self.service.source if isinstance(action, Inject | Lift) else 0

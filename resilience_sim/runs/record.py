@@ -20,7 +20,7 @@ from resilience_sim.kernel.sim import FOREVER, UNLIMITED
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.recording.layout import RecordingError, RecordingMeta, component_row
 from resilience_sim.recording.writer import RecordingWriter
-from resilience_sim.runs.actions import ActionError, kind_of, newcomers, plan_with, to_detail
+from resilience_sim.runs.actions import ActionError, kind_of, new_components, plan_with, to_detail
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Action
@@ -70,7 +70,7 @@ class Recorded:
             raise ActionError("only a simulation can be acted upon")
         if not source.run(action.t - 1):
             raise ActionError("the run is over")
-        joined = newcomers(source.plan_in_force, source.components, action)
+        joined = new_components(source.plan_in_force, source.components, action)
         plan_with(source.plan_in_force, [action])  # what is impossible must not get into the recording
         detail = {"action": to_detail(action), "components": [component_row(each) for each in joined]}
         self.writer.action(action.t, kind_of(action), detail)

@@ -14,8 +14,8 @@ from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.recording.decode import events_of
 from resilience_sim.recording.layout import RecordingError
 from resilience_sim.recording.reader import Recording
+from resilience_sim.runs.action_schedule import plan_after
 from resilience_sim.runs.actions import ActionError, from_detail
-from resilience_sim.runs.course import plan_after
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Action

@@ -10,9 +10,9 @@ from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
 from resilience_sim.kernel.sink import Fold, sink_for
 from resilience_sim.policies.layer import Gauges
+from resilience_sim.runs.action_schedule import BY_HAND, Step, components_with, merge_actions, own_components
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
-from resilience_sim.runs.course import BY_HAND, Step, components_with, line_up, reserved
 from resilience_sim.settings.actions import Action
 from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
@@ -71,7 +71,7 @@ def make_components(plan: Plan) -> tuple[Component, ...]:
     for i in range(instances):
         for position, policy in enumerate(plan.stack):
             add(policy.kind, policy.id, i, position)
-    for joining in reserved(plan, found):
+    for joining in own_components(plan, found):
         found += joining
     return tuple(found)
 
@@ -88,7 +88,7 @@ class Simulation:
         self.plan = plan
         self.seed = seed
         self.open_to_actions = actions is not None
-        self._pending = line_up(plan, actions or ())
+        self._pending = merge_actions(plan, actions or ())
         self.actions: list[Action] = []  # those that have been applied
         self._acted = (-1, 0)  # the instant of the last one, and how many events there were after it
         self.components = components_with(plan, make_components(plan), actions or ())
@@ -127,7 +127,7 @@ class Simulation:
         if self.open_to_actions or plan.actions:
             service.track_work()
             everybody = make_components(plan)
-            self._reserved = reserved(plan, everybody[: first_layer + depth * instances])
+            self._reserved = own_components(plan, everybody[: first_layer + depth * instances])
             self.applier = ActionApplier(plan, everybody, sim, faults, service, client, traffic)
         return sim
 

@@ -1,7 +1,4 @@
-"""A finding about a scenario, and the error that carries all of them.
-
-Owns the data. Refuses to find anything (the rest of the room) and to lay text out (render.py).
-"""
+"""A finding about a scenario, and the error that carries all of them. render.py lays them out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The fingerprint of a scenario: 16 hexadecimal digits over everything that decides its runs.
+"""The digest of a scenario: 16 hexadecimal digits over everything that decides its runs.
 
-Owns the canonical text of a plan. Comments, layout, names and spelling (``1s`` or ``1000ms``) change nothing.
+Comments, layout, names and spelling (``1s`` or ``1000ms``) change nothing.
 """
 
 from __future__ import annotations

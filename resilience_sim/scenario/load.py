@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resilience_sim.scenario import source as sources
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.scenario.text import source as sources
 from resilience_sim.settings.plan import Variant
 
 if TYPE_CHECKING:
-    from resilience_sim.scenario.datafiles import DataFiles
-    from resilience_sim.scenario.read import Memory
-    from resilience_sim.scenario.tree import Node
+    from resilience_sim.scenario.read.tables import Memory
+    from resilience_sim.scenario.text.datafiles import DataFiles
+    from resilience_sim.scenario.text.tree import Node
 
 __all__ = ["Diagnostic", "ScenarioError", "load", "load_text"]
 
@@ -48,9 +48,9 @@ class TreeOrigin:
 
     def variants(self) -> tuple[Variant, ...]:
         """The variants of ``compare:``."""
-        from resilience_sim.scenario.findings import Findings
-        from resilience_sim.scenario.read import Reader
-        from resilience_sim.scenario.variants import resolve_variants
+        from resilience_sim.scenario.read.findings import Findings
+        from resilience_sim.scenario.read.tables import Reader
+        from resilience_sim.scenario.read.variants import resolve_variants
 
         if self.known_variants is None:
             findings = Findings(self.root)
@@ -62,9 +62,9 @@ class TreeOrigin:
 
     def with_settings(self, scenario: Scenario, settings: Mapping[str, Any] | Sequence[str]) -> Scenario:
         """The scenario with other settings; what they do not touch is not read again."""
-        from resilience_sim.scenario.overrides import apply_command_line, put_value
-        from resilience_sim.scenario.spelling import plain
-        from resilience_sim.scenario.tree import Source, Span, node_of
+        from resilience_sim.scenario.read.overrides import apply_command_line, put_value
+        from resilience_sim.scenario.text.spelling import plain
+        from resilience_sim.scenario.text.tree import Source, Span, node_of
 
         errors: list[Diagnostic] = []
         root = self.root
@@ -88,8 +88,8 @@ class TreeOrigin:
     def _scenario(
         self, root: Node, errors: list[Diagnostic], scenario: Scenario, overrides: tuple[str, ...]
     ) -> Scenario:
-        from resilience_sim.scenario.resolve import resolve
-        from resilience_sim.scenario.variants import variant_nodes
+        from resilience_sim.scenario.read.resolve import resolve
+        from resilience_sim.scenario.read.variants import variant_nodes
 
         plan, _, findings = resolve(root, self.files, self.name, variant_nodes(root), memory=self.memory)
         found = errors + findings.errors
@@ -108,14 +108,14 @@ class TreeOrigin:
 def _load(
     text: str, path: str, folder: Path, stem: str, overrides: Sequence[str], files: Mapping[str, str] | None
 ) -> Scenario:
-    from resilience_sim.scenario.datafiles import DataFiles
-    from resilience_sim.scenario.overrides import apply_command_line
-    from resilience_sim.scenario.parse import parse
-    from resilience_sim.scenario.read import Memory
-    from resilience_sim.scenario.resolve import resolve
-    from resilience_sim.scenario.tree import Mapping as MappingNode
-    from resilience_sim.scenario.tree import Source
-    from resilience_sim.scenario.variants import resolve_variants, variant_nodes
+    from resilience_sim.scenario.read.overrides import apply_command_line
+    from resilience_sim.scenario.read.resolve import resolve
+    from resilience_sim.scenario.read.tables import Memory
+    from resilience_sim.scenario.read.variants import resolve_variants, variant_nodes
+    from resilience_sim.scenario.text.datafiles import DataFiles
+    from resilience_sim.scenario.text.parse import parse
+    from resilience_sim.scenario.text.tree import Mapping as MappingNode
+    from resilience_sim.scenario.text.tree import Source
 
     errors: list[Diagnostic] = []
     root = parse(text, Source.of(path, text), errors)

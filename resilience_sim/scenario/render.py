@@ -1,6 +1,6 @@
 """Findings as text: with the source line and a caret, in one line, as JSON, as GitHub annotations.
 
-Owns the layout; colours only when asked. Refuses to print.
+Colours only when asked.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.read import Memory
-from resilience_sim.scenario.spelling import Settings, Unwritable, duration, flow, plain, quoted
-from resilience_sim.scenario.stack import stack_of
-from resilience_sim.scenario.tree import Node, Source, Span, node_of
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.stack import stack_of
+from resilience_sim.scenario.read.tables import Memory
+from resilience_sim.scenario.text.spelling import Settings, Unwritable, duration, flow, plain, quoted
+from resilience_sim.scenario.text.tree import Node, Source, Span, node_of
 from resilience_sim.settings.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.policy import PolicyConfig

@@ -1,8 +1,5 @@
 """What somebody does to a run while it goes on, frozen: faults by hand, breakers by hand, other settings from now on.
 
-Owns the shapes. Refuses to apply them (runs/apply_actions.py), to store them (runs/actions.py) and to say them in
-words.
-
 An action at instant ``t`` comes before every event of that instant and after every event of an earlier one; several at
 one instant apply in the order given. So a run is a pure function of plan, seed and actions.
 """

@@ -1,8 +1,4 @@
-"""What each code of a scenario diagnostic stands for.
-
-Owns the stable list that ``resim explain RS012`` prints. Refuses to know how a mistake is found or shown.
-Codes are never reused: scripts and people remember them.
-"""
+"""The codes of a scenario's diagnostics. They are never reused: scripts and people remember them."""
 
 from __future__ import annotations
 
@@ -40,7 +36,7 @@ EXPLANATIONS: dict[str, str] = {
     TOO_MUCH: "Aliases that contain themselves or multiply, nesting that is too deep, or too many values.",
     YAML_FEATURE: "A feature of YAML that scenarios do not use: merge keys, tags, a second document, odd keys.",
     MISSING: "A key that has no default was not written.",
-    WRONG_TYPE: "Another kind of value belongs here: a list, a mapping, a whole number, text, true or false.",
+    WRONG_TYPE: "Another kind of value belongs here: a list, a mapping, an integer, text, true or false.",
     UNKNOWN_KEY: "No such key here. Keys are checked strictly, so that a misspelt setting never silently does nothing.",
     NO_UNIT: "A number without its unit. Durations are `250ms`, ratios `10%`, rates `80/s`, factors `4x`.",
     BAD_UNIT: "The value with its unit cannot be read. Durations are `250ms` or `1m30s`, ratios `10%`, rates `80/s`.",

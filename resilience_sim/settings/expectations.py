@@ -83,9 +83,7 @@ def _limit(unit: str, text: str) -> float:
         return float(times)
     if unit == "count":
         if not re.match(r"[0-9]{1,15}\Z", text):
-            raise UnitError(
-                codes.WRONG_TYPE, f"expected a whole number, not {shown(text)}", "it counts things: write `0`"
-            )
+            raise UnitError(codes.WRONG_TYPE, f"expected an integer, not {shown(text)}", "it counts things: write `0`")
         return float(text)
     return float(Fraction(units.duration(number if number is not None else text), units.SECOND))
 

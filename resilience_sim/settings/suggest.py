@@ -1,7 +1,4 @@
-"""The nearest name to a misspelt one.
-
-Owns the distance and the order of candidates. Refuses to phrase anything beyond "did you mean".
-"""
+"""The nearest name to a misspelt one."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def read_count(value: object, low: int, high: int, also: str = "") -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         remedy = _hint_number(value) or (f"or write `{also}`" if also else "")
-        raise UnitError(codes.WRONG_TYPE, f"expected a whole number, not {shown(value)}", remedy)
+        raise UnitError(codes.WRONG_TYPE, f"expected an integer, not {shown(value)}", remedy)
     if not low <= value <= high:
         raise UnitError(codes.RANGE, f"{shown(value)} is out of range", f"from {low:,} to {high:,}")
     return value

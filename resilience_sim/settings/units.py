@@ -1,7 +1,7 @@
 """Quantities with units: durations, ratios, rates, factors.
 
-Owns their spelling and their exact value. Refuses floats on the way: decimal digits become integers or fractions, so
-``0.1s`` is 100,000,000 ns and nothing else. The patterns are shared with the JSON Schema.
+No floats on the way: decimal digits become integers or fractions, so ``0.1s`` is 100,000,000 ns and nothing else. The
+patterns are shared with the JSON Schema.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _SPELT_RATE: dict[str, str] = {
 
 
 class UnitError(ValueError):
-    """The value cannot be read as what is due here. ``code`` and ``help`` are ready for a diagnostic."""
+    """The value cannot be read as the quantity expected here. ``code`` and ``help`` are ready for a diagnostic."""
 
     def __init__(self, code: str, message: str, help: str = "", start: int = 0, length: int = 0) -> None:
         super().__init__(message)
@@ -170,7 +170,7 @@ def _text(value: object, what: str, example: str, guess: _Guess) -> str:
             raise UnitError(codes.RANGE, f"{shown(value)} is not {what}", f"write it like `{example}`")
         if value < 0:
             raise UnitError(codes.RANGE, f"{shown(value)} is negative", f"write {what} like `{example}`")
-        raise UnitError(codes.NO_UNIT, f"{shown(value)} has no unit: {what} is due here", guess(_digits(value), ""))
+        raise UnitError(codes.NO_UNIT, f"{shown(value)} has no unit: expected {what}", guess(_digits(value), ""))
     return value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT + 1] + "…"
 
 
@@ -187,7 +187,7 @@ def _unreadable(value: object, text: str, what: str, examples: str, guess: _Gues
             return UnitError(codes.RANGE, f"{shown(value)} is negative", f"write {what} like {examples}")
         remedy = guess(number, unit)
         if not unit:
-            return UnitError(codes.NO_UNIT, f"{shown(value)} has no unit: {what} is due here", remedy)
+            return UnitError(codes.NO_UNIT, f"{shown(value)} has no unit: expected {what}", remedy)
         if remedy:
             return UnitError(codes.BAD_UNIT, f"cannot read {shown(value)} as {what}", remedy)
     return UnitError(codes.BAD_UNIT, f"cannot read {shown(value)} as {what}", f"write it like {examples}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
-from resilience_sim.runs.course import BY_HAND, course
-from resilience_sim.scenario.spelling import Settings, Unwritable, flow
+from resilience_sim.runs.action_schedule import BY_HAND, action_schedule
+from resilience_sim.scenario.text.spelling import Settings, Unwritable, flow
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 from resilience_sim.settings.plan import Plan
@@ -28,7 +28,7 @@ def action_texts(plan: Plan, actions: Sequence[Action] = ()) -> list[ActionText]
     """The actions of a run that begins with ``plan``, in the order of their ACTION events."""
     return [
         ActionText(each.step.action.t, action_words(each.step.action, each.before), each.step.own != BY_HAND)
-        for each in course(plan, actions)
+        for each in action_schedule(plan, actions)
     ]
 
 

@@ -17,8 +17,8 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import Step, Story
+from resilience_sim.runs.action_schedule import action_schedule, components_per_action
 from resilience_sim.runs.actions import after
-from resilience_sim.runs.course import course, joining
 from resilience_sim.runs.simulation import Source, make_components
 from resilience_sim.settings.actions import Action
 from resilience_sim.settings.breaker import BreakerConfig, OutlierConfig
@@ -58,8 +58,10 @@ class StackHistory:
         self._times: list[int] = []
         self._snapshots = [self._snapshot(plan, None)]
         self.phrases: list[str] = []
-        for taken, newcomers in zip(course(plan, recorded), joining(plan, everybody, recorded), strict=True):
-            for each in newcomers:
+        for taken, new_components in zip(
+            action_schedule(plan, recorded), components_per_action(plan, everybody, recorded), strict=True
+        ):
+            for each in new_components:
                 self._take(each)
             action = taken.step.action
             self._times.append(action.t)

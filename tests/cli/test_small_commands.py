@@ -11,7 +11,7 @@ import yaml
 from cli.shell import QUICK, resim
 from resilience_sim.cli.app import COMMANDS
 from resilience_sim.cli.commands.list_ import KINDS
-from resilience_sim.scenario import shipped
+from resilience_sim.scenario.text import shipped
 
 
 def test_validate_many_files(here):

@@ -19,8 +19,8 @@ from resilience_sim.recording.reader import open_recording
 from resilience_sim.recording.writer import RecordingWriter
 from resilience_sim.runs.simulate import drain, simulate
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario import shipped
 from resilience_sim.scenario.load import load
+from resilience_sim.scenario.text import shipped
 
 SEEDS = (1, 2)
 

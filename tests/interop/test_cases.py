@@ -380,7 +380,7 @@ def test_fault_14_a_section_that_is_no_profile():
         ("[profile a]\nmax_attempts = 3\n[profile a]\nregion = x\n", ["a"], "a section that stands twice"),
         ("[profile a]\nmax_attempts = 3\nmax_attempts = 4\n", ["a"], "a key that stands twice"),
         ("[profile a]\nmax_attempts = 3\nnonsense\n", ["a"], "neither a section nor a key"),
-        ("[profile a]\nmax_attempts = 3 # no comment\n", ["a"], "cannot be read as a whole number"),
+        ("[profile a]\nmax_attempts = 3 # no comment\n", ["a"], "cannot be read as an integer"),
         ("[profile a]\nmax_attempts = 3\ns3 =\n  max_concurrent_requests = 9\n", ["a"], "`s3` is not modelled"),
     ],
 )

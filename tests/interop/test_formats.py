@@ -188,8 +188,8 @@ def test_other_files_are_not_recognised():
 @pytest.mark.parametrize("to", NAMES)
 def test_every_shipped_stack_can_be_written(to: str):
     """Whatever a format cannot say is noted; what is written is read again."""
-    from resilience_sim.scenario import shipped
     from resilience_sim.scenario.load import load
+    from resilience_sim.scenario.text import shipped
 
     for name in shipped.names():
         written = write(load(name).plan, to)

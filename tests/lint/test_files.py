@@ -13,7 +13,7 @@ from lint.sarif_essentials import check_sarif
 from resilience_sim.lint.check import lint, lint_text
 from resilience_sim.lint.pages import as_markdown, page, pages
 from resilience_sim.lint.report import schema_path
-from resilience_sim.scenario import shipped
+from resilience_sim.scenario.text import shipped
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "tests" / "interop" / "files"

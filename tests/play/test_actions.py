@@ -9,8 +9,8 @@ from audit import Audit
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.recording.reader import open_recording
+from resilience_sim.runs.action_schedule import components_with
 from resilience_sim.runs.actions import ActionError, fingerprint, from_detail, kind_of, plan_with, to_detail
-from resilience_sim.runs.course import components_with
 from resilience_sim.runs.record import record
 from resilience_sim.runs.replay import Playback, actions_of, verify
 from resilience_sim.runs.simulate import drain

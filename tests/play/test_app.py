@@ -154,7 +154,7 @@ async def _change_wrongly(d: Driver) -> None:
     """What cannot be read is said, and the dialog stays."""
     await d.press("p", "enter", "backspace", "x", "enter")
     assert isinstance(d.app.screen, Form)
-    assert "whole number" in str(d.app.screen.query_one(".wrong").render())
+    assert "integer" in str(d.app.screen.query_one(".wrong").render())
     await d.press("escape")
     assert not d.state.session.run.actions
 

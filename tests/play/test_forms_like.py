@@ -55,7 +55,7 @@ def test_the_policies_of_shipped_variants_read_back(name: str) -> None:
 
 
 def test_a_mistake_is_said_in_the_librarys_words() -> None:
-    with pytest.raises(FormError, match="whole number") as caught:
+    with pytest.raises(FormError, match="integer") as caught:
         read_policy("retry", {"like": "grpc", "maxAttempts": "many"}, "it")
     assert caught.value.field == "maxAttempts"
 

@@ -13,7 +13,7 @@ from resilience_sim.play.written import scenario_text
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
-from resilience_sim.scenario.shipped import names
+from resilience_sim.scenario.text.shipped import names
 from resilience_sim.scenario.write import duration, fault_text, policy_text
 from resilience_sim.settings.actions import Action, Add, Change, Lift, Remove, Reorder, Reset, Trip
 

@@ -14,8 +14,8 @@ from lab import named
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.scenario.diagnostics import ScenarioError
-from resilience_sim.scenario.pieces import fault_from, policy_from
-from resilience_sim.scenario.spelling import duration, share
+from resilience_sim.scenario.read.pieces import fault_from, policy_from
+from resilience_sim.scenario.text.spelling import duration, share
 from resilience_sim.settings import types
 from resilience_sim.settings.client import ClientConfig
 from resilience_sim.settings.faults import FAULTS as FAULT_KINDS

@@ -13,9 +13,9 @@ from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
 from resilience_sim.kernel import events as ev
 from resilience_sim.recording.reader import open_recording
+from resilience_sim.runs.action_schedule import action_schedule, merge_actions, plan_after
 from resilience_sim.runs.actions import ActionError, fingerprint
 from resilience_sim.runs.compare import divergences
-from resilience_sim.runs.course import course, line_up, plan_after
 from resilience_sim.runs.record import record
 from resilience_sim.runs.replay import Playback, verify
 from resilience_sim.runs.simulate import drain, simulate
@@ -125,9 +125,9 @@ def test_the_plan_comes_first_at_an_instant(scenario: Scenario) -> None:
     live = Simulation(scenario.plan, 1, [])
     live.act(hand)
     assert [type(action) for action in live.actions] == [Add, Change, Trip]
-    assert [step.action for step in line_up(scenario.plan, [hand])][2] is hand
+    assert [step.action for step in merge_actions(scenario.plan, [hand])][2] is hand
     with pytest.raises(ActionError):
-        course(scenario.plan, [Remove(S, "bulkhead")])  # it comes at 2 s
+        action_schedule(scenario.plan, [Remove(S, "bulkhead")])  # it comes at 2 s
 
 
 def test_recorded_and_verified_with_hands_or_without(scenario: Scenario, tmp_path) -> None:

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from resilience_sim.cli.topics.find import find
 from resilience_sim.play.forms import fault_fields, policy_fields
 from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.describe.paths import settable_paths
+from resilience_sim.scenario.describe.schema import schema
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.paths import settable_paths
-from resilience_sim.scenario.pieces import fault_from, policy_from
-from resilience_sim.scenario.schema import schema
+from resilience_sim.scenario.read.pieces import fault_from, policy_from
 from resilience_sim.scenario.write import fault_text, policy_text
 from resilience_sim.settings.client import CLIENT
 from resilience_sim.settings.faults import FAULTS

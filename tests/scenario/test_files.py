@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from resilience_sim.scenario import shipped
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load, load_text
+from resilience_sim.scenario.text import shipped
 from resilience_sim.settings import codes
 
 from .lab import HEAD, SOURCE, TRAFFIC

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from resilience_sim.scenario import init_templates
-from resilience_sim.scenario.parse import parse
+from resilience_sim.scenario.describe import templates as init_templates
 from resilience_sim.scenario.render import STYLES, render
-from resilience_sim.scenario.tree import Mapping, Scalar, Sequence, Source, plain
+from resilience_sim.scenario.text.parse import parse
+from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence, Source, plain
 
 from .lab import FULL, HEAD, SOURCE, TRAFFIC, attempt
 

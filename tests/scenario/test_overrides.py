@@ -2,7 +2,7 @@
 
 import pytest
 
-from resilience_sim.scenario.paths import settable_paths
+from resilience_sim.scenario.describe.paths import settable_paths
 from resilience_sim.settings import codes
 
 from .lab import FULL, HEAD, SOURCE, TRAFFIC, findings, marked, plan, scenario
@@ -58,7 +58,7 @@ def test_a_path_sets_one_thing(override, read, value):
     [
         ("retri.attempts=6", codes.SET_PATH, "retri", "did you mean `retry`?"),
         ("retry.attemps=6", codes.UNKNOWN_KEY, "retry.attemps", "did you mean `attempts`?"),
-        ("retry.attempts=lots", codes.WRONG_TYPE, "lots", "whole number"),
+        ("retry.attempts=lots", codes.WRONG_TYPE, "lots", "integer"),
         ("retry.delay=5", codes.NO_UNIT, "5", "write `5s` or `5ms`"),
         ("bulkhead.queue=3", codes.SET_PATH, "bulkhead", "has no policy"),
         ("main.for=3s", codes.SET_PATH, "main", "faults.main"),

@@ -5,10 +5,12 @@ import json
 import pytest
 from jsonschema import Draft7Validator
 
-from resilience_sim.scenario import init_templates, schema, shipped
+from resilience_sim.scenario.describe import schema
+from resilience_sim.scenario.describe import templates as init_templates
 from resilience_sim.scenario.load import load, load_text
-from resilience_sim.scenario.parse import parse
-from resilience_sim.scenario.tree import Source, plain
+from resilience_sim.scenario.text import shipped
+from resilience_sim.scenario.text.parse import parse
+from resilience_sim.scenario.text.tree import Source, plain
 
 from .lab import FULL, HEAD, SOURCE, TRAFFIC
 from .test_mistakes import WRONG
@@ -101,7 +103,7 @@ def test_defaults_are_shown_as_yaml_writes_them():
 
 def test_the_reference_has_every_policy_fault_and_section():
     """What ``explain`` shows comes from the models."""
-    from resilience_sim.scenario.reference import topic, topics
+    from resilience_sim.scenario.describe.reference import topic, topics
 
     names = {each.name for each in topics()}
     assert {"service", "traffic", "client", "retry", "throttle", "outage", "spike"} <= names

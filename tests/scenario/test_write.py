@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.spelling import flow, quoted
+from resilience_sim.scenario.text.spelling import flow, quoted
 from resilience_sim.scenario.write import fault_text, policy_settings, policy_text
 from resilience_sim.settings.faults import FAULTS
 from resilience_sim.settings.registry import POLICIES

@@ -2,8 +2,8 @@
 
 import pytest
 
-from resilience_sim.scenario.parse import parse, scalar
-from resilience_sim.scenario.tree import Source, plain
+from resilience_sim.scenario.text.parse import parse, scalar
+from resilience_sim.scenario.text.tree import Source, plain
 from resilience_sim.settings import codes
 
 from .lab import HEAD, SOURCE, TRAFFIC, finding, findings, marked, plan

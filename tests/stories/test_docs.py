@@ -15,7 +15,7 @@ import pytest
 
 from resilience_sim.policies.circuit_breaker import diagram
 from resilience_sim.scenario.load import load, load_text
-from resilience_sim.scenario.shipped import names
+from resilience_sim.scenario.text.shipped import names
 from resilience_sim.settings.faults import FaultConfig
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from resilience_sim.measure.expectations import evaluate
 from resilience_sim.scenario.load import load
-from resilience_sim.scenario.shipped import about, find, names
+from resilience_sim.scenario.text.shipped import about, find, names
 from stories.figures import WRITTEN, run, scenario
 
 PROMISED = {

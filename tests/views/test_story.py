@@ -11,8 +11,8 @@ from cli.shell import resim
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario import shipped
 from resilience_sim.scenario.load import load, load_text
+from resilience_sim.scenario.text import shipped
 from resilience_sim.views.request_trace import SECOND, RequestTraceFold
 from resilience_sim.views.story import NothingThere, draw, instant_story, request_story
 

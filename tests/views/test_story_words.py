@@ -8,8 +8,8 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.story import BriefStory, StoryFold, read_story
 from resilience_sim.runs.simulation import Simulation
-from resilience_sim.scenario import shipped
 from resilience_sim.scenario.load import load, load_text
+from resilience_sim.scenario.text import shipped
 from resilience_sim.views.story import draw, request_story
 from resilience_sim.views.story_words import Context, sentence, step_words, tell
 

@@ -42,7 +42,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     """
     from resilience_sim.cli.results import recording_file
     from resilience_sim.recording.reader import open_recording
-    from resilience_sim.scenario import shipped
+    from resilience_sim.scenario.text import shipped
     from resilience_sim.views.export.targets import FORMATS, open_outputs
 
     file, to, output = recording_file(ctx, options.file), options.to, options.output

@@ -88,7 +88,7 @@ import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
 def _read(files: list[str], options: ImportOptions) -> Imported:
     """The scenario; a problem quotes nothing of the files, which may hold secrets."""
     from resilience_sim.interop import formats
-    from resilience_sim.scenario import source
+    from resilience_sim.scenario.text import source
 
     shown = files[0] if len(files) == 1 else f"{len(files)} files"
     texts = [source.read(name) for each in files for name in formats.expanded(each)]

@@ -36,7 +36,7 @@ def init(ctx: CommandContext, options: InitOptions) -> int:
 
     An existing file is never replaced without --force.
     """
-    from resilience_sim.scenario.schema import FILE_NAME, schema_text
+    from resilience_sim.scenario.describe.schema import FILE_NAME, schema_text
 
     path = Path(options.name if options.name.endswith((".yaml", ".yml")) else f"{options.name}.yaml")
     text = text_of(path.stem, options.template)
@@ -59,8 +59,8 @@ def init(ctx: CommandContext, options: InitOptions) -> int:
 
 def text_of(name: str, template: str) -> str:
     """The text of a template, or of a shipped scenario under a new name."""
-    from resilience_sim.scenario import shipped
-    from resilience_sim.scenario.init_templates import MODELINE, TEMPLATES, render
+    from resilience_sim.scenario.describe.templates import MODELINE, TEMPLATES, render
+    from resilience_sim.scenario.text import shipped
 
     if template in TEMPLATES:
         return render(name, template)

@@ -60,7 +60,7 @@ def aligned(ctx: CommandContext, rows: list[tuple[str, str]]) -> list[str]:
 def items(kind: str) -> list[tuple[str, str]]:
     """Names and meanings."""
     if kind == "scenarios":
-        from resilience_sim.scenario import shipped
+        from resilience_sim.scenario.text import shipped
 
         # the default first, as the one to begin with
         names = sorted(shipped.names(), key=lambda name: (name != "first-look", name))
@@ -70,7 +70,7 @@ def items(kind: str) -> list[tuple[str, str]]:
 
         return [(metric.name, metric.meaning) for metric in METRICS]
     if kind == "templates":
-        from resilience_sim.scenario.init_templates import TEMPLATES, about
+        from resilience_sim.scenario.describe.templates import TEMPLATES, about
 
         return [(name, about(name)) for name in TEMPLATES]
     if kind == "formats":

@@ -225,7 +225,7 @@ def _ask_what_if(
     from resilience_sim.cli.commands.compare import answer
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, watch_live, way_to_watch
     from resilience_sim.measure.run_fold import RunFold
-    from resilience_sim.runs.course import plan_after
+    from resilience_sim.runs.action_schedule import plan_after
     from resilience_sim.runs.replay import actions_of, plan_of, scenario_of
     from resilience_sim.runs.simulation import Simulation
 
@@ -269,7 +269,7 @@ def _changed_plan(recording: Recording, options: ReplayOptions) -> Plan:
 def _read_stack(source: str) -> Plan:
     """The plan of a whole scenario, or of a file that holds only ``stack:``."""
     from resilience_sim.scenario.load import load_text
-    from resilience_sim.scenario.source import read
+    from resilience_sim.scenario.text.source import read
 
     text = read(source)
     whole = any(line.startswith("resim:") for line in text.text.splitlines())

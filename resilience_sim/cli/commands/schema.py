@@ -28,7 +28,7 @@ def schema(ctx: CommandContext, options: SchemaOptions) -> int:
 
         text = json.dumps(result_schema(), indent=1, ensure_ascii=False) + "\n"
     else:
-        from resilience_sim.scenario.schema import schema_text
+        from resilience_sim.scenario.describe.schema import schema_text
 
         text = schema_text()
     if options.output == "-":

@@ -1,7 +1,4 @@
-"""Finding a topic and putting its text together.
-
-Owns the index over all texts, the settings tables made from the models, and "did you mean". Refuses to print.
-"""
+"""Finding a topic of ``resim explain`` and putting its text together."""
 
 from __future__ import annotations
 
@@ -68,7 +65,7 @@ def find(name: str) -> list[Topic]:
 
 def near(name: str) -> str:
     """``did you mean …`` over all topics and keys."""
-    from resilience_sim.scenario.paths import settable_paths
+    from resilience_sim.scenario.describe.paths import settable_paths
     from resilience_sim.settings.suggest import did_you_mean
 
     return did_you_mean(name, [known for known, _ in topic_names()]) or did_you_mean(name, settable_paths())

@@ -9,7 +9,7 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.play.panels.bars import bar
 from resilience_sim.play.run import Run
 from resilience_sim.policies.layer import Gauges
-from resilience_sim.scenario.spelling import Unwritable
+from resilience_sim.scenario.text.spelling import Unwritable
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import POLICIES

@@ -1,7 +1,6 @@
 """Changing one setting by its path: ``--set retry.attempts=5``, and ``set:`` of a variant.
 
-Owns which node a path means. Works on the tree, so that what was changed is validated like everything else and mistakes
-point at the path. Refuses values: the models check them.
+This works on the tree, so that what was changed is validated like everything else and mistakes point at the path.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.parse import parse, scalar
-from resilience_sim.scenario.stack import default_ids
-from resilience_sim.scenario.tree import (
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.stack import default_ids
+from resilience_sim.scenario.text.parse import parse, scalar
+from resilience_sim.scenario.text.tree import (
     Entry,
     Loc,
     Mapping,

@@ -1,7 +1,6 @@
 """Data files that a scenario names: measured latencies, arrival times.
 
-Owns finding them beside the scenario and reading CSV and JSON lines into nanoseconds. Keeps what it read, because a
-recording carries the files. Refuses to draw from the values.
+They are found beside the scenario, as CSV or JSON lines, and kept as text: a recording carries them.
 """
 
 from __future__ import annotations

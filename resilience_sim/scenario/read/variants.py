@@ -1,17 +1,16 @@
-"""The variants of ``compare``: each is the scenario with something changed, validated as a whole scenario.
+"""The variants of ``compare:``: each is the scenario with something changed, validated as a whole scenario.
 
-Owns how `stack`, `without`, `changes` and `set` combine (in this order) and where a variant's mistakes point. Refuses
-to compare.
+`stack`, `without`, `changes` and `set` apply in this order.
 """
 
 from __future__ import annotations
 
-from resilience_sim.scenario.datafiles import DataFiles
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.overrides import apply_variant, items
-from resilience_sim.scenario.resolve import resolve
-from resilience_sim.scenario.tree import Entry, Loc, Mapping, Node, Scalar, Sequence, find, place, replace
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.overrides import apply_variant, items
+from resilience_sim.scenario.read.resolve import resolve
+from resilience_sim.scenario.text.datafiles import DataFiles
+from resilience_sim.scenario.text.tree import Entry, Loc, Mapping, Node, Scalar, Sequence, find, place, replace
 from resilience_sim.settings import codes
 from resilience_sim.settings.plan import Variant
 from resilience_sim.settings.registry import AS_WRITTEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resilience_sim.scenario.overrides import FIXED
+from resilience_sim.scenario.read.overrides import FIXED
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, Param

@@ -1,7 +1,4 @@
-"""The scenarios that come with resim.
-
-Owns where they are and what their first lines say. Cheap: neither YAML nor pydantic is imported.
-"""
+"""The scenarios that come with resim. Cheap: YAML is not imported."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import re
 from pathlib import Path
 
 _ABOUT = re.compile(r"^about:[ \t]*(.*)$", re.MULTILINE)
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent.parent.parent
 
 
 def folder() -> Path | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.parse import parse
-from resilience_sim.scenario.read import Memory, Reader
-from resilience_sim.scenario.spelling import quoted
-from resilience_sim.scenario.stack import stack_of, written
-from resilience_sim.scenario.tree import Entry, Node, Scalar, Sequence, Source, Span
-from resilience_sim.scenario.tree import Mapping as MappingNode
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.stack import stack_of, written
+from resilience_sim.scenario.read.tables import Memory, Reader
+from resilience_sim.scenario.text.parse import parse
+from resilience_sim.scenario.text.spelling import quoted
+from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Sequence, Source, Span
+from resilience_sim.scenario.text.tree import Mapping as MappingNode
 from resilience_sim.settings.faults import FaultConfig, fault
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import FAULT_ITEM

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.tree import Loc, Mapping, Node, Scalar, find
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, find
 from resilience_sim.settings import codes
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.plan import Expectation, Scope

@@ -1,7 +1,7 @@
 """YAML text to a tree with positions.
 
-Owns what of YAML a scenario may use, and the scalars of YAML 1.2 (``off`` is text, ``012`` is twelve). Works on the
-event stream with a stack of its own, so that no nesting and no alias can overflow or explode. Refuses to know any key.
+Scalars are those of YAML 1.2 (``off`` is text, ``012`` is twelve). The event stream is read with a stack of its own, so
+that no nesting and no alias can overflow or explode.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
 from resilience_sim.settings import codes
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.tree import Loc, Node, place
+from resilience_sim.scenario.text.tree import Loc, Node, place
 from resilience_sim.settings.plan import Warned
 
 

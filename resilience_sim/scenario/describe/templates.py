@@ -1,13 +1,10 @@
-"""The scenarios that ``resim init`` writes: valid, commented, ready to be changed.
-
-Owns their texts. Refuses to write files. The first line tells editors where the schema is; ``init`` writes it beside.
-"""
+"""What ``resim init`` writes. The first line of each tells editors where the schema is."""
 
 from __future__ import annotations
 
 import json
 
-from resilience_sim.scenario.schema import FILE_NAME, schema_text
+from resilience_sim.scenario.describe.schema import FILE_NAME, schema_text
 from resilience_sim.settings.suggest import did_you_mean, one_of
 
 MODELINE = f"# yaml-language-server: $schema=./{FILE_NAME}"

@@ -1,8 +1,4 @@
-"""The document as a tree that remembers where everything was written.
-
-Owns positions, walking by path, and copies with one thing changed. Refuses to read YAML (parse.py) and to know what any
-key means.
-"""
+"""The document as a tree that remembers where everything was written: walking by path, and copies with one change."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from resilience_sim.kernel.expression import Expression, ExpressionError
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.read import Memory, Reader
-from resilience_sim.scenario.tree import Loc, Mapping, Node, Sequence, find, plain
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.tables import Memory, Reader
+from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Sequence, find, plain
 from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import Expression as ExpressionType
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind

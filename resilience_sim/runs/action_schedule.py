@@ -1,7 +1,6 @@
-"""The course of a run: the changes that its plan makes itself, and what somebody does besides, in one order.
+"""The actions of a run in one order: the changes that its plan makes itself, and what somebody does besides.
 
-Owns who comes first at one instant (the plan's own), who speaks under which number, and that a change of the plan which
-somebody's hand has made impossible is left out. Refuses to apply anything (runs/apply_actions.py, runs/simulation.py).
+At one instant the plan's own come first. A change of the plan that became impossible by what somebody did is left out.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilience_sim.kernel.events import Component
-from resilience_sim.runs.actions import ActionError, after, newcomers
+from resilience_sim.runs.actions import ActionError, after, new_components
 from resilience_sim.settings.actions import Action
 from resilience_sim.settings.plan import Plan
 
@@ -26,14 +25,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AppliedAction:
     """An action that takes place, and the plan that it meets."""
 
     step: Step
     before: Plan
 
 
-def line_up(plan: Plan, by_hand: Sequence[Action] = ()) -> list[Step]:
+def merge_actions(plan: Plan, by_hand: Sequence[Action] = ()) -> list[Step]:
     """All of them by instant. What the plan does itself may be among those given, as it was done: it happens once."""
     left = list(plan.actions)
     steps = [Step(action, own) for own, action in enumerate(left)]
@@ -45,54 +44,56 @@ def line_up(plan: Plan, by_hand: Sequence[Action] = ()) -> list[Step]:
     return sorted(steps, key=lambda step: step.action.t)
 
 
-def course(plan: Plan, by_hand: Sequence[Action] = ()) -> list[Taken]:
-    """What takes place, in order, if the run lasts long enough.
+def action_schedule(plan: Plan, by_hand: Sequence[Action] = ()) -> list[AppliedAction]:
+    """The actions that take place, in order, if the run lasts long enough.
 
     Raises:
         ActionError: one of those by hand is not possible.
     """
     found = []
-    for step in line_up(plan, by_hand):
+    for step in merge_actions(plan, by_hand):
         try:
             then = after(plan, step.action)
         except ActionError:
             if step.own == BY_HAND:
                 raise
             continue
-        found.append(Taken(step, plan))
+        found.append(AppliedAction(step, plan))
         plan = then
     return found
 
 
 def plan_after(plan: Plan, by_hand: Sequence[Action] = ()) -> Plan:
-    """The plan as all of that leaves it; ActionError as for :func:`course`."""
-    taken = course(plan, by_hand)
+    """The plan as all of that leaves it; ActionError as for :func:`action_schedule`."""
+    taken = action_schedule(plan, by_hand)
     return after(taken[-1].before, taken[-1].step.action) if taken else plan
 
 
-def reserved(plan: Plan, components: Sequence[Component]) -> list[tuple[Component, ...]]:
-    """Who may speak because of each of the plan's own actions.
+def own_components(plan: Plan, components: Sequence[Component]) -> list[tuple[Component, ...]]:
+    """The components that each of the plan's own actions adds.
 
     They are numbered in the order of the file, so that their numbers do not depend on what is done by hand.
     """
     everybody = tuple(components)
     found = []
     for action in plan.actions:
-        found.append(newcomers(plan, everybody, action))
+        found.append(new_components(plan, everybody, action))
         everybody += found[-1]
     return found
 
 
-def joining(plan: Plan, components: Sequence[Component], by_hand: Sequence[Action] = ()) -> list[tuple[Component, ...]]:
-    """Whom each action of the course brings along; ``components`` holds those of the plan's own, last."""
+def components_per_action(
+    plan: Plan, components: Sequence[Component], by_hand: Sequence[Action] = ()
+) -> list[tuple[Component, ...]]:
+    """The components that each action adds; ``components`` ends with those of the plan's own actions."""
     everybody = tuple(components)
-    own = reserved(plan, everybody)
+    own = own_components(plan, everybody)
     first = len(everybody) - sum(map(len, own))
-    own = reserved(plan, everybody[:first])
+    own = own_components(plan, everybody[:first])
     found = []
-    for each in course(plan, by_hand):
+    for each in action_schedule(plan, by_hand):
         if each.step.own == BY_HAND:
-            found.append(newcomers(each.before, everybody, each.step.action))
+            found.append(new_components(each.before, everybody, each.step.action))
             everybody += found[-1]
         else:
             found.append(own[each.step.own])
@@ -100,8 +101,8 @@ def joining(plan: Plan, components: Sequence[Component], by_hand: Sequence[Actio
 
 
 def components_with(plan: Plan, components: Sequence[Component], by_hand: Sequence[Action]) -> tuple[Component, ...]:
-    """Everybody who may speak in a run with these actions, by id; ``components`` as in :func:`joining`."""
+    """Every component of a run with these actions, by id; ``components`` as in :func:`components_per_action`."""
     everybody = tuple(components)
-    for each in joining(plan, everybody, by_hand):
+    for each in components_per_action(plan, everybody, by_hand):
         everybody += each if each and each[0].id >= len(everybody) else ()
     return everybody

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.tree import Loc, Mapping, Node, Scalar, Sequence, find, place, plain
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, Sequence, find, place, plain
 from resilience_sim.settings import codes
 from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.suggest import did_you_mean, nearest, one_of

@@ -1,8 +1,4 @@
-"""Single values as a scenario file spells them: the inverse of units.py and leaves.py.
-
-Owns the text of every kind of value, such that reading it gives the very same value again. Refuses to know which
-setting has which kind (write_*.py).
-"""
+"""Single values as a scenario file spells them, exactly: the inverse of settings/units.py and settings/types.py."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from resilience_sim.scenario.parse import scalar
+from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.settings.types import SEEN
 
 Settings = dict[str, str]  # key -> value as YAML would have it; what stands at its default may be left out

@@ -1,7 +1,4 @@
-"""Where a scenario's text comes from: a path, a shipped name, or standard input.
-
-Owns reading and what is said when it fails. Refuses to look into the text.
-"""
+"""Where a scenario's text comes from: a path, a shipped name, or standard input."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from resilience_sim.scenario import shipped
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
+from resilience_sim.scenario.text import shipped
 from resilience_sim.settings import codes
 from resilience_sim.settings.suggest import nearest
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from resilience_sim.scenario.changes import changes
-from resilience_sim.scenario.datafiles import DataFiles
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.read import Memory, Reader
-from resilience_sim.scenario.resolve_expect import expectations, known
-from resilience_sim.scenario.stack import ids_of, policies, written
-from resilience_sim.scenario.tree import Node
+from resilience_sim.scenario.read.changes import changes
+from resilience_sim.scenario.read.expectations import expectations, known
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.stack import ids_of, policies, written
+from resilience_sim.scenario.read.tables import Memory, Reader
+from resilience_sim.scenario.text.datafiles import DataFiles
+from resilience_sim.scenario.text.tree import Node
 from resilience_sim.settings import codes
 from resilience_sim.settings.client import CLIENT, client
 from resilience_sim.settings.faults import FaultConfig, fault

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.findings import Findings
-from resilience_sim.scenario.overrides import PathError, locate, put
-from resilience_sim.scenario.read import Memory
-from resilience_sim.scenario.stack import stack_of
-from resilience_sim.scenario.tree import Entry, Loc, Mapping, Node, Scalar, Span, find, place
-from resilience_sim.scenario.tree import Sequence as Listing
+from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.overrides import PathError, locate, put
+from resilience_sim.scenario.read.stack import stack_of
+from resilience_sim.scenario.read.tables import Memory
+from resilience_sim.scenario.text.tree import Entry, Loc, Mapping, Node, Scalar, Span, find, place
+from resilience_sim.scenario.text.tree import Sequence as Listing
 from resilience_sim.settings import codes
 from resilience_sim.settings.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
 from resilience_sim.settings.breaker import OutlierConfig

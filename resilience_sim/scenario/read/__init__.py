@@ -1,0 +1,1 @@
+"""From a tree to a plan: values against the tables of settings, checked and resolved."""
