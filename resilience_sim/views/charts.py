@@ -56,6 +56,49 @@ def area(values: Sequence[Value], top: float, rows: int, ascii_only: bool = Fals
     return drawn
 
 
+def stacked(
+    lower: Sequence[Value], total: Sequence[Value], top: float, rows: int, ascii_only: bool = False
+) -> list[str]:
+    """Two areas on top of each other: ``lower`` filled, what ``total`` adds to it only dotted (``o`` in ASCII)."""
+    low, high = heights(lower, top, rows), heights(total, top, rows)
+    low = [min(a, b) for a, b in zip(low, high, strict=True)]
+    if ascii_only:
+        pairs = [(max(low[i : i + 2]), max(high[i : i + 2])) for i in range(0, len(high), 2)]
+        return ["".join(_ascii_stack(a - 4 * row, b - 4 * row) for a, b in pairs) for row in reversed(range(rows))]
+    if len(high) % 2:
+        low.append(-1)
+        high.append(-1)
+    bars = list(zip(low, high, strict=True))
+    drawn = []
+    for base in range(4 * (rows - 1), -1, -4):
+        row = []
+        for i in range(0, len(bars), 2):
+            bits = _STACKS[0][_quarters(bars[i], base)] | _STACKS[1][_quarters(bars[i + 1], base)]
+            row.append(cell(bits))
+        drawn.append("".join(row))
+    return drawn
+
+
+def _quarters(bar: tuple[int, int], base: int) -> tuple[int, int]:
+    """How much of the row of characters that begins at ``base`` the two parts of a bar reach, 0 to 4 each."""
+    return min(4, max(0, bar[0] - base)), min(4, max(0, bar[1] - base))
+
+
+def _stack_bits(side: int, low: int, high: int) -> int:
+    """All dots up to ``low``; above it every second one, shifted from column to column."""
+    return sum(DOTS[side][n] for n in range(high) if n < low or (n + side) % 2 == 0)
+
+
+_STACKS = tuple(
+    {(low, high): _stack_bits(side, low, high) for low in range(5) for high in range(low, 5)} for side in range(2)
+)
+
+
+def _ascii_stack(low: int, high: int) -> str:
+    low, high = min(4, max(0, low)), min(4, max(0, high))
+    return ASCII_FILLS[high] if low >= high else ASCII_FILLS[4] if low >= 2 else "o" if high >= 2 else "."
+
+
 def line(values: Sequence[Value], top: float, rows: int, ascii_only: bool = False) -> list[str]:
     """The outline only: a dot for each value, neighbours joined by vertical strokes; gaps stay gaps."""
     filled = heights(values, top, rows)

@@ -59,6 +59,20 @@ def fault_words(fault: FaultConfig) -> str:
     return words
 
 
+def fault_kind(fault: FaultConfig) -> str:
+    """What a fault is, in one or two words."""
+    return _KINDS.get(fault.kind, fault.kind)
+
+
+_KINDS = {
+    "latency": "slow answers",
+    "rate_limit": "rate limit",
+    "cold_cache": "cold cache",
+    "crash_replica": "replica crash",
+    "spike": "traffic spike",
+}
+
+
 def _outage(fault: FaultConfig) -> str:
     return f"outage ({fault.how})"
 

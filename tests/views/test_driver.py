@@ -39,6 +39,16 @@ def test_virtual_time_follows_the_wall_at_the_speed_asked_for() -> None:
     assert watched.frames == len(stage.frames) == pytest.approx(99, abs=1)
 
 
+def test_the_rest_plays_fast_once_the_last_request_has_arrived() -> None:
+    text = OUTAGE.replace("latency: 50ms", "latency: 20s").replace("workers: 4", "workers: 100")
+    simulation = Simulation(scenario(text).plan, 1)
+    stage = HandStage()
+    watch(stage, [Show(simulation)], 2.0)
+    assert simulation.now > 30 * S
+    assert stage.at[-1] == pytest.approx(20 / 2 + (simulation.now / S - 20) / 20, abs=0.3)
+    assert "20× speed" in stage.frames[-2][0]
+
+
 def test_the_run_is_the_same_however_slow_the_terminal_is() -> None:
     digests = {simulate(PLAN, 1).digest}
     for drawing in (0.0, 0.3, 5.0):

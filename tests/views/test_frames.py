@@ -30,18 +30,24 @@ def test_every_section_is_there_and_every_row_as_wide_as_the_screen(width: int, 
     for section in SECTIONS:
         assert section in page
     assert "OPEN" in page
-    assert "main ON" in page
+    assert "outage ON" in page
     assert look is UNICODE or page.isascii()
 
 
 def test_80_by_24_exactly() -> None:
     shown = [row.rstrip() for row in lines(frame(state_at(scenario(OUTAGE).plan, 9), 80, 24, look=ASCII))]
-    assert shown[:3] == [
+    assert shown[:4] == [
         "> small-outage  seed 1                                   9.00s of ~20s  1x speed",
-        "faults    ..........# main ########:::.......................... main ON",
-        "breaker   ------------#########~###                              OPEN x2",
+        "outage on - the breaker is open and turns calls away",
+        "faults      ..........#############::: main: outage (error) ... outage ON",
+        "breaker     ------------########~##                             OPEN x2",
     ]
-    assert shown[9] == "          +0s---------------------^ now-------------------------"
+    assert shown[6:9] == [
+        "load on B   -                                                   1.3/s",
+        "cap. 80/s   #===--=-=-###oo.    ...                             o retries 0.64/s",
+        "queue                                                           0 busy 0/4",
+    ]
+    assert shown[11] == "            +0s-------------------^ now------------------------"
     assert shown[17] == "   8.00s #16     error > wait 200ms > error              x error           300ms"
     assert shown[20:] == [
         "   8.30s breaker OPEN  probe failed: error",
@@ -49,6 +55,53 @@ def test_80_by_24_exactly() -> None:
         "repeated 3   turned away 8   breaker_open 8   error 3",
         "q quit and summarise   space pause   + - speed   f finish now",
     ]
+
+
+STORM = """
+resim: 1
+name: storm
+service: {latency: 100ms, workers: 4}
+traffic: {rate: 20/s, arrivals: even, duration: 30s}
+faults:
+  - brownout: {id: trigger, at: 5s, for: 4s, workers: 25%}
+stack:
+  - retry: {attempts: 3, delay: 50ms}
+  - timeout: {after: 500ms}
+"""
+
+
+def test_the_caption_says_what_is_happening() -> None:
+    plan = scenario(STORM).plan
+    captions = {t: lines(frame(state_at(plan, t), 120, 30))[1].rstrip() for t in (4, 8, 20, 31, 34, 1000)}
+    assert captions[4] == "no fault yet · B gets what users ask · every request succeeds"
+    assert captions[8].startswith("brownout on · B gets ")
+    assert captions[20].startswith("fault over · B still gets 3x what users ask · queue ")
+    assert captions[20].endswith("and growing · no request succeeds")
+    assert "no more requests come" in captions[31]
+    assert re.search(r"no caller is left, B works on for nobody · queue \d+ and shrinking", captions[34])
+    assert captions[1000].startswith("over · ")
+    for width in range(1, 90):
+        shown = lines(frame(state_at(plan, 20), width, 24))[1]
+        assert shown.rstrip() == "" or shown.startswith("fault over")
+
+
+def test_first_tries_and_retries_differ_in_the_load_without_colour() -> None:
+    state = state_at(scenario(STORM).plan, 20)
+    for look, first, again in ((UNICODE, "⣶", "⡪"), (ASCII, "#", "o")):
+        page = lines(frame(state, 120, 30, look=look))
+        start = next(i for i, row in enumerate(page) if row.startswith("load on B"))
+        end = next(i for i, row in enumerate(page) if row.startswith("queue"))
+        load = "".join(row[15:100] for row in page[start:end])
+        assert first in load
+        assert again in load
+        assert any(re.search(rf"{look.again} retries (39|40|41)/s", row) for row in page[start:end])
+        assert any(re.search(rf"{look.first} first (19|20|21)/s", row) for row in page[start:end])
+        assert re.search(r"queue +.*\d+ busy 4/4", page[end])
+
+
+def test_a_fault_says_what_it_is_beside_a_box_that_is_too_small() -> None:
+    page = lines(frame(state_at(scenario(STORM).plan, 20), 120, 30))
+    assert "████ trigger: brownout (25% of the workers) ·" in next(row for row in page if row.startswith("faults"))
 
 
 def test_states_can_be_told_apart_without_colour() -> None:
@@ -130,7 +183,7 @@ def test_runs_of_a_race_share_their_scales() -> None:
     one = scenario(OUTAGE)
     states = [state_at(plan, 9, name=n) for n, plan in (("a", one.plan), ("b", one.variants[1].plan))]
     rows = lines(race_frame(states, states[0].clock, 140, 40))
-    for pattern in (r"to (\d+m?s)\b", r"of (\d+/s)"):
+    for pattern in (r"scale (\d+m?s)\b", r"scale (\d+/s)", r"cap\. (\d+/s)"):
         tops = [re.findall(pattern, row) for row in rows[1:]]
         assert [found for found in tops if found] == [[next(f for f in tops if f)[0]] * 2]
 

@@ -153,7 +153,7 @@ def test_to_the_end_without_flicker_and_the_terminal_given_back() -> None:
         assert min(busy[1:]) >= 13  # never a blank screen: header, lanes, charts, counters, keys are always there
         for frame in one.frames[1:]:
             assert frame[0].lstrip("▶ ").startswith("small-outage")
-            assert frame[2].startswith("breaker")
+            assert frame[3].startswith("breaker")
         assert b"\x1b[2J" not in one.sent
         assert b"\x1b[K" not in one.sent
         assert b"\n" not in one.sent[: one.sent.index(b"\x1b[?1049l")]  # nothing ever scrolls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resilience_sim.play.run import Run
 from resilience_sim.views.live.axis import axis_row
-from resilience_sim.views.live.frame import axis_for, chart_rows, lane_rows
+from resilience_sim.views.live.frame import axis_for, chart_height, chart_rows, lane_rows
 from resilience_sim.views.live.lanes import fault_rows
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.plots import Points, points_of
@@ -30,7 +30,7 @@ def charts_rows(
     faults = max(1, min(max(like[0], len(view.plan.faults)), height // 8))
     rows = _filled(fault_rows(view, axis, look, faults), faults if like[0] else 0)
     rows += _filled(lane_rows(view, axis, look, lanes), lanes if like[1] else 0)
-    each = max(1, min(14, (height - len(rows) - 1) // 3))
+    each = chart_height(view, height - len(rows) - 1, 14)
     rows += chart_rows(view, points or points_of(view, axis), axis, look, each)
     rows = rows[: height - 1]
     return [*rows, axis_row(axis, look)]

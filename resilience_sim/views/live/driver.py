@@ -24,6 +24,7 @@ from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.text import Sheet
 
 FPS = 10.0
+DRAIN = 10.0  # how many times faster the rest is played once the last request has arrived
 CHUNK = 2_000  # engine steps between two looks at the wall clock
 LONGEST_STEP = 1.0  # s of wall time a frame makes up for; a laptop that slept does not leap
 ROWS_PER_SECOND = 5.0  # requests that may enter the stream per wall second; more cannot be read
@@ -88,6 +89,10 @@ class Player:
     @property
     def over(self) -> bool:
         return all(fold.over for fold in self.folds)
+
+    @property
+    def draining(self) -> bool:
+        return all(fold.draining for fold in self.folds)
 
     def advance(self, until: int, go_on: Callable[[], bool]) -> bool:
         """Bring every source to ``until``, as long as ``go_on`` agrees; False when that was cut short."""
@@ -181,14 +186,17 @@ class _Session:
 
     def _step(self, begun: float, elapsed: float) -> None:
         stage = self.stage
-        until = FOREVER if self.speed == inf else self.player.clock + round(elapsed * self.speed * SECOND)
+        until = FOREVER if self.speed == inf else self.player.clock + round(elapsed * self._pace() * SECOND)
         budget = begun + self.period
         arrived = self.player.advance(min(until, FOREVER), lambda: stage.now() < budget and not stage.stop_asked)
         self.lagging = not arrived and self.speed != inf
 
+    def _pace(self) -> float:
+        return self.speed * (DRAIN if self.player.draining else 1.0)
+
     def _draw(self) -> None:
         width, height = self.stage.size()
-        playback = PlaybackStatus(self.speed, self.paused, self.stage.keys, self.lagging)
+        playback = PlaybackStatus(self._pace(), self.paused, self.stage.keys, self.lagging)
         folds = self.player.folds
         if len(folds) == 1:
             sheet = frame(folds[0], width, height, playback, self.look, self.title)

@@ -61,6 +61,17 @@ def traffic_end(plan: Plan) -> int:
     return end
 
 
+def arrivals_over(plan: Plan, arrived: int, clock: int) -> bool:
+    """Whether no more requests come, once ``arrived`` have until ``clock``."""
+    traffic = plan.traffic
+    if (traffic.requests and arrived >= traffic.requests) or (traffic.duration and clock >= traffic.duration):
+        return True
+    if traffic.loop == "trace":
+        return arrived >= len(traffic.trace)
+    phases = traffic.phases
+    return bool(phases) and all(phase.duration for phase in phases) and clock >= sum(each.duration for each in phases)
+
+
 def _open_end(plan: Plan) -> int:
     """When an open loop ends: after its phases, or earlier when its number of requests is reached."""
     wanted = plan.traffic.requests

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
+from resilience_sim.views.live.caption import caption_row
 from resilience_sim.views.live.lanes import breaker_row, change_rows, client_row, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
-from resilience_sim.views.live.plots import Points, latency_rows, load_rows, points_of, success_rows
+from resilience_sim.views.live.plots import Points, latency_rows, load_rows, points_of, queue_rows, success_rows
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.live.stream import stream_rows, stream_title
 from resilience_sim.views.text import Row, Sheet
@@ -137,8 +138,7 @@ SIDE = 34  # columns of that panel
 
 def axis_for(state: LiveFold, width: int, horizon: int = 0) -> Axis:
     """The time axis of a frame (or of a block) of some width."""
-    left = 10 if width < WIDE else 12
-    right = 16 if width < WIDE else 18
+    left, right = (12, 17) if width < WIDE else (15, 18)
     if width < 60:
         left, right = 10, 11
     return Axis(left, max(4, width - left - right), right, max(1, horizon or state.horizon), state.clock)
@@ -152,12 +152,18 @@ def lane_rows(state: LiveFold, axis: Axis, look: Look, most: int) -> list[Row]:
 
 
 def chart_rows(state: LiveFold, points: Points, axis: Axis, look: Look, each: int) -> list[Row]:
-    """The three charts, each ``each`` rows."""
+    """The charts, each ``each`` rows, but the queue only one."""
     return [
         *success_rows(state, points, axis, look, each),
-        *latency_rows(state, points, axis, look, each),
         *load_rows(state, points, axis, look, each),
+        *queue_rows(state, points, axis, look),
+        *latency_rows(state, points, axis, look, each),
     ]
+
+
+def chart_height(state: LiveFold, rows: int, most: int) -> int:
+    """How many rows each chart may have, if all of them share ``rows``."""
+    return max(1, min(most, (rows - (1 if state.workers else 0)) // 3))
 
 
 def frame(
@@ -171,8 +177,8 @@ def frame(
     """The whole screen for one run, exactly ``width`` x ``height``."""
     playback = playback or PlaybackStatus()
     axis = axis_for(state, width)
-    each = min(6, max(1, (height - 10) // 7))
-    rows = [header_row(state, title or state.name, playback, look, width)]
+    each = min(6, max(1, (height - 12) // 6))
+    rows = [header_row(state, title or state.name, playback, look, width), caption_row(state, look, width)]
     rows += fault_rows(state, axis, look, max(1, (height - 16) // 6))
     rows += change_rows(state, axis, look)
     rows += lane_rows(state, axis, look, max(1, (height - 14) // 5))

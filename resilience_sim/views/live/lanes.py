@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from resilience_sim.kernel.text import printable
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.views import charts
@@ -11,7 +13,7 @@ from resilience_sim.views.live.axis import Axis
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import LiveFold, StateTimeline
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import fault_words, state_name
+from resilience_sim.views.words import fault_kind, fault_words, state_name
 
 if TYPE_CHECKING:
     from resilience_sim.views.live.state import LiveFold
@@ -49,29 +51,40 @@ def _fault_row(
 ) -> Row:
     row = axis.label(label)
     x = 0
-    for index, fault in faults:
+    for n, (index, fault) in enumerate(faults):
         start = max(x, axis.column(fault.at))
         end = max(start + 1, axis.column(min(fault.at + fault.duration, axis.horizon)) + 1)
         row.add(look.track * (start - x), "faint")
         reached = min(end, max(start, axis.column(state.clock) + 1)) if fault.at <= state.clock else start
         on = index in state.faults_on
-        text = f" {printable(fault.id)}: {fault_words(fault)} "
-        if len(text) > end - start - 2:
-            text = f" {printable(fault.id)} "
-        text = text if len(text) <= end - start - 2 else ""
+        following = axis.column(faults[n + 1][1].at) if n + 1 < len(faults) else axis.width
+        inside, beside = _fault_text(fault, end - start - 2, following - end - 1)
         body = look.fault * (reached - start) + look.fault_ahead * (end - reached)
-        if text:
-            body = body[0] + text + body[len(text) + 1 :]
+        if inside:
+            body = body[0] + inside + body[len(inside) + 1 :]
         split = reached - start
-        row.add(body[:split], "bad" if on else "odd").add(body[split:], "faint")
-        x = end
+        row.add(body[:split], "bad" if on else "odd").add(body[split:], "faint").add(beside, "bad" if on else "faint")
+        x = end + len(beside)
     row.add(look.track * (axis.width - x), "faint")
-    on_now = [printable(state.plan.faults[i].id) for i in sorted(state.faults_on)]
+    on_now = [fault_kind(state.plan.faults[i]) for i in sorted(state.faults_on)]
     if first and on_now:
-        row.add(" ").add(", ".join(on_now) + " ON", "bad!")
+        row.add(" ").add(", ".join(dict.fromkeys(on_now)) + " ON", "bad!")
     elif more > 0:
         row.add(f" {more} more rows", "faint")
     return row
+
+
+def _fault_text(fault: FaultConfig, inside: int, beside: int) -> tuple[str, str]:
+    """What a fault is, in its box or, where that is too small, beside it: as much as there is room for."""
+    name, words, kind = printable(fault.id), fault_words(fault), fault_kind(fault)
+    texts = [f" {name}: {words} ", f" {words} ", f" {kind} "]
+    if name in (words, kind):
+        texts.pop(0)
+    for text in texts:
+        for room, found in ((inside, (text, "")), (beside, ("", text))):
+            if cell_len(text) <= room and (text.isascii() or cell_len(text) == len(text)):
+                return found
+    return "", ""
 
 
 # --- lanes of states ----------------------------------------------------------------------------------------------

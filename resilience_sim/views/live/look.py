@@ -29,6 +29,9 @@ class Look:
     limit: str
     times: str
     approx: str
+    dot: str
+    first: str  # a cell of first tries in the chart of the load, and one of retries
+    again: str
 
 
 UNICODE = Look(
@@ -51,6 +54,9 @@ UNICODE = Look(
     limit="╌",
     times="×",
     approx="≈",
+    dot="·",
+    first="⣿",
+    again="⢕",
 )
 ASCII = Look(
     ascii_only=True,
@@ -72,6 +78,9 @@ ASCII = Look(
     limit="-",
     times="x",
     approx="~",
+    dot="-",
+    first="#",
+    again="o",
 )
 
 

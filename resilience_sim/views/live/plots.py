@@ -1,4 +1,4 @@
-"""The charts of a frame: success, latency, load on B; each a few rows on the time axis with its figures at the end.
+"""The charts of a frame: success, load on B, its queue, latency; each on the time axis with its figures at the end.
 
 The points come from binned history: shares, percentiles and rates, each over a short look back, so that a chart is calm
 where requests are rare and sharp where they are many. A point is half a column wide; points end at now. What lies
@@ -106,6 +106,15 @@ def rate_points(counts: list[int], name: str, state: LiveFold, axis: Axis) -> li
     return _points(state, axis, name, compute, back)
 
 
+def queue_points(state: LiveFold, axis: Axis) -> list[float | None]:
+    """The longest queue at B in each point's time."""
+    counts = state.bins.queue
+    points = _points(state, axis, "queue", lambda spans, i: float(max(counts[slice(*spans[i])], default=0)))
+    if points and state.queue:
+        points[-1] = max(points[-1], float(state.queue))
+    return [*points]
+
+
 STYLES = ("", "good", "odd", "bad", "calm", "note", "faint")
 NONE, GOOD, ODD, BAD, CALM, NOTE, FAINT = range(7)
 AMPLIFIED = 1.3  # attempts per request from which the load is coloured as amplified
@@ -120,23 +129,28 @@ class Points:
     p50: list[float | None]
     p99: list[float | None]
     sent: list[float | None]
+    again: list[float | None]
     arrivals: list[float | None]
+    queue: list[float | None]
     latency_top: float = 0.0
     load_top: float = 0.0
+    queue_top: float = 0.0
 
 
 def points_of(state: LiveFold, axis: Axis) -> Points:
     """All points of a run, with its own tops."""
     p50, p99 = latency_points(state, axis)
     sent = rate_points(state.bins.sent, "sent", state, axis)
-    points = Points(
-        success_points(state, axis), p50, p99, sent, rate_points(state.bins.arrivals, "arrivals", state, axis)
-    )
+    again = rate_points(state.bins.again, "again", state, axis)
+    arrivals = rate_points(state.bins.arrivals, "arrivals", state, axis)
+    queue = queue_points(state, axis) if state.workers else []
+    points = Points(success_points(state, axis), p50, p99, sent, again, arrivals, queue)
     points.latency_top = rounded_up(max((v for v in p99 if v is not None), default=0.0))
     highest = max((v for v in (*sent, *points.arrivals) if v is not None), default=0.0)
     if 0 < state.capacity < 4 * highest:
         highest = max(highest, state.capacity * 1.05)
     points.load_top = rounded_up(highest)
+    points.queue_top = max((v for v in queue if v is not None), default=0.0)
     return points
 
 
@@ -144,8 +158,9 @@ def share_tops(all_points: list[Points]) -> None:
     """Give all runs of a race the same scales: heights can then be compared by eye."""
     latency = max(points.latency_top for points in all_points)
     load = max(points.load_top for points in all_points)
+    queue = max(points.queue_top for points in all_points)
     for points in all_points:
-        points.latency_top, points.load_top = latency, load
+        points.latency_top, points.load_top, points.queue_top = latency, load, queue
 
 
 def goal(state: LiveFold) -> float:
@@ -176,7 +191,7 @@ def success_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: 
 
 
 def latency_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int) -> list[Row]:
-    """Median as an area, 99th percentile as a line above it."""
+    """Latency of successes: median as an area, 99th percentile as a line above it."""
     top = points.latency_top
     below = charts.area(_filled(points.p50, axis), top, rows, look.ascii_only)
     above = charts.line(_filled(points.p99, axis), top, rows, look.ascii_only)
@@ -186,38 +201,70 @@ def latency_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: 
         kinds.append([CALM if height > 4 * row else NOTE for height in p50])
     middle, high = _latest(points.p50), _latest(points.p99)
     figures = [
-        Row("p99 ", "faint").add(fmt.NOTHING if high is None else _two(high), "note"),
-        Row("p50 ", "faint").add(fmt.NOTHING if middle is None else _two(middle), "calm"),
+        Row("p99 ", "faint").add(look.rule if high is None else _two(high), "note"),
+        Row("p50 ", "faint").add(look.rule if middle is None else _two(middle), "calm"),
     ]
-    return _assemble(axis, ["latency", f"to {_two(top)}"], charts.overlay(below, above), kinds, figures)
+    return _assemble(axis, ["latency ok", f"scale {_two(top)}"], charts.overlay(below, above), kinds, figures)
 
 
 def load_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int) -> list[Row]:
-    """Attempts aimed at B per second: amplified ones odd, beyond B's capacity bad; the capacity as a dashed line."""
+    """Attempts aimed at B per second: first tries, retries dotted on top of them; B's capacity as a dashed line."""
     top = points.load_top
-    chart = charts.area(_filled(points.sent, axis), top, rows, look.ascii_only)
-    sent, asked = _by_column(points.sent, axis), _by_column(points.arrivals, axis)
-    kind = []
-    for attempts, requests in zip(sent, asked, strict=True):
-        if attempts is None:
-            kind.append(NONE)
-        elif 0 < state.capacity < attempts:
-            kind.append(BAD)
-        else:
-            kind.append(ODD if attempts > AMPLIFIED * (requests or 0) and attempts > 0 else CALM)
-    kinds = [list(kind) for _ in range(rows)]
+    pairs = zip(points.sent, points.again, strict=True)
+    first = [sent if sent is None or again is None else sent - again for sent, again in pairs]
+    chart = charts.stacked(_filled(first, axis), _filled(points.sent, axis), top, rows, look.ascii_only)
+    sent, lower = _by_column(points.sent, axis), _by_column(first, axis)
+    heights = charts.heights(lower, top, rows)
+    over = [attempts is not None and 0 < state.capacity < attempts for attempts in sent]
+    kinds = [
+        [
+            NONE if h < 0 else CALM if h > 4 * row else BAD if much else ODD
+            for h, much in zip(heights, over, strict=True)
+        ]
+        for row in reversed(range(rows))
+    ]
     if 0 < state.capacity <= top:
         _capacity_line(chart, kinds, round(state.capacity / top * rows * 4), rows, axis, look)
-    latest = _latest(points.sent)
-    figures = [Row(fmt.NOTHING if latest is None else f"{_two_digits(latest)}/s", STYLES[_last_kind(kind)])]
-    if state.workers:
-        full = state.busy >= state.workers
-        busy = Row("busy ", "faint").add(f"{state.busy}/{state.workers}", "bad" if full else "")
-        figures.insert(1, busy.add(f" +{fmt.short_count(state.queue)}" if state.queue else "", "bad"))
-    else:
+    return _assemble(
+        axis, ["load on B", *_scales(state, points, axis)], chart, kinds, _load_figures(state, points, look)
+    )
+
+
+def _scales(state: LiveFold, points: Points, axis: Axis) -> list[str]:
+    scale = f"scale {fmt.rate(points.load_top)}"
+    if not state.capacity:
+        return [scale]
+    rate = fmt.rate(float(f"{state.capacity:.3g}"))
+    return [f"capacity {rate}" if len(rate) + 9 < axis.left else f"cap. {rate}", scale]
+
+
+def _load_figures(state: LiveFold, points: Points, look: Look) -> list[Row]:
+    sent, again = _latest(points.sent), _latest(points.again)
+    if sent is None or again is None:
+        return [Row(look.rule)]
+    style = "bad" if 0 < state.capacity < sent else "odd" if again > (AMPLIFIED - 1) * sent > 0 else "calm"
+    figures = [Row(f"{_two_digits(sent)}/s", style)]
+    if state.retries:
+        figures.append(Row(f"{look.again} ", "odd").add("retries ", "faint").add(f"{_two_digits(again)}/s"))
+        figures.append(Row(f"{look.first} ", "calm").add("first ", "faint").add(f"{_two_digits(sent - again)}/s"))
+    if not state.workers:
         figures.append(Row("in work ", "faint").add(fmt.short_count(state.busy)))
-    second = f"of {fmt.rate(float(f'{state.capacity:.3g}'))}" if state.capacity else f"to {fmt.rate(top)}"
-    return _assemble(axis, ["load on B", second], chart, kinds, figures)
+    return figures
+
+
+def queue_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int = 1) -> list[Row]:
+    """How many attempts wait at B, and how many of its workers are busy; nothing where workers are unlimited."""
+    if not state.workers:
+        return []
+    chart = charts.area(_filled(points.queue, axis), points.queue_top, rows, look.ascii_only)
+    full = state.busy >= state.workers
+    figures = [
+        Row(fmt.short_count(state.queue), "bad!" if state.queue else "")
+        .add(" busy ", "faint")
+        .add(f"{fmt.short_count(state.busy)}/{fmt.short_count(state.workers)}", "bad" if full else "")
+    ]
+    scale = f"scale {fmt.short_count(round(points.queue_top))}"
+    return _assemble(axis, ["queue", scale], chart, [[BAD] * axis.width] * rows, figures)
 
 
 def _capacity_line(chart: list[str], kinds: list[list[int]], height: int, rows: int, axis: Axis, look: Look) -> None:

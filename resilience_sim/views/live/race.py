@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.views.live.axis import Axis, axis_row
+from resilience_sim.views.live.caption import caption_row
 from resilience_sim.views.live.frame import (
     PlaybackStatus,
     axis_for,
@@ -30,6 +31,7 @@ from resilience_sim.views.live.plots import (
     latency_rows,
     load_rows,
     points_of,
+    queue_rows,
     share_tops,
     success_rows,
 )
@@ -79,12 +81,14 @@ def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, 
     lanes = min(max((len(s.breakers) + len(s.clients) for s in states), default=0), max(1, height // 8))
     faults = min(2, max(1, len(states[0].plan.faults)))
     changing = any(state.plan.actions for state in states)
-    each = min(9, max(1, (height - 14 - lanes - faults - changing) // 3))
+    queues = any(state.workers for state in states)
+    each = min(9, max(1, (height - 15 - lanes - faults - changing - queues) // 3))
     columns = []
     for state, its in zip(states, points, strict=True):
         axis = axis_for(state, width, horizon)
-        rows = [_name_row(state, look, width), *fault_rows(state, axis, look, faults)]
-        rows += [Row() for _ in range(1 + faults - len(rows))]
+        rows = [_name_row(state, look, width), caption_row(state, look, width)]
+        rows += fault_rows(state, axis, look, faults)
+        rows += [Row() for _ in range(2 + faults - len(rows))]
         if changing:
             rows += change_rows(state, axis, look) or [axis.label("changes").add(look.track * axis.width, "faint")]
         rows += _lanes(state, axis, look, lanes)
@@ -129,15 +133,20 @@ def _lanes(state: LiveFold, axis: Axis, look: Look, count: int) -> list[Row]:
 
 
 def _block(state: LiveFold, points: Points, shared: Axis, lanes: int, width: int, room: int, look: Look) -> list[Row]:
-    """One run in ``room`` rows: name and figures first, then as many charts as fit."""
+    """One run in ``room`` rows: name and figures first, then what is happening, then as many charts as fit."""
     axis = replace(shared, now=state.clock)
-    rows = [_name_row(state, look, width), *_lanes(state, axis, look, lanes)]
-    left = room - len(rows)
+    rows = [_name_row(state, look, width)]
+    if room >= 6:
+        rows.append(caption_row(state, look, width))
+    rows += lane_rows(state, axis, look, lanes)
+    queue = queue_rows(state, points, axis, look) if room - len(rows) >= 4 else []
+    left = room - len(rows) - len(queue)
     each, extra = divmod(left, 3)
     if left >= 1:
-        rows += success_rows(state, points, axis, look, each + (extra > 0) if each else 1)
+        rows += success_rows(state, points, axis, look, each + (extra > 1) if each else 1)
     if left >= 2:
-        rows += load_rows(state, points, axis, look, each + (extra > 1) if each else 1)
+        rows += load_rows(state, points, axis, look, each + (extra > 0) if each else 1)
+    rows += queue
     if left >= 3:
         rows += latency_rows(state, points, axis, look, each)
     rows += [Row() for _ in range(room - len(rows))]

@@ -14,7 +14,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.story import BriefStory
 from resilience_sim.settings.plan import Plan
-from resilience_sim.views.live.facts import capacity, horizon, workers
+from resilience_sim.views.live.facts import arrivals_over, capacity, horizon, workers
 from resilience_sim.views.words import change_words, outcome_name, speaker
 
 BINS = 960
@@ -39,14 +39,18 @@ def unbucket(index: int) -> int:
 
 
 class Bins:
-    """Counts per time bin. ``arrivals``, ``sent``, ``good``, ``bad`` are sums, ``queue`` and ``busy`` are peaks."""
+    """Counts per time bin. ``arrivals``, ``sent``, ``again``, ``good``, ``bad`` are sums, ``queue`` and ``busy`` peaks.
 
-    __slots__ = ("arrivals", "bad", "busy", "good", "latencies", "queue", "sent", "width")
+    ``again``: the attempts among ``sent`` that were not the first of their request. ``latencies``: of successes.
+    """
+
+    __slots__ = ("again", "arrivals", "bad", "busy", "good", "latencies", "queue", "sent", "width")
 
     def __init__(self, horizon: int) -> None:
         self.width = max(1, -(-horizon // (BINS - 60)))
         self.arrivals = [0] * BINS
         self.sent = [0] * BINS
+        self.again = [0] * BINS
         self.good = [0] * BINS
         self.bad = [0] * BINS
         self.queue = [0] * BINS
@@ -64,7 +68,7 @@ class Bins:
     def double(self) -> None:
         """Merge neighbours: every bin becomes twice as long, the second half is free again."""
         empty = [0] * (BINS // 2)
-        for sums in (self.arrivals, self.sent, self.good, self.bad):
+        for sums in (self.arrivals, self.sent, self.again, self.good, self.bad):
             sums[:] = [sums[i] + sums[i + 1] for i in range(0, BINS, 2)] + empty
         for peaks in (self.queue, self.busy):
             peaks[:] = [max(peaks[i], peaks[i + 1]) for i in range(0, BINS, 2)] + empty
@@ -210,6 +214,11 @@ class LiveFold(Fold):
         else:
             self._policy(index, t, kind, source, a, b)
 
+    @property
+    def draining(self) -> bool:
+        """Whether the last request has arrived: what is left is to answer those under way."""
+        return self.over or arrivals_over(self.plan, self.arrived, self.clock)
+
     def tick(self, now: int) -> None:
         """Virtual time has come to ``now``, with or without events."""
         self.clock = max(self.clock, now)
@@ -245,7 +254,8 @@ class LiveFold(Fold):
             self.bins.bad[index] += 1
             if outcome > ev.FALLBACK:
                 self.orphans += ev.effects_of(a)  # done, and now reported as failed
-        self.bins.latency(index, latency)
+        if outcome == ev.SUCCESS:
+            self.bins.latency(index, latency)
 
     def _hold(self, source: int, change: int) -> None:
         held = self.held[source] = max(0, self.held.get(source, 0) + change)
@@ -260,6 +270,7 @@ class LiveFold(Fold):
             bins.sent[index] += 1
             if a > 1:
                 self.retries += 1
+                bins.again[index] += 1
         elif kind == ev.RECEIVED:
             if b == ev.STARTED:
                 self._load(index, 1, 0)
