@@ -149,7 +149,12 @@ POLICIES = st.one_of(
         .map(lambda body, name=name: _policy(name, body))
         .filter(lambda found: found is not None)
         for name, kind in POLICY_KINDS.items()
-        for whole in (False, True, *([False] * 3 if name == "circuit_breaker" else []))  # closing again takes luck
+        for whole in (
+            False,
+            True,
+            True,
+            *([False] * 3 if name == "circuit_breaker" else []),
+        )  # closing again takes luck
     )
 )
 FAULTS = st.one_of(
