@@ -64,8 +64,9 @@ def carry_out(
     watch: WatchOptions,
     series: int = 0,
     outputs: Outputs | None = None,
+    finished: bool = True,
 ) -> Done:
-    """Run a source to its end while it is watched, measured and exported."""
+    """Run a source to its end while it is watched, measured and exported. ``finished``: that is the end of the run."""
     from resilience_sim.measure.run_fold import RunFold
 
     figures = RunFold(source.plan, source.components, series)
@@ -84,7 +85,8 @@ def carry_out(
         whole = watch_plain(ctx, source, watch)
     else:
         whole = run_out(ctx, source)
-    return Done(figures.result(source.seed, source.digest(), source.now), whole, moments)
+    cut = not (whole and finished)
+    return Done(figures.result(source.seed, source.digest(), source.now, cut), whole, moments)
 
 
 def figures_of(recording: Recording, series: int) -> RunResult:
@@ -97,7 +99,7 @@ def figures_of(recording: Recording, series: int) -> RunResult:
     figures = RunFold(playback.plan, playback.components, series)
     playback.attach(figures)
     drain(playback)
-    return figures.result(recording.meta.seed, playback.digest(), playback.now)
+    return figures.result(recording.meta.seed, playback.digest(), playback.now, not recording.finished)
 
 
 def judged(

@@ -46,6 +46,14 @@ class Marks:
         at = rid >> _SHIFT
         words[at] = words[at] | self._one << (rid & (WORD - 1))
 
+    def mark_beyond(self, rid: i64) -> None:
+        """Mark request ``rid``, which need not have been added: nothing is kept for those after the last one marked."""
+        while rid >> _SHIFT >= len(self._words):
+            self._words = append(self._words, 0)
+        if rid >= self.count:
+            self.count = rid + 1
+        self.mark(rid)
+
     def as_bytes(self) -> bytearray:
         """A byte per request: 1 where marked."""
         words = view(self._words)
@@ -166,8 +174,8 @@ class Part:
         return self.arrivals - sum(view(self.outcomes))
 
     def failed(self) -> int:
-        """Requests that neither succeeded nor fell back, the unanswered among them."""
-        return self.arrivals - self.outcomes[SUCCESS] - self.outcomes[FALLBACK]
+        """Requests with another outcome than success or fallback."""
+        return sum(view(self.outcomes)) - self.outcomes[SUCCESS] - self.outcomes[FALLBACK]
 
 
 def merged(parts: Sequence[Part]) -> Part:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES
+from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES, SUCCESS
 from resilience_sim.kernel.vectors import view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Part
@@ -25,6 +25,7 @@ class RunContext:
 
     plan: Plan
     end: int  # virtual time of the reading, ns
+    cut: bool  # the run was stopped before its end
     breakers: Sequence[BreakerLog]
     rejected: Sequence[int]  # calls, one per breaker
     detections: Sequence[Reading]  # one per fault of the plan
@@ -67,15 +68,16 @@ def read(
     length = max(0, end - start)
     plan = context.plan
     succeeded = part.succeeded()
+    over = part.arrivals - part.unanswered() if context.cut else part.arrivals
     opened = sum(log.opened(start, stop) for log in context.breakers)
     open_time = sum(log.open_time(start, end) for log in context.breakers)
     # Counts are data only where something could be counted: an empty scope proves nothing.
     counts: dict[str, float | None] = {
-        "availability": ratio(succeeded, part.arrivals),
-        "goodput": ratio(succeeded * 1e9, length) if part.arrivals else None,
+        "availability": ratio(succeeded, over),
+        "goodput": ratio(succeeded * 1e9, length) if over else None,
         "succeeded": _if(part.arrivals, succeeded),
         "late": _if(part.arrivals, part.late),
-        "failed": _if(part.arrivals, part.failed()),
+        "failed": _if(over, over - part.outcomes[SUCCESS] - part.outcomes[FALLBACK]),
         "mean": _seconds(latencies.mean()),
         "max": _seconds(latencies.highest) if latencies.count else None,
         "amplification": ratio(part.received, part.arrivals),
@@ -174,14 +176,9 @@ def run_document(figures: Figures, context: RunContext, series: dict[str, Any] |
         "seed": figures.seed,
         "digest": figures.digest,
         "virtual_seconds": end / 1e9,
-        "requests": _requests(part),
-        "availability": ratio(part.succeeded(), part.arrivals),
-        "attempts": {
-            "total": part.sent,
-            "per_request": ratio(part.sent, part.arrivals),
-            "by_outcome": by_outcome(view(part.results), part.sent - sum(view(part.results))),
-            "denied_by_budget": part.denied,
-        },
+        "requests": _requests(part, context.cut),
+        "availability": ratio(part.succeeded(), part.arrivals - (part.unanswered() if context.cut else 0)),
+        "attempts": _attempts(part, context.cut),
         "amplification": ratio(part.received, part.arrivals),
         "latency": latency(figures.everything),
         "latency_success": latency(figures.successes),
@@ -224,15 +221,29 @@ def _change(action: Any) -> dict[str, Any]:
     return {"t": action.t / 1e9, "do": "set" if name == "change" else name, "policies": ids}
 
 
-def _requests(part: Part) -> dict[str, Any]:
+def _requests(part: Part, cut: bool) -> dict[str, Any]:
+    """In a run that was cut short, what has no outcome is under way: neither failed nor unanswered."""
+    waiting = part.unanswered()
     return {
         "total": part.arrivals,
         "succeeded": part.succeeded(),
         "succeeded_first_try": part.first_try,
         "late": part.late,
         "fallback": part.outcomes[FALLBACK],
-        "failed": part.failed(),
-        "by_outcome": by_outcome(view(part.outcomes), part.unanswered()),
+        "failed": part.failed() + (0 if cut else waiting),
+        **({"under_way": waiting} if cut else {}),
+        "by_outcome": by_outcome(view(part.outcomes), 0 if cut else waiting),
+    }
+
+
+def _attempts(part: Part, cut: bool) -> dict[str, Any]:
+    waiting = part.sent - sum(view(part.results))
+    return {
+        "total": part.sent,
+        "per_request": ratio(part.sent, part.arrivals),
+        **({"under_way": waiting} if cut else {}),
+        "by_outcome": by_outcome(view(part.results), 0 if cut else waiting),
+        "denied_by_budget": part.denied,
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.result import NO_READING, Reading
@@ -76,13 +77,22 @@ def recovery(
 
 
 def collapsed(faults: Sequence[FaultConfig], arrivals: Sequence[int], available: bytearray) -> bool | None:
-    """Whether fewer than half succeed in the last fifth (rounded up) of the arrivals that come after every fault.
+    """Whether the last fifth (rounded up) of the arrivals after every fault succeeds less than half as often as before.
 
-    None when no request came after them: no data.
+    Before: those that arrived before the first fault (all of them would have succeeded, when none did). Where no fault
+    came: the best of the five fifths of the run. None when no request came after the faults: no data.
     """
-    first = bisect_left(arrivals, max(fault.at + fault.duration for fault in faults)) if faults else 0
-    count = len(available) - first
+    came = [fault for fault in faults if not arrivals or fault.at <= arrivals[-1]]
+    total = len(available)
+    first = bisect_left(arrivals, max(fault.at + fault.duration for fault in came)) if came else 0
+    count = total - first
     if count <= 0:
         return None
     fifth = -(-count // 5)
-    return 2 * available.count(1, len(available) - fifth) < fifth
+    good = available.count(1, total - fifth)
+    if came:
+        before = bisect_left(arrivals, min(fault.at for fault in came))
+        return 2 * good * before < available.count(1, 0, before) * fifth if before else 2 * good < fifth
+    edges = [total * number // 5 for number in range(6)]
+    bests = [2 * good * (end - start) < available.count(1, start, end) * fifth for start, end in pairwise(edges)]
+    return any(bests)

@@ -130,7 +130,7 @@ class RunFold(Sink):
         "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_cut", "_deadline",
         "_edges", "_first", "_firsts", "_keeps_arrivals", "_keeps_availability", "_keeps_latencies", "_keeps_threads",
         "_kinds", "_log_of", "_metrics", "_part", "_partial", "_parts", "_plan", "_queue", "_queue_peak", "_rejected",
-        "_series", "_threads", "arrivals",
+        "_series", "_threads", "_unavailable", "arrivals",
     )  # fmt: skip
 
     # Ends of work minus beginnings: the integral of busy workers over time, but for those still at it. It may outgrow
@@ -167,6 +167,7 @@ class RunFold(Sink):
         self._rejected = vec[i64]([0] * places)  # by component id of the layer
         self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
         self._available = Marks()  # requests that succeeded in time
+        self._unavailable = Marks()  # requests with another outcome; neither: still under way
         self._keeps_arrivals = bool(plan.faults) and self._keeps_availability
         self._arrivals = vec[i64]()
         self.arrivals = 0
@@ -224,6 +225,8 @@ class RunFold(Sink):
                             part.successes.add(b)
                         if b > self._deadline:
                             part.late += 1
+                            if self._keeps_availability:
+                                self._unavailable.mark_beyond(rid)
                         else:
                             if self._keeps_availability:
                                 self._available.mark(rid)
@@ -232,6 +235,8 @@ class RunFold(Sink):
                     else:
                         if self._keeps_latencies:
                             part.others.add(b)
+                        if self._keeps_availability:
+                            self._unavailable.mark_beyond(rid)
                         if outcome > FALLBACK:
                             part.orphans += effects_of(a)
                 else:  # START
@@ -325,21 +330,32 @@ class RunFold(Sink):
             self._firsts.append(self._first)
             self._cut = self._edges[len(self._parts)]
 
-    def result(self, seed: int, digest: str, end: int) -> RunResult:
-        """The figures so far, ``end`` being the virtual time (ns). May be asked at any time; changes nothing."""
+    def result(self, seed: int, digest: str, end: int, cut: bool = False) -> RunResult:
+        """The figures so far, ``end`` being the virtual time (ns). May be asked at any time; changes nothing.
+
+        ``cut``: the run was stopped before its end. Then requests without an outcome are under way: no availability
+        counts them, and nobody can say whether it would have recovered.
+        """
         plan = self._plan
         whole = self._merge(self._parts, end)
         available = self._available.as_bytes()
-        arrivals = view(self._arrivals)
+        arrivals: Sequence[int] = view(self._arrivals)
         keeps = self._keeps_availability
+        if cut and keeps:
+            unavailable = self._unavailable.as_bytes()
+            unavailable.extend(bytes(len(available) - len(unavailable)))
+            over = [rid for rid in range(len(available)) if available[rid] or unavailable[rid]]
+            available = bytearray([available[rid] for rid in over])
+            arrivals = [arrivals[rid] for rid in over] if self._keeps_arrivals else []
         context = RunContext(
             plan,
             end,
+            cut,
             self._breakers,
             [self._rejected[log.component.id] for log in self._breakers],
             [detection(fault, self._breakers, end) for fault in plan.faults],
             [recovery(fault, plan.faults, arrivals, available) for fault in plan.faults] if keeps else [],
-            collapsed(plan.faults, arrivals, available) if keeps else None,
+            collapsed(plan.faults, arrivals, available) if keeps and not cut else None,
             self._metrics,
         )
         series = self._series.document() if self._series is not None else None

@@ -326,4 +326,4 @@ def final_result(run: Run) -> tuple[RunResult, MomentsFold]:
     for event in run.tape.slice(0, len(run.tape)):
         fold.on_event(*event)
         moments.on_event(*event)
-    return fold.result(run.source.seed, run.source.digest(), run.source.now), moments
+    return fold.result(run.source.seed, run.source.digest(), run.source.now, not run.over), moments

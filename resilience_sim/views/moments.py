@@ -5,7 +5,7 @@ Memory is that of the requests in flight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from resilience_sim.kernel import events as ev
@@ -29,13 +29,21 @@ class DuplicateExecution:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The stretch with the most attempts: its start and length (ns), how many, attempts and requests per second."""
+    """The stretch whose requests made the most attempts, whenever they made them: its start and length (ns)."""
 
     at: int
     length: int
-    count: int
-    attempts: float
-    requests: float
+    requests: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The share of the requests that arrived from ``start`` to ``end`` (ns) and succeeded in time."""
+
+    start: int
+    end: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +68,39 @@ _NOBODY = (_B, ev.SUCCESS)
 class MomentsFold(Fold):
     """Attach it to a single run that is to be explained. Instants are ns, None where it never happened.
 
-    ``failed_by_b``: failed requests whose last outcome was B's answer.
+    ``failed_by_b``: failed requests whose last outcome was an answer of B; ``refused_by_b``: those that found it down.
+    ``arrivals_since_fault``: requests that arrived since a fault last began or ended. ``hedges`` and ``hedges_won``
+    count requests, ``repeated`` those that B executed more than once while their caller waited.
     """
 
     __slots__ = (
-        "_after", "_bins", "_components", "_ended", "_executed", "_faults", "_last", "_longer", "_seen", "_works",
-        "crashed_at", "crashed_with", "denied_at", "exhausted_at", "failed_at", "failed_by_b", "hedges", "hedges_won",
-        "shed_at", "twice",
+        "_after", "_bins", "_came", "_components", "_deadline", "_ended", "_executed", "_executions", "_faults",
+        "_given_up", "_hedged", "_last", "_longer", "_seen", "_won", "_works", "acted_at", "actions",
+        "arrivals_since_fault", "crashed_at", "crashed_with", "denied_at", "exhausted_at", "failed_at", "failed_by_b",
+        "hedges", "hedges_won", "last_arrival", "refused_by_b", "repeated", "shed_at", "twice",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, components: Sequence[ev.Component]) -> None:
         self._components = {component.id: component for component in components}
         self._last: dict[int, tuple[int, int]] = {}  # by request in flight: who gave it its last outcome, and which
+        self._came: dict[int, int] = {}  # by request in flight: when it arrived
+        self._given_up: dict[tuple[int, int], int] = {}  # failed requests by outcome and attempts
+        self._executions: dict[int, int] = {}  # by request in flight: how often B did its work
+        self._deadline = plan.traffic.deadline or 1 << 62
+        self.acted_at: list[int] = []  # instants at which settings were changed
+        self._hedged: set[int] = set()  # requests in flight
+        self._won: set[int] = set()  # requests in flight
         self._ended: dict[tuple[int, int], int] = {}  # failed requests by the policy that ended them, and outcome
         self._after: dict[int, int] = {}  # by timeout, ns
         self._works = 0  # pieces of work that B finished while no fault was active, once a timeout had struck
         self._longer: dict[int, int] = {}  # those of them longer than that timeout
         self._faults = 0
         self.failed_by_b = 0
+        self.refused_by_b = 0
+        self.repeated = 0
+        self.actions = 0
+        self.last_arrival = -1
+        self.arrivals_since_fault = 0
         self._bins = Bins(horizon(plan) * 16)  # coarse: some sixty stretches over the expected length of the run
         self._executed: dict[int, tuple[int, int]] = {}
         self._seen: dict[int, int] = {}
@@ -92,13 +115,17 @@ class MomentsFold(Fold):
         self.twice: DuplicateExecution | None = None
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
-        if kind in (ev.ARRIVE, ev.SENT):
+        if kind == ev.ARRIVE:
             while not self._bins.fits(t):
                 self._bins.double()
-            counts = self._bins.arrivals if kind == ev.ARRIVE else self._bins.sent
-            counts[t // self._bins.width] += 1
-            if kind == ev.ARRIVE:
-                self._last[rid] = _NOBODY
+            self._bins.arrivals[t // self._bins.width] += 1
+            self._last[rid] = _NOBODY
+            self._came[rid] = t
+            self.last_arrival = t
+            self.arrivals_since_fault += 1
+        elif kind == ev.SENT:
+            if rid in self._came:
+                self._bins.sent[self._came[rid] // self._bins.width] += 1
         elif kind == ev.RESULT:
             self._result(t, rid, a)
         elif kind in (ev.REJECTED, ev.TIMED_OUT):
@@ -107,6 +134,9 @@ class MomentsFold(Fold):
             if kind == ev.TIMED_OUT:
                 self._after[source] = a
         elif kind == ev.END:
+            if rid in self._came and ev.outcome_of(a) in (ev.SUCCESS, ev.LOST):
+                self._executions[rid] = self._executions.get(rid, 0) + 1
+                self.repeated += self._executions[rid] == 2
             if self._after and not self._faults:
                 self._works += 1
                 for timeout, after in self._after.items():
@@ -116,11 +146,23 @@ class MomentsFold(Fold):
         elif kind == ev.DONE:
             outcome = ev.outcome_of(a)
             by, last = self._last.pop(rid, _NOBODY)
+            came = self._came.pop(rid, None)
+            if came is not None:
+                in_time = outcome == ev.SUCCESS and b <= self._deadline
+                (self._bins.good if in_time else self._bins.bad)[came // self._bins.width] += 1
+            self._executions.pop(rid, None)
+            self._hedged.discard(rid)
+            self._won.discard(rid)
             if outcome > ev.FALLBACK:
                 if self.failed_at is None:
                     self.failed_at = t
+                key = (outcome, ev.attempts_of(a))
+                self._given_up[key] = self._given_up.get(key, 0) + 1
                 if last == outcome and by == _B:
-                    self.failed_by_b += 1
+                    if outcome == ev.REFUSED:
+                        self.refused_by_b += 1
+                    else:
+                        self.failed_by_b += 1
                 elif last == outcome:
                     self._ended[by, outcome] = self._ended.get((by, outcome), 0) + 1
             if outcome == ev.EXHAUSTED and self.exhausted_at is None:
@@ -129,14 +171,24 @@ class MomentsFold(Fold):
             self.crashed_at, self.crashed_with = t, a
         elif kind == ev.RETRY_DENIED and self.denied_at is None:
             self.denied_at = t
+        elif kind == ev.ACTION:
+            self.actions += 1
+            if not self.acted_at or self.acted_at[-1] < t:
+                self.acted_at.append(t)
         elif kind == ev.HEDGE:
-            self.hedges += 1
+            if rid not in self._hedged:
+                self._hedged.add(rid)
+                self.hedges += 1
         elif kind == ev.HEDGE_WON:
-            self.hedges_won += a > 1
+            if a > 1 and rid not in self._won:
+                self._won.add(rid)
+                self.hedges_won += 1
         elif kind == ev.FAULT_ON:
             self._faults += 1
+            self.arrivals_since_fault = 0
         elif kind == ev.FAULT_OFF:
             self._faults -= 1
+            self.arrivals_since_fault = 0
 
     def _result(self, t: int, rid: int, a: int) -> None:
         outcome = ev.outcome_of(a)
@@ -174,17 +226,23 @@ class MomentsFold(Fold):
                 found[component.name, outcome] = Ended(component.name, component.kind, outcome, together, after, longer)
         return list(found.values())
 
+    def failed_after(self, attempts: int, outcomes: Collection[int]) -> tuple[int, int]:
+        """Requests that failed with one of the outcomes after so many attempts, and after more."""
+        found = [(made, n) for (outcome, made), n in self._given_up.items() if outcome in outcomes and made >= attempts]
+        return sum(n for made, n in found if made == attempts), sum(n for made, n in found if made > attempts)
+
+    def level(self, start: int, end: int) -> Level | None:
+        """What share of the requests of the last fifth of a stretch (ns) succeeded in time; None without any."""
+        bins = self._bins
+        first, stop = -(-(end - (end - start) // 5) // bins.width), end // bins.width
+        good = sum(bins.good[first:stop])
+        total = good + sum(bins.bad[first:stop])
+        return Level(first * bins.width, stop * bins.width, good / total) if total else None
+
     def peak(self) -> Peak | None:
-        """Where most attempts were made; None when none was."""
+        """The requests that made most attempts; None when none was made."""
         bins = self._bins
         index = max(range(BINS), key=lambda i: bins.sent[i])
         if not bins.sent[index]:
             return None
-        per_second = 1e9 / bins.width
-        return Peak(
-            index * bins.width,
-            bins.width,
-            bins.sent[index],
-            bins.sent[index] * per_second,
-            bins.arrivals[index] * per_second,
-        )
+        return Peak(index * bins.width, bins.width, bins.arrivals[index], bins.sent[index])

@@ -45,7 +45,12 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
         steps.append((f"resim run {name}{again} --runs 20", "more than one anecdote"))
     retries = [policy for policy in plan.stack if isinstance(policy, RetryConfig | LikeRetryConfig)]
     per_request = run["attempts"]["per_request"] or 0.0
-    if retries and not retries[0].budget and (run["collapsed"] or per_request >= 2):
+    if (
+        retries
+        and not retries[0].budget
+        and (run["collapsed"] or per_request >= 2)
+        and "under_way" not in run["requests"]
+    ):
         budget = f" --set {retries[0].id}.budget=10%"
         steps.insert(0, (f"resim run {name}{again}{budget}", "retries capped at a tenth"))
     elif retries and run["requests"]["failed"]:

@@ -75,9 +75,10 @@ def summary_rows(
         rows += [Row(), *verdict_rows(verdicts, look)]
     rows.append(Row())
     if len(results) == 1:
-        rows += numbers(scenario.plan, results[0].document)
+        case = Case(scenario.plan, results[0].document, moments)
+        rows += numbers(case)
         rows += [Row(), Row("Why", "title")]
-        rows += [Row(f"  {text}", hang=2) for text in reasons(Case(scenario.plan, results[0].document, moments))]
+        rows += [Row(f"  {text}", hang=2) for text in reasons(case)]
     else:
         rows += many_runs(results)
         rows += [Row(), Row("Why", "title").add(f"  of the run with seed {results[0].seed}", "faint")]
@@ -231,17 +232,20 @@ def step_rows(steps: Sequence[tuple[str, str]]) -> list[Row]:
 
 MOST_CHANGES = 8
 LABEL = 16  # column where the figures begin
+LEAST_RECOVERED = 0.1  # a recovery counts when it has lasted this share of what it took
+LEAST_VALUES = {"p50": 2, "p90": 10, "p99": 100}  # with fewer, the percentile is the highest value
 
 Run = dict[str, Any]
 
 
-def numbers(plan: Plan, run: Run) -> list[Row]:
-    rows = [_requests(run), *_failures(run), _latency(run), _attempts(run)]
+def numbers(case: Case) -> list[Row]:
+    plan, run = case.plan, case.run
+    rows = [_requests(run), *_failures(run), *_latency(run), _attempts(run)]
     rows += [_breaker(breaker, plan.client.instances > 1) for breaker in run["breakers"]]
     rows.append(_service(run, plan))
     rows += _effects(run, plan)
     rows += _client(run, plan)
-    rows += [_fault(plan, index, fault) for index, fault in enumerate(run["faults"])]
+    rows += [_fault(case, index, fault) for index, fault in enumerate(run["faults"])]
     return rows + _changes(plan, run)
 
 
@@ -263,6 +267,8 @@ def _requests(run: Run) -> Row:
         pieces.append((f"{fmt.count(requests['late'])} too late", "odd"))
     if requests["fallback"]:
         pieces.append((f"{fmt.count(requests['fallback'])} by fallback", "odd"))
+    if requests.get("under_way"):
+        pieces.append((f"{fmt.count(requests['under_way'])} still under way", "odd"))
     return _row("requests", *pieces)
 
 
@@ -276,17 +282,31 @@ def _failures(run: Run) -> list[Row]:
     return [_row("failed", *pieces)]
 
 
-def _latency(run: Run) -> Row:
-    latency = run["latency"]
-    if latency["p50"] is None:
-        return _row("latency", ("no request got an outcome", "faint"))
-    return _row("latency", *((f"{name} {fmt.seconds(latency[name])}", "") for name in ("p50", "p90", "p99", "max")))
+def _latency(run: Run) -> list[Row]:
+    """Of the requests that succeeded; of all of them in a second row where some did not."""
+    requests = run["requests"]
+    good = requests["succeeded"] + requests["late"]
+    every = requests["total"] - requests.get("under_way", 0) - requests["by_outcome"]["unanswered"]
+    if not every:
+        return [_row("latency", ("no request got an outcome", "faint"))]
+    rows = []
+    if good < every:
+        rows.append(_row("with failures", *_percentiles(run["latency"], every, "faint")))
+    if not good:
+        return [_row("latency", ("no request succeeded", "bad")), *rows]
+    return [_row("latency", *_percentiles(run["latency_success"], good, "")), *rows]
+
+
+def _percentiles(latency: Run, count: int, style: str) -> list[tuple[str, str]]:
+    """Those that so many values can tell: at least one must lie above."""
+    names = [name for name, least in LEAST_VALUES.items() if count >= least]
+    return [(f"{name} {fmt.seconds(latency[name])}", style) for name in [*names, "max"]]
 
 
 def _attempts(run: Run) -> Row:
     attempts = run["attempts"]
     per_request = attempts["per_request"]
-    pieces = [(f"{fmt.count(attempts['total'])}", "")]
+    pieces = [(f"{fmt.count(attempts['total'])} made", "")]
     if per_request is not None:
         pieces.append((f"{fmt.factor(per_request)[:-1]} per request", "odd" if per_request >= 1.5 else ""))
     if attempts["denied_by_budget"]:
@@ -310,7 +330,9 @@ def _breaker(breaker: Run, many: bool) -> Row:
 def _service(run: Run, plan: Plan) -> Row:
     service = run["service"]
     name = f"service {printable(plan.service.name)}"
-    pieces = [(f"{fmt.count(service['attempts_received'])} received", "")]
+    pieces = [(f"{fmt.count(service['attempts_received'])} of them received", "")]
+    if run["amplification"] is not None and service["attempts_received"] != run["attempts"]["total"]:
+        pieces.append((f"{fmt.factor(run['amplification'])[:-1]} per request", ""))
     if service["utilization"] is not None:
         pieces.append((f"{fmt.share(service['utilization'])} busy", ""))
     pieces.append((f"up to {fmt.count(service['busy_peak'])} at work", ""))
@@ -366,7 +388,8 @@ def _changes(plan: Plan, run: Run) -> list[Row]:
     return [*rows, *([_row("", (f"and {fmt.plural(left, 'more change')}", "faint"))] if left else [])]
 
 
-def _fault(plan: Plan, index: int, fault: Run) -> Row:
+def _fault(case: Case, index: int, fault: Run) -> Row:
+    plan = case.plan
     begin, end = fmt.instant(round(fault["from"] * 1e9)), fmt.instant(round(fault["to"] * 1e9))
     pieces = [(f"{begin} to {end}", "")]
     if index < len(plan.faults):
@@ -375,6 +398,22 @@ def _fault(plan: Plan, index: int, fault: Run) -> Row:
             pieces.insert(0, (words, ""))
     if fault["detected_after"] is not None:
         pieces.append((f"breaker opened after {fmt.seconds(fault['detected_after'])}", ""))
-    if fault["recovered_after"] is not None:
-        pieces.append((f"recovered after {fmt.seconds(fault['recovered_after'])}", "good"))
+    if recovered := _recovered(case, fault):
+        pieces.append(recovered)
     return _row(f"fault {printable(fault['id'])}", *pieces)
+
+
+def _recovered(case: Case, fault: Run) -> tuple[str, str] | None:
+    """What can be said of the recovery; nothing where too few requests came after the fault to tell."""
+    after, last = fault["recovered_after"], max(case.run["faults"], key=lambda each: float(each["to"]))
+    if after is not None:
+        if fault is not last or case.after_last_fault() - after >= LEAST_RECOVERED * after:
+            return f"recovered after {fmt.seconds(after)}", "good"
+        return f"recovered after {fmt.seconds(after)}, but that is near the end", "odd"
+    if fault is not last:
+        return None
+    if case.cut:
+        return ("not recovered when the run was cut short", "odd") if case.after_last_fault() > 0 else None
+    if case.had_time_to_recover():
+        return "never recovered", "bad"
+    return ("not recovered by the end", "odd") if case.after_last_fault() > 0 else None

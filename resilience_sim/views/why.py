@@ -13,6 +13,7 @@ from typing import Any
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
+from resilience_sim.settings.actions import Add, Change, Reset, Trip
 from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.plan import Plan
@@ -25,6 +26,7 @@ from resilience_sim.views.words import outcome_name
 MOST = 6  # sentences; more are not read
 AMPLIFIED = 1.5  # attempts per request from which on the load counts as multiplied
 LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load to speak of
+LEAST_ARRIVALS = 20  # fewer after a fault prove nothing
 NOTEWORTHY_WASTE = 0.05  # of B's work
 
 
@@ -43,6 +45,47 @@ class Case:
     def outcome(self, name: str) -> int:
         return int(self.run["requests"]["by_outcome"].get(name, 0))
 
+    @property
+    def cut(self) -> bool:
+        """Whether the run was stopped before its end."""
+        return "under_way" in self.run["requests"]
+
+    @property
+    def no_timeout(self) -> bool:
+        """Whether no timeout limits any waiting, from the beginning to the end."""
+        if self._acted:
+            return False
+        plans = [self.plan.stack, *([action.policy] for action in self.plan.actions if isinstance(action, Add))]
+        return not any(policy.kind == TimeoutConfig.kind for policies in plans for policy in policies)
+
+    @property
+    def same_stack(self) -> bool:
+        """Whether the policies stay what and where they are while it runs."""
+        return not self._acted and all(isinstance(action, Change | Trip | Reset) for action in self.plan.actions)
+
+    @property
+    def _acted(self) -> bool:
+        """Whether somebody changed settings by hand while it ran: the plan does not say what they were before."""
+        return self.moments is not None and self.moments.actions > len(self.plan.actions)
+
+    def after_last_fault(self) -> float:
+        """Seconds from the end of the last fault to the last arrival, or else to the end of the run."""
+        moments, ends = self.moments, [fault["to"] for fault in self.run["faults"]]
+        last = moments.last_arrival / 1e9 if moments is not None else self.run["virtual_seconds"]
+        return float(last - max(ends)) if ends else 0.0
+
+    def had_time_to_recover(self) -> bool:
+        """Whether requests came for long enough after the last fault to say that nothing recovered.
+
+        That is as long as the fault itself, and as long as any breaker stays open.
+        """
+        faults = self.run["faults"]
+        latest = max(faults, key=lambda fault: float(fault["to"]))
+        wait = max((getattr(policy, "recovery_time", 0) for policy in self.policies(BreakerConfig)), default=0)
+        enough = max(float(latest["to"]) - float(latest["from"]), wait / 1e9)
+        few = self.moments is not None and self.moments.arrivals_since_fault < LEAST_ARRIVALS
+        return not self.cut and not few and self.after_last_fault() >= enough
+
 
 def reasons(case: Case) -> list[str]:
     """The sentences, what hurt most first."""
@@ -58,16 +101,22 @@ def at(ns: int | None) -> str:
 def _otherwise(case: Case) -> str:
     requests = case.run["requests"]
     failed = requests["failed"]
+    over = requests["total"] - requests.get("under_way", 0)
     if not requests["total"]:
         return "No request arrived."
-    if requests["succeeded"] == requests["total"]:
-        return "Nothing went wrong: every request succeeded."
-    if failed and case.moments is not None and case.moments.failed_by_b == failed:
-        return f"B failed {fmt.plural(failed, 'request')}, and no policy rescued them."
+    if not over:
+        return "No request has its outcome yet."
+    if requests["succeeded"] == over:
+        return "Nothing went wrong: every request succeeded." if not case.cut else "Nothing has gone wrong so far."
+    moments = case.moments
+    if failed and moments is not None and moments.failed_by_b + moments.refused_by_b == failed:
+        verbs = ["failed"] if moments.failed_by_b else []
+        verbs += ["refused"] if moments.refused_by_b else []
+        return f"B {' or '.join(verbs)} {fmt.plural(failed, 'request')}, and no policy rescued them."
     outcomes = ", ".join(
-        f"{count} {name}" for name, count in requests["by_outcome"].items() if count and name != "success"
+        f"{fmt.count(count)} {name}" for name, count in requests["by_outcome"].items() if count and name != "success"
     )
-    return f"{fmt.plural(requests['total'] - requests['succeeded'], 'request')} did not succeed: {outcomes}."
+    return f"{fmt.plural(over - requests['succeeded'], 'request')} did not succeed: {outcomes}."
 
 
 # --- damage: crashes, exhaustion, collapse, duplicates, B overrun, users left waiting -----------------------------
@@ -83,7 +132,7 @@ def crash(case: Case) -> str:
         text += f"{', first' if crashes > 1 else ''}{at(moments.crashed_at)}, taking "
         text += f"{fmt.plural(moments.crashed_with, 'request')} down"
     text += f": all {fmt.count(case.plan.client.threads)} threads were waiting"
-    if not case.policies(TimeoutConfig):
+    if case.no_timeout:
         text += ", and no timeout in the stack limits how long one waits"
     elif not case.policies(BreakerConfig):
         text += ", and no breaker kept new requests from joining them"
@@ -97,21 +146,31 @@ def exhausted(case: Case) -> str:
     first = at(case.moments.exhausted_at) if case.moments else ""
     text = f"Service A ran out of threads{' first' + first if first else ''}: "
     text += f"{fmt.plural(turned_away, 'request')} found all {fmt.count(case.plan.client.threads)} taken"
-    return text + ("" if case.policies(TimeoutConfig) else "; no timeout sets a waiting one free") + "."
+    return text + ("; no timeout sets a waiting one free" if case.no_timeout else "") + "."
 
 
 def collapse(case: Case) -> str:
-    if not case.run["collapsed"]:
+    if not case.run["collapsed"] or case.cut:
         return ""
     if not case.plan.faults:
+        if case.run["requests"]["total"] < LEAST_ARRIVALS:
+            return ""
         return (
-            "It ended in collapse: of the last fifth of the requests fewer than half succeeded, with no fault at all."
+            "It ended in collapse, with no fault at all: of the last fifth of the requests fewer than half as many "
+            "succeeded as of the best fifth."
         )
+    if not case.had_time_to_recover():
+        return ""
     per_request = case.run["attempts"]["per_request"]
-    text = "It never recovered: long after the last fault was over, fewer than half of the requests succeeded"
+    text = f"It never recovered: requests that came {_up_to(case)}{fmt.seconds(case.after_last_fault())} after the last"
+    text += " fault was over still succeeded less than half as often as those before the first one"
     if per_request and per_request >= AMPLIFIED and case.policies(RetryConfig):
-        text += f"; {fmt.factor(per_request)[:-1]} attempts per request kept B overloaded"
+        text += f"; B was sent {fmt.factor(per_request)[:-1]} attempts per request"
     return text + "."
+
+
+def _up_to(case: Case) -> str:
+    return "" if case.moments is not None else "up to "
 
 
 def duplicates(case: Case) -> str:
@@ -165,10 +224,10 @@ def orphans(case: Case) -> str:
 
 def unanswered(case: Case) -> str:
     number = case.outcome("unanswered")
-    if not number:
+    if not number or case.cut:
         return ""
     text = f"{fmt.plural(number, 'request')} never got an answer"
-    return text + (": no timeout limits the waiting." if not case.policies(TimeoutConfig) else ".")
+    return text + (": no timeout limits the waiting." if case.no_timeout else ".")
 
 
 def shed(case: Case) -> str:
@@ -250,7 +309,7 @@ def _since_fault(case: Case, t: float) -> str:
     if not on:
         return ""
     latest = max(on, key=lambda fault: fault["from"])
-    return f", {fmt.seconds(t - latest['from'])} after {printable(latest['id'])} began"
+    return f", {fmt.seconds(t - latest['from'])} after the fault “{printable(latest['id'])}” began"
 
 
 def never_opened(case: Case) -> str:
@@ -268,21 +327,24 @@ def never_opened(case: Case) -> str:
         )
     if config.consecutive:
         outside = case.policies(RetryConfig) and isinstance(case.plan.stack[0], BreakerConfig)
-        what = "requests in a row that failed for good" if outside else "failures in a row"
-        text = f"{config.consecutive} {what} never came"
+        failures = f"{config.consecutive} requests in a row fail for good" if outside else _in_a_row(config.consecutive)
+        text = f"it {'has not seen' if case.cut else 'never saw'} {failures}"
     else:
         calls = f"{config.window_calls} calls" if config.window_calls else fmt.duration(config.window_time)
-        text = (
-            f"failures never reached {fmt.share(config.failure_share)} of {calls} (at least {config.min_calls} calls)"
-        )
-    return f"The breaker never opened: {text}."
+        text = f"failures {'have not' if case.cut else 'never'} reached {fmt.share(config.failure_share)} of {calls}"
+        text += f" (at least {fmt.plural(config.min_calls, 'call')})"
+    return f"The breaker {'has not opened' if case.cut else 'never opened'}: {text}."
+
+
+def _in_a_row(number: int) -> str:
+    return "a failure" if number == 1 else f"{number} failures in a row"
 
 
 def order(case: Case) -> str:
     """What the order of retry and breaker did, where both acted."""
     kinds = [policy.kind for policy in case.plan.stack]
     opened = any(breaker["opened"] for breaker in case.run["breakers"])
-    if "retry" not in kinds or "circuit_breaker" not in kinds or not opened:
+    if kinds.count("retry") != 1 or kinds.count("circuit_breaker") != 1 or not opened or not case.same_stack:
         return ""
     attempts = case.policies(RetryConfig)[0].attempts
     if kinds.index("circuit_breaker") < kinds.index("retry"):
@@ -298,16 +360,17 @@ def order(case: Case) -> str:
 
 def amplified(case: Case) -> str:
     peak = case.moments.peak() if case.moments else None
-    if not case.policies(RetryConfig) or peak is None or peak.count < LEAST_ATTEMPTS:
+    if not case.policies(RetryConfig) or peak is None or peak.attempts < LEAST_ATTEMPTS:
         return ""
     if not peak.requests or peak.attempts < AMPLIFIED * peak.requests:
         return ""
-    times = fmt.factor(float(f"{peak.attempts / peak.requests:.2g}"))
-    called, asked = fmt.rate(float(f"{peak.attempts:.3g}")), fmt.rate(float(f"{peak.requests:.3g}"))
+    times = fmt.factor(peak.attempts / peak.requests)
     middle = fmt.instant(round(peak.at + peak.length // 2, -8))
-    return (
-        f"Retries multiplied the load: around {middle} B was called {called} while users asked for {asked} ({times})."
+    what = "Retries and hedges" if case.policies(HedgeConfig) else "Retries"
+    text = (
+        f"{what} multiplied the calls to B: the {fmt.plural(peak.requests, 'request')} that came around {middle} made "
     )
+    return f"{text}{fmt.count(peak.attempts)} attempts ({times})."
 
 
 def saved(case: Case) -> str:
@@ -315,8 +378,8 @@ def saved(case: Case) -> str:
     saved = requests["succeeded"] - requests["succeeded_first_try"]
     if saved <= 0 or not case.policies(RetryConfig) or case.policies(HedgeConfig):  # a hedge's leg is no retry
         return ""
-    share = fmt.share(saved / requests["total"])
-    return f"Retrying saved {fmt.plural(saved, 'request')} ({share}) that had failed at the first try."
+    of = f"{fmt.count(saved)} of {fmt.plural(requests['total'], 'request')}"
+    return f"Retrying saved {of}, which had failed at the first try."
 
 
 def hedged(case: Case) -> str:
@@ -344,19 +407,64 @@ def fallback(case: Case) -> str:
 
 
 def unprotected(case: Case) -> str:
-    failed = case.run["requests"]["failed"]
-    if case.plan.stack or not failed:
+    failed, moments = case.run["requests"]["failed"], case.moments
+    if case.plan.stack or not failed or not case.same_stack:
+        return ""
+    if moments is not None and not moments.failed_by_b + moments.refused_by_b:
         return ""
     return "No policy stands between users and B: every failure of B is a failure of Service A."
 
 
 def exhausted_retries(case: Case) -> str:
     retries = case.policies(RetryConfig)
-    left = sum(case.outcome(ev.OUTCOME_NAMES[outcome]) for outcome in retries[0].on) if retries else 0
-    if not left or retries[0].attempts < 2 or case.run["attempts"]["denied_by_budget"]:
+    if case.moments is None or len(retries) != 1 or retries[0].attempts < 2 or not case.same_stack:
         return ""
-    attempts = fmt.plural(retries[0].attempts, "attempt")
-    return f"{fmt.plural(left, 'request')} failed although up to {attempts} were made for each."
+    exactly, more = case.moments.failed_after(retries[0].attempts, retries[0].on)
+    if not exactly + more:
+        return ""
+    attempts = f"{'at least ' if more else ''}{fmt.plural(retries[0].attempts, 'attempt')}"
+    return f"{fmt.plural(exactly + more, 'request')} failed although {attempts} were made for each."
+
+
+def retry_after(case: Case) -> str:
+    """B said when to come back, and the retry listened or did not."""
+    told = case.run["attempts"]["by_outcome"]["rate_limited"]
+    hints = sorted({fault.retry_after for fault in case.plan.faults if fault.kind == "rate_limit"} - {0})
+    retries = [policy for policy in case.policies(RetryConfig) if isinstance(policy, RetryConfig)]
+    if not told or len(hints) != 1 or len(retries) != 1 or not case.same_stack or retries[0].attempts < 2:
+        return ""
+    if case.plan.service.failure == ev.RATE_LIMITED and case.plan.service.failure_rate:
+        return ""  # those 429 come without a hint
+    text = f"B answered 429 to {fmt.plural(told, 'attempt')}, with Retry-After {fmt.duration(hints[0])}"
+    return f"{text}: {'the retry waits that long' if retries[0].honor_retry_after else 'the retry does not listen'}."
+
+
+def repeated(case: Case) -> str:
+    """What was done again, and does no harm."""
+    method, moments = case.plan.operation.method, case.moments
+    if moments is None or not moments.repeated or method == "POST":
+        return ""
+    why = "GET changes nothing" if method == "GET" else f"{method} is idempotent: once more changes nothing"
+    return f"While their callers waited, B executed {fmt.plural(moments.repeated, 'request')} more than once; {why}."
+
+
+def changed(case: Case) -> str:
+    """What the scenario changed while it ran, and what availability was before and after."""
+    if case.moments is None or not case.plan.actions:
+        return ""
+    from resilience_sim.views.actions_text import phrases_by_instant
+
+    words = phrases_by_instant(case.plan)
+    edges = [0, *case.moments.acted_at, case.moments.last_arrival]
+    for start, t, end in zip(edges, edges[1:], edges[2:], strict=False):
+        before, after = case.moments.level(start, t), case.moments.level(t, end)
+        if t in words and before is not None and after is not None:
+            text = f"Changed at {fmt.instant(t)} ({'; '.join(words[t])}): {fmt.share(before.share)} of the requests "
+            text += f"that came from {fmt.instant(before.start)} to {fmt.instant(before.end)} succeeded, "
+            return (
+                f"{text}{fmt.share(after.share)} of those from {fmt.instant(after.start)} to {fmt.instant(after.end)}."
+            )
+    return ""
 
 
 RULES: tuple[Callable[[Case], str], ...] = (
@@ -368,12 +476,14 @@ RULES: tuple[Callable[[Case], str], ...] = (
     deduplicated,
     orphans,
     unprotected,
+    changed,
     breaker,
     never_opened,
     order,
     amplified,
     saved,
     hedged,
+    retry_after,
     exhausted_retries,
     denied,
     unanswered,
@@ -381,4 +491,5 @@ RULES: tuple[Callable[[Case], str], ...] = (
     wasted,
     late,
     fallback,
+    repeated,
 )

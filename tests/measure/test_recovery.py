@@ -90,13 +90,29 @@ def test_every_stretch_from_the_recovery_on_is_at_the_target(marks):
 
 
 def test_collapsed_looks_at_the_last_fifth_after_every_fault():
-    """Half is not yet collapse; what happened before does not matter."""
-    arrivals, available = timeline("########## .......... ########..")
-    assert collapsed((FAULT,), arrivals, available) is True
-    arrivals, available = timeline("########## .......... ########.#")
-    assert collapsed((FAULT,), arrivals, available) is False
-    assert collapsed((), arrivals, available) is False
+    """Half of the level before the first fault is not yet collapse, less than half is."""
+    assert collapsed((FAULT,), *timeline("########## .......... ########..")) is True
+    assert collapsed((FAULT,), *timeline("########## .......... ########.#")) is False
     assert collapsed((FAULT,), *timeline("########## ..........")) is None
+
+
+def test_collapsed_is_relative_to_the_level_before():
+    """Who fails half the time anyway has not collapsed when half of the last fifth fails, nor by one more failure."""
+    assert collapsed((FAULT,), *timeline("#.#.#.#.#. .......... #.#.#.#.#. #.#.#.#.#. .#..#")) is False
+    assert collapsed((FAULT,), *timeline("#.#.#.#.#. .......... #.#.#.#.#. #.#.#.#.#. .....")) is True
+    assert collapsed((FAULT,), *timeline(".......... .......... ..........")) is False
+    late = FaultConfig("outage", "late", 100 * S, S)
+    assert collapsed((FAULT, late), *timeline("########## .......... ########..")) is True
+
+
+def test_without_a_fault_collapsed_is_relative_to_the_best_fifth():
+    """A run that was never better has not collapsed."""
+    assert collapsed((), bytearray(), timeline("##### ##### ##### ##### ##...")[1]) is True
+    assert collapsed((), bytearray(), timeline("##### ##### ##### ##### ###..")[1]) is False
+    assert collapsed((), bytearray(), timeline(".#... #.... .#... ..#.. .#...")[1]) is False
+    assert collapsed((), bytearray(), timeline("..... ..... ..... ..... .....")[1]) is False
+    assert collapsed((), bytearray(), timeline(".#... ###.. .#... ..#.. .#...")[1]) is True
+    assert collapsed((), bytearray(), bytearray()) is None
 
 
 def test_detection_is_the_first_opening_at_or_after_the_start():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from resilience_sim.kernel.frames import Frame
+from resilience_sim.measure.result import RunResult
+from resilience_sim.measure.run_fold import RunFold
 from resilience_sim.policies.plugin import ERROR, Policy
 from resilience_sim.runs.plugins import with_policies
 from resilience_sim.runs.simulate import simulate
-from resilience_sim.runs.simulation import make_components
-from resilience_sim.scenario.load import load_text
+from resilience_sim.runs.simulation import Simulation, make_components
+from resilience_sim.scenario.load import load, load_text
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.why import Case, reasons
@@ -30,6 +32,13 @@ traffic: {rate: 10/s, arrivals: even, requests: 100}
 stack: []
 """
 OUTAGE = "faults: [{outage: {id: main, at: 2s, for: 3s, how: error}}]\n"
+
+
+OVERLOAD = """
+service: {latency: 150ms, workers: 2}
+traffic: {phases: [{for: 10s, rate: 10/s}, {for: 30s, rate: 20/s}]}
+stack: []
+"""
 
 
 def stack(policies: str, text: str = BASE) -> str:
@@ -60,12 +69,12 @@ PAIRS: list[tuple[str, str, str]] = [
      stack("{retry: {attempts: 2}}, {circuit_breaker: {failure_threshold: 3}}") + OUTAGE,
      stack("{circuit_breaker: {failure_threshold: 3}}, {retry: {attempts: 2}}") + OUTAGE),
     ("Retrying saved", stack("retry: {attempts: 3, delay: 2s}") + OUTAGE, stack("hedge: {delay: 10ms}")),
-    ("Retries multiplied the load",
+    ("Retries multiplied the calls to B",
      stack("retry: {attempts: 5, delay: 1ms}", BASE.replace("10/s", "100/s").replace("100}", "1000}")) + OUTAGE,
      stack("retry: {attempts: 5, delay: 1ms}", BASE.replace("10/s", "100/s").replace("100}", "1000}"))),
-    ("failed although up to 3 attempts were made", stack("retry: {attempts: 3, delay: 1ms}") + OUTAGE,
+    ("failed although 3 attempts were made", stack("retry: {attempts: 3, delay: 1ms}") + OUTAGE,
      stack("retry: {attempts: 3, delay: 5s}") + OUTAGE),
-    ("failed although up to", stack("retry: {attempts: 2, delay: 1ms}") + OUTAGE,
+    ("failed although", stack("retry: {attempts: 2, delay: 1ms}") + OUTAGE,
      stack("retry: {attempts: 1}") + OUTAGE),
     ("The retry budget denied", stack("retry: {attempts: 3, budget: 1%}") + OUTAGE,
      stack("retry: {attempts: 3, budget: 1%}")),
@@ -79,7 +88,9 @@ PAIRS: list[tuple[str, str, str]] = [
      stack("timeout: {after: 1s}", BASE.replace("150ms,", "150ms, workers: 10,"))),
     ("B's queue was full", BASE.replace("150ms,", "150ms, workers: 1, queue: 0,"),
      BASE.replace("150ms,", "150ms, workers: 10, queue: 0,")),
-    ("It ended in collapse", BASE.replace("0%", "100%"), BASE),
+    ("It ended in collapse", stack("timeout: {after: 1s}", OVERLOAD), BASE.replace("0%", "100%")),
+    ("It ended in collapse", stack("timeout: {after: 1s}", OVERLOAD), stack("timeout: {after: 1s}") + OUTAGE),
+    ("Nothing went wrong", BASE, BASE.replace("0%", "50%")),
     ("Nothing went wrong", BASE, BASE + OUTAGE),
 ]  # fmt: skip
 
@@ -88,6 +99,79 @@ PAIRS: list[tuple[str, str, str]] = [
 def test_a_sentence_is_said_only_where_it_is_true(said: str, true: str, near: str) -> None:
     assert said in why(plan_of(true))
     assert said not in why(plan_of(near))
+
+
+STORM = """
+service: {latency: 100ms, workers: 1}
+traffic: {rate: 8/s, arrivals: even, duration: 40s}
+faults: [{outage: {id: main, at: 5s, for: 5s, how: hang}}]
+stack: [{retry: {attempts: 4}}, {timeout: {after: 300ms}}]
+"""
+
+
+def cut(plan: Plan, at: int) -> tuple[RunResult, str]:
+    """A run that is stopped at a second: its figures, and why."""
+    simulation = Simulation(plan, 1)
+    figures, moments = RunFold(plan, simulation.components), MomentsFold(plan, simulation.components)
+    simulation.attach(figures)
+    simulation.attach(moments)
+    simulation.run(at * 1_000_000_000)
+    result = figures.result(1, simulation.digest(), simulation.now, cut=True)
+    return result, " ".join(reasons(Case(plan, result.document, moments)))
+
+
+def test_requests_under_way_when_a_run_is_cut_short_have_not_failed() -> None:
+    """They are counted apart, no availability counts them, and no cause is told for them."""
+    plan = plan_of(BASE.replace("150ms", "1500ms"))
+    result, said = cut(plan, 7)
+    requests = result.document["requests"]
+    assert (requests["total"], requests["succeeded"], requests["failed"], requests["under_way"]) == (71, 56, 0, 15)
+    assert requests["by_outcome"]["unanswered"] == result.document["attempts"]["by_outcome"]["unanswered"] == 0
+    assert result.document["attempts"]["under_way"] == 15
+    assert result.document["availability"] == result.metrics["availability"].value == 1.0
+    assert result.metrics["failed"].value == 0
+    assert said == "Nothing has gone wrong so far."
+    whole = simulate(plan, 1).document
+    assert "under_way" not in whole["requests"]
+    assert "under_way" not in whole["attempts"]
+    assert cut(plan, 1)[1] == "No request has its outcome yet."
+    assert cut(plan, 1)[0].document["availability"] is None
+
+
+def test_of_a_run_that_was_cut_short_nobody_says_that_it_never_recovered_or_never_got_an_answer() -> None:
+    storm = plan_of(STORM)
+    assert "It never recovered: requests that came 29.9s after the last fault was over still succeeded" in why(storm)
+    result, said = cut(storm, 35)
+    assert result.document["collapsed"] is False
+    assert result.metrics["collapse_probability"].value is None
+    assert "recovered" not in said
+    hung = plan_of(BASE + OUTAGE.replace("error", "hang"))
+    assert "30 requests never got an answer" in why(hung)
+    result, said = cut(hung, 9)
+    assert result.document["requests"]["under_way"] == 32  # two of them will succeed
+    assert "answer" not in said
+
+
+def test_never_recovered_takes_time_after_the_fault() -> None:
+    """As long as the fault itself, and as long as a breaker stays open."""
+    late = STORM.replace("at: 5s", "at: 32s")
+    document = simulate(plan_of(late), 1).document
+    assert document["collapsed"]
+    assert "never recovered" not in why(plan_of(late))
+    guarded = STORM.replace("stack: [", "stack: [{circuit_breaker: {failure_threshold: 3, recovery_time: 60s}}, ")
+    assert simulate(plan_of(guarded), 1).document["collapsed"]
+    assert "never recovered" not in why(plan_of(guarded))
+
+
+def test_the_load_is_never_multiplied_by_more_than_the_attempts() -> None:
+    """The attempts are those of the requests that are counted, whenever they were made."""
+    for seed in range(1, 6):
+        plan = load("hard-outage").plan
+        moments = MomentsFold(plan, make_components(plan))
+        simulate(plan, seed, [moments])
+        peak = moments.peak()
+        assert peak is not None
+        assert peak.attempts <= 3 * peak.requests
 
 
 class EveryOther(Policy):

@@ -165,7 +165,7 @@ def _race(
         racer.attach(folds[name])
     if watch_live(ctx, list(racers.items()), watch, title) in (OVER, QUIT):
         return None
-    return {name: [folds[name].result(seed, racer.digest(), racer.now)] for name, racer in racers.items()}
+    return {name: [folds[name].result(seed, racer.digest(), racer.now, True)] for name, racer in racers.items()}
 
 
 def _keep(

@@ -105,7 +105,7 @@ def _play(
         outputs = results.open_outputs(ctx, options.out, stack, [options.file])
         playback = Playback(recording)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
-        done = results.carry_out(ctx, playback, way, watch, series, outputs)
+        done = results.carry_out(ctx, playback, way, watch, series, outputs, recording.finished)
         name = recording.meta.variant
         verdicts = results.judged(playback.plan.expect, {name: [done.result]}, done.whole and recording.finished, name)
         code = results.exit_code(verdicts, done.whole)
@@ -251,7 +251,9 @@ def _ask_what_if(
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
         ended = watch_live(ctx, list(racers.items()), watch, f"{scenario.plan.name}: what if") if way == LIVE else QUIT
         whole = ended in (OVER, QUIT) and all(run_out(ctx, racer) for racer in racers.values())
-        found = {name: [folds[name].result(seed, racer.digest(), racer.now)] for name, racer in racers.items()}
+        found = {
+            name: [folds[name].result(seed, racer.digest(), racer.now, not whole)] for name, racer in racers.items()
+        }
         return answer(ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings)
 
 

@@ -22,9 +22,9 @@ instead.""",
 From the end of the fault until availability is, and stays, within one point of its level before the fault. Not
 seen by the end of the run: no value, but a lower bound, which is enough to fail `recovery < 10s`.""",
     "collapse_probability": """\
-A run has collapsed when availability over the last fifth of the arrivals after every fault is below 50 %: it does not
-recover though nothing is wrong any more (metastable failure). The share of runs, with Wilson's 95 % interval; one run
-proves nothing.""",
+A run has collapsed when the last fifth of the arrivals after every fault succeeds less than half as often as those
+before the first fault did (without a fault: as the best fifth did): it does not recover though nothing is wrong any
+more (metastable failure). The share of runs, with Wilson's 95 % interval; one run proves nothing.""",
     "utilization": "Busy worker time / (workers * time). No value when workers are unlimited.",
     "threads_peak": "Most threads held at once by any one client instance.",
     "p99": """\
