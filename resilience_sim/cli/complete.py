@@ -49,7 +49,11 @@ def _files(incomplete: str, *endings: str) -> Pairs:
 
 def _typed_words() -> list[str]:
     """The words typed after the command. Typer does not tell: it gives up parsing at an unfinished option."""
-    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()[2:]
+    return _typed_line()[2:]
+
+
+def _typed_line() -> list[str]:
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()
 
 
 def _typed_scenario() -> str:
@@ -59,7 +63,7 @@ def _typed_scenario() -> str:
     for word in _typed_words():
         if not word.startswith("-") and (shipped.find(word) or (Path(word).is_file() and not word.endswith(".resim"))):
             return word
-    return "first-look"
+    return "retry-storm" if _typed_line()[1:2] == ["run"] else "first-look"
 
 
 def _scenarios(incomplete: str) -> Pairs:
@@ -104,6 +108,10 @@ def recordings(incomplete: str) -> Pairs:
 @completion
 def settings(incomplete: str) -> Pairs:
     """Paths for ``--set``: those of the scenario typed before, or all if it cannot be loaded."""
+    return _settings()
+
+
+def _settings() -> Pairs:
     from resilience_sim.scenario.describe.paths import settable_paths
     from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.load import load
@@ -123,6 +131,16 @@ def variants(incomplete: str) -> Pairs:
     yield "as-written", "the scenario without changes"
     for variant in load(_typed_scenario()).variants:
         yield variant.name, ""
+
+
+@completion
+def beside(incomplete: str) -> Pairs:
+    """What ``--beside`` takes: variants and settings of the scenario typed before."""
+    from resilience_sim.scenario.load import load
+
+    for variant in load(_typed_scenario()).variants:
+        yield variant.name, ""
+    yield from _settings()
 
 
 @completion

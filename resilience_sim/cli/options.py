@@ -7,6 +7,7 @@ declared in one line; the function's docstring is its help. :func:`typer_callbac
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from math import inf
@@ -191,6 +192,16 @@ Set = Annotated[
     list[str],
     option("--set", "PATH=VALUE", "Change a setting, e.g. retry.attempts=5. Repeatable.", MAIN, complete.settings),
 ]
+Try = Annotated[
+    list[str],
+    option(
+        "--try",
+        "PATH=VALUE",
+        "Also compare the scenario with this setting; several in one variant: `A=1, B=2`. Repeatable.",
+        MAIN,
+        complete.settings,
+    ),
+]
 Ui = Annotated[str, choice("--ui", "MODE", USER_INTERFACES, "How to watch", WATCHING)]
 Speed = Annotated[
     str | None,
@@ -251,6 +262,14 @@ def parse_speed(value: str | None) -> float | None:
     if not 0.001 <= number <= 1e6:
         raise usage(f"--speed: `{value}` is not a speed", "expected e.g. `10x` (0.001x to 1000000x), or `max`")
     return number
+
+
+def parse_try(option: str, value: str) -> list[str]:
+    """``retry.attempts=5, retry.budget=10%`` as single settings; a comma within a value separates nothing."""
+    found = re.split(r",\s*(?=[\w.@#-]+=)", value.strip())
+    if not all("=" in setting for setting in found):
+        raise usage(f"{option}: `{value}` has no `=`", f"write it like `{option} retry.attempts=5`")
+    return found
 
 
 def parse_time(option: str, value: str | None, least: int = 0) -> int:

@@ -162,20 +162,43 @@ def drain_until(ctx: CommandContext, source: Source, interrupts: Interrupts, pro
 def run_seeds(
     ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0
 ) -> dict[str, list[RunResult]]:
-    """Run every plan with every seed, on all cores, with a progress bar; after Ctrl-C some are missing."""
+    """Run every plan with every seed, on all cores, with a progress bar; after Ctrl-C some are missing.
+
+    The bar also says what is known of the availability so far, with its 95 % interval.
+    """
     from resilience_sim.runs.batch import run_many
 
     total = len(plans) * len(seeds)
     finished = 0
+    seen: dict[str, list[float]] = {name: [] for name in plans}
 
     def count(variant: str, result: RunResult) -> None:
         nonlocal finished
         finished += 1
-        progress.at(finished, f"{finished} of {total} runs")
+        reading = result.metrics.get("availability")
+        if reading is not None and reading.value is not None:
+            seen[variant].append(reading.value)
+        progress.at(finished, f"{finished} of {total} runs", lambda: estimates(seen))
 
     with Progress(ctx, "simulating", total) as progress:
         ctx.detail(f"simulating {total} runs")
         return run_many(plans, seeds, on_result=count, series=series).results
+
+
+def estimates(seen: Mapping[str, Sequence[float]]) -> str:
+    """``budget 83.1% ± 1.2``: the mean of each variant so far, and half of its interval; empty before there is one."""
+    from resilience_sim.kernel.format import points, share
+    from resilience_sim.measure.statistics import t_interval
+
+    found = []
+    for name, values in seen.items():
+        interval = t_interval(values) if len(values) > 1 else None
+        if interval is not None:
+            half = points((interval[1] - interval[0]) / 2).lstrip("+").split(" ")[0]
+            found.append(f"{name} {share(sum(values) / len(values))} ± {half}")
+    if len(found) == 1 == len(seen):
+        found = [found[0].partition(" ")[2]]
+    return f"available: {', '.join(found)}" if found else ""
 
 
 class Interrupts:
@@ -223,8 +246,8 @@ class Progress:
         self._next = self._started + self.SILENT_FOR
         self._shown = False
 
-    def at(self, done: float, words: str = "") -> None:
-        """Report progress, as often as you like; ``words`` replace the percentage."""
+    def at(self, done: float, words: str = "", known: Callable[[], str] | None = None) -> None:
+        """Report progress, as often as you like; ``words`` replace the percentage, ``known`` says what is known yet."""
         if not self._on:
             return
         now = self._io.clock()
@@ -236,6 +259,8 @@ class Progress:
         left = f"  about {self._left(now, share)} left" if share > 0.02 else ""
         bar = "#" * full + "." * (self.WIDTH - full)
         text = f"{self._what} [{bar}] {words or f'{int(share * 100)}%'}{left}"
+        if known is not None and (said := known()):
+            text = f"{words or f'{int(share * 100)}%'}{left.replace('about ', '')}  {said}"
         self._io.stderr.write(f"\r\x1b[K{text[: self._io.size()[0] - 1]}")
         self._io.stderr.flush()
         self._shown = True

@@ -23,9 +23,10 @@ from resilience_sim.settings.metrics import METRICS, Metric
 from resilience_sim.views.differences import STYLES, difference_text, more_runs, value_text, verdict_text
 from resilience_sim.views.divergence import divergence_rows
 from resilience_sim.views.live.look import UNICODE, Look
-from resilience_sim.views.next_step import after_comparison
+from resilience_sim.views.next_step import Step, after_comparison
+from resilience_sim.views.ranking import ranking_rows, winner_row
 from resilience_sim.views.summary import look_of, step_rows, verdict_rows
-from resilience_sim.views.text import Row, emit
+from resilience_sim.views.text import Row, emit, wrap
 
 ALWAYS = ("availability", "p50", "p99", "attempts_per_request")
 NEVER = ("succeeded", "failed", "goodput", "p90", "p95", "p99.9", COLLAPSE)  # another line says it already
@@ -37,6 +38,7 @@ LABELS = {
     "threads_peak": "threads at most",
 }
 FULL_WIDTH = 10_000
+LONG = 20  # rows after which the ranking is printed a second time, below the rest
 
 Results = Mapping[str, Sequence[RunResult]]
 
@@ -50,10 +52,20 @@ def render_comparison(
     verdicts: Sequence[Verdict] = (),
     *,
     interrupted: bool = False,
+    quiet: bool = False,
+    why: Mapping[str, Sequence[str]] | None = None,
+    steps: Sequence[Step] | None = None,
 ) -> None:
-    """Print the comparison. ``results`` by variant name, the baseline included; ``differences`` against it."""
+    """Print the comparison. ``results`` by variant name, the baseline included; ``differences`` against it.
+
+    ``quiet``: only the answer and the verdicts. ``why``: the reasons to tell of some variants. ``steps``: what to type
+    next, instead of the usual.
+    """
     width = console.width if console.is_terminal else FULL_WIDTH
-    rows = comparison_rows(scenario, results, differences, divergences, verdicts, width, look_of(console), interrupted)
+    look = look_of(console)
+    rows = comparison_rows(
+        scenario, results, differences, divergences, verdicts, width, look, interrupted, quiet, why, steps
+    )
     emit(console, rows)
 
 
@@ -66,6 +78,9 @@ def comparison_rows(
     width: int = FULL_WIDTH,
     look: Look = UNICODE,
     interrupted: bool = False,
+    quiet: bool = False,
+    why: Mapping[str, Sequence[str]] | None = None,
+    steps: Sequence[Step] | None = None,
 ) -> list[Row]:
     runs = max((len(found) for found in results.values()), default=0)
     baseline = differences[0].baseline if differences else next(iter(results), "")
@@ -79,11 +94,20 @@ def comparison_rows(
     if not runs:
         return rows
     found = {name: summaries(its) for name, its in results.items()}
-    rows += [Row(), *(headline(found, difference, runs, look) for difference in differences)]
+    steps = after_comparison(scenario, runs) if steps is None else steps
+    answer = ranking_rows(found, differences, baseline, runs, look)
+    winner = winner_row(results, found, runs)
+    rows += [Row(), *answer, winner]
     if runs == 1:
-        rows.append(Row("  one seed is an anecdote: --runs 20 adds intervals and says better or worse", "odd", hang=2))
+        more = next((command for command, _ in steps if command.startswith("resim compare ")), "--runs 20")
+        rows.append(Row(f"one seed is an anecdote: {more} adds intervals and says better or worse", "odd", hang=2))
     if verdicts:
         rows += [Row(), *verdict_rows(verdicts, look)]
+    if quiet:
+        return rows
+    for name, texts in (why or {}).items():
+        rows += [Row(), Row("Why", "title").add(f"  {name}", "faint"), *(Row(f"  {text}", hang=2) for text in texts)]
+    rows += [Row(), *(headline(found, difference, runs, look) for difference in differences)]
     metrics = shown_metrics(found)
     table = _table(metrics, found, differences, baseline, runs, look)
     rows.append(Row())
@@ -93,7 +117,9 @@ def comparison_rows(
     if divergences:
         with_seed = f"  with seed {seeds[0]}" if runs > 1 else ""
         rows += [Row(), Row("Where they part", "title").add(with_seed, "faint"), *divergence_rows(divergences, look)]
-    return [*rows, Row(), Row("Next", "title"), *step_rows(after_comparison(scenario, runs))]
+    rows += [Row(), Row("Next", "title"), *step_rows(steps)]
+    far = sum(len(wrap(row, width)) for row in rows) > LONG if width < FULL_WIDTH else len(rows) > LONG
+    return [*rows, Row(), *(answer if far else []), winner]
 
 
 def shown_metrics(found: Mapping[str, Mapping[str, Summary]]) -> list[Metric]:

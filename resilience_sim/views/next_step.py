@@ -15,7 +15,7 @@ Step = tuple[str, str]  # command, what it shows
 
 
 def next_steps(scenario: Scenario, results: Sequence[RunResult], saved: str = "") -> list[Step]:
-    """At most three commands, the most useful first. ``saved``: the recording that was written, if any."""
+    """At most three commands, the most useful first, and a tour of the cockpit. ``saved``: the recording made, if any."""
     steps: list[Step] = []
     if scenario.path != "-":
         steps += _about_scenario(scenario, results)
@@ -25,9 +25,7 @@ def next_steps(scenario: Scenario, results: Sequence[RunResult], saved: str = ""
     for kind in ("circuit_breaker", "retry"):
         if kind in kinds:
             steps.append((f"resim explain {kind}", "its rules and settings"))
-    if not steps:
-        steps.append(("resim list", "the scenarios that come with resim"))
-    return steps[:MOST]
+    return [*steps[:MOST], tour_step(scenario)]
 
 
 def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[Step]:
@@ -61,6 +59,41 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
     return steps
 
 
+def again_words(scenario: Scenario) -> str:
+    """The scenario on a command line, with the settings that were given beside it."""
+    return quote(scenario.path) + "".join(f" --set {quote(override)}" for override in scenario.overrides)
+
+
+def tour_step(scenario: Scenario) -> Step:
+    """The cockpit's tour of a scenario, or the first one."""
+    name = {"retry-storm": "retries"}.get(scenario.path, "first-look")
+    return (f"resim play --tour {name}", "a guided tour in the cockpit: predict, watch, change it")
+
+
+def after_beside(scenario: Scenario, beside: str, saved: str = "") -> list[Step]:
+    """What to type after a run beside a variant or a setting."""
+    steps: list[Step] = []
+    if scenario.path != "-":
+        what = f"--try {quote(beside)}" if "=" in beside else f"--variant {quote(beside)}"
+        shows = "twenty seeds each, with intervals"
+        if "=" not in beside and len(scenario.variants) > 1:
+            what, shows = "", "all variants, twenty seeds each, with intervals"
+        steps.append((f"resim compare {again_words(scenario)} {what}".rstrip(), shows))
+    if saved:
+        steps.append((f"resim replay {quote(saved)} --verify", "does it happen again, exactly?"))
+    return [*steps, tour_step(scenario), ("resim list", "the scenarios that come with resim")][:MOST]
+
+
+def after_what_if(scenario: Scenario, variant: str, settings: Sequence[str]) -> list[Step]:
+    """What to type after a recording was run with other settings; a whole other stack has no command line."""
+    steps: list[Step] = []
+    if scenario.path != "-" and settings:
+        against = "" if variant == "as-written" else f" --baseline {quote(variant)}"
+        command = f"resim compare {again_words(scenario)} --try {quote(', '.join(settings))}{against}"
+        steps.append((command, "the same change with twenty seeds, to be sure"))
+    return [*steps, *(step for step in after_comparison(scenario, 20) if step not in steps)][:MOST]
+
+
 def after_comparison(scenario: Scenario, runs: int) -> list[Step]:
     """What to type after a comparison of ``runs`` seeds."""
     steps: list[Step] = []
@@ -72,6 +105,7 @@ def after_comparison(scenario: Scenario, runs: int) -> list[Step]:
                 (f"resim compare {name}{again} --runs {20 if runs == 1 else 100}", "with more seeds, to be sure")
             )
         steps.append((f"resim run {name}{again}", "watch it as written"))
+    steps.append(tour_step(scenario))
     for kind in ("retry", "circuit_breaker"):
         if any(policy.kind == kind for policy in scenario.plan.stack):
             steps.append((f"resim explain {kind}", "its rules and settings"))

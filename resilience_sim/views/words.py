@@ -33,6 +33,11 @@ def short_outcome(outcome: int) -> str:
     return SHORT_OUTCOMES[outcome] if 0 <= outcome < len(SHORT_OUTCOMES) else str(outcome)
 
 
+def listed(names: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
 def state_name(state: int | str) -> str:
     """``CLOSED``, ``OPEN``, ``HALF-OPEN``, whether given as a code or as documents spell it."""
     name = ev.STATE_NAMES[state] if isinstance(state, int) else state

@@ -32,10 +32,49 @@ def test_quiet_run_is_only_the_summary(here):
     assert answer.err == ""
 
 
-def test_no_scenario_means_first_look():
-    """``resim run`` alone."""
+def test_no_scenario_means_the_storm_beside_its_cure():
+    """``resim run`` alone: both on the same luck, with figures, reasons and an answer."""
     document = resim("run", "--json").document
-    assert document["scenario"]["name"] == "first-look"
+    assert document["scenario"]["name"] == "retry-storm"
+    assert document["command"] == "run"
+    assert [variant["name"] for variant in document["variants"]] == ["as-written", "budget"]
+    storm, cure = (variant["runs"][0] for variant in document["variants"])
+    assert storm["requests"]["total"] == cure["requests"]["total"]
+    assert storm["digest"] == resim("run", "retry-storm", "--json").document["variants"][0]["runs"][0]["digest"]
+    answer = resim("run")
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1].startswith("With this seed best: budget, 54 points more available")
+    assert "Why  as-written" in answer.out
+    assert "Why  budget" in answer.out
+    assert "resim play --tour retries" in answer.out
+
+
+def test_beside_a_setting_or_a_variant(here):
+    """The first lane is recorded; several seeds give intervals; expectations are about the first lane."""
+    answer = resim("run", "quick.yaml", "--beside", "retry.attempts=6, retry.delay=10ms", "--runs", "9", "--json",
+                   "--save", "b.resim")  # fmt: skip
+    assert answer.code == 0
+    names = [variant["name"] for variant in answer.document["variants"]]
+    assert names == ["as-written", "retry.attempts=6, retry.delay=10ms"]
+    assert answer.document["comparison"][0]["availability"]["verdict"] == "better"
+    assert resim("replay", "b.resim", "--verify").code == 0
+    alone = resim("run", "quick.yaml", "--beside", "alone", "--json").document
+    assert [variant["name"] for variant in alone["variants"]] == ["as-written", "alone"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ("eagr", "did you mean `eager`?"),
+        ("retry.attempts=many", "--beside:1:16"),
+        ("retr.attempts=2", "did you mean"),
+    ],
+)
+def test_nothing_to_run_beside(here, beside, said):
+    """Exit code 2, the place and the nearest name."""
+    answer = resim("run", "quick.yaml", "--beside", beside)
+    assert answer.code == 2
+    assert said in answer.err
 
 
 def test_json_is_one_document_and_nothing_else(here):

@@ -42,9 +42,14 @@ def test_one_seed_exactly() -> None:
     assert text(comparison_rows(one, results, compare(results, "as-written"), parted)) == (
         "small-outage  3 variants  seed 1  same arrivals, same luck\n"
         "\n"
+        "  none        ██████████████           70%  +7.5        1 attempts\n"
+        "  retry       ██████████████           70%  +7.5        1.3 attempts\n"
+        "  as-written  ████████████▌          62.5%  baseline    0.775 attempts\n"
+        "With this seed equally available: none and retry; as-written is less available; none has the fewest attempts\n"
+        "one seed is an anecdote: resim compare demo.yaml --runs 20 adds intervals and says better or worse\n"
+        "\n"
         "  none: +7.5 points availability (62.5% to 70%), 1.3x the attempts per request, 0.17x the p99\n"
         "  retry: +7.5 points availability (62.5% to 70%), 1.7x the attempts per request\n"
-        "  one seed is an anecdote: --runs 20 adds intervals and says better or worse\n"
         "\n"
         "                    as-written  none           retry\n"
         "  availability      62.5%       70%            70%\n"
@@ -81,7 +86,12 @@ def test_one_seed_exactly() -> None:
         "Next\n"
         "  resim compare demo.yaml --runs 20  with more seeds, to be sure\n"
         "  resim run demo.yaml                watch it as written\n"
-        "  resim explain retry                its rules and settings"
+        "  resim play --tour first-look       a guided tour in the cockpit: predict, watch, change it\n"
+        "\n"
+        "  none        ██████████████           70%  +7.5        1 attempts\n"
+        "  retry       ██████████████           70%  +7.5        1.3 attempts\n"
+        "  as-written  ████████████▌          62.5%  baseline    0.775 attempts\n"
+        "With this seed equally available: none and retry; as-written is less available; none has the fewest attempts"
     )
 
 

@@ -61,7 +61,8 @@ def test_an_outage_exactly() -> None:
         "Next\n"
         "  resim compare demo.yaml                     the same luck, other settings\n"
         "  resim run demo.yaml --runs 20               more than one anecdote\n"
-        "  resim run demo.yaml --set retry.attempts=4  does trying harder help?"
+        "  resim run demo.yaml --set retry.attempts=4  does trying harder help?\n"
+        "  resim play --tour first-look                a guided tour in the cockpit: predict, watch, change it"
     )
 
 

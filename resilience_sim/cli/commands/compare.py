@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Plan, Warned
     from resilience_sim.views.export.targets import Outputs
+    from resilience_sim.views.next_step import Step
 
 ABOUT = "Compare variants under the same arrivals and the same luck."
 RUNS = 20  # enough to tell differences, few enough not to make anyone wait
@@ -34,6 +35,7 @@ class CompareOptions:
         list[str],
         opt.option("--variant", "NAME", "Compare only this variant. Repeatable.", opt.MAIN, complete.variants),
     ] = field(default_factory=list)
+    tries: opt.Try = field(default_factory=list)
     others: Annotated[
         list[str],
         opt.option("--with", "SCENARIO", "Also compare this scenario. Repeatable.", opt.MAIN, complete.scenarios),
@@ -55,8 +57,10 @@ class CompareOptions:
 def compare(ctx: CommandContext, options: CompareOptions) -> int:
     """Run a scenario as written and its variants under the same arrivals and the same luck, and show what each gains.
 
-    On a terminal the variants first race side by side with the first seed. The table covers all seeds: differences to
-    the baseline with 95 % intervals. Exit codes as for run.
+    On a terminal the variants first race side by side with the first seed. The answer covers all seeds: which is best
+    and by how much, then differences to the baseline with 95 % intervals. A scenario without variants is compared with
+    the obvious ones: each policy left out, the retry on the other side of the breaker, a retry budget. Exit codes as
+    for run.
     """
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import LIVE, WatchOptions, run_seeds, way_to_watch
@@ -68,6 +72,9 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
     others = [(source if source == "-" else Path(source).stem, load(source)) for source in options.others]
+    others += [tried(scenario, "--try", text) for text in options.tries]
+    if not scenario.variants and not others:
+        scenario = _with_obvious(ctx, scenario)
     plans, baseline = chosen(scenario, others, options)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
@@ -78,7 +85,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
         _keep(ctx, scenario, others, plans, seeds[0], options.save, outputs)
         found: Mapping[str, Sequence[RunResult]] | None = None
         if way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE:
-            found = _race(ctx, plans, seeds[0], watch, scenario.plan.name, series)
+            found = _race(ctx, plans, seeds[0], watch, scenario.plan.name, series, baseline)
         whole = found is None
         if found is None:
             found = run_seeds(ctx, plans, seeds, series)
@@ -96,8 +103,14 @@ def answer(
     outputs: Outputs | None,
     running: str = "as-written",
     warnings: Sequence[Warned] | None = None,
+    why: Mapping[str, Sequence[str]] | None = None,
+    steps: Sequence[Step] | None = None,
 ) -> int:
-    """Judge, write and print a comparison that was simulated; the exit code."""
+    """Judge, write and print a comparison that was simulated; the exit code.
+
+    ``running``: the variant that expectations without one are about. ``why``: the reasons to tell of some variants.
+    ``steps``: what to type next, instead of the usual.
+    """
     from resilience_sim.cli import results
     from resilience_sim.measure.statistics import compare as differences_of
 
@@ -126,8 +139,48 @@ def answer(
 
     parted = divergences(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
     console = ctx.io.console(stderr=results.stdout_taken(outputs))
-    render_comparison(console, scenario, found, differences, parted, verdicts, interrupted=not whole)
+    render_comparison(
+        console,
+        scenario,
+        found,
+        differences,
+        parted,
+        verdicts,
+        interrupted=not whole,
+        quiet=ctx.quiet,
+        why=why,
+        steps=steps,
+    )
     return code
+
+
+def tried(scenario: Scenario, option: str, text: str) -> tuple[str, Scenario]:
+    """The scenario with the settings of a ``--try``, named after them."""
+    from resilience_sim.scenario.diagnostics import ScenarioError
+
+    settings = opt.parse_try(option, text)
+    try:
+        return text.strip(), scenario.with_settings(settings)
+    except ScenarioError as error:
+        raise ScenarioError(
+            [replace(each, file=option) if each.file == "--set" else each for each in error.diagnostics]
+        ) from None
+
+
+def _with_obvious(ctx: CommandContext, scenario: Scenario) -> Scenario:
+    """A scenario that names no variants, with the obvious ones."""
+    from resilience_sim.scenario.obvious import with_obvious_variants
+
+    made = with_obvious_variants(scenario)
+    if made is None:
+        remedy = "add variants under `compare:`, name another scenario (--with OTHER.yaml), or --try PATH=VALUE"
+        raise usage(f"{scenario.path} has nothing to compare with", remedy)
+    names = ", ".join(variant.name for variant in made.variants)
+    ctx.note(
+        f"{scenario.path} names no variants; compared are the obvious ones: {names}",
+        "your own: write them under `compare:`, or --try PATH=VALUE",
+    )
+    return made
 
 
 def chosen(
@@ -138,8 +191,7 @@ def chosen(
 
     plans = plans_of(scenario, others)
     if len(plans) < 2:
-        remedy = "add variants under `compare:`, or name another scenario: --with OTHER.yaml"
-        raise usage(f"{options.scenario} has nothing to compare with", remedy)
+        raise usage(f"{options.scenario} has nothing to compare with", "--try PATH=VALUE makes a variant")
     baseline = opt.one_of("--baseline", options.baseline or scenario.baseline, plans)
     wanted = [opt.one_of("--variant", name, plans) for name in options.variants]
     if wanted:
@@ -152,14 +204,20 @@ def chosen(
 
 
 def _race(
-    ctx: CommandContext, plans: Mapping[str, Plan], seed: int, watch: WatchOptions, title: str, series: int
+    ctx: CommandContext,
+    plans: Mapping[str, Plan],
+    seed: int,
+    watch: WatchOptions,
+    title: str,
+    series: int,
+    baseline: str,
 ) -> dict[str, list[RunResult]] | None:
     """Watch the variants race; their results so far after Ctrl-C, else None: the table is still to be made."""
     from resilience_sim.cli.watching import OVER, QUIT, watch_live
     from resilience_sim.measure.run_fold import RunFold
     from resilience_sim.runs.simulation import Simulation
 
-    racers = {name: Simulation(plan, seed) for name, plan in plans.items()}
+    racers = {name: Simulation(plans[name], seed) for name in sorted(plans, key=lambda name: name != baseline)}
     folds = {name: RunFold(racer.plan, racer.components, series) for name, racer in racers.items()}
     for name, racer in racers.items():
         racer.attach(folds[name])

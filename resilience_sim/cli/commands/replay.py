@@ -228,6 +228,7 @@ def _ask_what_if(
     from resilience_sim.runs.action_schedule import plan_after
     from resilience_sim.runs.replay import actions_of, plan_of, scenario_of
     from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.views.next_step import after_what_if
 
     scenario = scenario_of(recording)
     recorded = recording.meta.variant
@@ -254,7 +255,8 @@ def _ask_what_if(
         found = {
             name: [folds[name].result(seed, racer.digest(), racer.now, not whole)] for name, racer in racers.items()
         }
-        return answer(ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings)
+        steps = after_what_if(scenario, recorded, options.settings)
+        return answer(ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings, steps=steps)
 
 
 def _changed_plan(recording: Recording, options: ReplayOptions) -> Plan:

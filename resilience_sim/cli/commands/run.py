@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
@@ -15,14 +16,33 @@ if TYPE_CHECKING:
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.measure.result import RunResult
     from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.plan import Plan
     from resilience_sim.views.export.targets import Outputs
 
+ALONE, CURE = "retry-storm", "budget"  # what is shown to those who name nothing
 ABOUT = "Run a scenario and watch it, live or as plain lines."
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    scenario: opt.ScenarioName = "first-look"
+    scenario: Annotated[
+        str | None,
+        opt.argument(
+            "SCENARIO",
+            f"A path, the name of a shipped scenario, or - for standard input. Without one: {ALONE} beside {CURE}.",
+            complete.scenarios,
+        ),
+    ] = None
+    beside: Annotated[
+        str | None,
+        opt.option(
+            "--beside",
+            "VARIANT|PATH=VALUE",
+            "Run this variant, or the scenario with this setting, beside it on the same luck.",
+            opt.MAIN,
+            complete.beside,
+        ),
+    ] = None
     seed: opt.FirstSeed = None
     runs: opt.Runs = 1
     settings: opt.Set = field(default_factory=list)
@@ -45,6 +65,7 @@ class RunOptions:
 def run(ctx: CommandContext, options: RunOptions) -> int:
     """Run a scenario and watch it: live on a terminal, as plain lines elsewhere; then verdicts, figures and why.
 
+    With --beside a second configuration runs on the same arrivals and the same luck, and both are compared.
     Exit code 0: every expectation held; 1: one failed; 4: one is inconclusive; 2: nothing was simulated.
     """
     from resilience_sim._build_mode import describe
@@ -52,6 +73,9 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     from resilience_sim.cli.watching import PLAIN, WatchOptions, way_to_watch
     from resilience_sim.scenario.load import load
 
+    if options.scenario is None:
+        options = replace(options, scenario=ALONE, beside=options.beside or CURE)
+    assert options.scenario is not None
     ctx.subject = options.scenario
     watch = WatchOptions(options.ui, opt.parse_speed(options.speed))
     series = opt.parse_time("--series", options.series, least=1)
@@ -60,6 +84,8 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     if options.policies:
         scenario = _with_policies(scenario, options)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
+    if options.beside is not None:
+        return _run_beside(ctx, scenario, options.beside, seeds, options, watch, series)
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, [*results.files_of(scenario), options.save])
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs), len(seeds) > 1)
@@ -103,10 +129,75 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     return code
 
 
+def _run_beside(
+    ctx: CommandContext,
+    scenario: Scenario,
+    text: str,
+    seeds: list[int],
+    options: RunOptions,
+    watch: WatchOptions,
+    series: int,
+) -> int:
+    """Run a scenario and a second configuration of it on the same luck, and compare them."""
+    from resilience_sim.cli import results
+    from resilience_sim.cli.commands.compare import answer
+    from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, run_seeds, watch_live, way_to_watch
+    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.views.moments import MomentsFold
+    from resilience_sim.views.next_step import after_beside
+    from resilience_sim.views.why import Case, reasons
+
+    name, plan = _second(scenario, text, options)
+    plans = {results.AS_WRITTEN: scenario.plan, name: plan}
+    with ExitStack() as stack:
+        outputs = results.open_outputs(ctx, options.out, stack, [*results.files_of(scenario), options.save])
+        if not ctx.json:
+            ctx.warnings(scenario.warnings)
+        simulations = {each: Simulation(its, seeds[0]) for each, its in plans.items()}
+        folds = {each: RunFold(its.plan, its.components, series) for each, its in simulations.items()}
+        moments = {each: MomentsFold(its.plan, its.components) for each, its in simulations.items()}
+        first = stack.enter_context(results.recorded(simulations[results.AS_WRITTEN], scenario, options.save))
+        racers = {**simulations, results.AS_WRITTEN: first}
+        for each, racer in racers.items():
+            racer.attach(folds[each])
+            racer.attach(moments[each])
+        if outputs is not None:
+            outputs.attach(first)
+        if options.save or (outputs is not None and outputs.needs_events):
+            ctx.note("only the first lane, as written, is recorded and exported")
+        live = way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE
+        title = f"{scenario.plan.name}: as written, and {name} on the same luck"
+        ended = watch_live(ctx, list(racers.items()), watch, title) if live else QUIT
+        whole = ended in (OVER, QUIT) and all(run_out(ctx, racer) for racer in racers.values())
+        found = {each: [folds[each].result(seeds[0], racer.digest(), racer.now, not whole)] for each, racer in racers.items()}
+        why = {each: reasons(Case(plans[each], its[0].document, moments[each])) for each, its in found.items()}
+        if whole and len(seeds) > 1:
+            others = run_seeds(ctx, plans, seeds[1:], series)
+            whole = all(len(its) == len(seeds) - 1 for its in others.values())
+            found = {each: its + others[each] for each, its in found.items()}
+        steps = after_beside(scenario, text, options.save or "")
+        return answer(ctx, scenario, plans, found, results.AS_WRITTEN, whole, outputs, why=why, steps=steps)
+
+
+def _second(scenario: Scenario, text: str, options: RunOptions) -> tuple[str, Plan]:
+    """What ``--beside`` names: a variant of the scenario, or the scenario with other settings."""
+    from resilience_sim.cli.commands.compare import tried
+
+    if "=" in text:
+        name, other = tried(scenario, "--beside", text)
+    else:
+        known = {variant.name: variant.plan for variant in scenario.variants}
+        if not known:
+            raise usage(
+                f"--beside {text}: {scenario.path} names no variants", "write a setting: --beside retry.attempts=5"
+            )
+        name, other = text, scenario.with_plan(known[opt.one_of("--beside", text, known)])
+    return name, _with_policies(other, options).plan if options.policies else other.plan
+
+
 def _with_policies(scenario: Scenario, options: RunOptions) -> Scenario:
     """The scenario with the user's own policies. Their code comes with the command line, never with a scenario."""
-    from dataclasses import replace
-
     from resilience_sim.policies.plugin import PluginError
     from resilience_sim.runs.plugins import with_policies
 
