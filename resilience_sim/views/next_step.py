@@ -15,7 +15,7 @@ Step = tuple[str, str]  # command, what it shows
 
 
 def next_steps(scenario: Scenario, results: Sequence[RunResult], saved: str = "") -> list[Step]:
-    """At most three commands, the most useful first, and a tour of the cockpit. ``saved``: the recording made, if any."""
+    """At most three commands, the most useful first, and a tour of the cockpit. ``saved``: the recording, if any."""
     steps: list[Step] = []
     if scenario.path != "-":
         steps += _about_scenario(scenario, results)

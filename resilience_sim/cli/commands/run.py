@@ -170,7 +170,9 @@ def _run_beside(
         title = f"{scenario.plan.name}: as written, and {name} on the same luck"
         ended = watch_live(ctx, list(racers.items()), watch, title) if live else QUIT
         whole = ended in (OVER, QUIT) and all(run_out(ctx, racer) for racer in racers.values())
-        found = {each: [folds[each].result(seeds[0], racer.digest(), racer.now, not whole)] for each, racer in racers.items()}
+        found = {
+            each: [folds[each].result(seeds[0], racer.digest(), racer.now, not whole)] for each, racer in racers.items()
+        }
         why = {each: reasons(Case(plans[each], its[0].document, moments[each])) for each, its in found.items()}
         if whole and len(seeds) > 1:
             others = run_seeds(ctx, plans, seeds[1:], series)
