@@ -16,7 +16,7 @@ from resilience_sim.settings.suggest import did_you_mean
 if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
 
-SHOWN = ("availability", "p50", "p99", "attempts_per_request", "recovery", "collapse_probability")
+SHOWN = ("availability", "p50_success", "p99_success", "attempts_per_request", "recovery", "collapse_probability")
 
 
 class Comparison(Mapping[str, Results]):

@@ -52,6 +52,12 @@ class Result:
         p95: float
         p99: float
         max: float
+        mean_success: float
+        p50_success: float
+        p90_success: float
+        p95_success: float
+        p99_success: float
+        max_success: float
         amplification: float
         attempts_per_request: float
         denied_by_budget: float

@@ -15,7 +15,7 @@ from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Part
 from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.result import NO_READING, Reading
-from resilience_sim.settings.metrics import Metric, percentile_of
+from resilience_sim.settings.metrics import OF_SUCCESSES, Metric, percentile_of
 from resilience_sim.settings.plan import Plan
 
 
@@ -56,16 +56,25 @@ def worst(readings: Sequence[Reading]) -> Reading:
 
 
 def read(
-    context: RunContext, part: Part, latencies: Distribution, window: tuple[int, int], fault: int | None
+    context: RunContext,
+    part: Part,
+    everything: Distribution,
+    successes: Distribution,
+    window: tuple[int, int],
+    fault: int | None,
+    rated: tuple[int, int] | None = None,
 ) -> dict[str, Reading]:
     """The metrics over the requests in ``part`` and the time in ``window`` (from, to; ns).
 
-    ``latencies`` holds their latencies. ``fault``: index of the fault whose detection and recovery are meant, None: of
-    all faults the worst. Rates divide by the length of the window, for the whole run its virtual time.
+    ``everything`` holds their latencies, ``successes`` those of the requests that succeeded. ``fault``: index of the
+    fault whose detection and recovery are meant, None: of
+    all faults the worst. Goodput divides by the length of the window (of ``rated`` where that is another), for
+    the whole run its virtual time.
     """
     start, stop = window
     end = min(stop, context.end)
     length = max(0, end - start)
+    seconds = length if rated is None else max(0, min(rated[1], context.end) - rated[0])
     plan = context.plan
     succeeded = part.succeeded()
     over = part.arrivals - part.unanswered() if context.cut else part.arrivals
@@ -74,12 +83,14 @@ def read(
     # Counts are data only where something could be counted: an empty scope proves nothing.
     counts: dict[str, float | None] = {
         "availability": ratio(succeeded, over),
-        "goodput": ratio(succeeded * 1e9, length) if over else None,
+        "goodput": ratio(succeeded * 1e9, seconds) if over else None,
         "succeeded": _if(part.arrivals, succeeded),
         "late": _if(part.arrivals, part.late),
         "failed": _if(over, over - part.outcomes[SUCCESS] - part.outcomes[FALLBACK]),
-        "mean": _seconds(latencies.mean()),
-        "max": _seconds(latencies.highest) if latencies.count else None,
+        "mean": _seconds(everything.mean()),
+        "max": _seconds(everything.highest) if everything.count else None,
+        "mean_success": _seconds(successes.mean()),
+        "max_success": _seconds(successes.highest) if successes.count else None,
         "amplification": ratio(part.received, part.arrivals),
         "attempts_per_request": ratio(part.sent, part.arrivals),
         "denied_by_budget": _if(part.arrivals, part.denied),
@@ -99,6 +110,7 @@ def read(
         name = metric.name
         percent = percentile_of(name)
         if percent is not None:
+            latencies = successes if name.endswith(OF_SUCCESSES) else everything
             readings[name] = Reading(_seconds(latencies.percentile(percent)))
         elif name == "detection":
             readings[name] = worst(context.detections) if fault is None else context.detections[fault]

@@ -49,7 +49,7 @@ from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
 from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.counters import Marks, Part, merged
-from resilience_sim.measure.latencies import union
+from resilience_sim.measure.latencies import Distribution, union
 from resilience_sim.measure.readings import Figures, RunContext, read, run_document
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
@@ -108,6 +108,14 @@ def cuts(plan: Plan) -> list[int]:
         if limits is not None:
             instants.update(limits)
     return sorted(instants - {0, FOREVER})
+
+
+def _latencies(parts: Sequence[Part]) -> tuple[Distribution, Distribution]:
+    """Of the requests that succeeded, and of all that got an outcome."""
+    successes = union([part.successes for part in parts])
+    if not any(len(part.others) for part in parts):
+        return successes, successes
+    return successes, union([bag for part in parts for bag in (part.successes, part.others)])
 
 
 _FAR: Final = 1 << 60  # beyond this, sums of nanoseconds are moved to Python integers
@@ -363,13 +371,11 @@ class RunFold(Sink):
             document = {"seed": seed, "digest": digest, "virtual_seconds": end / 1e9}
             if series is not None:
                 document["series"] = series
-            latencies = union([self._part.successes, self._part.others])
-            return RunResult(seed, digest, document, read(context, whole, latencies, (0, FOREVER), None), {}, True)
-        successes = union([part.successes for part in self._parts])
-        everything = successes
-        if any(len(part.others) for part in self._parts):
-            everything = union([bag for part in self._parts for bag in (part.successes, part.others)])
-        metrics = read(context, whole, everything, (0, FOREVER), None)
+            successes, everything = _latencies([self._part])
+            readings = read(context, whole, everything, successes, (0, FOREVER), None)
+            return RunResult(seed, digest, document, readings, {}, True)
+        successes, everything = _latencies(self._parts)
+        metrics = read(context, whole, everything, successes, (0, FOREVER), None)
         scoped = {
             scope_key(scope.kind, scope.ref): metrics if scope.kind == "all" else self._scope(context, scope)
             for scope in dict.fromkeys(expectation.scope for expectation in plan.expect)
@@ -380,14 +386,18 @@ class RunFold(Sink):
     def _scope(self, context: RunContext, scope: Scope) -> dict[str, Reading]:
         limits = window(self._plan, scope)
         if limits is None:
-            return dict.fromkeys(read(context, Part(), union([]), (0, 0), None), NO_READING)
+            return dict.fromkeys([each.name for each in context.metrics], NO_READING)
         start, stop = limits
+        rated = limits
+        if scope.kind == "phase":  # the drain belongs to the last phase, but no request arrives in it
+            phases = self._plan.traffic.phases
+            rated = (start, start + phases[int(scope.ref) - 1].duration)
         parts = self._parts[bisect_left(self._edges, start) : bisect_left(self._edges, stop)]
-        latencies = union([bag for part in parts for bag in (part.successes, part.others)])
+        successes, everything = _latencies(parts)
         fault = None
         if scope.kind != "phase":
             fault = [entry.id for entry in self._plan.faults].index(scope.ref)
-        return read(context, self._merge(parts, context.end), latencies, limits, fault)
+        return read(context, self._merge(parts, context.end), everything, successes, limits, fault, rated)
 
     def _merge(self, parts: Sequence[Part], end: int) -> Part:
         total = merged(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import atan, ceil, cos, fsum, pi, sin, sqrt
+from math import atan, ceil, cos, fsum, inf, pi, sin, sqrt
 from typing import Final
 
 from resilience_sim.measure.result import NO_READING, Reading, RunResult
@@ -187,7 +187,13 @@ def interval(name: str, values: Sequence[float]) -> tuple[float, float] | None:
         return None
     if name == COLLAPSE:
         return wilson_interval(round(sum(values)), len(values))
-    return t_interval(values)
+    known = metric(name)
+    found = t_interval(values)
+    if found is None or known is None:
+        return found
+    # The t interval knows no bounds; no metric is negative and no share more than 1.
+    highest = 1.0 if known.unit == "ratio" else inf
+    return min(max(found[0], 0.0), highest), min(max(found[1], 0.0), highest)
 
 
 def summaries(results: Sequence[RunResult]) -> dict[str, Summary]:

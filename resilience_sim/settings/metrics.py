@@ -34,13 +34,21 @@ METRICS: tuple[Metric, ...] = (
     Metric("succeeded", "count", +1, "requests that succeeded in time"),
     Metric("late", "count", -1, "requests that succeeded after the deadline"),
     Metric("failed", "count", -1, "requests that failed or never got an answer"),
-    Metric("mean", "seconds", -1, "mean latency of the requests that got an outcome", "latencies"),
-    Metric("p50", "seconds", -1, "median latency", "latencies"),
-    Metric("p90", "seconds", -1, "latency that 90 % of the requests do not exceed", "latencies"),
-    Metric("p95", "seconds", -1, "latency that 95 % of the requests do not exceed", "latencies"),
-    Metric("p99", "seconds", -1, "latency that 99 % of the requests do not exceed", "latencies"),
-    Metric("p99.9", "seconds", -1, "latency that 99.9 % of the requests do not exceed", "latencies"),
-    Metric("max", "seconds", -1, "highest latency", "latencies"),
+    # Failing fast is no merit: only the latency of successes is better or worse.
+    Metric("mean", "seconds", 0, "mean latency of the requests that got an outcome", "latencies"),
+    Metric("p50", "seconds", 0, "median latency, failures included", "latencies"),
+    Metric("p90", "seconds", 0, "latency that 90 % of the requests do not exceed", "latencies"),
+    Metric("p95", "seconds", 0, "latency that 95 % of the requests do not exceed", "latencies"),
+    Metric("p99", "seconds", 0, "latency that 99 % of the requests do not exceed", "latencies"),
+    Metric("p99.9", "seconds", 0, "latency that 99.9 % of the requests do not exceed", "latencies"),
+    Metric("max", "seconds", 0, "highest latency", "latencies"),
+    Metric("mean_success", "seconds", -1, "mean latency of the requests that succeeded", "latencies"),
+    Metric("p50_success", "seconds", -1, "median latency of the requests that succeeded", "latencies"),
+    Metric("p90_success", "seconds", -1, "latency that 90 % of the successes do not exceed", "latencies"),
+    Metric("p95_success", "seconds", -1, "latency that 95 % of the successes do not exceed", "latencies"),
+    Metric("p99_success", "seconds", -1, "latency that 99 % of the successes do not exceed", "latencies"),
+    Metric("p99.9_success", "seconds", -1, "latency that 99.9 % of the successes do not exceed", "latencies"),
+    Metric("max_success", "seconds", -1, "highest latency of the requests that succeeded", "latencies"),
     Metric("amplification", "factor", -1, "attempts that reached B, per request", "received"),
     Metric("attempts_per_request", "factor", -1, "attempts made, per request", "sent"),
     Metric("denied_by_budget", "count", 0, "retries that a budget denied", "denied"),
@@ -72,16 +80,18 @@ METRICS: tuple[Metric, ...] = (
 
 _BY_NAME = {metric.name: metric for metric in METRICS}
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)\Z")
+OF_SUCCESSES = "_success"
 
 
 @lru_cache(maxsize=1024)
 def percentile_of(name: str) -> float | None:
-    """``p99.9`` is 99.9; None for a name that is no percentile between p0 and p100 (both excluded).
+    """``p99.9`` is 99.9, and so is ``p99.9_success``; None for a name that is no percentile between p0 and p100
+    (both excluded).
 
-    >>> percentile_of("p99.9"), percentile_of("p100"), percentile_of("max")
-    (99.9, None, None)
+    >>> percentile_of("p99.9"), percentile_of("p99_success"), percentile_of("p100"), percentile_of("max")
+    (99.9, 99.0, None, None)
     """
-    match = _PERCENTILE.match(name)
+    match = _PERCENTILE.match(name.removesuffix(OF_SUCCESSES))
     if match is None:
         return None
     percent = float(match[1])
@@ -92,7 +102,10 @@ def metric(name: str) -> Metric | None:
     """The metric of that name, any percentile included; None when there is none."""
     known = _BY_NAME.get(name)
     if known is None and percentile_of(name) is not None:
-        return Metric(name, "seconds", -1, f"latency that {name[1:]} % of the requests do not exceed", "latencies")
+        good = name.endswith(OF_SUCCESSES)
+        whose = "successes" if good else "requests"
+        meaning = f"latency that {name.removesuffix(OF_SUCCESSES)[1:]} % of the {whose} do not exceed"
+        return Metric(name, "seconds", -1 if good else 0, meaning, "latencies")
     return known
 
 

@@ -28,10 +28,26 @@ from resilience_sim.views.ranking import ranking_rows, winner_row
 from resilience_sim.views.summary import look_of, step_rows, verdict_rows
 from resilience_sim.views.text import Row, emit, wrap
 
-ALWAYS = ("availability", "p50", "p99", "attempts_per_request")
-NEVER = ("succeeded", "failed", "goodput", "p90", "p95", "p99.9", COLLAPSE)  # another line says it already
+ALWAYS = ("availability", "p50_success", "p99_success", "attempts_per_request")
+NEVER = (  # another line says it already
+    "succeeded", "failed", "goodput", "mean", "p90", "p95", "p99.9", "max", "p90_success", "p95_success",
+    "p99.9_success", COLLAPSE,
+)  # fmt: skip
+RATIOS = {  # how they are said: less, somewhat more, twice as much or more
+    "attempts_per_request": (
+        "{} fewer attempts per request", "{} more attempts per request", "{} times the attempts per request",
+    ),
+    "p99_success": ("p99 of successes {} shorter", "p99 of successes {} longer", "p99 of successes {} times as long"),
+}  # fmt: skip
+FAILURES_TOO = ("p50", "p99")  # rows only where they say something else than those of the successes
 LABELS = {
     "attempts_per_request": "attempts/request",
+    "p50": "p50, failures too",
+    "p99": "p99, failures too",
+    "mean_success": "mean of successes",
+    "p50_success": "p50 of successes",
+    "p99_success": "p99 of successes",
+    "max_success": "max of successes",
     "denied_by_budget": "denied by budget",
     "wasted_work": "wasted work",
     "open_time": "time open",
@@ -137,6 +153,9 @@ def shown_metrics(found: Mapping[str, Mapping[str, Summary]]) -> list[Metric]:
         summary.get("amplification") == summary.get("attempts_per_request") for summary in found.values()
     ):
         shown.pop(names.index("amplification"))
+    for name in FAILURES_TOO:
+        if name in names and all(its.get(name) == its.get(f"{name}_success") for its in found.values()):
+            shown = [known for known in shown if known.name != name]
     return shown
 
 
@@ -160,18 +179,25 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
         row.add(" cannot tell", "odd").add(
             f" ({fmt.plural(more, 'more run')})" if (more := more_runs(change, runs)) else "", "faint"
         )
-    for name, words in (("attempts_per_request", "attempts per request"), ("p99", "p99")):
+    for name, words in RATIOS.items():
         before, after = base.get(name), its.get(name)
         if before and after and before.mean is not None and after.mean is not None and before.mean > 0:
             times = after.mean / before.mean
             if not 0.95 < times < 1.05:
-                row.add(f", {fmt.factor(float(f'{times:.2g}'))} the {words}")
+                row.add(f", {_ratio(times, *words)}")
     for name, noun, nouns in (("duplicates", "duplicate", ""), ("crashes", "crash", "crashes")):
         delta = difference.metrics.get(name)
         if delta is not None and delta.delta:
             style = STYLES.get(delta.verdict, "") if runs > 1 else ""
             row.add(", ").add(f"{'+' if delta.delta > 0 else ''}{fmt.plural(delta.delta, noun, nouns)}", style)
     return row
+
+
+def _ratio(times: float, fewer: str, more: str, most: str) -> str:
+    """``59% fewer attempts per request``, ``28% more …``, ``2.1 times the …``: nothing that reads like a level."""
+    if times < 1:
+        return fewer.format(fmt.share(float(f"{1 - times:.2g}")))
+    return more.format(fmt.share(float(f"{times - 1:.2g}"))) if times < 2 else most.format(f"{times:.2g}")
 
 
 # --- cells --------------------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ from resilience_sim.views.why import Case, reasons
 from resilience_sim.views.words import fault_words
 
 # In the summary of several runs; always those in ALWAYS, the others where they say something.
-ALWAYS = ("availability", "p50", "p99", "attempts_per_request")
-NEVER = ("succeeded", "p90", "p95", "p99.9", "threads_peak")
+ALWAYS = ("availability", "p50_success", "p99_success", "attempts_per_request")
+NEVER = ("succeeded", "p90", "p95", "p99.9", "p90_success", "p95_success", "p99.9_success", "threads_peak")
 
 
 def render_summary(

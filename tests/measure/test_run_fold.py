@@ -275,3 +275,38 @@ def test_series_count_events_where_they_happen():
         "queue": [1, 1, 1, 0],
         "p99": [None, 1.5, None, 3.4],
     }
+
+
+def test_only_successes_count_for_the_latency_of_successes():
+    """A policy that fails fast makes every percentile of all outcomes shorter, and those of the successes not."""
+    tape = Tape()
+    for number in range(4):
+        tape.request(number * S, number * S + 400 * MS)
+        tape.request(number * S, number * S, ev.BREAKER_OPEN)
+    scopes = (Expectation("", "p75_success", "<", 1.0, Scope("phase", "1")),)
+    phases = TrafficConfig(phases=(Phase(2 * S, 1.0, 1.0), Phase(2 * S, 1.0, 1.0)), phased=True)
+    result = tape.result(plan(traffic=phases, expect=scopes))
+    for name in ("mean_success", "p50_success", "p99.9_success", "max_success", "p75_success"):
+        assert result.metrics[name] == Reading(0.4)
+    assert (result.metrics["p50"], result.metrics["mean"], result.metrics["max"]) == (
+        Reading(0.0),
+        Reading(0.2),
+        Reading(0.4),
+    )
+    assert result.scoped["phase 1"]["p75_success"] == Reading(0.4)
+    failing = Tape()
+    failing.request(0, S, ev.ERROR)
+    assert failing.result().metrics["p99_success"] == Reading(None)
+    assert failing.result().metrics["p99"] == Reading(1.0)
+
+
+def test_goodput_of_the_last_phase_is_not_thinned_by_the_drain():
+    """Two equal phases of successes have the same goodput, however long the run drains."""
+    tape = Tape()
+    for number in range(40):
+        tape.request(number * 100 * MS, number * 100 * MS + (50 * MS if number < 39 else 20 * S))
+    scopes = tuple(Expectation("", "goodput", ">", 1.0, Scope("phase", number)) for number in ("1", "2"))
+    phases = TrafficConfig(phases=(Phase(2 * S, 10.0, 10.0), Phase(2 * S, 10.0, 10.0)), phased=True)
+    result = tape.result(plan(traffic=phases, expect=scopes), end=24 * S)
+    assert result.scoped["phase 1"]["goodput"] == result.scoped["phase 2"]["goodput"] == Reading(10.0)
+    assert result.metrics["goodput"] == Reading(40 / 24)

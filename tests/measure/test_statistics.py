@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from resilience_sim.measure.statistics import (
     deviation,
+    interval,
     mean,
     paired_difference,
     runs_needed,
@@ -16,6 +17,7 @@ from resilience_sim.measure.statistics import (
     two_sided_t,
     wilson_interval,
 )
+from resilience_sim.settings.metrics import METRICS, metric
 
 # NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2, column 0.975.
 TABLE = {
@@ -131,3 +133,22 @@ def test_the_interval_holds_the_mean(values):
     """Whatever the values."""
     low, high = t_interval(values)
     assert low <= mean(values) <= high
+
+
+def test_no_interval_goes_beyond_what_is_possible():
+    """A share is at most 1, and nothing is negative."""
+    assert interval("availability", [0.4, 0.9])[1] == 1.0
+    assert interval("availability", [0.9, 0.1])[0] == 0.0
+    assert interval("duplicates", [0.0, 3.0])[0] == 0.0
+    assert interval("duplicates", [0.0, 3.0])[1] > 3.0
+    low, high = interval("goodput", [1.0, 80.0])
+    assert (low, high > 100) == (0.0, True)
+
+
+def test_failing_fast_is_not_better():
+    """Only the latency of successes gets a verdict."""
+    for each in METRICS:
+        if each.needs == "latencies":
+            assert each.better == (-1 if each.name.endswith("_success") else 0), each.name
+    assert metric("p97.5").better == 0
+    assert metric("p97.5_success").better == -1

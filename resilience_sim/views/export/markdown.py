@@ -11,7 +11,10 @@ from resilience_sim.views.export.figures import in_its_unit, one_line, said, sce
 _MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
 _WORDS = {"better": "better", "worse": "**worse**", "cannot_tell": "cannot tell"}
 # What a reader of a pull request wants to see first; the rest follows when it says anything.
-FIRST = ("availability", "goodput", "p50", "p99", "amplification", "wasted_work", "duplicates", "opened", "recovery")
+FIRST = (
+    "availability", "goodput", "p50_success", "p99_success", "p99", "amplification", "wasted_work", "duplicates",
+    "opened", "recovery",
+)  # fmt: skip
 
 
 def write(document: Mapping[str, Any], stream: TextIO) -> None:
