@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "measure": {"settings", "kernel"},
     "runs": {"measure", "recording", "scenario", "world", "policies", "settings", "kernel"},
     "interop": {"scenario", "settings", "kernel"},
-    "lint": {"interop", "runs", "scenario", "settings", "kernel"},
+    "lint": {"interop", "runs", "scenario", "policies", "settings", "kernel"},
     "views": {"runs", "measure", "recording", "scenario", "settings", "kernel"},
     "api": {"views", "runs", "measure", "scenario", "policies", "settings", "kernel"},
     "play": {"views", "runs", "measure", "recording", "scenario", "policies", "settings", "kernel"},

@@ -11,6 +11,7 @@ from math import inf
 
 from resilience_sim.kernel.events import LOST, SUCCESS, TIMEOUT
 from resilience_sim.lint.chance import longer_than, mean_until
+from resilience_sim.policies.rules.retry import Backoff
 from resilience_sim.settings.bulkhead import BulkheadConfig
 from resilience_sim.settings.fallback import FallbackConfig
 from resilience_sim.settings.hedge import HedgeConfig
@@ -24,38 +25,32 @@ _DEEPEST = 10_000
 
 
 def longest_wait(config: RetryConfig, n: int) -> float:
-    """The longest possible wait before retry n (from 1)."""
-    base = float(config.delay)
-    if config.backoff == "linear":
-        wait = base * n
-    elif config.backoff == "exponential":
-        wait = base * config.factor ** min(n - 1, 200) if base else 0.0
-    elif config.backoff == "decorrelated":
-        wait = base * 3.0 ** min(n, 200)
-    else:
-        wait = base
-    cap = config.max_delay or inf
-    wait = min(wait, cap)
-    if config.jitter == "spread":
-        wait *= 1 + config.spread
-    return min(wait, cap, 1e21)
+    """The longest possible wait before retry n (from 1): by the engine's own formula, with luck at its worst."""
+    return _wait(config, n, 1.0)
 
 
 def mean_wait(config: RetryConfig, n: int) -> float:
-    """The average wait before retry n; of decorrelated backoff an upper estimate."""
-    shrink = {"full": 0.5, "equal": 0.75}.get(config.jitter, 1.0)
-    if config.jitter == "spread":
-        return longest_wait(config, n) / (1 + config.spread)
-    if config.backoff == "decorrelated":
-        return min(float(config.delay) * 2.0 ** min(n, 200), config.max_delay or inf)
-    return longest_wait(config, n) * shrink
+    """The average wait before retry n, as far as no cap cuts a random wait."""
+    return _wait(config, n, 0.5)
+
+
+def _wait(config: RetryConfig, n: int, luck: float) -> float:
+    backoff = Backoff(config)
+    wait = previous = 0
+    if config.backoff == "decorrelated":  # each wait depends on the one before
+        for earlier in range(1, min(n, 200)):
+            wait, previous = backoff.wait(earlier, previous, luck, luck)
+    wait, previous = backoff.wait(n, previous, luck, luck)
+    return float(wait)
 
 
 def waits(config: RetryConfig) -> float:
     """All waits of a request that uses every attempt, at their longest; a time limit on retries cuts them."""
-    total = 0.0
+    backoff = Backoff(config)
+    previous, total = 0, 0.0
     for n in range(1, min(config.attempts, _DEEPEST)):
-        total += longest_wait(config, n)
+        wait, previous = backoff.wait(n, previous, 1.0, 1.0)
+        total += wait
         if config.max_elapsed and total > config.max_elapsed:
             return float(config.max_elapsed)
     return total
