@@ -423,7 +423,7 @@ def _write_breaker(parts: Parts) -> dict[str, Any]:
     assert view is not None
     window, share, least = view.window_time, view.share, view.min_calls
     if view.consecutive:
-        parts.lost("failures in a row", "Polly knows shares of a time window: all of so many calls in 30 s")
+        parts.lost("failures in a row", "Polly knows shares of a time window: all of N calls in 30 s")
         window, share, least = 30_000_000_000, 1.0, view.consecutive
     elif not window:
         parts.lost("a window of calls", "Polly's windows are times: 30 s was written")

@@ -127,7 +127,7 @@ class BreakerView:
         return self.window_calls or round(rate * self.window_time / 1e9)
 
     def failures_from(self, calls: int) -> int:
-        """Failures needed among so many calls."""
+        """Failures needed among the calls of the window."""
         return failures_needed(self.share, calls)
 
 

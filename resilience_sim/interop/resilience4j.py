@@ -107,7 +107,7 @@ def _environment(file: ConfigFile) -> tuple[Environment, list[Diagnostic], list[
 
 
 def _check_module(section: Section, module: str, log: Log) -> None:
-    """Keys that stand where Spring does not look, and what is wrong with configurations whoever inherits them."""
+    """Keys where Spring does not look, and mistakes in shared configurations, whichever instance inherits them."""
     if not section:
         return
     section.ignore(

@@ -9,7 +9,7 @@ An event is six integers: ``(t, kind, source, rid, a, b)``.
 * ``a``, ``b``: payload. ``PAYLOADS`` names what each means; nothing outside this module takes them apart with shifts
   and masks (tests/test_architecture.py).
 
-Attempts are counted from 1 within their request, whoever made them (retry or hedge).
+Attempts are counted from 1 within their request, whether made by a retry or a hedge.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A *layer* is one stage of a call: a policy, the client, the service. It has four
 (:meth:`Layer.enter`), the inside has answered (:meth:`Layer.on_result`), a timer has fired (:meth:`Layer.on_timer`),
 the outside no longer waits (:meth:`Layer.on_cancel`). What a layer knows about one call it keeps in a :class:`Frame`;
 what all calls share it keeps in itself. A frame points to the frame outside it and, while the inside is at work, to the
-one inside; both ways in, one way out: whoever answers or cancels cuts the inner link first, so that no reference cycle
+one inside; both ways in, one way out: answering or cancelling cuts the inner link first, so that no reference cycle
 outlives a call.
 """
 

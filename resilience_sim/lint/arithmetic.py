@@ -70,7 +70,7 @@ def worst_time(stack: tuple[PolicyConfig, ...], index: int = 0) -> float:
     if isinstance(config, BulkheadConfig):
         if not config.queue or not config.max_wait:
             return inner
-        turns = -(-config.queue // config.max_concurrent) * inner  # whoever waits moves up each time a place is left
+        turns = -(-config.queue // config.max_concurrent) * inner  # waiting calls move up each time a place is left
         return inner + (min(turns, config.max_wait) if config.max_wait >= 0 else turns)
     if isinstance(config, RateLimiterConfig):
         return inner + config.max_wait

@@ -270,7 +270,7 @@ def _places_for(load: float) -> int:
 
 @rule("RL021", "a queue longer than anybody waits", WARNING)
 def queue_for_nobody(subject: Subject) -> Iterator[Hit]:
-    """In an overload the queue fills, and whoever is served has waited queue x work / workers. If that is longer than
+    """In an overload the queue fills, and a served call has waited queue x work / workers. If that is longer than
     the timeout or the deadline, every answer comes too late: B is busy and useful to nobody. A short queue (refuse
     early), or dropping the abandoned, keeps it useful. Reported only where the traffic, with its retries, can
     overload B.

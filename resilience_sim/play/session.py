@@ -1,6 +1,6 @@
 """The session: one run, perhaps a fork of it, a clock, and everything the user can do to them.
 
-Whoever drives it says how much wall time has passed, and how long it may simulate. A slow or paused screen therefore
+Its driver says how much wall time has passed, and how long it may simulate. A slow or paused screen therefore
 changes what is seen when, never what happens.
 """
 

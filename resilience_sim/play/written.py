@@ -1,4 +1,4 @@
-"""A run that was played, written as a scenario file: its faults in the timeline, every other change where it is due.
+"""A run that was played, written as a scenario file: its faults in the timeline, every other change at its instant.
 
 The text is the scenario as it was, with ``faults:`` and ``changes:`` (and ``stack:``, where it was played with
 another one) written anew. The file is read again before it is handed out: running it gives the events of the run that

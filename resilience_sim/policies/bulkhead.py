@@ -102,7 +102,7 @@ class Bulkhead(PolicyLayer):
         self._queue.clear()
 
     def _leave(self) -> None:
-        """A place is free: admit whoever waits. A loop, for the next one may be answered at once."""
+        """A place is free: admit waiting calls. A loop, because the next one may be answered at once."""
         self._inside -= 1
         if self._admitting:
             return

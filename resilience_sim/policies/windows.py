@@ -1,4 +1,4 @@
-"""Sliding windows of results: the last N calls, or the calls of the last so many nanoseconds."""
+"""Sliding windows of results: the last N calls, or the calls of the last N nanoseconds."""
 
 from __future__ import annotations
 

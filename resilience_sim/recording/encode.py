@@ -87,7 +87,7 @@ def new_instants() -> vec[i64]:
 
 
 def reset(instants: vec[i64]) -> None:
-    """Every chunk stands for itself and knows nothing of the one before."""
+    """Every chunk can be read by itself."""
     i: i64 = 0
     while i < 4 * SLOTS:
         instants[i] = 0

@@ -12,7 +12,7 @@ Fingerprints, all BLAKE2b with 16 bytes:
 * ``state.seal`` covers the rest of the one row of ``state``, which is rewritten in the same transaction as whatever
   it counts.
 
-They are not keyed: they show accidents and careless changes. Whoever forges a recording can compute them, so readers
+They are not keyed: they show accidents and careless changes. A forger can compute them, so readers
 also check what events say before they use it (reader.py).
 
 Versions: ``PRAGMA user_version`` is the format. Tables may be added within a format (readers ignore what they do not

@@ -63,8 +63,8 @@ def fault_text(fault: FaultConfig) -> str:
 def change_text(action: Action, old: PolicyConfig | None = None) -> str:
     """``{at: 30s, set: {retry.attempts: 1}}``; ``old``: what the policy was before, to write only what differs.
 
-    Whether the brief spelling means the same depends on how the policy itself is written, so whoever writes a file
-    reads it again (play/written.py).
+    Whether the brief spelling means the same depends on how the policy itself is written, so the file that is
+    written is read again (play/written.py).
     """
     return flow({"at": duration(action.t), **_what(action, old)})
 

@@ -244,7 +244,7 @@ class LikeBreakerConfig(PolicyConfig):
     clock's grid), ``anchored`` (slices that begin with their first event), ``single`` (one window, begun anew by the
     first event after its end), ``forever``, ``interval`` (wiped by the first event after its end; results from before
     are void), ``rolling`` (slices counted from the entry into the state). ``grid`` windows age when read only if
-    ``ages_when_read``. ``failures`` (``out_of`` so many results) open, or ``consecutive``, or ``failure_share`` /
+    ``ages_when_read``. ``failures`` (of ``out_of`` results) open, or ``consecutive``, or ``failure_share`` /
     ``slow_share``, or ``trip`` (expression). ``growth`` of the open time: ``constant``, ``exponential``
     (``open_factor``, ``open_max``, cut to milliseconds), ``jittered`` (as exponential, half of it drawn), or
     ``expression`` (``open_expression``).

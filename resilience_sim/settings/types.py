@@ -302,7 +302,7 @@ class Text(Type):
 
 
 class Anything(Type):
-    """Any YAML value, read later by whoever understands it."""
+    """Any YAML value, read later by code that understands it."""
 
     name = "anything"
 

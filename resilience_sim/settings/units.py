@@ -110,7 +110,7 @@ def duration(value: object) -> int:
 
 
 def ratio(value: object) -> Fraction:
-    """The share that ``10%`` stands for: 1/10. May exceed one; whoever asks sets the limit."""
+    """The share that ``10%`` stands for: 1/10. May exceed one; the type of the setting has the limit."""
     text = _text(value, "a ratio", "10%", _ratios)
     if not _RATIO.match(text):
         raise _unreadable(value, text, "a ratio", "`10%` or `0.5%`", _ratios)

@@ -227,7 +227,7 @@ class MomentsFold(Fold):
         return list(found.values())
 
     def failed_after(self, attempts: int, outcomes: Collection[int]) -> tuple[int, int]:
-        """Requests that failed with one of the outcomes after so many attempts, and after more."""
+        """Requests that failed with one of the outcomes after the given number of attempts, and after more."""
         found = [(made, n) for (outcome, made), n in self._given_up.items() if outcome in outcomes and made >= attempts]
         return sum(n for made, n in found if made == attempts), sum(n for made, n in found if made > attempts)
 

@@ -298,7 +298,7 @@ def _latency(run: Run) -> list[Row]:
 
 
 def _percentiles(latency: Run, count: int, style: str) -> list[tuple[str, str]]:
-    """Those that so many values can tell: at least one must lie above."""
+    """The percentiles that this many values can tell: at least one value must lie above."""
     names = [name for name, least in LEAST_VALUES.items() if count >= least]
     return [(f"{name} {fmt.seconds(latency[name])}", style) for name in [*names, "max"]]
 

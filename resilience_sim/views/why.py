@@ -25,7 +25,7 @@ from resilience_sim.views.words import outcome_name
 
 MOST = 6  # sentences; more are not read
 AMPLIFIED = 1.5  # attempts per request from which on the load counts as multiplied
-LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load to speak of
+LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load worth mentioning
 LEAST_ARRIVALS = 20  # fewer after a fault prove nothing
 NOTEWORTHY_WASTE = 0.05  # of B's work
 

@@ -28,7 +28,7 @@ more (metastable failure). The share of runs, with Wilson's 95 % interval; one r
     "utilization": "Busy worker time / (workers * time). No value when workers are unlimited.",
     "threads_peak": "Most threads held at once by any one client instance.",
     "p99": """\
-Nearest rank: the smallest latency that at least so many percent of the requests do not exceed; requests without an
+Nearest rank: the smallest latency that at least that percentage of the requests does not exceed; requests without an
 outcome do not count. `p99` is of all outcomes, so that failing fast makes it shorter and it is never better or worse;
 `p99_success` is of the requests that succeeded.
 Any percentile may be asked for, p99.9 too. Beyond 131,072 requests within 0.4 %.""",

@@ -1,7 +1,7 @@
 """A circuit breaker made of orthogonal rules: one machine for all libraries.
 
 Each library is a row of data (rules/library_breakers.py). The machine does no I/O and knows neither the simulator nor
-outcomes: whoever drives it passes the time in, asks :meth:`RuleBreaker.admit`, reports :meth:`RuleBreaker.result`,
+outcomes: the caller passes the time in, asks :meth:`RuleBreaker.admit`, reports :meth:`RuleBreaker.result`,
 calls :meth:`RuleBreaker.on_time` at ``due``, and reads ``changes``. Counts and thresholds are rules/tallies.py.
 """
 
@@ -132,7 +132,7 @@ class RuleBreaker:
     successes: i64
     openings: i64  # without closing in between
     half_opens: i64
-    probing: i64  # probes under way; whoever drives the machine counts them
+    probing: i64  # probes under way; counted by the caller
     blocked_until: i64
     _permits: i64
     _expiry: i64
@@ -320,7 +320,7 @@ class RuleBreaker:
         self._expiry = now + self._config.window_time if timed else NEVER
 
     def release(self) -> None:
-        """A call let in proves nothing: its place, if it may have had one, is free (whoever it belonged to)."""
+        """An admitted call proves nothing: its place, if it had one, is free again."""
         if self.state == HALF_OPEN:
             self._permits += 1
 

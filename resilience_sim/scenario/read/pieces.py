@@ -35,7 +35,7 @@ def policy_from(kind: str, settings: Mapping[str, str], id: str) -> PolicyConfig
 
 
 def fault_from(kind: str, settings: Mapping[str, str], replicas: int) -> FaultConfig:
-    """The fault with these settings (values as YAML text), from t = 0, for a service of so many replicas.
+    """The fault with these settings (values as YAML text), from t = 0, for a service with ``replicas`` replicas.
 
     Raises:
         ScenarioError: one of them is wrong.

@@ -72,7 +72,7 @@ def _put(connection: sqlite3.Connection, table: str, rows: list[Row]) -> None:
 
 @contextmanager
 def _as_os_error() -> Iterator[None]:
-    """What SQLite cannot write, in the words in which files.py speaks of it."""
+    """What SQLite cannot write, as an ExportError like those of files.py."""
     try:
         yield
     except sqlite3.Error as error:

@@ -166,7 +166,7 @@ class Terminal:
     # --- signals --------------------------------------------------------------------------------------------------
 
     def _catch(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
-        with suppress(ValueError):  # not on the main thread: whoever is has the signals
+        with suppress(ValueError):  # only the main thread may set signal handlers
             self._handlers[number] = signal.signal(number, handler)
 
     def _on_interrupt(self, number: int, at: FrameType | None) -> None:
