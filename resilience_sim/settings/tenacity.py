@@ -100,7 +100,7 @@ def wait_of(node: dict[str, Any]) -> WaitConfig:
         return WaitConfig("exponential", base, jitter="above", **growing)
     if kind == "exponential_jitter":
         return WaitConfig("exponential", base, jitter="added", extra=seconds("jitter", 1), **growing)
-    if kind in {"exception", "retry_after"}:
+    if kind in {"exception", "retry_after", "exception_retry_after"}:
         numbers = [float(value) for value in rest.values() if isinstance(value, int | float)]
         return WaitConfig("hint", (numbers[0] if numbers else 0.0) * SECOND)
     raise LibraryError("wait", f"no wait {kind!r}")
@@ -114,6 +114,8 @@ def again_of(node: dict[str, Any]) -> AgainConfig:
         return AgainConfig(kind, of=tuple(map(again_of, _inside(rest))))
     if kind in {"always", "never"}:
         return AgainConfig(kind)
+    if kind == "exception_or_none":
+        return AgainConfig("any", of=(AgainConfig(), AgainConfig("result", ("None",))))
     types = tuple(rest.get("types", ["Exception"]))
     errors = {"exception_type": "error", "not_exception_type": "no_error", "unless_exception_type": "unless_error",
               "exception_cause_type": "cause", "exception": "error"}  # fmt: skip

@@ -32,6 +32,7 @@ RENAMED = {
     "waitIntervalFunction.multiplier": "exponentialBackoffMultiplier",
     "waitIntervalFunction.max": "exponentialMaxWaitDurationInOpenState",
 }
+NESTED = {"failures": "threshold"}
 CODES = {"code_404": 404, "code_500": 500}
 
 
@@ -67,6 +68,9 @@ class Drive:
         if "waitIntervalFunction.initial" in settings:
             settings["enableExponentialBackoff"] = True
         settings = {RENAMED.get(name, name): value for name, value in settings.items()}
+        if "FailureThresholdPeriod" in settings:  # upstream's arguments have no names; this trace calls one `failures`
+            period = settings["FailureThresholdPeriod"]
+            settings["FailureThresholdPeriod"] = {NESTED.get(name, name): value for name, value in period.items()}
         times = {param.name for param in LIBRARIES[self.library.lower()] if isinstance(param.type, Duration)}
         plain = {name for name in times if name in self.config}
         return {name: ns(value) if name in plain else value for name, value in settings.items()}

@@ -78,7 +78,7 @@ def run_retry(document: Document) -> tuple[list[str], list[str]]:
             if wait == STOP:
                 last = end.name if end.failed else f"value:{end.name}"
                 final = (
-                    {"result": "returned", "value": str(callback), "last": last}
+                    {"result": "returned", "value": "fallback" if callback is True else str(callback), "last": last}
                     if callback is not None
                     else {"result": "raised" if reraise and end.failed else "RetryError", "last": last}
                 )
