@@ -34,6 +34,7 @@ class Done:
     result: RunResult
     whole: bool
     moments: MomentsFold | None
+    violated: Mapping[Expectation, int]
 
 
 def recording_file(ctx: CommandContext, file: str) -> str:
@@ -68,9 +69,13 @@ def carry_out(
 ) -> Done:
     """Run a source to its end while it is watched, measured and exported. ``finished``: that is the end of the run."""
     from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.violations import ViolationFold, overdue
 
     figures = RunFold(source.plan, source.components, series)
     source.attach(figures)
+    violations = ViolationFold(source.plan)
+    if violations.needed:
+        source.attach(violations)
     moments = None
     if not ctx.json:
         from resilience_sim.views.moments import MomentsFold
@@ -86,7 +91,8 @@ def carry_out(
     else:
         whole = run_out(ctx, source)
     cut = not (whole and finished)
-    return Done(figures.result(source.seed, source.digest(), source.now, cut), whole, moments)
+    violated = {**overdue(source.plan, source.plan.expect), **violations.instants()}
+    return Done(figures.result(source.seed, source.digest(), source.now, cut), whole, moments, violated)
 
 
 def figures_of(recording: Recording, series: int) -> RunResult:
@@ -102,26 +108,40 @@ def figures_of(recording: Recording, series: int) -> RunResult:
     return figures.result(recording.meta.seed, playback.digest(), playback.now, not recording.finished)
 
 
+def as_the_file_says(recording: Recording) -> bool:
+    """Whether a recorded run is that of its scenario, without other settings and without acts by hand."""
+    from resilience_sim.runs.replay import actions_of
+
+    meta = recording.meta
+    return not meta.overrides and meta.variant == AS_WRITTEN and not actions_of(recording)
+
+
 def judged(
     expectations: Sequence[Expectation],
     results: Mapping[str, Sequence[RunResult]],
     whole: bool,
     running: str = AS_WRITTEN,
+    *,
+    unchanged: bool,
+    violated: Mapping[Expectation, int] | None = None,
 ) -> list[Verdict]:
-    """The verdicts; those of a run that was cut short are inconclusive."""
+    """The verdicts; those of a run that was cut short are inconclusive. For the arguments see ``evaluate``."""
     from resilience_sim.measure.expectations import INCONCLUSIVE, evaluate
 
-    verdicts = evaluate(expectations, results, running)
+    verdicts = evaluate(expectations, results, running, unchanged, violated)
     if whole:
         return verdicts
-    return [replace(verdict, verdict=INCONCLUSIVE, reason=CUT_SHORT, first_broken=None) for verdict in verdicts]
+    return [
+        replace(verdict, verdict=INCONCLUSIVE, reason=CUT_SHORT, first_broken=None, first_violated=None)
+        for verdict in verdicts
+    ]
 
 
 def exit_code(verdicts: Sequence[Verdict], whole: bool) -> int:
     """Interrupted outranks a failed expectation, which outranks an inconclusive one."""
     if not whole:
         return errors.INTERRUPTED
-    found = {verdict.verdict for verdict in verdicts}
+    found = {verdict.verdict for verdict in verdicts if verdict.decides}
     return errors.NO if "fail" in found else errors.INCONCLUSIVE if "inconclusive" in found else errors.OK
 
 

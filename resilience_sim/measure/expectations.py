@@ -14,7 +14,7 @@ One run: its value decides. Several runs:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
@@ -34,7 +34,10 @@ class Verdict:
     ``value`` and ``limit`` are in base units; the value is the mean over the runs, None without data. ``scope`` is as
     the scenario wrote it (empty: the whole run), ``metric`` and ``op`` repeat the expectation, for formatting.
     ``reason`` says why when the verdict is not plain from the value; ``because`` is the author's own reason.
-    ``first_broken``: seed of the first run that alone breaks it, None when none does.
+    ``first_broken``: seed of the first run that alone breaks it, None when none does. ``first_violated``: where it
+    fails, the first instant (s) at which it was violated, where there is one. ``shows``: it is about the accident that
+    the scenario shows, so ``pass`` means as announced and ``fail`` no longer so. ``decides``: the exit code is 1 when
+    it fails; what a scenario shows is promised of the unchanged scenario only.
     """
 
     that: str
@@ -48,21 +51,33 @@ class Verdict:
     because: str = ""
     reason: str = ""
     first_broken: int | None = None
+    first_violated: float | None = None
+    shows: bool = False
+    decides: bool = True
 
 
 def evaluate(
-    expectations: Sequence[Expectation], results: Mapping[str, Sequence[RunResult]], running: str = "as-written"
+    expectations: Sequence[Expectation],
+    results: Mapping[str, Sequence[RunResult]],
+    running: str = "as-written",
+    unchanged: bool = True,
+    violated: Mapping[Expectation, int] | None = None,
 ) -> list[Verdict]:
     """Judge every expectation, in order.
 
     ``results``: runs by variant name. ``running``: the variant that expectations without ``variant NAME`` are about.
-    Expectations about variants that did not run are left out.
+    Expectations about variants that did not run are left out. ``unchanged``: this is the scenario as its file has it.
+    ``violated``: instants of first violations (ns) in the one run there is.
     """
     verdicts = []
     for expectation in expectations:
         runs = results.get(expectation.scope.variant or running)
         if runs:
-            verdicts.append(judge(expectation, runs))
+            verdict = judge(expectation, runs)
+            decides = not expectation.shows or (unchanged and not expectation.scope.variant)
+            at = (violated or {}).get(expectation) if verdict.verdict == FAIL and len(runs) == 1 else None
+            first = None if at is None or expectation.scope.variant else at / 1e9
+            verdicts.append(replace(verdict, decides=decides, first_violated=first))
     return verdicts
 
 
@@ -89,6 +104,7 @@ def judge(expectation: Expectation, runs: Sequence[RunResult]) -> Verdict:
         because=expectation.because,
         reason=reason,
         first_broken=broken[0] if broken and expectation.metric != COLLAPSE else None,
+        shows=expectation.shows,
     )
 
 

@@ -33,7 +33,7 @@ def scenario_text(scenario: Scenario, plan: Plan, actions: Sequence[Action], fir
     anew = ["faults", *(["stack"] if other_stack else []), *(["changes"] if other_changes else [])]
     text = ""
     # Variants and expectations may not fit another stack: then the file does without them.
-    for left_out in ([], ["compare"], ["compare", "expect"]):
+    for left_out in ([], ["compare"], ["compare", "expect", "shows"]):
         for brief in (True, False):
             text = _head(scenario, variant, left_out) + "\n".join(_without(scenario.text, anew + left_out)) + "\n"
             if other_stack and first.stack:

@@ -31,7 +31,8 @@ class Scope:
 class Expectation:
     """``metric op limit``. ``limit`` is in base units: seconds, 0..1 share, plain count, per second.
 
-    ``text`` is the expectation as written. ``op``: one of ``< <= > >= == !=``.
+    ``text`` is the expectation as written. ``op``: one of ``< <= > >= == !=``. ``shows``: not what must hold, but the
+    accident that the scenario is there to show.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Expectation:
     limit: float
     scope: Scope = field(default_factory=Scope)
     because: str = ""
+    shows: bool = field(default=False, metadata={"added": True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ EXPECT = Table(
         Param("phase", _Phase(), about="Number of a phase of the traffic, from 1."),
         Param("variant", NAME, about="Name of a variant of `compare`."),
         Param("scope", NAME, about="Any of these in words: `before main`, `phase 2`, `variant eager`."),
-        Param("because", TEXT, about="Why it matters; shown with the verdict."),
+        Param("because", TEXT, about="Why it is expected; printed as such."),
     ),
     short=_That(),
     check=_one_time,
@@ -225,5 +225,6 @@ FILE = Table(
         Param("changes", ListOf(Nested(CHANGE)), about="What is changed while it runs, and when."),
         Param("compare", Nested(COMPARE), about="Variants for `resim compare`.", synonyms=("variants",)),
         Param("expect", ListOf(Nested(EXPECT)), about="What must hold.", synonyms=("expectations",)),
+        Param("shows", ListOf(Nested(EXPECT)), about="The accident that it shows, written like `expect`."),
     ),
 )

@@ -21,6 +21,7 @@ from resilience_sim.settings.plan import Warned
 
 SCHEMA: Final = "resim.result/1"
 SIGNIFICANT_DIGITS: Final = 12
+SHOWN: Final = {"pass": "as_announced", "fail": "no_longer_so"}  # of what a scenario shows
 
 
 def result_document(
@@ -145,14 +146,18 @@ def _expectation(verdict: Verdict) -> dict[str, Any]:
         "scope": verdict.scope,
         "value": _float(verdict.value),
         "limit": _float(verdict.limit),
-        "verdict": verdict.verdict,
+        "verdict": SHOWN.get(verdict.verdict, verdict.verdict) if verdict.shows else verdict.verdict,
     }
+    if verdict.shows:
+        entry["decides"] = verdict.decides
     if verdict.reason:
         entry["reason"] = verdict.reason
     if verdict.because:
         entry["because"] = verdict.because
     if verdict.first_broken is not None:
         entry["first_broken"] = verdict.first_broken
+    if verdict.first_violated is not None:
+        entry["first_violated"] = verdict.first_violated
     return entry
 
 

@@ -117,14 +117,35 @@ def verdict_rows(verdicts: Sequence[Verdict], look: Look) -> list[Row]:
         if scopes:
             row.add(verdict.scope, "faint").to(8 + wide + scopes)
         row.add(_value(verdict), style).to(row.width + values - len(_value(verdict)))
-        notes = [verdict.reason, "" if verdict.verdict == PASS else verdict.because, _broken(verdict)]
+        notes = [_answer(verdict), verdict.reason, _violated(verdict), _because(verdict), _broken(verdict)]
         said = "; ".join(note for note in notes if note)
         rows.append(row.add(f"  {said}", "faint") if said else row)
     return rows
 
 
+def _answer(verdict: Verdict) -> str:
+    """What a line about the accident that a scenario shows is answered with."""
+    if not verdict.shows:
+        return ""
+    return {PASS: "as announced", FAIL: "no longer so"}.get(verdict.verdict, "")
+
+
+def _violated(verdict: Verdict) -> str:
+    return (
+        ""
+        if verdict.first_violated is None
+        else f"first violated at {fmt.instant(round(verdict.first_violated * 1e9))}"
+    )
+
+
+def _because(verdict: Verdict) -> str:
+    return f"expected because {verdict.because}" if verdict.because and verdict.verdict != PASS else ""
+
+
 def _mark(verdict: Verdict, look: Look) -> tuple[str, str]:
-    if verdict.verdict == PASS:
+    if verdict.shows and verdict.verdict == PASS:
+        return look.odd, "odd!"
+    if verdict.verdict == PASS or (verdict.shows and verdict.verdict == FAIL and not verdict.decides):
         return look.good, "good!"
     return (look.bad, "bad!") if verdict.verdict == FAIL else ("?", "odd!")
 

@@ -69,7 +69,7 @@ def test_junit_has_a_case_per_expectation_and_variant():
     failure = first.find("testcase/failure")
     assert failure is not None
     assert failure.get("message") == "p99 is 412ms, limit 400ms, during main"
-    assert failure.text == "users <leave> & don't come back"
+    assert failure.text == "expected because users <leave> & don't come back"
     error = first.find("testcase/error")
     assert error is not None
     assert error.get("message") == "recovery has no data, limit 10s, after main: run ended first"
@@ -93,7 +93,8 @@ def test_markdown_says_verdicts_first():
     assert lines[0] == "### resim compare: check\\|out"
     assert lines[2] == "❌ 1 of 4 expectations held"
     assert (
-        "| ❌ | `p99 < 400ms during main` | 412ms | p99 is 412ms, limit 400ms, during main (users \\<leave\\>" in text
+        "| ❌ | `p99 < 400ms during main` | 412ms | p99 is 412ms, limit 400ms, during main; "
+        "expected because users \\<leave\\>" in text
     )
     assert "| availability | 99.99% | 50% |" in text
     assert "recovery |" not in text.split("held")[1].split("during main, variant")[1]

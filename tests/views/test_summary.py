@@ -172,7 +172,7 @@ def test_a_missed_limit_never_reads_like_the_limit() -> None:
     miss = Verdict("availability >= 99.99%", "", 0.99989999, 0.9999, "fail", "availability", ">=")
     assert text(verdict_rows([miss], ASCII)) == "  x availability >= 99.99%  99.98%"
     near = Verdict("p99 < 1s", "", 1.0001, 1.0, "fail", "p99", "<", because="users leave", reason="")
-    assert text(verdict_rows([near], ASCII)) == "  x p99 < 1s  1.0001s  users leave"
+    assert text(verdict_rows([near], ASCII)) == "  x p99 < 1s  1.0001s  expected because users leave"
     unknown = Verdict("recovery < 1s", "after main", None, 1.0, "inconclusive", "recovery", "<", reason="no data")
     assert text(verdict_rows([unknown], ASCII)) == "  ? recovery < 1s  after main  –  no data"
 

@@ -90,7 +90,8 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
         if found is None:
             found = run_seeds(ctx, plans, seeds, series)
             whole = all(len(found[name]) == len(seeds) for name in plans)
-        return answer(ctx, scenario, plans, found, baseline, whole, outputs)
+        unchanged = not (scenario.overrides or options.others or options.tries)
+        return answer(ctx, scenario, plans, found, baseline, whole, outputs, unchanged=unchanged)
 
 
 def answer(
@@ -103,19 +104,21 @@ def answer(
     outputs: Outputs | None,
     running: str = "as-written",
     warnings: Sequence[Warned] | None = None,
+    *,
+    unchanged: bool,
     why: Mapping[str, Sequence[str]] | None = None,
     steps: Sequence[Step] | None = None,
 ) -> int:
     """Judge, write and print a comparison that was simulated; the exit code.
 
-    ``running``: the variant that expectations without one are about. ``why``: the reasons to tell of some variants.
-    ``steps``: what to type next, instead of the usual.
+    ``running``: the variant that expectations without one are about; ``unchanged``: it is what the file says.
+    ``why``: the reasons to tell of some variants. ``steps``: what to type next, instead of the usual.
     """
     from resilience_sim.cli import results
     from resilience_sim.measure.statistics import compare as differences_of
 
     differences = differences_of(found, baseline)
-    verdicts = results.judged(scenario.plan.expect, found, whole, running)
+    verdicts = results.judged(scenario.plan.expect, found, whole, running, unchanged=unchanged)
     code = results.exit_code(verdicts, whole)
 
     def document() -> dict[str, Any]:

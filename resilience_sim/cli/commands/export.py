@@ -75,7 +75,7 @@ export.__doc__ = (export.__doc__ or "").replace("FORMATS", opt.words(LIBRARIES))
 
 def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:
     """The result document of a recorded run."""
-    from resilience_sim.cli.results import figures_of, judged
+    from resilience_sim.cli.results import as_the_file_says, figures_of, judged
     from resilience_sim.runs.replay import plan_of, scenario_of
     from resilience_sim.views.document import result_document
 
@@ -86,7 +86,13 @@ def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:
         scenario=scenario,
         seeds=[recording.meta.seed],
         variants=found,
-        expectations=judged(plan_of(recording, scenario).expect, found, recording.finished, recording.meta.variant),
+        expectations=judged(
+            plan_of(recording, scenario).expect,
+            found,
+            recording.finished,
+            recording.meta.variant,
+            unchanged=as_the_file_says(recording),
+        ),
     )
 
 

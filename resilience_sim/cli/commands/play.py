@@ -205,6 +205,7 @@ def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
     """Print the summary that follows any run."""
     from resilience_sim.cli import results
     from resilience_sim.play.run import final_result
+    from resilience_sim.play.save_recording import user_actions
     from resilience_sim.views.summary import render_summary
 
     run = session.run
@@ -212,7 +213,8 @@ def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
         ctx.err("nothing was simulated")
         return 0
     result, moments = final_result(run)
-    verdicts = results.judged(run.plan_now.expect, {"as-written": [result]}, run.over)
+    unchanged = not (session.scenario.overrides or session.variant != results.AS_WRITTEN or user_actions(run))
+    verdicts = results.judged(run.plan_now.expect, {"as-written": [result]}, run.over, unchanged=unchanged)
     scenario = replace(session.scenario, plan=run.plan_now)
     render_summary(
         ctx.io.console(), scenario, [result], verdicts, moments=moments, interrupted=not run.over, saved=saved

@@ -107,7 +107,14 @@ def _play(
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
         done = results.carry_out(ctx, playback, way, watch, series, outputs, recording.finished)
         name = recording.meta.variant
-        verdicts = results.judged(playback.plan.expect, {name: [done.result]}, done.whole and recording.finished, name)
+        verdicts = results.judged(
+            playback.plan.expect,
+            {name: [done.result]},
+            done.whole and recording.finished,
+            name,
+            unchanged=results.as_the_file_says(recording),
+            violated=done.violated,
+        )
         code = results.exit_code(verdicts, done.whole)
 
         def document() -> dict[str, Any]:
@@ -256,7 +263,9 @@ def _ask_what_if(
             name: [folds[name].result(seed, racer.digest(), racer.now, not whole)] for name, racer in racers.items()
         }
         steps = after_what_if(scenario, recorded, options.settings)
-        return answer(ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings, steps=steps)
+        return answer(
+            ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings, unchanged=False, steps=steps
+        )
 
 
 def _changed_plan(recording: Recording, options: ReplayOptions) -> Plan:

@@ -95,7 +95,10 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         first, runs = _simulate(ctx, scenario, seeds, options.save, way, watch, series, outputs)
         ctx.detail(f"simulated after {ctx.elapsed():.2f} s")
         whole = (first is None or first.whole) and len(runs) == len(seeds)
-        verdicts = results.judged(scenario.plan.expect, {results.AS_WRITTEN: runs}, whole) if runs else []
+        unchanged = not scenario.overrides and not options.policies
+        found = {results.AS_WRITTEN: runs} if runs else {}
+        violated = first.violated if first is not None else None
+        verdicts = results.judged(scenario.plan.expect, found, whole, unchanged=unchanged, violated=violated)
         code = results.exit_code(verdicts, whole)
 
         def document() -> dict[str, Any]:
@@ -179,7 +182,10 @@ def _run_beside(
             whole = all(len(its) == len(seeds) - 1 for its in others.values())
             found = {each: its + others[each] for each, its in found.items()}
         steps = after_beside(scenario, text, options.save or "")
-        return answer(ctx, scenario, plans, found, results.AS_WRITTEN, whole, outputs, why=why, steps=steps)
+        unchanged = not scenario.overrides and not options.policies
+        return answer(
+            ctx, scenario, plans, found, results.AS_WRITTEN, whole, outputs, unchanged=unchanged, why=why, steps=steps
+        )
 
 
 def _second(scenario: Scenario, text: str, options: RunOptions) -> tuple[str, Plan]:

@@ -16,7 +16,12 @@ belongs to the scope in which it arrived.
 
 One run: the value decides. Several runs: the whole 95 % interval of the mean must agree, else it is inconclusive;
 == and !=, and a count against zero, must hold in every run. No data is inconclusive, never a pass. A failed
-expectation makes exit code 1, an inconclusive one 4.""",
+expectation makes exit code 1, an inconclusive one 4. A failed line names the first instant at which it was
+violated, where there is one.
+
+The accident that a scenario is there to show stands under shows:, in the same form. It is answered with as announced
+or no longer so, and decides the exit code (1) only of the unchanged scenario: never of a run with --set or --with, of a
+variant, or of one in which something was done by hand.""",
     ),
     "changes": (
         "what is changed while it runs, each change at its instant",

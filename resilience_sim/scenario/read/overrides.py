@@ -33,7 +33,7 @@ from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf
 from resilience_sim.settings.types import Type
 from resilience_sim.settings.units import shown
 
-FIXED = ("resim", "compare", "expect")
+FIXED = ("resim", "compare", "expect", "shows")
 LISTS = ("stack", "faults")
 COMMAND_LINE = "--set"
 

@@ -60,9 +60,12 @@ def resolve(
         stack=stack,
         expect=memory.recall(
             ("expect",),
-            (*(file.expect or ()), *faults, found_traffic),
+            (*(file.expect or ()), *(file.shows or ()), *faults, found_traffic),
             findings,
-            lambda: expectations(file.expect or [], names, findings),
+            lambda: (
+                expectations(file.expect or [], "expect", names, findings)
+                + expectations(file.shows or [], "shows", names, findings)
+            ),
         ),
         seed=file.seed,
         about=file.about or "",

@@ -10,6 +10,7 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.settings.metrics import metric
 
 AS_WRITTEN = "as-written"
+ANSWERS = {"as_announced": "as announced", "no_longer_so": "no longer so"}  # of what a scenario shows
 _METRIC = re.compile(r"\s*([a-z_][a-z_0-9.]*)")
 _VARIANT = re.compile(r"(?:^|, )variant (.+)$")
 
@@ -63,6 +64,10 @@ def said(expectation: Mapping[str, Any]) -> str:
         text = f"{name} is {value_of(expectation)}, limit {limit}"
     if expectation.get("scope"):
         text += f", {expectation['scope']}"
+    if expectation["verdict"] in ANSWERS:
+        text = f"{ANSWERS[expectation['verdict']]}: {text}"
     if expectation.get("reason"):
         text += f": {expectation['reason']}"
+    if expectation.get("first_violated") is not None:
+        text += f", first violated at {fmt.instant(round(expectation['first_violated'] * 1e9))}"
     return text

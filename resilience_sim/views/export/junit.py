@@ -2,7 +2,7 @@
 
 One test suite per variant, with its figures as properties of the suite (not of test cases: pytest's default dialect
 forbids those); one test case per expectation. An inconclusive expectation is an *error*: skipped cases count as fine in
-most readers, and no data is never a pass.
+most readers, and no data is never a pass. Skipped is only what a scenario shows and a changed one no longer does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from resilience_sim.views.export.figures import expectations_by_variant, one_line, said, scenario_name
 
+_RESULT = {
+    "pass": "pass", "fail": "fail", "inconclusive": "inconclusive", "as_announced": "pass", "no_longer_so": "fail",
+}  # fmt: skip
 _FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
@@ -41,24 +44,29 @@ def write(document: Mapping[str, Any], stream: TextIO) -> None:
 def _suite(
     root: Element, name: str, variant: str, entry: Mapping[str, Any], expectations: list[Any], seeds: Any
 ) -> None:
-    verdicts = [expectation["verdict"] for expectation in expectations]
+    verdicts = [_RESULT[expectation["verdict"]] for expectation in expectations]
+    for number, expectation in enumerate(expectations):
+        if verdicts[number] == "fail" and not expectation.get("decides", True):
+            verdicts[number] = "skipped"
     suite = SubElement(root, "testsuite", name=_text(f"{name}.{variant}"), tests=str(len(verdicts)))
     suite.set("failures", str(verdicts.count("fail")))
     suite.set("errors", str(verdicts.count("inconclusive")))
-    suite.set("skipped", "0")
+    suite.set("skipped", str(verdicts.count("skipped")))
     properties = SubElement(suite, "properties")
     SubElement(properties, "property", name="seeds", value=_text(" ".join(str(seed) for seed in seeds)))
     for metric, summary in entry.get("summary", {}).items():
         if summary.get("mean") is not None:
             SubElement(properties, "property", name=_text(metric), value=repr(summary["mean"]))
-    for expectation in expectations:
+    for expectation, verdict in zip(expectations, verdicts, strict=True):
         title = one_line(expectation)
         case = SubElement(suite, "testcase", classname=_text(f"{name}.{variant}"), name=_text(title), time="0")
-        verdict = expectation["verdict"]
-        if verdict != "pass":
+        if verdict == "skipped":
+            SubElement(case, "skipped", message=_text(said(expectation)))
+        elif verdict != "pass":
             tag = "failure" if verdict == "fail" else "error"
             problem = SubElement(case, tag, type=f"expectation.{verdict}", message=_text(said(expectation)))
-            problem.text = _text(expectation.get("because") or "")
+            because = expectation.get("because")
+            problem.text = _text(f"expected because {because}" if because else "")
 
 
 def _found(finding: Mapping[str, Any]) -> str:

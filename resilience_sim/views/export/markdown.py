@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from resilience_sim.settings.metrics import metric
 from resilience_sim.views.export.figures import in_its_unit, one_line, said, scenario_name, value_of
 
-_MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
+_MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "as_announced": "📢", "no_longer_so": "❌"}
 _WORDS = {"better": "better", "worse": "**worse**", "cannot_tell": "cannot tell"}
 # What a reader of a pull request wants to see first; the rest follows when it says anything.
 FIRST = (
@@ -30,11 +30,17 @@ def _page(document: Mapping[str, Any]) -> list[str]:
             f"- `{f.get('file')}:{f.get('line')}` {_cell(f.get('message'))}" for f in error.get("diagnostics", ())
         ]
         return [*lines, ""]
-    expectations = document.get("expectations", ())
+    every = document.get("expectations", ())
+    expectations = [each for each in every if "decides" not in each]
+    shown = [each for each in every if "decides" in each]
     if expectations:
         held = sum(expectation["verdict"] == "pass" for expectation in expectations)
         lines += [f"{_overall(expectations)} {held} of {len(expectations)} expectations held", ""]
         lines += _table(("", "expectation", "value", "why"), [_verdict(expectation) for expectation in expectations])
+    if shown:
+        so = sum(each["verdict"] == "as_announced" for each in shown)
+        lines += [f"📢 the accident that it shows: {so} of {len(shown)} as announced", ""]
+        lines += _table(("", "accident", "value", "why"), [_verdict(each) for each in shown])
     variants = document.get("variants", ())
     if variants:
         lines += _table(("", *(_cell(v["name"]) for v in variants)), _figures(variants), right=True)
@@ -56,11 +62,14 @@ def _overall(expectations: Sequence[Mapping[str, Any]]) -> str:
 
 def _verdict(expectation: Mapping[str, Any]) -> tuple[str, ...]:
     why = "" if expectation["verdict"] == "pass" else said(expectation)
-    because = expectation.get("because") or ""
-    if because:
-        why = f"{why} ({because})" if why else because
+    if expectation.get("because"):
+        because = f"expected because {expectation['because']}"
+        why = f"{why}; {because}" if why else because
     value = value_of(expectation)
-    return (_MARKS.get(expectation["verdict"], "?"), f"`{_code(one_line(expectation))}`", _cell(value), _cell(why))
+    mark = _MARKS.get(expectation["verdict"], "?")
+    if expectation["verdict"] == "no_longer_so" and not expectation["decides"]:
+        mark = _MARKS["pass"]  # a change that repairs it
+    return (mark, f"`{_code(one_line(expectation))}`", _cell(value), _cell(why))
 
 
 def _figures(variants: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

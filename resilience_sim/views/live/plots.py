@@ -166,7 +166,8 @@ def share_tops(all_points: list[Points]) -> None:
 def goal(state: LiveFold) -> float:
     """The availability from which the success chart is green: the user's own expectation where there is one."""
     for expectation in state.plan.expect:
-        if expectation.metric == "availability" and expectation.op in (">", ">=") and expectation.scope.kind == "all":
+        wanted = expectation.metric == "availability" and expectation.op in (">", ">=") and not expectation.shows
+        if wanted and expectation.scope.kind == "all":
             return expectation.limit
     return DEFAULT_GOAL
 
