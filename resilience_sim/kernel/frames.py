@@ -128,8 +128,8 @@ class Request(Frame):
     """
 
     __slots__ = (
-        "after", "arrived", "attempts", "before", "done", "effects", "failed", "held", "instance", "key_until",
-        "retry_after", "rid", "user",
+        "after", "arrived", "attempts", "before", "done", "drawn", "drawn_at", "effects", "failed", "held", "instance",
+        "key_until", "retry_after", "rid", "user",
     )  # fmt: skip
 
     before: Request | None
@@ -146,6 +146,8 @@ class Request(Frame):
     held: bool  # holds a thread
     done: bool
     failed: bool  # was reported as failed
+    drawn_at: i64  # how many attempts there were when ``drawn`` was begun
+    drawn: dict[tuple[int, int], int] | None  # random numbers since then: (purpose, key) -> how many
 
     def __init__(self, layer: Layer, rid: i64, arrived: i64, instance: i64, user: i64) -> None:
         self.layer = layer
@@ -169,6 +171,8 @@ class Request(Frame):
         self.held = False
         self.done = False
         self.failed = False
+        self.drawn_at = 0
+        self.drawn = None
         self.before = None
         self.after = None
 

@@ -30,6 +30,8 @@ FAULT_SHARE: Final = 3 << 16
 FAULT_ERROR: Final = 4 << 16
 # Distributions that need several numbers for one draw take purpose + n * EXTRA.
 EXTRA: Final = 1 << 32
+# A policy that draws again before the request's next attempt takes purpose + n * AGAIN.
+AGAIN: Final = 1 << 40
 # Any other policy: ``purpose_of(its id)``, far above all the rest.
 POLICY: Final = 1 << 61
 

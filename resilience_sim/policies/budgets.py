@@ -59,6 +59,10 @@ class Budget:
         """Nanoseconds that an attempt must wait to be sent (AWS adaptive mode only)."""
         return 0
 
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        """Take other settings of the same scheme and keep what it holds. False: a new budget must take over."""
+        return False
+
     def gauges(self, now: i64) -> Gauges:
         """``tokens`` left and ``burst``, how many there can be; nothing where retries are not paid from a stock."""
         return {}
@@ -75,6 +79,12 @@ class RatioBudget(Budget):
         self._ratio = round(ratio * MILLION)
         self._calls: deque[int] = deque()
         self._retries: deque[int] = deque()
+
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        if config.scheme != "ratio":
+            return False
+        self._ratio = round(config.ratio * MILLION)
+        return True
 
     def on_call(self, now: i64) -> None:
         self._calls.append(now)
@@ -110,11 +120,23 @@ class TokenBudget(Budget):
     _tokens: i64
 
     def __init__(self, config: BudgetConfig) -> None:
+        self._take(config)
+        self._tokens = self._capacity
+
+    def _take(self, config: BudgetConfig) -> None:
         self._capacity = round(config.capacity * MILLION)
         self._deposit = round(config.deposit * MILLION)
         self._cost = round(config.cost * MILLION)
         self._on_success = config.deposit_on == "success"
-        self._tokens = self._capacity
+
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        """As full as it was."""
+        if config.scheme != "token_bucket":
+            return False
+        before = self._capacity
+        self._take(config)
+        self._tokens = int(self._tokens) * int(self._capacity) // int(before)
+        return True
 
     def _pay_in(self) -> None:
         self._tokens = min(self._capacity, self._tokens + self._deposit)
@@ -144,7 +166,7 @@ class FailureRateBudget(Budget):
     retries weigh too.
     """
 
-    __slots__ = ("_by_calls", "_calls", "_calls_ever", "_failures", "_first_only", "_threshold")
+    __slots__ = ("_by_calls", "_calls", "_calls_ever", "_config", "_failures", "_first_only", "_threshold")
 
     _threshold: i64
     _calls_ever: i64
@@ -157,6 +179,18 @@ class FailureRateBudget(Budget):
         self._by_calls = config.window_calls > 0
         self._failures = Window(0, config.window_calls or config.window_time)
         self._calls_ever = 0
+        self._config = config
+
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        """Counts mean something only in the same window."""
+        before = self._config
+        if (config.scheme, config.window_calls, config.window_time, config.counts) != (
+            before.scheme, before.window_calls, before.window_time, before.counts,
+        ):  # fmt: skip
+            return False
+        self._config = config
+        self._threshold = round(config.ratio * MILLION)
+        return True
 
     def on_call(self, now: i64) -> None:
         if not self._first_only:
@@ -221,17 +255,28 @@ class WindowedSum:
 class FinagleBudget(Budget):
     """RetryBudget(ttl, minRetriesPerSec, percentCanRetry): a call pays in, a retry takes out, both expire."""
 
-    __slots__ = ("_deposit", "_price", "_reserve", "_sum")
+    __slots__ = ("_deposit", "_price", "_reserve", "_sum", "_ttl")
 
+    _ttl: i64
     _deposit: i64
     _price: i64
     _reserve: i64
 
     def __init__(self, config: LikeBudgetConfig) -> None:
+        self._take(config)
+        self._sum = WindowedSum(config.ttl)
+
+    def _take(self, config: LikeBudgetConfig) -> None:
+        self._ttl = config.ttl
         self._deposit = SCALE if config.ratio > 0.0 else 0
         self._price = int(SCALE / config.ratio) if config.ratio > 0.0 else 1
         self._reserve = int(config.min_retries * (config.ttl // 1_000_000_000)) * self._price
-        self._sum = WindowedSum(config.ttl)
+
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        if not isinstance(config, LikeBudgetConfig) or config.scheme != "finagle" or config.ttl != self._ttl:
+            return False
+        self._take(config)
+        return True
 
     def on_call(self, now: i64) -> None:
         self._sum.add(now, self._deposit)
@@ -264,6 +309,14 @@ class ConcurrencyBudget(Budget):
         self._strict_share = config.scheme == "failsafe-go"
         self._active = 0
         self._retries = 0
+
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        if not isinstance(config, LikeBudgetConfig) or config.scheme not in {"envoy", "failsafe-go"}:
+            return False
+        self._ratio = round(config.ratio * MILLION)
+        self._minimum = config.min_concurrency
+        self._strict_share = config.scheme == "failsafe-go"
+        return True
 
     def on_call(self, now: i64) -> None:
         self._active += 1
@@ -310,6 +363,16 @@ class GrpcBudget(Budget):
         self._back = int(config.deposit * SCALE)
         self._tokens = self._most
 
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        """As full as it was."""
+        if config.scheme != "grpc":
+            return False
+        before = self._most
+        self._most = round(config.capacity * SCALE)
+        self._back = int(config.deposit * SCALE)
+        self._tokens = int(self._tokens) * int(self._most) // int(before)
+        return True
+
     def on_end(self, now: i64, attempt: i64, outcome: i64, worth_it: bool, paid: i64) -> None:
         """A retryable failure costs a token, first attempts included; a success gives part of one back."""
         if outcome <= FALLBACK:
@@ -333,7 +396,7 @@ class AwsBudget(Budget):
     (rules/cubic.py).
     """
 
-    __slots__ = ("_cubic", "_most", "_recent", "_tokens")
+    __slots__ = ("_cubic", "_mode", "_most", "_recent", "_tokens")
 
     _most: i64
     _tokens: i64
@@ -343,6 +406,16 @@ class AwsBudget(Budget):
         self._tokens = self._most
         self._recent = config.mode == "2026"
         self._cubic = CubicRate() if config.mode == "adaptive" else None
+        self._mode = config.mode
+
+    def reconfigure(self, config: BudgetConfig) -> bool:
+        """As full as it was."""
+        if not isinstance(config, LikeBudgetConfig) or config.scheme != "aws" or config.mode != self._mode:
+            return False
+        before = self._most
+        self._most = int(config.capacity)
+        self._tokens = int(self._tokens) * int(self._most) // int(before)
+        return True
 
     def delay(self, now: i64) -> i64:
         return self._cubic.delay(now) if self._cubic is not None else 0

@@ -50,6 +50,10 @@ class Bulkhead(PolicyLayer):
         self._max_wait = config.max_wait
         return True
 
+    def resume(self) -> None:
+        """There may be more places now."""
+        self._admit_waiting()
+
     def gauges(self, now: i64) -> Gauges:
         return {
             "inside": int(self._inside),
@@ -102,8 +106,11 @@ class Bulkhead(PolicyLayer):
         self._queue.clear()
 
     def _leave(self) -> None:
-        """A place is free: admit waiting calls. A loop, because the next one may be answered at once."""
         self._inside -= 1
+        self._admit_waiting()
+
+    def _admit_waiting(self) -> None:
+        """Admit waiting calls to the free places. A loop, because the next one may be answered at once."""
         if self._admitting:
             return
         self._admitting = True

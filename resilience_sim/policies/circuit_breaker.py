@@ -300,7 +300,7 @@ class LibraryBreaker(PolicyLayer):
     admitted with, ``x`` the instant.
     """
 
-    __slots__ = ("_ignore", "_machine", "_slow_call", "_timer")
+    __slots__ = ("_config", "_draws", "_ignore", "_machine", "_slow_call", "_timer")
 
     _slow_call: i64
     _ignore: i64
@@ -308,9 +308,22 @@ class LibraryBreaker(PolicyLayer):
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeBreakerConfig) -> None:
         super().__init__(sim, source, inner)
         self._machine = RuleBreaker(config, 0)
-        self._slow_call = config.slow_call
         self._timer: Timer | None = None
+        self._take(config)
+
+    def _take(self, config: LikeBreakerConfig) -> None:
+        self._config = config
+        self._slow_call = config.slow_call
         self._ignore = outcome_set(config.ignore)
+        self._draws = config.growth == "jittered"
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, LikeBreakerConfig) or config.rules != self._config.rules:
+            return False
+        self._take(config)
+        self._machine.reconfigure(config, self.sim.now)
+        self._tell(-1, 0)
+        return True
 
     def enter(self, parent: Frame) -> None:
         sim = self.sim
@@ -351,7 +364,10 @@ class LibraryBreaker(PolicyLayer):
         elif machine.state == HALF_OPEN:
             machine.probing -= 1
         slow = 1 if self._slow_call and now - f.x > self._slow_call else 0
-        unit = self.uniform(f.req, f.req.attempts)
+        unit = 0.0
+        if self._draws:
+            req = f.req
+            unit = sim.rng.uniform(self.fresh(req, req.attempts), req.rid, req.attempts)
         machine.result(now, f.k, f.x, kind, slow, unit)
         self._tell(f.req.rid, outcome)
 

@@ -45,7 +45,6 @@ class Hedge(PolicyLayer):
     __slots__ = (
         "_any_wins",
         "_cancels_loser",
-        "_classic",
         "_delay",
         "_fails_forward",
         "_fatal",
@@ -59,10 +58,12 @@ class Hedge(PolicyLayer):
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: HedgeConfig | LikeHedgeConfig) -> None:
         super().__init__(sim, source, inner)
+        self._take(config)
+
+    def _take(self, config: HedgeConfig | LikeHedgeConfig) -> None:
         self._delay = config.delay
         self._most = config.max_extra + 1
         self._cancels_loser = config.cancels_loser
-        self._classic = isinstance(config, HedgeConfig)
         self._any_wins = False
         self._fails_forward = False
         self._first_fails = False
@@ -72,15 +73,13 @@ class Hedge(PolicyLayer):
             self._fails_forward = config.fails_forward
             self._first_fails = config.when_all_fail == "first"
             self._fatal = outcome_set(config.fatal)
-        elif not config.cancels_loser:
-            sim.leaves_calls = True
+        if not config.cancels_loser:
+            self.sim.leaves_calls = True
 
     def reconfigure(self, config: PolicyConfig) -> bool:
-        if not self._classic or not isinstance(config, HedgeConfig):
+        if not isinstance(config, HedgeConfig | LikeHedgeConfig):
             return False
-        self._delay = config.delay
-        self._most = config.max_extra + 1
-        self._cancels_loser = config.cancels_loser
+        self._take(config)
         return True
 
     def enter(self, parent: Frame) -> None:

@@ -6,7 +6,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import REJECTED
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, answer
-from resilience_sim.kernel.rng import EXTRA
+from resilience_sim.kernel.rng import AGAIN, EXTRA
 from resilience_sim.settings.policy import PolicyConfig
 
 Gauges = dict[str, float]
@@ -53,11 +53,30 @@ class PolicyLayer(Layer):
         """A random number of [0, 1) that belongs to this policy, the request, ``key`` (an attempt, say) and ``nth``."""
         return self.sim.rng.uniform(self.purpose + nth * EXTRA, req.rid, key)
 
+    def fresh(self, req: Request, key: i64) -> i64:
+        """A purpose that this policy has not yet used for this request and ``key``; to be asked once for each draw.
+
+        Attempts alone do not tell draws apart: calls that a policy inside rejects are none, and legs of a hedge wait
+        at the same time.
+        """
+        drawn = req.drawn
+        if drawn is None or req.drawn_at != req.attempts:
+            drawn = {}
+            req.drawn = drawn
+            req.drawn_at = req.attempts
+        which = (int(self.purpose), int(key))
+        before = drawn.get(which, 0)
+        drawn[which] = before + 1
+        return self.purpose + before * AGAIN
+
     # --- from outside ---
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         """Take other settings and keep the state where it still applies. False: a new layer must take over."""
         return False
+
+    def resume(self) -> None:
+        """The stack around this layer is complete again after a change: let in whoever may go in now."""
 
     def gauges(self, now: i64) -> Gauges:
         """The levels of the policy's own state at ``now``, for people; reading them changes nothing.

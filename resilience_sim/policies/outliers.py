@@ -24,6 +24,7 @@ from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer
 from resilience_sim.policies.layer import Gauges, PolicyLayer
 from resilience_sim.policies.rules.outliers import BACK, BY_ERRORS, Outliers
 from resilience_sim.settings.breaker import OutlierConfig
+from resilience_sim.settings.policy import PolicyConfig
 
 
 class OutlierWatch(PolicyLayer):
@@ -37,6 +38,14 @@ class OutlierWatch(PolicyLayer):
         self._open = False
         self._timer: Timer | None = None
         self.machine: Outliers | None = None
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, OutlierConfig):
+            return False
+        self._config = config
+        if self.machine is not None:
+            self.machine.reconfigure(config)
+        return True
 
     def watch(self, replicas: i64) -> Outliers:
         """Start to watch this number of replicas."""

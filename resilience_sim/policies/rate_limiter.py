@@ -21,6 +21,7 @@ from mypy_extensions import i64
 from resilience_sim.kernel.events import ADMITTED_LATE, LIMITED, QUEUED
 from resilience_sim.kernel.frames import Clock, Frame, Layer
 from resilience_sim.policies.layer import Gauges, PolicyLayer
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import LikeLimiterConfig, RateLimiterConfig
 
 # how a call is in the layer: Frame.k
@@ -45,6 +46,18 @@ class Permits:
         self._interval = round(float(per * 1024) / count)
         self._slack = self._interval * (burst - 1)
         self._full_at = 0
+
+    def reconfigure(self, now: i64, count: float, per: i64, burst: i64) -> None:
+        """As full as it was; permits taken in advance stay taken."""
+        interval, slack = int(self._interval), int(self._slack)
+        self._interval = round(float(per * 1024) / count)
+        self._slack = self._interval * (burst - 1)
+        if self._interval == interval and self._slack == slack:
+            return
+        early = max(0, int(self._full_at) - int(now) * 1024)
+        room, later = slack + interval, int(self._slack) + int(self._interval)
+        missing = early * later // room if early <= room else later + (early - room) * int(self._interval) // interval
+        self._full_at = int(now) * 1024 + missing
 
     def wait(self, now: i64) -> i64:
         """Nanoseconds until a permit would be there (0: now)."""
@@ -77,6 +90,16 @@ class Windows:
         self._per = per
         self._window = 0  # the latest window in which a permit was taken
         self._used = 0
+
+    def reconfigure(self, now: i64, count: float, per: i64) -> None:
+        """What was taken of the window at ``now``, and in advance, stays taken."""
+        ahead = self._window - now // self._per
+        taken = ahead * self._count + self._used if ahead >= 0 else 0
+        self._count = max(1, int(count))
+        self._per = per
+        full = max(0, taken - 1) // self._count
+        self._window = now // per + full
+        self._used = taken - full * self._count
 
     def wait(self, now: i64) -> i64:
         """Nanoseconds until a permit would be there (0: now)."""
@@ -158,10 +181,13 @@ class Cycles:
         self.reserve(now, here, 0)
         return here
 
-    def reconfigure(self, now: i64, count: i64) -> None:
-        """Another limit: from the next cycle on."""
+    def reconfigure(self, now: i64, count: i64, period: i64 = 0) -> None:
+        """Another limit: from the next cycle on; another ``period``, if it is given, at once."""
         self._permits = self.available(now)
-        self._cycle = max(self._cycle, (now - self._start) // self._period)
+        self._period = period or self._period
+        self._cycle = (
+            (now - self._start) // self._period if period else max(self._cycle, (now - self._start) // self._period)
+        )
         self._count = count
 
     def gauges(self, now: i64) -> Gauges:
@@ -180,6 +206,13 @@ class Refilling:
         self._every = every
         self._tokens = float(size)
         self._next = float(start + every)
+
+    def reconfigure(self, now: i64, size: i64, every: i64) -> None:
+        """As full as it was; the next token takes the same share of its time."""
+        self._tokens *= float(size) / self._size
+        self._size = float(size)
+        self._next = float(now) + (self._next - float(now)) * (float(every) / float(self._every))
+        self._every = every
 
     def take(self, now: i64) -> bool:
         """Take a token, if there is one."""
@@ -244,19 +277,32 @@ class Limiter(PolicyLayer):
 class RateLimiter(Limiter):
     """The rules of ``classic``; a rejection is ``rate_limited`` to the user."""
 
-    __slots__ = ("_max_wait", "_permits")
+    __slots__ = ("_max_wait", "_permits", "_scheme")
 
     _max_wait: i64
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: RateLimiterConfig) -> None:
         super().__init__(sim, source, inner)
         self._max_wait = config.max_wait
+        self._scheme = config.scheme
         self._permits: Permits | Windows
         if config.scheme == "fixed_window":
             self._permits = Windows(config.count, config.per)
         else:
             burst = 1 if config.scheme == "smooth" else config.burst
             self._permits = Permits(config.count, config.per, burst)
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, RateLimiterConfig) or config.scheme != self._scheme:
+            return False
+        self._max_wait = config.max_wait
+        permits = self._permits
+        if isinstance(permits, Windows):
+            permits.reconfigure(self.sim.now, config.count, config.per)
+        else:
+            burst = 1 if config.scheme == "smooth" else config.burst
+            permits.reconfigure(self.sim.now, config.count, config.per, burst)
+        return True
 
     def enter(self, parent: Frame) -> None:
         now = self.sim.now
@@ -279,16 +325,30 @@ class LibraryLimiter(Limiter):
     has waited that long for nothing.
     """
 
-    __slots__ = ("_cycles", "_doomed_wait", "_patience", "_refilling")
+    __slots__ = ("_config", "_cycles", "_doomed_wait", "_patience", "_refilling")
 
     _patience: i64
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeLimiterConfig) -> None:
         super().__init__(sim, source, inner)
+        self._config = config
         self._patience = config.patience
         self._doomed_wait = config.doomed_wait
         self._cycles = Cycles(config.count, config.period, sim.now)
         self._refilling = Refilling(config.burst, config.period, sim.now) if config.scheme == "refilling" else None
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        before = self._config
+        if not isinstance(config, LikeLimiterConfig) or config.library != before.library:
+            return False
+        self._config = config
+        self._patience = config.patience
+        now = self.sim.now
+        if self._refilling is not None:
+            self._refilling.reconfigure(now, config.burst, config.period)
+        else:
+            self._cycles.reconfigure(now, config.count, config.period if config.period != before.period else 0)
+        return True
 
     def enter(self, parent: Frame) -> None:
         now = self.sim.now

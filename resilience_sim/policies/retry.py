@@ -15,7 +15,7 @@ from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.kernel.rng import EXTRA, KeyedRng
 from resilience_sim.kernel.sim import SimulationError
-from resilience_sim.policies.budgets import make_budget
+from resilience_sim.policies.budgets import Budget, make_budget
 from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
 from resilience_sim.policies.rules.retry import STOP, Backoff, Draws, Memory, RuleRetry
 from resilience_sim.settings.budget import BudgetConfig
@@ -25,25 +25,32 @@ from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 RUSH: Final = 10_000  # tries of one call at one instant
 
 
+def draw_key(attempts: i64, attempt: i64) -> i64:
+    """Keys the draws for the wait after a call's try number ``attempt``, when its request has made ``attempts``."""
+    return (attempt >> 16) << 40 | attempts << 16 | attempt & 0xFFFF
+
+
 @mypyc_attr(acyclic=True, free_list_len=1)
 class RetryExecution(Frame):
     """One call under retry. ``k`` is the number of the current try, ``x`` the instant of the first."""
 
-    __slots__ = ("paid", "previous")
+    __slots__ = ("budget", "paid", "previous")
 
     previous: i64  # the wait before, for decorrelated backoff
     paid: i64  # what its last retry cost the budget
+    budget: Budget  # the one that knows of the current try; a change may have replaced it
 
-    def __init__(self, layer: Layer, parent: Frame) -> None:
+    def __init__(self, layer: Layer, parent: Frame, budget: Budget) -> None:
         super().__init__(layer, parent)
         self.previous = 0
         self.paid = 0
+        self.budget = budget
 
 
 class BudgetedRetry(PolicyLayer):
     """What retry is under any rules: tries one after the other, and a budget that all calls share."""
 
-    __slots__ = ("_budget", "_has_budget", "_on")
+    __slots__ = ("_budget", "_has_budget", "_keeps_books", "_on")
 
     _on: i64
 
@@ -51,10 +58,18 @@ class BudgetedRetry(PolicyLayer):
         super().__init__(sim, source, inner)
         self._on = outcome_set(on)
         self._has_budget = budget is not None
+        self._keeps_books = self._has_budget  # calls may be under way that some budget, perhaps a former one, knows of
         self._budget = make_budget(budget)
 
+    def _spend(self, budget: BudgetConfig | None) -> None:
+        """Another budget from now on; of the same kind it keeps what it holds."""
+        self._has_budget = budget is not None
+        self._keeps_books = self._keeps_books or self._has_budget
+        if budget is None or not self._budget.reconfigure(budget):
+            self._budget = make_budget(budget)
+
     def _begin(self, parent: Frame) -> RetryExecution:
-        return RetryExecution(self, parent)
+        return RetryExecution(self, parent, self._budget)
 
     def _next_wait(self, f: RetryExecution, now: i64) -> i64:
         """Nanoseconds until the next try, or :data:`STOP`."""
@@ -78,9 +93,9 @@ class BudgetedRetry(PolicyLayer):
         self.inner.enter(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        if self._has_budget:
+        if self._keeps_books:
             assert isinstance(f, RetryExecution)
-            self._budget.on_end(self.sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
+            f.budget.on_end(self.sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
         if outcome <= FALLBACK or not self._on >> outcome & 1:
             answer(f, outcome)
             return
@@ -92,6 +107,7 @@ class BudgetedRetry(PolicyLayer):
             answer(f, outcome)
             return
         if self._has_budget:
+            f.budget = self._budget
             f.paid = self._budget.allows(now, outcome)
             if f.paid < 0:
                 sim.sink.emit(now, RETRY_DENIED, self.source, f.req.rid, f.k + 1, 0)
@@ -105,18 +121,20 @@ class BudgetedRetry(PolicyLayer):
         sim.schedule(now + wait, f)
 
     def on_timer(self, f: Frame) -> None:
-        if self._has_budget:
+        if self._keeps_books:
+            assert isinstance(f, RetryExecution)
             if f.k == 1:
                 sim = self.sim
                 sim.sink.emit(sim.now, ADMITTED_LATE, self.source, f.req.rid, 0, sim.now - f.x)
             else:
-                self._budget.on_again(self.sim.now)
+                f.budget.on_again(self.sim.now)
         self.inner.enter(f)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """The caller gave up: release the budget's in-flight count."""
-        if self._has_budget:
-            self._budget.on_cancel(self.sim.now, f.k, f.armed)
+        if self._keeps_books:
+            assert isinstance(f, RetryExecution)
+            f.budget.on_cancel(self.sim.now, f.k, f.armed)
         super().on_cancel(f, why, stop_work)
 
     def gauges(self, now: i64) -> Gauges:
@@ -147,8 +165,7 @@ class Retry(BudgetedRetry):
         if not isinstance(config, RetryConfig):
             return False
         if config.budget != self._config.budget:
-            self._has_budget = config.budget is not None
-            self._budget = make_budget(config.budget)
+            self._spend(config.budget)
         self._take(config)
         return True
 
@@ -171,9 +188,11 @@ class Retry(BudgetedRetry):
         for_jitter = 0.0
         if self._backoff.needs_luck:
             # One call may pass here several times (a retry around a retry): attempts tell the rounds apart.
-            key = req.attempts << 16 | f.k
-            for_shape = self.uniform(req, key, 1)
-            for_jitter = self.uniform(req, key)
+            key = draw_key(req.attempts, f.k)
+            purpose = self.fresh(req, key)
+            rng = self.sim.rng
+            for_shape = rng.uniform(purpose + EXTRA, req.rid, key)
+            for_jitter = rng.uniform(purpose, req.rid, key)
         wait, f.previous = self._backoff.wait(f.k, f.previous, for_shape, for_jitter)
         return wait
 
@@ -187,8 +206,8 @@ class LibraryRetryExecution(RetryExecution):
     tried_at: i64  # when the last try ended, and how many ended at that very instant
     rush: i64
 
-    def __init__(self, layer: Layer, parent: Frame) -> None:
-        super().__init__(layer, parent)
+    def __init__(self, layer: Layer, parent: Frame, budget: Budget) -> None:
+        super().__init__(layer, parent, budget)
         self.memory = Memory()
         self.retry = 1
         self.tried_at = -1
@@ -228,23 +247,37 @@ class KeyedDraws(Draws):
 class LibraryRetry(BudgetedRetry):
     """The rules of a library."""
 
-    __slots__ = ("_draws", "_library", "_machine", "_restarts")
+    __slots__ = ("_config", "_draws", "_library", "_machine", "_restarts")
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeRetryConfig) -> None:
         super().__init__(sim, source, inner, config.on, config.budget)
+        self._draws = KeyedDraws(sim.rng)
+        self._take(config)
+
+    def _take(self, config: LikeRetryConfig) -> None:
+        self._config = config
         self._machine = RuleRetry(config)
         self._library = config.like
-        self._draws = KeyedDraws(sim.rng)
         self._restarts = config.rules.hint == "restarts"
+        self._on = outcome_set(config.on)
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, LikeRetryConfig) or config.like != self._library:
+            return False
+        if config.budget != self._config.budget:
+            self._spend(config.budget)
+        self._take(config)
+        return True
 
     def _begin(self, parent: Frame) -> RetryExecution:
-        return LibraryRetryExecution(self, parent)
+        return LibraryRetryExecution(self, parent, self._budget)
 
     def _next_wait(self, f: RetryExecution, now: i64) -> i64:
         assert isinstance(f, LibraryRetryExecution)
         req = f.req
         f.memory.hint = float(req.retry_after) if req.retry_after > 0 else -1.0
-        self._draws.turn_to(self.purpose, req.rid, req.attempts << 16 | f.k)
+        key = draw_key(req.attempts, f.k)
+        self._draws.turn_to(self.fresh(req, key), req.rid, key)
         return self._machine.next(f.k, f.retry, now - f.x, f.memory, self._draws)
 
     def _go_on(self, f: RetryExecution, now: i64) -> None:

@@ -58,7 +58,7 @@ def make_layer(sim: Clock, source: i64, inner: Layer, config: PolicyConfig, ordi
 class Stack:
     """The layers of one client instance around a service; ``outer`` is where calls come in."""
 
-    __slots__ = ("_configs", "_service", "_sim", "layers", "outer")
+    __slots__ = ("_configs", "_former", "_service", "_sim", "layers", "outer")
 
     def __init__(self, sim: Clock, service: Layer, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
         self._sim = sim
@@ -66,6 +66,7 @@ class Stack:
         self._configs: Sequence[PolicyConfig] = ()
         self.outer: Layer = service
         self.layers: list[PolicyLayer] = []
+        self._former: list[tuple[PolicyLayer, str]] = []  # that calls may still be under way in, with their ids
         self.reconfigure(configs, sources)
 
     def reconfigure(self, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
@@ -101,6 +102,28 @@ class Stack:
             layers.append(layer)
             inner = layer
         layers.reverse()
+        if before:
+            self._pass_on(before, layers, configs)
         self._configs = configs
         self.layers = layers
         self.outer = inner
+        if before:
+            for layer in layers:
+                layer.resume()
+
+    def _pass_on(
+        self, before: Sequence[PolicyConfig], layers: list[PolicyLayer], configs: Sequence[PolicyConfig]
+    ) -> None:
+        """Calls under way in a layer that is gone meet, when they go inwards again, what is inside now."""
+        here = {config.id: i for i, config in enumerate(configs)}
+        gone = [(layer, config.id) for layer, config in zip(self.layers, before, strict=True) if layer not in layers]
+        gone.reverse()
+        self._former = gone + self._former  # the innermost first: what is inside it is there
+        for layer, ident in self._former:
+            if ident in here:
+                layer.inner = layers[here[ident]].inner
+                continue
+            for former, other in gone:
+                if layer.inner is former:
+                    layer.inner = layers[here[other]] if other in here else former.inner
+                    break

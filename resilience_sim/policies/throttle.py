@@ -29,29 +29,31 @@ class ChanceThrottle(PolicyLayer):
 
     def enter(self, parent: Frame) -> None:
         chance = self._chance(self.sim.now)
-        if chance > 0.0 and self.uniform(parent.req, parent.req.attempts) < chance:
-            self.reject(parent, THROTTLED, int(chance * 1_000_000))
-        else:
-            self.inner.enter(Frame(self, parent))
+        if chance > 0.0:
+            req = parent.req
+            if self.sim.rng.uniform(self.fresh(req, req.attempts), req.rid, req.attempts) < chance:
+                self.reject(parent, THROTTLED, int(chance * 1_000_000))
+                return
+        self.inner.enter(Frame(self, parent))
 
 
 class Throttle(ChanceThrottle):
     """The rules of ``classic``: two windows, of requests and of those that were accepted."""
 
-    __slots__ = ("_accepts", "_config", "_k", "_requests")
+    __slots__ = ("_accepts", "_k", "_requests")
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: ThrottleConfig) -> None:
         super().__init__(sim, source, inner)
-        self._config = config
         self._k = config.k
         self._requests = Window(0, config.window)
         self._accepts = Window(0, config.window)
 
     def reconfigure(self, config: PolicyConfig) -> bool:
-        if not isinstance(config, ThrottleConfig) or config.window != self._config.window:
+        if not isinstance(config, ThrottleConfig):
             return False
-        self._config = config
         self._k = config.k
+        self._requests.look_back(config.window)
+        self._accepts.look_back(config.window)
         return True
 
     def _chance(self, now: i64) -> float:
@@ -88,10 +90,20 @@ class LibraryThrottle(ChanceThrottle):
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeThrottleConfig) -> None:
         super().__init__(sim, source, inner)
+        self._take(config)
+        self._window = Window(0, config.window)
+
+    def _take(self, config: LikeThrottleConfig) -> None:
         self._factor = 1.0 / (1.0 - config.threshold)
         self._most = config.most
         self._least = config.min_calls
-        self._window = Window(0, config.window)
+
+    def reconfigure(self, config: PolicyConfig) -> bool:
+        if not isinstance(config, LikeThrottleConfig):
+            return False
+        self._take(config)
+        self._window.look_back(config.window)
+        return True
 
     def _chance(self, now: i64) -> float:
         self._window.expire(now)

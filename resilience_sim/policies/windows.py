@@ -70,6 +70,10 @@ class Window:
             while self.total and self._times[self._head] <= oldest:
                 self._drop()
 
+    def look_back(self, span: i64) -> None:
+        """A time window looks back this far from now on; what it has forgotten stays forgotten."""
+        self._span = span
+
     def counts(self, now: i64) -> tuple[int, int, int]:
         """All, bad and slow results that the window counts at ``now``; nothing is forgotten by looking."""
         total, bad, slow, i = self.total, self.bad, self.slow, self._head

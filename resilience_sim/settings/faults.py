@@ -65,7 +65,7 @@ class FaultConfig:
 
 COMMON = """\
 Every fault has `at` and `for`, an optional `id` (its name in expectations), `share` (`of: attempts`, or `of:
-requests`: the same requests on every attempt) and `replica`. Faults may overlap."""
+requests`: the same requests on every attempt) and `replica`, where they mean something. Faults may overlap."""
 
 
 _WHEN = (
@@ -94,9 +94,21 @@ class FaultKind:
 
 
 def _fault(
-    name: str, about: str, page: str, *params: Param, fields: Callable[[Values], Settings], kind: str = "", **first: str
+    name: str,
+    about: str,
+    page: str,
+    *params: Param,
+    fields: Callable[[Values], Settings],
+    kind: str = "",
+    without: tuple[str, ...] = (),
+    lasts: str = "5s",
+    replica: str = "",
 ) -> FaultKind:
-    common = tuple(replace(param, first=first.get(param.name.rstrip("_"), param.first)) for param in _WHEN)
+    """``without``: common parameters that mean nothing for this kind; ``lasts``, ``replica``: what is proposed."""
+    first = {"for": lasts, "replica": replica}
+    common = tuple(
+        replace(param, first=first.get(param.name, param.first)) for param in _WHEN if param.name not in without
+    )
     return FaultKind(Table(name, about, (*common, *params), page=page), fields, kind or name)
 
 
@@ -128,6 +140,8 @@ refuse and hang are decided when the attempt arrives, error and reset when its w
             "B is weakened: fewer workers, slower, more failures.",
             """\
 B is weakened: only a share of the `workers` (rounded down, at least one unless 0%), `slower` work, more failures.
+`share` picks the attempts that are slower or fail; the workers are missing for all.
+Chance of failing = 1 - (1 - B's own) * (1 - failure_rate).
 Service time = (latency + slowdown per other request in service) * slower + added latency.""",
             Param("workers", SHARE, "100%", "Share of the workers that is left.", first="25%"),
             Param("slower", FACTOR, "1x", "How many times longer the work takes.", first="2x"),
@@ -199,7 +213,7 @@ B's work takes `slower` times as long at first; after each `half_life` half of t
                 first="5s",
             ),
             fields=lambda v: {"slower": v.slower, "half_life": v.half_life},
-            **{"for": "20s"},
+            lasts="20s",
         ),
         _fault(
             "crash_replica",
@@ -208,6 +222,7 @@ B's work takes `slower` times as long at first; after each `half_life` half of t
 A replica is down: what it worked on and what waited in its queue is lost (reset). The balancer goes on with the
 others. Without `replica` all of them are down, and calls are refused.""",
             fields=lambda v: {},
+            without=("share", "of"),
             replica="1",
         ),
         _fault(
@@ -216,6 +231,7 @@ others. Without `replica` all of them are down, and calls are refused.""",
             "The arrival rate is multiplied by `rate`. Open loop only: users who wait for answers send no spikes.",
             Param("rate", FACTOR, about="What the arrival rate is multiplied by.", required=True, first="3x"),
             fields=lambda v: {"factor": v.rate},
+            without=("share", "of", "replica"),
         ),
     )
 }
@@ -232,7 +248,8 @@ def fault(
 ) -> FaultConfig:
     """A fault as the core takes it; checks it against the service and the traffic it hits."""
     body, kind = item.body, item.kind
-    replica: int = body.replica or 0
+    named = body.table.by_name
+    replica: int = (body.replica or 0) if "replica" in named else 0
     if replica > service.replicas:
         have = "is only one replica" if service.replicas == 1 else f"are only {service.replicas} replicas"
         findings.error(
@@ -242,10 +259,6 @@ def fault(
             "write `service: {replicas: …}`, or leave `replica` away",
             rests_on=(("service", "replicas"),),
         )
-    if kind == "crash_replica" and not replica:
-        replica = 1
-        if service.replicas > 1:
-            findings.warn(codes.ODD, f"the fault `{ident}` does not say which `replica`: the first one goes down")
     if kind == "spike" and traffic.loop != "open":
         findings.error(
             (*loc[:-1], "spike"),
@@ -255,8 +268,8 @@ def fault(
             key=True,
             rests_on=(("traffic",),),
         )
-    if kind == "spike" and (body.share < 1 or replica):
-        findings.warn(codes.NO_EFFECT, f"`share` and `replica` have no effect on the spike `{ident}`")
+    if kind == "brownout" and body.share < 1 and body.slower == 1 and not body.failure_rate:
+        findings.warn(codes.NO_EFFECT, f"`{ident}`: `share` has no effect on `workers`, they are missing for all")
     if traffic.duration and body.at >= traffic.duration:
         findings.warn(codes.LATE_FAULT, f"the fault `{ident}` begins after the last arrival")
     found = FAULTS[kind]
@@ -265,8 +278,8 @@ def fault(
         id=ident,
         at=body.at,
         duration=body["for"],
-        share=body.share,
-        of=body.of,
+        share=body.share if "share" in named else 1.0,
+        of=body.of if "of" in named else "attempts",
         replica=replica,
         written=written,
         **found.fields(body),

@@ -110,8 +110,8 @@ def _cold_cache(fault: FaultConfig) -> str:
     return f"cold cache ({fmt.factor(fault.slower)} slower, halving every {fmt.duration(fault.half_life)})"
 
 
-def _crash_replica(_fault: FaultConfig) -> str:
-    return "crash"
+def _crash_replica(fault: FaultConfig) -> str:
+    return "crash" if fault.replica else "crash of all replicas"
 
 
 def _spike(fault: FaultConfig) -> str:

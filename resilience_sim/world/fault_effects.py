@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import ERROR, RESET, SUCCESS
+from resilience_sim.kernel.events import ERROR, LOST, RESET, SUCCESS
 from resilience_sim.kernel.frames import Clock
 from resilience_sim.world.faults import (
     BROWNOUT,
@@ -29,12 +29,13 @@ from resilience_sim.world.replica import Job, Replica
 class FaultEffects:
     """Answers about one attempt at a time; what :meth:`at_work` found stays to be read until it is called again."""
 
-    __slots__ = ("_faults", "_sim", "add", "outcome", "rate", "slower")
+    __slots__ = ("_faults", "_sim", "add", "lost", "outcome", "rate", "slower")
 
     rate: float  # at which attempts fail now
     slower: float
     add: i64  # ns
-    outcome: i64
+    outcome: i64  # SUCCESS unless a fault makes it fail
+    lost: bool  # the answer, whatever it is
 
     def __init__(self, sim: Clock, faults: Faults) -> None:
         self._sim = sim
@@ -43,6 +44,7 @@ class FaultEffects:
         self.slower = 1.0
         self.add = 0
         self.outcome = SUCCESS
+        self.lost = False
 
     def on_arrival(self, job: Job, replica: Replica) -> i64:
         """``REFUSE``, ``HANG``, ``RATE_LIMIT`` (with its hint in ``job``) or 0; the first one wins."""
@@ -72,6 +74,8 @@ class FaultEffects:
         slower = 1.0
         add: i64 = 0
         outcome: i64 = SUCCESS
+        lost = False
+        answered = False
         for fault in self._faults.at_work:
             if not fault.hits(sim, rid, job.attempt, replica.number):
                 continue
@@ -80,13 +84,16 @@ class FaultEffects:
                 add += fault.add
             elif kind == BROWNOUT:
                 slower *= fault.slower
-                rate = max(rate, fault.failure_rate)
+                rate += fault.failure_rate - rate * fault.failure_rate
             elif kind == COLD_CACHE:
                 slower *= cold_factor(fault, sim.now)
             elif kind == ERRORS:
-                if outcome == SUCCESS and fault.strikes_error(sim, rid, job.attempt):
+                if fault.outcome == LOST:
+                    lost = lost or fault.strikes_error(sim, rid, job.attempt)
+                elif outcome == SUCCESS and fault.strikes_error(sim, rid, job.attempt):
                     outcome = fault.outcome
             elif kind == OUTAGE:
+                answered = True
                 if fault.how == CUT:
                     outcome = RESET
                 elif outcome != RESET:
@@ -95,3 +102,4 @@ class FaultEffects:
         self.slower = slower
         self.add = add
         self.outcome = outcome
+        self.lost = lost and not answered

@@ -18,13 +18,14 @@ _ROOM: Final = 64  # initial size of a queue; must stay a power of two (used as 
 class Job(Frame):
     """One attempt as B sees it. ``k`` is where it is, ``x`` its service time in ns."""
 
-    __slots__ = ("attempt", "hint", "outcome", "replica", "sent", "since")
+    __slots__ = ("attempt", "fails", "hint", "outcome", "replica", "sent", "since")
 
     attempt: i64
     sent: i64
     since: i64
     outcome: i64
     hint: i64
+    fails: bool  # and its answer is lost, so that ``outcome`` does not tell
 
     replica: Replica
 
@@ -35,6 +36,7 @@ class Job(Frame):
         self.since = 0  # in the queue, then at work, since
         self.outcome = SUCCESS
         self.hint = 0  # Retry-After, ns
+        self.fails = False
 
     def waited_for(self) -> bool:
         """Whether anybody still waits for the answer, all the way out."""

@@ -207,11 +207,13 @@ class Service(Layer):
         replica.busy += 1
         rate = self._failure_rate
         outcome: i64 = SUCCESS
+        lost = False
         if self._faults.at_work:
             struck = self._struck
             struck.at_work(job, replica, rate)
             rate = struck.rate
             outcome = struck.outcome
+            lost = struck.lost
             if struck.slower != 1.0:
                 slowed = float(time) * struck.slower
                 time = int(slowed + 0.5) if slowed < 2.0e18 else LONGEST
@@ -220,6 +222,9 @@ class Service(Layer):
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.rid, job.attempt) < rate:
             outcome = self._failure
+        if lost:
+            job.fails = outcome not in (SUCCESS, LOST)
+            outcome = LOST
         job.k = AT_WORK
         job.outcome = outcome
         job.since = sim.now
@@ -233,7 +238,7 @@ class Service(Layer):
         replica = job.replica
         outcome = job.outcome
         self._leave_work(job, replica, outcome, job.x)
-        if self._has_effect and outcome in (SUCCESS, LOST):
+        if self._has_effect and outcome in (SUCCESS, LOST) and not job.fails:
             self._ledger.book(sim, replica.source, job.req, job.attempt)
         if replica.queued:
             self._start_waiting(replica)

@@ -189,7 +189,7 @@ class Drive:
             param.name == bare and isinstance(param.type, Duration) for param in LIBRARIES[self.library.lower()]
         )
         self.settings[bare] = ns(value) if timed else value
-        self.breaker.reconfigure(self._configured())
+        self.breaker.reconfigure(self._configured(), now)
 
     def _ask(self, now: int) -> Call | None:
         breaker = self.breaker

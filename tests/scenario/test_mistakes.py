@@ -2,6 +2,8 @@
 
 import pytest
 
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.load import load_text
 from resilience_sim.settings import codes
 
 from .lab import HEAD, TRAFFIC, finding, findings, marked, plan
@@ -231,3 +233,19 @@ def test_the_error_reads_and_pickles():
     again = pickle.loads(pickle.dumps(error))
     assert again.diagnostics == error.diagnostics
     assert "test.yaml:2:1: error[RS012]: unknown key `x`" in str(again)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "crash_replica: {at: 1s, for: 2s, share: 50%}",
+        "crash_replica: {at: 1s, for: 2s, of: requests}",
+        "spike: {at: 1s, for: 2s, rate: 2x, share: 50%}",
+        "spike: {at: 1s, for: 2s, rate: 2x, replica: 1}",
+    ],
+)
+def test_settings_of_faults_that_mean_nothing_are_refused(text):
+    """They were accepted, and told in the summary as if they did."""
+    with pytest.raises(ScenarioError) as raised:
+        load_text(f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nfaults: [{text}]\n", "x.yaml")
+    assert [each.code for each in raised.value.diagnostics] == [codes.UNKNOWN_KEY]

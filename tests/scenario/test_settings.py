@@ -141,7 +141,7 @@ def test_client_keys():
         ("errors: {at: 1s, for: 2s, status: 404}", {"rate": 1.0, "outcome": events.ERROR}),
         ("rate_limit: {at: 1s, for: 2s, limit: 80/s, retry_after: 1s}", {"limit": 80.0, "retry_after": S}),
         ("cold_cache: {at: 1s, for: 2s, slower: 4x, half_life: 6s}", {"slower": 4.0, "half_life": 6 * S}),
-        ("crash_replica: {at: 1s, for: 2s}", {"replica": 1}),
+        ("crash_replica: {at: 1s, for: 2s}", {"replica": 0}),
         ("spike: {at: 1s, for: 2s, rate: 3x}", {"factor": 3.0}),
         (
             "outage: {at: 1s, for: 2s, share: 30%, of: requests, id: x}",

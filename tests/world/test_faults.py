@@ -285,3 +285,44 @@ def test_reset_comes_midway_of_the_slowed_time():
     """Half of 4 x 100 ms."""
     story = lab(b("100ms"), faults=[outage("reset", "0s", "1s"), fault("brownout", "0s", "1s", slower=4.0)])
     assert story.latencies == [200]
+
+
+def test_a_crash_without_a_replica_takes_all_of_them_down():
+    """Two replicas, down from 150 to 550 ms: four calls are refused (a named bug: the first alone went down)."""
+    story = lab(b("30.7ms", replicas=2), every("100ms", 8), faults=[fault("crash_replica", "150ms", "400ms")])
+    assert story.outcomes == ["success"] * 2 + ["refused"] * 4 + ["success"] * 2
+
+
+@pytest.mark.parametrize(("own", "more", "fails"), [(0.5, 0.5, 0.75), (0.3, 0.6, 0.72), (0.0, 0.4, 0.4)])
+def test_failures_of_a_brownout_come_on_top_of_bs_own(own, more, fails):
+    """1 - (1 - a)(1 - b), not the larger of the two (a named bug). 10,000 calls: three deviations are 1.5 %."""
+    faults = [fault("brownout", "0s", "1h", failure_rate=more)]
+    story = lab(b("5ms", failure_rate=own), every("10ms", 10_000), faults=faults)
+    assert story.outcomes.count("error") / 10_000 == pytest.approx(fails, abs=0.015)
+
+
+def test_two_brownouts_come_on_top_of_each_other():
+    """Half of the half that is left."""
+    faults = [fault("brownout", "0s", "1h", failure_rate=0.5, id=name) for name in "xy"]
+    assert lab(b("5ms"), every("10ms", 10_000), faults=faults).outcomes.count("error") == pytest.approx(7_500, abs=150)
+
+
+@pytest.mark.parametrize("errors_first", [True, False])
+def test_a_failed_attempt_whose_answer_is_lost_has_no_effect(errors_first):
+    """It fails by itself or by `errors`; that its answer is lost as well changes nothing at B (a named bug)."""
+    lost = fault("errors", "0s", "9s", outcome="lost_response", id="lost")
+    errors = fault("errors", "0s", "9s", id="errors")
+    both = [errors, lost] if errors_first else [lost, errors]
+    own = lab(b("100ms", failure_rate=1.0), every("1s", 2), [timeout("500ms")], faults=[lost], operation=post())
+    struck = lab(b("100ms"), every("1s", 2), [timeout("500ms")], faults=both, operation=post())
+    for story in (own, struck):
+        assert (story.outcomes, story.effects) == (["timeout"] * 2, [])
+    works = lab(b("100ms"), every("1s", 2), [timeout("500ms")], faults=[lost], operation=post())
+    assert len(works.effects) == 2
+
+
+def test_the_answer_of_an_outage_is_never_lost():
+    """Broken off or answered with an error: the caller hears of it."""
+    lost = fault("errors", "0s", "9s", outcome="lost_response", id="lost")
+    for how, outcome in (("error", "error"), ("reset", "reset")):
+        assert lab(b("100ms"), faults=[lost, outage(how, "0s", "9s")]).outcomes == [outcome]

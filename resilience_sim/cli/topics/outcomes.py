@@ -19,5 +19,5 @@ OUTCOMES: dict[str, str] = {
     "throttled": "Adaptive throttling turned it away. Never reached B.",
     "cancelled": "The loser of a hedge. An outcome of attempts, never of a request.",
     "unanswered": "No outcome by the end of the run: B hung or its answer was lost, and no timeout. Holds its thread.",
-    "lost_response": "How B's work can end: the effect happened, the answer is lost, the caller waits.",
+    "lost_response": "How B's work can end: the answer is lost, the caller waits; the effect happened.",
 }

@@ -96,6 +96,11 @@ class OpenTime:
         return self._base
 
 
+def _window_of(config: LikeBreakerConfig) -> tuple[str, int, int, int]:
+    """What decides how results are counted."""
+    return config.window, config.window_calls, config.window_time, config.slices
+
+
 class Change:
     """One change of state; ``x`` and ``y`` as kernel/events.py lists them beside each reason."""
 
@@ -179,13 +184,31 @@ class RuleBreaker:
             self._become(config.initial, WHY_MANUAL, 0, 0, now)
             self.changes.clear()
 
-    def reconfigure(self, config: LikeBreakerConfig) -> None:
-        """Other settings from now on, as where a library reads them at each use (pybreaker)."""
+    def reconfigure(self, config: LikeBreakerConfig, now: i64) -> None:
+        """Other settings from now on, as where a library reads them at each use (pybreaker).
+
+        Counts are kept by the same window, else begun anew.
+        """
+        before = self._config
         self._config = config
+        self._automatic = config.automatic
         self._trips = Trips(config)
         self.open_time = OpenTime(config)
-        if self.state == OPEN:
+        if self.state == OPEN and config.open_for != before.open_for:
             self.blocked_until = self._entered + config.open_for
+        if self.state == HALF_OPEN:
+            self._permits = max(0, self._permits + config.probes - before.probes)
+            if config.half_open_for != before.half_open_for:
+                self._half_open_due = self._entered + config.half_open_for if config.half_open_for else NEVER
+        if self.state == HALF_OPEN and self.rules.probes_apart:
+            if config.probe_ring != before.probe_ring:
+                self.tally = RingTally(config.probe_min, config.probe_ring)
+            self.tally.min_calls = config.probe_min
+        elif self.state not in {FORCED_OPEN, DISABLED}:
+            if _window_of(config) != _window_of(before):
+                self.tally = make_tally(config, now)
+                self._begin_interval(now)
+            self.tally.min_calls = config.min_calls
 
     # --- asking ---
 

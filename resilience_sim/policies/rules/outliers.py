@@ -73,6 +73,10 @@ class Outliers:
         self.out = 0
         self.next_sweep = now + config.interval
 
+    def reconfigure(self, config: OutlierConfig) -> None:
+        """Other settings from now on; the sweep that is timed comes when it was to come."""
+        self._config = config
+
     def available(self, host: i64) -> bool:
         """Whether calls may go there; when too few are left they go everywhere (panic)."""
         healthy = len(self.hosts) - self.out
