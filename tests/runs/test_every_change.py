@@ -20,7 +20,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
-from resilience_sim.scenario.spelling import flow
+from resilience_sim.scenario.text.spelling import flow
 from resilience_sim.settings import types
 from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.table import Param
