@@ -119,6 +119,8 @@ def text_of(kind: types.Type, narrow: Narrow = _anything) -> Text:
     if isinstance(kind, types.Growth):
         return st.one_of(st.sampled_from(list(kind.words)), FACTORS.map(lambda x: f"{number(x)}x"))
     if isinstance(kind, library_types.LibraryShare):
+        if kind.under:
+            return st.floats(0, kind.whole * 0.999).map(number)
         plain_numbers = st.one_of(st.integers(0, int(kind.whole)), st.floats(0, kind.whole))
         return st.one_of(plain_numbers.map(number), SHARES.map(share))
     if isinstance(kind, library_types.LibraryNumber):

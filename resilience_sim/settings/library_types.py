@@ -10,28 +10,35 @@ from resilience_sim.settings.types import RATIO_SCHEMA, Count, Duration, Schema,
 from resilience_sim.settings.units import UnitError, shown
 
 
+LARGEST_PART = 1 - 1e-9  # of a whole that must not be reached: what is divided by the rest stays a number
+
+
 class LibraryShare(Type):
     """A share as the library writes it, of 100 (percent) or of 1; ``50%`` is always understood.
 
-    ``divided``: kept as a share of 1 although it is written in percent.
+    ``divided``: kept as a share of 1 although it is written in percent. ``under``: less than the whole.
     """
 
     name = "ratio"
     example = "50%"
 
-    def __init__(self, whole: float = 1.0, divided: bool = False) -> None:
-        self.whole, self.divided = whole, divided
+    def __init__(self, whole: float = 1.0, divided: bool = False, under: bool = False) -> None:
+        self.whole, self.divided, self.under = whole, divided, under
 
     def read(self, value: Any) -> float:
         share = float(units.ratio(value)) * self.whole if isinstance(value, str) else _bare_number(value)
-        if not 0 <= share <= self.whole:
+        if not 0 <= share <= self.whole or (self.under and share >= self.whole * LARGEST_PART):
             remedy = f"from 0 to {self.whole:g}, or up to `100%`"
+            if self.under:
+                remedy = f"at least 0, less than {self.whole:g} or `100%`"
             raise UnitError(codes.RANGE, f"{shown(value)} is out of range", remedy)
         return share / self.whole if self.divided else share
 
     @property
     def schema(self) -> Schema:
-        return either({"type": "number", "minimum": 0, "maximum": self.whole}, RATIO_SCHEMA)
+        return either(
+            {"type": "number", "minimum": 0, "exclusiveMaximum" if self.under else "maximum": self.whole}, RATIO_SCHEMA
+        )
 
 
 class LibraryNumber(Type):

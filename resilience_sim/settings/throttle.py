@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from resilience_sim.settings.library_types import FRACTION, count
+from resilience_sim.settings.library_types import FRACTION, LibraryShare, count
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
 from resilience_sim.settings.table import Findings, Loc, Param, Settings, Values
 from resilience_sim.settings.types import DURATION, LONGER_THAN_ZERO, Factor
@@ -43,7 +43,7 @@ class LikeThrottleConfig(PolicyConfig):
 
 LIBRARIES: dict[str, tuple[Param, ...]] = {
     "failsafe-go": (
-        Param("FailureRateThreshold", FRACTION, 0.1),
+        Param("FailureRateThreshold", LibraryShare(under=True), 0.1),
         Param("ThresholdingPeriod", DURATION, "60s", same_as="window"),
         Param("MinExecutions", count(), 0),
         Param("MaxRejectionRate", FRACTION, 0.9),
