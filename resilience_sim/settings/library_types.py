@@ -9,7 +9,6 @@ from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.types import RATIO_SCHEMA, Count, Duration, Schema, Type, either, finite
 from resilience_sim.settings.units import UnitError, shown
 
-
 LARGEST_PART = 1 - 1e-9  # of a whole that must not be reached: what is divided by the rest stays a number
 
 
