@@ -85,14 +85,21 @@ class CommandContext:
         """Say everything that is wrong with a scenario."""
         from resilience_sim.scenario.render import render
 
-        self.err(render(findings, "full", self.io.stderr_color))
+        self.err(self.fitting(render(findings, "full", self.io.stderr_color), self.io.stderr_is_terminal))
+
+    def fitting(self, text: str, terminal: bool) -> str:
+        """Text folded at blanks to the width of the terminal; as it is where there is none."""
+        from resilience_sim.kernel.text import folded
+
+        return folded(text, self.io.size()[0]) if terminal else text
 
     def _labelled(self, label: str, color: str, text: str, help: str) -> None:
         from resilience_sim.kernel.text import printable
 
         if self.io.stderr_color:
             label = f"\x1b[{color}m{label}\x1b[0m"
-        self.err(f"{label}: " + printable(f"{text}\n  = help: {help}" if help else text, keep="\n"))
+        said = f"{label}: " + printable(f"{text}\n  = help: {help}" if help else text, keep="\n")
+        self.err(self.fitting(said, self.io.stderr_is_terminal))
 
 
 Action: TypeAlias = Callable[[CommandContext], int]  # what to do once the command line has been parsed

@@ -91,14 +91,24 @@ def _parse(ctx: CommandContext) -> Any:
 
     from resilience_sim.cli.app import COMMANDS, build
 
-    ctx.command = next((word for word in ctx.argv if word in COMMANDS), "")
-    first = next((word for word in ctx.argv if word not in FLAGS), "")
+    argv = _spelled(ctx.argv)
+    ctx.command = next((word for word in argv if word in COMMANDS), "")
+    first = next((word for word in argv if word not in FLAGS), "")
     app = build(ctx.io.stdout_is_terminal, first if first in COMMANDS else "")
     usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # Typer exports only this child of it
     try:
-        return app.main(args=list(ctx.argv), prog_name="resim", standalone_mode=False, obj=ctx)
+        return app.main(args=argv, prog_name="resim", standalone_mode=False, obj=ctx)
     except usage_error as error:
         raise _usage_problem(ctx, error) from None
+
+
+def _spelled(argv: Sequence[str]) -> list[str]:
+    """``help``, ``help run`` and ``version`` as the options that they are."""
+    found = list(argv)
+    at = next((index for index, word in enumerate(found) if word not in FLAGS), len(found))
+    if found[at : at + 1] == ["help"]:
+        return [*found[:at], *found[at + 1 :], "--help"]
+    return [*found[:at], "--version", *found[at + 1 :]] if found[at : at + 1] == ["version"] else found
 
 
 def _usage_problem(ctx: CommandContext, error: Any) -> Problem:
@@ -111,15 +121,32 @@ def _usage_problem(ctx: CommandContext, error: Any) -> Problem:
     path = context.command_path if context is not None else "resim"
     remedy = f"`{path} --help` lists what is possible"
     possible = getattr(error, "possibilities", None)
-    if possible and hasattr(error, "option_name"):
+    option = getattr(error, "option_name", "")
+    if option and path == "resim" and ctx.command:
+        remedy = f"options of a command come after it: resim {ctx.command} ... {option}"
+        message = f"no such option before the command: `{option}`"
+    elif possible and option:
         message, remedy = f"no such option: `{error.option_name}`", f"did you mean `{sorted(possible)[0]}`?"
     elif "No such command" in message:
         word = next((each for each in ctx.argv if each[:1] != "-" and each not in COLORS), "")
         message = f"no such command: `{word}`"
-        remedy = did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
+        remedy = _as_command(word) or did_you_mean(word, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
     elif "unexpected extra argument" in message:
         message = f"unexpected: {message.partition(' (')[2].rstrip(')')}"
     message = message.replace(
         "Input should be a valid integer, unable to parse string as an integer", "expected an integer"
     )
     return Problem("usage", message[:1].lower() + message[1:] if message[:2].istitle() else message, remedy)
+
+
+def _as_command(word: str) -> str:
+    """What to type when a scenario or a recording stands where a command belongs; empty for any other word."""
+    from pathlib import Path
+    from shlex import quote
+
+    from resilience_sim.scenario.text import shipped
+
+    if word.endswith(".resim") and Path(word).is_file():
+        return f"did you mean `resim replay {quote(word)}`?"
+    known = shipped.find(word) is not None or (word.endswith((".yaml", ".yml")) and Path(word).is_file())
+    return f"did you mean `resim run {quote(word)}`?" if known else ""

@@ -202,7 +202,9 @@ Try = Annotated[
         complete.settings,
     ),
 ]
-Ui = Annotated[str, choice("--ui", "MODE", USER_INTERFACES, "How to watch", WATCHING)]
+Ui = Annotated[
+    str, choice("--ui", "MODE", USER_INTERFACES, "How to watch (auto: live on a terminal, else not at all)", WATCHING)
+]
 Speed = Annotated[
     str | None,
     option(
@@ -218,7 +220,7 @@ Out = Annotated[
     option(
         "--out",
         "FORMAT=PATH",
-        "Also write the run in a format of resim list formats; - is standard output. Repeatable.",
+        "Also write the run: json=PATH, just x.json ... (resim list formats); - is standard output. Repeatable.",
         OUTPUT,
         complete.outputs,
     ),

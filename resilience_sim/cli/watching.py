@@ -32,7 +32,10 @@ class WatchOptions:
 
 
 def way_to_watch(ctx: CommandContext, watch: WatchOptions, stdout_taken: bool, many_runs: bool = False) -> str:
-    """Live on a terminal, lines elsewhere; nothing with ``-q``, or if standard output is for a document."""
+    """Live on a terminal; nothing elsewhere, unless lines are asked for (--ui plain, a speed, an instant to start at).
+
+    Nothing with ``-q``, or if standard output is for a document; lines on a terminal that cannot move its cursor.
+    """
     if ctx.json or stdout_taken:
         return NOTHING
     terminal = ctx.io.stdout_is_terminal
@@ -43,8 +46,10 @@ def way_to_watch(ctx: CommandContext, watch: WatchOptions, stdout_taken: bool, m
         return NOTHING if ctx.quiet or many_runs else PLAIN
     if ctx.quiet or (many_runs and watch.ui == "auto"):
         return NOTHING
-    if watch.ui == PLAIN or not terminal:
+    if watch.ui == PLAIN:
         return PLAIN
+    if not terminal:
+        return PLAIN if watch.speed not in (None, inf) or watch.start_at else NOTHING
     if watch.speed == inf:
         return NOTHING
     return LIVE if ctx.io.capable else PLAIN

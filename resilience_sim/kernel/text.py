@@ -1,6 +1,11 @@
-"""Text that others wrote, made safe to show."""
+"""Text that others wrote, made safe to show; lines folded to a width."""
 
 from __future__ import annotations
+
+import re
+
+_SGR = re.compile(r"\x1b\[[0-9;]*m")
+_HANG = re.compile(r"\s*(= \w+: |-->\s)?")
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -8,3 +13,25 @@ def printable(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else " " if c in "\t\n" else "\ufffd" for c in text)
+
+
+def folded(text: str, width: int) -> str:
+    """Lines longer than ``width`` broken at blanks, indented below what they say; source lines (``7 |``) stay whole."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        plain = _SGR.sub("", line)
+        if len(plain) <= width or re.match(r"\s*\d* \|", plain):
+            found.append(line)
+            continue
+        hang = _HANG.match(plain)
+        indent = " " * min(len(hang[0]) if hang else 0, width // 2)
+        shown, used = "", 0
+        for word in re.split(r"(?<=\S) ", line):
+            cells = len(_SGR.sub("", word))
+            if used and used + 1 + cells > width:
+                found.append(shown)
+                shown, used = indent + word, len(indent) + cells
+            else:
+                shown, used = (f"{shown} {word}", used + 1 + cells) if used else (word, cells)
+        found.append(shown)
+    return "\n".join(found)

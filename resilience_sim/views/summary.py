@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from resilience_sim.kernel import format as fmt
@@ -39,13 +40,15 @@ def render_summary(
     moments: MomentsFold | None = None,
     interrupted: bool = False,
     saved: str = "",
+    quiet: bool = False,
 ) -> None:
     """Print the summary of one run, or of several with different seeds.
 
     ``moments``: the fold that watched the single run, for instants in the explanation. ``interrupted``: the figures
-    are about what was simulated until then. ``saved``: the recording that was written.
+    are about what was simulated until then. ``saved``: the recording that was written. ``quiet``: only verdicts and
+    availability.
     """
-    emit(console, summary_rows(scenario, results, verdicts, look_of(console), moments, interrupted, saved))
+    emit(console, summary_rows(scenario, results, verdicts, look_of(console), moments, interrupted, saved, quiet))
 
 
 def look_of(console: Console) -> Look:
@@ -60,6 +63,7 @@ def summary_rows(
     moments: MomentsFold | None = None,
     interrupted: bool = False,
     saved: str = "",
+    quiet: bool = False,
 ) -> list[Row]:
     """The whole summary; every row carries its own indentation, and may be longer than a terminal is wide."""
     rows = [_head(scenario, results, interrupted)]
@@ -74,6 +78,8 @@ def summary_rows(
     if verdicts:
         rows += [Row(), *verdict_rows(verdicts, look)]
     rows.append(Row())
+    if quiet:
+        return [*rows, *_in_short(scenario, results, moments)]
     if len(results) == 1:
         case = Case(scenario.plan, results[0].document, moments)
         rows += numbers(case)
@@ -85,6 +91,14 @@ def summary_rows(
         rows += [Row(f"  {text}", hang=2) for text in reasons(Case(scenario.plan, results[0].document))]
     rows += [Row(), Row("Next", "title"), *step_rows(next_steps(scenario, results, saved))]
     return rows
+
+
+def _in_short(scenario: Scenario, results: Sequence[RunResult], moments: MomentsFold | None) -> list[Row]:
+    """Availability and what failed of one run; availability with its interval of several."""
+    if len(results) > 1:
+        return many_runs(results)[:2]
+    rows = numbers(Case(scenario.plan, results[0].document, moments))
+    return [row for row in rows if row.plain().strip().startswith(("requests", "failed", "under way"))]
 
 
 def _head(scenario: Scenario, results: Sequence[RunResult], interrupted: bool) -> Row:
@@ -271,7 +285,7 @@ def numbers(case: Case) -> list[Row]:
 
 
 def _row(label: str, *pieces: tuple[str, str]) -> Row:
-    row = Row(f"  {label}", "faint", hang=LABEL).to(max(LABEL, len(label) + 3))
+    row = Row(f"  {label}", "faint", hang=LABEL).to(max(LABEL, cell_len(label) + 3))
     for index, (text, style) in enumerate(pieces):
         row.add(", " if index else "", "faint").add(text, style)
     return row

@@ -51,7 +51,7 @@ def test_nothing_is_wider_than_the_terminal(here, columns, argv):
 
 def test_piped_text_is_not_cut(here):
     """Full width where nobody looks at a window."""
-    answer = resim("run", "first-look", "-q", columns=40)
+    answer = resim("run", "first-look", columns=40)
     assert max(len(line) for line in answer.out.splitlines()) > 100
 
 

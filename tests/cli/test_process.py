@@ -33,11 +33,25 @@ def long(here):
 
 def test_broken_pipe_is_quiet(long):
     """``resim run x | head -1``: ends at once, says nothing."""
-    process = subprocess.Popen([*RESIM, "run", long], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([*RESIM, "run", long, "--ui", "plain"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     assert process.stdout.readline()
     process.stdout.close()
     assert process.wait(PATIENCE) == 141
+    assert process.stderr
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("to", ["jsonl", "csv", "chrome-trace"])
+def test_broken_pipe_of_an_export_is_quiet(recording, to):
+    """A named bug: ``resim export x --to chrome-trace | head`` ended with an error about a broken pipe, code 2."""
+    process = subprocess.Popen(
+        [*RESIM, "export", str(recording), "--to", to], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stdout.read(1)
+    process.stdout.close()
+    assert process.wait(PATIENCE) in (0, 141)  # 0: it was all written before the pipe was closed
     assert process.stderr
     assert process.stderr.read() == b""
 

@@ -13,8 +13,8 @@ SGR = re.compile(r"\x1b\[")
 
 
 def test_plain_run_is_lines_then_the_summary(here):
-    """Without a terminal: a line per request and per change of state, then verdicts and figures."""
-    answer = resim("run", "quick.yaml")
+    """With --ui plain: a line per request and per change of state, then verdicts and figures."""
+    answer = resim("run", "quick.yaml", "--ui", "plain")
     assert answer.code == 0
     assert answer.err == ""
     lines, _, summary = answer.out.partition("\n\n")
@@ -25,11 +25,32 @@ def test_plain_run_is_lines_then_the_summary(here):
     assert not SGR.search(answer.out)
 
 
-def test_quiet_run_is_only_the_summary(here):
-    """-q silences the lines."""
-    answer = resim("run", "quick.yaml", "-q")
+def test_piped_without_more_it_is_the_summary_alone(here):
+    """No line per request unless it is asked for: by --ui plain, a speed, an instant to start at."""
+    answer = resim("run", "quick.yaml")
     assert answer.out.startswith("quick  seed 1")
+    assert "Why" in answer.out
+    assert answer.out in resim("run", "quick.yaml", "--ui", "plain").out
+    assert " request " in resim("run", "quick.yaml", "--speed", "1000x").out
+
+
+def test_quiet_run_is_only_the_verdicts_and_the_availability(here):
+    """-q: neither lines nor reasons nor advice."""
+    answer = resim("run", "quick.yaml", "-q")
+    assert [line.split()[0] for line in answer.out.splitlines() if line] == ["quick", "\u2713", "requests", "failed"]
     assert answer.err == ""
+    many = resim("run", "quick.yaml", "-q", "--runs", "5").out
+    assert re.search(r"^  availability +\d", many, re.M)
+    assert "Why" not in many
+
+
+def test_the_ending_of_a_path_says_the_format(here):
+    """``--out r.json``; an ending that says nothing is an error."""
+    answer = resim("run", "quick.yaml", "-q", "--out", "r.json", "--out", "r.xml", "--out", "r.md")
+    assert answer.code == 0
+    assert json.loads((here / "r.json").read_text())["schema"] == "resim.result/1"
+    assert "<testsuites" in (here / "r.xml").read_text()
+    assert resim("run", "quick.yaml", "--out", "r.pdf").code == 2
 
 
 def test_no_scenario_means_the_storm_beside_its_cure():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -179,6 +180,9 @@ def test_version_everywhere(argv):
     [
         (["rnu"], "did you mean `run`?"),
         (["comprae", "first-look"], "did you mean `compare`?"),
+        (["retry-storm"], "did you mean `resim run retry-storm`?"),
+        (["--runs", "5", "run", "first-look"], "come after it: resim run ... --runs"),
+        (["play", "--tour", "retris"], "did you mean `retries`?"),
         (["run", "--sed", "4"], "did you mean `--seed`?"),
         (["list", "scenario"], "did you mean `scenarios`?"),
         (["sweep"], "commands: "),
@@ -204,3 +208,37 @@ def test_help_of_every_command(name):
         assert answer.code == 0
         assert "--json" in answer.out
         assert max(len(line) for line in answer.out.splitlines()) <= 80
+
+
+def test_help_and_version_are_commands_too():
+    """``resim help``, ``resim help run``, ``resim version``: as people type them."""
+    assert resim("help").out == resim("--help").out
+    assert resim("help", "run").out == resim("run", "--help").out
+    assert resim("version").out == resim("--version").out
+    assert resim("version", "-v").out == resim("--version", "-v").out
+
+
+def test_what_to_type_next_is_quoted(here):
+    """A named bug: ``init "My Shop"`` printed a command that fails when pasted."""
+    answer = resim("init", "My Shop")
+    assert "next: resim run 'My Shop.yaml'" in answer.err
+    assert resim("run", "My Shop.yaml", "-q").code == 0
+
+
+def test_messages_break_at_blanks_on_a_terminal(here):
+    """A named bug: lint and validate broke words at the edge; piped, nothing is broken."""
+    (here / "x.yaml").write_text(QUICK.replace("attempts: 3", "attemps: 3"))
+    text = "resim: 1\nname: x\nservice: {latency: 2s}\ntraffic: {rate: 50/s, requests: 100}\nstack:\n"
+    (here / "y.yaml").write_text(text + "  - retry: {attempts: 5}\n  - timeout: {after: 1s}\n")
+    words = resim("lint", "y.yaml").out.split()
+    for columns in (40, 60, 80):
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", resim("lint", "y.yaml", terminal=True, columns=columns).out)
+        assert shown.split() == words
+        assert max(len(line) for line in shown.splitlines() if "|" not in line) <= columns
+
+
+def test_topics_end_with_ranges_of_codes():
+    """98 bare codes scrolled everything else away."""
+    out = resim("explain").out
+    assert "RS001 to RS" in out
+    assert len(out.splitlines()) <= 23

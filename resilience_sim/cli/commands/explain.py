@@ -55,7 +55,10 @@ def explain(ctx: CommandContext, options: ExplainOptions) -> int:
         return _explain_run(ctx, request.group("run"), options.seed, rid=int(request.group("rid")))
     found = find(name)
     if not found:
-        raise usage(f"no such topic: `{name}`", near(name) or "`resim explain` lists all topics")
+        raise usage(
+            f"no such topic: `{name}`",
+            near(name) or "`resim explain` lists all topics; e.g. retry, outage, p99, breaker_open, RS012",
+        )
     if ctx.json:
         ctx.reply(topics=[asdict(topic) for topic in found])
         return 0
@@ -83,11 +86,21 @@ def _index(ctx: CommandContext) -> int:
     groups: dict[str, list[str]] = {}
     for name, about in names:
         groups.setdefault(kinds.get(about, "topics"), []).append(name)
+    if CODE in kinds:
+        groups["error codes"] = _ranges(groups.pop("error codes", []))
     for kind, members in groups.items():
         ctx.out(_bold(ctx, kind))
         for line in _folded(ctx, ", ".join(members), 2):
             ctx.out(line)
     return 0
+
+
+def _ranges(codes: list[str]) -> list[str]:
+    """``RS001 to RS031``: the codes of one kind as a range; each still has its page."""
+    kinds: dict[str, list[str]] = {}
+    for code in codes:
+        kinds.setdefault(code.rstrip("0123456789"), []).append(code)
+    return [f"{each[0]} to {each[-1]}" if len(each) > 1 else each[0] for each in map(sorted, kinds.values())]
 
 
 def lines(ctx: CommandContext, topic: Topic) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from resilience_sim.cli import complete
@@ -53,9 +54,11 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     if to in LIBRARIES:
         return export_config(ctx, file, to, output)
     if file.endswith((".yaml", ".yml")) or shipped.find(file) is not None:
-        raise usage(f"--to {to} takes a recording, not a scenario", f"record one: resim run {file} --save run.resim")
+        raise usage(
+            f"--to {to} takes a recording, not a scenario", f"record one: resim run {quote(file)} --save run.resim"
+        )
     if output == "-" and any(known.database and known.name == to for known in FORMATS):
-        raise usage(f"--to {to} needs a file", f"resim export {file} --to {to} -o run.db")
+        raise usage(f"--to {to} needs a file", f"resim export {quote(file)} --to {to} -o run.db")
     bin_width = opt.parse_time("--series", options.series, least=1)
     with (
         open_recording(file) as recording,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from resilience_sim.cli import complete, errors
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 ABOUT = "Turn your library's configuration into a scenario."
 Profile = Annotated[
     list[str],
-    opt.option(
-        "--profile", "NAME", "A profile of Spring's that is active; may be repeated.", opt.MAIN, complete.profiles
-    ),
+    opt.option("--profile", "NAME", "A profile of Spring's that is active. Repeatable.", opt.MAIN, complete.profiles),
 ]
 
 
@@ -78,7 +77,7 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
     if imported.findings and not ctx.quiet:
         ctx.findings(imported.findings)
     if output != "-":
-        ctx.note(f"wrote {output}", f"resim lint {output}, then resim run {output}")
+        ctx.note(f"wrote {output}", f"resim lint {quote(output)}, then resim run {quote(output)}")
     return code
 
 

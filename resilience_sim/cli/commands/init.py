@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from resilience_sim.cli import complete
@@ -53,7 +54,7 @@ def init(ctx: CommandContext, options: InitOptions) -> int:
         return 0
     for each in wrote:
         ctx.out(f"wrote {each}")
-    ctx.note(f"next: resim run {path}")
+    ctx.note(f"next: resim run {quote(str(path))}")
     return 0
 
 

@@ -60,7 +60,8 @@ def _print(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnosti
         ctx.document(document(found, {"code": "unreadable", "message": message} if unreadable else None))
         return
     if found or style == "sarif":
-        ctx.out(report(found, style, ctx.io.stdout_color))
+        text = report(found, style, ctx.io.stdout_color)
+        ctx.out(ctx.fitting(text, ctx.io.stdout_is_terminal) if style == "full" else text)
     if style != "full" or ctx.quiet:
         return
     number = counts(found)

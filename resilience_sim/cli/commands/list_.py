@@ -62,8 +62,8 @@ def items(kind: str) -> list[tuple[str, str]]:
     if kind == "scenarios":
         from resilience_sim.scenario.text import shipped
 
-        # the default first, as the one to begin with
-        names = sorted(shipped.names(), key=lambda name: (name != "first-look", name))
+        # those to begin with first
+        names = sorted(shipped.names(), key=lambda name: (name != "first-look", name != "retry-storm", name))
         return [(name, shipped.about(name)) for name in names]
     if kind == "metrics":
         from resilience_sim.settings.metrics import METRICS
@@ -74,9 +74,13 @@ def items(kind: str) -> list[tuple[str, str]]:
 
         return [(name, about(name)) for name in TEMPLATES]
     if kind == "formats":
+        from resilience_sim.interop.registry import FORMATS as LIBRARIES
         from resilience_sim.views.export.targets import FORMATS
 
-        return [(known.name, known.meaning) for known in FORMATS]
+        libraries = [
+            (name, "the stack of a scenario as this library's configuration: resim export") for name in LIBRARIES
+        ]
+        return [*((known.name, known.meaning) for known in FORMATS), *libraries]
     from resilience_sim.settings.faults import FAULTS
     from resilience_sim.settings.registry import POLICIES
 

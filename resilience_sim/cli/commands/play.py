@@ -53,6 +53,7 @@ def play(ctx: CommandContext, options: PlayOptions) -> int:
     ctx.subject = options.what
     if options.tour == "list":
         return _list_tours(ctx)
+    tour = _tour(options.tour) if options.tour is not None else None
     if ctx.json:
         raise usage("--json: the cockpit prints no document", "`resim run --json` gives the figures of a run")
     if find_spec("textual") is None:
@@ -62,7 +63,6 @@ def play(ctx: CommandContext, options: PlayOptions) -> int:
         raise usage("resim play needs a terminal", "`resim run` works everywhere")
     gc.disable()  # collections take a tenth of the time to the first frame; the app enables them again
     speed = opt.parse_speed(options.speed)
-    tour = _tour(options.tour) if options.tour is not None else None
     what = options.what or (tour.scenario if tour is not None else "first-look")
     from resilience_sim.cli.results import recording_file
 

@@ -144,6 +144,7 @@ def _play(
         moments=done.moments,
         interrupted=not done.whole or not recording.finished,
         saved=options.file,
+        quiet=ctx.quiet,
     )
     return code
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from resilience_sim.views.export.targets import Outputs
 
 ALONE, CURE = "retry-storm", "budget"  # what is shown to those who name nothing
-ABOUT = "Run a scenario and watch it, live or as plain lines."
+ABOUT = "Run a scenario and watch it: what happens, and why."
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class RunOptions:
 
 
 def run(ctx: CommandContext, options: RunOptions) -> int:
-    """Run a scenario and watch it: live on a terminal, as plain lines elsewhere; then verdicts, figures and why.
+    """Run a scenario and watch it live on a terminal (as lines with --ui plain); then verdicts, figures and why.
 
     With --beside a second configuration runs on the same arrivals and the same luck, and both are compared.
     Exit code 0: every expectation held; 1: one failed; 4: one is inconclusive; 2: nothing was simulated.
@@ -128,6 +128,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         moments=first.moments if first is not None and len(seeds) == 1 else None,
         interrupted=not whole,
         saved=options.save or "",
+        quiet=ctx.quiet,
     )
     return code
 

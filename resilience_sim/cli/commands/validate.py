@@ -52,7 +52,8 @@ def validate(ctx: CommandContext, options: ValidateOptions) -> int:
         if findings:
             from resilience_sim.scenario.render import render
 
-            ctx.out(render(findings, options.format, ctx.io.stdout_color))
+            text = render(findings, options.format, ctx.io.stdout_color)
+            ctx.out(ctx.fitting(text, ctx.io.stdout_is_terminal) if options.format == "full" else text)
         ctx.warnings(warnings)
         if not ctx.quiet:
             _sum_up(ctx, valid, invalid, options.format)

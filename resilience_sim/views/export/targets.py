@@ -130,9 +130,13 @@ class Target:
 
 
 def parse_target(spec: str) -> Target:
-    """``FORMAT=PATH`` to a target. ExportError when it is not one."""
+    """``FORMAT=PATH``, or a path whose ending says the format, to a target. ExportError when it is neither."""
     name, equals, path = spec.partition("=")
     known = format_named(name)
+    if not equals and known is None:
+        by_ending = next((each for each in FORMATS if each.suffix == Path(spec).suffix), None)
+        if by_ending is not None:
+            return Target(by_ending, _paths(by_ending, spec))
     if known is None:
         near = difflib.get_close_matches(name, [other.name for other in FORMATS], 1)
         guess = f"did you mean `{near[0]}`?" if near else f"formats: {', '.join(other.name for other in FORMATS)}"
@@ -213,7 +217,7 @@ class Outputs:
 
     def finish(self, document: Mapping[str, Any] | None = None) -> None:
         """Complete every output and put it in its place. ExportError when one cannot be; the others are completed."""
-        failures: list[ExportError] = []
+        failures: list[Exception] = []
         end = 0 if self._run is None else self._run.end if isinstance(self._run, RecordedRun) else self._run.now
         exports = {id(target): export for target, export in self._exports}
         for target, files in self._opened:
@@ -226,8 +230,6 @@ class Outputs:
                     continue
                 for file in files.values():
                     file.complete()
-            except BrokenPipeError:
-                raise
             except OSError as error:
                 failures.append(_failure(target, error))
         self.abort()
@@ -307,7 +309,10 @@ def _same_file(path: Path, other: str | Path) -> bool:
         return False
 
 
-def _failure(target: Target, error: OSError) -> ExportError:
+def _failure(target: Target, error: OSError) -> Exception:
+    """The error to report; a pipe that nobody reads any more is none of the file."""
+    if isinstance(error, BrokenPipeError):
+        return error
     path = next(iter(target.paths.values()))
     place = f"{target.format.name}={STDOUT if path is None else path}"
     return ExportError(place, *problem(error))

@@ -17,6 +17,7 @@ from resilience_sim.views.words import outcome_name, short_outcome
 OUTCOME_ROOM = 15  # mark and name of an outcome; on narrow screens its short name
 NARROW, SHORT_ROOM = 70, 11
 LATENCY_ROOM = 7
+BAR_FROM, LEAST_BAR = 90, 10  # columns of a row beyond which there is room for a bar, and its least length
 
 Link = tuple[str, str]
 
@@ -74,8 +75,18 @@ def _joined(links: list[Link], look: Look) -> Row:
     return row
 
 
-def request_row(request: BriefStory, look: Look, width: int) -> Row:
-    """When it came, which it is, what it went through, what came of it and after how long."""
+def request_row(request: BriefStory, look: Look, width: int, longest: int = 0) -> Row:
+    """When it came, which it is, what it went through, what came of it and after how long.
+
+    Where there is more room than a chain needs, the latency is also a bar; that of ``longest`` ns would be a full one.
+    """
+    bar = width - BAR_FROM if longest > 0 and width > BAR_FROM + LEAST_BAR else 0
+    if bar:
+        row = request_row(request, look, BAR_FROM)
+        if request.outcome >= 0:
+            length = min(bar - 1, max(1, round(request.latency / longest * (bar - 1))))
+            row.add(" ").add(look.states[0] * length, outcome_style(request.outcome))
+        return row.to(width)
     row = Row().right(fmt.clock(request.arrived)[:-2] + "s", "faint", 8).add(" ")
     row.add(fmt.request(request.rid), "faint").to(16).add(" ")
     named = width >= NARROW
@@ -96,7 +107,8 @@ def request_row(request: BriefStory, look: Look, width: int) -> Row:
 
 def stream_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
     newest = list(state.stream.values())[-rows:] if rows > 0 else []
-    return [request_row(request, look, width) for request in newest]
+    longest = max((request.latency for request in newest if request.outcome >= 0), default=0)
+    return [request_row(request, look, width, longest) for request in newest]
 
 
 def stream_title(state: LiveFold, look: Look, width: int) -> Row:
