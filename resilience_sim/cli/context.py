@@ -13,6 +13,7 @@ from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.errors import Problem
 
 if TYPE_CHECKING:
+    from resilience_sim.measure.result import RunResult
     from resilience_sim.scenario.diagnostics import Diagnostic
     from resilience_sim.settings.plan import Warned
 
@@ -31,6 +32,8 @@ class CommandContext:
         self.verbose = False
         self.command = ""
         self.subject: str | None = None  # the scenario or recording that the command is about
+        self.results: Mapping[str, Sequence[RunResult]] = {}  # by variant, of the last run or comparison
+        self.files: list[Path] = []  # what that has read
 
     def out(self, text: str) -> None:
         """Print a line of data."""

@@ -35,6 +35,7 @@ class Environment:
     columns: int | None = None
     rows: int | None = None
     clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
     color: str = "auto"
 
     @property

@@ -215,6 +215,10 @@ Speed = Annotated[
         complete.words("max", "1x", "2x", "5x", "10x", "50x"),
     ),
 ]
+Watch = Annotated[
+    bool,
+    switch("--watch", "Run again whenever the file is saved, and show what changed since the last result.", WATCHING),
+]
 Out = Annotated[
     list[str],
     option(

@@ -16,7 +16,7 @@ from rich.console import Console
 from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.result import RunResult
-from resilience_sim.measure.statistics import CANNOT_TELL, COLLAPSE, Summary, VariantDifference, summaries
+from resilience_sim.measure.statistics import CANNOT_TELL, COLLAPSE, Summary, VariantDifference, compare, summaries
 from resilience_sim.runs.compare import VariantDivergence
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import METRICS, Metric
@@ -136,6 +136,16 @@ def comparison_rows(
     rows += [Row(), Row("Next", "title"), *step_rows(steps)]
     far = sum(len(wrap(row, width)) for row in rows) > LONG if width < FULL_WIDTH else len(rows) > LONG
     return [*rows, Row(), *(answer if far else []), winner]
+
+
+def render_change(console: Console, name: str, before: Sequence[RunResult], now: Sequence[RunResult]) -> None:
+    """Print how the figures of a variant differ from those of the last time, on the same seeds."""
+    results = {"last time": before, "now": now}
+    differences = compare(results, "last time")
+    found = {each: summaries(its) for each, its in results.items()}
+    look = look_of(console)
+    rows = _blocks(shown_metrics(found), found, differences, len(now), look)
+    emit(console, [Row(), Row("Since the last result", "title").add(f"  {name}", "faint"), *rows])
 
 
 def shown_metrics(found: Mapping[str, Mapping[str, Summary]]) -> list[Metric]:

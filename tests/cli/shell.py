@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +65,13 @@ def resim(
     columns: int = 80,
     env: dict[str, str] | None = None,
     stdout: Any = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Answer:
     """One command line, run in process."""
     out, err = stdout if stdout is not None else io.StringIO(), io.StringIO()
     environ = {"TERM": "xterm-256color", **(env or {})}
-    environment = Environment(Typed(stdin), out, err, environ, terminal, terminal, columns=columns, rows=24)
+    environment = Environment(
+        Typed(stdin), out, err, environ, terminal, terminal, columns=columns, rows=24, pause=pause
+    )
     code = execute(argv, environment)
     return Answer(code, out.getvalue() if isinstance(out, io.StringIO) else "", err.getvalue())

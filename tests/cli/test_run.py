@@ -303,3 +303,41 @@ def test_interrupted_run_is_summarised_but_not_judged(here, monkeypatch):
     kept = resim("replay", str(here / "r.resim"), "-q")
     assert kept.code == 4
     assert "was cut short" in kept.err
+
+
+class Editor:
+    """Saves other texts while ``--watch`` waits, then presses Ctrl-C."""
+
+    def __init__(self, path, texts):
+        self.path, self.texts = path, list(texts)
+
+    def __call__(self, seconds):
+        if not self.texts:
+            raise KeyboardInterrupt
+        self.path.write_text(self.texts.pop(0), encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_watch_runs_again_when_the_file_is_saved(here, command):
+    """What changed since the last result stands below; a mistake is shown and the next save runs again."""
+    better = QUICK.replace("attempts: 3", "attempts: 10")
+    editor = Editor(here / "quick.yaml", [better, better.replace("retry:", "rety:"), QUICK.replace("30%", "10%")])
+    answer = resim(command, "quick.yaml", "--watch", "--runs", "2", pause=editor)
+    assert answer.code == 0
+    runs = answer.out.split("quick.yaml was saved")
+    assert len(runs) == 4
+    assert "Since the last result" not in runs[0]
+    assert re.search(
+        r"Since the last result +as-written\n +now against last time\n +availability +\S+ +\S+ +\+", runs[1]
+    )
+    assert "did you mean `retry`?" in answer.err
+    assert "Since" not in runs[2]
+    assert "Since the last result" in runs[3]
+    assert answer.err.count("watching quick.yaml: runs again when it is saved") == 4
+
+
+def test_watch_needs_a_file():
+    """A shipped scenario does not change."""
+    answer = resim("run", "first-look", "--watch")
+    assert answer.code == 2
+    assert "resim init my-scenario --template first-look" in answer.err

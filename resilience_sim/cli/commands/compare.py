@@ -49,6 +49,7 @@ class CompareOptions:
     settings: opt.Set = field(default_factory=list)
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
+    watch: opt.Watch = False
     out: opt.Out = field(default_factory=list)
     save: opt.Save = None
     series: opt.Series = None
@@ -67,6 +68,12 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     from resilience_sim.scenario.load import load
 
     ctx.subject = options.scenario
+    if options.watch:
+        from resilience_sim.cli.rerun import run_when_saved
+
+        speed = "max" if options.speed is None and options.ui == "auto" else options.speed
+        again = replace(options, watch=False, speed=speed)
+        return run_when_saved(ctx, options.scenario, lambda: compare(ctx, again))
     watch = WatchOptions(options.ui, opt.parse_speed(options.speed))
     series = opt.parse_time("--series", options.series, least=1)
     opt.parse_seeds(options.seed or 0, options.runs)
@@ -76,6 +83,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     if not scenario.variants and not others:
         scenario = _with_obvious(ctx, scenario)
     plans, baseline = chosen(scenario, others, options)
+    ctx.files = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
         inputs = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
@@ -117,6 +125,7 @@ def answer(
     from resilience_sim.cli import results
     from resilience_sim.measure.statistics import compare as differences_of
 
+    ctx.results = found if whole else {}
     differences = differences_of(found, baseline)
     verdicts = results.judged(scenario.plan.expect, found, whole, running, unchanged=unchanged)
     code = results.exit_code(verdicts, whole)

@@ -57,6 +57,7 @@ class RunOptions:
     ] = field(default_factory=list)
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
+    watch: opt.Watch = False
     out: opt.Out = field(default_factory=list)
     save: opt.Save = None
     series: opt.Series = None
@@ -77,12 +78,19 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         options = replace(options, scenario=ALONE, beside=options.beside or CURE)
     assert options.scenario is not None
     ctx.subject = options.scenario
+    if options.watch:
+        from resilience_sim.cli.rerun import run_when_saved
+
+        speed = "max" if options.speed is None and options.ui == "auto" else options.speed
+        again = replace(options, watch=False, speed=speed)
+        return run_when_saved(ctx, options.scenario, lambda: run(ctx, again))
     watch = WatchOptions(options.ui, opt.parse_speed(options.speed))
     series = opt.parse_time("--series", options.series, least=1)
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
     if options.policies:
         scenario = _with_policies(scenario, options)
+    ctx.files = results.files_of(scenario)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     if options.beside is not None:
         return _run_beside(ctx, scenario, options.beside, seeds, options, watch, series)
@@ -97,6 +105,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         whole = (first is None or first.whole) and len(runs) == len(seeds)
         unchanged = not scenario.overrides and not options.policies
         found = {results.AS_WRITTEN: runs} if runs else {}
+        ctx.results = found if whole else {}
         violated = first.violated if first is not None else None
         verdicts = results.judged(scenario.plan.expect, found, whole, unchanged=unchanged, violated=violated)
         code = results.exit_code(verdicts, whole)
