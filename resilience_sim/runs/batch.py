@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -104,8 +105,6 @@ def _run(plan: Plan, name: str, seed: int, series: int, metrics: Sequence[str] |
 def _serve(line: Connection, plans: Mapping[str, Plan], series: int, metrics: Sequence[str] | None) -> None:
     """In a worker: answer tasks until there are no more. Ctrl-C is left to the parent, which ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     while (task := line.recv()) is not None:
         name, seed = task
         try:
@@ -116,15 +115,21 @@ def _serve(line: Connection, plans: Mapping[str, Plan], series: int, metrics: Se
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until the block is over: no worker is started and then forgotten."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+    """Ctrl-C waits until the block is over: no worker is started and then forgotten.
+
+    A handler, not a mask: with several threads a masked signal is taken by another one, at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Ctrl-C interrupts the main thread only
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+        if pressed and callable(before):
+            before(signal.SIGINT, None)
 
 
 def _run_on(

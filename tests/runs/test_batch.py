@@ -112,5 +112,12 @@ def test_ctrl_c_while_a_worker_starts_leaves_none_behind(monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(BaseProcess, "start", interrupted)
-    assert run_many({"a": PLAN}, SEEDS, workers=3).interrupted
+    idle = threading.Event()
+    other = threading.Thread(target=idle.wait)  # takes signals that the main thread masks
+    other.start()
+    try:
+        assert run_many({"a": PLAN}, SEEDS, workers=3).interrupted
+    finally:
+        idle.set()
+        other.join()
     assert multiprocessing.active_children() == []
