@@ -252,6 +252,9 @@ class WindowedSum:
         return self._writing + sum(self._older)
 
 
+DEAREST: Final = 2.0**31  # a retry, for the smallest ratios: their price would outgrow 64 bits
+
+
 class FinagleBudget(Budget):
     """RetryBudget(ttl, minRetriesPerSec, percentCanRetry): a call pays in, a retry takes out, both expire."""
 
@@ -269,7 +272,7 @@ class FinagleBudget(Budget):
     def _take(self, config: LikeBudgetConfig) -> None:
         self._ttl = config.ttl
         self._deposit = SCALE if config.ratio > 0.0 else 0
-        self._price = int(SCALE / config.ratio) if config.ratio > 0.0 else 1
+        self._price = int(min(SCALE / config.ratio, DEAREST)) if config.ratio > 0.0 else 1
         self._reserve = int(config.min_retries * (config.ttl // 1_000_000_000)) * self._price
 
     def reconfigure(self, config: BudgetConfig) -> bool:

@@ -77,7 +77,7 @@ class MomentsFold(Fold):
         "_after", "_bins", "_came", "_components", "_deadline", "_ended", "_executed", "_executions", "_faults",
         "_given_up", "_hedged", "_last", "_longer", "_seen", "_won", "_works", "acted_at", "actions",
         "arrivals_since_fault", "crashed_at", "crashed_with", "denied_at", "exhausted_at", "failed_at", "failed_by_b",
-        "hedges", "hedges_won", "last_arrival", "refused_by_b", "repeated", "shed_at", "twice",
+        "first_arrival", "hedges", "hedges_won", "last_arrival", "refused_by_b", "repeated", "shed_at", "twice",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, components: Sequence[ev.Component]) -> None:
@@ -99,6 +99,7 @@ class MomentsFold(Fold):
         self.refused_by_b = 0
         self.repeated = 0
         self.actions = 0
+        self.first_arrival = -1
         self.last_arrival = -1
         self.arrivals_since_fault = 0
         self._bins = Bins(horizon(plan) * 16)  # coarse: some sixty stretches over the expected length of the run
@@ -121,6 +122,8 @@ class MomentsFold(Fold):
             self._bins.arrivals[t // self._bins.width] += 1
             self._last[rid] = _NOBODY
             self._came[rid] = t
+            if self.first_arrival < 0:
+                self.first_arrival = t
             self.last_arrival = t
             self.arrivals_since_fault += 1
         elif kind == ev.SENT:
@@ -176,11 +179,11 @@ class MomentsFold(Fold):
             if not self.acted_at or self.acted_at[-1] < t:
                 self.acted_at.append(t)
         elif kind == ev.HEDGE:
-            if rid not in self._hedged:
+            if rid in self._came and rid not in self._hedged:
                 self._hedged.add(rid)
                 self.hedges += 1
         elif kind == ev.HEDGE_WON:
-            if a > 1 and rid not in self._won:
+            if a > 1 and rid in self._came and rid not in self._won:
                 self._won.add(rid)
                 self.hedges_won += 1
         elif kind == ev.FAULT_ON:

@@ -74,6 +74,11 @@ class Case:
         last = moments.last_arrival / 1e9 if moments is not None else self.run["virtual_seconds"]
         return float(last - max(ends)) if ends else 0.0
 
+    def any_before_faults(self) -> bool:
+        """Whether a request came before the first fault; taken to be so where nobody has looked."""
+        first = min(float(fault["from"]) for fault in self.run["faults"])
+        return self.moments is None or self.moments.first_arrival < first * 1e9
+
     def had_time_to_recover(self) -> bool:
         """Whether requests came for long enough after the last fault to say that nothing recovered.
 
@@ -162,8 +167,9 @@ def collapse(case: Case) -> str:
     if not case.had_time_to_recover():
         return ""
     per_request = case.run["attempts"]["per_request"]
-    text = f"It never recovered: requests that came {_up_to(case)}{fmt.seconds(case.after_last_fault())} after the last"
-    text += " fault was over still succeeded less than half as often as those before the first one"
+    after = f"{_up_to(case)}{fmt.seconds(case.after_last_fault())} after the last fault was over"
+    text = f"It never recovered: requests that came {after} still succeeded less than half "
+    text += "as often as those before the first one" if case.any_before_faults() else "the time"
     if per_request and per_request >= AMPLIFIED and case.policies(RetryConfig):
         text += f"; B was sent {fmt.factor(per_request)[:-1]} attempts per request"
     return text + "."
@@ -319,12 +325,11 @@ def never_opened(case: Case) -> str:
     if not breakers or any(breaker["opened"] for breaker in case.run["breakers"]):
         return ""
     config = breakers[0]
+    opened = "has not opened" if case.cut else "never opened"
     if not failed:
         if not case.run["requests"]["failed"] + case.run["requests"]["late"] or config.slow_call:
             return ""
-        return (
-            "The breaker never opened: no call failed, they were only slow, and without slow_call that is no failure."
-        )
+        return f"The breaker {opened}: no call failed, they were only slow, and without slow_call that is no failure."
     if config.consecutive:
         outside = case.policies(RetryConfig) and isinstance(case.plan.stack[0], BreakerConfig)
         failures = f"{config.consecutive} requests in a row fail for good" if outside else _in_a_row(config.consecutive)
@@ -333,7 +338,7 @@ def never_opened(case: Case) -> str:
         calls = f"{config.window_calls} calls" if config.window_calls else fmt.duration(config.window_time)
         text = f"failures {'have not' if case.cut else 'never'} reached {fmt.share(config.failure_share)} of {calls}"
         text += f" (at least {fmt.plural(config.min_calls, 'call')})"
-    return f"The breaker {'has not opened' if case.cut else 'never opened'}: {text}."
+    return f"The breaker {opened}: {text}."
 
 
 def _in_a_row(number: int) -> str:
