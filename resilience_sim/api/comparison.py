@@ -96,7 +96,7 @@ class Comparison(Mapping[str, Results]):
                 verdict = change.verdict.replace("_", " ") if change is not None and difference != "same" else ""
                 value = value_text(asked, summaries[variant][name], len(results))
                 rows.append(["" if index else name, variant, value, difference, verdict])
-        return ["metric", "variant", "mean", "difference ± 95 %", "verdict"], rows
+        return ["metric", "variant", "mean", "difference ± 95%", "verdict"], rows
 
     def __repr__(self) -> str:
         return f"{self._title()}\n{text_table(*self._table())}"

@@ -280,7 +280,7 @@ class Summaries(Mapping[str, Summary]):
         return html_table(f"{self.title}, {_runs(self.runs)}", _HEAD, self._rows())
 
 
-_HEAD = ("metric", "mean ± 95 %", "lowest", "highest")
+_HEAD = ("metric", "mean ± 95%", "lowest", "highest")
 
 
 def check_metrics(names: Sequence[str]) -> tuple[str, ...]:

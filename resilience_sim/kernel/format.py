@@ -45,12 +45,12 @@ def seconds(value: float | None) -> str:
 
 
 def instant(ns: int) -> str:
-    """A moment of the virtual clock as people say it: ``31.4s``, ``10m05.2s``.
+    """A moment of the virtual clock as people say it: ``31.4s``, ``10m05.2s``; truncated, as :func:`clock` has it.
 
     >>> instant(31_400_000_000), instant(0), instant(605_200_000_000)
     ('31.4s', '0s', '10m05.2s')
     """
-    thousandths = (ns + 500_000) // 1_000_000
+    thousandths = ns // 1_000_000
     if thousandths < 600_000:
         return f"{thousandths // 1000}.{thousandths % 1000:03d}".rstrip("0").rstrip(".") + "s"
     hours, rest = divmod(thousandths // 100, 36_000)

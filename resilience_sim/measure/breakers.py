@@ -77,7 +77,7 @@ def why_text(change: int, pair: int) -> str:
     if why == WHY_EJECTED:
         return f"replica {x} ejected: {fmt.plural(y, 'error')} in a row"
     if why == WHY_EJECTED_RATE:
-        return f"replica {x} ejected: {y} % where the others do better"
+        return f"replica {x} ejected: {y}% where the others do better"
     if why == WHY_RETURNED:
         return f"replica {x} is back after {_milliseconds(y)}, nobody is left out"
     return f"reason {why}"

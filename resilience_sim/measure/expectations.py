@@ -156,7 +156,7 @@ def _by_interval(op: str, limit: float, ci95: tuple[float, float]) -> tuple[str,
         no = not holds(op, low, limit) and not holds(op, high, limit)
     if yes:
         return PASS, ""
-    return (FAIL, "") if no else (INCONCLUSIVE, "the limit lies within the 95 % interval: more runs would tell")
+    return (FAIL, "") if no else (INCONCLUSIVE, "the limit lies within the 95% interval: more runs would tell")
 
 
 def _every_run(expectation: Expectation) -> bool:

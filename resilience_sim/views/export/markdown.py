@@ -46,7 +46,7 @@ def _page(document: Mapping[str, Any]) -> list[str]:
         lines += _table(("", *(_cell(v["name"]) for v in variants)), _figures(variants), right=True)
     for entry in document.get("comparison", ()):
         lines += [f"**{_cell(entry['variant'])}** against {_cell(entry['baseline'])}:", ""]
-        lines += _table(("metric", "difference", "95 % interval", ""), _differences(entry)) or ["No difference.", ""]
+        lines += _table(("metric", "difference", "95% interval", ""), _differences(entry)) or ["No difference.", ""]
     lines += [f"> ⚠ {_cell(warning['code'])} {_cell(warning['message'])}\n" for warning in document.get("warnings", ())]
     seeds = document.get("seeds", ())
     digest = (document.get("scenario") or {}).get("digest")

@@ -33,7 +33,7 @@ class PlaybackStatus:
 def header_row(state: LiveFold, title: str, playback: PlaybackStatus, look: Look, width: int) -> Row:
     """Name and seed, then the virtual clock, where it leads and how fast."""
     right = Row(fmt.clock(state.clock)[:-2] + "s", "strong")
-    right.add(f" of {look.approx}{fmt.duration(state.horizon)}" if not state.over else " over", "faint")
+    right.add(f" of {look.approx}{fmt.instant(round(state.horizon, -9))}" if not state.over else " over", "faint")
     right.add(f"  {speed_text(playback.speed, look)}", "odd" if playback.lagging else "calm")
     if playback.lagging:
         right.add(" (as fast as it goes)", "faint")
