@@ -19,8 +19,9 @@ from typing import Final
 
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.statistics import COLLAPSE, interval, mean
-from resilience_sim.settings.metrics import metric
-from resilience_sim.settings.plan import Expectation
+from resilience_sim.settings import codes
+from resilience_sim.settings.metrics import OF_SUCCESSES, least_values, metric, percentile_of
+from resilience_sim.settings.plan import Expectation, Warned
 
 PASS: Final = "pass"
 FAIL: Final = "fail"
@@ -84,13 +85,13 @@ def evaluate(
 def judge(expectation: Expectation, runs: Sequence[RunResult]) -> Verdict:
     """One expectation over all runs of the variant that it is about."""
     key = scope_key(expectation.scope.kind, expectation.scope.ref)
-    readings = [
-        (run.metrics if key == "all " else run.scoped.get(key, {})).get(expectation.metric, NO_READING) for run in runs
-    ]
+    scopes = [run.metrics if key == "all " else run.scoped.get(key, {}) for run in runs]
+    readings = [scope.get(expectation.metric, NO_READING) for scope in scopes]
     values = [reading.value for reading in readings if reading.value is not None]
     complete = len(values) == len(readings)
     ci95 = interval(expectation.metric, values) if complete else None
     verdict, reason = _verdict(expectation, readings, values, ci95)
+    reason = reason or (too_few(expectation.metric, scopes) if complete else "")
     broken = [run.seed for run, reading in zip(runs, readings, strict=True) if _breaks(expectation, reading)]
     return Verdict(
         that=expectation.text,
@@ -180,3 +181,27 @@ def _breaks(expectation: Expectation, reading: Reading) -> bool:
 
 def _of_runs(some: int, runs: int) -> str:
     return "" if runs == 1 else f" in {some} of {runs} runs"
+
+
+def too_few(name: str, scopes: Sequence[Mapping[str, Reading]]) -> str:
+    """What is to be said of a percentile of so few values that it is the highest of them; else empty."""
+    percent = percentile_of(name)
+    if percent is None:
+        return ""
+    good = name.endswith(OF_SUCCESSES)
+    counted = ("succeeded", "late") if good else ("succeeded", "late", "failed")
+    fewest = min(sum(int(scope.get(each, NO_READING).value or 0) for each in counted) for scope in scopes)
+    if not 0 < fewest < least_values(percent):
+        return ""
+    return f"of {fewest} {'successes' if good else 'requests'} it is the highest"
+
+
+def few_values(runs: Sequence[RunResult]) -> list[Warned]:
+    """A warning for the percentiles of whole runs that have too few values."""
+    found = []
+    for suffix, whose in (("", "requests"), (OF_SUCCESSES, "successes")):
+        names = [name for name in ("p90", "p95", "p99") if too_few(name + suffix, [run.metrics for run in runs])]
+        if names:
+            message = f"{' and '.join(names)} of the {whose}: of so few values it is the highest"
+            found.append(Warned(codes.FEW_VALUES, message))
+    return found

@@ -28,6 +28,7 @@ UNSORTED = "RW002"
 LATE_FAULT = "RW003"
 NO_EFFECT = "RW004"
 ODD = "RW005"
+FEW_VALUES = "RW006"
 
 EXPLANATIONS: dict[str, str] = {
     UNREADABLE: "The scenario could not be read: no such file or shipped name, a folder, not text, or far too large.",
@@ -55,4 +56,5 @@ EXPLANATIONS: dict[str, str] = {
     LATE_FAULT: "A fault begins after the last arrival can have happened.",
     NO_EFFECT: "A setting that changes nothing in this scenario.",
     ODD: "Legal, but rarely what was meant.",
+    FEW_VALUES: "A percentile of too few values is the highest of them: the p99 says something from 100 values on.",
 }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,6 +97,15 @@ def percentile_of(name: str) -> float | None:
         return None
     percent = float(match[1])
     return percent if percent > 0 else None
+
+
+def least_values(percent: float) -> int:
+    """How many values a percentile needs to be another than the highest.
+
+    >>> least_values(50.0), least_values(99.0), least_values(99.9)
+    (2, 100, 1000)
+    """
+    return ceil(round(100 / (100 - percent), 6))
 
 
 def metric(name: str) -> Metric | None:

@@ -17,7 +17,7 @@ from resilience_sim.measure.expectations import FAIL, PASS, Verdict
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import COLLAPSE, Summary, summaries
 from resilience_sim.scenario.scenario import Scenario
-from resilience_sim.settings.metrics import METRICS, metric
+from resilience_sim.settings.metrics import METRICS, least_values, metric
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.moments import MomentsFold
@@ -268,7 +268,7 @@ def step_rows(steps: Sequence[tuple[str, str]]) -> list[Row]:
 MOST_CHANGES = 8
 LABEL = 16  # column where the figures begin
 LEAST_RECOVERED = 0.1  # a recovery counts when it has lasted this share of what it took
-LEAST_VALUES = {"p50": 2, "p90": 10, "p99": 100}  # with fewer, the percentile is the highest value
+PERCENTILES = (50, 90, 99)
 
 Run = dict[str, Any]
 
@@ -334,7 +334,7 @@ def _latency(run: Run) -> list[Row]:
 
 def _percentiles(latency: Run, count: int, style: str) -> list[tuple[str, str]]:
     """The percentiles that this many values can tell: at least one value must lie above."""
-    names = [name for name, least in LEAST_VALUES.items() if count >= least]
+    names = [f"p{percent}" for percent in PERCENTILES if count >= least_values(percent)]
     return [(f"{name} {fmt.seconds(latency[name])}", style) for name in [*names, "max"]]
 
 

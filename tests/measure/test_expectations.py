@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilience_sim.measure.expectations import evaluate
+from resilience_sim.measure.expectations import evaluate, few_values
 from resilience_sim.measure.result import Reading, RunResult
 from resilience_sim.settings.plan import Expectation, Scope
 
@@ -107,3 +107,20 @@ def test_expectations_about_variants_wait_for_compare():
     assert [found.that for found in alone] == ["a"]
     both = evaluate(expectations, {"as-written": runs("p99", 0.5), "eager": runs("p99", 1.5)})
     assert [(found.that, found.verdict) for found in both] == [("a", "pass"), ("b", "fail")]
+
+
+def test_a_percentile_of_too_few_values_says_so():
+    """Of fewer than a hundred the p99 is the highest; the verdict stands, with that reason."""
+    readings = {"p99": Reading(0.5), "p90": Reading(0.5), "succeeded": Reading(15.0), "late": Reading(0.0)}
+    run = RunResult(1, "", {}, {**readings, "failed": Reading(5.0), "p99_success": Reading(0.4)}, {})
+    asked = [Expectation("", name, "<", 1.0) for name in ("p99", "p90", "p99_success")]
+    found = evaluate(asked, {"as-written": [run]})
+    assert [(each.verdict, each.reason) for each in found] == [
+        ("pass", "of 20 requests it is the highest"),
+        ("pass", ""),
+        ("pass", "of 15 successes it is the highest"),
+    ]
+    assert [warned.code for warned in few_values([run])] == ["RW006", "RW006"]
+    assert "p99 of the requests" in few_values([run])[0].message
+    many = RunResult(1, "", {}, {**readings, "failed": Reading(985.0), "p99_success": Reading(0.4)}, {})
+    assert evaluate(asked[:1], {"as-written": [many]})[0].reason == ""

@@ -111,6 +111,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         code = results.exit_code(verdicts, whole)
 
         def document() -> dict[str, Any]:
+            from resilience_sim.measure.expectations import few_values
             from resilience_sim.views.document import failure, result_document
 
             return result_document(
@@ -119,7 +120,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 seeds=[result.seed for result in runs],
                 variants={results.AS_WRITTEN: runs},
                 expectations=verdicts,
-                warnings=scenario.warnings,
+                warnings=[*scenario.warnings, *(few_values(runs) if runs else [])],
                 error=None if whole else failure("interrupted", results.INTERRUPTED),
             )
 
