@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -154,11 +154,12 @@ def _run_on(
 
     def give(line: Connection) -> None:
         task = next(todo, None)
-        if task is not None:
-            line.send(task)
-            at_work.setdefault(line, deque()).append(task)
-        elif line not in at_work:
-            line.send(None)
+        with suppress(OSError):  # a worker that is dead already: reading its answer says so, and which run it cost
+            if task is not None:
+                at_work.setdefault(line, deque()).append(task)
+                line.send(task)
+            elif line not in at_work:
+                line.send(None)
 
     try:
         for _ in range(workers):
