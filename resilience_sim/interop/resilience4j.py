@@ -15,7 +15,7 @@ from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.settings.units import LONGEST, show_duration
+from resilience_sim.settings.units import SLOWEST, show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
 
@@ -203,7 +203,7 @@ def _rate_limiter(chain: Chain, log: Log, title: str) -> Layer:
     limit = chain.get("count", "limitForPeriod", 1)
     period = chain.time("limitRefreshPeriod")
     wait = chain.time("timeoutDuration")
-    permits, per = (limit.value if limit else 50), min(LONGEST, period.value if period else 500)
+    permits, per = (limit.value if limit else 50), min(SLOWEST, period.value if period else 500)
     text = f"{permits}/s" if per == 1_000_000_000 else f"{permits}/{show_duration(max(1, per))}"
     shown = ", ".join(each.shown for each in (limit, period) if each) or "defaults: 50 every 500ns"
     if permits * 1_000 > per:  # more than a million a second

@@ -8,7 +8,7 @@ Everything is counted in the bin of the event itself: an arrival when it arrives
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from mypy_extensions import i64
 
@@ -23,8 +23,11 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     outcome_of,
 )
+from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.latencies import nearest_rank
+
+MOST_BINS: Final = 100_000
 
 
 class Series(Fold):
@@ -48,6 +51,8 @@ class Series(Fold):
     def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event."""
         while t >= self._edge:
+            if len(self._bins) >= MOST_BINS:
+                raise SimulationError(f"a series has at most {MOST_BINS:,} bins; make them longer (`--series`)")
             self._bins.append((self._current, self._p99()))
             self._current = [0, 0, 0, 0, self._queue]
             self._latencies = []

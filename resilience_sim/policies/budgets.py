@@ -135,7 +135,7 @@ class TokenBudget(Budget):
             return False
         before = self._capacity
         self._take(config)
-        self._tokens = int(self._tokens) * int(self._capacity) // int(before)
+        self._tokens = as_full(self._tokens, before, self._capacity)
         return True
 
     def _pay_in(self) -> None:
@@ -273,7 +273,8 @@ class FinagleBudget(Budget):
         self._ttl = config.ttl
         self._deposit = SCALE if config.ratio > 0.0 else 0
         self._price = int(min(SCALE / config.ratio, DEAREST)) if config.ratio > 0.0 else 1
-        self._reserve = int(config.min_retries * (config.ttl // 1_000_000_000)) * self._price
+        # what is more than all retries that there can be is as good as any such number
+        self._reserve = min(int(config.min_retries * (config.ttl // 1_000_000_000)) * int(self._price), 1 << 61)
 
     def reconfigure(self, config: BudgetConfig) -> bool:
         if not isinstance(config, LikeBudgetConfig) or config.scheme != "finagle" or config.ttl != self._ttl:
@@ -373,7 +374,7 @@ class GrpcBudget(Budget):
         before = self._most
         self._most = round(config.capacity * SCALE)
         self._back = int(config.deposit * SCALE)
-        self._tokens = int(self._tokens) * int(self._most) // int(before)
+        self._tokens = as_full(self._tokens, before, self._most)
         return True
 
     def on_end(self, now: i64, attempt: i64, outcome: i64, worth_it: bool, paid: i64) -> None:
@@ -417,7 +418,7 @@ class AwsBudget(Budget):
             return False
         before = self._most
         self._most = int(config.capacity)
-        self._tokens = int(self._tokens) * int(self._most) // int(before)
+        self._tokens = as_full(self._tokens, before, self._most)
         return True
 
     def delay(self, now: i64) -> i64:
@@ -444,6 +445,11 @@ class AwsBudget(Budget):
 
     def gauges(self, now: i64) -> Gauges:
         return {"tokens": int(self._tokens), "burst": int(self._most)}
+
+
+def as_full(tokens: i64, before: i64, after: i64) -> i64:
+    """What a bucket that becomes larger or smaller holds: the same share of what it can."""
+    return int(tokens) * int(after) // int(before) if before else after
 
 
 def _younger(times: deque[int], oldest: i64) -> int:

@@ -30,48 +30,73 @@ WAITING: Final = 1
 DOOMED: Final = 2  # kept waiting although it will be rejected (resilience4j)
 
 REFUSED_PERMIT: Final = -1
+PARTS: Final = 1024  # of a nanosecond
 
 
 class Permits:
-    """A bucket of ``burst`` permits refilled with ``count`` every ``per`` ns. Also Service B's own 429 limiter."""
+    """A bucket of ``burst`` permits refilled with ``count`` every ``per`` ns. Also Service B's own 429 limiter.
 
-    __slots__ = ("_full_at", "_interval", "_slack")
+    Instants are kept as nanoseconds and 1/1024 of one, so that 3 a second does not gain a nanosecond with every call;
+    together they would not fit into 64 bits.
+    """
+
+    __slots__ = ("_full_at", "_full_part", "_interval", "_interval_part", "_slack", "_slack_part")
 
     _interval: i64
+    _interval_part: i64
     _slack: i64
+    _slack_part: i64
     _full_at: i64
+    _full_part: i64
 
     def __init__(self, count: float, per: i64, burst: i64) -> None:
-        # In 1/1024 ns, so that 3 a second does not gain a nanosecond with every call.
-        self._interval = round(float(per * 1024) / count)
-        self._slack = self._interval * (burst - 1)
+        self._set(round(float(int(per) * PARTS) / count), burst)
         self._full_at = 0
+        self._full_part = 0
+
+    def _set(self, interval: int, burst: i64) -> None:
+        slack = interval * (int(burst) - 1)
+        self._interval = interval // PARTS
+        self._interval_part = interval % PARTS
+        self._slack = slack // PARTS
+        self._slack_part = slack % PARTS
 
     def reconfigure(self, now: i64, count: float, per: i64, burst: i64) -> None:
         """As full as it was; permits taken in advance stay taken."""
-        interval, slack = int(self._interval), int(self._slack)
-        self._interval = round(float(per * 1024) / count)
-        self._slack = self._interval * (burst - 1)
-        if self._interval == interval and self._slack == slack:
+        interval = int(self._interval) * PARTS + int(self._interval_part)
+        room = int(self._slack) * PARTS + int(self._slack_part) + interval
+        self._set(round(float(int(per) * PARTS) / count), burst)
+        interval_now = int(self._interval) * PARTS + int(self._interval_part)
+        later = int(self._slack) * PARTS + int(self._slack_part) + interval_now
+        if interval_now == interval and later == room:
             return
-        early = max(0, int(self._full_at) - int(now) * 1024)
-        room, later = slack + interval, int(self._slack) + int(self._interval)
-        missing = early * later // room if early <= room else later + (early - room) * int(self._interval) // interval
-        self._full_at = int(now) * 1024 + missing
+        early = max(0, (int(self._full_at) - int(now)) * PARTS + int(self._full_part))
+        missing = early * later // room if early <= room else later + (early - room) * interval_now // interval
+        self._full_at = int(now) + missing // PARTS
+        self._full_part = missing % PARTS
 
     def wait(self, now: i64) -> i64:
         """Nanoseconds until a permit would be there (0: now)."""
-        early = self._full_at - self._slack - now * 1024
-        return 0 if early <= 0 else -(-early // 1024)
+        early = self._full_at - self._slack - now
+        if self._full_part > self._slack_part:
+            early += 1
+        return max(early, 0)
 
     def take(self, now: i64) -> None:
         """Take the next permit, now or in advance."""
-        self._full_at = max(self._full_at, now * 1024) + self._interval
+        if self._full_at < now:
+            self._full_at = now
+            self._full_part = 0
+        self._full_at += self._interval
+        self._full_part += self._interval_part
+        if self._full_part >= PARTS:
+            self._full_part -= PARTS
+            self._full_at += 1
 
     def gauges(self, now: i64) -> Gauges:
-        interval = int(self._interval)
-        burst = int(self._slack) // interval + 1
-        early = max(0, int(self._full_at) - int(now) * 1024)
+        interval = int(self._interval) * PARTS + int(self._interval_part)
+        burst = (int(self._slack) * PARTS + int(self._slack_part)) // interval + 1
+        early = max(0, (int(self._full_at) - int(now)) * PARTS + int(self._full_part))
         return {"tokens": max(0.0, burst - early / interval), "burst": burst}
 
 
@@ -152,7 +177,12 @@ class Cycles:
         passed = (now - self._start) // self._period - self._cycle
         if passed <= 0:
             return self._permits
-        return min(self._permits + passed * self._count, self._count)
+        missing = self._count - self._permits
+        return (
+            self._count
+            if passed >= (missing + self._count - 1) // self._count
+            else (self._permits + passed * self._count)
+        )
 
     def wait(self, now: i64, permits: i64) -> i64:
         """How long until that many could be had (0: now)."""

@@ -40,7 +40,8 @@ from resilience_sim.settings.library_types import (
 )
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, policy_table, what_it_has
 from resilience_sim.settings.table import LibraryError, Param, Settings, Values, with_defaults
-from resilience_sim.settings.types import DURATION, FLAG, Choice
+from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, Choice, Duration
+from resilience_sim.settings.units import show_duration
 
 S = 1_000_000_000
 R4J_STATES = {
@@ -145,8 +146,11 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
     "failsafe-go": (
         Param("FailureThreshold", count(), 0, same_as="failure_threshold"),
         Param("FailureThresholdRatio", Nest("FailureThresholdRatio", threshold=count(), capacity=count())),
-        Param("FailureThresholdPeriod", Nest("FailureThresholdPeriod", threshold=count(), period=DURATION)),
-        Param("FailureRateThreshold", Nest("FailureRateThreshold", rate=FRACTION, executions=count(), period=DURATION)),
+        Param("FailureThresholdPeriod", Nest("FailureThresholdPeriod", threshold=count(), period=LONGER_THAN_ZERO)),
+        Param(
+            "FailureRateThreshold",
+            Nest("FailureRateThreshold", rate=FRACTION, executions=count(), period=LONGER_THAN_ZERO),
+        ),
         Param("FailureExecutionThreshold", count(), 0, same_as="min_calls"),
         Param("SuccessThreshold", count(), 0, same_as="success_threshold"),
         Param("SuccessThresholdRatio", Nest("SuccessThresholdRatio", threshold=count(), capacity=count())),
@@ -182,7 +186,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("consecutive_gateway_failure", count(1), 5),
         Param("enforcing_consecutive_5xx", PERCENT, 100.0),
         Param("enforcing_consecutive_gateway_failure", PERCENT, 0.0),
-        Param("interval", DURATION, "10s"),
+        Param("interval", Duration(1_000_000), "10s"),
         Param("base_ejection_time", DURATION, "30s", same_as="recovery_time"),
         Param("max_ejection_time", DURATION, "5m"),
         Param("max_ejection_percent", PERCENT, 10.0),
@@ -366,11 +370,17 @@ def emulate_breaker(library: str, given: Settings, ident: str = "", ignore: tupl
     if library not in _MEANINGS:
         raise LibraryError("like", f"{library} has no circuit breaker", "there are " + ", ".join(_MEANINGS))
     settings: dict[str, Any] = _MEANINGS[library](with_defaults(LIBRARIES[library], given))
+    slices, span = settings.get("slices", 1), settings.get("window_time", 0)
+    if settings.get("window") in {"grid", "anchored", "rolling"} and not slices <= min(MOST_SLICES, span):
+        name = next((param.name for param in LIBRARIES[library] if param.same_as == "window"), "like")
+        remedy = f"the {slices:,} slices it is made of hold at least 1ns each, and are at most {MOST_SLICES:,}"
+        raise LibraryError(name, f"a window of {show_duration(span)} cannot be counted", remedy)
     return LikeBreakerConfig(id=ident, rules=BREAKERS[library], ignore=ignore, **settings)
 
 
 # --- our parameters in the library's terms ----------------------------------------------------------------------------
 
+MOST_SLICES = 100_000  # of a window of time; each of them is kept
 RUN_ONLY = ("pybreaker", "hyx")  # know failures in a row only
 TIMED_ONLY = ("polly", "gobreaker", "dapr", "hystrix", "finagle")  # know windows of time only
 MIN_CALLS = 10

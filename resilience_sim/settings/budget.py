@@ -9,7 +9,7 @@ from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import FRACTION, LibraryShare
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import Findings, Loc, Param, Table, Values
-from resilience_sim.settings.types import LONGER_THAN_ZERO, NUMBER, POSITIVE_NUMBER, Choice, Count, Ratio, Window
+from resilience_sim.settings.types import AMOUNT, NUMBER, Choice, Count, Duration, Ratio, Window
 from resilience_sim.settings.units import UnitError, shown
 
 
@@ -129,12 +129,10 @@ TABLE = Table(
     "A limit for all retries together: `10%`, or `{kind: token_bucket, …}`.",
     (
         Param("kind", _Scheme(*SCHEMES), about="The scheme.", required=True),
-        Param(
-            "capacity", POSITIVE_NUMBER, 5, "token_bucket, aws: how many tokens it holds; it starts full (aws: 500)."
-        ),
+        Param("capacity", AMOUNT, 5, "token_bucket, aws: how many tokens it holds; it starts full (aws: 500)."),
         Param("deposit", NUMBER, 0.1, "token_bucket: tokens that each call or success puts in."),
         Param("deposit_on", Choice("call", "success"), "call", "token_bucket: what puts tokens in."),
-        Param("cost", POSITIVE_NUMBER, 1, "token_bucket: tokens that a retry takes out."),
+        Param("cost", AMOUNT, 1, "token_bucket: tokens that a retry takes out."),
         Param("threshold", Ratio(), "10%", "failure_rate: no retries while more than this share fails."),
         Param("window", Window(all=True), "10s", "failure_rate: how far it looks back: `10s`, `100` calls, or `all`."),
         Param(
@@ -143,9 +141,9 @@ TABLE = Table(
             "first_tries",
             "failure_rate: failed first tries, or failed attempts over calls.",
         ),
-        Param("ttl", LONGER_THAN_ZERO, "10s", "finagle: how far it looks back."),
+        Param("ttl", Duration(1_000_000), "10s", "finagle: how far it looks back."),
         Param("minRetriesPerSec", NUMBER, 10, "finagle: retries a second that are always allowed."),
-        Param("percentCanRetry", FRACTION, "20%", "finagle: retries beyond, per call."),
+        Param("percentCanRetry", LibraryShare(least=1e-6), "20%", "finagle: retries beyond, per call."),
         Param(
             "budget_percent",
             LibraryShare(100.0, divided=True),
@@ -155,8 +153,8 @@ TABLE = Table(
         Param("min_retry_concurrency", Count(0), 3, "envoy: retries at once that are always allowed."),
         Param("maxRate", FRACTION, "20%", "failsafe-go: share of the executions under way that may be retries."),
         Param("minConcurrency", Count(0), 3, "failsafe-go: retries at once that are always allowed."),
-        Param("maxTokens", POSITIVE_NUMBER, 10, "grpc: tokens; retries only while more than half are there."),
-        Param("tokenRatio", POSITIVE_NUMBER, 0.1, "grpc: tokens that a success gives back."),
+        Param("maxTokens", AMOUNT, 10, "grpc: tokens; retries only while more than half are there."),
+        Param("tokenRatio", AMOUNT, 0.1, "grpc: tokens that a success gives back."),
         Param(
             "mode",
             Choice("standard", "adaptive", "2026"),

@@ -16,13 +16,14 @@ class LibraryShare(Type):
     """A share as the library writes it, of 100 (percent) or of 1; ``50%`` is always understood.
 
     ``divided``: kept as a share of 1 although it is written in percent. ``under``: less than the whole.
+    ``least``: the smallest share beside none.
     """
 
     name = "ratio"
     example = "50%"
 
-    def __init__(self, whole: float = 1.0, divided: bool = False, under: bool = False) -> None:
-        self.whole, self.divided, self.under = whole, divided, under
+    def __init__(self, whole: float = 1.0, divided: bool = False, under: bool = False, least: float = 0.0) -> None:
+        self.whole, self.divided, self.under, self.least = whole, divided, under, least
 
     def read(self, value: Any) -> float:
         share = float(units.ratio(value)) * self.whole if isinstance(value, str) else _bare_number(value)
@@ -31,6 +32,10 @@ class LibraryShare(Type):
             if self.under:
                 remedy = f"at least 0, less than {self.whole:g} or `100%`"
             raise UnitError(codes.RANGE, f"{shown(value)} is out of range", remedy)
+        if 0 < share < self.least * self.whole:
+            raise UnitError(
+                codes.RANGE, f"{shown(value)} is out of range", f"0, or at least {self.least * self.whole:g}"
+            )
         return share / self.whole if self.divided else share
 
     @property
@@ -52,12 +57,13 @@ class LibraryNumber(Type):
     def read(self, value: Any) -> float:
         found = _bare_number(value)
         if not self.low <= found <= 1e9:
-            raise UnitError(codes.RANGE, f"{shown(value)} is out of range", f"at least {self.low:g}")
+            remedy = f"at least {self.low:g}, at most 1000000000"
+            raise UnitError(codes.RANGE, f"{shown(value)} is out of range", remedy)
         return found
 
     @property
     def schema(self) -> Schema:
-        return {"type": "number", "minimum": self.low}
+        return {"type": "number", "minimum": self.low, "maximum": 1e9}
 
 
 class Expression(Type):

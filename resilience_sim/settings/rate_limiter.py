@@ -9,7 +9,8 @@ from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import SECONDS, Nest, count
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
 from resilience_sim.settings.table import Findings, LibraryError, Loc, Param, Settings, Values
-from resilience_sim.settings.types import DURATION, SOME_RATE, Choice, Count
+from resilience_sim.settings.types import DURATION, LONGER_THAN_ZERO, SOME_RATE, Choice, Count
+from resilience_sim.settings.units import SLOWEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,21 @@ class LikeLimiterConfig(PolicyConfig):
         return self.library
 
 
+def _calls_in_a_time(name: str) -> Nest:
+    return Nest(name, executions=count(1), period=LONGER_THAN_ZERO)
+
+
 LIBRARIES: dict[str, tuple[Param, ...]] = {
     "resilience4j": (
         Param("limitForPeriod", count(1), 50),
-        Param("limitRefreshPeriod", DURATION, "500ns"),
+        Param("limitRefreshPeriod", LONGER_THAN_ZERO, "500ns"),
         Param("timeoutDuration", DURATION, "5s", same_as="max_wait"),
     ),
     "failsafe-go": (
-        Param("Smooth", Nest("Smooth", executions=count(), period=DURATION), first="{executions: 50, period: 1s}"),
-        Param("Bursty", Nest("Bursty", executions=count(), period=DURATION)),
+        Param(
+            "Smooth", Nest("Smooth", executions=count(1), period=LONGER_THAN_ZERO), first="{executions: 50, period: 1s}"
+        ),
+        Param("Bursty", _calls_in_a_time("Bursty")),
         Param("MaxWaitTime", DURATION, "0ms", same_as="max_wait"),
     ),
     "hyx": (
@@ -103,6 +110,13 @@ def _classic(values: Values, ident: str, loc: Loc, findings: Findings) -> Policy
             "a fixed window of less than one call lets nothing through",
             "write it as one call in a longer time: `1/2s`",
         )
+    if values.kind == "token_bucket" and values.burst and (values.burst - 1) * limit.per > SLOWEST * limit.count:
+        findings.error(
+            (*loc, "burst"),
+            codes.RANGE,
+            "the bucket takes more than 36 years to fill",
+            "write a smaller `burst` or a higher `limit`",
+        )
     if values.burst is not None and values.kind != "token_bucket":
         findings.warn(codes.NO_EFFECT, f"`{ident}`: `burst` has no effect on kind `{values.kind}`")
     return RateLimiterConfig(
@@ -113,6 +127,13 @@ def _classic(values: Values, ident: str, loc: Loc, findings: Findings) -> Policy
         max_wait=values.max_wait,
         scheme=values.kind,
     )
+
+
+def _each_nanosecond(name: str, executions: int, time: int) -> None:
+    """Refuse a rate that is finer than the clock."""
+    if time < executions:
+        remedy = "write a longer time, or fewer executions"
+        raise LibraryError(name, "that is more than one call each nanosecond", remedy)
 
 
 def emulate_limiter(library: str, given: Settings, ident: str = "") -> PolicyConfig:
@@ -129,6 +150,7 @@ def emulate_limiter(library: str, given: Settings, ident: str = "") -> PolicyCon
             doomed_wait=True,
         )
     if library == "hyx":
+        _each_nanosecond("per_time_secs", p["max_executions"], p["per_time_secs"])
         return LikeLimiterConfig(
             ident,
             library=library,
@@ -150,6 +172,7 @@ def emulate_limiter(library: str, given: Settings, ident: str = "") -> PolicyCon
             period=chosen["period"],
             patience=p["MaxWaitTime"],
         )
+    _each_nanosecond("Smooth", chosen["executions"], chosen["period"])
     return RateLimiterConfig(
         ident,
         count=float(chosen["executions"]),

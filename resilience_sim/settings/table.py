@@ -239,4 +239,6 @@ def with_defaults(params: tuple[Param, ...], given: Settings) -> Settings:
     for name in given:
         if name not in known:
             raise LibraryError(name, f"no parameter {shown(name)}", "there are " + ", ".join(known))
-    return {param.name: given.get(param.name, param.initial) for param in params}
+    return {
+        param.name: param.initial if given.get(param.name) is None else given[param.name] for param in params
+    }  # written and empty is the default, too

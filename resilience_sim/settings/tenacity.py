@@ -17,8 +17,10 @@ from resilience_sim.settings.retry import (
     WaitConfig,
 )
 from resilience_sim.settings.table import LibraryError
+from resilience_sim.settings.units import shown
 
 SECOND = 1e9
+MOST = 9.2e9  # seconds; more than all virtual time
 FOREVER = 9.2e18  # tenacity MAX_WAIT is sys.maxsize / 2 seconds: no cap
 # an exception is an exception: the rejection of a policy inside is tried again like any failure
 ANY_FAILURE = (*DEFAULT_RETRY_ON, events.BREAKER_OPEN, events.BULKHEAD_FULL, events.LIMITED, events.THROTTLED)
@@ -53,6 +55,13 @@ def _inside(node: dict[str, Any]) -> list[dict[str, Any]]:
     raise LibraryError("of", "a combination needs `of`, a list")
 
 
+def _number(value: Any, name: str) -> float:
+    """A number of seconds or a factor; LibraryError for what is none, or beyond all time."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
+        raise LibraryError(name, f"{shown(value)} is no usable number", f"write a plain number, at most {MOST:,.0f}")
+    return float(value)
+
+
 def stop_of(node: dict[str, Any]) -> StopConfig:
     """stop_never, stop_after_attempt, stop_after_delay, stop_before_delay, stop_any, stop_all."""
     kind, rest = _kind(node, "stop_")
@@ -62,9 +71,9 @@ def stop_of(node: dict[str, Any]) -> StopConfig:
         return StopConfig()
     value = rest.get("value", rest.get("max_attempt_number", rest.get("max_delay", rest.get("seconds", 0))))
     if kind == "after_attempt":
-        return StopConfig("attempts", int(value))
+        return StopConfig("attempts", int(_number(value, "stop")))
     if kind in {"after_delay", "before_delay"}:
-        return StopConfig(kind.removesuffix("_delay"), round(value * SECOND))
+        return StopConfig(kind.removesuffix("_delay"), round(_number(value, "stop") * SECOND))
     raise LibraryError("stop", f"no stop {kind!r}")
 
 
@@ -73,7 +82,7 @@ def wait_of(node: dict[str, Any]) -> WaitConfig:
     kind, rest = _kind(node, "wait_")
 
     def seconds(name: str, default: float) -> float:
-        return float(rest.get(name, default)) * SECOND
+        return _number(rest.get(name, default), "wait") * SECOND
 
     most = min(seconds("max", 9.2e9), FOREVER)
     least = max(0.0, seconds("min", 0))
@@ -84,16 +93,16 @@ def wait_of(node: dict[str, Any]) -> WaitConfig:
     if kind == "none":
         return WaitConfig()
     if kind == "fixed":
-        return WaitConfig(base=float(rest.get("seconds", rest.get("wait", 0))) * SECOND)
+        return WaitConfig(base=_number(rest.get("seconds", rest.get("wait", 0)), "wait") * SECOND)
     if kind == "random":
         low, high = seconds("min", 0), seconds("max", 1)
         return WaitConfig(base=low, jitter="added", extra=high - low)
     if kind == "incrementing":
         return WaitConfig("linear", seconds("start", 0), step=seconds("increment", 100), most=most)
-    base = float(rest.get("multiplier", 1)) * SECOND
+    base = _number(rest.get("multiplier", 1), "wait") * SECOND
     if kind == "exponential_jitter" and "initial" in rest:
         base = seconds("initial", 1)
-    growing: dict[str, Any] = {"factor": float(rest.get("exp_base", 2)), "most": most, "least": least}
+    growing: dict[str, Any] = {"factor": _number(rest.get("exp_base", 2), "wait"), "most": most, "least": least}
     if kind == "exponential":
         return WaitConfig("exponential", base, **growing)
     if kind in {"random_exponential", "full_jitter"}:
@@ -101,7 +110,7 @@ def wait_of(node: dict[str, Any]) -> WaitConfig:
     if kind == "exponential_jitter":
         return WaitConfig("exponential", base, jitter="added", extra=seconds("jitter", 1), **growing)
     if kind in {"exception", "retry_after", "exception_retry_after"}:
-        numbers = [float(value) for value in rest.values() if isinstance(value, int | float)]
+        numbers = [_number(value, "wait") for value in rest.values() if isinstance(value, int | float)]
         return WaitConfig("hint", (numbers[0] if numbers else 0.0) * SECOND)
     raise LibraryError("wait", f"no wait {kind!r}")
 

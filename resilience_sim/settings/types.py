@@ -64,13 +64,14 @@ class Duration(Type):
 
     def read(self, value: Any) -> int:
         if self.plain and isinstance(value, int | float) and not isinstance(value, bool):
-            ns = round(value * self.plain) if math.isfinite(value) else -1
-            if not 0 <= ns <= 1 << 60:
+            if not 0 <= value <= units.LONGEST // self.plain:
                 raise UnitError(codes.RANGE, f"{shown(value)} is out of range", "write a plain positive number")
-            return ns
-        ns = units.duration(value)
+            ns = round(value * self.plain)
+        else:
+            ns = units.duration(value)
         if ns < self.low:
-            raise UnitError(codes.RANGE, f"{shown(value)} is too short", "it must be longer than nothing")
+            least = f"at least {units.show_duration(self.low)}" if self.low > 1 else "it must be longer than nothing"
+            raise UnitError(codes.RANGE, f"{shown(value)} is too short", least)
         return ns
 
     @property
@@ -149,7 +150,7 @@ class Number(Type):
     name = "number"
     example: Any = 1
 
-    def __init__(self, low: float = 0.0, over: bool = False, high: float = 1e12) -> None:
+    def __init__(self, low: float = 0.0, over: bool = False, high: float = 1e9) -> None:
         self.low, self.over, self.high = low, over, high
         self.example = max(1.0, low)
 
@@ -159,12 +160,12 @@ class Number(Type):
         found = finite(value)
         if found < self.low or (self.over and found == self.low) or found > self.high:
             low = f"more than {self.low:g}" if self.over else f"at least {self.low:g}"
-            raise UnitError(codes.RANGE, f"{shown(value)} is out of range", f"it must be {low}")
+            raise UnitError(codes.RANGE, f"{shown(value)} is out of range", f"it must be {low}, at most {self.high:g}")
         return found
 
     @property
     def schema(self) -> Schema:
-        return {"type": "number", "exclusiveMinimum" if self.over else "minimum": self.low}
+        return {"type": "number", "exclusiveMinimum" if self.over else "minimum": self.low, "maximum": self.high}
 
 
 class Count(Type):
@@ -490,6 +491,7 @@ FACTOR = Factor(over=True)
 MULTIPLIER = Factor(bare=True, over=True)
 NUMBER = Number()
 POSITIVE_NUMBER = Number(over=True)
+AMOUNT = Number(0.001)  # of tokens: kept in thousandths, or finer
 FLAG = Flag()
 TEXT = Text()
 NAME = Text(200)

@@ -17,7 +17,9 @@ UNIT_NS: dict[str, int] = {
     "ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "min": 60 * SECOND,
     "h": 3_600 * SECOND, "d": 86_400 * SECOND,
 }  # fmt: skip
-LONGEST = 100 * 365 * 86_400 * SECOND
+# 73 years, nearly 2**61 ns: the end of virtual time, so that sums of a few times hold in 64 bits
+LONGEST = 26_688 * 86_400 * SECOND
+SLOWEST = 13_344 * 86_400 * SECOND  # of a rate: between two of them, and what it counts over
 FASTEST = 1_000_000_000  # per second: one arrival each nanosecond
 LARGEST_FACTOR = 1_000_000
 
@@ -105,7 +107,7 @@ def duration(value: object) -> int:
     if total.denominator != 1:
         raise UnitError(codes.RANGE, f"{shown(text)} is finer than a nanosecond", "time is kept in whole nanoseconds")
     if total > LONGEST:
-        raise UnitError(codes.RANGE, f"{shown(text)} is longer than 100 years", "check the unit")
+        raise UnitError(codes.RANGE, f"{shown(text)} is longer than 73 years", "check the unit")
     return int(total)
 
 
@@ -132,6 +134,8 @@ def rate(value: object) -> Rate:
     found = Rate(Fraction(count), per)
     if found.exact > FASTEST:
         raise UnitError(codes.RANGE, f"{shown(text)} is more than one each nanosecond", "check the unit")
+    if per > SLOWEST or (found.count and per / found.count > SLOWEST):
+        raise UnitError(codes.RANGE, f"{shown(text)} is over more than 36 years", "check the unit")
     return found
 
 

@@ -6,6 +6,8 @@ events.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import ERROR, LOST, RESET, SUCCESS
@@ -24,6 +26,8 @@ from resilience_sim.world.faults import (
     cold_factor,
 )
 from resilience_sim.world.replica import Job, Replica
+
+LONGEST: Final = 1 << 61  # ns
 
 
 class FaultEffects:
@@ -81,7 +85,7 @@ class FaultEffects:
                 continue
             kind = fault.kind
             if kind == SLOWED:
-                add += fault.add
+                add = min(add + fault.add, LONGEST)
             elif kind == BROWNOUT:
                 slower *= fault.slower
                 rate += fault.failure_rate - rate * fault.failure_rate

@@ -44,7 +44,8 @@ class Exponential(Times):
 
     def draw(self, rng: KeyedRng, purpose: i64, rid: i64, attempt: i64) -> i64:
         """-mean * ln(1 - U)."""
-        return int(0.5 - log(1.0 - rng.uniform(purpose, rid, attempt)) * self._mean)
+        time = 0.5 - log(1.0 - rng.uniform(purpose, rid, attempt)) * self._mean
+        return int(time) if time < 2.0e18 else _LONGEST
 
 
 class Uniform(Times):
@@ -126,7 +127,8 @@ class Gamma(Times):
         value = d * v
         if self._boosted:
             value *= exp(log(1.0 - rng.uniform(purpose, rid, attempt)) / self._shape)
-        return int(value * self._scale + 0.5)
+        time = value * self._scale
+        return int(time + 0.5) if time < 2.0e18 else _LONGEST
 
 
 class Empirical(Times):

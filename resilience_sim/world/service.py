@@ -203,7 +203,8 @@ class Service(Layer):
         req = job.req
         time = self._latency.draw(sim.rng, SERVICE, req.rid, job.attempt)
         if self._per_concurrent:
-            time += self._per_concurrent * replica.busy
+            more = float(self._per_concurrent) * float(replica.busy)
+            time = min(time + self._per_concurrent * replica.busy, LONGEST) if more < 2.0e18 else LONGEST
         replica.busy += 1
         rate = self._failure_rate
         outcome: i64 = SUCCESS
@@ -217,7 +218,7 @@ class Service(Layer):
             if struck.slower != 1.0:
                 slowed = float(time) * struck.slower
                 time = int(slowed + 0.5) if slowed < 2.0e18 else LONGEST
-            time += struck.add
+            time = min(time + struck.add, LONGEST)
             if outcome == RESET:
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.rid, job.attempt) < rate:

@@ -290,7 +290,7 @@ class RuleRetry:
                 w = hint
             elif self._hint == "bounds":
                 w = min(max(w, hint), hint + float(FIVE_SECONDS))
-        wait: i64 = int(w + 0.5)
+        wait: i64 = int((w if w < LONGEST else LONGEST) + 0.5)  # also of what is no number
         if stops(self._stop, attempt, elapsed, wait):
             return STOP
         if self._trims and self._limit:
