@@ -29,7 +29,7 @@ def svg_of_live_frame(plan: Plan, seed: int, at: int, width: int = 100, height: 
     return svg_of_race({plan.name: plan}, seed, at, width, height)
 
 
-def svg_of_race(plans: dict[str, Plan], seed: int, at: int, width: int = 140, height: int = 36) -> str:
+def svg_of_race(plans: dict[str, Plan], seed: int, at: int, width: int = 140, height: int = 36, title: str = "") -> str:
     """The live view of several variants, by name, at the virtual instant ``at`` (ns)."""
     speed = default_speed(*plans.values())
     player = Player([Show(Simulation(plan, seed), name) for name, plan in plans.items()])
@@ -41,7 +41,7 @@ def svg_of_race(plans: dict[str, Plan], seed: int, at: int, width: int = 140, he
     if len(player.folds) == 1:
         return svg_of_rows(frame(player.folds[0], width, height, playback).rows, width, f"resim run {scenario}")
     sheet = race_frame(player.folds, player.clock, width, height, playback)
-    return svg_of_rows(sheet.rows, width, f"resim compare {scenario}")
+    return svg_of_rows(sheet.rows, width, title or f"resim compare {scenario}")
 
 
 def svg_of_text(rows: Sequence[Row], width: int, title: str) -> str:
@@ -50,8 +50,12 @@ def svg_of_text(rows: Sequence[Row], width: int, title: str) -> str:
 
 
 def live() -> str:
-    """`resim run first-look` when the breaker has seen all its states."""
-    return svg_of_live_frame(load("first-look").plan, seed=1, at=56 * SECOND, width=110, height=34)
+    """`resim run`: the storm beside its cure, when both have shown what becomes of them."""
+    scenario = load("retry-storm")
+    budget = next(variant.plan for variant in scenario.variants if variant.name == "budget")
+    return svg_of_race(
+        {"as-written": scenario.plan, "budget": budget}, seed=1, at=45 * SECOND, height=32, title="resim run"
+    )
 
 
 def comparison() -> str:

@@ -32,7 +32,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
 RESERVED = ("list", "import")  # in Python: their modules and functions end in an underscore
 
 ABOUT = "A wind tunnel for retries, circuit breakers and the rest of your resilience settings."
-EPILOG = "Start with `resim run`, then see `resim list` and `resim explain`."
+EPILOG = "Start with `resim run`, then `resim play --tour first-look`; `resim list` shows what else there is."
 
 
 def load(command: str) -> tuple[Any, Any]:

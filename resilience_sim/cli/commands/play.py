@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from resilience_sim.play.tour import Tour
 
 ABOUT = "Play with failure: break things live, rewind, ask what if."
-INSTALL = "pip install 'resilience-sim[play]'"
+INSTALL = "pip install 'resilience-sim[play]', in a clone pip install '.[play]'"
 THEMES = ("auto", "dark", "light")
 
 

@@ -181,7 +181,7 @@ def _run_beside(
         if options.save or (outputs is not None and outputs.needs_events):
             ctx.note("only the first lane, as written, is recorded and exported")
         live = way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE
-        title = f"{scenario.plan.name}: as written, and {name} on the same luck"
+        title = f"{scenario.plan.name} beside {name}"
         ended = watch_live(ctx, list(racers.items()), watch, title) if live else QUIT
         whole = ended in (OVER, QUIT) and all(run_out(ctx, racer) for racer in racers.values())
         found = {
