@@ -80,7 +80,7 @@ Limits how many calls begin. A call that would have to wait longer than `max_wai
 
     token_bucket  up to `burst` at once, then evenly at `limit`; starts full
     smooth        evenly, no burst
-    fixed_window  a fixed number in each window from t = 0; unused permits expire"""
+    fixed_window  a fixed number in each window from t = 0; what is left expires"""
 
 TABLE = policy_table(
     "rate_limiter",
