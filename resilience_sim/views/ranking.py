@@ -80,7 +80,7 @@ def _gain(change: Difference | None, is_baseline: bool, runs: int) -> tuple[str,
 
 def _attempts(its: Mapping[str, Summary]) -> str:
     summary = its.get("attempts_per_request")
-    return f"{summary.mean:.3g} attempts" if summary is not None and summary.mean is not None else ""
+    return f"{fmt.factor(summary.mean)[:-1]} attempts" if summary is not None and summary.mean is not None else ""
 
 
 def winner_row(results: Results, found: Summaries, runs: int) -> Row:

@@ -44,7 +44,7 @@ def test_one_seed_exactly() -> None:
         "\n"
         "  none        ██████████████           70%  +7.5        1 attempts\n"
         "  retry       ██████████████           70%  +7.5        1.3 attempts\n"
-        "  as-written  ████████████▌          62.5%  baseline    0.775 attempts\n"
+        "  as-written  ████████████▌          62.5%  baseline    0.78 attempts\n"
         "With this seed equally available: none and retry; as-written is less available; none has the fewest attempts\n"
         "one seed is an anecdote: resim compare demo.yaml --runs 20 adds intervals and says better or worse\n"
         "\n"
@@ -87,7 +87,7 @@ def test_one_seed_exactly() -> None:
         "\n"
         "  none        ██████████████           70%  +7.5        1 attempts\n"
         "  retry       ██████████████           70%  +7.5        1.3 attempts\n"
-        "  as-written  ████████████▌          62.5%  baseline    0.775 attempts\n"
+        "  as-written  ████████████▌          62.5%  baseline    0.78 attempts\n"
         "With this seed equally available: none and retry; as-written is less available; none has the fewest attempts"
     )
 

@@ -34,6 +34,34 @@ stack: []
 OUTAGE = "faults: [{outage: {id: main, at: 2s, for: 3s, how: error}}]\n"
 
 
+CRASHING = BASE + OUTAGE.replace("error", "hang") + "client: {threads: 5, on_exhaustion: crash, restart_after: 60s}\n"
+STORM = """
+service: {latency: 100ms, workers: 1}
+traffic: {rate: 8/s, arrivals: even, duration: 40s}
+faults: [{outage: {id: main, at: 5s, for: 5s, how: hang}}]
+stack: [{retry: {attempts: 4}}, {timeout: {after: 300ms}}]
+"""
+PAYING = """
+service: {latency: 150ms, failure_rate: 0%}
+operation: {method: POST}
+traffic: {rate: 10/s, arrivals: even, requests: 100}
+faults: [{lost_responses: {at: 2s, for: 3s}}]
+stack: [{retry: {attempts: 3, delay: 3s}}, {timeout: {after: 1s}}]
+"""
+LIMITED = """
+service: {latency: 10ms}
+traffic: {rate: 10/s, arrivals: even, requests: 100}
+faults: [{rate_limit: {at: 0s, for: 60s, limit: 5/s, retry_after: 2s}}]
+stack: [{retry: {attempts: 3}}]
+"""
+KEYED = PAYING.replace("POST", "POST, idempotency_key: true")
+DEAF = LIMITED.replace("attempts: 3", "attempts: 3, honor_retry_after: false")
+CHANGED = """
+service: {latency: 100ms, failure_rate: 50%}
+traffic: {rate: 10/s, arrivals: even, requests: 200}
+stack: [{retry: {attempts: 5}}]
+changes: [{at: 5s, set: {retry.attempts: 1}}]
+"""
 OVERLOAD = """
 service: {latency: 150ms, workers: 2}
 traffic: {phases: [{for: 10s, rate: 10/s}, {for: 30s, rate: 20/s}]}
@@ -92,6 +120,42 @@ PAIRS: list[tuple[str, str, str]] = [
     ("It ended in collapse", stack("timeout: {after: 1s}", OVERLOAD), stack("timeout: {after: 1s}") + OUTAGE),
     ("Nothing went wrong", BASE, BASE.replace("0%", "50%")),
     ("Nothing went wrong", BASE, BASE + OUTAGE),
+    ("Service A crashed once at 2.5s, taking 6 requests down: all 5 threads were waiting, and no timeout in the stack",
+     CRASHING, stack("timeout: {after: 200ms}", CRASHING)),
+    ("and no breaker kept new requests from joining them", stack("timeout: {after: 5s}", CRASHING),
+     stack("{timeout: {after: 200ms}}, {circuit_breaker: {failure_threshold: 1}}", CRASHING)),
+    ("found all 5 taken; no timeout sets a waiting one free", CRASHING.replace("crash", "reject"),
+     stack("timeout: {after: 2s}", CRASHING.replace("crash", "reject"))),
+    ("Service A ran out of threads", CRASHING.replace("crash", "reject"),
+     CRASHING.replace("threads: 5", "threads: 50")),
+    ("No policy stands between", BASE + OUTAGE,  # whom A turned away itself, B has not failed
+     BASE + OUTAGE.replace("error", "hang") + "client: {threads: 5}\n"),
+    ("In all 30 duplicates: POST is not idempotent, and no idempotency key", PAYING, PAYING.replace("POST", "PUT")),
+    ("requests carry idempotency keys, but B does not deduplicate", KEYED,
+     PAYING),
+    ("B recognised 30 repeated attempts by the idempotency key",
+     KEYED.replace("150ms,", "150ms, deduplicate: true,"), PAYING),
+    ("effects happened although the user was told that the request had failed",
+     PAYING.replace("attempts: 3", "attempts: 1"), PAYING),
+    ("B executed 30 requests more than once; PUT is idempotent", PAYING.replace("POST", "PUT"), PAYING),
+    ("GET changes nothing", PAYING.replace("POST", "GET"), PAYING.replace("POST", "GET").replace("at: 2s", "at: 20s")),
+    ("100 requests succeeded only after the 100ms", BASE.replace("even,", "even, deadline: 100ms,"),
+     BASE.replace("even,", "even, deadline: 200ms,")),
+    ("It never recovered", STORM, STORM.replace("hang", "refuse").replace("8/s", "2/s")),
+    ("succeeded less than half as often as those before the first one", STORM, STORM.replace("at: 5s", "at: 0s")),
+    ("succeeded less than half the time", STORM.replace("at: 5s", "at: 0s"), STORM),
+    ("with Retry-After 2s: the retry waits that long", LIMITED, DEAF),
+    ("with Retry-After 2s: the retry does not listen",
+     DEAF, LIMITED),
+    ("Retry-After", LIMITED, LIMITED.replace(", retry_after: 2s", "")),
+    ("B answered 429", LIMITED, LIMITED.replace("limit: 5/s", "limit: 50/s")),
+    ("Changed at 5s (retry: attempts 1): ", CHANGED, CHANGED.replace("[{at: 5s, set: {retry.attempts: 1}}]", "[]")),
+    ("B refused 30 requests, and no policy rescued them",
+     stack("timeout: {after: 1s}") + OUTAGE.replace("error", "refuse"),
+     stack("timeout: {after: 1s}") + OUTAGE),
+    ("B failed or refused",
+     stack("timeout: {after: 1s}", BASE.replace("0%", "30%")) + OUTAGE.replace("error", "refuse"),
+     stack("timeout: {after: 1s}", BASE.replace("0%", "30%"))),
 ]  # fmt: skip
 
 
@@ -99,14 +163,6 @@ PAIRS: list[tuple[str, str, str]] = [
 def test_a_sentence_is_said_only_where_it_is_true(said: str, true: str, near: str) -> None:
     assert said in why(plan_of(true))
     assert said not in why(plan_of(near))
-
-
-STORM = """
-service: {latency: 100ms, workers: 1}
-traffic: {rate: 8/s, arrivals: even, duration: 40s}
-faults: [{outage: {id: main, at: 5s, for: 5s, how: hang}}]
-stack: [{retry: {attempts: 4}}, {timeout: {after: 300ms}}]
-"""
 
 
 def cut(plan: Plan, at: int) -> tuple[RunResult, str]:
