@@ -45,7 +45,7 @@ def test_replay_names_every_kind_of_action(tmp_path) -> None:
         drain(source)
     out, err = io.StringIO(), io.StringIO()
     environment = Environment(io.StringIO(), out, err, {}, False, False, 100, 30)
-    execute(["replay", str(path)], environment)
+    execute(["replay", str(path), "--ui", "plain"], environment)
     lines = [line for line in out.getvalue().splitlines() if "  by hand  " in line]
     said = action_phrases(scenario.plan, everything())
     assert [line.split()[0] for line in lines] == [f"{t}.000s" for t in range(2, 10)]
