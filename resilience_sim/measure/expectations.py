@@ -198,9 +198,11 @@ def too_few(name: str, scopes: Sequence[Mapping[str, Reading]]) -> str:
 
 def few_values(runs: Sequence[RunResult]) -> list[Warned]:
     """A warning for the percentiles of whole runs that have too few values."""
-    found = []
+    found: list[Warned] = []
     for suffix, whose in (("", "requests"), (OF_SUCCESSES, "successes")):
-        names = [name for name in ("p90", "p95", "p99") if too_few(name + suffix, [run.metrics for run in runs])]
+        names = [
+            name for name in ("p90", "p95", "p99") if runs and too_few(name + suffix, [run.metrics for run in runs])
+        ]
         if names:
             message = f"{' and '.join(names)} of the {whose}: of so few values it is the highest"
             found.append(Warned(codes.FEW_VALUES, message))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import atan, ceil, cos, fsum, inf, pi, sin, sqrt
 from typing import Final
@@ -239,5 +239,9 @@ def _differences(runs: Sequence[RunResult], base: Mapping[int, RunResult]) -> tu
         if len(left) < len(pairs) or len(right) < len(pairs):
             differences[name] = Difference(None, None, CANNOT_TELL)
         else:
-            differences[name] = paired_difference(left, right, known.better if known else 0)
+            found = paired_difference(left, right, known.better if known else 0)
+            if known is not None and known.unit == "ratio" and found.ci95 is not None:  # shares differ by 1 at most
+                low, high = found.ci95
+                found = replace(found, ci95=(max(low, -1.0), min(high, 1.0)))
+            differences[name] = found
     return len(pairs), differences

@@ -27,7 +27,7 @@ def difference_text(known: Metric, change: Difference | None) -> str:
     delta = fmt.in_unit(change.delta, known.unit, signed=True)
     if change.ci95 is None:
         return delta
-    half = float(f"{(change.ci95[1] - change.ci95[0]) / 2:.2g}")
+    half = float(f"{max(change.ci95[1] - change.delta, change.delta - change.ci95[0]):.2g}")  # it may end at a bound
     if known.unit == "ratio":
         return f"{delta.split(' ')[0]} ± {fmt.points(half)[1:]}"
     return f"{delta} ± {fmt.in_unit(half, known.unit)}"

@@ -86,3 +86,16 @@ def test_a_story_knows_the_breaker_it_met():
     assert [step.kind for step in story.story.steps] == [ev.ARRIVE, ev.REJECTED, ev.DONE]
     assert story.breakers[BREAKER][0] == S + 5
     assert story.faults == [1]
+
+
+def test_the_interval_of_a_difference_of_shares_ends_at_everything():
+    """Nothing can be more than 100 points better."""
+    results = {
+        "a": [run(1, availability=0.0), run(2, availability=0.3)],
+        "b": [run(1, availability=1.0), run(2, availability=1.0)],
+    }
+    (entry,) = compare(results, "a")
+    difference = entry.metrics["availability"]
+    assert difference.ci95 is not None
+    assert difference.ci95[1] == 1.0
+    assert -1.0 <= difference.ci95[0] < 0.85

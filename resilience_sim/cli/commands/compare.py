@@ -131,6 +131,7 @@ def answer(
     code = results.exit_code(verdicts, whole)
 
     def document() -> dict[str, Any]:
+        from resilience_sim.measure.expectations import few_values
         from resilience_sim.views.document import failure, result_document
 
         return result_document(
@@ -140,7 +141,7 @@ def answer(
             variants=found,
             comparison=differences,
             expectations=verdicts,
-            warnings=scenario.warnings if warnings is None else warnings,
+            warnings=[*(scenario.warnings if warnings is None else warnings), *few_values(found[baseline])],
             error=None if whole else failure("interrupted", results.INTERRUPTED),
         )
 

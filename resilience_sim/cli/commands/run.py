@@ -120,7 +120,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 seeds=[result.seed for result in runs],
                 variants={results.AS_WRITTEN: runs},
                 expectations=verdicts,
-                warnings=[*scenario.warnings, *(few_values(runs) if runs else [])],
+                warnings=[*scenario.warnings, *few_values(runs)],
                 error=None if whole else failure("interrupted", results.INTERRUPTED),
             )
 
