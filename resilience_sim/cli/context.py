@@ -37,11 +37,15 @@ class CommandContext:
 
     def out(self, text: str) -> None:
         """Print a line of data."""
-        self.io.stdout.write(text + "\n")
+        from resilience_sim.kernel.text import shown_safely
+
+        self.io.stdout.write(shown_safely(text) + "\n")
 
     def err(self, text: str) -> None:
         """Print a line of anything else."""
-        self.io.stderr.write(text + "\n")
+        from resilience_sim.kernel.text import shown_safely
+
+        self.io.stderr.write(shown_safely(text) + "\n")
 
     def elapsed(self) -> float:
         """Seconds since the program started."""

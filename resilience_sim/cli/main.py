@@ -5,10 +5,12 @@ Typer only parses. The action it returns runs outside of it, so that it cannot h
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -20,16 +22,22 @@ from resilience_sim.cli.errors import Problem
 FLAGS = ("--json", "-q", "--quiet", "-v", "--verbose")  # global flags, skipped when looking for the command
 
 
+OUTPUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EBADF)
+
+
 def main() -> None:
     """The ``resim`` command."""
     _unwind_when_terminated()
     environment = of_process()
     code = execute(sys.argv[1:], environment)
+    lost = code == errors.PIPE_CLOSED
     try:
         environment.stdout.flush()
-    except OSError:
-        code = errors.PIPE_CLOSED
-    if code == errors.PIPE_CLOSED:
+    except BrokenPipeError:
+        lost, code = True, errors.PIPE_CLOSED
+    except OSError as error:
+        lost, code = True, code if code == errors.NOTHING_DONE else _output_failed(environment, error)
+    if lost:
         # What is left in the buffer has nowhere to go; without this, Python complains about it at exit.
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123
             for stream in (sys.stdout, sys.stderr):
@@ -38,6 +46,13 @@ def main() -> None:
                 except (OSError, ValueError):
                     continue
     sys.exit(code)
+
+
+def _output_failed(environment: Environment, error: OSError) -> int:
+    """Standard output takes no more: in words, on the other stream, even with ``--json``."""
+    with suppress(OSError):
+        environment.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
+    return errors.NOTHING_DONE
 
 
 def _unwind_when_terminated() -> None:
@@ -80,6 +95,8 @@ def _execute(ctx: CommandContext) -> int:
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_FAILS:
+            return _output_failed(ctx.io, error)
         from resilience_sim.cli import failures
 
         return failures.answer(ctx, error)

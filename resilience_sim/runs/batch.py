@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 Results = dict[str, list[RunResult]]
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class RunFailed(Exception):
@@ -102,15 +103,41 @@ def _run(plan: Plan, name: str, seed: int, series: int, metrics: Sequence[str] |
         raise RunFailed(name, seed, f"{type(error).__name__}: {error}") from error
 
 
-def _serve(line: Connection, plans: Mapping[str, Plan], series: int, metrics: Sequence[str] | None) -> None:
-    """In a worker: answer tasks until there are no more. Ctrl-C is left to the parent, which ends us."""
+def _serve(
+    line: Connection,
+    plans: Mapping[str, Plan],
+    series: int,
+    metrics: Sequence[str] | None,
+    parent: int,
+    inherited: Sequence[Connection],
+) -> None:
+    """In a worker: answer tasks until there are no more, or no parent. Ctrl-C is left to the parent, which ends us.
+
+    ``inherited``: the parent's ends of lines, ours among them. A fork has them open, too; the lines would never end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while (task := line.recv()) is not None:
-        name, seed = task
-        try:
-            line.send(_run(plans[name], name, seed, series, metrics))
-        except RunFailed as failure:
-            line.send(failure)
+    for each in inherited:
+        each.close()
+    _die_with(parent)
+    with suppress(EOFError, OSError):  # the parent is gone
+        while (task := line.recv()) is not None:
+            name, seed = task
+            try:
+                line.send(_run(plans[name], name, seed, series, metrics))
+            except RunFailed as failure:
+                line.send(failure)
+
+
+def _die_with(parent: int) -> None:
+    """Let the system kill this process when its parent ends, whatever ended it and whatever we are doing then."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 @contextmanager
@@ -145,7 +172,8 @@ def _run_on(
     from multiprocessing.connection import wait
 
     # Forking is the quickest start and safe here (no threads yet); where it is not offered, a fresh interpreter.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    forks = sys.platform == "linux"
+    context = multiprocessing.get_context("fork" if forks else "spawn")
     start: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
     todo = iter(tasks)
     at_work: dict[Connection, deque[tuple[str, int]]] = {}  # what each has been given, the one it works on first
@@ -165,7 +193,9 @@ def _run_on(
         for _ in range(workers):
             with _undisturbed():
                 line, far_end = multiprocessing.Pipe()
-                worker = start(target=_serve, args=(far_end, dict(plans), series, metrics), daemon=True)
+                inherited = [*crew, line] if forks else []
+                args = (far_end, dict(plans), series, metrics, os.getpid(), inherited)
+                worker = start(target=_serve, args=args, daemon=True)
                 worker.start()
                 far_end.close()  # else it would stay open when the worker dies
                 crew[line] = worker

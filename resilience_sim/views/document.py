@@ -11,6 +11,7 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any, Final
 
+from resilience_sim.kernel.text import escaped
 from resilience_sim.measure.expectations import Verdict
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import VariantDifference, summaries
@@ -83,7 +84,7 @@ def failure(code: str, message: str, diagnostics: Sequence[Diagnostic] = ()) -> 
 
 def dumps(document: Mapping[str, Any]) -> str:
     """JSON text, indented, without a final newline. The same document gives the same text. ValueError for NaN."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return escaped(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def schema() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from patience import PATIENCE
@@ -204,3 +205,54 @@ def test_completion(words, found, recording):
     answer = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert found <= set(answer.stdout.split()), answer
     assert answer.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")  # noqa: PTH110
+@pytest.mark.parametrize("argv", [["run", "quick.yaml"], ["run", "quick.yaml", "--json"], ["list"], ["--help"]])
+def test_a_standard_output_that_is_full_is_said_in_words(here, argv):
+    """With --json it was a traceback and exit 1, which means "the answer is no"; without an internal error."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        process = subprocess.run(
+            [*RESIM, *argv], check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE
+        )
+    assert process.returncode == 2
+    assert "cannot write to standard output" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_no_worker_outlives_its_parent(long, number):
+    """They stayed for ever, each holding the others' lines open."""
+    process = subprocess.Popen([*RESIM, "run", long, "--runs", "50", "-q"], stdout=subprocess.DEVNULL)
+    workers: list[str] = []
+    until = time.monotonic() + PATIENCE
+    while len(workers) < 2 and time.monotonic() < until:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:  # noqa: PTH123
+            workers = file.read().split()
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(number)
+    process.wait(PATIENCE)
+    while any(alive(pid) for pid in workers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(workers) == 2
+    assert not any(alive(pid) for pid in workers)
+
+
+def alive(pid: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fifos here")
+@pytest.mark.parametrize("command", ["run", "validate", "import", "lint"])
+def test_a_fifo_is_refused(here, command):
+    """It was waited for, for ever."""
+    os.mkfifo("pipe.yaml")
+    done = subprocess.run([*RESIM, command, "pipe.yaml"], check=False, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 2
+    assert "no file but a pipe" in done.stdout + done.stderr

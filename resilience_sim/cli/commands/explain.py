@@ -15,6 +15,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import Problem, usage
+from resilience_sim.kernel.text import printable
 
 if TYPE_CHECKING:
     from resilience_sim.cli.topics.find import Topic
@@ -167,10 +168,10 @@ def _explain_run(ctx: CommandContext, run: str, seed: int | None, at: str = "", 
         ctx.reply(scenario=name, seed=seed, story=as_document(tree))
         return 0
     if not ctx.quiet:
-        ctx.err(f"{name}  seed {seed}")
+        ctx.err(f"{printable(name)}  seed {seed}")
     width = max(40, min(140, ctx.io.size()[0])) if ctx.io.stdout_is_terminal else 140
     for line in draw(tree, width, plain=not _draws(ctx.io.encoding or "utf-8")):
-        ctx.out(line)
+        ctx.out(printable(line))
     return 0
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from resilience_sim.scenario.text.source import refuse_special
 from resilience_sim.settings import codes, units
 from resilience_sim.settings.suggest import did_you_mean
 from resilience_sim.settings.units import UnitError, shown
@@ -69,6 +70,7 @@ class DataFiles:
         try:
             if path.is_dir():
                 raise UnitError(codes.DATA_FILE, f"{shown(name)} is a folder", "name a file in it")
+            refuse_special(path)
             with path.open("rb") as file:
                 raw = file.read(LARGEST + 1)
         except FileNotFoundError:

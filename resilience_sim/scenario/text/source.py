@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +59,16 @@ def _standard_input() -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
+    refuse_special(path)
     with path.open("rb") as file:
         return file.read(LARGEST + 1)
+
+
+def refuse_special(path: Path) -> None:
+    """OSError for what is neither a file nor a folder: a fifo may never answer, a device never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and path.parent.name != "fd":  # the shell's `<(…)` is answered
+        raise OSError(errno.EINVAL, "it is no file but a pipe or a device")
 
 
 def _decode(raw: bytes, name: str) -> str:

@@ -29,6 +29,7 @@ from resilience_sim.kernel.events import (
     new_state,
     outcome_of,
 )
+from resilience_sim.kernel.text import escaped
 from resilience_sim.measure.tables import TABLES, Row, TablesFold
 from resilience_sim.views.export.base import About, Export
 from resilience_sim.views.export.decode import payload
@@ -49,7 +50,7 @@ class ChromeTraceExport(Export):
         super().__init__()
         self._stream = stream
         self._tables = TablesFold(facts.components, facts.deadline_ns)
-        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        self._encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
         self._changes = facts.changes
         self._end = 0
         self._breakers: dict[int, tuple[int, int, dict[str, Any]]] = {}  # since when, in which state, why
@@ -78,6 +79,9 @@ class ChromeTraceExport(Export):
                 self._put("M", "thread_name", 0, pid, component.id + 1, args={"name": label})
             if component.kind == "circuit_breaker":
                 self._breakers[component.id] = (0, 0, {})
+
+    def _encode(self, value: Any) -> str:
+        return escaped(self._encoder.encode(value))
 
     def take(self, events: list[Event]) -> None:
         counts = self._counts

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from resilience_sim.kernel.events import Event
+from resilience_sim.kernel.text import printable
 from resilience_sim.measure.tables import TABLES, TablesFold
 from resilience_sim.views.export.base import About, Export
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 
 NAMES = ("requests", "attempts", "transitions")
+
+
+def _safe(cell: object) -> object:
+    """A name that a spreadsheet would take for a formula is marked as text; controls are replaced."""
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text[:1] in tuple("=+-@") else text
 
 
 class CsvExport(Export):
@@ -41,4 +50,4 @@ class CsvExport(Export):
     def _write(self) -> None:
         rows = self._tables.drain()
         for name, writer in self._writers.items():
-            writer.writerows(rows[name])
+            writer.writerows([_safe(cell) for cell in row] for row in rows[name])

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.events import Event
+from resilience_sim.kernel.text import escaped
 from resilience_sim.views.export.base import About, Export
 from resilience_sim.views.export.decode import kind_name, payload
 
@@ -35,7 +36,7 @@ class JsonlExport(Export):
             if component.instance >= 0:
                 speaker["instance"] = component.instance
             self._by[component.id] = speaker
-        self._encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+        self._encoder = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
         header = {
             "schema": SCHEMA,
             "scenario": facts.name,
@@ -44,6 +45,9 @@ class JsonlExport(Export):
             "components": [asdict(component) for component in facts.components],
         }
         stream.write(self._encode(header) + "\n")
+
+    def _encode(self, value: Any) -> str:
+        return escaped(self._encoder.encode(value))
 
     def take(self, events: list[Event]) -> None:
         lines = []

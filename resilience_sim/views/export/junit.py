@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from resilience_sim.kernel.text import shown_safely
 from resilience_sim.views.export.figures import expectations_by_variant, one_line, said, scenario_name
 
 _RESULT = {
@@ -75,5 +76,5 @@ def _found(finding: Mapping[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """Without the control characters that XML cannot hold."""
-    return _FORBIDDEN.sub("?", str(value))
+    """Without characters that XML cannot hold or that steer what shows it."""
+    return _FORBIDDEN.sub("?", shown_safely(str(value)))

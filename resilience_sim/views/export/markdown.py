@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from resilience_sim.kernel.text import printable, shown_safely
 from resilience_sim.settings.metrics import metric
 from resilience_sim.views.export.figures import in_its_unit, one_line, said, scenario_name, value_of
 
@@ -18,7 +19,7 @@ FIRST = (
 
 
 def write(document: Mapping[str, Any], stream: TextIO) -> None:
-    stream.write("\n".join(_page(document)).rstrip("\n") + "\n")
+    stream.write(shown_safely("\n".join(_page(document)).rstrip("\n") + "\n"))
 
 
 def _page(document: Mapping[str, Any]) -> list[str]:
@@ -114,7 +115,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: bool = Fal
 
 def _cell(value: object) -> str:
     """Text that cannot break out of a table cell or become markup."""
-    text = " ".join(str(value).split())
+    text = printable(" ".join(str(value).split()))
     for mark in "\\`*_[]<>|":
         text = text.replace(mark, "\\" + mark)
     return text.replace("@", "@\u200b")  # nobody is notified by a scenario's name
