@@ -77,4 +77,4 @@ def _found(finding: Mapping[str, Any]) -> str:
 
 def _text(value: object) -> str:
     """Without characters that XML cannot hold or that steer what shows it."""
-    return _FORBIDDEN.sub("?", shown_safely(str(value)))
+    return shown_safely(_FORBIDDEN.sub("?", str(value)))
