@@ -13,7 +13,7 @@ from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import listed
 
-BAR = 20  # columns of a full bar
+BAR = 15  # columns of a full bar
 RANKED_BY = "availability"
 TIE_BREAKERS = (
     ("duplicates", "the fewest duplicates"),

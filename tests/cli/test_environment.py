@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from cli.shell import QUICK, Typed, resim
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
 
@@ -210,3 +211,23 @@ def test_verbose_tells_where_time_went(here):
     answer = resim("run", "quick.yaml", "-v", "--json")
     assert answer.document["error"] is None
     assert "detail: simulated after" in answer.err
+
+
+def test_progress_says_what_is_known_so_far():
+    """The mean of each variant with its interval, from the second run on; one that fits the line."""
+    from resilience_sim.cli.watching import Progress, estimates
+
+    assert estimates({"as-written": [0.5], "budget": []}) == ""
+    seen = {"as-written": [0.25, 0.27], "budget": [0.83, 0.83, 0.84]}
+    assert estimates(seen) == "available: as-written 26% ± 12.7, budget 83.3% ± 1.43"
+    assert estimates({"as-written": [0.25, 0.27]}) == "available: 26% ± 12.7"
+    times = iter([0.0, 10.0])
+    err = io.StringIO()
+    environment = Environment(io.StringIO(), io.StringIO(), err, {"TERM": "xterm"}, True, True, 80, 24,
+                              clock=lambda: next(times, 20.0))  # fmt: skip
+    with Progress(CommandContext(environment, []), "simulating", 40) as progress:
+        progress.at(5, "5 of 40 runs", lambda: estimates(seen))
+    shown = err.getvalue().split("\r\x1b[K")[1]
+    assert shown.startswith("5 of 40 runs  ")
+    assert "available: as-written 26% ± 12.7" in shown
+    assert len(shown) < 80
