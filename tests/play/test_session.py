@@ -10,7 +10,7 @@ import pytest
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.play.forms import read_fault
-from resilience_sim.play.run import PlayFold
+from resilience_sim.play.run import PlayFold, final_result
 from resilience_sim.play.session import Session
 from resilience_sim.play.tape import is_mark
 from resilience_sim.runs.actions import ActionError
@@ -376,3 +376,15 @@ def test_a_fork_follows_to_the_end_a_little_with_every_frame(monkeypatch: pytest
     s.frame(1 / 15)
     assert fork.over
     assert fork.position == len(fork.tape)
+
+
+def test_a_session_that_is_left_early_tells_no_failure_of_what_is_under_way():
+    """The figures after ``q``: requests without an outcome are under way, and availability is of the others."""
+    scenario = load("retry-storm")
+    left = play(Session(scenario, Simulation(scenario.plan, 1, [])), 17.0)
+    document = final_result(left.run)[0].document
+    assert document["requests"]["under_way"] > 0
+    assert document["requests"]["by_outcome"]["unanswered"] == 0
+    assert document["availability"] == document["requests"]["succeeded"] / (
+        document["requests"]["total"] - document["requests"]["under_way"]
+    )
