@@ -97,6 +97,12 @@ class Row:
             self._cut(column)
         return self
 
+    def fit(self, column: int, dots: str) -> Row:
+        """Like :meth:`to`, but what is cut shows: ``dots`` stand at the end. Returns itself."""
+        if self.width > column > len(dots):
+            return self.to(column - len(dots)).add(dots, "faint")
+        return self.to(column)
+
     def right(self, text: str, style: str, column: int) -> Row:
         """Append a piece so that it ends at a column. Returns itself."""
         return self.to(max(self.width, column - cell_len(text))).add(text, style)

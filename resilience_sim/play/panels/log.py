@@ -22,7 +22,7 @@ def log_rows(run: Run, look: Look, width: int, height: int, back: int = 0) -> tu
     stop = max(min(height, len(notable)), bisect_left(notable, run.position) - back)
     stop = min(stop, bisect_left(notable, run.position))
     indexes = list(notable[max(0, stop - height) : stop])
-    return [log_row(run, index).to(width) for index in indexes], indexes
+    return [log_row(run, index).fit(width, look.dots) for index in indexes], indexes
 
 
 def log_row(run: Run, index: int) -> Row:

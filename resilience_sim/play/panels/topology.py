@@ -33,7 +33,7 @@ def topology_rows(run: Run, look: Look, width: int, height: int, chosen: str = "
     if not run.plan.stack:
         rows.append(Row(f" {_pipe(look)} ", "faint").add("no policies: calls go straight to B", "faint"))
     rows += _service(run, look, width, height - len(rows))
-    return [row.to(width) for row in rows[:height]], of_row
+    return [row.fit(width, look.dots) for row in rows[:height]], of_row
 
 
 def _pipe(look: Look) -> str:

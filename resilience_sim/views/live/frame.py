@@ -113,7 +113,9 @@ def note_rows(state: LiveFold, look: Look, width: int, rows: int) -> list[Row]:
     lines = []
     for t, who, what, why in list(state.notes)[-rows:] if rows > 0 else []:
         row = Row().right(fmt.clock(t)[:-2] + "s", "faint", 8).add(f" {who.replace('circuit_breaker', 'breaker')} ")
-        lines.append(row.add(what, STATE_STYLES.get(what, "")).add(f"  {why}" if why else "", "faint").to(width))
+        lines.append(
+            row.add(what, STATE_STYLES.get(what, "")).add(f"  {why}" if why else "", "faint").fit(width, look.dots)
+        )
     return lines
 
 
