@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from resilience_sim.settings.plan import Warned
 
 
+def _safe(text: str) -> str:
+    if text.replace("\n", "").isprintable():
+        return text
+    from resilience_sim.kernel.text import shown_safely
+
+    return shown_safely(text)
+
+
 class CommandContext:
     """One run of the program in its environment."""
 
@@ -37,15 +45,11 @@ class CommandContext:
 
     def out(self, text: str) -> None:
         """Print a line of data."""
-        from resilience_sim.kernel.text import shown_safely
-
-        self.io.stdout.write(shown_safely(text) + "\n")
+        self.io.stdout.write(_safe(text) + "\n")
 
     def err(self, text: str) -> None:
         """Print a line of anything else."""
-        from resilience_sim.kernel.text import shown_safely
-
-        self.io.stderr.write(shown_safely(text) + "\n")
+        self.io.stderr.write(_safe(text) + "\n")
 
     def elapsed(self) -> float:
         """Seconds since the program started."""

@@ -9,6 +9,26 @@ from resilience_sim.scenario.text.tree import Loc, Node, place
 from resilience_sim.settings.plan import Warned
 
 
+class Places:
+    """Paths, and whether one lies at, above or below any of them: asked for each mistake, and there may be many."""
+
+    def __init__(self) -> None:
+        self._here: set[Loc] = set()
+        self._above: set[Loc] = set()
+        self._count = 0
+
+    def append(self, loc: Loc) -> None:
+        self._count += 1
+        self._here.add(loc)
+        self._above.update(loc[:length] for length in range(len(loc) + 1))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def touches(self, loc: Loc) -> bool:
+        return loc in self._above or any(loc[:length] in self._here for length in range(len(loc) + 1))
+
+
 @dataclass
 class Findings:
     """Mistakes and warnings about one tree.
@@ -19,11 +39,11 @@ class Findings:
     root: Node
     errors: list[Diagnostic] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
-    tainted: list[Loc] = field(default_factory=list)
+    tainted: Places = field(default_factory=Places)
 
     def touches(self, loc: Loc) -> bool:
         """Whether a path lies at, above or below something already reported."""
-        return any(bad[: len(loc)] == loc[: len(bad)] for bad in self.tainted)
+        return self.tainted.touches(loc)
 
     def error(
         self, loc: Loc, code: str, message: str, help: str = "", key: bool = False, rests_on: tuple[Loc, ...] = ()
