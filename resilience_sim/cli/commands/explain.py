@@ -155,7 +155,6 @@ def _folded(ctx: CommandContext, text: str, indent: int) -> list[str]:
 def _explain_run(ctx: CommandContext, run: str, seed: int | None, at: str = "", rid: int = -1) -> int:
     """Tell the story of an instant or of a request."""
     from resilience_sim.kernel.text import printable
-
     from resilience_sim.views.story import NothingThere, as_document, draw, instant_story, request_story
 
     ctx.subject = run
