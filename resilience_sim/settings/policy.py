@@ -95,7 +95,8 @@ def policy_table(
                 foreign[param.name] = Param(
                     param.name, param.type, about=about_it, same_as=param.same_as, libraries=tuple(of)
                 )
-    return Table(name, about, (*ours, *foreign.values()), page=page, **more)
+    by_library = {library: {param.name: param for param in table} for library, table in libraries.items()}
+    return Table(name, about, (*ours, *foreign.values()), page=page, libraries=by_library, **more)
 
 
 def library_settings(tables: Mapping[str, tuple[Param, ...]], library: str, given: Settings, what: str) -> Settings:

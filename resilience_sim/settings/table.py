@@ -8,7 +8,7 @@ derived from these tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
@@ -117,6 +117,7 @@ class Table:
         check: What has to hold between the parameters; reports what does not.
         alternatives: JSON Schema for what ``check`` asks: ``{"oneOf": [...]}``.
         page: What ``resim explain`` says beyond the list of parameters.
+        libraries: The parameters of each library by name; under ``like:`` its own types read them.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Table:
     check: Check | None = None
     alternatives: Mapping[str, Any] | None = None
     page: str = ""
+    libraries: Mapping[str, Mapping[str, Param]] = field(default_factory=dict)
 
     @cached_property
     def by_name(self) -> dict[str, Param]:

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from resilience_sim.kernel import events
+from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.budget import BudgetConfig
 from resilience_sim.settings.bulkhead import BulkheadConfig
@@ -367,3 +368,11 @@ def test_text_needs_no_quotes_unless_it_looks_like_a_number():
     """``name: on`` is a name."""
     assert plan("name: on\n").name == "on"
     assert plan("name: 2024-01-01\n", head=HEAD + TRAFFIC).name == "2024-01-01"
+
+
+def test_a_name_that_several_libraries_have_is_read_as_the_library_at_hand_reads_it():
+    """Dapr's ``interval`` may be 0, which means no window; Envoy's may not."""
+    body = "stack: [{circuit_breaker: {like: LIBRARY, interval: 0ms}}]\n"
+    assert plan(body.replace("LIBRARY", "dapr")).stack[0].window == "forever"
+    with pytest.raises(ScenarioError, match="too short"):
+        plan(body.replace("LIBRARY", "envoy"))

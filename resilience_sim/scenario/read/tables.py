@@ -80,10 +80,12 @@ class Reader:
                 remedy, key = _unknown(table, name, loc)
                 meant.add(key)
                 self.findings.error((*loc, name), codes.UNKNOWN_KEY, f"unknown key {shown(name)}", remedy, key=True)
+        theirs = table.libraries.get(str(plain(node.entries["like"].value)), {}) if "like" in node.entries else {}
         for param in table.params:
             entry = node.entries.get(param.name)
             if entry is not None and not _left_out(param, entry.value):
-                read[param.name] = self._value(param.type, entry.value, (*loc, param.name), param)
+                kind = theirs[param.name].type if param.libraries and param.name in theirs else param.type
+                read[param.name] = self._value(kind, entry.value, (*loc, param.name), param)
         values = Values(table, read)
         emulates = "like" in table.by_name and values.like != "classic"
         for param in table.params:
