@@ -99,16 +99,3 @@ def test_defaults_are_shown_as_yaml_writes_them():
     breaker = schema.schema()["definitions"]["circuit_breaker"]["properties"]
     assert breaker["recovery_time"]["default"] == "30s"
     assert breaker["failure_threshold"]["default"] == 5
-
-
-def test_the_reference_has_every_policy_fault_and_section():
-    """What ``explain`` shows comes from the models."""
-    from resilience_sim.scenario.describe.reference import topic, topics
-
-    names = {each.name for each in topics()}
-    assert {"service", "traffic", "client", "retry", "throttle", "outage", "spike"} <= names
-    retry = topic("retry")
-    assert retry.kind == "policy"
-    assert {key.name: key.default for key in retry.keys}["attempts"] == "3"
-    assert [key.name for key in topic("outage").keys if key.required] == ["at", "for"]
-    assert all(key.meaning for each in topics() for key in each.keys)

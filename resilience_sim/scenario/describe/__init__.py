@@ -1,1 +1,1 @@
-"""What the tables of settings say to others: the JSON Schema, the reference, paths and templates."""
+"""What the tables of settings say to others: the JSON Schema, paths and templates."""
