@@ -233,6 +233,9 @@ Save = Annotated[str | None, option("--save", "FILE.resim", "Record the run, for
 Series = Annotated[
     str | None, option("--series", "TIME", "Add time series to the result, with this bin width (e.g. 1s).", OUTPUT)
 ]
+Overwrite = Annotated[
+    bool, switch("--force", "Let outputs replace any file, not only an earlier output of the same format.", OUTPUT)
+]
 Output = Annotated[str, option("--output, -o", "PATH", "Where to write it; - is standard output.", OUTPUT)]
 Force = Annotated[bool, switch("--force", "Replace existing files.", MAIN)]
 

@@ -47,14 +47,19 @@ def recording_file(ctx: CommandContext, file: str) -> str:
 
 
 @contextmanager
-def recorded(source: Source, scenario: Scenario, path: str | None, variant: str = AS_WRITTEN) -> Iterator[Source]:
-    """The source to run, recorded at ``path`` if one is given. Only then sqlite3 is imported."""
+def recorded(
+    source: Source, scenario: Scenario, path: str | None, variant: str = AS_WRITTEN, force: bool = False
+) -> Iterator[Source]:
+    """The source to run, recorded at ``path`` if one is given. Only then sqlite3 is imported.
+
+    ``force``: also in place of a file that is no recording.
+    """
     if path is None:
         yield source
         return
     from resilience_sim.runs.record import record
 
-    with record(source, scenario, path, variant) as wrapped:
+    with record(source, scenario, path, variant, force) as wrapped:
         yield wrapped
 
 
@@ -152,17 +157,30 @@ def files_of(scenario: Scenario) -> list[Path]:
 
 
 def open_outputs(
-    ctx: CommandContext, specs: Sequence[str], stack: ExitStack, inputs: Iterable[str | Path | None]
+    ctx: CommandContext,
+    specs: Sequence[str],
+    stack: ExitStack,
+    inputs: Iterable[str | Path | None],
+    force: bool,
+    save: str | None = None,
 ) -> Outputs | None:
     """Everything that ``--out`` asks for, opened before anything is simulated; None if nothing is.
 
-    No output may replace one of ``inputs``, the files that the command uses.
+    Neither an output nor the recording ``save`` may replace one of ``inputs``, the files that the command uses; other
+    files that are no earlier output only with ``force``.
     """
-    if not specs:
+    if not specs and save is None:
         return None
     from resilience_sim.views.export.targets import open_outputs as open_targets
+    from resilience_sim.views.export.targets import same_file
 
-    outputs = stack.enter_context(open_targets(list(specs), ctx.io.stdout, [each for each in inputs if each]))
+    used = [each for each in inputs if each]
+    if save is not None and any(same_file(Path(save), each) for each in used):
+        raise errors.usage(f"--save {save}: this command itself uses that file", "choose another path")
+    if not specs:
+        return None
+    taken = used if save is None else [*used, save]
+    outputs = stack.enter_context(open_targets(list(specs), ctx.io.stdout, taken, force))
     if outputs.uses_stdout and ctx.json:
         raise errors.usage("--json and an --out to standard output exclude each other", "write the output to a file")
     return outputs

@@ -21,13 +21,16 @@ from resilience_sim.recording.layout import APPLICATION_ID, FORMAT, MAGIC, Recor
 COMPANIONS = ("-journal", "-wal", "-shm")
 
 
-def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
-    """Begin a recording at ``path``; ``fill`` makes its tables. A transaction is open, and the file is locked."""
+def create(path: Path, fill: Callable[[sqlite3.Connection], None], force: bool = False) -> sqlite3.Connection:
+    """Begin a recording at ``path``; ``fill`` makes its tables. A transaction is open, and the file is locked.
+
+    A file that is not a recording is only replaced with ``force``.
+    """
     held = beside = None
     try:
         target = path.resolve()
         beside = target.with_name(f".{target.name}.{os.getpid()}.new")
-        held = _hold(path)
+        held = _hold(path, force)
         beside.write_bytes(_beginning(fill))
         ours = beside.stat()
         for companion in COMPANIONS:
@@ -100,7 +103,7 @@ def _move_to_new_place(path: Path, beside: Path, target: Path) -> None:
         beside.unlink()
 
 
-def _hold(path: Path) -> sqlite3.Connection | None:
+def _hold(path: Path, force: bool) -> sqlite3.Connection | None:
     """Lock the recording at ``path`` that is to be replaced; None when nothing is there.
 
     RecordingError when what is there must not be replaced.
@@ -119,9 +122,9 @@ def _hold(path: Path) -> sqlite3.Connection | None:
             header = file.read(100)
     except OSError as error:
         raise RecordingError(place, f"cannot be read: {reason(error)}", "choose another path") from error
-    if not is_recording(header):
+    if not is_recording(header) and not force:
         raise RecordingError(
-            place, "the file there is not a resim recording", "choose another path, or remove the file"
+            place, "the file there is not a resim recording", "choose another path; --force replaces the file"
         )
     connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
     try:
@@ -130,7 +133,7 @@ def _hold(path: Path) -> sqlite3.Connection | None:
         if "locked" in str(error):
             connection.close()
             raise _in_use(path) from error
-        # Damaged or read-only: still an old recording, and the user asked for a new one in its place.
+        # Damaged, read-only or no database at all: the user asked for a new one in its place.
     return connection
 
 

@@ -35,6 +35,7 @@ class RecordingWriter(Fold):
 
     Nothing at ``path`` is touched when the constructor raises RecordingError.
     ``clock`` gives seconds of real time; it only decides when to commit (every ``commit_seconds``).
+    ``force``: replace also a file that is no recording.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class RecordingWriter(Fold):
         *,
         clock: Callable[[], float] = time.monotonic,
         commit_seconds: float = 1.0,
+        force: bool = False,
     ) -> None:
         self.path = Path(path)
         self.encoder = Encoder(CHUNK, self._spill)
@@ -69,7 +71,7 @@ class RecordingWriter(Fold):
             connection.executemany("INSERT INTO components VALUES (?, ?, ?, ?, ?, ?)", directory)
             connection.execute(_PUT_STATE, self._state(0, 0, self._chain, 0, False, "").row())
 
-        self._connection: sqlite3.Connection | None = place.create(self.path, fill)
+        self._connection: sqlite3.Connection | None = place.create(self.path, fill, force)
 
     @property
     def events(self) -> int:

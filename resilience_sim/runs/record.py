@@ -94,12 +94,15 @@ class Recorded:
             self.writer.close(False, "", self.source.now)
 
 
-def record(source: Source, scenario: Scenario, path: str | Path, variant: str = "as-written") -> Recorded:
+def record(
+    source: Source, scenario: Scenario, path: str | Path, variant: str = "as-written", force: bool = False
+) -> Recorded:
     """Begin a recording of ``source``, which has not made a step yet. RecordingError when that is impossible.
 
     ``scenario`` is where ``source.plan`` comes from; ``variant`` names which of its configurations that is.
+    ``force``: also in place of a file that is no recording.
     """
-    return Recorded(source, RecordingWriter(path, describe(source, scenario, variant), source.components))
+    return Recorded(source, RecordingWriter(path, describe(source, scenario, variant), source.components, force=force))
 
 
 def describe(source: Source, scenario: Scenario, variant: str = "as-written") -> RecordingMeta:

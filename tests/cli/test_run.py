@@ -341,3 +341,40 @@ def test_watch_needs_a_file():
     answer = resim("run", "first-look", "--watch")
     assert answer.code == 2
     assert "resim init my-scenario --template first-look" in answer.err
+
+
+def test_save_and_out_replace_no_file_that_is_not_resims_own_without_force(here):
+    """They replaced whatever was there, the scenario included."""
+    (here / "notes.txt").write_text("years of work")
+    scenario = (here / "quick.yaml").read_text()
+    for output in (["--save", "notes.txt"], ["--out", "json=notes.txt"], ["--out", "csv-requests=notes.txt"]):
+        refused = resim("run", "quick.yaml", "-q", *output)
+        assert refused.code == 2
+        assert "--force" in refused.err
+        assert (here / "notes.txt").read_text() == "years of work"
+    for output in (["--save", "quick.yaml"], ["--out", "json=quick.yaml"]):
+        for command in ("run", "compare"):
+            refused = resim(command, "quick.yaml", "-q", "--force", *output)
+            assert refused.code == 2
+            assert "this command itself uses that file" in refused.err
+    assert (here / "quick.yaml").read_text() == scenario
+    assert resim("run", "quick.yaml", "-q", "--force", "--save", "notes.txt").code == 0
+    assert resim("replay", "notes.txt", "--verify").code == 0
+    refused = resim("export", "notes.txt", "--to", "json", "-o", "quick.yaml")
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert resim("export", "notes.txt", "--to", "json", "-o", "notes.txt", "--force").code == 2
+    assert resim("export", "notes.txt", "--to", "json", "-o", "quick.yaml", "--force").code == 0
+    assert resim("export", "notes.txt", "--to", "json", "-o", "quick.yaml").code == 0
+
+
+def test_a_librarys_configuration_is_replaced_only_with_force(here):
+    """Nothing in it says that resim has written it: it may be the one in production."""
+    (here / "application.yml").write_text("precious: true\n")
+    words = ["export", "quick.yaml", "--to", "resilience4j", "-o", "application.yml"]
+    refused = resim(*words)
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert (here / "application.yml").read_text() == "precious: true\n"
+    assert resim(*words, "--force").code == 0
+    assert "precious" not in (here / "application.yml").read_text()

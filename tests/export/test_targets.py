@@ -54,7 +54,8 @@ def test_csv_in_a_folder_or_beside_each_other(tmp_path):
 
 
 def test_an_interrupted_command_leaves_everything_as_it_was(tmp_path):
-    (tmp_path / "old.jsonl").write_text("old")
+    (tmp_path / "old.jsonl").write_text('{"schema": "resim.events/1", "old": true}\n')
+    before = (tmp_path / "old.jsonl").read_bytes()
     source = Simulation(make_plan(50), 1)
 
     def interrupted():
@@ -67,7 +68,7 @@ def test_an_interrupted_command_leaves_everything_as_it_was(tmp_path):
         interrupted()
     assert names(tmp_path) == ["old.jsonl"]
     assert not (tmp_path / "new").exists()
-    assert (tmp_path / "old.jsonl").read_text() == "old"
+    assert (tmp_path / "old.jsonl").read_bytes() == before
 
 
 def test_an_interrupted_run_may_be_kept(tmp_path):
@@ -121,11 +122,13 @@ def test_a_full_disk_is_reported(name, tmp_path):
 
 
 def test_a_link_stays_a_link(tmp_path):
-    (tmp_path / "real.xml").write_text("old")
+    (tmp_path / "real.xml").write_text(
+        '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="resim" old="yes" />\n'
+    )
     (tmp_path / "link.xml").symlink_to("real.xml")
     run([f"junit={tmp_path}/link.xml"])
     assert (tmp_path / "link.xml").is_symlink()
-    assert (tmp_path / "real.xml").read_text().startswith("<?xml")
+    assert "<testcase" in (tmp_path / "real.xml").read_text()
 
 
 def test_from_a_recording(tmp_path):
@@ -146,6 +149,30 @@ def test_from_a_recording(tmp_path):
         assert (tmp_path / f"a{end}.csv").read_bytes() == (tmp_path / f"b{end}.csv").read_bytes()
 
 
+@pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.name)
+def test_an_output_replaces_an_earlier_one_and_no_other_file(tmp_path, known):
+    """--out replaced whatever was there: a thesis, a configuration. With ``force`` it may."""
+    spec = f"{known.name}={tmp_path}/x.out"
+    run([spec])
+    run([spec])
+    (tmp_path / "x.out").write_text("")
+    run([spec])
+    for precious in (b"years of work\n", b'{"schema": "my.own/1"}', b"rid,my,own\n", b"\xff\xfe\x00"):
+        (tmp_path / "x.out").write_bytes(precious)
+        with pytest.raises(ExportError, match=r"what is there is not .*--force") as caught:
+            run([spec])
+        assert caught.value.cause
+        assert (tmp_path / "x.out").read_bytes() == precious
+    plan, stdout = make_plan(50), io.StringIO()
+    source = Simulation(plan, 1)
+    with open_outputs([spec], stdout, force=True) as outputs:
+        outputs.attach(source)
+        source.run()
+        outputs.finish(DOCUMENT)
+    assert b"years of work" not in (tmp_path / "x.out").read_bytes()
+    run([spec])
+
+
 def test_targets_are_parsed_without_touching_anything(tmp_path):
     assert parse_target("json=-").paths == {"": None}
     assert parse_target(f"csv={tmp_path}/d").paths["attempts"] == tmp_path / "d" / "attempts.csv"
@@ -163,6 +190,6 @@ def test_an_output_never_replaces_an_input(tmp_path, spec):
     (tmp_path / "hard").hardlink_to(tmp_path / "in.yaml")
     inputs = [tmp_path / "in.yaml", tmp_path / "in-attempts.csv", tmp_path / "gone"]
     with pytest.raises(ExportError, match="this command itself uses that file"):
-        open_outputs([spec.replace("{tmp}", str(tmp_path))], io.StringIO(), inputs)
+        open_outputs([spec.replace("{tmp}", str(tmp_path))], io.StringIO(), inputs, force=True)
     assert (tmp_path / "in.yaml").read_text() == (tmp_path / "in-attempts.csv").read_text() == "precious"
     assert names(tmp_path) == ["hard", "in-attempts.csv", "in.yaml", "link.yaml"]

@@ -211,7 +211,7 @@ def test_of_two_that_begin_one_new_file_the_second_is_told_at_once(tmp_path, mon
     path = tmp_path / "r.resim"
     writer = RecordingWriter(path, RecordingMeta(1, "first"), ())
     with monkeypatch.context() as late:
-        late.setattr(place, "_hold", lambda path: None)
+        late.setattr(place, "_hold", lambda path, force: None)
         with pytest.raises(RecordingError, match="using the recording"):
             RecordingWriter(path, RecordingMeta(2, "second"), ())
     writer.close(True)

@@ -52,6 +52,7 @@ class CompareOptions:
     watch: opt.Watch = False
     out: opt.Out = field(default_factory=list)
     save: opt.Save = None
+    force: opt.Overwrite = False
     series: opt.Series = None
 
 
@@ -87,10 +88,10 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
         inputs = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
-        outputs = results.open_outputs(ctx, options.out, stack, inputs)
+        outputs = results.open_outputs(ctx, options.out, stack, inputs, options.force, options.save)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
-        _keep(ctx, scenario, others, plans, seeds[0], options.save, outputs)
+        _keep(ctx, scenario, others, plans, seeds[0], options, outputs)
         found: Mapping[str, Sequence[RunResult]] | None = None
         if way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE:
             found = _race(ctx, plans, seeds[0], watch, scenario.plan.name, series, baseline)
@@ -245,7 +246,7 @@ def _keep(
     others: list[tuple[str, Scenario]],
     plans: Mapping[str, Plan],
     seed: int,
-    save: str | None,
+    options: CompareOptions,
     outputs: Outputs | None,
 ) -> None:
     """Record every variant with the first seed, and export the events of the scenario as written."""
@@ -254,7 +255,7 @@ def _keep(
     from resilience_sim.runs.compare import AS_WRITTEN, plans_of
     from resilience_sim.runs.simulation import Simulation
 
-    events = outputs is not None and outputs.needs_events
+    save, events = options.save, outputs is not None and outputs.needs_events
     if save is None and not events:
         return
     own = plans_of(scenario)
@@ -265,7 +266,7 @@ def _keep(
             continue
         of, variant = (beside[name][1], AS_WRITTEN) if name in beside else (scenario, name)
         path = None if save is None else save if name == first else _beside(save, name)
-        with recorded(Simulation(plan, seed), of, path, variant) as source:
+        with recorded(Simulation(plan, seed), of, path, variant, options.force) as source:
             if outputs is not None and name == first:
                 outputs.attach(source)
             run_out(ctx, source)

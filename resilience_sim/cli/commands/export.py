@@ -33,6 +33,7 @@ class ExportOptions:
         str, opt.option("--to", "FORMAT", "One of resim list formats, or a library.", opt.OUTPUT, complete.formats)
     ]
     output: opt.Output = "-"
+    force: opt.Overwrite = False
     series: opt.Series = None
 
 
@@ -52,7 +53,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     if ctx.json and output == "-":
         raise usage("--json needs -o PATH: it reports what was written", "add -o PATH, or leave out --json")
     if to in LIBRARIES:
-        return export_config(ctx, file, to, output)
+        return export_config(ctx, file, to, output, options.force)
     if file.endswith((".yaml", ".yml")) or shipped.find(file) is not None:
         raise usage(
             f"--to {to} takes a recording, not a scenario", f"record one: resim run {quote(file)} --save run.resim"
@@ -62,7 +63,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     bin_width = opt.parse_time("--series", options.series, least=1)
     with (
         open_recording(file) as recording,
-        open_outputs([f"{to}={output}"], ctx.io.stdout, [file]) as outputs,
+        open_outputs([f"{to}={output}"], ctx.io.stdout, [file], options.force) as outputs,
     ):
         outputs.play(recording)
         outputs.finish(document_of(recording, bin_width) if outputs.needs_document else None)
@@ -99,7 +100,7 @@ def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:
     )
 
 
-def export_config(ctx: CommandContext, source: str, to: str, output: str) -> int:
+def export_config(ctx: CommandContext, source: str, to: str, output: str, force: bool) -> int:
     """Write the configuration, and say what the format cannot express."""
     from resilience_sim.interop.writing import write
     from resilience_sim.scenario.load import load
@@ -114,7 +115,7 @@ def export_config(ctx: CommandContext, source: str, to: str, output: str) -> int
     if output == "-":
         ctx.out(written.text.rstrip("\n"))
     else:
-        write_file(Path(output), written.text, force=True)
+        write_file(Path(output), written.text, force)
     if ctx.json:
         ctx.reply(format=to, wrote=[output], notes=list(written.notes))
         return 0

@@ -46,6 +46,7 @@ class ReplayOptions:
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
     out: opt.Out = field(default_factory=list)
+    force: opt.Overwrite = False
     series: opt.Series = None
 
 
@@ -102,7 +103,7 @@ def _play(
     from resilience_sim.runs.replay import Playback
 
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, [options.file])
+        outputs = results.open_outputs(ctx, options.out, stack, [options.file], options.force)
         playback = Playback(recording)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
         done = results.carry_out(ctx, playback, way, watch, series, outputs, recording.finished)
@@ -246,7 +247,7 @@ def _ask_what_if(
     }
     seed = recording.meta.seed
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, [options.file, options.stack])
+        outputs = results.open_outputs(ctx, options.out, stack, [options.file, options.stack], options.force)
         actions = actions_of(recording)
         racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
         folds = {

@@ -60,6 +60,7 @@ class RunOptions:
     watch: opt.Watch = False
     out: opt.Out = field(default_factory=list)
     save: opt.Save = None
+    force: opt.Overwrite = False
     series: opt.Series = None
 
 
@@ -95,12 +96,12 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     if options.beside is not None:
         return _run_beside(ctx, scenario, options.beside, seeds, options, watch, series)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, [*results.files_of(scenario), options.save])
+        outputs = results.open_outputs(ctx, options.out, stack, results.files_of(scenario), options.force, options.save)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs), len(seeds) > 1)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         ctx.detail(f"{scenario.path} loaded after {ctx.elapsed():.2f} s, digest {scenario.digest}, {describe()} core")
-        first, runs = _simulate(ctx, scenario, seeds, options.save, way, watch, series, outputs)
+        first, runs = _simulate(ctx, scenario, seeds, options, way, watch, series, outputs)
         ctx.detail(f"simulated after {ctx.elapsed():.2f} s")
         whole = (first is None or first.whole) and len(runs) == len(seeds)
         unchanged = not scenario.overrides and not options.policies
@@ -165,13 +166,15 @@ def _run_beside(
     name, plan = _second(scenario, text, options)
     plans = {results.AS_WRITTEN: scenario.plan, name: plan}
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, [*results.files_of(scenario), options.save])
+        outputs = results.open_outputs(ctx, options.out, stack, results.files_of(scenario), options.force, options.save)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         simulations = {each: Simulation(its, seeds[0]) for each, its in plans.items()}
         folds = {each: RunFold(its.plan, its.components, series) for each, its in simulations.items()}
         moments = {each: MomentsFold(its.plan, its.components) for each, its in simulations.items()}
-        first = stack.enter_context(results.recorded(simulations[results.AS_WRITTEN], scenario, options.save))
+        first = stack.enter_context(
+            results.recorded(simulations[results.AS_WRITTEN], scenario, options.save, force=options.force)
+        )
         racers = {**simulations, results.AS_WRITTEN: first}
         for each, racer in racers.items():
             racer.attach(folds[each])
@@ -232,7 +235,7 @@ def _simulate(
     ctx: CommandContext,
     scenario: Scenario,
     seeds: list[int],
-    save: str | None,
+    options: RunOptions,
     way: str,
     watch: WatchOptions,
     series: int,
@@ -243,10 +246,10 @@ def _simulate(
     from resilience_sim.cli.watching import NOTHING, run_seeds
     from resilience_sim.runs.simulation import Simulation
 
-    events = outputs is not None and outputs.needs_events
+    save, events = options.save, outputs is not None and outputs.needs_events
     if len(seeds) > 1 and way == NOTHING and not save and not events:
         return None, run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds, series)[AS_WRITTEN]
-    with recorded(Simulation(scenario.plan, seeds[0]), scenario, save) as source:
+    with recorded(Simulation(scenario.plan, seeds[0]), scenario, save, force=options.force) as source:
         first = carry_out(ctx, source, way, watch, series, outputs)
     if len(seeds) > 1 and first.whole:
         if save or events:

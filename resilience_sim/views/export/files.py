@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TextIO
@@ -25,11 +26,20 @@ class OutputFile:
     """One file being written, UTF-8 with plain line feeds; or standard output when ``path`` is None.
 
     Devices and pipes (``/dev/stderr``, a named pipe) are written to directly. A symbolic link keeps pointing to the
-    file, which is replaced; an existing file passes its rights on. A ``database`` is written by SQLite to the name of
-    the stream, and replaces only what resim has made.
+    file, which is replaced; an existing file passes its rights on. Replaced is only an empty file or one that begins
+    as this output does (``begins``, a pattern); with ``force`` any file. A ``database`` is written by SQLite to the
+    name of the stream.
     """
 
-    def __init__(self, path: Path | None, stdout: TextIO, make_folder: bool = False, database: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        stdout: TextIO,
+        make_folder: bool = False,
+        database: bool = False,
+        begins: str = "",
+        force: bool = False,
+    ) -> None:
         self.stream: TextIO = stdout
         self._place: Path | None = None
         self._beside: Path | None = None
@@ -44,8 +54,10 @@ class OutputFile:
         place = path.resolve()
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if database and place.exists() and not _made_by_resim(place):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        if database and place.exists() and not (place.is_file() and (force or _is_our_database(place))):
+            raise FileExistsError(errno.EEXIST, "what is there is not a database that resim made", str(path))
+        if not database and not force and place.is_file() and not _begins_with(begins, place):
+            raise FileExistsError(errno.EEXIST, "what is there is not such an output of resim", str(path))
         if place.exists() and not place.is_file():
             self.stream = place.open("w", encoding="utf-8", newline="\n")
             return
@@ -90,10 +102,15 @@ class OutputFile:
         self._beside = self._made = None
 
 
-def _made_by_resim(place: Path) -> bool:
+def _begins_with(pattern: str, place: Path) -> bool:
+    """Whether the file there begins with what the pattern matches, or is empty."""
+    with place.open("rb") as file:
+        beginning = file.read(4096).decode("utf-8", "replace")
+    return not beginning or re.match(pattern, beginning) is not None
+
+
+def _is_our_database(place: Path) -> bool:
     """Whether the file there is a database of tables, or empty."""
-    if not place.is_file():
-        return False
     with place.open("rb") as file:
         header = file.read(72)
     return not header or (header.startswith(b"SQLite format 3") and header[68:] == TABLES_ID.to_bytes(4, "big"))
@@ -105,7 +122,7 @@ def problem(error: OSError) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
         return "its folder does not exist", "create the folder first, or choose another path"
     if isinstance(error, FileExistsError):
-        return "what is there is not a database that resim made", "choose another path, or remove the file"
+        return cause, "choose another path; --force replaces the file"
     if isinstance(error, IsADirectoryError):
         return "it is a folder", "name a file in it"
     if isinstance(error, (PermissionError, NotADirectoryError)):

@@ -12,6 +12,7 @@ alone.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.sink import Fold
+from resilience_sim.measure.tables import TABLES
 from resilience_sim.views.export.base import Export, RecordedRun, about
 from resilience_sim.views.export.files import ExportError, OutputFile, problem
 
@@ -37,8 +39,8 @@ class Format:
 
     ``needs``: ``events`` (a recording, or a source while it runs) or ``document`` (the result document).
     ``parts``: the names of its files; the first one goes to the path given, the others beside it. ``suffix`` is what
-    such files usually end in. ``database``: a file that only SQLite can write, so no stream; it replaces nothing but a
-    database that resim has made.
+    such files usually end in. ``begins`` is a pattern of how they begin, which tells an earlier output from a file of
+    somebody's. ``database``: a file that only SQLite can write, so no stream.
     """
 
     name: str
@@ -47,24 +49,60 @@ class Format:
     suffix: str
     parts: tuple[str, ...] = ("",)
     database: bool = False
+    begins: str = ""
 
+
+# Any table: whoever asks for csv=x.csv after csv-attempts=x.csv loses nothing that is not made again.
+_TABLE = "|".join(f"{re.escape(','.join(column.split()[0] for column in columns))}\\n" for columns in TABLES.values())
 
 FORMATS: tuple[Format, ...] = (
-    Format("json", "the result document, resim.result/1", DOCUMENT, ".json"),
-    Format("jsonl", "every event, one JSON object per line", EVENTS, ".jsonl"),
+    Format(
+        "json",
+        "the result document, resim.result/1",
+        DOCUMENT,
+        ".json",
+        begins=r'\{\s*"schema": "resim\.result/',
+    ),
+    Format(
+        "jsonl",
+        "every event, one JSON object per line",
+        EVENTS,
+        ".jsonl",
+        begins=r'\{"schema": "resim\.events/',
+    ),
     Format(
         "csv",
         "requests, attempts and transitions: three files",
         EVENTS,
         ".csv",
         ("requests", "attempts", "transitions"),
+        begins=_TABLE,
     ),
-    Format("csv-requests", "one line per request", EVENTS, ".csv", ("requests",)),
-    Format("csv-attempts", "one line per attempt", EVENTS, ".csv", ("attempts",)),
-    Format("csv-transitions", "one line per change of a breaker's state", EVENTS, ".csv", ("transitions",)),
-    Format("chrome-trace", "spans, breaker states and counters on a time axis, for ui.perfetto.dev", EVENTS, ".json"),
-    Format("junit", "expectations as test results, for continuous integration", DOCUMENT, ".xml"),
-    Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md"),
+    Format("csv-requests", "one line per request", EVENTS, ".csv", ("requests",), begins=_TABLE),
+    Format("csv-attempts", "one line per attempt", EVENTS, ".csv", ("attempts",), begins=_TABLE),
+    Format(
+        "csv-transitions",
+        "one line per change of a breaker's state",
+        EVENTS,
+        ".csv",
+        ("transitions",),
+        begins=_TABLE,
+    ),
+    Format(
+        "chrome-trace",
+        "spans, breaker states and counters on a time axis, for ui.perfetto.dev",
+        EVENTS,
+        ".json",
+        begins=r'\{"displayTimeUnit":"ms","otherData":\{"scenario":.*"resim":',
+    ),
+    Format(
+        "junit",
+        "expectations as test results, for continuous integration",
+        DOCUMENT,
+        ".xml",
+        begins=r'<\?xml [^>]*>\s*<testsuites name="resim"',
+    ),
+    Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md", begins=r"### resim \w+: "),
     Format(
         "sqlite",
         "a database: requests, attempts, transitions, faults and samples",
@@ -267,17 +305,20 @@ class Outputs:
         return _Exports(self._exports)
 
 
-def open_outputs(specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Path] = ()) -> Outputs:
+def open_outputs(
+    specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Path] = (), force: bool = False
+) -> Outputs:
     """Open everything that ``--out`` asks for. ExportError, and nothing touched, when anything is wrong.
 
-    ``inputs``: files that the command reads (or writes by itself), which no output may replace.
+    ``inputs``: files that the command reads (or writes by itself), which no output may replace, not even with
+    ``force``: that replaces files which are no earlier output of the same format.
     """
     targets = [parse_target(spec) for spec in specs]
     seen: set[Path | None] = set()
     for target, spec in zip(targets, specs, strict=True):
         for path in target.paths.values():
             key = None if path is None else path.absolute()
-            if path is not None and any(_same_file(path, one) for one in inputs):
+            if path is not None and any(same_file(path, one) for one in inputs):
                 raise ExportError(spec, "this command itself uses that file", "choose another path")
             if key in seen:
                 what = "standard output is" if path is None else f"{path} is"
@@ -295,6 +336,8 @@ def open_outputs(specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Pa
                     stdout,
                     make_folder=path is not None and len(target.paths) > 1 and path.stem == part,
                     database=target.format.database,
+                    begins=target.format.begins,
+                    force=force,
                 )
     except OSError as error:
         outputs.abort()
@@ -302,7 +345,7 @@ def open_outputs(specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Pa
     return outputs
 
 
-def _same_file(path: Path, other: str | Path) -> bool:
+def same_file(path: Path, other: str | Path) -> bool:
     try:
         return path.resolve() == Path(other).resolve() or path.samefile(other)
     except (OSError, ValueError, RuntimeError):
