@@ -86,7 +86,7 @@ def test_installed_it_runs_from_any_folder(installed, tmp_path):
     )
     assert where.startswith(str(installed))
     document = json.loads(done(resim, "run", "--json", cwd=tmp_path))
-    assert document["scenario"]["name"] == "first-look"
+    assert document["scenario"]["name"] == "retry-storm"
     names = done(resim, "list", "-q", cwd=tmp_path).split()
     assert set(names) == {path.stem for path in (ROOT / "scenarios").glob("*.yaml")}
     done(resim, "validate", *names, cwd=tmp_path)
