@@ -21,7 +21,9 @@ SUB_BITS: Final = 7
 
 
 def bucket_of(value: i64) -> i64:
-    """Index of the bucket that holds ``value`` (0 or more)."""
+    """Index of the bucket that holds ``value``; one below 0, which only a forged recording has, counts as 0."""
+    if value < 0:  # shifted right it would never become 0
+        return 0
     # The bit length, found by halving: a machine integer has no method that tells it.
     shift: i64 = 0
     rest = value >> (SUB_BITS + 1)

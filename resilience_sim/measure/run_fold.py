@@ -326,7 +326,7 @@ class RunFold(Sink):
 
     def _advance(self, t: i64) -> None:
         """Close parts until ``t`` lies in the current one."""
-        while t >= self._cut:
+        while t >= self._cut and self._cut < FOREVER:
             until = int(self._busy) * int(self._cut)
             self._part.busy += self._area_far + int(self._area) + until
             self._area = 0

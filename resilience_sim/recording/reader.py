@@ -30,7 +30,7 @@ from resilience_sim.recording.place import is_recording
 
 _TABLES = ("meta", "files", "components", "chunks", "actions", "state")
 _LONGEST = 1 << 28  # bytes of one value: a chunk has half a megabyte at most, but texts and data files may be large
-_LAST = 1 << 62  # no event is later
+_LAST = (1 << 62) - 1  # the end of virtual time (kernel/sim.py FOREVER)
 _DAMAGED = "record the run again: `resim run SCENARIO --save FILE.resim`"
 _SURPRISES = (
     OSError,

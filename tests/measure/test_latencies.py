@@ -86,3 +86,10 @@ def test_p99_9_means_the_decimal():
     assert nearest_rank(99.9, 1000) == 999
     assert nearest_rank(50, 1) == 1
     assert nearest_rank(55, 100) == 55
+
+
+@given(st.integers(-(2**62), -1))
+def test_a_latency_below_zero_ends(value):
+    """Halving it never gave 0: the figures of a run whose clock had wrapped came never, and heard no Ctrl-C."""
+    assert bucket_of(value) == 0
+    assert folded([value, 5]).spread().count == 2

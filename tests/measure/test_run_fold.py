@@ -310,3 +310,13 @@ def test_goodput_of_the_last_phase_is_not_thinned_by_the_drain():
     result = tape.result(plan(traffic=phases, expect=scopes), end=24 * S)
     assert result.scoped["phase 1"]["goodput"] == result.scoped["phase 2"]["goodput"] == Reading(10.0)
     assert result.metrics["goodput"] == Reading(40 / 24)
+
+
+def test_a_clock_at_the_end_of_time_has_figures():
+    """Closing parts of the run went on beyond the last one."""
+    tape = Tape()
+    tape.request(0, 1 * S)
+    tape.request((1 << 62) - 2, (1 << 62) - 1)
+    tape.request(1 << 62, (1 << 62) + 1)
+    run = tape.result(plan(faults=(FaultConfig("outage", "f", 1 * S, S),))).document
+    assert run["requests"]["total"] == run["requests"]["succeeded"] == 3
