@@ -92,3 +92,17 @@ def test_every_fault(kind: str) -> None:
         assert load_text(HEAD + f"faults:\n  - {fault_text(fault)}\n", "x.yaml").plan.faults[0] == fault
 
     holds()
+
+
+@pytest.mark.parametrize(
+    ("policy", "overrides"),
+    [
+        ("rate_limiter: {limit: 60/s}", ["rate_limiter.limit=70/s"]),  # its burst, a default, was written out
+        ("retry: {like: polly, attempts: 1}", ["retry.attempts=1"]),  # it was MaxRetryAttempts: 0, which is refused
+    ],
+)
+def test_a_policy_changed_by_set_is_written_as_it_was_said(policy: str, overrides: list[str]) -> None:
+    """The scenario that `play` wrote then gave another run, or could not be read."""
+    made = load_text(HEAD + f"stack:\n  - {policy}\n", "x.yaml", overrides).plan.stack[0]
+    assert load_text(HEAD + f"stack:\n  - {policy_text(made)}\n", "x.yaml").plan.stack[0] == made
+    assert policy_text(made) == policy.replace("60/s", "70/s")
