@@ -1,6 +1,7 @@
 """Data files that a scenario names: measured latencies, arrival times.
 
-They are found beside the scenario, as CSV or JSON lines, and kept as text: a recording carries them.
+They are found beside the scenario, as CSV or JSON lines, and kept as text: a recording carries them. What is wrong in
+one is reported by its place and never quoted: a scenario of somebody else's may name any file that its reader can read.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ def _csv(name: str, lines: list[str]) -> list[int]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        cells = [cell.strip().strip('"').strip() for cell in text.replace(";", ",").split(",")]
+        written = line.replace(";", ",").split(",")
+        cells = [cell.strip().strip('"').strip() for cell in written]
         if not header_seen:
             header_seen = True
             if _is_header(cells):
@@ -113,7 +115,8 @@ def _csv(name: str, lines: list[str]) -> list[int]:
             if len(cells) > 1 and any(cells[1:]):
                 raise _bad(name, number, "several columns without a header", "name the column in the first line")
         cell = cells[column] if column < len(cells) else ""
-        values.append(_value(name, number, cell, unit))
+        before = sum(len(each) + 1 for each in written[:column])
+        values.append(_value(name, number, cell, unit, min(before, len(line)) + 1))
     return values
 
 
@@ -142,8 +145,9 @@ def _json_lines(name: str, lines: list[str]) -> list[int]:
             continue
         try:
             found = json.loads(line)
-        except (ValueError, RecursionError):
-            raise _bad(name, number, "not JSON", "each line is a number, a text or an object with `t`") from None
+        except (ValueError, RecursionError) as error:
+            col = error.colno if isinstance(error, json.JSONDecodeError) else 1
+            raise _bad(name, number, "not JSON", "each line is a number, a text or an object with `t`", col) from None
         unit = units.SECOND
         if isinstance(found, dict):
             wanted = {key + end: size for key in _TIME_KEYS for end, size in {"": units.SECOND, **_SUFFIXES}.items()}
@@ -155,29 +159,28 @@ def _json_lines(name: str, lines: list[str]) -> list[int]:
     return values
 
 
-def _value(name: str, number: int, value: object, unit: int) -> int:
+def _value(name: str, number: int, value: object, unit: int, col: int = 1) -> int:
+    """Nanoseconds. ``col``: where it stands in its line, from 1."""
     try:
-        if isinstance(value, str) and not value[:1].isdigit() and value[:1] not in "+-.":
-            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > 60:
+            raise ValueError
+        if isinstance(value, str) and not (value[:1].isdigit() or value[:1] in "+-."):
+            raise ValueError
         if isinstance(value, str) and value[-1:].isalpha():
             return units.duration(value)
-        if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > 60:
-            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
-        if isinstance(value, str) and not value.replace(".", "", 1).replace("+", "", 1).replace("-", "").isascii():
-            raise UnitError(codes.DATA_FILE, f"{shown(value)} is no time")
-        if abs(float(value)) > 1e19:
-            raise UnitError(codes.DATA_FILE, f"{shown(value)} is out of range")
-        ns = round(Fraction(str(value)) * unit)
-        if not 0 <= ns <= units.LONGEST:
-            raise UnitError(codes.DATA_FILE, f"{shown(value)} is out of range")
-        return ns
+        if not (value.isascii() if isinstance(value, str) else math.isfinite(value)):
+            raise ValueError
+        ns = round(Fraction(str(value)) * unit) if abs(float(value)) <= 1e19 else -1
     except UnitError as error:
-        raise _bad(name, number, str(error), error.help or "write `250ms`, or seconds as a plain number") from None
+        wrong = "out of range" if error.code == codes.RANGE else "not a time"
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise _bad(name, number, f"{shown(value)} is no time", "write `250ms`, or seconds as a plain number") from None
+        wrong = "not a time"
+    else:
+        if 0 <= ns <= units.LONGEST:
+            return ns
+        wrong = "out of range"
+    raise _bad(name, number, wrong, "write `250ms`, or seconds as a plain number", col) from None
 
 
-def _bad(name: str, number: int, message: str, remedy: str) -> UnitError:
-    return UnitError(codes.DATA_FILE, f"{name}:{number}: {message}", remedy)
+def _bad(name: str, number: int, message: str, remedy: str, col: int = 1) -> UnitError:
+    return UnitError(codes.DATA_FILE, f"{name}:{number}:{col}: {message}", remedy)
