@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resilience_sim.play import forms
+from resilience_sim.play.condition import Condition
 from resilience_sim.play.state import CockpitState, Ui
 from resilience_sim.runs.actions import position
 from resilience_sim.scenario.text.spelling import Unwritable
@@ -35,13 +36,15 @@ class ActionDialogs:
 
     def perform(self, action: Action) -> None:
         """Do it, or say why it cannot be done."""
-        session = self._state.session
-        before = session.run.plan
         try:
-            (session.branch if self._state.what_if else session.act)(action)
+            self._do(action)
         except ValueError as error:
             self._state.say(str(error))
-            return
+
+    def _do(self, action: Action) -> None:
+        session = self._state.session
+        before = session.run.plan
+        (session.branch if self._state.what_if else session.act)(action)
         self._state.what_if = False
         self._state.say(action_words(action, before))
 
@@ -121,6 +124,25 @@ class ActionDialogs:
             self.perform(Lift(self._now, fault))
         else:
             self._state.say("no fault is active")
+
+    # --- a line -------------------------------------------------------------------------------------------------------
+
+    def line(self) -> None:
+        """Ask for a setting as ``--set`` takes it, or for a condition to stop at."""
+        from resilience_sim.play.command_line import HINT, Completion, read_line
+
+        session, plan = self._state.session, self._state.run.plan
+        run = session.run
+        active = [run.plan_now.faults[index].id for index in sorted(run.view.faults_on)]
+
+        def accept(text: str) -> None:
+            asked = read_line(text, plan, self._now)
+            if isinstance(asked, Condition):
+                session.play_until(asked)
+            else:
+                self._do(asked)
+
+        self._ui.line(f"{self._when}: {HINT}", Completion(plan, active), accept)
 
     # --- policies -----------------------------------------------------------------------------------------------------
 

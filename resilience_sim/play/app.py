@@ -27,6 +27,7 @@ from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
+    from resilience_sim.play.command_line import Completion
     from resilience_sim.play.command_table import CommandTable
     from resilience_sim.play.file_dialogs import FileDialogs
     from resilience_sim.play.forms import Answers, Field
@@ -205,6 +206,12 @@ class Cockpit(App[None]):
         from resilience_sim.play.dialogs import Form
 
         self.push_screen(Form(title, about, fields, accept, verb), self._answered(then))
+
+    def line(self, hint: str, completion: Completion, accept: Callable[[str], None]) -> None:
+        """A line at the bottom."""
+        from resilience_sim.play.dialogs import Line
+
+        self.push_screen(Line(hint, completion, accept), lambda _: self.redraw())
 
     def _answered(self, then: Callable[[T], None]) -> Callable[[T | None], None]:
         def done(answer: T | None) -> None:

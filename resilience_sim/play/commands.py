@@ -63,6 +63,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("remove", "k", "k", "remove", "Remove a policy from the stack", HANDS),
     Command("outwards", "left_square_bracket", "[", "outwards", "Move a policy outwards in the stack", HANDS),
     Command("inwards", "right_square_bracket", "]", "inwards", "Move a policy inwards in the stack", HANDS),
+    Command("line", "colon", ":", "set", "Type a setting (retry.attempts=2) or a stop (until queue > 500)", HANDS),
     Command("fork", "y", "y", "what if", "Fork here: your next action happens in a fork only", HANDS),
     Command("take_fork", "K", "K", "keep fork", "Keep the fork: it becomes the run", HANDS),
     Command("drop_fork", "Y", "Y", "drop fork", "Drop the fork, go on with the run", HANDS),
@@ -86,7 +87,7 @@ COMMANDS: tuple[Command, ...] = (
 # The footer starts with FEW keys; after the first look at the help it shows as many as there is room for.
 FEW = 8
 FOOTER = (
-    "pause", "faster", "outage", "change", "fork", "next_transition", "inspect", "step", "step_request",
+    "pause", "faster", "outage", "change", "line", "fork", "next_transition", "inspect", "step", "step_request",
     "next_failure", "next_fault", "filter", "save", "spike", "errors", "latency", "brownout", "lost", "crash", "limit",
     "inject", "lift", "trip", "reset", "add", "remove", "outwards", "inwards", "write", "search", "slower",
     "top_speed", "step_back", "scrub_back", "scrub_on", "next_tab", "cold", "theme", "to_start",

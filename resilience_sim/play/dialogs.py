@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from resilience_sim.play.command_line import Completion
 from resilience_sim.play.forms import Field
 from resilience_sim.play.theme import DARK, PALETTES, style
 from resilience_sim.views.text import Row
@@ -34,6 +35,11 @@ CSS = """
 .buttons { height: 1; width: 100%; align-horizontal: right; }
 .buttons > Button { height: 1; border: none; min-width: 12; margin: 0 1; }
 OptionList { height: auto; max-height: 16; border: none; background: $panel; }
+.line { width: 100%; height: auto; background: $panel; padding: 0 1; }
+.line > .words { width: 100%; height: auto; max-height: 4; color: $foreground 70%; }
+.line > .words.-wrong { color: $error; }
+.line .colon { width: 1; color: $primary; }
+.line Input { width: 1fr; }
 .page { width: 90; }
 .page > VerticalScroll { height: auto; max-height: 30; }
 """
@@ -153,6 +159,53 @@ class Ask(Dialog):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
+
+
+class Line(Dialog):
+    """A line at the bottom; Tab completes it. While ``accept`` raises ValueError, it says so and stays open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete", show=False, priority=True)]
+
+    def __init__(self, hint: str, completion: Completion, accept: Callable[[str], None]) -> None:
+        super().__init__()
+        self._hint, self._completion, self._accept = hint, completion, accept
+        self.styles.align = ("left", "bottom")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="line"):
+            yield Label(self._hint, classes="words", markup=False)
+            with Horizontal(classes="field"):
+                yield Label(":", classes="colon", markup=False)
+                yield Input(id="f-line")
+
+    def on_mount(self) -> None:
+        self.say(self._hint)
+
+    def say(self, text: str, wrong: bool = False) -> None:
+        """Show what fits, what is meant or what is wrong above the line."""
+        label = self.query_one(".words", Label)
+        label.update(text)
+        label.set_class(wrong, "-wrong")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.say(self._completion.words(event.value) if event.value.strip() else self._hint)
+
+    def action_complete(self) -> None:
+        """As far as it is clear what is meant."""
+        line = self.query_one(Input)
+        line.value = self._completion.on(line.value)
+        line.cursor_position = len(line.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if not event.value.strip():
+            self.dismiss(None)
+            return
+        try:
+            self._accept(event.value)
+        except ValueError as error:
+            self.say(str(error), wrong=True)
+            return
+        self.dismiss(True)
 
 
 class Page(Dialog):

@@ -221,6 +221,15 @@ class Run:
         self._catch_up()
         return True, False
 
+    def crawl_to(self, holds: Callable[[PlayFold], bool], until: int, go_on: GoOn) -> tuple[bool, bool]:
+        """As :meth:`crawl`, up to the first event after which something ``holds`` for the head."""
+
+        def wanted(_event: Event) -> bool:
+            self._catch_up()
+            return holds(self.head)
+
+        return self.crawl(until, wanted, go_on)
+
     def _step(self, until: int) -> bool:
         """One engine step with events, all of them held back; False when there is none by ``until``."""
         tape = self.tape
@@ -307,6 +316,18 @@ class Run:
         self.view.tick(max(clock, self.tape.time(position - 1)))
         self.layer_state.move_to(position, self.view.clock)
         self.view.horizon = max(self.view.horizon, self.head.horizon)
+
+    def show_to(self, holds: Callable[[PlayFold], bool], most: int) -> bool:
+        """Of a rewound run, show up to ``most`` more events; True when something ``holds`` after the last of them."""
+        view, found = self.view, False
+        for event in self.tape.slice(self.position, min(len(self.tape), self.position + most)):
+            view.on_event(*event)
+            self.position += 1
+            if holds(view):
+                found = True
+                break
+        self.show(self.position)
+        return found
 
 
 def _feed(fold: PlayFold, tape: Tape, start: int, stop: int) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from math import inf
 
 from resilience_sim.kernel.events import DONE
-from resilience_sim.kernel.format import SECOND
+from resilience_sim.kernel.format import SECOND, clock
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
+from resilience_sim.play.condition import Condition, ConditionError
 from resilience_sim.play.fork import Fork
 from resilience_sim.play.run import GoOn, Run, always
 from resilience_sim.play.tape import Event, is_mark
@@ -53,7 +54,8 @@ class Session:
         self.paused = False
         self.held = False  # a dialog is open: time stands still until it is closed
         self.lagging = False
-        self.hunting = ""  # the kind of mark being looked for beyond the head
+        self.hunting = ""  # the kind of mark, or the condition, being looked for beyond the head
+        self.until: Condition | None = None  # the condition, while ``hunting`` is its text
         self.loading = False  # the whole run is simulated first, to be looked at
         self.load_until: int | None = None  # that far; None: to its end
         self.said = ""
@@ -105,6 +107,8 @@ class Session:
             self._prepare_fork(go_on)
         elif self.held:
             pass
+        elif self.hunting and self.until is not None:
+            self._hunt_condition(self.until, go_on)
         elif self.hunting:
             self._hunt(go_on)
         elif not self.paused and not self.over:
@@ -151,9 +155,9 @@ class Session:
     # --- transport ----------------------------------------------------------------------------------------------------
 
     def toggle(self) -> None:
-        """Pause or resume."""
+        """Pause or resume; while something is being looked for, stop there."""
+        self.paused = bool(self.hunting) or not self.paused
         self.hunting = ""
-        self.paused = not self.paused
 
     def faster(self, up: bool = True) -> None:
         """The next higher or lower speed."""
@@ -218,6 +222,44 @@ class Session:
             self.hunting = ""
         self.go(len(run.tape))
 
+    def play_until(self, condition: Condition) -> None:
+        """As fast as possible to the first event after which it holds; ConditionError when it holds already."""
+        if condition.holds(self.run.view):
+            raise ConditionError(f"{condition.text} holds already: {condition.now(self.run.view)}")
+        if self.over:
+            raise ConditionError("the run is over: rewind, and this looks from there on")
+        self._stop()
+        self.until, self.hunting = condition, condition.text
+        if condition.at is not None and condition.at <= self.run.tape.last() and not self.live:
+            self.seek(condition.at)
+            self._stop_at(condition)
+
+    def _hunt_condition(self, condition: Condition, go_on: GoOn) -> None:
+        run = self.run
+        if not self.live:
+            found = run.show_to(condition.holds, RUSH)
+            self.clock = run.view.clock
+        else:
+            until = FOREVER if condition.at is None else condition.at
+            reached, found = run.crawl_to(condition.holds, until, go_on)
+            at_instant = reached and condition.at is not None and not run.over
+            found = found or at_instant
+            run.show(len(run.tape), until if at_instant else 0)
+            self.clock = run.view.clock
+        self._follow()
+        if found:
+            self._stop_at(condition)
+        elif self.over:
+            self.hunting = ""
+            self.said = f"the run is over; {condition.text} did not come true"
+
+    def _stop_at(self, condition: Condition) -> None:
+        self.hunting = ""
+        now = condition.now(self.run.view)
+        self.said = f"{condition.text}: paused at {clock(self.clock)}" + (
+            "" if condition.at is not None else f", {now}"
+        )
+
     def seek(self, t: int) -> None:
         """To an instant, at most to the head."""
         self.hunting = ""
@@ -246,6 +288,7 @@ class Session:
 
     def _stop(self) -> None:
         self.hunting = ""
+        self.until = None
         self.paused = True
         self.said = ""
 

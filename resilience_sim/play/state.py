@@ -17,6 +17,7 @@ from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
+    from resilience_sim.play.command_line import Completion
     from resilience_sim.play.forms import Answers, Field
     from resilience_sim.play.tour import Guide
     from resilience_sim.settings.actions import Action
@@ -68,6 +69,9 @@ class Ui(Protocol):
         then: Callable[[Action], None],
     ) -> None:
         """Ask for settings; the form stays open while ``accept`` raises ValueError."""
+
+    def line(self, hint: str, completion: Completion, accept: Callable[[str], None]) -> None:
+        """Ask for a line that can be completed; it stays open while ``accept`` raises ValueError."""
 
     def page(self, title: str, rows: Sequence[Row]) -> None:
         """Show something to read."""

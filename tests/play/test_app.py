@@ -150,6 +150,14 @@ async def _change(d: Driver) -> None:
     assert "attempts 1" in d.text()
 
 
+async def _line(d: Driver) -> None:
+    await d.press("colon", *"retry.attempts=1", "enter")
+    assert d.state.session.run.plan.stack[0].attempts == 1  # type: ignore[attr-defined]
+    await d.press("colon", *"until t > 20s", "enter")
+    await d.settle()
+    assert d.state.session.clock == 20 * SECOND + 1
+
+
 async def _change_wrongly(d: Driver) -> None:
     """What cannot be read is said, and the dialog stays."""
     await d.press("p", "enter", "backspace", "x", "enter")
@@ -277,7 +285,7 @@ CHECKS: dict[str, Check] = {
     "step_request": _request, "scrub_back scrub_on leap_back leap_on to_start to_live": _scrub,
     "next_failure last_failure next_fault last_fault next_transition last_transition": _jumps,
     "outage latency errors brownout lost spike crash limit cold lift": _injects,
-    "inject": _asked_faults, "add trip reset": _breakers, "change": _change,
+    "inject": _asked_faults, "add trip reset": _breakers, "change": _change, "line": _line,
     "change (wrong)": _change_wrongly, "remove": _remove,
     "inwards outwards": _reorder, "fork drop_fork": _fork, "fork (past)": _fork_in_the_past,
     "up down page_up page_down filter search newest": _stream, "inspect next_tab": _inspect, "(focus)": _focus,

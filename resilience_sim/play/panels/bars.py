@@ -47,7 +47,8 @@ def mode(session: Session, look: Look) -> tuple[str, str]:
     if session.forking:
         return f"{look.play} forking", "odd!"
     if session.hunting:
-        return f"{look.play}{look.play} next {session.hunting}", "odd!"
+        what = "next" if session.until is None else "until"
+        return f"{look.play}{look.play} {what} {session.hunting}", "odd!"
     if session.over:
         return f"{look.fault} OVER", "strong"
     where = "LIVE" if session.live else "REWOUND"
