@@ -47,7 +47,10 @@ def invalid_scenario(ctx: CommandContext, found: Sequence[Diagnostic]) -> int:
     if not ctx.json:
         ctx.findings(found)
         return errors.NOTHING_DONE
-    message = f"{found[0].file}: {found[0].message}" if len(found) == 1 else f"the scenario has {len(found)} mistakes"
+    from resilience_sim.scenario.load import MOST_LISTED
+
+    many = len(found) if len(found) <= MOST_LISTED else f"more than {MOST_LISTED}"
+    message = f"{found[0].file}: {found[0].message}" if len(found) == 1 else f"the scenario has {many} mistakes"
     return say(ctx, Problem("invalid_scenario", message), diagnostics=found)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Diagnostic", "ScenarioError", "load", "load_text"]
 
+MOST_LISTED = 200  # mistakes of one scenario
+
 
 def load(source: str, overrides: Sequence[str] = ()) -> Scenario:
     """Load a scenario from a path, a shipped name or ``-`` (standard input).
@@ -120,7 +122,7 @@ def _load(
     errors: list[Diagnostic] = []
     root = parse(text, Source.of(path, text), errors)
     if root is None:
-        raise ScenarioError(errors or [_empty(path)])
+        raise ScenarioError(_sorted(errors, path) or [_empty(path)])
     if isinstance(root, MappingNode):
         root = apply_command_line(root, overrides, errors)
     data, name, memory = DataFiles(folder, files), stem or "scenario", Memory()
@@ -149,6 +151,13 @@ def _empty(path: str) -> Diagnostic:
 
 
 def _sorted(found: Sequence[Diagnostic], path: str) -> list[Diagnostic]:
-    """In the order of the file, what came from the command line first; each finding once."""
+    """In the order of the file, what came from the command line first; each finding once, and not too many."""
     unique = dict.fromkeys(found)
-    return sorted(unique, key=lambda each: (each.file == path, each.line, each.col))
+    ordered = sorted(unique, key=lambda each: (each.file == path, each.line, each.col))
+    more = len(ordered) - MOST_LISTED
+    if more <= 0:
+        return ordered
+    from resilience_sim.settings import codes
+
+    rest = f"{more:,} more mistake{'s are' if more > 1 else ' is'} not listed"
+    return [*ordered[:MOST_LISTED], Diagnostic(codes.TOO_MUCH, rest, path, help="mend those that are listed first")]

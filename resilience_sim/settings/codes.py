@@ -34,7 +34,7 @@ EXPLANATIONS: dict[str, str] = {
     UNREADABLE: "The scenario could not be read: no such file or shipped name, a folder, not text, or far too large.",
     SYNTAX: "The text is not YAML. Nothing after such a place can be checked, so it is the only finding.",
     DUPLICATE_KEY: "A key stands twice in one mapping. YAML leaves open which one counts, so neither is guessed.",
-    TOO_MUCH: "Aliases that contain themselves or multiply, nesting that is too deep, or too many values.",
+    TOO_MUCH: "Aliases that contain themselves or multiply, nesting that is too deep, too many values, or mistakes.",
     YAML_FEATURE: "A feature of YAML that scenarios do not use: merge keys, tags, a second document, odd keys.",
     MISSING: "A key that has no default was not written.",
     WRONG_TYPE: "Another kind of value belongs here: a list, a mapping, an integer, text, true or false.",

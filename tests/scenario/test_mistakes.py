@@ -249,3 +249,26 @@ def test_settings_of_faults_that_mean_nothing_are_refused(text):
     with pytest.raises(ScenarioError) as raised:
         load_text(f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nfaults: [{text}]\n", "x.yaml")
     assert [each.code for each in raised.value.diagnostics] == [codes.UNKNOWN_KEY]
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "".join(f"nokey{number}: 1\n" for number in range(3000)),
+        "stack:\n" + "".join(f"  - retry: {{atempts: {number}}}\n" for number in range(300)),
+        "".join(f"name: {number}\n" for number in range(3001)),
+    ],
+    ids=["unknown keys", "policies", "the same key"],
+)
+def test_a_flood_of_mistakes_is_cut_off(flood):
+    """The first 200, and how many more there are: tens of thousands took the terminal half a minute."""
+    with pytest.raises(ScenarioError) as caught:
+        load_text(HEAD_OF_FLOOD + flood, "x.yaml")
+    found = caught.value.diagnostics
+    assert len(found) == 201
+    assert "more mistakes are not listed" in found[-1].message
+    assert found[-1].help
+    assert [each.line for each in found[:200]] == sorted(each.line for each in found[:200])
+
+
+HEAD_OF_FLOOD = "resim: 1\ntraffic: {rate: 1/s, requests: 9}\nservice: {latency: 1ms}\n"
