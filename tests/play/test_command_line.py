@@ -11,8 +11,12 @@ from textual.widgets import Input, Label
 from resilience_sim.play.command_line import Completion, LineError, read_line
 from resilience_sim.play.condition import Condition, ConditionError, read_condition
 from resilience_sim.play.dialogs import Line
+from resilience_sim.play.save_recording import save_recording
 from resilience_sim.play.session import Session
+from resilience_sim.play.written import scenario_text
+from resilience_sim.recording.reader import open_recording
 from resilience_sim.runs.actions import ActionError
+from resilience_sim.runs.replay import Playback
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
@@ -320,3 +324,31 @@ def test_a_condition_is_typed_and_the_run_pauses_there() -> None:
         assert d.state.session.paused
 
     drive(check, at_18_seconds())
+
+
+def test_a_recording_that_can_only_be_played_back_says_so_in_the_line_and_stops_at_conditions(tmp_path) -> None:
+    saved = play(session(), 30)
+    save_recording(saved.run, saved.scenario, tmp_path / "a.resim", saved.variant)
+
+    async def check(d: Driver) -> None:
+        await d.press("colon", *"retry.attempts=1", "enter")
+        assert "only be played back" in words(d)
+        d.app.screen.query_one(Input).value = "until queue > 100"
+        await d.press("enter")
+        await d.settle()
+        assert d.state.run.view.queue == 101
+
+    with open_recording(tmp_path / "a.resim") as recording:
+        drive(check, Session(saved.scenario, Playback(recording)))
+
+
+def test_what_was_typed_is_written_as_a_change() -> None:
+    s = at_18_seconds()
+
+    async def check(d: Driver) -> None:
+        await d.press("colon", *"retry.budget=10%", "enter", "colon", *"timeout=null", "enter")
+
+    drive(check, s)
+    text = scenario_text(s.scenario, s.run.plan_now, s.run.actions)
+    assert "set: {retry.budget: 10%}" in text
+    assert "remove: timeout" in text
