@@ -128,7 +128,8 @@ class Request(Frame):
     """
 
     __slots__ = (
-        "after", "arrived", "attempts", "before", "done", "drawn", "drawn_at", "effects", "failed", "held", "instance",
+        "after", "arrived", "attempts", "before", "done", "drawn", "drawn_at", "drawn_key",
+        "drawn_purpose", "effects", "failed", "held", "instance",
         "key_until", "retry_after", "rid", "user",
     )  # fmt: skip
 
@@ -146,8 +147,10 @@ class Request(Frame):
     held: bool  # holds a thread
     done: bool
     failed: bool  # was reported as failed
-    drawn_at: i64  # how many attempts there were when ``drawn`` was begun
-    drawn: dict[tuple[int, int], int] | None  # random numbers since then: (purpose, key) -> how many
+    drawn_at: i64  # how many attempts there were at the last draw of a policy (policies/layer.py: fresh)
+    drawn_purpose: i64  # the first draw since then
+    drawn_key: i64
+    drawn: dict[tuple[int, int], int] | None  # all draws since then, if more than one: (purpose, key) -> how many
 
     def __init__(self, layer: Layer, rid: i64, arrived: i64, instance: i64, user: i64) -> None:
         self.layer = layer
@@ -171,7 +174,9 @@ class Request(Frame):
         self.held = False
         self.done = False
         self.failed = False
-        self.drawn_at = 0
+        self.drawn_at = -1
+        self.drawn_purpose = 0
+        self.drawn_key = 0
         self.drawn = None
         self.before = None
         self.after = None

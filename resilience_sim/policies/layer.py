@@ -59,11 +59,16 @@ class PolicyLayer(Layer):
         Attempts alone do not tell draws apart: calls that a policy inside rejects are none, and legs of a hedge wait
         at the same time.
         """
-        drawn = req.drawn
-        if drawn is None or req.drawn_at != req.attempts:
-            drawn = {}
-            req.drawn = drawn
+        if req.drawn_at != req.attempts:  # nearly always: the first draw since an attempt needs no memory of draws
             req.drawn_at = req.attempts
+            req.drawn_purpose = self.purpose
+            req.drawn_key = key
+            req.drawn = None
+            return self.purpose
+        drawn = req.drawn
+        if drawn is None:
+            drawn = {(int(req.drawn_purpose), int(req.drawn_key)): 1}
+            req.drawn = drawn
         which = (int(self.purpose), int(key))
         before = drawn.get(which, 0)
         drawn[which] = before + 1
