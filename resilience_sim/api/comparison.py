@@ -9,8 +9,8 @@ from resilience_sim.api.results import Results, need_everything
 from resilience_sim.api.tables import Row, frame, html_table, text_table
 from resilience_sim.measure.statistics import Difference
 from resilience_sim.measure.statistics import compare as differences_of
-from resilience_sim.runs.compare import AS_WRITTEN as AS_WRITTEN  # noqa: PLC0414 (passed on)
 from resilience_sim.settings.metrics import metric
+from resilience_sim.settings.plan import AS_WRITTEN
 from resilience_sim.settings.suggest import did_you_mean
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from resilience_sim.api.tables import Row, frame, html_table, text_table
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import Summary, summaries
 from resilience_sim.settings.metrics import METRICS, metric
+from resilience_sim.settings.plan import AS_WRITTEN
 from resilience_sim.settings.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class Results(Sequence[Result]):
         from resilience_sim.measure.expectations import evaluate
 
         need_everything(self)
-        return evaluate(self.plan.expect, {"as-written": [result.figures for result in self._results]})
+        return evaluate(self.plan.expect, {AS_WRITTEN: [result.figures for result in self._results]})
 
     @property
     def passed(self) -> bool:

@@ -8,9 +8,10 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from resilience_sim.api.comparison import AS_WRITTEN, Comparison, known
+from resilience_sim.api.comparison import Comparison, known
 from resilience_sim.api.results import Result, Results, check_metrics
 from resilience_sim.api.settings import Value, changed, duration
+from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
     from resilience_sim.policies.plugin import Policy

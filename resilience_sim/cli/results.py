@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from resilience_sim.cli import errors
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.watching import LIVE, OVER, PLAIN, WatchOptions, run_out, watch_live, watch_plain
+from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from resilience_sim.views.export.targets import Outputs
     from resilience_sim.views.moments import MomentsFold
 
-AS_WRITTEN = "as-written"
 CUT_SHORT = "the run was cut short"
 INTERRUPTED = "interrupted; the figures cover what was simulated"
 

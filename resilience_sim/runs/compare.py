@@ -11,9 +11,7 @@ from resilience_sim.measure.story import Story, StoryFold
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.scenario import Scenario
-from resilience_sim.settings.plan import Plan
-
-AS_WRITTEN = "as-written"
+from resilience_sim.settings.plan import AS_WRITTEN, Plan
 
 
 @dataclass(frozen=True, slots=True)

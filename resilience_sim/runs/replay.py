@@ -19,7 +19,7 @@ from resilience_sim.runs.actions import ActionError, from_detail
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Action
-from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.plan import AS_WRITTEN, Plan
 
 _STRIDE = 4096  # engine steps between two looks at whether a difference was found
 
@@ -43,7 +43,7 @@ def scenario_of(recording: Recording) -> Scenario:
 def plan_of(recording: Recording, scenario: Scenario) -> Plan:
     """The configuration that was recorded: the scenario as written, or the variant it names."""
     name = recording.meta.variant
-    if name == "as-written":
+    if name == AS_WRITTEN:
         return scenario.plan
     for variant in scenario.variants:
         if variant.name == name:

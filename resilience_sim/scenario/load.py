@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.text import source as sources
-from resilience_sim.settings.plan import Variant
+from resilience_sim.settings.plan import AS_WRITTEN, Variant
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.read.tables import Memory
@@ -136,7 +136,7 @@ def _load(
         plan=plan,
         text=text,
         path=path,
-        baseline=file.compare.baseline if file.compare else "as-written",
+        baseline=file.compare.baseline if file.compare else AS_WRITTEN,
         files=tuple(sorted(data.texts.items())),
         overrides=tuple(overrides),
         warnings=tuple(findings.warnings),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from resilience_sim.settings.plan import Plan, Variant, Warned
+from resilience_sim.settings.plan import AS_WRITTEN, Plan, Variant, Warned
 
 
 class Origin(Protocol):
@@ -39,7 +39,7 @@ class Scenario:
     plan: Plan
     text: str
     path: str
-    baseline: str = "as-written"
+    baseline: str = AS_WRITTEN
     files: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
     warnings: tuple[Warned, ...] = ()

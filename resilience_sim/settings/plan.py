@@ -11,6 +11,8 @@ from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.traffic import TrafficConfig
 
+AS_WRITTEN = "as-written"  # the name of the scenario itself among its variants
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -19,6 +19,7 @@ from resilience_sim.settings import (
 from resilience_sim.settings.client import CLIENT
 from resilience_sim.settings.expectations import parse_expectation
 from resilience_sim.settings.faults import FAULTS
+from resilience_sim.settings.plan import AS_WRITTEN
 from resilience_sim.settings.policy import PolicyKind
 from resilience_sim.settings.service import OPERATION, SERVICE
 from resilience_sim.settings.suggest import one_of
@@ -58,7 +59,6 @@ BUDGET = budget.TABLE
 # --- expectations -------------------------------------------------------------------------------------------------
 
 TIME_SCOPES = ("during", "before", "after", "phase", "scope")
-AS_WRITTEN = "as-written"
 
 
 class _That(Type):

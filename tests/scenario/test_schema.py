@@ -43,7 +43,7 @@ def test_templates_load_without_warnings_and_validate(template):
     assert made.plan.about == init_templates.about(template)
     assert text.startswith("# yaml-language-server: $schema=./resim-v1.schema.json\n")
     assert valid(text)
-    assert json.loads(init_templates.schema_json())["$schema"].startswith("http://json-schema.org/draft-07")
+    assert json.loads(schema.schema_text())["$schema"].startswith("http://json-schema.org/draft-07")
 
 
 def test_an_unknown_template_names_the_nearest():

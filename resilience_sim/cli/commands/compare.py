@@ -87,8 +87,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     ctx.files = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
-        inputs = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
-        outputs = results.open_outputs(ctx, options.out, stack, inputs, options.force, options.save)
+        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         _keep(ctx, scenario, others, plans, seeds[0], options, outputs)
@@ -252,8 +251,9 @@ def _keep(
     """Record every variant with the first seed, and export the events of the scenario as written."""
     from resilience_sim.cli.results import recorded
     from resilience_sim.cli.watching import run_out
-    from resilience_sim.runs.compare import AS_WRITTEN, plans_of
+    from resilience_sim.runs.compare import plans_of
     from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.settings.plan import AS_WRITTEN
 
     save, events = options.save, outputs is not None and outputs.needs_events
     if save is None and not events:

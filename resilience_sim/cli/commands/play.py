@@ -97,12 +97,13 @@ def _play_scenario(ctx: CommandContext, options: PlayOptions, what: str, speed: 
     from resilience_sim.play.session import Session
     from resilience_sim.runs.simulation import Simulation
     from resilience_sim.scenario.load import load
+    from resilience_sim.settings.plan import AS_WRITTEN
 
     scenario = load(what, options.settings)
     seed = options.seed if options.seed is not None else tour.seed if tour is not None else None
     seed = opt.parse_seeds(scenario.plan.seed if seed is None else seed, 1)[0]
     ctx.warnings(scenario.warnings)
-    plan, variant = scenario.plan, "as-written"
+    plan, variant = scenario.plan, AS_WRITTEN
     if tour is not None and tour.variant:
         variant = tour.variant
         plan = next(each.plan for each in scenario.variants if each.name == variant)
@@ -206,6 +207,7 @@ def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
     from resilience_sim.cli import results
     from resilience_sim.play.run import final_result
     from resilience_sim.play.save_recording import user_actions
+    from resilience_sim.settings.plan import AS_WRITTEN
     from resilience_sim.views.summary import render_summary
 
     run = session.run
@@ -213,8 +215,8 @@ def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
         ctx.err("nothing was simulated")
         return 0
     result, moments = final_result(run)
-    unchanged = not (session.scenario.overrides or session.variant != results.AS_WRITTEN or user_actions(run))
-    verdicts = results.judged(run.plan_now.expect, {"as-written": [result]}, run.over, unchanged=unchanged)
+    unchanged = not (session.scenario.overrides or session.variant != AS_WRITTEN or user_actions(run))
+    verdicts = results.judged(run.plan_now.expect, {AS_WRITTEN: [result]}, run.over, unchanged=unchanged)
     scenario = replace(session.scenario, plan=run.plan_now)
     render_summary(
         ctx.io.console(), scenario, [result], verdicts, moments=moments, interrupted=not run.over, saved=saved

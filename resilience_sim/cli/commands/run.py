@@ -74,6 +74,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import PLAIN, WatchOptions, way_to_watch
     from resilience_sim.scenario.load import load
+    from resilience_sim.settings.plan import AS_WRITTEN
 
     if options.scenario is None:
         options = replace(options, scenario=ALONE, beside=options.beside or CURE)
@@ -96,7 +97,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     if options.beside is not None:
         return _run_beside(ctx, scenario, options.beside, seeds, options, watch, series)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, results.files_of(scenario), options.force, options.save)
+        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs), len(seeds) > 1)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
@@ -105,7 +106,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         ctx.detail(f"simulated after {ctx.elapsed():.2f} s")
         whole = (first is None or first.whole) and len(runs) == len(seeds)
         unchanged = not scenario.overrides and not options.policies
-        found = {results.AS_WRITTEN: runs} if runs else {}
+        found = {AS_WRITTEN: runs} if runs else {}
         ctx.results = found if whole else {}
         violated = first.violated if first is not None else None
         verdicts = results.judged(scenario.plan.expect, found, whole, unchanged=unchanged, violated=violated)
@@ -119,7 +120,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 "run",
                 scenario=scenario,
                 seeds=[result.seed for result in runs],
-                variants={results.AS_WRITTEN: runs},
+                variants={AS_WRITTEN: runs},
                 expectations=verdicts,
                 warnings=[*scenario.warnings, *few_values(runs)],
                 error=None if whole else failure("interrupted", results.INTERRUPTED),
@@ -159,23 +160,24 @@ def _run_beside(
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, run_seeds, watch_live, way_to_watch
     from resilience_sim.measure.run_fold import RunFold
     from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.settings.plan import AS_WRITTEN
     from resilience_sim.views.moments import MomentsFold
     from resilience_sim.views.next_step import after_beside
     from resilience_sim.views.why import Case, reasons
 
     name, plan = _second(scenario, text, options)
-    plans = {results.AS_WRITTEN: scenario.plan, name: plan}
+    plans = {AS_WRITTEN: scenario.plan, name: plan}
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, results.files_of(scenario), options.force, options.save)
+        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         simulations = {each: Simulation(its, seeds[0]) for each, its in plans.items()}
         folds = {each: RunFold(its.plan, its.components, series) for each, its in simulations.items()}
         moments = {each: MomentsFold(its.plan, its.components) for each, its in simulations.items()}
         first = stack.enter_context(
-            results.recorded(simulations[results.AS_WRITTEN], scenario, options.save, force=options.force)
+            results.recorded(simulations[AS_WRITTEN], scenario, options.save, force=options.force)
         )
-        racers = {**simulations, results.AS_WRITTEN: first}
+        racers = {**simulations, AS_WRITTEN: first}
         for each, racer in racers.items():
             racer.attach(folds[each])
             racer.attach(moments[each])
@@ -198,7 +200,7 @@ def _run_beside(
         steps = after_beside(scenario, text, options.save or "")
         unchanged = not scenario.overrides and not options.policies
         return answer(
-            ctx, scenario, plans, found, results.AS_WRITTEN, whole, outputs, unchanged=unchanged, why=why, steps=steps
+            ctx, scenario, plans, found, AS_WRITTEN, whole, outputs, unchanged=unchanged, why=why, steps=steps
         )
 
 
@@ -242,9 +244,10 @@ def _simulate(
     outputs: Outputs | None,
 ) -> tuple[Done | None, list[RunResult]]:
     """Run the first seed in this process if it is watched, kept or the only one; the others on all cores."""
-    from resilience_sim.cli.results import AS_WRITTEN, carry_out, recorded
+    from resilience_sim.cli.results import carry_out, recorded
     from resilience_sim.cli.watching import NOTHING, run_seeds
     from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.settings.plan import AS_WRITTEN
 
     save, events = options.save, outputs is not None and outputs.needs_events
     if len(seeds) > 1 and way == NOTHING and not save and not events:

@@ -44,15 +44,11 @@ def _define(kind: Type, definitions: dict[str, Schema]) -> None:
         for table in kind.kinds.values():
             _define(Nested(table), definitions)
         definitions[kind.what] = _one_of(kind)
-    elif isinstance(kind, Nested) and _key(kind.table) not in definitions:
-        definitions[_key(kind.table)] = {}
+    elif isinstance(kind, Nested) and kind.table.name not in definitions:
+        definitions[kind.table.name] = {}
         for param in kind.table.params:
             _define(param.type, definitions)
-        definitions[_key(kind.table)] = _mapping(kind.table)
-
-
-def _key(table: Table) -> str:
-    return table.name
+        definitions[kind.table.name] = _mapping(kind.table)
 
 
 def _mapping(table: Table) -> Schema:

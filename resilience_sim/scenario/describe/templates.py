@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from resilience_sim.scenario.describe.schema import FILE_NAME, schema_text
+from resilience_sim.scenario.describe.schema import FILE_NAME
 from resilience_sim.settings.suggest import did_you_mean, one_of
 
 MODELINE = f"# yaml-language-server: $schema=./{FILE_NAME}"
@@ -165,8 +165,3 @@ def render(name: str, template: str = "basic") -> str:
         raise KeyError(f"no template `{template}`: {did_you_mean(template, TEMPLATES) or one_of(TEMPLATES)}")
     head = f"{MODELINE}\nresim: 1\nname: {json.dumps(name, ensure_ascii=False)}\n"
     return head + TEMPLATES[template]
-
-
-def schema_json() -> str:
-    """The text of the schema file that ``init`` writes beside the scenario (``FILE_NAME``)."""
-    return schema_text()

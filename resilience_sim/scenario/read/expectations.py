@@ -9,8 +9,8 @@ from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, find
 from resilience_sim.settings import codes
 from resilience_sim.settings.faults import FaultConfig
-from resilience_sim.settings.plan import Expectation, Scope
-from resilience_sim.settings.registry import AS_WRITTEN, TIME_SCOPES
+from resilience_sim.settings.plan import AS_WRITTEN, Expectation, Scope
+from resilience_sim.settings.registry import TIME_SCOPES
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import Values
 from resilience_sim.settings.traffic import TrafficConfig

@@ -12,8 +12,7 @@ from resilience_sim.scenario.read.resolve import resolve
 from resilience_sim.scenario.text.datafiles import DataFiles
 from resilience_sim.scenario.text.tree import Entry, Loc, Mapping, Node, Scalar, Sequence, find, place, replace
 from resilience_sim.settings import codes
-from resilience_sim.settings.plan import Variant
-from resilience_sim.settings.registry import AS_WRITTEN
+from resilience_sim.settings.plan import AS_WRITTEN, Variant
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import Values
 from resilience_sim.settings.units import shown

@@ -8,8 +8,8 @@ from typing import Any
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.settings.metrics import metric
+from resilience_sim.settings.plan import AS_WRITTEN
 
-AS_WRITTEN = "as-written"
 ANSWERS = {"as_announced": "as announced", "no_longer_so": "no longer so"}  # of what a scenario shows
 _METRIC = re.compile(r"\s*([a-z_][a-z_0-9.]*)")
 _VARIANT = re.compile(r"(?:^|, )variant (.+)$")

@@ -314,10 +314,6 @@ def _latest(points: list[float | None]) -> float | None:
     return points[-1] if points else None
 
 
-def _last_kind(kinds: list[int]) -> int:
-    return next((kind for kind in reversed(kinds) if kind != NONE), NONE)
-
-
 def _two(ns: float) -> str:
     return fmt.duration(float(f"{ns:.2g}"))
 
