@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from os import PathLike, fspath
@@ -14,7 +15,9 @@ from resilience_sim.api.settings import Value, changed, duration
 from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
+    from resilience_sim.measure.result import RunResult
     from resilience_sim.policies.plugin import Policy
+    from resilience_sim.runs.batch import Batch
     from resilience_sim.scenario.scenario import Scenario as Loaded
     from resilience_sim.settings.plan import Plan, Warned
 
@@ -131,9 +134,7 @@ class Scenario:
         if seed is not None:
             raise TypeError("give seed= or seeds=, not both")
         batch = run_many({"": self.plan}, _seeds(self, seeds), workers, series=width, metrics=names)
-        if batch.interrupted:
-            raise KeyboardInterrupt
-        return Results(self, [Result(self, run) for run in batch.results[""]])
+        return Results(self, [Result(self, run) for run in _answers(batch)[""]])
 
     def compare(
         self,
@@ -247,13 +248,26 @@ def compare(
     chosen = known(baseline or first, variants)
     plans = {name: each.plan for name, each in variants.items()}
     batch = run_many(plans, _seeds(variants[first], seeds), workers, metrics=names)
-    if batch.interrupted:
-        raise KeyboardInterrupt
+    runs = _answers(batch)
     found = {
-        name: Results(scenario, [Result(scenario, run) for run in batch.results[name]])
-        for name, scenario in variants.items()
+        name: Results(scenario, [Result(scenario, run) for run in runs[name]]) for name, scenario in variants.items()
     }
     return Comparison(found, chosen)
+
+
+def _answers(batch: Batch) -> dict[str, list[RunResult]]:
+    """The results with seeds that every variant has; a warning names what was lost, RunFailed if that is all."""
+    from resilience_sim.runs.batch import RunFailed
+
+    if batch.interrupted:
+        raise KeyboardInterrupt
+    found = batch.paired()
+    for lost in batch.lost:
+        if not any(found.values()):
+            raise RunFailed(lost.variant, lost.seed, lost.cause)
+        where = f" of {lost.variant}" if lost.variant else ""
+        warnings.warn(f"seed {lost.seed}{where} was lost: {lost.cause}", RuntimeWarning, stacklevel=4)
+    return found
 
 
 def _with(plan: Plan, policies: tuple[tuple[str, str, int | str], ...]) -> Plan:

@@ -11,14 +11,17 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import Problem
 
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
+    from resilience_sim.runs.batch import Batch
     from resilience_sim.runs.simulation import Source
-    from resilience_sim.settings.plan import Plan
+    from resilience_sim.settings.plan import Plan, Warned
     from resilience_sim.views.actions_text import ActionText
 
 LIVE, PLAIN, NOTHING = "live", "plain", "nothing"
+MOST_LOST_LISTED = 5
 OVER, QUIT = "over", "quit"  # how a live view ended, as in views/live/driver.py
 
 
@@ -164,12 +167,10 @@ def drain_until(ctx: CommandContext, source: Source, interrupts: Interrupts, pro
     return drain(source, go_on)
 
 
-def run_seeds(
-    ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0
-) -> dict[str, list[RunResult]]:
+def run_seeds(ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0) -> Batch:
     """Run every plan with every seed, on all cores, with a progress bar; after Ctrl-C some are missing.
 
-    The bar also says what is known of the availability so far, with its 95 % interval.
+    The bar also says what is known of the availability so far, with its 95 % interval. A warning names what was lost.
     """
     from resilience_sim.runs.batch import run_many
 
@@ -187,7 +188,34 @@ def run_seeds(
 
     with Progress(ctx, "simulating", total) as progress:
         ctx.detail(f"simulating {total} runs")
-        return run_many(plans, seeds, on_result=count, series=series).results
+        batch = run_many(plans, seeds, on_result=count, series=series)
+    if not ctx.json:
+        ctx.warnings(lost_runs(batch))
+    return batch
+
+
+def lost_runs(batch: Batch) -> list[Warned]:
+    """A warning for each run that was lost, as far as anybody wants to read them."""
+    from resilience_sim.settings.codes import LOST_RUN
+    from resilience_sim.settings.plan import Warned
+
+    several = len(batch.results) > 1
+    listed = batch.lost[:MOST_LOST_LISTED]
+    found = []
+    for each in listed:
+        where, so = (f" of {each.variant}", "; no variant is measured with it") if several else ("", "")
+        found.append(Warned(LOST_RUN, f"seed {each.seed}{where} was lost: {each.cause}{so}"))
+    if more := len(batch.lost) - len(listed):
+        last = batch.lost[-1]
+        found.append(Warned(LOST_RUN, f"so were {more} more runs, the last with seed {last.seed}: {last.cause}"))
+    return found
+
+
+def nothing_left(batch: Batch) -> Problem:
+    """What to say when no run at all has a result."""
+    first = batch.lost[0]
+    remedy = f"one run alone shows more: resim run SCENARIO --seed {first.seed}"
+    return Problem("lost", f"every run was lost; that with seed {first.seed}: {first.cause}", remedy)
 
 
 def estimates(seen: Mapping[str, Sequence[float]]) -> str:

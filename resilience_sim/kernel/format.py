@@ -9,6 +9,7 @@ three significant digits and the units of scenario files (``250ms``, ``1.5s``, `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, isfinite
 
 NOTHING = "–"
@@ -133,6 +134,21 @@ def money(value: float | None) -> str:
 def request(rid: int) -> str:
     """How a request is called: ``#0`` is the first to arrive, as in recordings and exports."""
     return f"#{rid}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Whole numbers, those in a row as one range.
+
+    >>> ranges([1, 2, 3, 5, 8, 9])
+    '1-3, 5, 8-9'
+    """
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
 
 
 def plural(number: float, noun: str, nouns: str = "") -> str:

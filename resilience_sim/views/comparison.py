@@ -101,7 +101,7 @@ def comparison_rows(
     runs = max((len(found) for found in results.values()), default=0)
     baseline = differences[0].baseline if differences else next(iter(results), "")
     seeds = [result.seed for result in next(iter(results.values()), ())]
-    span = f"seed {seeds[0]}" if runs == 1 else f"{runs} runs each, seeds {seeds[0]}-{seeds[-1]}" if seeds else "no run"
+    span = f"seed {seeds[0]}" if runs == 1 else f"{runs} runs each, seeds {fmt.ranges(seeds)}" if seeds else "no run"
     rows = [
         Row(scenario.plan.name, "title").add(f"  {len(results)} variants  {span}  same arrivals, same luck", "faint")
     ]

@@ -110,8 +110,7 @@ def _head(scenario: Scenario, results: Sequence[RunResult], interrupted: bool) -
         row.add(f"  seed {seeds[0]}", "faint")
         row.add(f"  {fmt.seconds(results[0].document['virtual_seconds'])} virtual", "faint")
         return row.add(f"  digest {results[0].digest}", "faint")
-    span = f"{seeds[0]}-{seeds[-1]}" if seeds == list(range(seeds[0], seeds[-1] + 1)) else ", ".join(map(str, seeds))
-    return row.add(f"  {len(results)} runs, seeds {span}", "faint")
+    return row.add(f"  {len(results)} runs, seeds {fmt.ranges(seeds)}", "faint")
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------------

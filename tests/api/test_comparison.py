@@ -61,3 +61,26 @@ def test_names_that_are_not_there():
         rs.load("hard-outage").compare({"eager": {}}, baseline="nobody")
     with pytest.raises(ValueError, match="nothing to compare"):
         rs.compare({})
+
+
+def test_a_lost_run_is_a_warning_and_its_seed_is_left_out_everywhere(monkeypatch):
+    """The other seeds are the answer; with none left the failure is raised."""
+    from resilience_sim.runs import batch
+
+    whole = batch.simulate
+
+    def greedy(plan, seed, **rest):
+        if seed in greedy_seeds and not plan.stack:
+            raise MemoryError
+        return whole(plan, seed, **rest)
+
+    greedy_seeds = {2}
+    monkeypatch.setattr(batch, "simulate", greedy)
+    scenario = rs.load("hard-outage")
+    variants = {"none": scenario.variants["none"]}
+    with pytest.warns(RuntimeWarning, match="seed 2 of none was lost: it needs more memory than there is"):
+        comparison = scenario.compare(variants, seeds=[1, 2, 3])
+    assert {name: results.seeds for name, results in comparison.items()} == {"as-written": [1, 3], "none": [1, 3]}
+    greedy_seeds = {1, 2, 3}
+    with pytest.raises(batch.RunFailed, match="none, seed 1: it needs more memory"):
+        scenario.compare(variants, seeds=[1, 2, 3])

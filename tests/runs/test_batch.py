@@ -15,7 +15,7 @@ from lab import plan, retry, timeout
 from patience import PATIENCE
 
 from resilience_sim.runs import batch
-from resilience_sim.runs.batch import RunFailed, run_many
+from resilience_sim.runs.batch import Batch, Lost, RunFailed, run_many
 from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.settings.traffic import Phase, TrafficConfig
@@ -59,24 +59,51 @@ def test_a_run_that_breaks_down_says_which(monkeypatch, workers):
 @pytest.mark.parametrize(
     ("end", "cause"),
     [
-        (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9, perhaps out of memory"),
-        (lambda: os._exit(3), "exit code 3"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "its process was killed (signal 9, perhaps for lack of memory)"),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), "its process was killed (signal 15)"),
+        (lambda: os._exit(3), "its process ended (exit code 3)"),
     ],
 )
-def test_a_process_that_dies_is_missed_at_once(monkeypatch, end, cause):
-    """With the seed it was at."""
+def test_a_process_that_dies_costs_its_own_seed(monkeypatch, end, cause):
+    """It was "a fault in resim", and what the others had found was thrown away."""
 
     def dies(the_plan, seed, **rest):
         if seed == 5:
             end()
-        time.sleep(0.01)
         return whole(the_plan, seed, **rest)
 
     whole = batch.simulate
+    alone = run_many({"a": PLAN}, SEEDS, workers=1)
     monkeypatch.setattr(batch, "simulate", dies)
-    with pytest.raises(RunFailed) as failure:
-        run_many({"a": PLAN}, SEEDS, workers=3)
-    assert (failure.value.seed, failure.value.cause) == (5, f"its process ended ({cause})")
+    found = run_many({"a": PLAN}, SEEDS, workers=3)
+    assert not found.interrupted
+    assert found.lost == (Lost("a", 5, cause),)
+    assert found.results["a"] == [run for run in alone.results["a"] if run.seed != 5]
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_run_for_which_memory_does_not_suffice_is_lost(monkeypatch, workers):
+    """Not a fault in resim; the others stay."""
+
+    def greedy(the_plan, seed, **rest):
+        if seed == 5:
+            raise MemoryError
+        return whole(the_plan, seed, **rest)
+
+    whole = batch.simulate
+    monkeypatch.setattr(batch, "simulate", greedy)
+    found = run_many({"a": PLAN, "b": PLAN}, SEEDS, workers=workers)
+    assert [(lost.variant, lost.seed) for lost in found.lost] == [("a", 5), ("b", 5)]
+    assert "memory" in found.lost[0].cause
+    assert len(found.results["a"]) == len(SEEDS) - 1
+
+
+def test_only_seeds_that_every_variant_has_are_compared():
+    """A lost run of one is no advantage of another."""
+    runs = run_many({"a": PLAN, "b": PLAN}, [1, 2, 3], workers=1).results
+    halves = Batch({"a": runs["a"][:2], "b": runs["b"][1:]}, lost=(Lost("a", 3, ""), Lost("b", 1, "")))
+    assert [[run.seed for run in its] for its in halves.paired().values()] == [[2], [2]]
 
 
 def test_ctrl_c_ends_the_workers_at_once_and_keeps_what_is_done(monkeypatch):

@@ -65,7 +65,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     for run.
     """
     from resilience_sim.cli import results
-    from resilience_sim.cli.watching import LIVE, WatchOptions, run_seeds, way_to_watch
+    from resilience_sim.cli.watching import LIVE, WatchOptions, lost_runs, nothing_left, run_seeds, way_to_watch
     from resilience_sim.scenario.load import load
 
     ctx.subject = options.scenario
@@ -95,11 +95,16 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
         if way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE:
             found = _race(ctx, plans, seeds[0], watch, scenario.plan.name, series, baseline)
         whole = found is None
+        warnings = list(scenario.warnings)
         if found is None:
-            found = run_seeds(ctx, plans, seeds, series)
-            whole = all(len(found[name]) == len(seeds) for name in plans)
+            batch = run_seeds(ctx, plans, seeds, series)
+            whole = not batch.interrupted
+            warnings += lost_runs(batch)
+            found = batch.paired() if batch.lost else batch.results
+            if batch.lost and not found[baseline]:
+                raise nothing_left(batch)
         unchanged = not (scenario.overrides or options.others or options.tries)
-        return answer(ctx, scenario, plans, found, baseline, whole, outputs, unchanged=unchanged)
+        return answer(ctx, scenario, plans, found, baseline, whole, outputs, warnings=warnings, unchanged=unchanged)
 
 
 def answer(

@@ -14,7 +14,7 @@ from resilience_sim.cli.errors import usage
 if TYPE_CHECKING:
     from resilience_sim.cli.results import Done
     from resilience_sim.cli.watching import WatchOptions
-    from resilience_sim.measure.result import RunResult
+    from resilience_sim.runs.batch import Batch
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Plan
     from resilience_sim.views.export.targets import Outputs
@@ -72,7 +72,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     """
     from resilience_sim._build_mode import describe
     from resilience_sim.cli import results
-    from resilience_sim.cli.watching import PLAIN, WatchOptions, way_to_watch
+    from resilience_sim.cli.watching import PLAIN, WatchOptions, lost_runs, nothing_left, way_to_watch
     from resilience_sim.scenario.load import load
     from resilience_sim.settings.plan import AS_WRITTEN
 
@@ -102,9 +102,16 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         ctx.detail(f"{scenario.path} loaded after {ctx.elapsed():.2f} s, digest {scenario.digest}, {describe()} core")
-        first, runs = _simulate(ctx, scenario, seeds, options, way, watch, series, outputs)
+        first, others = _simulate(ctx, scenario, seeds, options, way, watch, series, outputs)
         ctx.detail(f"simulated after {ctx.elapsed():.2f} s")
-        whole = (first is None or first.whole) and len(runs) == len(seeds)
+        whole = (first is None or first.whole) and not (others is not None and others.interrupted)
+        runs = [first.result] if first is not None else []
+        warnings = list(scenario.warnings)
+        if others is not None:
+            runs += others.results[AS_WRITTEN]
+            warnings += lost_runs(others)
+            if not runs and others.lost:
+                raise nothing_left(others)
         unchanged = not scenario.overrides and not options.policies
         found = {AS_WRITTEN: runs} if runs else {}
         ctx.results = found if whole else {}
@@ -122,7 +129,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 seeds=[result.seed for result in runs],
                 variants={AS_WRITTEN: runs},
                 expectations=verdicts,
-                warnings=[*scenario.warnings, *few_values(runs)],
+                warnings=[*warnings, *few_values(runs)],
                 error=None if whole else failure("interrupted", results.INTERRUPTED),
             )
 
@@ -157,7 +164,7 @@ def _run_beside(
     """Run a scenario and a second configuration of it on the same luck, and compare them."""
     from resilience_sim.cli import results
     from resilience_sim.cli.commands.compare import answer
-    from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, run_seeds, watch_live, way_to_watch
+    from resilience_sim.cli.watching import LIVE, OVER, QUIT, lost_runs, run_out, run_seeds, watch_live, way_to_watch
     from resilience_sim.measure.run_fold import RunFold
     from resilience_sim.runs.simulation import Simulation
     from resilience_sim.settings.plan import AS_WRITTEN
@@ -193,14 +200,26 @@ def _run_beside(
             each: [folds[each].result(seeds[0], racer.digest(), racer.now, not whole)] for each, racer in racers.items()
         }
         why = {each: reasons(Case(plans[each], its[0].document, moments[each])) for each, its in found.items()}
+        warnings = list(scenario.warnings)
         if whole and len(seeds) > 1:
             others = run_seeds(ctx, plans, seeds[1:], series)
-            whole = all(len(its) == len(seeds) - 1 for its in others.values())
-            found = {each: its + others[each] for each, its in found.items()}
+            whole = not others.interrupted
+            warnings += lost_runs(others)
+            found = {each: its + others.paired()[each] for each, its in found.items()}
         steps = after_beside(scenario, text, options.save or "")
         unchanged = not scenario.overrides and not options.policies
         return answer(
-            ctx, scenario, plans, found, AS_WRITTEN, whole, outputs, unchanged=unchanged, why=why, steps=steps
+            ctx,
+            scenario,
+            plans,
+            found,
+            AS_WRITTEN,
+            whole,
+            outputs,
+            warnings=warnings,
+            unchanged=unchanged,
+            why=why,
+            steps=steps,
         )
 
 
@@ -242,7 +261,7 @@ def _simulate(
     watch: WatchOptions,
     series: int,
     outputs: Outputs | None,
-) -> tuple[Done | None, list[RunResult]]:
+) -> tuple[Done | None, Batch | None]:
     """Run the first seed in this process if it is watched, kept or the only one; the others on all cores."""
     from resilience_sim.cli.results import carry_out, recorded
     from resilience_sim.cli.watching import NOTHING, run_seeds
@@ -251,11 +270,11 @@ def _simulate(
 
     save, events = options.save, outputs is not None and outputs.needs_events
     if len(seeds) > 1 and way == NOTHING and not save and not events:
-        return None, run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds, series)[AS_WRITTEN]
+        return None, run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds, series)
     with recorded(Simulation(scenario.plan, seeds[0]), scenario, save, force=options.force) as source:
         first = carry_out(ctx, source, way, watch, series, outputs)
     if len(seeds) > 1 and first.whole:
         if save or events:
             ctx.note(f"only the run with seed {seeds[0]} is recorded and exported")
-        return first, [first.result, *run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds[1:], series)[AS_WRITTEN]]
-    return first, [first.result]
+        return first, run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds[1:], series)
+    return first, None
