@@ -87,7 +87,7 @@ def _spread(wait: WaitConfig) -> tuple[str, float]:
         return "spread", 0.5
     if wait.jitter in _JITTER:
         return _JITTER[wait.jitter], 0.0
-    if wait.jitter == "added":
+    if wait.jitter in ("added", "around"):
         return "spread", min(1.0, wait.extra / wait.base) if wait.base else 1.0
     return ("full", 0.0) if wait.jitter == "above" else ("spread", wait.spread)
 

@@ -200,8 +200,9 @@ class Retry(BudgetedRetry):
 class LibraryRetryExecution(RetryExecution):
     """One call under retry, and what a library remembers of it."""
 
-    __slots__ = ("memory", "retry", "rush", "tried_at")
+    __slots__ = ("failure", "memory", "retry", "rush", "tried_at")
 
+    failure: i64  # the outcome of the last try
     retry: i64  # the number of the next wait, as backoff counts
     tried_at: i64  # when the last try ended, and how many ended at that very instant
     rush: i64
@@ -209,6 +210,7 @@ class LibraryRetryExecution(RetryExecution):
     def __init__(self, layer: Layer, parent: Frame, budget: Budget) -> None:
         super().__init__(layer, parent, budget)
         self.memory = Memory()
+        self.failure = 0
         self.retry = 1
         self.tried_at = -1
         self.rush = 0
@@ -271,6 +273,19 @@ class LibraryRetry(BudgetedRetry):
 
     def _begin(self, parent: Frame) -> RetryExecution:
         return LibraryRetryExecution(self, parent, self._budget)
+
+    def on_result(self, f: Frame, outcome: i64) -> None:
+        assert isinstance(f, LibraryRetryExecution)
+        f.failure = outcome
+        super().on_result(f, outcome)
+
+    def on_timer(self, f: Frame) -> None:
+        limit = self._machine.last_look
+        if limit and f.k > 1 and self.sim.now - f.x >= limit:
+            assert isinstance(f, LibraryRetryExecution)
+            answer(f, f.failure)
+            return
+        super().on_timer(f)
 
     def _next_wait(self, f: RetryExecution, now: i64) -> i64:
         assert isinstance(f, LibraryRetryExecution)

@@ -99,6 +99,11 @@ ROWS: tuple[BreakerRules, ...] = (
         "finagle", "4feb34c", judged_on="failure", leaves_open="at", admits="concurrent", verdict="run",
         late="current", ignored="released", cancelled="released", fresh=(CLOSED,), strict=True,
     ),
+    # core/circuit/breaker/CircuitBreaker.java, BitsetRollingWindow.java: MicroProfile Fault Tolerance
+    BreakerRules(
+        "smallrye", "7.0 development (5066307c)", judged_on="every", leaves_open="at", admits="total", verdict="run",
+        late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE,
+    ),
     # pkg/resiliency/breaker/circuitbreaker.go around gobreaker 1: no exclusions, no slices
     BreakerRules(
         "dapr", "d845074, around gobreaker 1", judged_on="failure", leaves_open="after", leaves_on="touch",
@@ -200,6 +205,12 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("failure_percentage_minimum_hosts", count(), 5),
         Param("failure_percentage_request_volume", count(), 50),
         Param("healthy_panic_threshold", PERCENT, 50.0),
+    ),
+    "smallrye": (
+        Param("requestVolumeThreshold", count(1), 20, same_as="window"),
+        Param("failureRatio", FRACTION, 0.5, same_as="failure_threshold"),
+        Param("delay", DURATION, "5s", same_as="recovery_time"),
+        Param("successThreshold", count(1), 1, same_as="success_threshold"),
     ),
     "dapr": (
         Param("maxRequests", count(), 1, same_as="probes"),
@@ -350,9 +361,27 @@ def _finagle(p: Settings) -> Settings:
     }
 
 
+def _smallrye(p: Settings) -> Settings:
+    calls, needed = p["requestVolumeThreshold"], ceil(p["failureRatio"] * p["requestVolumeThreshold"])
+    if not needed:
+        remedy = "write a ratio above 0"
+        raise LibraryError("failureRatio", f"0 opens it after any {calls} calls, whatever came of them", remedy)
+    return {
+        "window": "ring",
+        "window_calls": calls,
+        "min_calls": calls,
+        "failure_share": needed / calls,
+        "open_for": p["delay"],
+        "automatic": True,
+        "probes": p["successThreshold"],
+        "successes": p["successThreshold"],
+    }
+
+
 _MEANINGS: dict[str, Callable[[Settings], Settings]] = {
     "resilience4j": _resilience4j, "polly": _polly, "gobreaker": _gobreaker, "failsafe-go": _failsafe_go,
     "pybreaker": _pybreaker, "hyx": _hyx, "hystrix": _hystrix, "finagle": _finagle, "dapr": _dapr,
+    "smallrye": _smallrye,
 }  # fmt: skip
 
 
@@ -442,6 +471,8 @@ def _window_in(library: str, rest: Settings) -> Settings:
         raise LibraryError(
             "window", f"{library} has no window: it counts failures in a row", what_it_has(LIBRARIES[library])
         )
+    if time and library == "smallrye":
+        raise LibraryError("window", "the window of smallrye is a number of calls", "write it like `20`")
     if calls and library in TIMED_ONLY:
         raise LibraryError("window", f"the window of {library} is a time", "write it like `10s`")
     if library == "resilience4j":
@@ -449,8 +480,9 @@ def _window_in(library: str, rest: Settings) -> Settings:
             raise LibraryError("window", "resilience4j takes whole seconds only", "write it like `10s`")
         return {"slidingWindowType": "TIME_BASED" if time else "COUNT_BASED", "slidingWindowSize": calls or time // S}
     names = {"polly": "SamplingDuration", "gobreaker": "Interval", "dapr": "interval",
-             "hystrix": "rollingStatsTimeInMilliseconds", "finagle": "window"}  # fmt: skip
-    return {names[library]: time} if library in names else {}
+             "hystrix": "rollingStatsTimeInMilliseconds", "finagle": "window",
+             "smallrye": "requestVolumeThreshold"}  # fmt: skip
+    return {names[library]: time or calls} if library in names else {}
 
 
 def _threshold_in(library: str, rest: Settings) -> Settings:
@@ -461,6 +493,8 @@ def _threshold_in(library: str, rest: Settings) -> Settings:
         raise LibraryError("min_calls", f"{library} has no minimum of calls", what_it_has(LIBRARIES[library]))
     if library in RUN_ONLY:
         return {"fail_max" if library == "pybreaker" else "failure_threshold": calls}
+    if library == "smallrye":
+        return _smallrye_in(calls, share, least, rest)
     if library in {"gobreaker", "dapr"}:
         trip = f"ConsecutiveFailures >= {calls}"
         if share:
@@ -501,6 +535,17 @@ def _rates_in(library: str, calls: int, share: float, least: int, rest: Settings
     elif share and rest.get("window_time"):
         found[minimum] = MIN_CALLS
     return found
+
+
+def _smallrye_in(calls: int, share: float, least: int, rest: Settings) -> Settings:
+    window = rest.get("window_calls", 0)
+    if least and least != window:
+        raise LibraryError("min_calls", "smallrye decides when its window is full, never earlier", "leave it away")
+    if calls:
+        if window and calls > window:
+            raise LibraryError("failure_threshold", f"a window of {window} calls has no {calls} failures")
+        return {"failureRatio": calls / window} if window else {"requestVolumeThreshold": calls, "failureRatio": 1.0}
+    return {"failureRatio": share} if share else {}
 
 
 def _failsafe_in(calls: int, share: float, least: int, rest: Settings) -> Settings:

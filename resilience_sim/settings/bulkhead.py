@@ -42,6 +42,10 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("max_capacity", count(1), required=True, first="10"),
     ),
     "hystrix": (Param("maxConcurrentRequests", count(1), 10, same_as="max_concurrent"),),
+    "smallrye": (
+        Param("value", count(1), 10, same_as="max_concurrent"),
+        Param("waitingTaskQueue", count(), 0, same_as="queue"),
+    ),
     "envoy": (
         Param("max_requests", count(1), 1024, same_as="max_concurrent"),
         Param("max_pending_requests", count(), 1024, same_as="queue"),
@@ -95,7 +99,7 @@ def emulate_bulkhead(library: str, given: Settings, ident: str = "") -> Bulkhead
         return BulkheadConfig(ident, max_concurrent=inside, queue=MANY if patience else 0, max_wait=patience)
     if library == "hyx":
         return BulkheadConfig(ident, max_concurrent=inside, queue=max(0, settings["max_capacity"] - inside))
-    queue = {"polly": "QueueLimit", "envoy": "max_pending_requests"}.get(library)
+    queue = {"polly": "QueueLimit", "smallrye": "waitingTaskQueue", "envoy": "max_pending_requests"}.get(library)
     return BulkheadConfig(ident, max_concurrent=inside, queue=settings[queue] if queue else 0)
 
 

@@ -144,7 +144,8 @@ class WaitConfig:
     (Polly's decorrelated jitter), ``chain`` (one of ``of`` after the other, the last one for ever), ``sum`` (of
     ``of``), ``hint`` (what the answer asks for, else ``base``). ``jitter``: ``none``, ``full`` U(0, w), ``equal`` w/2
     + U(0, w/2), ``spread`` w·U(1-s, 1+s), ``mirrored`` (as spread, the draw counted downwards), ``added`` w + U(0,
-    ``extra``), ``above`` U(``least``, w), ``resilience4j`` w·(1-s) + U·(2·w·s + 1 ms), at least 1 ms. ``most`` (0:
+    ``extra``), ``above`` U(``least``, w), ``around`` w + U(-``extra``, ``extra``) in whole
+    milliseconds, ``resilience4j`` w·(1-s) + U·(2·w·s + 1 ms), at least 1 ms. ``most`` (0:
     none) caps ``before`` the jitter or ``after`` it. No wait is shorter than ``least``. ``cut``: milliseconds.
     """
 
@@ -166,8 +167,8 @@ class WaitConfig:
 @dataclass(frozen=True, slots=True)
 class StopConfig:
     """When to give up after a failure: ``never``, ``attempts`` (``limit`` of them), ``after`` (``limit`` ns have
-    passed), ``before`` (they would, with the pending wait), ``exceeded`` (more than ``limit`` ns), or ``any`` /
-    ``all`` of ``of``.
+    passed), ``before`` (they would, with the pending wait), ``exceeded`` (more than ``limit`` ns), ``twice`` (as
+    ``after``, and again when the wait is over, instead of the try), or ``any`` / ``all`` of ``of``.
     """
 
     kind: str = "never"

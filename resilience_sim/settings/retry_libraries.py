@@ -69,6 +69,8 @@ ROWS: tuple[RetryRules, ...] = (
     RetryRules("dapr", "d845074", counts_first=False, on=_FROM_B),
     # botocore/retries/standard.py
     RetryRules("aws", "botocore 0e6e240, standard", on=_FROM_B),
+    # core/retry/Retry.java, ConstantBackOff.java, ExponentialBackOff.java, FibonacciBackOff.java, RandomJitter.java
+    RetryRules("smallrye", "7.0 development (5066307c)", counts_first=False, on=_ANYTHING),
     # RetryFilter, RequeueFilter: what never reached B, or was nacked
     RetryRules("finagle", "4feb34c", counts_first=False, on=_TRANSIENT),
 )
@@ -137,6 +139,14 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("mode", Choice("legacy", "standard", "adaptive", "2026"), "standard"),
     ),
     "finagle": (Param("maxRetries", count(), 20, same_as="attempts"),),
+    "smallrye": (
+        Param("maxRetries", count(-1), 3, same_as="attempts"),
+        Param("delay", DURATION, "0ms", same_as="delay"),
+        Param("maxDuration", DURATION, "3m", same_as="max_elapsed"),
+        Param("jitterDelay", DURATION, "200ms"),  # `jitter` of the annotation; ours of that name is a share
+        Param("ExponentialBackoff", Nest("ExponentialBackoff", factor=count(1), maxDelay=DURATION)),
+        Param("FibonacciBackoff", Nest("FibonacciBackoff", maxDelay=DURATION)),
+    ),
 }
 
 
@@ -230,9 +240,28 @@ def _finagle(p: Settings) -> Settings:
     return {"wait": WaitConfig(), "stop": _tries(p["maxRetries"] + 1), "budget": budget}
 
 
+def _smallrye(p: Settings) -> Settings:
+    delay, jitter, longest = p["delay"], float(p["jitterDelay"]), p["maxDuration"]
+    grows, sums = p["ExponentialBackoff"], p["FibonacciBackoff"]
+    if longest and longest <= delay:
+        raise LibraryError("maxDuration", "it must be longer than `delay`", "0 for no limit")
+    if grows and sums:
+        raise LibraryError("FibonacciBackoff", "a retry has one backoff", "leave `ExponentialBackoff` away")
+    growth, most = "constant", 0
+    if grows or sums:
+        growth, most = "exponential" if grows else "fibonacci", (grows or sums)["maxDelay"]
+        if most and delay >= most:
+            name = "ExponentialBackoff" if grows else "FibonacciBackoff"
+            raise LibraryError(name, "`maxDelay` must be longer than `delay`", "0 for no limit")
+    wait = WaitConfig(growth, float(delay), step=float(delay), factor=float(grows["factor"]) if grows else 2.0,
+                      jitter="around" if jitter else "none", extra=jitter, most=float(most) or NO_CAP, cut=True)  # fmt: skip
+    limit = _tries(p["maxRetries"] + 1) if p["maxRetries"] >= 0 else StopConfig()
+    return {"wait": wait, "stop": _both(limit, StopConfig("twice", longest) if longest else StopConfig())}
+
+
 _MEANINGS: dict[str, Callable[[Settings], Settings]] = {
     "resilience4j": _resilience4j, "polly": _polly, "failsafe-go": _failsafe_go, "stamina": _stamina, "hyx": _hyx,
-    "envoy": _envoy, "grpc": _grpc, "dapr": _dapr, "aws": _aws, "finagle": _finagle,
+    "envoy": _envoy, "grpc": _grpc, "dapr": _dapr, "aws": _aws, "finagle": _finagle, "smallrye": _smallrye,
 }  # fmt: skip
 
 
@@ -271,6 +300,8 @@ def from_classic(library: str, written: Settings) -> Settings:
         found["Backoff"] = {"delay": rest.pop("delay", 0), "maxDelay": rest.pop("max_delay", 1 << 60),
                             "factor": rest.pop("factor", 2.0)}  # fmt: skip
         rest.pop("backoff")
+    if library == "smallrye":
+        found.update(_smallrye_in(rest))
     for name in ("attempts", "delay", "factor", "max_delay", "max_elapsed"):
         if name not in rest:
             continue
@@ -285,6 +316,23 @@ def from_classic(library: str, written: Settings) -> Settings:
     found.update(_growth(library, backoff))
     if jitter[0] != "none":
         found.update(_jitter(library, jitter))
+    return found
+
+
+def _smallrye_in(rest: Settings) -> Settings:
+    """Its own backoff and jitter, which is a time on both sides of the delay."""
+    found: Settings = {}
+    kind, spread = rest.pop("jitter", ("", 0.0))
+    if kind in {"none", "spread"}:
+        found["jitterDelay"] = int(spread * rest.get("delay", 0))
+    elif kind:
+        raise LibraryError("jitter", "smallrye does not jitter like that", what_it_has(LIBRARIES["smallrye"]))
+    if rest.get("backoff", "constant") == "exponential":
+        factor = rest.pop("factor", 2.0)
+        if factor != int(factor):
+            raise LibraryError("factor", "smallrye multiplies by whole numbers", "write it like `2x`")
+        found["ExponentialBackoff"] = {"factor": int(factor), "maxDelay": rest.pop("max_delay", 60 * S)}
+        rest.pop("backoff")
     return found
 
 

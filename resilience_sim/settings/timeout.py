@@ -34,6 +34,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
     "grpc": (Param("timeout", SECONDS, required=True, same_as="after"),),
     "dapr": (Param("timeout", SECONDS, required=True, same_as="after"),),
     "aws": (Param("read_timeout", SECONDS, "1m", same_as="after"),),
+    "smallrye": (Param("value", MILLISECONDS, "1s", same_as="after"),),
 }
 
 PAGE = """\

@@ -255,3 +255,62 @@ def test_a_rejection_tells_how_long_it_will_stay_open(library: str):
     run = bench([like(library, **given)], ["error", "error"], ["0s", "0s", "2s"])
     left = run.of("rejected")[-1][5]
     assert 0 < left <= 60 * S - ns("1s")
+
+
+# --- SmallRye, for MicroProfile Fault Tolerance ---
+
+
+def test_smallrye_decides_when_its_window_is_full_and_on_a_success_too():
+    """Two of four must fail: after three failures it is still closed, the success that fills the window opens it."""
+    stack = [like("smallrye", requestVolumeThreshold=4, failureRatio=0.5, delay=5 * S)]
+    run = bench(stack, ["error", "error", "error", "success"], at_seconds(0, 1, 2, 3, 7.9))
+    assert run.breaker[0] == (3000, "OPEN")
+    assert run.outcomes[-1] == "breaker_open"
+
+
+def test_smallrye_lets_as_many_probes_in_as_close_it_and_leaves_open_at_its_time():
+    """A timer makes it half open after exactly the delay; a third call is turned away until both probes are back."""
+    stack = [like("smallrye", requestVolumeThreshold=1, failureRatio=1.0, delay=5 * S, successThreshold=2)]
+    run = bench(stack, ["error", ("success", "1s"), ("success", "2s")], at_seconds(0, 5, 5, 5.5, 8))
+    assert run.outcomes == ["error", "success", "success", "breaker_open", "success"]
+    assert run.breaker == [(0, "OPEN"), (5000, "HALF_OPEN"), (7000, "CLOSED")]
+
+
+def test_smallrye_drops_a_result_of_an_earlier_state():
+    """A failure that was let in before it opened changes nothing half open."""
+    stack = [like("smallrye", requestVolumeThreshold=1, failureRatio=1.0, delay=2 * S)]
+    run = bench(stack, [("error", "4s"), "error", ("success", "2s")], at_seconds(0, 1, 3.5))
+    assert [state for _, state in run.breaker] == ["OPEN", "HALF_OPEN", "CLOSED"]
+    assert len(run.of("late_result")) == 1
+
+
+def test_smallrye_looks_at_the_clock_again_when_the_wait_is_over():
+    """3 s are less than 4, so it waits for 2 s more, and then makes no try: the failure comes at 5 s."""
+    stack = [emulate_retry("smallrye", {"maxRetries": -1, "delay": 2 * S, "jitterDelay": 0, "maxDuration": 4 * S})]
+    run = bench(stack, [("error", "500ms")] * 4, at_seconds(0))
+    assert [e[5] / S for e in run.of("retry_wait")] == [2.0, 2.0]
+    assert run.outcomes == ["error"]
+    assert run.of("done")[0][0] == 5 * S
+
+
+def test_smallrye_waits_are_whole_milliseconds_around_the_delay():
+    """Jitter of 200 ms around 100 ms: from 0, where it would be negative, to 300 ms."""
+    stack = [emulate_retry("smallrye", {"maxRetries": 400, "delay": S // 10, "maxDuration": 0})]
+    run = bench(stack, ["error"] * 401, at_seconds(0))
+    waits = [e[5] for e in run.of("retry_wait")]
+    assert all(wait % 1_000_000 == 0 for wait in waits)
+    assert (min(waits), max(waits)) == (0, 300_000_000)
+    assert 90 <= sum(wait == 0 for wait in waits) <= 145  # a quarter of -100 … 300
+
+
+@pytest.mark.parametrize(
+    ("backoff", "wanted"),
+    [
+        ({"ExponentialBackoff": {"factor": 3, "maxDelay": 10 * S}}, [1, 3, 9, 10]),
+        ({"FibonacciBackoff": {"maxDelay": 0}}, [1, 2, 3, 5]),
+    ],
+)
+def test_smallrye_backoffs(backoff: dict[str, Any], wanted: list[int]):
+    run = bench([emulate_retry("smallrye", {"maxRetries": 4, "delay": S, "jitterDelay": 0, **backoff})],
+                ["error"] * 5, at_seconds(0))  # fmt: skip
+    assert [e[5] // S for e in run.of("retry_wait")] == wanted

@@ -206,6 +206,9 @@ class Wait:
             return w * (1.0 + spread * (1.0 - 2.0 * draws.next()))
         if jitter == "added":
             return w + self._config.extra * draws.next()
+        if jitter == "around":
+            extra = self._config.extra
+            return w - extra + draws.next() * (2.0 * extra + MILLI)
         if jitter == "above":
             return self._least + (w - self._least) * draws.next()
         if jitter == "resilience4j":
@@ -253,7 +256,7 @@ def stops(config: StopConfig, attempt: i64, elapsed: i64, wait: i64) -> bool:
     kind = config.kind
     if kind == "attempts":
         return attempt >= config.limit
-    if kind == "after":
+    if kind in {"after", "twice"}:
         return elapsed >= config.limit
     if kind == "before":
         return elapsed + wait >= config.limit
@@ -264,12 +267,18 @@ def stops(config: StopConfig, attempt: i64, elapsed: i64, wait: i64) -> bool:
     return kind == "all" and all(stops(each, attempt, elapsed, wait) for each in config.of)
 
 
+def last_look(config: StopConfig) -> int:
+    """The time after which a wait that is over is followed by no try any more; 0: none."""
+    return config.limit if config.kind == "twice" else max((last_look(each) for each in config.of), default=0)
+
+
 class RuleRetry:
     """The machine: settings only; what a call remembers is its :class:`Memory`."""
 
-    __slots__ = ("_hint", "_limit", "_stop", "_trims", "_wait")
+    __slots__ = ("_hint", "_limit", "_stop", "_trims", "_wait", "last_look")
 
     _limit: i64
+    last_look: i64
 
     def __init__(self, config: LikeRetryConfig) -> None:
         self._wait = Wait(config.wait)
@@ -277,6 +286,7 @@ class RuleRetry:
         self._hint = config.rules.hint
         self._trims = config.rules.trims
         self._limit = config.limit
+        self.last_look = last_look(config.stop)
 
     def next(self, attempt: i64, retry: i64, elapsed: i64, memory: Memory, draws: Draws) -> i64:
         """The wait after attempt number ``attempt``, which was worth another one, or :data:`STOP`.
