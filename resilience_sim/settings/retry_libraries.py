@@ -254,7 +254,8 @@ def _smallrye(p: Settings) -> Settings:
             name = "ExponentialBackoff" if grows else "FibonacciBackoff"
             raise LibraryError(name, "`maxDelay` must be longer than `delay`", "0 for no limit")
     wait = WaitConfig(growth, float(delay), step=float(delay), factor=float(grows["factor"]) if grows else 2.0,
-                      jitter="around" if jitter else "none", extra=jitter, most=float(most) or NO_CAP, cut=True)  # fmt: skip
+                      jitter="around" if jitter else "none", extra=jitter, most=float(most) or NO_CAP,
+                      cut=True)  # fmt: skip
     limit = _tries(p["maxRetries"] + 1) if p["maxRetries"] >= 0 else StopConfig()
     return {"wait": wait, "stop": _both(limit, StopConfig("twice", longest) if longest else StopConfig())}
 
