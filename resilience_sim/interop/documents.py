@@ -5,8 +5,10 @@ The notation (YAML, JSON, properties, INI) is told by the name first and by the 
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
@@ -55,6 +57,19 @@ def notation_of(path: str, text: str) -> str:
     return "properties" if _PROPERTY.search(text) and not re.search(r"^\S+:\s*$", text, re.MULTILINE) else "yaml"
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which looks at a growing tree again and again and finds nothing to collect."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@uncollected()
 def read_documents(path: str, text: str) -> ConfigFile:
     """The trees of a text; a ScenarioError that quotes nothing of it when it cannot be read."""
     source = Source.of(path, text)

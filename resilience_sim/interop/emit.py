@@ -8,28 +8,62 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from functools import lru_cache
+from typing import TypeAlias
 
 from resilience_sim.interop.layers import Converted, Layer, Setting
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.read.pieces import policy_of
+from resilience_sim.scenario.read.stack import default_ids
+from resilience_sim.scenario.text.parse import parse, scalar
+from resilience_sim.scenario.text.tree import Node, Scalar, Source, Span
+from resilience_sim.settings.policy import PolicyConfig
 
 RATE, LATENCY, DURATION, FAULT = "50/s", "{p50: 40ms, p99: 250ms}", "90s", "{id: main, at: 30s, for: 20s, how: error}"
 ASSUMED = ("traffic", "service", "faults")
 
 
-@lru_cache(maxsize=512)
-def refused(kind: str, body: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """The keys of a policy that the loader does not take; none when the policy is valid as it is."""
-    from resilience_sim.scenario.diagnostics import ScenarioError
-    from resilience_sim.scenario.load import load_text
+Body: TypeAlias = "tuple[tuple[str, str], ...]"
+_PLAIN = re.compile(r"[A-Za-z0-9_.%/\-]+\Z")
 
-    keys = ", ".join(f"{key}: {value}" for key, value in body)
-    text = f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nstack: [{{{kind}: {{{keys}}}}}]\n"
+
+@lru_cache(maxsize=4096)
+def _value(text: str) -> Node:
+    """A setting as scenario files have it."""
+    source = Source("import", (text,))
+    span = Span(source, 1, 1, 1, len(text) + 1)
+    if _PLAIN.match(text):
+        return Scalar(span, scalar(text))
+    return parse(text, source, []) or Scalar(span, None)
+
+
+@lru_cache(maxsize=4096)
+def _made(kind: str, body: Body) -> PolicyConfig | tuple[str, ...]:
+    """The policy, or the keys of it that the loader does not take."""
     try:
-        load_text(text, "probe.yaml", files={})
+        return policy_of(kind, {key: _value(text) for key, text in body})
     except ScenarioError as error:
         paths = [each.path.split(".") for each in error.diagnostics]
         return tuple(dict.fromkeys(path[3] if len(path) > 3 else "" for path in paths))
-    return ()
+
+
+def refused(kind: str, body: Body) -> tuple[str, ...]:
+    """The keys of a policy that the loader does not take; none when the policy is valid as it is."""
+    made = _made(kind, body)
+    return made if isinstance(made, tuple) else ()
+
+
+def policies(stack: Converted) -> tuple[PolicyConfig, ...] | None:
+    """What loading the scenario's text would make of its stack, without the text; None: it would be refused."""
+    kinds = [(layer.kind, layer.id or None) for layer in stack.layers]
+    found = []
+    for layer, ident in zip(stack.layers, default_ids(kinds), strict=True):
+        made = _made(layer.kind, _body(settle(layer)))
+        if isinstance(made, tuple):
+            return None
+        found.append(made if made.id == ident else replace(made, id=ident))
+    return tuple(found) if len({each.id for each in found}) == len(found) else None
 
 
 def settle(layer: Layer) -> dict[str, Setting]:
@@ -53,7 +87,7 @@ def settle(layer: Layer) -> dict[str, Setting]:
     return layer.settings
 
 
-def _body(settings: dict[str, Setting]) -> tuple[tuple[str, str], ...]:
+def _body(settings: dict[str, Setting]) -> Body:
     return tuple((key, each.value) for key, each in settings.items())
 
 
@@ -69,8 +103,7 @@ def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) ->
         lines += _comment(f"- {remark}", "#   ")
     for remark in assumed:
         lines += _comment(f"- assumed: {remark}", "#   ")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stack.instance or stack.format).strip("-") or stack.format
-    lines += ["resim: 1", f'name: "{name}"', f'about: "imported: {_plain(stack.title)}"', ""]
+    lines += ["resim: 1", f'name: "{scenario_name(stack)}"', f'about: "{about(stack)}"', ""]
     replicas = f", replicas: {stack.replicas}" if stack.replicas > 1 else ""
     lines += [f"service: {{latency: {LATENCY}{replicas}}}  # ASSUMED"]
     if stack.method != "GET":
@@ -78,6 +111,16 @@ def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) ->
     lines += [f"traffic: {{rate: {RATE}, duration: {DURATION}}}  # ASSUMED", "faults:  # ASSUMED"]
     lines += [f"  - outage: {FAULT}", ""]
     return "\n".join(lines + _stack(stack.layers)) + "\n"
+
+
+def scenario_name(stack: Converted) -> str:
+    """What the scenario is called."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stack.instance or stack.format).strip("-") or stack.format
+
+
+def about(stack: Converted) -> str:
+    """What the scenario says it is."""
+    return f"imported: {_plain(stack.title)}"
 
 
 def _stack(layers: list[Layer]) -> list[str]:

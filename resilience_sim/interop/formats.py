@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,16 +39,24 @@ class Imported:
     path: str
     format: str
     stack: Converted
-    text: str
     findings: tuple[Diagnostic, ...]
     assumed: tuple[str, ...]
 
+    @property
+    def text(self) -> str:
+        """The scenario."""
+        from resilience_sim.interop.emit import scenario_text
 
+        return scenario_text(self.stack, self.path, self.assumed)
+
+
+@cache
 def module(name: str) -> ModuleType:
     """The module of a format."""
     return import_module(f"resilience_sim.interop.{name}")
 
 
+@cache
 def all_traps() -> dict[str, Trap]:
     """Every code about a configuration file, of all formats."""
     found = dict(SHARED)
@@ -115,16 +124,13 @@ def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
 
 def convert(file: ConfigFile, name: str, instance: str) -> Imported:
     """One instance as a scenario."""
-    from resilience_sim.interop.emit import scenario_text
-
     log = Log(list(file.findings), traps=SHARED | module(name).TRAPS)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
-    text = scenario_text(stack, file.path, assumed)
     found = sorted(
         _still_missing(list(dict.fromkeys(log.found)), stack), key=lambda each: (each.line, each.col, each.code)
     )
-    return Imported(file.path, name, stack, text, tuple(found), assumed)
+    return Imported(file.path, name, stack, tuple(found), assumed)
 
 
 def _still_missing(found: list[Diagnostic], stack: Converted) -> list[Diagnostic]:

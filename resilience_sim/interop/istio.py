@@ -171,7 +171,15 @@ def _routes(document: Mapping, spec: Mapping) -> Iterator[Route]:
 
 def instances(file: ConfigFile) -> list[str]:
     """The destinations, by their full names."""
-    return list(distinct(_hosts(file)))
+    return list(_shown(file))
+
+
+def _shown(file: ConfigFile) -> dict[str, str]:
+    """The destinations as they are shown, each with its real name. Made once."""
+    if "shown" not in file.memo:
+        file.memo["shown"] = distinct(_hosts(file))
+    found: dict[str, str] = file.memo["shown"]
+    return found
 
 
 def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
@@ -189,7 +197,7 @@ def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack in front of one host: timeout, retry, limits, ejection."""
     result = Converted(NAME, f"Istio, host '{instance}'", instance)
-    host = _hosts(file)[distinct(_hosts(file))[instance]]
+    host = _hosts(file)[_shown(file)[instance]]
     outer: list[Layer] = []
     attempt: list[Layer] = []
     subset = ""

@@ -7,6 +7,7 @@ Unlike scenarios, such files have several documents, merge keys, and tokens that
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,8 +48,7 @@ def parse_yaml(text: str, source: Source, found: list[Diagnostic]) -> list[Node]
         reader = _Reader(source, found, lines)
         part = plain[start:] if start else plain
         try:
-            for event in yaml.parse(part, Loader=loader):
-                reader.take(event)
+            reader.read(loader(part).get_event)
             return documents + reader.documents
         except _Stop as stop:
             mark, message, help = stop.mark, str(stop), stop.help
@@ -106,76 +106,98 @@ def _hint(problem: str) -> str:
 class _Open:
     """A list or mapping that has begun and not ended."""
 
-    start: Any
+    line: int
+    col: int
     mapping: bool
     anchor: str | None
     items: list[Node] = field(default_factory=list)
     entries: dict[str, Entry] = field(default_factory=dict)
     merged: list[Mapping] = field(default_factory=list)
-    key: tuple[str, Span, bool] | None = None
+    key: str | None = None
+    key_span: Span | None = None
+    merges: bool = False
     size: int = 1
 
 
 class _Reader:
-    def __init__(self, source: Source, found: list[Diagnostic], lines: int) -> None:
-        import yaml
+    """Trees from events. Large files are read here, so the loop is written for speed: a scalar makes one call."""
 
+    def __init__(self, source: Source, found: list[Diagnostic], lines: int) -> None:
         self.source = source
         self.found = found
-        self.lines = lines
+        self.lines = lines + 1
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.documents: list[Node] = []
-        self.takes = {
-            yaml.DocumentStartEvent: self.begin,
-            yaml.ScalarEvent: self.scalar,
-            yaml.AliasEvent: self.alias,
-            yaml.MappingStartEvent: self.start,
-            yaml.SequenceStartEvent: self.start,
-            yaml.MappingEndEvent: self.end,
-            yaml.SequenceEndEvent: self.end,
-        }
 
-    def take(self, event: Any) -> None:
-        take = self.takes.get(type(event))
-        if take is not None:
-            take(event)
+    def read(self, next_event: Callable[[], Any]) -> None:
+        """Take events until there are no more."""
+        from yaml import (
+            AliasEvent,
+            DocumentStartEvent,
+            MappingEndEvent,
+            MappingStartEvent,
+            ScalarEvent,
+            SequenceEndEvent,
+            SequenceStartEvent,
+            StreamEndEvent,
+        )
 
-    def begin(self, event: Any) -> None:
-        self.anchors.clear()
+        source, lines, opened = self.source, self.lines, self.open
+        while True:
+            event = next_event()
+            kind = type(event)
+            if kind is ScalarEvent:
+                start, end, style, value = event.start_mark, event.end_mark, event.style, event.value
+                span = Span(source, start.line + lines, start.column + 1, end.line + lines, end.column + 1)
+                holder = opened[-1] if opened else None
+                if holder is not None and holder.mapping and holder.key is None:
+                    holder.key, holder.key_span = value, span
+                    holder.merges = value == "<<" and style not in ("'", '"') and event.tag is None
+                    if event.anchor:
+                        self.anchors[event.anchor] = (Scalar(span, value), 1)
+                    continue
+                if style == "'":
+                    if source.line(span.line)[span.col - 1 : span.col] == "@":
+                        value = f"@{value}@"
+                    node: Node = Scalar(span, value, 1)
+                elif style == '"':
+                    node = Scalar(span, value, 1)
+                else:
+                    node = Scalar(span, scalar(value) if style in (None, "") and event.tag is None else value)
+                if (
+                    holder is not None and holder.mapping and not holder.merges and not event.anchor
+                    and holder.key not in holder.entries
+                ):  # fmt: skip
+                    holder.entries[holder.key] = Entry(holder.key_span, node)  # type: ignore[index, arg-type]
+                    holder.key = None
+                    holder.size += 1
+                else:
+                    self.add(node, event.anchor, 1, event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                self.start(event, kind is MappingStartEvent)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                self.end(event)
+            elif kind is AliasEvent:
+                self.alias(event)
+            elif kind is DocumentStartEvent:
+                self.anchors.clear()
+            elif event is None or kind is StreamEndEvent:
+                return
 
-    def span(self, start: Any, end: Any) -> Span:
-        a, b, lines = start.start_mark, end.end_mark, self.lines + 1
-        return Span(self.source, a.line + lines, a.column + 1, b.line + lines, b.column + 1)
-
-    def scalar(self, event: Any) -> None:
-        span = self.span(event, event)
-        value: Any = event.value
-        plain = event.style in (None, "") and event.tag is None
-        if event.style == "'" and self.source.line(span.line)[span.col - 1 : span.col] == "@":
-            value = f"@{value}@"
-        elif plain:
-            value = scalar(value)
-        node = Scalar(span, value, 1 if event.style in ("'", '"') else 0)
-        holder = self.open[-1] if self.open else None
-        if holder is not None and holder.mapping and holder.key is None:
-            holder.key = (event.value, span, plain and event.value == "<<")
-            if event.anchor:
-                self.anchors[event.anchor] = (node, 1)
-        else:
-            self.add(node, event.anchor, 1, event)
-
-    def start(self, event: Any) -> None:
+    def start(self, event: Any, mapping: bool) -> None:
         holder = self.open[-1] if self.open else None
         if holder is not None and holder.mapping and holder.key is None:
             raise _Stop(event, "a key that is not plain text", "write the key as text")
         if len(self.open) >= MOST_DEPTH:
             raise _Stop(event, f"nested deeper than {MOST_DEPTH} levels")
-        self.open.append(_Open(event, hasattr(event, "flow_style") and "Mapping" in type(event).__name__, event.anchor))
+        mark = event.start_mark
+        self.open.append(_Open(mark.line + self.lines, mark.column + 1, mapping, event.anchor))
 
     def end(self, event: Any) -> None:
         holder = self.open.pop()
-        span = self.span(holder.start, event)
+        mark = event.end_mark
+        span = Span(self.source, holder.line, holder.col, mark.line + self.lines, mark.column + 1)
         node: Node
         if holder.mapping:
             for below in holder.merged:  # own keys first, then those of the first merged mapping that has them
@@ -195,7 +217,9 @@ class _Reader:
         if holder is not None and holder.mapping and holder.key is None:
             if not isinstance(node, Scalar):
                 raise _Stop(event, "a key that is not plain text", "write the key as text")
-            holder.key = (str(node.value), self.span(event, event), False)
+            a, b = event.start_mark, event.end_mark
+            holder.key, holder.merges = str(node.value), False
+            holder.key_span = Span(self.source, a.line + self.lines, a.column + 1, b.line + self.lines, b.column + 1)
             return
         self.add(node, None, size, event)
 
@@ -212,15 +236,16 @@ class _Reader:
         if not holder.mapping:
             holder.items.append(node)
             return
-        assert holder.key is not None
-        (text, span, merges), holder.key = holder.key, None
-        if merges:
+        name, span, holder.key = holder.key, holder.key_span, None
+        assert name is not None
+        assert span is not None
+        if holder.merges:
             below = node.items if isinstance(node, Sequence) else (node,)
             holder.merged += [each for each in below if isinstance(each, Mapping)]
-        elif text in holder.entries:
-            first = holder.entries[text].key.line
+        elif name in holder.entries:
+            first = holder.entries[name].key.line
             self.found.append(
                 span.finding(BROKEN, "a key stands here twice; the first one counts", f"see line {first}")
             )
         else:
-            holder.entries[text] = Entry(span, node)
+            holder.entries[name] = Entry(span, node)

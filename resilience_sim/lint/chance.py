@@ -7,8 +7,6 @@ from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
 
 from resilience_sim.settings.latency import Latency
 
-_STEPS = 2000
-
 
 def longer_than(latency: Latency, t: float) -> float:
     """P(T > t) of a latency, t in ns."""
@@ -79,10 +77,20 @@ def mean_until(latency: Latency, most: float = inf) -> float:
         return sum(min(value, most) for value in latency.values) / len(latency.values) if latency.values else 0.0
     if kind == "exponential":
         return -a * expm1(-most / a) if a else 0.0
-    step = most / _STEPS  # integral of P(T > t) from 0 to the limit, Simpson's rule
-    total = longer_than(latency, 0) + longer_than(latency, most)
-    total += sum((4 if i % 2 else 2) * longer_than(latency, i * step) for i in range(1, _STEPS))
-    return total * step / 3
+    if kind == "uniform":
+        over = min(most, b) - a
+        return most if most <= a else a + over - (over * over / (2 * (b - a)) if over else 0.0)
+    if most <= 0:
+        return 0.0
+    late = most * longer_than(latency, most)
+    if kind == "lognormal":  # E[T; T <= most]: the same normal law, its mean moved by the variance
+        early = 0.5 * erfc((a + b * b - log(most)) / (b * sqrt(2))) if b else float(exp(a) <= most)
+        return exp(a + b * b / 2) * early + late
+    if kind == "gamma":
+        return a * b * gamma_below(a + 1, most / b) + late
+    if most <= a:
+        return most
+    return a + (a * log(most / a) if b == 1 else a * (1 - (a / most) ** (b - 1)) / (b - 1))  # pareto
 
 
 def quantile(latency: Latency, share: float) -> float:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.documents import ConfigFile, uncollected
 from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
 from resilience_sim.runs.action_schedule import action_schedule
@@ -29,6 +29,7 @@ def lint(source: str, settings: Sequence[str] = ()) -> list[Finding]:
     return lint_text(read.text, read.path, settings)
 
 
+@uncollected()
 def lint_files(
     paths: Sequence[str], settings: Sequence[str] = (), profiles: Sequence[str] = ()
 ) -> tuple[list[Finding], list[Diagnostic]]:
@@ -42,11 +43,13 @@ def lint_files(
         for name in formats.expanded(asked):
             try:
                 read = sources.read(name)
-                opened = None if _SCENARIO.search(read.text) else formats.open_config(read.path, read.text, profiles)
-                if opened is None:
+                if _SCENARIO.search(read.text):
                     found.update(dict.fromkeys(lint_text(read.text, read.path, settings, profiles)))
-                else:
-                    groups.setdefault((opened[1], _read_with(opened)), []).append(opened)
+                    continue
+                opened = formats.open_config(read.path, read.text, profiles)
+                if opened is None:
+                    raise _unknown(read.path)
+                groups.setdefault((opened[1], _read_with(opened)), []).append(opened)
             except ScenarioError as error:
                 unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
     for files in groups.values():
@@ -90,8 +93,12 @@ def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[s
 
     opened = open_config(path, text, profiles)
     if opened is None:
-        raise ScenarioError([Diagnostic("RS001", UNKNOWN, path, help=HELP)])
+        raise _unknown(path)
     return _of_config(opened, settings)
+
+
+def _unknown(path: str) -> ScenarioError:
+    return ScenarioError([Diagnostic("RS001", UNKNOWN, path, help=HELP)])
 
 
 def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[Subject]:

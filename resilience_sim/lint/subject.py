@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At
+from resilience_sim.interop.formats import Imported
 from resilience_sim.interop.generic import as_generic
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Loc, Node, Span
@@ -98,15 +99,15 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
     """Every instance of a configuration file, or of several that are read together."""
     from resilience_sim.interop import formats
     from resilience_sim.interop.emit import ASSUMED
-    from resilience_sim.scenario.load import load_text
 
     file, name = opened
+    surroundings = _Surroundings(settings)
     path = file.path
     subjects = []
     told = {setting.partition("=")[0].partition(".")[0] for setting in settings}
     for instance in formats.instance_names(file, name):
         imported = formats.convert(file, name, instance)
-        plan = load_text(imported.text, path, settings, files={}).plan
+        plan = surroundings.plan(imported)
         places: dict[tuple[int, str], At] = {}
         for index, layer in enumerate(imported.stack.layers):
             if layer.at is not None:
@@ -117,3 +118,33 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
         assumed = frozenset(ASSUMED) - told
         subjects.append(Subject(path, plan, None, places, assumed, name, instance, imported.findings, imported.assumed))
     return subjects
+
+
+class _Surroundings:
+    """What the instances of a file share: the traffic and B as the import assumes them, and as ``--set`` has them."""
+
+    def __init__(self, settings: Sequence[str]) -> None:
+        self._settings = settings
+        self._plans: dict[tuple[int, str], Plan] = {}
+        parts = {setting.partition("=")[0].partition(".")[0] for setting in settings}
+        self._shared = parts <= {"traffic", "service", "client", "seed"}
+
+    def plan(self, imported: Imported) -> Plan:
+        """The plan of one instance: what loading its text gives, without the text where that is possible."""
+        from resilience_sim.interop.emit import about, policies, scenario_name
+
+        stack, key = imported.stack, (imported.stack.replicas, imported.stack.method)
+        made = policies(stack) if self._shared else None
+        if made is None:
+            return self._load(imported)
+        if key not in self._plans:
+            self._plans[key] = self._load(replace(imported, stack=replace(stack, layers=[])))
+        shared = self._plans[key]
+        if shared.traffic.loop == "closed":  # whether that is possible depends on the stack, too
+            return self._load(imported)
+        return replace(shared, name=scenario_name(stack), about=about(stack), stack=made)
+
+    def _load(self, imported: Imported) -> Plan:
+        from resilience_sim.scenario.load import load_text
+
+        return load_text(imported.text, imported.path, self._settings, files={}).plan

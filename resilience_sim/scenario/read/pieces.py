@@ -26,7 +26,20 @@ def policy_from(kind: str, settings: Mapping[str, str], id: str) -> PolicyConfig
         ScenarioError: one of them is wrong.
     """
     errors: list[Diagnostic] = []
-    root = _item("stack", kind, {**settings, "id": quoted(id)}, errors)
+    return _policy(_item("stack", kind, {**settings, "id": quoted(id)}, errors), errors)
+
+
+def policy_of(kind: str, settings: Mapping[str, Node]) -> PolicyConfig:
+    """The policy with these settings as parts of a tree, named after its kind.
+
+    Raises:
+        ScenarioError: one of them is wrong.
+    """
+    entries = {name: Entry(node.span, node) for name, node in settings.items()}
+    return _policy(_holding("stack", kind, entries, _NOWHERE), [])
+
+
+def _policy(root: MappingNode, errors: list[Diagnostic]) -> PolicyConfig:
     findings = Findings(root, errors)
     made = stack_of(findings, Memory())
     if findings.errors:
@@ -62,6 +75,12 @@ def _item(section: str, kind: str, settings: Mapping[str, str], errors: list[Dia
         span = Span(source, 1, 1, 1, len(text) + 1)
         node: Node | None = parse(text, source, errors)
         entries[name] = Entry(span, node if node is not None else Scalar(span, None))
-    span = next(iter(entries.values())).key
+    return _holding(section, kind, entries, next(iter(entries.values())).key)
+
+
+_NOWHERE = Span(Source("", ("",)), 1, 1, 1, 1)
+
+
+def _holding(section: str, kind: str, entries: dict[str, Entry], span: Span) -> MappingNode:
     body = MappingNode(span, {kind: Entry(span, MappingNode(span, entries))})
     return MappingNode(span, {section: Entry(span, Sequence(span, (body,)))})

@@ -30,7 +30,11 @@ class Source:
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
 
-@dataclass(frozen=True, slots=True)
+# A tree of two megabytes has half a million of these, and freezing a dataclass makes it four times as dear to create:
+# nobody changes them, but nothing but this sentence prevents it.
+
+
+@dataclass(slots=True, unsafe_hash=True)
 class Span:
     """A stretch of a source, lines and columns from 1, the end column excluded."""
 
@@ -72,7 +76,7 @@ class Span:
         return Span(self.source, self.line, self.col + start, self.line, self.col + start + length)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Scalar:
     """A single value. ``quoted`` is how many characters stand before its text."""
 
@@ -81,7 +85,7 @@ class Scalar:
     quoted: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Entry:
     """A key with its value."""
 
@@ -89,7 +93,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Mapping:
     """Keys in the order of the file."""
 
@@ -97,7 +101,7 @@ class Mapping:
     entries: dict[str, Entry]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Sequence:
     """A list."""
 
