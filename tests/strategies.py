@@ -14,6 +14,7 @@ from resilience_sim.settings.budget import SCHEMES
 from resilience_sim.settings.budget import TABLE as BUDGET
 from resilience_sim.settings.policy import PolicyKind
 from resilience_sim.settings.table import Nested, Param, Table
+from resilience_sim.settings.urllib3 import Errors, Statuses
 
 Text = st.SearchStrategy[str]
 Body = st.SearchStrategy[dict[str, str]]
@@ -129,6 +130,10 @@ def text_of(kind: types.Type, narrow: Narrow = _anything) -> Text:
         return st.sampled_from(FORMULAS[kind.names[0]]).map(quoted)
     if isinstance(kind, library_types.Nest):
         return st.fixed_dictionaries({name: text_of(each, narrow) for name, each in kind.keys.items()}).map(flow)
+    if isinstance(kind, Errors):
+        return st.one_of(st.sampled_from(["false", "unlimited", "0"]), st.integers(1, 9).map(str))
+    if isinstance(kind, Statuses):
+        return st.lists(st.sampled_from([413, 429, 500, 502, 503, 504]), max_size=4).map(plain)
     if isinstance(kind, Nested):
         return nested(kind.table, narrow)
     raise TypeError(f"no random values of {type(kind).__name__}")

@@ -71,7 +71,11 @@ class BudgetedRetry(PolicyLayer):
     def _begin(self, parent: Frame) -> RetryExecution:
         return RetryExecution(self, parent, self._budget)
 
-    def _next_wait(self, f: RetryExecution, now: i64) -> i64:
+    def _worth(self, f: Frame, outcome: i64) -> bool:
+        """Whether this end of a try is worth another one."""
+        return bool(self._on >> outcome & 1)
+
+    def _next_wait(self, f: RetryExecution, now: i64, outcome: i64) -> i64:
         """Nanoseconds until the next try, or :data:`STOP`."""
         raise NotImplementedError
 
@@ -95,14 +99,14 @@ class BudgetedRetry(PolicyLayer):
     def on_result(self, f: Frame, outcome: i64) -> None:
         if self._keeps_books:
             assert isinstance(f, RetryExecution)
-            f.budget.on_end(self.sim.now, f.k, outcome, bool(self._on >> outcome & 1), f.paid)
-        if outcome <= FALLBACK or not self._on >> outcome & 1:
+            f.budget.on_end(self.sim.now, f.k, outcome, self._worth(f, outcome), f.paid)
+        if outcome <= FALLBACK or not self._worth(f, outcome):
             answer(f, outcome)
             return
         assert isinstance(f, RetryExecution)
         sim = self.sim
         now = sim.now
-        wait = self._next_wait(f, now)
+        wait = self._next_wait(f, now, outcome)
         if wait == STOP:
             answer(f, outcome)
             return
@@ -169,7 +173,7 @@ class Retry(BudgetedRetry):
         self._take(config)
         return True
 
-    def _next_wait(self, f: RetryExecution, now: i64) -> i64:
+    def _next_wait(self, f: RetryExecution, now: i64, outcome: i64) -> i64:
         if f.k >= self._attempts:
             return STOP
         wait = self._wait(f)
@@ -249,7 +253,9 @@ class KeyedDraws(Draws):
 class LibraryRetry(BudgetedRetry):
     """The rules of a library."""
 
-    __slots__ = ("_config", "_draws", "_library", "_machine", "_restarts")
+    __slots__ = ("_config", "_draws", "_library", "_machine", "_on_hint", "_restarts")
+
+    _on_hint: i64
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeRetryConfig) -> None:
         super().__init__(sim, source, inner, config.on, config.budget)
@@ -262,6 +268,7 @@ class LibraryRetry(BudgetedRetry):
         self._library = config.like
         self._restarts = config.rules.hint == "restarts"
         self._on = outcome_set(config.on)
+        self._on_hint = outcome_set(config.on_hint)
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         if not isinstance(config, LikeRetryConfig) or config.like != self._library:
@@ -274,11 +281,6 @@ class LibraryRetry(BudgetedRetry):
     def _begin(self, parent: Frame) -> RetryExecution:
         return LibraryRetryExecution(self, parent, self._budget)
 
-    def on_result(self, f: Frame, outcome: i64) -> None:
-        assert isinstance(f, LibraryRetryExecution)
-        f.failure = outcome
-        super().on_result(f, outcome)
-
     def on_timer(self, f: Frame) -> None:
         limit = self._machine.last_look
         if limit and f.k > 1 and self.sim.now - f.x >= limit:
@@ -287,10 +289,16 @@ class LibraryRetry(BudgetedRetry):
             return
         super().on_timer(f)
 
-    def _next_wait(self, f: RetryExecution, now: i64) -> i64:
+    def _worth(self, f: Frame, outcome: i64) -> bool:
+        return bool(self._on >> outcome & 1) or bool(self._on_hint >> outcome & 1 and f.req.retry_after > 0)
+
+    def _next_wait(self, f: RetryExecution, now: i64, outcome: i64) -> i64:
         assert isinstance(f, LibraryRetryExecution)
         req = f.req
+        f.failure = outcome
         f.memory.hint = float(req.retry_after) if req.retry_after > 0 else -1.0
+        ends = f.memory.ends
+        ends[outcome] = ends.get(outcome, 0) + 1
         key = draw_key(req.attempts, f.k)
         self._draws.turn_to(self.fresh(req, key), req.rid, key)
         return self._machine.next(f.k, f.retry, now - f.x, f.memory, self._draws)

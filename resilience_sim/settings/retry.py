@@ -9,7 +9,7 @@ from resilience_sim.kernel.events import ERROR, RATE_LIMITED, REFUSED, RESET, SH
 from resilience_sim.settings import codes
 from resilience_sim.settings.budget import TABLE as BUDGET
 from resilience_sim.settings.budget import BudgetConfig, budget
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig, added
 from resilience_sim.settings.table import Findings, Loc, Nested, Param, Values
 from resilience_sim.settings.types import (
     DURATION,
@@ -168,12 +168,14 @@ class WaitConfig:
 class StopConfig:
     """When to give up after a failure: ``never``, ``attempts`` (``limit`` of them), ``after`` (``limit`` ns have
     passed), ``before`` (they would, with the pending wait), ``exceeded`` (more than ``limit`` ns), ``twice`` (as
-    ``after``, and again when the wait is over, instead of the try), or ``any`` / ``all`` of ``of``.
+    ``after``, and again when the wait is over, instead of the try), ``ends`` (more than ``limit`` attempts had one of
+    these ``outcomes``), or ``any`` / ``all`` of ``of``.
     """
 
     kind: str = "never"
     limit: int = 0
     of: tuple[StopConfig, ...] = ()
+    outcomes: tuple[int, ...] = added(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,12 @@ class RetryRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LikeRetryConfig(PolicyConfig):
-    """A retry under a library's rules; ``limit`` ns is the one that waits are trimmed to."""
+    """A retry under a library's rules; ``limit`` ns is the one that waits are trimmed to.
+
+    ``on_hint``: tried again only when the answer has a Retry-After. ``methods``: only requests with one of these HTTP
+    methods are tried again, except after the outcomes ``on_any_method``; none: all are. ``hint_most``: no Retry-After
+    counts for more ns than this; -1: no limit. ``heeds_hint`` False: none counts at all, whatever the rules.
+    """
 
     kind: ClassVar[str] = "retry"
     rules: RetryRules
@@ -222,6 +229,11 @@ class LikeRetryConfig(PolicyConfig):
     on: tuple[int, ...] = ()
     limit: int = 0
     budget: BudgetConfig | None = None
+    on_hint: tuple[int, ...] = added(())
+    methods: tuple[str, ...] = added(())
+    on_any_method: tuple[int, ...] = added(())
+    hint_most: int = added(-1)
+    heeds_hint: bool = added(True)
 
     @property
     def like(self) -> str:
@@ -231,7 +243,12 @@ class LikeRetryConfig(PolicyConfig):
     @property
     def attempts(self) -> int:
         """How many tries there are at most, the first one included."""
-        return _max_attempts(self.stop) or UNLIMITED_ATTEMPTS
+        limit = _max_attempts(self.stop)
+        ends = [stop for stop in self.stop.of if stop.kind == "ends"]
+        if ends and {*self.on, *self.on_hint} <= {each for stop in ends for each in stop.outcomes}:
+            each_kind = sum(stop.limit for stop in ends) + 1
+            limit = min(limit, each_kind) if limit else each_kind
+        return limit or UNLIMITED_ATTEMPTS
 
     @property
     def delay(self) -> int:

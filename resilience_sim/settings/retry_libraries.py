@@ -43,6 +43,9 @@ from resilience_sim.settings.table import LibraryError, Param, Settings, Values,
 from resilience_sim.settings.tenacity import RULES as TENACITY
 from resilience_sim.settings.tenacity import tenacity
 from resilience_sim.settings.types import DURATION, FLAG, Choice
+from resilience_sim.settings.urllib3 import PARAMS as URLLIB3_PARAMS
+from resilience_sim.settings.urllib3 import RULES as URLLIB3
+from resilience_sim.settings.urllib3 import urllib3
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -73,6 +76,7 @@ ROWS: tuple[RetryRules, ...] = (
     RetryRules("smallrye", "7.0 development (5066307c)", counts_first=False, on=_ANYTHING),
     # RetryFilter, RequeueFilter: what never reached B, or was nacked
     RetryRules("finagle", "4feb34c", counts_first=False, on=_TRANSIENT),
+    URLLIB3,
 )
 
 RETRIES: dict[str, RetryRules] = {row.library: row for row in ROWS}
@@ -147,6 +151,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("ExponentialBackoff", Nest("ExponentialBackoff", factor=count(1), maxDelay=DURATION)),
         Param("FibonacciBackoff", Nest("FibonacciBackoff", maxDelay=DURATION)),
     ),
+    "urllib3": URLLIB3_PARAMS,
 }
 
 
@@ -263,6 +268,7 @@ def _smallrye(p: Settings) -> Settings:
 _MEANINGS: dict[str, Callable[[Settings], Settings]] = {
     "resilience4j": _resilience4j, "polly": _polly, "failsafe-go": _failsafe_go, "stamina": _stamina, "hyx": _hyx,
     "envoy": _envoy, "grpc": _grpc, "dapr": _dapr, "aws": _aws, "finagle": _finagle, "smallrye": _smallrye,
+    "urllib3": urllib3,
 }  # fmt: skip
 
 
@@ -278,7 +284,10 @@ def emulate_retry(
     settings: dict[str, Any] = _MEANINGS[library](with_defaults(LIBRARIES[library], given))
     if budget is not None:
         settings["budget"] = budget
-    return LikeRetryConfig(ident, rules=RETRIES[library], on=on or RETRIES[library].on, **settings)
+    if on:
+        settings.update(on=on, on_hint=())
+    settings.setdefault("on", RETRIES[library].on)
+    return LikeRetryConfig(ident, rules=RETRIES[library], **settings)
 
 
 # --- our parameters in the library's terms ----------------------------------------------------------------------------
@@ -290,7 +299,7 @@ def from_classic(library: str, written: Settings) -> Settings:
     """Native parameters from ours.
 
     ``written`` holds what was written of ``attempts``, ``delay``, ``backoff``, ``factor``, ``max_delay``, ``jitter``
-    (kind, spread), ``max_elapsed``.
+    (kind, spread), ``max_elapsed``, ``honor_retry_after``.
     """
     if library == "tenacity":
         return _tenacity(written)
@@ -303,7 +312,7 @@ def from_classic(library: str, written: Settings) -> Settings:
         rest.pop("backoff")
     if library == "smallrye":
         found.update(_smallrye_in(rest))
-    for name in ("attempts", "delay", "factor", "max_delay", "max_elapsed"):
+    for name in ("attempts", "delay", "factor", "max_delay", "max_elapsed", "honor_retry_after"):
         if name not in rest:
             continue
         if name not in tables:
@@ -394,7 +403,7 @@ def _emulate(library: str, given: Settings, ident: str, values: Values) -> Polic
 
 
 def _translate(library: str, values: Values) -> Settings:
-    names = ("attempts", "delay", "backoff", "factor", "max_delay", "jitter", "max_elapsed")
+    names = ("attempts", "delay", "backoff", "factor", "max_delay", "jitter", "max_elapsed", "honor_retry_after")
     written = {name: values[name] for name in names if name in values.written and values[name] is not None}
     return from_classic(library, written)
 

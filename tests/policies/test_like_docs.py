@@ -17,6 +17,7 @@ from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.retry_libraries import ROWS as RETRY_ROWS
 from resilience_sim.settings.table import Param
 from resilience_sim.settings.types import Duration, Flag
+from resilience_sim.settings.urllib3 import Errors, Statuses
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "libraries.md"
 COMMAND = "python tests/policies/test_like_docs.py --write"
@@ -71,7 +72,8 @@ def default(param: Param) -> str:
         keys = getattr(param.type, "keys", {})
         return "{" + ", ".join(keys) + "}" if keys else "as in the library"
     if isinstance(param.type, Duration):
-        for unit, size in (("min", 60 * 10**9), ("s", 10**9), ("ms", 10**6), ("us", 10**3), ("ns", 1)):
+        units = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+        for unit, size in units.items():
             if value >= size and value % size == 0:
                 return f"{value // size} {unit}"
         return "0"
@@ -79,6 +81,8 @@ def default(param: Param) -> str:
         return "true" if value else "false"
     if isinstance(param.type, LibraryShare):
         return f"{value:g}{' %' if param.type.whole == 100 else ''}"
+    if isinstance(param.type, Errors | Statuses):
+        return param.default_text if param.default else "none"
     return f"`{value}`" if isinstance(value, str) and value else f"{value}" or "none"
 
 
@@ -106,7 +110,10 @@ def text() -> str:
         "## Retries: the rules\n",
         table(["library", "version", "attempts count the first try", "a Retry-After", "tried again by default"],
               [[row.library, row.version, "yes" if row.counts_first else "no", row.hint,
-                ", ".join(dict.fromkeys(OUTCOME_NAMES[code] for code in row.on))] for row in RETRY_ROWS]) + "\n",
+                ", ".join(dict.fromkeys(OUTCOME_NAMES[code] for code in row.on))]
+               for row in RETRY_ROWS]) + "\n",
+        "urllib3 also tries again what its `status_forcelist` lists (500: error, 503: unavailable and shed, 429:\n"
+        "rate_limited), and a 429 or 503 with a Retry-After. Its first retry never waits.\n",
     ]  # fmt: skip
     parts += [f"## `{kind}`: names and defaults\n\n{names(table_)}\n" for kind, table_ in KINDS.items()]
     return "\n".join(parts)

@@ -109,14 +109,16 @@ class Draws:
 class Memory:
     """What one call remembers from wait to wait."""
 
-    __slots__ = ("hint", "previous")
+    __slots__ = ("ends", "hint", "previous")
 
     previous: float
     hint: float  # what the last answer asked for; below 0: nothing
+    ends: dict[int, int]  # how many attempts had which outcome, kept by who wants to know
 
     def __init__(self) -> None:
         self.previous = 0.0
         self.hint = -1.0
+        self.ends = {}
 
 
 class Wait:
@@ -251,9 +253,11 @@ def again(config: AgainConfig, end: Ended) -> bool:
     return any(name in config.names for name in end.lineage) == (kind == "error")
 
 
-def stops(config: StopConfig, attempt: i64, elapsed: i64, wait: i64) -> bool:
-    """Whether to give up after failed attempt number ``attempt``."""
+def stops(config: StopConfig, attempt: i64, elapsed: i64, wait: i64, ends: dict[int, int]) -> bool:
+    """Whether to give up after failed attempt number ``attempt``; ``ends``: how many had which outcome."""
     kind = config.kind
+    if kind == "ends":
+        return sum(ends.get(outcome, 0) for outcome in config.outcomes) > config.limit
     if kind == "attempts":
         return attempt >= config.limit
     if kind in {"after", "twice"}:
@@ -263,8 +267,8 @@ def stops(config: StopConfig, attempt: i64, elapsed: i64, wait: i64) -> bool:
     if kind == "exceeded":
         return elapsed > config.limit
     if kind == "any":
-        return any(stops(each, attempt, elapsed, wait) for each in config.of)
-    return kind == "all" and all(stops(each, attempt, elapsed, wait) for each in config.of)
+        return any(stops(each, attempt, elapsed, wait, ends) for each in config.of)
+    return kind == "all" and all(stops(each, attempt, elapsed, wait, ends) for each in config.of)
 
 
 def last_look(config: StopConfig) -> int:
@@ -275,18 +279,36 @@ def last_look(config: StopConfig) -> int:
 class RuleRetry:
     """The machine: settings only; what a call remembers is its :class:`Memory`."""
 
-    __slots__ = ("_hint", "_limit", "_stop", "_trims", "_wait", "last_look")
+    __slots__ = (
+        "_hint", "_hint_most", "_limit", "_methods", "_on", "_on_any_method", "_on_hint", "_stop", "_trims", "_wait",
+        "last_look",
+    )  # fmt: skip
 
     _limit: i64
     last_look: i64
+    _hint_most: float  # below 0: no limit
 
     def __init__(self, config: LikeRetryConfig) -> None:
         self._wait = Wait(config.wait)
         self._stop = config.stop
-        self._hint = config.rules.hint
+        self._hint = config.rules.hint if config.heeds_hint else "ignored"
+        self._hint_most = float(config.hint_most)
         self._trims = config.rules.trims
         self._limit = config.limit
         self.last_look = last_look(config.stop)
+        self._on = config.on
+        self._on_hint = config.on_hint
+        self._methods = config.methods
+        self._on_any_method = config.on_any_method
+
+    def worth(self, outcome: int, hinted: bool, method: str) -> bool:
+        """Whether an attempt of a request with this method that ended so is worth another one.
+
+        ``hinted``: the answer has a Retry-After.
+        """
+        if self._methods and method not in self._methods:
+            return outcome in self._on_any_method
+        return outcome in self._on or (hinted and outcome in self._on_hint)
 
     def next(self, attempt: i64, retry: i64, elapsed: i64, memory: Memory, draws: Draws) -> i64:
         """The wait after attempt number ``attempt``, which was worth another one, or :data:`STOP`.
@@ -295,13 +317,15 @@ class RuleRetry:
         """
         w = self._wait.wait(retry, memory, draws)
         hint = memory.hint
+        if hint > self._hint_most >= 0.0:
+            hint = self._hint_most if self._hint_most else -1.0
         if hint >= 0.0:
             if self._hint in {"replaces", "restarts"}:
                 w = hint
             elif self._hint == "bounds":
                 w = min(max(w, hint), hint + float(FIVE_SECONDS))
         wait: i64 = int((w if w < LONGEST else LONGEST) + 0.5)  # also of what is no number
-        if stops(self._stop, attempt, elapsed, wait):
+        if stops(self._stop, attempt, elapsed, wait, memory.ends):
             return STOP
         if self._trims and self._limit:
             wait = max(0, min(wait, self._limit - elapsed))
