@@ -144,8 +144,8 @@ class Distribution:
         self.highest = highest
 
     def mean(self) -> float | None:
-        """Arithmetic mean, exact; None when empty."""
-        return self.total / self.count if self.count else None
+        """Arithmetic mean; None when empty. Both are made floats first: two integers are divided otherwise by mypyc."""
+        return float(self.total) / float(self.count) if self.count else None
 
     def percentile(self, percent: float) -> int | None:
         """Nearest rank: the smallest value such that at least ``percent`` % of all are not above it."""

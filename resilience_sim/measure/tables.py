@@ -174,7 +174,7 @@ class TablesFold:
             elif kind == FAULT_ON:
                 component = self._components.get(source)
                 name = component.name if component else str(source)
-                self._out["faults"].append((name, a, t / SECOND, b / SECOND))
+                self._out["faults"].append((name, a, t / 1e9, b / 1e9))
 
     def close(self) -> None:
         """No more events: what is open becomes ``unanswered``, the last second is cut short."""
@@ -183,8 +183,8 @@ class TablesFold:
             self._out["attempts"].append(self._attempt(key, self._attempts[key]))
         for rid in sorted(self._requests):
             r = self._requests[rid]
-            head = (rid, r.instance, r.arrived / SECOND, None, "unanswered", 0, None)
-            self._out["requests"].append((*head, r.waited / SECOND, r.sent, r.denied, None))
+            head = (rid, r.instance, r.arrived / 1e9, None, "unanswered", 0, None)
+            self._out["requests"].append((*head, r.waited / 1e9, r.sent, r.denied, None))
         self._attempts.clear()
         self._requests.clear()
         if self._now or self._arrivals:
@@ -210,8 +210,8 @@ class TablesFold:
         request = self._requests.pop(rid, None)
         if request is None:
             return
-        head = (rid, request.instance, request.arrived / SECOND, t / SECOND, OUTCOME_NAMES[outcome], int(late))
-        rest = (b / SECOND, request.waited / SECOND, attempts_of(a), request.denied, effects_of(a))
+        head = (rid, request.instance, request.arrived / 1e9, t / 1e9, OUTCOME_NAMES[outcome], int(late))
+        rest = (b / 1e9, request.waited / 1e9, attempts_of(a), request.denied, effects_of(a))
         self._out["requests"].append(head + rest)
         for number in range(1, request.sent + 1):
             attempt = self._attempts.get(rid << _KEY | number)
@@ -230,13 +230,13 @@ class TablesFold:
     def _transition(self, t: int, source: int, a: int, b: int) -> Row:
         component = self._components.get(source)
         return (
-            t / SECOND, component.name if component else str(source), component.instance if component else -1,
+            t / 1e9, component.name if component else str(source), component.instance if component else -1,
             STATE_NAMES[old_state(a)], STATE_NAMES[new_state(a)], WHY_NAMES[why_of(a)], first_of(b), second_of(b),
         )  # fmt: skip
 
     def _sample(self) -> None:
         ordered = sorted(self._latencies)
-        p99 = ordered[(99 * len(ordered) + 99) // 100 - 1] / SECOND if ordered else None
+        p99 = ordered[(99 * len(ordered) + 99) // 100 - 1] / 1e9 if ordered else None
         self._out["samples"].append(
             (self._second, self._arrivals, self._received, self._succeeded, self._failed, self._highest, p99)
         )
@@ -244,7 +244,7 @@ class TablesFold:
 
 def _s(ns: int) -> float | None:
     """Seconds, or None for an instant that never came."""
-    return None if ns < 0 else ns / SECOND
+    return None if ns < 0 else ns / 1e9
 
 
 def _name(outcome: int) -> str | None:

@@ -97,7 +97,7 @@ class Permits:
         interval = int(self._interval) * PARTS + int(self._interval_part)
         burst = (int(self._slack) * PARTS + int(self._slack_part)) // interval + 1
         early = max(0, (int(self._full_at) - int(now)) * PARTS + int(self._full_part))
-        return {"tokens": max(0.0, burst - early / interval), "burst": burst}
+        return {"tokens": max(0.0, burst - float(early) / float(interval)), "burst": burst}
 
 
 class Windows:

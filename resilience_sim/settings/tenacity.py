@@ -43,16 +43,27 @@ def tenacity(given: dict[str, Any], ident: str = "", on: tuple[int, ...] = ()) -
     )
 
 
-def _kind(node: dict[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
+def _kind(node: Any, name: str) -> tuple[str, dict[str, Any]]:
+    """What a node of the parameter ``name`` is, without the prefix of its class, and the rest of it."""
+    if not isinstance(node, dict) or "kind" not in node:
+        raise LibraryError(name, f"{shown(node)} does not say its kind", f"write `{name}: {{kind: …}}`")
     rest = dict(node)
-    return str(rest.pop("kind")).removeprefix(prefix), rest
+    return str(rest.pop("kind")).removeprefix(f"{name}_"), rest
 
 
-def _inside(node: dict[str, Any]) -> list[dict[str, Any]]:
-    for name in ("of", "stops", "strategies", "retries"):
-        if name in node:
-            return list(node[name])
-    raise LibraryError("of", "a combination needs `of`, a list")
+def _inside(node: dict[str, Any], name: str) -> list[Any]:
+    for key in ("of", "stops", "strategies", "retries"):
+        if isinstance(node.get(key), list):
+            return list(node[key])
+    raise LibraryError(name, "a combination needs `of`, a list", f"write `{name}: {{kind: …, of: [{{kind: …}}]}}`")
+
+
+def _words(value: Any, name: str) -> tuple[str, ...]:
+    """A list of names, or one."""
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str) for each in listed):
+        raise LibraryError(name, f"{shown(value)} is no list of names", "write [TimeoutError, OSError]")
+    return tuple(listed)
 
 
 def _number(value: Any, name: str) -> float:
@@ -62,11 +73,11 @@ def _number(value: Any, name: str) -> float:
     return float(value)
 
 
-def stop_of(node: dict[str, Any]) -> StopConfig:
+def stop_of(node: Any) -> StopConfig:
     """stop_never, stop_after_attempt, stop_after_delay, stop_before_delay, stop_any, stop_all."""
-    kind, rest = _kind(node, "stop_")
+    kind, rest = _kind(node, "stop")
     if kind in {"any", "all"}:
-        return StopConfig(kind, of=tuple(map(stop_of, _inside(rest))))
+        return StopConfig(kind, of=tuple(map(stop_of, _inside(rest, "stop"))))
     if kind == "never":
         return StopConfig()
     value = rest.get("value", rest.get("max_attempt_number", rest.get("max_delay", rest.get("seconds", 0))))
@@ -77,9 +88,9 @@ def stop_of(node: dict[str, Any]) -> StopConfig:
     raise LibraryError("stop", f"no stop {kind!r}")
 
 
-def wait_of(node: dict[str, Any]) -> WaitConfig:
+def wait_of(node: Any) -> WaitConfig:
     """Every wait_* but wait_exception of an arbitrary function: of that, the Retry-After an error carries."""
-    kind, rest = _kind(node, "wait_")
+    kind, rest = _kind(node, "wait")
 
     def seconds(name: str, default: float) -> float:
         return _number(rest.get(name, default), "wait") * SECOND
@@ -87,9 +98,9 @@ def wait_of(node: dict[str, Any]) -> WaitConfig:
     most = min(seconds("max", 9.2e9), FOREVER)
     least = max(0.0, seconds("min", 0))
     if kind in {"sum", "combine"}:
-        return WaitConfig("sum", of=tuple(map(wait_of, _inside(rest))))
+        return WaitConfig("sum", of=tuple(map(wait_of, _inside(rest, "wait"))))
     if kind == "chain":
-        return WaitConfig("chain", of=tuple(map(wait_of, _inside(rest))))
+        return WaitConfig("chain", of=tuple(map(wait_of, _inside(rest, "wait"))))
     if kind == "none":
         return WaitConfig()
     if kind == "fixed":
@@ -115,17 +126,17 @@ def wait_of(node: dict[str, Any]) -> WaitConfig:
     raise LibraryError("wait", f"no wait {kind!r}")
 
 
-def again_of(node: dict[str, Any]) -> AgainConfig:
+def again_of(node: Any) -> AgainConfig:
     """Every retry_*; the predicates of results are told by the values they hold for."""
-    kind, rest = _kind(node, "retry_")
+    kind, rest = _kind(node, "retry")
     kind = kind.removeprefix("if_")
     if kind in {"any", "all"}:
-        return AgainConfig(kind, of=tuple(map(again_of, _inside(rest))))
+        return AgainConfig(kind, of=tuple(map(again_of, _inside(rest, "retry"))))
     if kind in {"always", "never"}:
         return AgainConfig(kind)
     if kind == "exception_or_none":
         return AgainConfig("any", of=(AgainConfig(), AgainConfig("result", ("None",))))
-    types = tuple(rest.get("types", ["Exception"]))
+    types = _words(rest.get("types", ["Exception"]), "retry")
     errors = {"exception_type": "error", "not_exception_type": "no_error", "unless_exception_type": "unless_error",
               "exception_cause_type": "cause", "exception": "error"}  # fmt: skip
     if kind in errors:

@@ -12,52 +12,12 @@ from resilience_sim.runs.simulate import simulate
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
-from resilience_sim.settings import library_types, types
-from resilience_sim.settings.client import CLIENT
-from resilience_sim.settings.faults import FAULTS
 from resilience_sim.settings.registry import POLICIES
-from resilience_sim.settings.service import SERVICE
 from resilience_sim.settings.table import Param
-from resilience_sim.settings.traffic import TRAFFIC
 
-from .test_every_parameter import BASE, NAMES_ONLY, OURS, THEIRS, WITH, named, stack_text
-
-LONGEST = "26688d"  # the end of virtual time
-TIMES = ["0ms", "1ns", "999ns", "1d", LONGEST, "36500d"]
-NUMBERS = [
-    "0",
-    "1",
-    "-1",
-    "0.5",
-    "1e-300",
-    "1e300",
-    "1e9",
-    "999999999",
-    "1000000000000000000000",
-    ".inf",
-    "-.inf",
-    ".nan",
-    "null",
-]
-SHARES = ["0%", "100%", "0.0000000001%", "99.9999999999%", "100000%"]
-RATES = ["0/s", "1000000000/s", "1/13344d", "0.000001/d", "0.0000000001/36500d", "1/ns", "2/ns", "1/1ns"]
-FACTORS = ["0x", "1x", "0.000001x", "1000000x", "1000001x"]
-
-
-def extremes(kind: types.Type) -> list[str]:
-    """Of anything, what is of another kind included."""
-    found = [*NUMBERS, *TIMES, *SHARES, *RATES, *FACTORS]
-    if isinstance(kind, library_types.Nest) and kind.keys:
-        parts = {name: extremes(each) for name, each in kind.keys.items()}
-        most = max(len(each) for each in parts.values())
-        at = [{name: each[i % len(each)] for name, each in parts.items()} for i in range(most)]
-        shown = ["{" + ", ".join(f"{name}: {text}" for name, text in each.items()) + "}" for each in at]
-        return [*shown, "{}", "null"]
-    return found
-
-
-def world(text: str) -> str:
-    return text.replace("duration: 12s", "requests: 25")
+from . import extremes
+from .extremes import LONGEST, Extreme, required
+from .test_every_parameter import THEIRS, named
 
 
 class Fits(Fold):
@@ -85,10 +45,10 @@ def fits(thing: object, seen: set[int]) -> None:
                 fits(getattr(thing, name, None), seen)
 
 
-def runs(text: str) -> bool:
+def runs(text: str, overrides: tuple[str, ...] = ()) -> bool:
     """Whether it is a scenario; if so it runs, however long virtual time becomes."""
     try:
-        plan = load_text(text, "extreme.yaml").plan
+        plan = load_text(text, "extreme.yaml", overrides, files={}).plan
     except ScenarioError:
         return False
     simulation = Simulation(plan, 1, [])
@@ -107,62 +67,42 @@ def runs(text: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("kind", "param"), OURS, ids=named)
-def test_our_parameters(kind: str, param: Param) -> None:
-    if param.name in NAMES_ONLY:
-        return
-    body = {**BASE[kind], **WITH.get((kind, param.name), {})}
-    for text in extremes(param.type):
-        runs(world(stack_text(kind, {**body, param.name: text})))
+PARTS = {
+    each.__name__: each
+    for each in (
+        extremes.of_policies, extremes.of_libraries, extremes.of_trees, extremes.of_budgets, extremes.of_sections,
+        extremes.of_latencies, extremes.of_faults, extremes.of_changes, extremes.of_expectations,
+        extremes.of_overrides,
+    )
+}  # fmt: skip
+ONE_IN = 7  # of 48,000; tests/compiled goes on, and `python -m tests.fuzz --target extremes` through all
 
 
-@pytest.mark.parametrize(("kind", "library", "param"), THEIRS, ids=named)
-def test_parameters_of_libraries(kind: str, library: str, param: Param) -> None:
-    needed = {
-        each.name: each.first or str(each.type.example) for each in POLICIES[kind].libraries[library] if each.required
-    }
-    if (kind, library) == ("rate_limiter", "failsafe-go"):
-        needed["Smooth"] = "{executions: 30, period: 1s}"
-    for text in extremes(param.type):
-        runs(world(stack_text(kind, {"like": library, **needed, param.name: text})))
+@pytest.mark.parametrize("part", PARTS)
+def test_every_parameter_at_its_extremes(part: str) -> None:
+    """A scenario that is accepted runs, and every number in it fits; nothing ends but in words."""
+    cases = list(PARTS[part]())
+    begin = len(part) % ONE_IN
+    accepted = 0
+    for case in cases[begin::ONE_IN]:
+        try:
+            accepted += runs(case.text, case.overrides)
+        except Exception as error:
+            raise AssertionError(f"{case.label}\n{case.text}") from error
+    assert accepted > len(cases) / ONE_IN / 50
 
 
-SECTIONS = {
-    "service": (
-        "service: {latency: {exponential: 60ms}, workers: 4, queue: 30, failure_rate: 25%, replicas: 2}",
-        SERVICE,
-    ),
-    "traffic": ("traffic: {rate: 40/s, requests: 25}", TRAFFIC),
-    "client": ("client: {threads: 200}", CLIENT),
-}
-OF_SECTIONS = [(section, param) for section, (_, table) in SECTIONS.items() for param in table.params]
-OF_FAULTS = [(kind, param) for kind, entry in FAULTS.items() for param in entry.table.params]
-
-
-@pytest.mark.parametrize(("section", "param"), OF_SECTIONS, ids=named)
-def test_parameters_of_sections(section: str, param: Param) -> None:
-    for text in extremes(param.type):
-        lines = {name: line for name, (line, _) in SECTIONS.items()}
-        lines[section] = f"{section}: {{{param.name}: {text}}}"
-        if section == "traffic":
-            lines[section] = f"traffic: {{rate: 40/s, requests: 25, {param.name}: {text}}}"
-            if param.name in ("rate", "requests"):
-                lines[section] = (
-                    f"traffic: {{{'rate: 40/s' if param.name == 'requests' else 'requests: 25'}, {param.name}: {text}}}"
-                )
-            elif param.name in ("users", "phases", "trace"):
-                lines[section] = f"traffic: {{requests: 25, {param.name}: {text}}}"
-        runs("resim: 1\n" + "\n".join(lines.values()) + "\nstack: [timeout: {after: 300ms}]\n")
-
-
-@pytest.mark.parametrize(("kind", "param"), OF_FAULTS, ids=named)
-def test_parameters_of_faults(kind: str, param: Param) -> None:
-    for text in extremes(param.type):
-        body = {each.name: each.first or str(each.type.example) for each in FAULTS[kind].table.params if each.required}
-        body |= {"at": "0ms", param.name: text}
-        entry = "{" + ", ".join(f"{name}: {value}" for name, value in body.items()) + "}"
-        lines = "\n".join(line for line, _ in SECTIONS.values())
-        runs(f"resim: 1\n{lines}\nfaults:\n" + f"  - {kind}: {entry}\n" + "stack: [timeout: {after: 300ms}]\n")
+def test_the_extremes_are_of_every_parameter() -> None:
+    """Nothing is forgotten, and where a value can be taken at all some extreme is taken."""
+    taken: dict[str, int] = {}
+    for case in extremes.every():
+        assert isinstance(case, Extreme)
+        taken.setdefault(case.where, 0)
+    for kind, entry in POLICIES.items():
+        for param in entry.table.own:
+            assert f"{kind}.{param.name}" in taken or param.name in ("id", "like")
+        for library, params in entry.libraries.items():
+            assert all(f"{kind}({library}).{param.name}" in taken for param in params)
 
 
 @pytest.mark.parametrize(
@@ -259,14 +199,30 @@ def test_what_the_arithmetic_does_not_hold_is_refused_with_its_place(policy: str
 def test_a_key_of_a_library_that_is_left_empty_is_its_default(kind: str, library: str, param: Param) -> None:
     """`maxAttempts:` with nothing behind it was an internal error."""
     head = "resim: 1\ntraffic: {rate: 1/s, requests: 3}\nstack:\n"
-    needed = {
-        each.name: each.first or str(each.type.example) for each in POLICIES[kind].libraries[library] if each.required
-    }
-    if (kind, library) == ("rate_limiter", "failsafe-go"):
-        needed["Smooth"] = "{executions: 30, period: 1s}"
-    body = {"like": library, **needed, param.name: ""}
+    body = {"like": library, **required(kind, library), param.name: ""}
     text = ", ".join(f"{name}: {value}" for name, value in body.items())
     runs(f"{head}  - {kind}: {{{text}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "tree"),
+    [
+        ("stop", "{a: 1}"),
+        ("wait", "{kinds: fixed}"),
+        ("wait", "{kind: sum, of: 5}"),
+        ("stop", "{kind: any, of: [5]}"),
+        ("stop", "{kind: all}"),
+        ("retry", "{kind: exception_type, types: 5}"),
+        ("retry", "{kind: exception_type, types: [[1]]}"),
+    ],
+)
+def test_a_tree_that_is_none_is_refused_with_its_place(name: str, tree: str) -> None:
+    """A KeyError and TypeErrors."""
+    text = f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nstack:\n  - retry: {{like: tenacity, {name}: {tree}}}\n"
+    with pytest.raises(ScenarioError) as raised:
+        load_text(text, "x.yaml")
+    assert raised.value.diagnostics[0].path == f"stack.0.retry.{name}"
+    assert raised.value.diagnostics[0].help
 
 
 def test_a_series_of_too_many_bins_is_refused() -> None:
