@@ -16,7 +16,7 @@ from typing import Any
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence, Source
 
-_PROPERTY = re.compile(r"^[ \t]*[A-Za-z][\w.\-\[\]]*\.[\w.\-\[\]]+[ \t]*[=:]", re.MULTILINE)
+_PROPERTY = re.compile(r"^[ \t]*[A-Za-z%][\w.\-\[\]]*\.[\w.\-\[\]/\"$]+[ \t]*[=:]", re.MULTILINE)
 _SECTION = re.compile(r"^[ \t]*\[[^\]\n]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)
 
 

@@ -14,6 +14,9 @@ class Format(NamedTuple):
 
 FORMATS: dict[str, Format] = {
     "resilience4j": Format("Spring Boot application.yml or .properties with resilience4j", "application.yml"),
+    "microprofile": Format(
+        "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)", "microprofile-config.properties"
+    ),
     "dotnet": Format(".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json"),
     "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml"),
     "envoy": Format("Envoy cluster and route", "envoy.yaml"),

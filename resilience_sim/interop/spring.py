@@ -15,6 +15,7 @@ from typing import Any
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.placeholders import filled_in
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
@@ -29,7 +30,6 @@ ORDER_KEYS: dict[str, str] = {
 }
 _STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 _EXPRESSION = re.compile(r"[()&|!]|[^\s()&|!]+")
-_MOST_NESTED = 20
 
 
 def steps_of(key: str) -> list[str]:
@@ -174,54 +174,15 @@ class Environment:
             self.log.assumed.append(f"{safe_name(name)} has the default of its placeholder")
         return Scalar(node.span, scalar(text))
 
-    def _text(self, text: str, depth: int = 0) -> str | None:
-        """The text with every placeholder replaced; None when one of them is not known here."""
-        out = ""
-        while "${" in text:
-            before, _, rest = text.partition("${")
-            end = _closing(rest)
-            if end < 0 or depth > _MOST_NESTED:
-                return None
-            value = self._look_up(rest[:end], depth)
-            if value is None:
-                return None
-            out, text = out + before + value, rest[end + 1 :]
-        return out + text
+    def _text(self, text: str) -> str | None:
+        return filled_in(text, self._known, self.filled.append)
 
-    def _look_up(self, inner: str, depth: int) -> str | None:
-        split = _colon(inner)
-        name = self._text(inner if split < 0 else inner[:split], depth + 1)
-        branch = self.root.at(name) if name else None
-        if branch is not None and isinstance(branch.value, Scalar) and branch.value.value is not None:
-            value = branch.value.value
-            return self._text(str(value).lower() if isinstance(value, bool) else str(value), depth + 1)
-        if split < 0:
+    def _known(self, name: str) -> str | None:
+        branch = self.root.at(name)
+        if branch is None or not isinstance(branch.value, Scalar) or branch.value.value is None:
             return None
-        self.filled.append(inner)
-        return self._text(inner[split + 1 :], depth + 1)
-
-
-def _closing(text: str) -> int:
-    """Where the brace ends that was opened before the text; -1: nowhere."""
-    depth = 0
-    for index, letter in enumerate(text):
-        if letter == "{":
-            depth += 1
-        elif letter == "}":
-            if not depth:
-                return index
-            depth -= 1
-    return -1
-
-
-def _colon(text: str) -> int:
-    """The colon that parts a name from its default, outside inner placeholders; -1: none."""
-    depth = 0
-    for index, letter in enumerate(text):
-        depth += (letter == "{") - (letter == "}")
-        if letter == ":" and not depth:
-            return index
-    return -1
+        value = branch.value.value
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _flat(document: Mapping) -> _Branch:

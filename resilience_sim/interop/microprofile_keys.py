@@ -1,0 +1,247 @@
+"""Which properties of a file are about fault tolerance, and which of them counts where.
+
+MicroProfile's names (``com.acme.Svc/method/Retry/maxRetries``) and those of SmallRye and Quarkus
+(``quarkus.fault-tolerance."com.acme.Svc/method".retry.max-retries``) say the same; of one level the latter go before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import NOT_MODELLED, UNKNOWN_KEY, At, Log, safe_name
+from resilience_sim.interop.placeholders import filled_in
+from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Sequence
+
+MEMBERS: dict[str, tuple[str, ...]] = {  # of the specification 4.1 and of SmallRye's own annotations
+    "Retry": (
+        "maxRetries", "delay", "delayUnit", "maxDuration", "durationUnit", "jitter", "jitterDelayUnit", "retryOn",
+        "abortOn",
+    ),
+    "CircuitBreaker": (
+        "requestVolumeThreshold", "failureRatio", "delay", "delayUnit", "successThreshold", "failOn", "skipOn",
+    ),
+    "Timeout": ("value", "unit"),
+    "Bulkhead": ("value", "waitingTaskQueue"),
+    "Fallback": ("value", "fallbackMethod", "applyOn", "skipOn"),
+    "RateLimit": ("value", "window", "windowUnit", "minSpacing", "minSpacingUnit", "type"),
+    "ExponentialBackoff": ("factor", "maxDelay", "maxDelayUnit"),
+    "FibonacciBackoff": ("maxDelay", "maxDelayUnit"),
+    "CustomBackoff": ("value",),
+    "RetryWhen": ("exception", "result"),
+    "BeforeRetry": ("value", "methodName"),
+    "Asynchronous": (),
+    "AsynchronousNonBlocking": (),
+    "ApplyGuard": ("value",),
+}  # fmt: skip
+_NEW_NAMES = {"durationUnit": "maxDurationUnit", "jitterDelayUnit": "jitterUnit"}  # in SmallRye's form
+PREFIXES = ("quarkus.fault-tolerance.", "smallrye.faulttolerance.")
+SWITCHES = {
+    "MP_Fault_Tolerance_NonFallback_Enabled": "enabled",
+    "MP_Fault_Tolerance_Metrics_Enabled": "",
+    "MP_Fault_Tolerance_Interceptor_Priority": "",
+}
+_OTHER = "about metrics, threads and interceptors"
+OTHER_SWITCHES = ("metrics.enabled", "mp-compatibility", "opentelemetry.enabled", "micrometer.enabled",
+                  "interceptor-priority", "mainThreadPoolSize", "mainThreadPoolQueueSize")  # fmt: skip
+_ANNOTATIONS = "|".join(MEMBERS)
+_CLASSIC = re.compile(rf"(?:(?P<place>[^=\s]+)/)?(?P<annotation>{_ANNOTATIONS})/(?P<member>[A-Za-z]+)\Z")
+_LIKE_CLASSIC = re.compile(r"[^=\s]+/(?P<annotation>[A-Za-z]+)/(?P<member>[A-Za-z]+)\Z")
+_STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."]+)')
+_CLIENT = re.compile(r"(?P<place>[^=\s]+)/mp-rest/(?P<member>connectTimeout|readTimeout)\Z")
+_QUARKUS_CLIENT = re.compile(
+    r'quarkus\.rest-client\.(?:"(?P<quoted>[^"]+)"|(?P<plain>[\w-]+))\.(?P<member>(?:connect|read)-timeout)\Z'
+)
+GLOBAL = ""
+
+
+def kebab(name: str) -> str:
+    """``maxRetries`` as SmallRye writes it: ``max-retries``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+_OF_KEBAB = {kebab(name): name for name in MEMBERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One property: the place it is about (a method, a class, "" for all), and the rank of its form and profile."""
+
+    place: str
+    annotation: str
+    member: str
+    entry: Entry
+    rank: int
+
+
+@dataclass(slots=True)
+class Properties:
+    """What a file says about fault tolerance, under the profiles that apply."""
+
+    said: list[Said] = field(default_factory=list)
+    enabled: Entry | None = None
+    clients: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
+    log: Log = field(default_factory=Log)
+
+    def places(self) -> list[str]:
+        """The methods, classes and guards, in the order of the file."""
+        found = dict.fromkeys(each.place for each in self.said)
+        return [place for place in found if place != GLOBAL]
+
+    def entries(self, annotation: str, *places: str) -> dict[str, Entry]:
+        """The members as the first place has them that says something; of one place the higher rank, then the last."""
+        found: dict[str, Entry] = {}
+        for place in reversed(places):
+            mine = [each for each in self.said if each.place == place and each.annotation == annotation]
+            for each in sorted(mine, key=lambda said: said.rank):
+                found[each.member] = each.entry
+        return found
+
+
+def is_about_fault_tolerance(file: ConfigFile) -> bool:
+    """Whether some property is: cheap, without reading values."""
+    for whole, _ in _flat(file):
+        name = _without_profile(whole)[1]
+        if name in SWITCHES or name.startswith(PREFIXES) or _CLASSIC.match(name):
+            return True
+    return False
+
+
+def _flat(file: ConfigFile) -> Iterator[tuple[str, Entry]]:
+    """Every property with its whole name; a key of YAML with dots in it is one step, in quotes or not."""
+
+    def below(node: Mapping, path: str) -> Iterator[tuple[str, Entry]]:
+        for name, entry in node.entries.items():
+            step = f'"{name}"' if path and "." in name and '"' not in name else name
+            whole = f"{path}.{step}" if path else step
+            if isinstance(entry.value, Mapping):
+                yield from below(entry.value, whole)
+            else:
+                yield whole, entry
+
+    for document in file.documents:
+        yield from below(document, "")
+
+
+def _without_profile(name: str) -> tuple[list[str], str]:
+    """``%prod.a.b`` is ``a.b`` for one profile; ``%{dev,test}.a.b`` for two."""
+    match = re.match(r'"?%(?:\{([^}]*)\}|([\w,-]+))"?\.', name)
+    if match is None:
+        return [], name.strip('"') if name.count('"') == 2 and name[0] == name[-1] == '"' else name
+    inner = name[match.end() :]
+    names = [each.strip() for each in (match.group(1) or match.group(2)).split(",")]
+    return names, inner.strip('"') if inner.count('"') == 2 and inner[:1] == inner[-1:] == '"' else inner
+
+
+def read_properties(file: ConfigFile, log: Log) -> Properties:
+    """All of a file, each property once: taken, left out for its profile, or named as one that nobody knows."""
+    named = [(*_without_profile(name), entry) for name, entry in _flat(file)]
+    found = Properties(log=log, profiles=_profiles(file, named))
+    values = {name: entry for profiles, name, entry in named if not profiles}
+    for profile in found.profiles:
+        values.update({name: entry for profiles, name, entry in named if profile in profiles})
+    for profiles, name, entry in named:
+        applies = max((found.profiles.index(each) + 1 for each in profiles if each in found.profiles), default=0)
+        if profiles and not applies:
+            if _said(name, entry, 0) is not None:
+                only = ", ".join(map(safe_name, profiles))
+                at = At(entry.key, safe_name(name), f"%{only}.{_shown(name)}:")
+                log.add(NOT_MODELLED, "info", f"this is for one profile only ({only}): `--profile NAME` reads it", at)
+            continue
+        _take(found, name, Entry(entry.key, _value(entry, values, log)), 10 * applies)
+    return found
+
+
+def _profiles(file: ConfigFile, named: list[tuple[list[str], str, Entry]]) -> tuple[str, ...]:
+    """Those asked for, those that the file makes active, or Quarkus' own: `prod`."""
+    if file.profiles:
+        return tuple(each.strip() for text in file.profiles for each in text.split(",") if each.strip())
+    for profiles, name, entry in named:
+        active = name in ("quarkus.profile", "mp.config.profile", "smallrye.config.profile")
+        if not profiles and active and isinstance(entry.value, Scalar):
+            return tuple(each.strip() for each in str(entry.value.value).split(","))
+    quarkus = any(name.startswith("quarkus.") for _, name, _ in named)
+    return ("prod",) if quarkus else ()
+
+
+def _value(entry: Entry, values: dict[str, Entry], log: Log) -> Scalar | Sequence | Mapping:
+    node = entry.value
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or "${" not in node.value:
+        return node
+
+    def known(name: str) -> str | None:
+        found = values.get(name)
+        return None if found is None or not isinstance(found.value, Scalar) else str(found.value.value)
+
+    taken: list[str] = []
+    text = filled_in(node.value, known, taken.append)
+    if text is None:
+        return node
+    if taken:
+        log.assumed.append("placeholders have their defaults")
+    return Scalar(node.span, scalar(text))
+
+
+def _take(found: Properties, name: str, entry: Entry, rank: int) -> None:
+    log = found.log
+    at = At(entry.key, safe_name(name), f"{_shown(name)}:")
+    said = _said(name, entry, rank)
+    if said is not None:
+        found.said.append(said)
+        return
+    switch = SWITCHES.get(name)
+    prefix = next((each for each in PREFIXES if name.startswith(each)), "")
+    rest = name[len(prefix) :]
+    client, quarkus = _CLIENT.match(name), _QUARKUS_CLIENT.match(name)
+    if switch == "enabled" or (prefix and rest == "enabled"):
+        if prefix or found.enabled is None:  # SmallRye's own name goes before
+            found.enabled = entry
+    elif switch == "" or (prefix and rest in OTHER_SWITCHES):
+        log.skipped(at, _OTHER)
+    elif client:
+        found.clients.setdefault(client["place"], {})[client["member"]] = entry
+    elif quarkus:
+        member = {"connect-timeout": "connectTimeout", "read-timeout": "readTimeout"}[quarkus["member"]]
+        found.clients.setdefault(quarkus["quoted"] or quarkus["plain"], {})[member] = entry
+    elif prefix:
+        log.add(UNKNOWN_KEY, "warning", f"`{_shown(name)}` is no property of this extension; it was left out", at)
+    elif like := _LIKE_CLASSIC.match(name):
+        members = {member for known in MEMBERS.values() for member in known} | {"enabled"}
+        if like["member"] in members:
+            from resilience_sim.settings.suggest import did_you_mean, one_of
+
+            log.add(
+                UNKNOWN_KEY, "warning",
+                f"`{safe_name(like['annotation'])}` is no annotation of fault tolerance; the property was left out",
+                at, did_you_mean(like["annotation"], MEMBERS) or one_of(MEMBERS),
+            )  # fmt: skip
+
+
+def _said(name: str, entry: Entry, rank: int) -> Said | None:
+    """What a property is about; None for any other."""
+    match = _CLASSIC.match(name)
+    if match:
+        return Said(match["place"] or GLOBAL, match["annotation"], match["member"], entry, rank)
+    prefix = next((each for each in PREFIXES if name.startswith(each)), "")
+    if not prefix:
+        return None
+    steps = [quoted or plain for quoted, plain in _STEP.findall(name[len(prefix) :])]
+    if len(steps) < 3 or steps[-2] not in _OF_KEBAB:
+        return None
+    place = ".".join(steps[:-2])
+    annotation = _OF_KEBAB[steps[-2]]
+    own = {kebab(_NEW_NAMES.get(member, member)): member for member in (*MEMBERS[annotation], "enabled")}
+    member = own.get(steps[-1], steps[-1])
+    higher = 2 if prefix == PREFIXES[0] else 1
+    return Said(GLOBAL if place == "global" else place, annotation, member, entry, rank + higher)
+
+
+def _shown(name: str) -> str:
+    """A property's name where it is harmless: all of its steps look like names."""
+    if '"' in name:
+        return "…" + name[name.rfind('"') + 1 :]
+    return "/".join(safe_name(step) for step in name.split("/"))
