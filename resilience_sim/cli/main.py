@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from types import FrameType
 from typing import Any
 
 from resilience_sim.cli import errors
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.environment import Environment, of_process
 from resilience_sim.cli.errors import Problem
+from resilience_sim.runs import endings
 
 FLAGS = ("--json", "-q", "--quiet", "-v", "--verbose")  # global flags, skipped when looking for the command
 
@@ -26,8 +25,8 @@ OUTPUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EBADF)
 
 
 def main() -> None:
-    """The ``resim`` command."""
-    _unwind_when_terminated()
+    """The ``resim`` command. SIGTERM and SIGHUP end it as Ctrl-C does, with exit codes of their own."""
+    endings.install()
     environment = of_process()
     code = execute(sys.argv[1:], environment)
     lost = code == errors.PIPE_CLOSED
@@ -37,6 +36,10 @@ def main() -> None:
         lost, code = True, errors.PIPE_CLOSED
     except OSError as error:
         lost, code = True, code if code == errors.NOTHING_DONE else _output_failed(environment, error)
+    except KeyboardInterrupt:
+        code = errors.INTERRUPTED
+    if endings.terminated_by():
+        code = 128 + endings.terminated_by()
     if lost:
         # What is left in the buffer has nowhere to go; without this, Python complains about it at exit.
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123
@@ -53,20 +56,6 @@ def _output_failed(environment: Environment, error: OSError) -> int:
     with suppress(OSError):
         environment.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
     return errors.NOTHING_DONE
-
-
-def _unwind_when_terminated() -> None:
-    """SIGTERM and SIGHUP end the command like any error: half-written files go, recordings are closed."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]  # not what nohup ignores
-    for number in ours:
-        signal.signal(number, leave)
-    if hasattr(os, "register_at_fork"):  # workers have nothing to put in order, and are to end at once
-        os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL) for number in ours])
 
 
 def execute(argv: Sequence[str], environment: Environment) -> int:

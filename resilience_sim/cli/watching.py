@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
 
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import Problem
+from resilience_sim.runs.endings import Interrupts
 
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
@@ -232,35 +231,6 @@ def estimates(seen: Mapping[str, Sequence[float]]) -> str:
     if len(found) == 1 == len(seen):
         found = [found[0].partition(" ")[2]]
     return f"available: {', '.join(found)}" if found else ""
-
-
-class Interrupts:
-    """A context in which the first Ctrl-C only sets ``asked``, so that figures and recordings stay whole.
-
-    The second one does not wait for that.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
-        self._installed = False
-
-    def __enter__(self) -> Interrupts:
-        with suppress(ValueError):  # not the main thread, which alone may handle signals
-            self._before = signal.signal(signal.SIGINT, self._on_interrupt)
-            self._installed = True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._installed:
-            signal.signal(signal.SIGINT, self._before if self._before is not None else signal.default_int_handler)
-
-    def _on_interrupt(self, number: int, at: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
 
 
 class Progress:

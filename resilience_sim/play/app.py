@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -23,6 +24,7 @@ from resilience_sim.play.state import CockpitState
 from resilience_sim.play.tape import FAILURE
 from resilience_sim.play.theme import DARK, LIGHT, themes
 from resilience_sim.recording.layout import RecordingError
+from resilience_sim.runs.endings import NUMBERS, note
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.text import Row
 
@@ -105,8 +107,24 @@ class Cockpit(App[None]):
     def on_mount(self) -> None:
         self._last = self._clock()
         if self._auto:
+            self._leave_when_terminated()
             self.set_timer(0.5, self._after_first_frame)
             self.set_interval(1 / FPS, self.tick)
+
+    def _leave_when_terminated(self) -> None:
+        """SIGTERM, SIGHUP and SIGINT (Ctrl-C is a key here) close the cockpit, which gives the terminal back.
+
+        An exception out of a signal handler would not: it leaves the threads of Textual waiting for ever.
+        """
+        import asyncio
+
+        def leave(number: int) -> None:
+            note(number)
+            self.leave()
+
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, nor outside the main thread
+            for number in NUMBERS:
+                asyncio.get_running_loop().add_signal_handler(number, leave, number)
 
     def tick(self) -> None:
         """One frame."""

@@ -15,10 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from resilience_sim.recording.beside import COMPANIONS, beside, sweep
 from resilience_sim.recording.layout import APPLICATION_ID, FORMAT, MAGIC, RecordingError
-
-# SQLite finds a file's journal by name: an old one would be applied to the new file.
-COMPANIONS = ("-journal", "-wal", "-shm")
 
 
 def create(path: Path, fill: Callable[[sqlite3.Connection], None], force: bool = False) -> sqlite3.Connection:
@@ -26,21 +24,22 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None], force: bool =
 
     A file that is not a recording is only replaced with ``force``.
     """
-    held = beside = None
+    held = begun = None
     try:
         target = path.resolve()
-        beside = target.with_name(f".{target.name}.{os.getpid()}.new")
         held = _hold(path, force)
-        beside.write_bytes(_beginning(fill))
-        ours = beside.stat()
-        for companion in COMPANIONS:
+        sweep(target, "new")
+        begun = beside(target, "new")
+        begun.write_bytes(_beginning(fill))
+        ours = begun.stat()
+        for companion in COMPANIONS:  # an old journal would be applied to the new file
             target.with_name(target.name + companion).unlink(missing_ok=True)
         if held is not None:
             if os.name == "nt":  # where an open file cannot be replaced
                 held.close()
-            beside.replace(target)
+            begun.replace(target)
         else:
-            _move_to_new_place(path, beside, target)
+            _move_to_new_place(path, begun, target)
         connection = _connect(target)
         try:
             connection.execute("BEGIN EXCLUSIVE")
@@ -57,9 +56,9 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None], force: bool =
     finally:
         if held is not None:
             held.close()
-        if beside is not None:
+        if begun is not None:
             with suppress(OSError):
-                beside.unlink()
+                begun.unlink()
 
 
 def _beginning(fill: Callable[[sqlite3.Connection], None]) -> bytes:
@@ -91,16 +90,16 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _move_to_new_place(path: Path, beside: Path, target: Path) -> None:
+def _move_to_new_place(path: Path, begun: Path, target: Path) -> None:
     """Unlike a rename, a hard link fails when somebody else has made a file there since we looked."""
     try:
-        os.link(beside, target)
+        os.link(begun, target)
     except FileExistsError:
         raise _in_use(path) from None
     except OSError:  # a file system without hard links
-        beside.replace(target)
+        begun.replace(target)
     else:
-        beside.unlink()
+        begun.unlink()
 
 
 def _hold(path: Path, force: bool) -> sqlite3.Connection | None:

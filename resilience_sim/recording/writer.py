@@ -194,9 +194,12 @@ class RecordingWriter(Fold):
         )
 
 
+_ENDINGS = [int(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM, where Python code handles them, come after the block instead of cutting a write in two."""
+    """Ctrl-C, SIGTERM and SIGHUP, where Python code handles them, come after the block: no write is cut in two."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -207,7 +210,7 @@ def _uninterrupted() -> Iterator[None]:
 
     held: list[tuple[int, Callable[[int, FrameType | None], object]]] = []
     try:
-        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+        for number in _ENDINGS:
             handler = signal.getsignal(number)
             if callable(handler):
                 held.append((number, handler))

@@ -2,7 +2,7 @@
 
 A line to each worker, so that it is always known who works on what. A worker that dies costs the task it was at:
 what else it had been given goes to the others, and another one takes its place. Nothing here waits without a limit for
-a process that could be gone, and no exception comes from a signal: Ctrl-C is heard between two answers.
+a process that could be gone, and no exception comes from a signal: Ctrl-C and its like are heard between two answers.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from resilience_sim.runs.endings import NUMBERS, Interrupts
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
-    from types import FrameType
 
 Task = TypeVar("Task")
 
@@ -59,6 +60,7 @@ class Crew(Generic[Task]):
         self._workers: dict[Connection, _Worker[Task]] = {}
         self._todo: deque[Task] = deque()
         self._deaths = 0  # since the last answer
+        self._interrupts = Interrupts(patient=True)
 
     def work_through(self, tasks: Sequence[Task]) -> list[Task]:
         """Have every task answered. What is left over where no process can be started: it is to be done without.
@@ -68,7 +70,7 @@ class Crew(Generic[Task]):
         from multiprocessing.connection import wait
 
         self._todo = deque(tasks)
-        with _CtrlC() as ctrl_c:
+        with self._interrupts:
             try:
                 while True:
                     self._hire()
@@ -77,7 +79,7 @@ class Crew(Generic[Task]):
                         break
                     for line in wait(list(self._workers), LOOK_UP):
                         self._hear(self._workers[cast("Connection", line)])
-                    ctrl_c.check()
+                    self._interrupts.check()
                 if self._deaths >= GIVE_UP:
                     for task in self._todo:
                         self._on_loss(task, f"given up, as {self._deaths} processes in a row had ended")
@@ -150,6 +152,9 @@ class Crew(Generic[Task]):
         del self._workers[worker.line]
         worker.line.close()
         _end(worker.process)
+        if -(worker.process.exitcode or 0) in NUMBERS:  # meant for all of us, and on its way to this process?
+            time.sleep(LOOK_UP)
+            self._interrupts.check()
         self._deaths += 1
         if worker.given:
             self._on_loss(worker.given.popleft(), _ending(worker.process.exitcode))
@@ -192,7 +197,8 @@ def _ending(code: int | None) -> str:
 
 def _serve(line: Connection, answer: Callable[[Any], Any], parent: int, inherited: Sequence[Connection]) -> None:
     """In a worker: answer tasks until the line is closed. Ctrl-C is left to the parent, which ends us."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in NUMBERS:  # there is nothing here to put in order
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     for each in inherited:
         each.close()
     _die_with(parent)
@@ -211,38 +217,3 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # it ended before the system knew whom to watch
-
-
-class _CtrlC:
-    """A context in which Ctrl-C waits until somebody calls ``check``, or for its end.
-
-    An exception in the middle of anything could leave a worker behind that has been started and not yet noted, or be
-    swallowed, where Python runs code whose exceptions it ignores: then nothing would ever end. A handler, not a mask:
-    with several threads a masked signal is taken by another one, at once.
-    """
-
-    def __init__(self) -> None:
-        self._before: Any = None
-        self._pressed = False
-
-    def __enter__(self) -> _CtrlC:
-        before = signal.getsignal(signal.SIGINT)
-        if callable(before) and threading.current_thread() is threading.main_thread():  # the only one that hears it
-            self._before = before
-            signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def check(self) -> None:
-        """Do what Ctrl-C did before, if it was pressed: raise KeyboardInterrupt, as a rule."""
-        if self._pressed:
-            self._pressed = False
-            self._before(signal.SIGINT, None)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            if kind is None:
-                self.check()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._pressed = True

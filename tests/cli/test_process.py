@@ -103,19 +103,23 @@ def test_interrupt(long, options, here):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
-def test_terminated_it_leaves_nothing_half_written(long, number, here):
-    """No ``.part`` of an export, no ``.new`` or journal of a recording, which is whole as far as it goes."""
+def test_terminated_it_ends_like_ctrl_c_with_what_is_known(long, number, here):
+    """Summary, exports and recording, whole as far as they go; no ``.part`` or ``.new``, and no journal."""
     before = [path.name for path in here.rglob("*")]
     outputs = ["--save", "r.resim", "--out", "csv=o", "--out", "sqlite=t.db"]
-    process = subprocess.Popen([*RESIM, "run", long, "-v", *outputs], stderr=subprocess.PIPE, text=True, cwd=here)
+    process = subprocess.Popen(
+        [*RESIM, "run", long, "-v", *outputs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here
+    )
     assert process.stderr
     while "simulating" not in (line := process.stderr.readline()):
         assert line, "it ended before it began"
     process.send_signal(getattr(signal, number))
-    _, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + getattr(signal, number), err
     assert "Traceback" not in err
-    assert {path.name for path in here.rglob("*") if path.is_file()} == {*before, "r.resim"}
+    assert "interrupted: everything below is about the first" in out
+    tables = {"requests.csv", "attempts.csv", "transitions.csv", "t.db"}
+    assert {path.name for path in here.rglob("*") if path.is_file()} == {*before, "r.resim", *tables}
     answer = subprocess.run([*RESIM, "replay", "r.resim", "--verify"], cwd=here, timeout=PATIENCE, check=False)
     assert answer.returncode == 0
 

@@ -161,6 +161,21 @@ def test_a_fork_that_was_taken_is_what_save_keeps(tmp_path) -> None:
         assert verify(recording).same
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_terminated_it_ends_like_quitting(tmp_path, number) -> None:
+    """It hung every other time: an exception out of a handler left the threads of the screen waiting."""
+    with Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path) as t:
+        t.wait("topology")
+        os.kill(t.pid, number)
+        code = t.end()
+    assert code == 128 + number
+    assert b"interrupted: everything below" in t.raw.rpartition(b"\x1b[?1049l")[2]
+    with open_recording(tmp_path / "p.resim") as recording:
+        assert not recording.finished
+        assert verify(recording).same
+    assert [path.name for path in tmp_path.iterdir()] == ["p.resim"]
+
+
 def test_what_was_done_is_kept_when_quitting(tmp_path) -> None:
     """Not saved by the user, it can still be replayed: once something else is done in the cockpit it is replaced."""
     with Terminal("play", "retry-storm", "--speed", "5x", cwd=tmp_path) as t:

@@ -14,7 +14,7 @@ import pytest
 
 from resilience_sim.recording.layout import RecordingError
 from resilience_sim.recording.reader import open_recording
-from resilience_sim.runs.record import Recorded, describe
+from resilience_sim.runs.record import Recorded, describe, record
 from resilience_sim.runs.replay import verify
 from resilience_sim.runs.simulation import Simulation
 
@@ -125,8 +125,9 @@ def test_every_event_of_a_slow_run_is_kept_within_a_second(tmp_path: Path) -> No
         assert recording.events == taken > 0
 
 
-def test_ctrl_c_never_cuts_a_write_in_two(tmp_path: Path) -> None:
-    """The signal comes in the middle of storing a chunk, where it is held back until the chunk is whole."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_never_cuts_a_write_in_two(tmp_path: Path, number: int) -> None:
+    """It comes in the middle of storing a chunk, where it is held back until the chunk is whole."""
     from resilience_sim.recording.writer import RecordingWriter
 
     plan = make_plan(4000)
@@ -136,18 +137,37 @@ def test_ctrl_c_never_cuts_a_write_in_two(tmp_path: Path) -> None:
     def clock() -> float:
         calls.append(None)
         if len(calls) == 3:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return 0.0
 
     source = Simulation(plan, 1)
     writer = RecordingWriter(
         tmp_path / "c.resim", describe(source, make_scenario(plan)), simulation.components, clock=clock
     )
-    with pytest.raises(KeyboardInterrupt), Recorded(source, writer) as recorded:
-        recorded.run()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), Recorded(source, writer) as recorded:
+            recorded.run()
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
     with open_recording(tmp_path / "c.resim") as recording:
         assert not recording.finished
         found = list(recording.iter_events())
         assert len(found) == 2 * 8192
         assert found == events[: len(found)]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    """But nothing of one that lives, and nothing that only looks like it."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = [f".r.resim.{gone.pid}.new", f".r.resim.{gone.pid}.new-journal"]
+    kept = [f".r.resim.{os.getppid()}.new", f".other.resim.{gone.pid}.new", ".r.resim.x.new", f"r.resim.{gone.pid}.new"]
+    for name in [*left, *kept]:
+        (tmp_path / name).touch()
+    plan = make_plan()
+    simulation = Simulation(plan, 1)
+    with record(simulation, make_scenario(plan), tmp_path / "r.resim"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "r.resim"])

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from rich.console import Console
 
+from resilience_sim.runs import endings
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.views.live.driver import Show, watch
 from resilience_sim.views.live.look import look_for
@@ -26,6 +27,8 @@ def main() -> None:
             stage.show = broken  # type: ignore[method-assign]
         watched = watch(stage, [Show(source)], float(sys.argv[1]), look=look_for(console.encoding, {"TERM": "xterm"}))
     print(f"ended {watched.ended} at {watched.now / 1e9:.1f}")
+    if number := endings.terminated_by():  # as resilience_sim.cli.main does
+        sys.exit(128 + number)
 
 
 def broken(sheet: object) -> None:

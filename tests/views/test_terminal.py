@@ -198,6 +198,7 @@ def test_killed_politely_it_gives_the_terminal_back(number: int) -> None:
         one.process.send_signal(number)
         assert one.finish() == 128 + number
         assert one.restored()
+        assert "ended interrupted" in "\n".join(one.screen.display)  # and goes on with what is known
 
 
 def test_a_bug_in_the_middle_gives_the_terminal_back_and_shows_itself() -> None:

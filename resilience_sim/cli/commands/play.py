@@ -154,9 +154,11 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
     The terminal is restored whatever happens, and a recording still being written is completed.
     """
     import os
+    import signal
 
     from resilience_sim.play.app import Cockpit
     from resilience_sim.play.theme import DARK, LIGHT
+    from resilience_sim.runs.endings import NUMBERS
     from resilience_sim.views.live.look import look_for
 
     io = ctx.io
@@ -173,10 +175,14 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
 
         guide = Guide(tour, session)
     app = Cockpit(session, look, guide, LIGHT if light else DARK)
+    handlers = {number: signal.getsignal(number) for number in NUMBERS}
     try:
         app.run()
     finally:
         gc.enable()
+        for number, handler in handlers.items():  # its event loop leaves these signals to the system
+            if handler is not None:
+                signal.signal(number, handler)
     if app.return_code:
         raise RuntimeError("the cockpit failed")
     app.files.finish()

@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import TextIO
 
+from resilience_sim.recording.beside import COMPANIONS, beside, sweep
+
 TABLES_ID = 0x52534954  # "RSIT", the application id of a database of tables
 
 
@@ -63,9 +65,9 @@ class OutputFile:
             return
         if place.exists() and not os.access(place, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        beside = place.with_name(f".{place.name}.{os.getpid()}.part")
-        self.stream = beside.open("w", encoding="utf-8", newline="\n", errors="backslashreplace")
-        self._place, self._beside = place, beside
+        sweep(place, "part")
+        self._place, self._beside = place, beside(place, "part")
+        self.stream = self._beside.open("w", encoding="utf-8", newline="\n", errors="backslashreplace")
 
     def complete(self) -> None:
         """Everything is written: put the file in its place."""
@@ -78,7 +80,7 @@ class OutputFile:
             if self._place.exists():
                 shutil.copymode(self._place, self._beside)
             if self._database:  # an old journal would be applied to the new file
-                for companion in ("-journal", "-wal", "-shm"):
+                for companion in COMPANIONS:
                     self._place.with_name(self._place.name + companion).unlink(missing_ok=True)
             self._beside.replace(self._place)
             self._beside = None

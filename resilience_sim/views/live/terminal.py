@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from rich.color import ColorSystem
 from rich.console import Console
 
+from resilience_sim.runs import endings
 from resilience_sim.views.text import Row, Sheet, style_of, writable
 
 SYNC_ON, SYNC_OFF = "\x1b[?2026h", "\x1b[?2026l"
@@ -126,10 +127,8 @@ class Terminal:
     # --- taking over the terminal and giving it back --------------------------------------------------------------
 
     def __enter__(self) -> Terminal:
-        self._catch(signal.SIGINT, self._on_interrupt)
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                self._catch(getattr(signal, name), _on_terminate)
+        for number in endings.NUMBERS:
+            self._catch(number, self._on_interrupt)
         if hasattr(signal, "SIGTSTP"):
             self._catch(signal.SIGTSTP, self._on_suspend)
         try:
@@ -170,10 +169,11 @@ class Terminal:
             self._handlers[number] = signal.signal(number, handler)
 
     def _on_interrupt(self, number: int, at: FrameType | None) -> None:
-        """Ctrl-C stops between two events; a second one does not wait for that."""
+        """Ctrl-C and its like stop between two events; a second one does not wait for that."""
         if self.stop_asked:
-            raise KeyboardInterrupt
+            endings.end(number, at)
         self.stop_asked = True
+        endings.note(number)
 
     def _on_suspend(self, number: int, at: FrameType | None) -> None:
         self._suspend_asked = True
@@ -246,8 +246,3 @@ def _has_fd(stream: Any) -> bool:
         return stream is not None and stream.fileno() >= 0
     except (OSError, ValueError):
         return False
-
-
-def _on_terminate(number: int, at: FrameType | None) -> None:
-    """Leave through the front door, so that the terminal is given back."""
-    raise SystemExit(128 + number)
