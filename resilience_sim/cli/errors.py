@@ -18,7 +18,7 @@ MEANINGS: Final = {
     NOTHING_DONE: "nothing was simulated: bad command line, scenario, recording or output",
     INTERNAL: "internal error; the message names a file with the traceback",
     INCONCLUSIVE: "inconclusive: an expectation has no data or needs more runs to decide",
-    INTERRUPTED: "interrupted (Ctrl-C, `q`; by SIGTERM 143, SIGHUP 129): what was simulated is summarized and kept",
+    INTERRUPTED: "interrupted (by SIGTERM 143, by SIGHUP 129): what was simulated is kept",
     PIPE_CLOSED: "the reader of the output closed the pipe, as in `| head -1`",
 }
 
