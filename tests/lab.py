@@ -85,6 +85,7 @@ def b(
 ) -> ServiceConfig:
     """Service B."""
     settings = times(settings, "per_concurrent", "dedup_ttl")
+    settings["lost_answer"] = NAMES[settings.get("lost_answer", "success")]
     code = ev.LOST if failure == "lost_response" else NAMES[failure]
     return ServiceConfig(latency=shape(latency), network=shape(network), failure=code, **settings)
 
@@ -126,8 +127,9 @@ def post(key: bool = False, method: str = "POST") -> OperationConfig:
 def fault(kind: str, at: Time, lasts: Time, **settings: Any) -> FaultConfig:
     """One entry of the timeline."""
     settings = times(settings, "add", "retry_after", "half_life")
-    if "outcome" in settings:
-        settings["outcome"] = NAMES[settings["outcome"]]
+    for name in ("outcome", "answer"):
+        if name in settings:
+            settings[name] = NAMES[settings[name]]
     return FaultConfig(kind, settings.pop("id", kind), ns(at), ns(lasts), **settings)
 
 

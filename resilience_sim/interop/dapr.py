@@ -38,8 +38,8 @@ RL165 info: a reserved name
     Policies named Default...Policy apply to all targets that are not listed.
 RL166 info: errors of the caller are retried
     Unless a retry policy has `matching`, Dapr retries every status that is not a success: a 404 or a 422 as well, which
-    will be the same next time. A circuit breaker of the target counts them as failures and opens on them. Scenarios
-    have no such outcome.
+    will be the same next time. A circuit breaker of the target counts them as failures and opens on them. In scenarios
+    it is the outcome `client_error`.
 RL167 info: greater than, not at least
     `consecutiveFailures > 5` trips at the sixth failure in a row.
 """
@@ -51,7 +51,9 @@ SPAN = "durations are Go's: `300ms`, `1m30s`; a bare number is milliseconds"
 UNLIMITED = 10_000
 _TRIP = re.compile(r"\s*(consecutiveFailures|totalFailures|requests)\s*(>=|>)\s*([0-9]{1,6})\s*\Z")
 _COUNTS = {"requests", "totalSuccesses", "totalFailures", "consecutiveSuccesses", "consecutiveFailures"}
-EVERYTHING = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
+EVERYTHING = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed", "client_error")
+
+CALLERS_FAULT = [str(code) for code in range(400, 500) if code not in (408, 429)]
 
 
 def _documents(file: ConfigFile) -> Iterator[Mapping]:
@@ -284,7 +286,7 @@ def _matching(section: Section, layer: Layer, log: Log) -> None:
             log.bad("a list of codes and ranges", at, "for example `429,500-599`")
             continue
         low, high = int(match.group(1)), int(match.group(2) or match.group(1))
-        for code in ("429", "500", "503", "504", "408"):
+        for code in ("429", "500", "503", "504", "408", *CALLERS_FAULT):
             if low <= int(code) <= high:
                 outcomes.update(dict.fromkeys(code_outcomes(code)))
         hopeless = [c for c in (400, 401, 403, 404, 405, 409, 410, 422) if low <= c <= high]
@@ -414,10 +416,11 @@ def _write_retry(parts: Parts) -> str:
 def _write_matching(parts: Parts, retry: RetryConfig) -> str:
     """The statuses to retry; nothing when it is all of them."""
     wanted = outcomes(retry)
-    codes = [code for code in ("429", "500", "503", "504") if set(code_outcomes(code)) <= wanted]
-    return (
-        "" if {*EVERYTHING} <= wanted and len(codes) == 4 else f', matching: {{httpStatusCodes: "{",".join(codes)}"}}'
-    )
+    known = ("400-407,409-428,430-499", "429", "500", "503", "504")
+    codes = [code for code in known if set(code_outcomes(code)) <= wanted]
+    if {*EVERYTHING} <= wanted and len(codes) == len(known):
+        return ""
+    return f', matching: {{httpStatusCodes: "{",".join(codes)}"}}'
 
 
 def _write_breaker(parts: Parts) -> str:

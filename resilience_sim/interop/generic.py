@@ -102,7 +102,10 @@ def failures_needed(share: float, calls: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BreakerView:
-    """``consecutive`` 0: by share. ``half_open_limit`` 0: half-open may last for ever. Times in ns."""
+    """``consecutive`` 0: by share. ``half_open_limit`` 0: half-open may last for ever. Times in ns.
+
+    ``ignore``: outcomes that count as a success, or not at all; these are ``uncounted``.
+    """
 
     consecutive: int
     share: float
@@ -121,6 +124,7 @@ class BreakerView:
     open_factor: float = 1.0
     open_max: int = 0
     counts_cancelled: bool = False
+    uncounted: tuple[int, ...] = ()
 
     def window_size(self, rate: float) -> int:
         """Calls in a full window, at this many calls a second."""
@@ -145,12 +149,13 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
             config.success_threshold,
             config.slow_call,
             config.slow_share,
-            config.ignore,
+            config.uncounted,
             0,
             False,
             "classic",
             config.open_factor,
             config.open_max,
+            uncounted=config.uncounted,
         )
     if not isinstance(config, LikeBreakerConfig):
         return None
@@ -171,11 +176,12 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         config.successes,
         config.slow_call,
         config.slow_share,
-        config.ignore,
+        (*config.uncounted, *config.harmless),
         config.half_open_for,
         config.rules.admits == "all",
         config.like,
         config.open_factor,
         config.open_max,
         config.rules.cancelled in ("failure", "reopens"),
+        () if config.rules.ignored == "success" else config.uncounted,
     )

@@ -145,9 +145,8 @@ def limits(
 
 def code_outcomes(code: str) -> tuple[str, ...]:
     """The outcomes that an HTTP status stands for here."""
-    return {"429": ("rate_limited",), "503": ("unavailable", "shed"), "504": ("timeout",), "408": ("timeout",)}.get(
-        code, ("error",) if code.startswith("5") else ()
-    )
+    known = {"429": ("rate_limited",), "503": ("unavailable", "shed"), "504": ("timeout",), "408": ("timeout",)}
+    return known.get(code, {"4": ("client_error",), "5": ("error",)}.get(code[:1], ()))
 
 
 def backoff(layer: Layer, base: Value[int] | None, cap: Value[int] | None) -> None:

@@ -23,7 +23,8 @@ from mypy_extensions import i64
 Event = tuple[int, int, int, int, int, int]
 
 # --- outcomes -------------------------------------------------------------------------------------------------
-# 0 and 1 are the only ones a layer takes for success: test with ``outcome <= FALLBACK``.
+# 0 and 1 are the only ones a layer takes for success: test with ``outcome <= FALLBACK``. CLIENT_ERROR is an answer,
+# too, though not the one hoped for: B is well, and the same request would get it again.
 SUCCESS: Final = 0
 FALLBACK: Final = 1
 ERROR: Final = 2
@@ -41,12 +42,13 @@ CRASHED: Final = 13  # went down with its client instance
 CANCELLED: Final = 14  # a hedge's loser; an attempt's outcome, never a request's
 THROTTLED: Final = 15  # adaptive client-side throttling
 UNANSWERED: Final = 16  # never an outcome in an event: what is left when the run ends
-LOST: Final = 17  # how B's work ended when its answer was lost; the caller sees nothing
+LOST: Final = 17  # how B's work ended when its answer was lost; the caller hears nothing, or what somebody makes up
+CLIENT_ERROR: Final = 18  # Service B answered 4xx: the request itself is at fault
 
 OUTCOME_NAMES: Final[tuple[str, ...]] = (
     "success", "fallback", "error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed",
     "breaker_open", "bulkhead_full", "rate_limited", "exhausted", "crashed", "cancelled", "throttled",
-    "unanswered", "lost_response",
+    "unanswered", "lost_response", "client_error",
 )  # fmt: skip
 
 # --- kinds ----------------------------------------------------------------------------------------------------

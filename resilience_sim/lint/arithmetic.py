@@ -19,6 +19,7 @@ from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
 from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 _DEEPEST = 10_000
@@ -113,13 +114,27 @@ def network(plan: Plan) -> float:
     return 2 * mean_until(plan.service.network)
 
 
+def heard(service: ServiceConfig) -> int:
+    """What the caller sees of B's own failures: an outcome, or ``LOST`` for nothing."""
+    return service.lost_answer or LOST if service.failure == LOST else service.failure
+
+
+def hangs(plan: Plan) -> bool:
+    """Whether some calls of the scenario are never answered."""
+    silent = plan.service.failure_rate > 0 and heard(plan.service) == LOST
+    return silent or any(
+        (fault.kind == "outage" and fault.how == "hang") or (fault.outcome == LOST and not fault.answer)
+        for fault in plan.faults
+    )
+
+
 def attempt_time(plan: Plan) -> float:
     """Average time of one attempt, given up at its timeout."""
     limit = inner_timeout(plan.stack, 0)
     for index in range(len(plan.stack)):
         limit = min(limit, inner_timeout(plan.stack, index))
     wire = network(plan)
-    lost = plan.service.failure_rate if plan.service.failure == LOST else 0.0
+    lost = plan.service.failure_rate if heard(plan.service) == LOST else 0.0
     usual = min(limit, wire + mean_until(plan.service.latency, max(0.0, limit - wire)))
     return (1 - lost) * usual + (lost * limit if lost else 0.0)
 
@@ -130,16 +145,14 @@ def attempt_failures(plan: Plan) -> dict[int, float]:
     limit = min((inner_timeout(plan.stack, i) for i in range(len(plan.stack))), default=inf)
     late = longer_than(service.latency, limit - network(plan)) if limit < inf else 0.0
     found = {SUCCESS: (1 - late) * (1 - service.failure_rate), TIMEOUT: late}
-    if service.failure == LOST:
-        found[TIMEOUT] += (1 - late) * service.failure_rate
-    else:
-        found[service.failure] = found.get(service.failure, 0.0) + (1 - late) * service.failure_rate
+    seen = TIMEOUT if heard(service) == LOST else heard(service)
+    found[seen] = found.get(seen, 0.0) + (1 - late) * service.failure_rate
     return found
 
 
-def failure_chance(plan: Plan, index: int, outcomes: dict[int, float] | None = None) -> float:
-    """Chance that a call entering layer ``index`` fails in normal operation."""
-    shares = attempt_failures(plan) if outcomes is None else outcomes
+def outcomes_at(plan: Plan, index: int) -> dict[int, float]:
+    """How calls entering layer ``index`` end in normal operation: {outcome code: share}, success as 0."""
+    shares = attempt_failures(plan)
     for config in reversed(plan.stack[index:]):
         if isinstance(config, RetryConfig) and config.attempts > 1:
             again = sum(share for code, share in shares.items() if code and code in config.on)
@@ -150,8 +163,17 @@ def failure_chance(plan: Plan, index: int, outcomes: dict[int, float] | None = N
                 for code, share in shares.items()
             }
         elif isinstance(config, FallbackConfig):
-            shares = {SUCCESS: 1.0}
-    return sum(share for code, share in shares.items() if code)
+            kept_on = {code: share for code, share in shares.items() if code and code not in config.on}
+            shares = {SUCCESS: 1.0 - sum(kept_on.values()), **kept_on}
+    return shares
+
+
+def again_chance(plan: Plan, index: int) -> float:
+    """Chance that a retry layer finds a try's end worth another one, in normal operation."""
+    config = plan.stack[index]
+    if not isinstance(config, RetryConfig):
+        return 0.0
+    return sum(share for code, share in outcomes_at(plan, index + 1).items() if code in config.on)
 
 
 def mean_tries(plan: Plan, index: int) -> float:
@@ -159,7 +181,7 @@ def mean_tries(plan: Plan, index: int) -> float:
     config = plan.stack[index]
     if not isinstance(config, RetryConfig):
         return 1.0
-    p = failure_chance(plan, index + 1)
+    p = again_chance(plan, index)
     return sum(p**i for i in range(min(config.attempts, 200)))
 
 
@@ -169,7 +191,7 @@ def mean_time(plan: Plan, index: int = 0) -> float:
     for position in range(len(plan.stack) - 1, index - 1, -1):
         config = plan.stack[position]
         if isinstance(config, RetryConfig) and config.attempts > 1:
-            p = failure_chance(plan, position + 1)
+            p = again_chance(plan, position)
             pauses = sum(p**n * mean_wait(config, n) for n in range(1, min(config.attempts, 200)))
             total = total * mean_tries(plan, position) + pauses
     return total

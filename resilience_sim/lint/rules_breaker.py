@@ -7,13 +7,14 @@ from math import ceil, exp, inf, log1p
 
 from resilience_sim.interop.generic import BreakerView, breaker_of
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
-from resilience_sim.kernel.events import LOST, REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
+from resilience_sim.kernel.events import REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
     at_layer,
-    failure_chance,
+    hangs,
     mean_wait,
     most_attempts,
+    outcomes_at,
     outer_retries,
     traffic,
     worst_time,
@@ -133,7 +134,9 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
     hangs the timeout belongs inside.
     """
     for index, view in breakers(subject):
-        hidden = next((c for c in subject.stack[index + 1 :] if isinstance(c, FallbackConfig)), None)
+        hidden = next(
+            (c for c in subject.stack[index + 1 :] if isinstance(c, FallbackConfig) and set(c.on) >= _FAILURES), None
+        )
         if hidden is not None:
             yield Hit(
                 subject.at(index),
@@ -145,7 +148,7 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
             continue
         if set(view.ignore) >= _FAILURES:
             yield Hit(
-                subject.at(index, "ignore"),
+                subject.at(index, "on" if "on" in (subject.stack[index].written or ()) else "ignore"),
                 f"it never opens: all {len(_FAILURES)} ways in which B can fail are ignored",
                 "ignore only what says nothing about B's health",
                 {"chance": 0.0},
@@ -215,7 +218,7 @@ def stuck(subject: Subject) -> Iterator[Hit]:
     if any(isinstance(config, TimeoutConfig) for config in subject.stack):
         return
     plan = subject.plan
-    hangs = plan.service.failure == LOST or any(f.kind == "outage" and f.how == "hang" for f in plan.faults)
+    hanging = hangs(plan)
     for index, view in breakers(subject):
         if view.half_open_limit or view.lets_all_in:
             continue
@@ -226,8 +229,8 @@ def stuck(subject: Subject) -> Iterator[Hit]:
             "is rejected, also when B is back",
             "put a timeout inside the breaker",
             {"probes": view.probes},
-            assumes=() if hangs else (HANG,),
-            severity=ERROR if hangs else WARNING,
+            assumes=() if hanging else (HANG,),
+            severity=ERROR if hanging else WARNING,
         )
 
 
@@ -274,8 +277,11 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         view = breaker_of(config)
         if view is None:
             continue
-        p = failure_chance(subject.plan, index + 1)
-        rate = at_layer(subject.plan, index)
+        shares = outcomes_at(subject.plan, index + 1)
+        counted = 1.0 - sum(share for code, share in shares.items() if code in view.uncounted)
+        failing = sum(share for code, share in shares.items() if code and code not in view.ignore)
+        p = failing / counted if failing else 0.0
+        rate = at_layer(subject.plan, index) * counted
         if not p or not rate:
             continue
         chance, number = openings(view, p, rate)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import inf
 
 from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
-from resilience_sim.kernel.events import BREAKER_OPEN, LOST, TIMEOUT
+from resilience_sim.kernel.events import BREAKER_OPEN, LOST, OUTCOME_NAMES, TIMEOUT
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
-    attempt_failures,
+    heard,
     inner_timeout,
     longest_wait,
     network,
@@ -152,25 +152,43 @@ def _stops_work(subject: Subject, index: int) -> bool:
 
 def duplicates_per_request(subject: Subject, config: RetryConfig) -> float:
     """Expected effects beyond the first: E[effects] - P(at least one), attempts independent."""
-    service, shares = subject.plan.service, attempt_failures(subject.plan)
-    limit = min(inner_timeout(subject.stack, i) for i in range(len(subject.stack)))
+    service = subject.plan.service
+    limit = min((inner_timeout(subject.stack, i) for i in range(len(subject.stack))), default=inf)
     late = longer_than(service.latency, limit - network(subject.plan)) if limit < inf else 0.0
-    lost = service.failure == LOST
-    unseen = late + (1 - late) * service.failure_rate if lost else late * (1 - service.failure_rate)
-    nothing = 0.0 if lost else service.failure_rate  # fails without an effect, and is retried
-    done = unseen + shares[0]
-    retried = unseen + nothing
+    late_again = late if TIMEOUT in config.on else 0.0  # tried again after a timeout
+    failing = service.failure_rate
+    seen = TIMEOUT if heard(service) == LOST else heard(service)
+    failing_again = failing if seen in config.on else 0.0
+    if service.failure == LOST:
+        done, done_again, nothing_again, nothing_left = 1.0, late_again + (1 - late) * failing_again, 0.0, 0.0
+    else:
+        done, done_again = 1 - failing, late_again * (1 - failing)
+        nothing_again = late_again * failing + (1 - late) * failing_again
+        nothing_left = failing - nothing_again
     tries = min(config.attempts, 100)
-    effects = sum(retried**k for k in range(tries)) * done
-    return float(max(0.0, effects - (1 - nothing**tries)))
+    effects = sum((done_again + nothing_again) ** k for k in range(tries)) * done
+    none = sum(nothing_again**k for k in range(tries)) * nothing_left + nothing_again**tries
+    return float(max(0.0, effects - (1 - none)))
+
+
+def hides_effects(subject: Subject, config: RetryConfig) -> tuple[int, str] | None:
+    """An outcome that is tried again although the work may be done, and where it comes from."""
+    service = subject.plan.service
+    if service.failure_rate and service.failure == LOST and service.lost_answer in config.on:
+        return service.lost_answer, "service.lost_answer"
+    for fault in subject.plan.faults:
+        if fault.outcome == LOST and fault.answer in config.on:
+            return fault.answer, f"the fault `{fault.id}`"
+    return None
 
 
 @rule("RL017", "a POST that is executed twice", ERROR)
 def twice(subject: Subject) -> Iterator[Hit]:
-    """After a timeout nobody knows whether the work was done. A second try of a POST may do it again: a second order,
-    a second payment. An idempotency key, the same on every attempt of a request, lets B recognise it, if B looks
-    for it (`deduplicate`). The expectation is exact for independent attempts: the effects of all attempts, less the
-    first.
+    """After a timeout nobody knows whether the work was done, nor after an error that somebody in between (a sidecar,
+    a gateway) makes up because B's answer was lost (`lost_responses: {answer: …}`). A second try of a POST may do it
+    again: a second order, a second payment. An idempotency key, the same on every attempt of a request, lets B
+    recognise it, if B looks for it (`deduplicate`). The expectation is exact for independent attempts: the effects of
+    all attempts, less the first.
     """
     plan = subject.plan
     if plan.operation.method != "POST" or (plan.operation.idempotency_key and plan.service.deduplicate):
@@ -184,19 +202,26 @@ def twice(subject: Subject) -> Iterator[Hit]:
                 f"a hedge sends the same POST again while the first may succeed, and {half}: both are executed",
                 "hedge reads only, or add an idempotency key and `service.deduplicate`",
             )
-        elif isinstance(config, RetryConfig) and config.attempts > 1 and TIMEOUT in config.on and timed:
-            if _stops_work(subject, index):
+        elif isinstance(config, RetryConfig) and config.attempts > 1:
+            after, whence = "a timeout", ""
+            hidden = hides_effects(subject, config)
+            if hidden is not None:
+                after, whence = f"`{OUTCOME_NAMES[hidden[0]]}`", f" ({hidden[1]})"
+            elif TIMEOUT not in config.on or not timed or _stops_work(subject, index):
                 continue
             expected = duplicates_per_request(subject, config)
             much = (
                 f"about {say.digits(expected * 1000)} of 1,000 requests are executed once too often"
                 if expected > 1e-7
-                else ("nothing in normal operation, every slow answer when B is in trouble")
+                else "nothing in normal operation, every lost answer of that fault"
+                if hidden is not None
+                else "nothing in normal operation, every slow answer when B is in trouble"
             )
             yield Hit(
                 subject.at(index, "on"),
-                f"a POST is retried after a timeout, when it may have been executed, and {half}: {much}",
-                "send an idempotency key and set `service.deduplicate`, or take `timeout` out of `on`",
+                f"a POST is retried after {after}{whence}, when it may have been executed, and {half}: {much}",
+                "send an idempotency key and set `service.deduplicate`, or take "
+                f"`{'timeout' if hidden is None else OUTCOME_NAMES[hidden[0]]}` out of `on`",
                 {"duplicates_per_request": expected},
                 ("service",),
             )
@@ -236,7 +261,7 @@ def hidden(subject: Subject) -> Iterator[Hit]:
             continue
         for outer in range(index):
             above = subject.stack[outer]
-            if isinstance(above, RetryConfig) and above.attempts > 1:
+            if isinstance(above, RetryConfig) and above.attempts > 1 and set(above.on) <= set(config.on):
                 yield Hit(
                     subject.at(index),
                     f"the fallback inside `{above.id}` answers every failure: none of the "

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from math import inf
 
 from resilience_sim.interop.generic import breaker_of
-from resilience_sim.kernel.events import LOST
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import inner_timeout, longest_wait, network, traffic, waits, worst_time
+from resilience_sim.lint.arithmetic import hangs, inner_timeout, longest_wait, network, traffic, waits, worst_time
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
@@ -118,7 +117,7 @@ def endless(subject: Subject) -> Iterator[Hit]:
     if worst_time(subject.stack) < inf:
         return
     plan = subject.plan
-    hangs = plan.service.failure == LOST or any(f.kind == "outage" and f.how == "hang" for f in plan.faults)
+    hanging = hangs(plan)
     client, rate = plan.client, traffic(plan).usual / plan.client.instances
     numbers: dict[str, float] = {}
     harm = "each such call is held until the process ends"
@@ -136,8 +135,8 @@ def endless(subject: Subject) -> Iterator[Hit]:
         "put a timeout around each attempt",
         numbers,
         ("traffic",) if numbers else (),
-        () if hangs else (HANG,),
-        ERROR if hangs else WARNING,
+        () if hanging else (HANG,),
+        ERROR if hanging else WARNING,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import FALLBACK, RATE_LIMITED, TIMEOUT
+from resilience_sim.kernel.events import CLIENT_ERROR, FALLBACK, RATE_LIMITED, TIMEOUT
 from resilience_sim.policies.layer import Gauges
 from resilience_sim.policies.rules.cubic import CubicRate
 from resilience_sim.policies.windows import Window
@@ -43,7 +43,7 @@ class Budget:
 
     def on_end(self, now: i64, attempt: i64, outcome: i64, worth_it: bool, paid: i64) -> None:
         """Attempt number ``attempt`` has its outcome; ``paid`` is what the call's last retry cost."""
-        self.on_try(now, attempt == 1, outcome > FALLBACK)
+        self.on_try(now, attempt == 1, outcome > FALLBACK and (outcome != CLIENT_ERROR or worth_it))
 
     def allows(self, now: i64, outcome: i64) -> i64:
         """May a retry after this outcome be made? What it cost, or -1."""

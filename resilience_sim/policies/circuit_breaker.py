@@ -25,6 +25,7 @@ from resilience_sim.kernel.events import (
     OPEN,
     PROBE,
     STATE_NAMES,
+    SUCCESS,
     WHY_CONSECUTIVE,
     WHY_FAILURE_SHARE,
     WHY_MANUAL,
@@ -132,7 +133,7 @@ class CircuitBreaker(PolicyLayer):
         self._slow_share = config.slow_share
         self._open_factor = config.open_factor
         self._open_max = config.open_max
-        self._ignore = outcome_set(config.ignore)
+        self._ignore = outcome_set(config.uncounted)
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         before = self._config
@@ -300,10 +301,11 @@ class LibraryBreaker(PolicyLayer):
     admitted with, ``x`` the instant.
     """
 
-    __slots__ = ("_config", "_draws", "_ignore", "_machine", "_slow_call", "_timer")
+    __slots__ = ("_config", "_draws", "_good", "_ignore", "_machine", "_slow_call", "_timer")
 
     _slow_call: i64
     _ignore: i64
+    _good: i64
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeBreakerConfig) -> None:
         super().__init__(sim, source, inner)
@@ -314,7 +316,8 @@ class LibraryBreaker(PolicyLayer):
     def _take(self, config: LikeBreakerConfig) -> None:
         self._config = config
         self._slow_call = config.slow_call
-        self._ignore = outcome_set(config.ignore)
+        self._ignore = outcome_set(config.uncounted)
+        self._good = outcome_set((SUCCESS, FALLBACK, *config.harmless))
         self._draws = config.growth == "jittered"
 
     def reconfigure(self, config: PolicyConfig) -> bool:
@@ -345,7 +348,7 @@ class LibraryBreaker(PolicyLayer):
         self.inner.enter(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        kind = IGNORED if self._ignore >> outcome & 1 else GOOD if outcome <= FALLBACK else BAD
+        kind = IGNORED if self._ignore >> outcome & 1 else GOOD if self._good >> outcome & 1 else BAD
         self._report(f, kind, outcome)
         answer(f, outcome)
 

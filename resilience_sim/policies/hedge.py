@@ -1,6 +1,7 @@
 """Hedge: when the answer is slow to come, ask again and take whichever is first.
 
-Under ``classic`` rules the first success wins; a failure waits for the legs still under way; when none is under way the
+Under ``classic`` rules the first answer wins, which is a success or a client_error (B would say the same to every leg);
+a failure waits for the legs still under way; when none is under way the
 last failure is the answer (a hedge is no retry: failing early launches nothing). Libraries differ in who wins, what a
 failed leg launches and whose failure is the answer (``LikeHedgeConfig``): Polly launches the next leg when one fails
 and gives the first leg's failure when all do; resilience4j and failsafe-go take the first answer, good or bad; gRPC
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.events import CANCELLED, FALLBACK, HEDGE, HEDGE_WON
+from resilience_sim.kernel.events import CANCELLED, CLIENT_ERROR, FALLBACK, HEDGE, HEDGE_WON, OUTCOME_NAMES, SUCCESS
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer, cancel_child
 from resilience_sim.policies.layer import PolicyLayer, outcome_set
 from resilience_sim.settings.hedge import HedgeConfig, LikeHedgeConfig
@@ -43,18 +44,19 @@ class Hedge(PolicyLayer):
     """The layer. Its frames are executions, and one frame per leg with the leg's number in ``k``."""
 
     __slots__ = (
-        "_any_wins",
+        "_answers",
         "_cancels_loser",
         "_delay",
         "_fails_forward",
-        "_fatal",
         "_first_fails",
         "_most",
+        "_wins",
     )
 
     _delay: i64  # -1: a leg starts only after a failure
     _most: i64
-    _fatal: i64
+    _answers: i64
+    _wins: i64  # the outcomes that end the race
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: HedgeConfig | LikeHedgeConfig) -> None:
         super().__init__(sim, source, inner)
@@ -64,15 +66,14 @@ class Hedge(PolicyLayer):
         self._delay = config.delay
         self._most = config.max_extra + 1
         self._cancels_loser = config.cancels_loser
-        self._any_wins = False
         self._fails_forward = False
         self._first_fails = False
-        self._fatal = 0
+        self._answers = outcome_set((SUCCESS, FALLBACK, CLIENT_ERROR))
+        self._wins = self._answers
         if isinstance(config, LikeHedgeConfig):
-            self._any_wins = config.wins == "any"
+            self._wins |= outcome_set(tuple(range(len(OUTCOME_NAMES))) if config.wins == "any" else config.fatal)
             self._fails_forward = config.fails_forward
             self._first_fails = config.when_all_fail == "first"
-            self._fatal = outcome_set(config.fatal)
         if not config.cancels_loser:
             self.sim.leaves_calls = True
 
@@ -117,7 +118,7 @@ class Hedge(PolicyLayer):
         race.x -= 1
         if f.k == 1:
             race.first = outcome
-        if outcome > FALLBACK and not self._any_wins and not self._fatal >> outcome & 1:
+        if not self._wins >> outcome & 1:
             if self._fails_forward and race.k < self._most:
                 self._hurry(race)
                 return
@@ -137,9 +138,10 @@ class Hedge(PolicyLayer):
     def _finish(self, race: HedgeExecution, leg: Frame, outcome: i64) -> None:
         sim = self.sim
         race.armed = False
-        if outcome > FALLBACK and self._first_fails and race.first >= 0:
+        answered = self._answers >> outcome & 1 != 0
+        if not answered and self._first_fails and race.first >= 0:
             outcome = race.first
-        if race.k > 1 and outcome <= FALLBACK:
+        if race.k > 1 and answered:
             sim.sink.emit(sim.now, HEDGE_WON, self.source, race.req.rid, leg.k, race.k)
         self._drop_legs(race, CANCELLED, self._cancels_loser, self._cancels_loser)
         answer(race, outcome)

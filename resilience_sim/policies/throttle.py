@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import ERROR, FALLBACK, THROTTLED
+from resilience_sim.kernel.events import CLIENT_ERROR, ERROR, FALLBACK, THROTTLED
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.policies.layer import Gauges, PolicyLayer
 from resilience_sim.policies.windows import Window
@@ -67,7 +67,7 @@ class Throttle(ChanceThrottle):
         return chance
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        if outcome <= FALLBACK or outcome == ERROR:
+        if outcome <= FALLBACK or outcome in (ERROR, CLIENT_ERROR):
             self._accepts.add(self.sim.now, 0, 0)
         answer(f, outcome)
 
@@ -115,7 +115,7 @@ class LibraryThrottle(ChanceThrottle):
         return min(self._most, surplus / (total + 1.0)) if surplus > 0.0 and completed >= self._least else 0.0
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        self._window.add(self.sim.now, 0 if outcome <= FALLBACK else 1, 0)
+        self._window.add(self.sim.now, 0 if outcome <= FALLBACK or outcome == CLIENT_ERROR else 1, 0)
         answer(f, outcome)
 
     def gauges(self, now: i64) -> Gauges:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from resilience_sim.kernel.events import CLIENT_ERROR
 from resilience_sim.settings import codes
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig, added
 from resilience_sim.settings.table import Findings, Loc, Nested, Param, Table, Values
 from resilience_sim.settings.types import (
     DURATION,
+    FAILURES,
     LONGER_THAN_ZERO,
+    SEEN,
     SOME_SHARE,
     Count,
     Factor,
@@ -18,9 +21,11 @@ from resilience_sim.settings.types import (
     Outcomes,
     Threshold,
     Window,
+    unlisted,
 )
 
 S = 1_000_000_000
+
 TIME_WINDOW_CALLS = 10  # the default of `min_calls` for a window of time
 
 
@@ -30,7 +35,8 @@ class BreakerConfig(PolicyConfig):
 
     Exactly one of ``window_calls`` and ``window_time`` (ns) is set. ``min_calls``, ``success_threshold`` are resolved
     (never 0). ``slow_call`` 0: slow calls are not looked at. Open-time backoff: ``open_factor`` 1.0 none;
-    each re-opening multiplies the open time, up to ``open_max`` (0: no cap); closing resets it.
+    each re-opening multiplies the open time, up to ``open_max`` (0: no cap); closing resets it. A failure is what
+    is among ``on`` and not in ``ignore``; anything else but a success is as if it had not happened.
     """
 
     kind: ClassVar[str] = "circuit_breaker"
@@ -48,6 +54,12 @@ class BreakerConfig(PolicyConfig):
     open_factor: float = 1.0
     open_max: int = 0
     like: str = "classic"
+    on: tuple[int, ...] = added(FAILURES)
+
+    @property
+    def uncounted(self) -> tuple[int, ...]:
+        """The outcomes that are as if they had not happened."""
+        return (*self.ignore, *unlisted(self.on))
 
 
 PAGE = """\
@@ -64,8 +76,9 @@ also when the share of slow calls reaches `slow_threshold`. The question is aske
 OPEN ends with the first call that comes strictly later than `recovery_time` after opening: that call is a probe. A
 failed probe opens again, `success_threshold` successes close it and clear what was counted.
 
-A failure is every outcome but success, except those in `ignore`. The result of a call that was admitted before the
-last change of state changes nothing; the event `late_result` says so.
+A failure is every outcome but success and client_error (an answer: the request is at fault, not B), or those that `on`
+lists; what is not among them, or in `ignore`, is as if it had not happened. The result of a call that was admitted
+before the last change of state changes nothing; the event `late_result` says so.
 
 Outside a retry it sees one result per request, after all tries: it opens later. Inside a retry it sees every
 attempt, and its rejections end the retrying (unless `on` lists breaker_open).
@@ -109,7 +122,14 @@ PARAMS = (
     Param("success_threshold", Count(1), about="Successful probes that close it; default: `probes`."),
     Param("slow_call", LONGER_THAN_ZERO, about="Calls that take longer count as slow."),
     Param("slow_threshold", SOME_SHARE, "80%", "Share of slow calls that opens it; needs `slow_call`."),
-    Param("ignore", Outcomes(), [], "Outcomes that do not count as failures."),
+    Param(
+        "on",
+        Outcomes(),
+        [name for name in SEEN if name != "client_error"],
+        "The outcomes that count as failures; `client_error` only if listed.",
+        synonyms=("record",),
+    ),
+    Param("ignore", Outcomes(), [], "Outcomes that do not count at all."),
     Param(
         "backoff",
         Nested(BACKOFF),
@@ -164,6 +184,7 @@ def classic_breaker(values: Values, ident: str, loc: Loc, findings: Findings) ->
         slow_call=values.slow_call or 0,
         slow_share=values.slow_threshold,
         ignore=values.ignore,
+        on=values.on,
         open_factor=factor,
         open_max=longest,
         like=values.like,
@@ -214,6 +235,8 @@ class BreakerRules:
     ``strict``          the rate must exceed the threshold, reaching it is not enough
     ``manual``          a manual transition to the state it is in: ``again`` (enters anew) · ``changed`` (does nothing)
     ``illegal``         manual transitions that are refused
+    ``on``              what is a failure when nobody says. To most a 4xx answer is a value that was returned; where an
+                        HTTP client makes an exception of it, a breaker's own ``on`` has to list it
     ==================  ===========================================================================================
     """
 
@@ -234,6 +257,7 @@ class BreakerRules:
     strict: bool = False
     manual: str = "again"
     illegal: tuple[tuple[int, int], ...] = ()
+    on: tuple[int, ...] = added(FAILURES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,11 +303,23 @@ class LikeBreakerConfig(PolicyConfig):
     half_open_to: int = 1  # the state it falls to otherwise
     initial: int = 0
     ignore: tuple[int, ...] = ()
+    on: tuple[int, ...] = added(FAILURES)
 
     @property
     def like(self) -> str:
         """Whose rules."""
         return self.rules.library
+
+    @property
+    def uncounted(self) -> tuple[int, ...]:
+        """The outcomes that its rule for what is ignored is about."""
+        left_alone = self.rules.ignored == "nothing"  # an exception it is not told of passes it by
+        return (*self.ignore, *(code for code in unlisted(self.on) if left_alone and code != CLIENT_ERROR))
+
+    @property
+    def harmless(self) -> tuple[int, ...]:
+        """The outcomes beside success and fallback that count as a success."""
+        return tuple(code for code in unlisted(self.on) if code not in self.uncounted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

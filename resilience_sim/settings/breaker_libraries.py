@@ -1,4 +1,4 @@
-"""Circuit breakers under the rules of known libraries, and Envoy's outlier detection.
+"""Circuit breakers under the rules of known libraries (Envoy's outlier detection is outliers.py).
 
 Per library: the rules that no parameter changes, its parameters and defaults, what they mean together, and how our own
 parameters are said in its terms: ``window: 10s`` is ``SamplingDuration`` to Polly. What a library cannot express is
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
+from resilience_sim.kernel.events import CLIENT_ERROR, CLOSED, HALF_OPEN, OPEN
 from resilience_sim.settings.breaker import (
     COUNTERS,
     DISABLED,
@@ -38,9 +38,10 @@ from resilience_sim.settings.library_types import (
     Nest,
     count,
 )
+from resilience_sim.settings.outliers import OUTLIER_PARAMS, emulate_outliers
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, policy_table, what_it_has
 from resilience_sim.settings.table import LibraryError, Param, Settings, Values, with_defaults
-from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, Choice, Duration
+from resilience_sim.settings.types import DURATION, FAILURES, FLAG, LONGER_THAN_ZERO, Choice
 from resilience_sim.settings.units import show_duration
 
 S = 1_000_000_000
@@ -104,10 +105,11 @@ ROWS: tuple[BreakerRules, ...] = (
         "smallrye", "7.0 development (5066307c)", judged_on="every", leaves_open="at", admits="total", verdict="run",
         late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE,
     ),
-    # pkg/resiliency/breaker/circuitbreaker.go around gobreaker 1: no exclusions, no slices
+    # pkg/resiliency/breaker/circuitbreaker.go around gobreaker 1: no exclusions, no slices; fails by any status but 2xx
     BreakerRules(
         "dapr", "d845074, around gobreaker 1", judged_on="failure", leaves_open="after", leaves_on="touch",
         admits="total", verdict="run", late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE,
+        on=(*FAILURES, CLIENT_ERROR),
     ),
 )  # fmt: skip
 
@@ -186,26 +188,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("markDeadFor", DURATION, "5s", same_as="recovery_time"),
         Param("markDeadForMax", DURATION, "5m"),
     ),
-    "envoy": (
-        Param("consecutive_5xx", count(1), 5, same_as="failure_threshold"),
-        Param("consecutive_gateway_failure", count(1), 5),
-        Param("enforcing_consecutive_5xx", PERCENT, 100.0),
-        Param("enforcing_consecutive_gateway_failure", PERCENT, 0.0),
-        Param("interval", Duration(1_000_000), "10s"),
-        Param("base_ejection_time", DURATION, "30s", same_as="recovery_time"),
-        Param("max_ejection_time", DURATION, "5m"),
-        Param("max_ejection_percent", PERCENT, 10.0),
-        Param("always_eject_one_host", FLAG, False),
-        Param("enforcing_success_rate", PERCENT, 100.0),
-        Param("success_rate_minimum_hosts", count(), 5),
-        Param("success_rate_request_volume", count(), 100),
-        Param("success_rate_stdev_factor", count(), 1900),
-        Param("enforcing_failure_percentage", PERCENT, 0.0),
-        Param("failure_percentage_threshold", PERCENT, 85.0),
-        Param("failure_percentage_minimum_hosts", count(), 5),
-        Param("failure_percentage_request_volume", count(), 50),
-        Param("healthy_panic_threshold", PERCENT, 50.0),
-    ),
+    "envoy": OUTLIER_PARAMS,
     "smallrye": (
         Param("requestVolumeThreshold", count(1), 20, same_as="window"),
         Param("failureRatio", FRACTION, 0.5, same_as="failure_threshold"),
@@ -385,16 +368,9 @@ _MEANINGS: dict[str, Callable[[Settings], Settings]] = {
 }  # fmt: skip
 
 
-def emulate_outliers(given: Settings, ident: str = "") -> OutlierConfig:
-    """Envoy's outlier detection."""
-    p = with_defaults(LIBRARIES["envoy"], given)
-    if not p["interval"] or not p["base_ejection_time"]:
-        raise LibraryError("interval" if not p["interval"] else "base_ejection_time", "it must be longer than nothing")
-    shares = {name: value / 100 for name, value in p.items() if name.startswith("enforcing")}
-    return OutlierConfig(id=ident, **{**p, **shares})
-
-
-def emulate_breaker(library: str, given: Settings, ident: str = "", ignore: tuple[int, ...] = ()) -> LikeBreakerConfig:
+def emulate_breaker(
+    library: str, given: Settings, ident: str = "", ignore: tuple[int, ...] = (), on: tuple[int, ...] | None = None
+) -> LikeBreakerConfig:
     """The settings of a breaker that follows ``library``, from parameters under its own names."""
     if library not in _MEANINGS:
         raise LibraryError("like", f"{library} has no circuit breaker", "there are " + ", ".join(_MEANINGS))
@@ -404,7 +380,8 @@ def emulate_breaker(library: str, given: Settings, ident: str = "", ignore: tupl
         name = next((param.name for param in LIBRARIES[library] if param.same_as == "window"), "like")
         remedy = f"the {slices:,} slices it is made of hold at least 1ns each, and are at most {MOST_SLICES:,}"
         raise LibraryError(name, f"a window of {show_duration(span)} cannot be counted", remedy)
-    return LikeBreakerConfig(id=ident, rules=BREAKERS[library], ignore=ignore, **settings)
+    rules = BREAKERS[library]
+    return LikeBreakerConfig(id=ident, rules=rules, ignore=ignore, on=rules.on if on is None else on, **settings)
 
 
 # --- our parameters in the library's terms ----------------------------------------------------------------------------
@@ -564,7 +541,7 @@ def _failsafe_in(calls: int, share: float, least: int, rest: Settings) -> Settin
 def _emulate(library: str, given: Settings, ident: str, values: Values) -> PolicyConfig:
     if library == "envoy":
         return emulate_outliers(given, ident)
-    return emulate_breaker(library, given, ident, values.ignore)
+    return emulate_breaker(library, given, ident, values.ignore, values.on if "on" in values.written else None)
 
 
 def _translate(library: str, values: Values) -> Settings:
@@ -594,7 +571,7 @@ KIND = PolicyKind(
         OutlierConfig: "outliers:OutlierWatch",
     },
     LIBRARIES,
-    ("ignore",),
+    ("on", "ignore"),
     _emulate,
     _translate,
 )

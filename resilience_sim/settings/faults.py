@@ -8,7 +8,8 @@ from typing import Any
 
 from resilience_sim.kernel import events
 from resilience_sim.settings import codes
-from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.policy import added
+from resilience_sim.settings.service import LOST_ANSWERS, ServiceConfig
 from resilience_sim.settings.table import Findings, Item, Loc, Param, Settings, Table, Values
 from resilience_sim.settings.traffic import TrafficConfig
 from resilience_sim.settings.types import (
@@ -34,7 +35,7 @@ class FaultConfig:
     ``outage``           ``how``: refuse | hang | error | reset
     ``brownout``         ``workers`` share kept, ``slower``, ``failure_rate``
     ``latency``          ``add`` ns
-    ``errors``           ``rate`` share, ``outcome`` code (status 503: unavailable, 429: rate_limited, else error)
+    ``errors``           ``rate`` share, ``outcome`` code (:func:`outcome_of`; LOST: ``answer``, what is heard instead)
     ``rate_limit``       ``limit`` per second, ``retry_after`` ns (0: no hint)
     ``cold_cache``       ``slower``, ``half_life`` ns
     ``crash_replica``    nothing
@@ -60,6 +61,7 @@ class FaultConfig:
     retry_after: int = 0
     half_life: int = 0
     factor: float = 1.0
+    answer: int = added(0)  # 0: none
     written: tuple[str, Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
 
 
@@ -81,7 +83,12 @@ _WHEN = (
     ),
     Param("replica", Count(1, 10_000), about="Only that replica, counted from 1; default: all of them."),
 )
-STATUS: dict[int, int] = {503: events.UNAVAILABLE, 429: events.RATE_LIMITED}
+_STATUS: dict[int, int] = {503: events.UNAVAILABLE, 429: events.RATE_LIMITED}
+
+
+def outcome_of(status: int) -> int:
+    """What an HTTP status of 400 or more is to the caller."""
+    return _STATUS.get(status, events.CLIENT_ERROR if status < 500 else events.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,25 +174,33 @@ Service time = (latency + slowdown per other request in service) * slower + adde
             "B answers with an error now and then.",
             """\
 A share `rate` of the attempts fails, decided when work starts. `status` 503 is unavailable, 429 rate_limited, any
-other error.""",
+other 4xx client_error (the request itself is at fault: not tried again and no sign of trouble unless listed), any other
+5xx error.""",
             Param("rate", SOME_SHARE, "100%", "Chance of such an answer.", first="50%"),
             Param(
                 "status",
                 Count(400, 599),
                 500,
-                "HTTP status: 503 is `unavailable`, 429 `rate_limited`, any other `error`.",
+                "HTTP status: 503 is `unavailable`, 429 `rate_limited`, else 4xx `client_error`, 5xx `error`.",
                 first="500",
             ),
-            fields=lambda v: {"rate": v.rate, "outcome": STATUS.get(v.status, events.ERROR)},
+            fields=lambda v: {"rate": v.rate, "outcome": outcome_of(v.status)},
         ),
         _fault(
             "lost_responses",
             "B does the work, and its answer gets lost: the caller waits.",
             """\
 B does the work, its effect happens, and a share `rate` of the answers never arrives: the caller waits until a timeout.
-What is retried after that is executed again: this is where double charges come from.""",
+What is retried after that is executed again: this is where double charges come from. With `answer` somebody in between
+(a sidecar whose connection to B broke, a gateway) answers with that error, as soon as B has done the work.""",
             Param("rate", SOME_SHARE, "100%", "Chance that an answer is lost.", first="50%"),
-            fields=lambda v: {"rate": v.rate, "outcome": events.LOST},
+            Param(
+                "answer",
+                Choice(*LOST_ANSWERS),
+                "none",
+                "The error that the caller hears at once instead; `none`: it waits.",
+            ),
+            fields=lambda v: {"rate": v.rate, "outcome": events.LOST, "answer": LOST_ANSWERS[v.answer]},
             kind="errors",
         ),
         _fault(

@@ -69,8 +69,9 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
 }
 
 PAGE = """\
-When no answer has come after `delay`, asks a second time (up to `max_extra` times) and takes the first success.
-When all fail, the last failure is the outcome. It is no retry: a quick failure starts nothing.
+When no answer has come after `delay`, asks a second time (up to `max_extra` times) and takes the first success (or
+client_error: every copy would be answered so). When all fail, the last failure is the outcome. It is no retry: a quick
+failure starts nothing.
 
 With a delay at the p95 of B, one call in twenty is sent twice, and a request is slower than t only if both are.
 Needs operations that may happen twice."""

@@ -15,6 +15,7 @@ from typing import Any
 from resilience_sim.kernel.events import (
     BREAKER_OPEN,
     BULKHEAD_FULL,
+    CLIENT_ERROR,
     ERROR,
     LIMITED,
     RATE_LIMITED,
@@ -68,8 +69,8 @@ ROWS: tuple[RetryRules, ...] = (
     # retry_state_impl.cc; retry_on of the Istio default and common use: connect-failure,refused-stream,unavailable,503
     RetryRules("envoy", "stored source [doc]", counts_first=False, on=_TRANSIENT),
     RetryRules("grpc", "A6", hint="restarts", on=(UNAVAILABLE, REFUSED, RESET, SHED)),
-    # pkg/resiliency/policy.go: an open circuit ends the retries
-    RetryRules("dapr", "d845074", counts_first=False, on=_FROM_B),
+    # pkg/resiliency/policy.go: an open circuit ends the retries; without `matching` every status but 2xx is tried again
+    RetryRules("dapr", "d845074", counts_first=False, on=(*_FROM_B, CLIENT_ERROR)),
     # botocore/retries/standard.py
     RetryRules("aws", "botocore 0e6e240, standard", on=_FROM_B),
     # core/retry/Retry.java, ConstantBackOff.java, ExponentialBackOff.java, FibonacciBackOff.java, RandomJitter.java

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from resilience_sim.kernel import events
+from resilience_sim.settings import codes
 from resilience_sim.settings.latency import LATENCY, Files, Latency, latency
+from resilience_sim.settings.policy import added
 from resilience_sim.settings.table import Findings, Nested, Param, Table, Values
 from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, NUMBER, SHARE, Choice, Count
 
@@ -27,6 +29,7 @@ class ServiceConfig:
     balancer: str = "round_robin"  # round_robin | random | least_loaded
     deduplicate: bool = False
     dedup_ttl: int = 0  # 0: for ever
+    lost_answer: int = added(0)  # with failure LOST: what the caller hears, 0: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,18 @@ FAILURES: dict[str, int] = {
     "error": events.ERROR,
     "unavailable": events.UNAVAILABLE,
     "rate_limited": events.RATE_LIMITED,
+    "client_error": events.CLIENT_ERROR,
     "lost_response": events.LOST,
+}
+# what somebody between B and its caller (a proxy, a sidecar, the connection) may say when B's answer is lost
+LOST_ANSWERS: dict[str, int] = {
+    "none": events.SUCCESS,
+    "error": events.ERROR,
+    "unavailable": events.UNAVAILABLE,
+    "rate_limited": events.RATE_LIMITED,
+    "client_error": events.CLIENT_ERROR,
+    "timeout": events.TIMEOUT,
+    "reset": events.RESET,
 }
 SERVICE = Table(
     "service",
@@ -91,7 +105,13 @@ SERVICE = Table(
             "failure",
             Choice(*FAILURES),
             "error",
-            "What such a failure looks like: 500, 503, 429, or an effect without an answer.",
+            "What such a failure looks like: 500, 503, 429, 4xx, or an effect without an answer.",
+        ),
+        Param(
+            "lost_answer",
+            Choice(*LOST_ANSWERS),
+            "none",
+            "With `lost_response`: the error that the caller hears at once; `none`: it waits.",
         ),
         Param("slowdown", Nested(SLOWDOWN), about="Latency as a function of load."),
         Param(
@@ -128,6 +148,8 @@ OPERATION = Table(
 def service(values: Values, findings: Findings, files: Files) -> ServiceConfig:
     """Service B as the core takes it."""
     dedup = values.deduplicate
+    if values.lost_answer != "none" and values.failure != "lost_response":
+        findings.warn(codes.NO_EFFECT, "`lost_answer` has no effect without `failure: lost_response`")
     return ServiceConfig(
         latency=latency(values.latency, ("service", "latency"), findings, files),
         network=latency(values.network, ("service", "network"), findings, files),
@@ -141,6 +163,7 @@ def service(values: Values, findings: Findings, files: Files) -> ServiceConfig:
         balancer=values.balancer,
         deduplicate=dedup.scalar is not False,
         dedup_ttl=0 if dedup.scalar is not None else dedup.ttl,
+        lost_answer=LOST_ANSWERS[values.lost_answer],
     )
 
 

@@ -320,6 +320,7 @@ class Anything(Type):
 # what a policy can be told by the inside, beside success
 SEEN: dict[str, tuple[int, ...]] = {
     "error": (events.ERROR,),
+    "client_error": (events.CLIENT_ERROR,),
     "unavailable": (events.UNAVAILABLE,),
     "rate_limited": (events.RATE_LIMITED, events.LIMITED),
     "timeout": (events.TIMEOUT,),
@@ -330,8 +331,15 @@ SEEN: dict[str, tuple[int, ...]] = {
     "bulkhead_full": (events.BULKHEAD_FULL,),
     "throttled": (events.THROTTLED,),
 }
+# what a policy takes for a failure when nobody lists any: all of that but the answer that the request is at fault
+FAILURES: tuple[int, ...] = tuple(code for codes in SEEN.values() for code in codes if code != events.CLIENT_ERROR)
 _NEVER_SEEN = tuple(dict.fromkeys(name for name in events.OUTCOME_NAMES if name not in SEEN))
 _CALLS_SCHEMA: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_CALLS}
+
+
+def unlisted(on: tuple[int, ...]) -> tuple[int, ...]:
+    """What a policy can be told beside success that is not among these outcomes."""
+    return tuple(code for codes in SEEN.values() for code in codes if code not in on)
 
 
 @dataclass(frozen=True, slots=True)

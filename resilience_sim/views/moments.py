@@ -68,7 +68,7 @@ _NOBODY = (_B, ev.SUCCESS)
 class MomentsFold(Fold):
     """Attach it to a single run that is to be explained. Instants are ns, None where it never happened.
 
-    ``failed_by_b``: failed requests whose last outcome was an answer of B; ``refused_by_b``: those that found it down.
+    ``failed_by_b``: failed requests whose last outcome was a failure of B; ``refused_by_b``: those that found it down.
     ``arrivals_since_fault``: requests that arrived since a fault last began or ended. ``hedges`` and ``hedges_won``
     count requests, ``repeated`` those that B executed more than once while their caller waited.
     """
@@ -164,7 +164,7 @@ class MomentsFold(Fold):
                 if last == outcome and by == _B:
                     if outcome == ev.REFUSED:
                         self.refused_by_b += 1
-                    else:
+                    elif outcome != ev.CLIENT_ERROR:
                         self.failed_by_b += 1
                 elif last == outcome:
                     self._ended[by, outcome] = self._ended.get((by, outcome), 0) + 1

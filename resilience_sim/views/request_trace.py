@@ -117,16 +117,18 @@ class BreakerMemory:
         self.why = ""
         self.changed: tuple[int, int, int] | None = None
         self.results: deque[tuple[int, bool]] = deque(maxlen=_MOST)
-        self._ignore = frozenset(getattr(config, "ignore", ()))
+        self._uncounted = frozenset(getattr(config, "uncounted", ()))
+        self._harmless = frozenset((ev.SUCCESS, ev.FALLBACK, *getattr(config, "harmless", ())))
 
     def reconfigure(self, config: PolicyConfig) -> None:
         self.config = config
-        self._ignore = frozenset(getattr(config, "ignore", ()))
+        self._uncounted = frozenset(getattr(config, "uncounted", ()))
+        self._harmless = frozenset((ev.SUCCESS, ev.FALLBACK, *getattr(config, "harmless", ())))
 
     def record(self, t: int, outcome: int) -> None:
         """A result that counts in the state the breaker is in."""
-        if outcome not in self._ignore:
-            self.results.append((t, outcome > ev.FALLBACK))
+        if outcome not in self._uncounted:
+            self.results.append((t, outcome not in self._harmless))
 
     def change(self, t: int, change: int, pair: int) -> None:
         """A change of state: what was counted is gone."""

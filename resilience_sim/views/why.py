@@ -228,6 +228,31 @@ def orphans(case: Case) -> str:
     return f"{happened} although the user was told that the request had failed: giving up undoes nothing at B."
 
 
+def client_errors(case: Case) -> str:
+    """Requests that are at fault themselves, and what the policies make of that."""
+    number = case.outcome("client_error")
+    if not number:
+        return ""
+    text = f"{fmt.plural(number, 'request')} ended with a client error (4xx): the request is at fault, not B"
+    retries, breakers = case.policies(RetryConfig), case.policies(BreakerConfig)
+    if not case.same_stack:
+        return f"{text}."
+    again = [policy for policy in retries if ev.CLIENT_ERROR in getattr(policy, "on", ()) and policy.attempts > 1]
+    if again:
+        return f"{text}; `{printable(again[0].id)}` tries such answers again all the same."
+    failures = [policy for policy in breakers if ev.CLIENT_ERROR in getattr(policy, "on", ())]
+    if failures:
+        return f"{text}; `{printable(failures[0].id)}` counts such answers as failures of B all the same."
+    if not retries and not breakers:
+        return f"{text}."
+    what = "neither tried again nor failures to the breaker"
+    if not breakers:
+        what = "not tried again"
+    elif not retries:
+        what = "no failures to the breaker"
+    return f"{text}; such answers are {what}."
+
+
 def unanswered(case: Case) -> str:
     number = case.outcome("unanswered")
     if not number or case.cut:
@@ -491,6 +516,7 @@ RULES: tuple[Callable[[Case], str], ...] = (
     retry_after,
     exhausted_retries,
     denied,
+    client_errors,
     unanswered,
     shed,
     wasted,

@@ -19,7 +19,7 @@ from resilience_sim.settings.policy import PolicyConfig
 # At most nine letters each, for the narrow request stream.
 SHORT_OUTCOMES: tuple[str, ...] = (
     "ok", "fallback", "error", "503", "429", "timeout", "refused", "reset", "shed", "open", "full", "limited",
-    "no thread", "crashed", "cancelled", "throttled", "no answer", "lost",
+    "no thread", "crashed", "cancelled", "throttled", "no answer", "lost", "4xx",
 )  # fmt: skip
 
 
@@ -99,7 +99,8 @@ def _latency(fault: FaultConfig) -> str:
 
 def _errors(fault: FaultConfig) -> str:
     outcome = "lost" if fault.outcome == ev.LOST else outcome_name(fault.outcome)
-    return f"{fmt.share(fault.rate)} of answers {outcome}"
+    instead = f", {outcome_name(fault.answer)} instead" if fault.answer else ""
+    return f"{fmt.share(fault.rate)} of answers {outcome}{instead}"
 
 
 def _rate_limit(fault: FaultConfig) -> str:

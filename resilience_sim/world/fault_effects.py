@@ -33,13 +33,14 @@ LONGEST: Final = 1 << 61  # ns
 class FaultEffects:
     """Answers about one attempt at a time; what :meth:`at_work` found stays to be read until it is called again."""
 
-    __slots__ = ("_faults", "_sim", "add", "lost", "outcome", "rate", "slower")
+    __slots__ = ("_faults", "_sim", "add", "lost", "lost_answer", "outcome", "rate", "slower")
 
     rate: float  # at which attempts fail now
     slower: float
     add: i64  # ns
     outcome: i64  # SUCCESS unless a fault makes it fail
     lost: bool  # the answer, whatever it is
+    lost_answer: i64  # and what the caller hears instead; SUCCESS: nothing
 
     def __init__(self, sim: Clock, faults: Faults) -> None:
         self._sim = sim
@@ -49,6 +50,7 @@ class FaultEffects:
         self.add = 0
         self.outcome = SUCCESS
         self.lost = False
+        self.lost_answer = SUCCESS
 
     def on_arrival(self, job: Job, replica: Replica) -> i64:
         """``REFUSE``, ``HANG``, ``RATE_LIMIT`` (with its hint in ``job``) or 0; the first one wins."""
@@ -93,7 +95,9 @@ class FaultEffects:
                 slower *= cold_factor(fault, sim.now)
             elif kind == ERRORS:
                 if fault.outcome == LOST:
-                    lost = lost or fault.strikes_error(sim, rid, job.attempt)
+                    if not lost and fault.strikes_error(sim, rid, job.attempt):
+                        lost = True
+                        self.lost_answer = fault.answer
                 elif outcome == SUCCESS and fault.strikes_error(sim, rid, job.attempt):
                     outcome = fault.outcome
             elif kind == OUTAGE:

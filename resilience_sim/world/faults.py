@@ -44,7 +44,7 @@ class Fault:
     """One entry of the timeline. Settings that every attempt needs are copied into native attributes."""
 
     __slots__ = (
-        "_by_attempt", "_rate", "_replica", "_share", "add", "config", "failure_rate", "how", "index", "kind",
+        "_by_attempt", "_rate", "_replica", "_share", "add", "answer", "config", "failure_rate", "how", "index", "kind",
         "outcome", "permits", "retry_after", "slower",
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ class Fault:
     how: i64
     add: i64
     outcome: i64
+    answer: i64
     retry_after: i64
     _replica: i64
     _rate: float
@@ -67,6 +68,7 @@ class Fault:
         self.how = WAYS[config.how]
         self.add = config.add
         self.outcome = config.outcome
+        self.answer = config.answer
         self.retry_after = config.retry_after
         self.failure_rate = config.failure_rate
         self.slower = config.slower

@@ -18,7 +18,7 @@ _ROOM: Final = 64  # initial size of a queue; must stay a power of two (used as 
 class Job(Frame):
     """One attempt as B sees it. ``k`` is where it is, ``x`` its service time in ns."""
 
-    __slots__ = ("attempt", "fails", "hint", "outcome", "replica", "sent", "since")
+    __slots__ = ("attempt", "fails", "heard", "hint", "outcome", "replica", "sent", "since")
 
     attempt: i64
     sent: i64
@@ -26,6 +26,7 @@ class Job(Frame):
     outcome: i64
     hint: i64
     fails: bool  # and its answer is lost, so that ``outcome`` does not tell
+    heard: i64  # when its answer is lost: what its caller hears instead; SUCCESS: nothing
 
     replica: Replica
 
@@ -37,6 +38,7 @@ class Job(Frame):
         self.outcome = SUCCESS
         self.hint = 0  # Retry-After, ns
         self.fails = False
+        self.heard = SUCCESS
 
     def waited_for(self) -> bool:
         """Whether anybody still waits for the answer, all the way out."""

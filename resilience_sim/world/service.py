@@ -72,10 +72,12 @@ class Service(Layer):
 
     __slots__ = (
         "_alone", "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_has_effect", "_latency",
-        "_ledger", "_lifo", "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work", "_wire",
+        "_ledger", "_lifo", "_lost_answer", "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work",
+        "_wire",
     )  # fmt: skip
 
     _failure: i64
+    _lost_answer: i64
     _per_concurrent: i64
     _places: i64
 
@@ -94,6 +96,7 @@ class Service(Layer):
         self._wire = None if network.kind == "constant" and network.a == 0 else make_times(network)
         self._failure_rate = config.failure_rate
         self._failure = config.failure
+        self._lost_answer = config.lost_answer if config.failure == LOST else SUCCESS
         self._per_concurrent = config.per_concurrent
         self._places = config.queue
         self._lifo = config.discipline == "lifo"
@@ -223,8 +226,10 @@ class Service(Layer):
                 time //= 2
         if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.rid, job.attempt) < rate:
             outcome = self._failure
+            job.heard = self._lost_answer
         if lost:
             job.fails = outcome not in (SUCCESS, LOST)
+            job.heard = self._struck.lost_answer
             outcome = LOST
         job.k = AT_WORK
         job.outcome = outcome
@@ -243,10 +248,12 @@ class Service(Layer):
             self._ledger.book(sim, replica.source, job.req, job.attempt)
         if replica.queued:
             self._start_waiting(replica)
-        if outcome == LOST:
-            job.k = GONE
-        else:
+        if outcome != LOST:
             self._respond(job, outcome)
+        elif job.heard != SUCCESS:
+            self._respond(job, job.heard)
+        else:
+            job.k = GONE
 
     def _leave_work(self, job: Job, replica: Replica, outcome: i64, used: i64) -> None:
         sim = self.sim

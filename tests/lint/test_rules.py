@@ -122,3 +122,66 @@ def test_libraries_are_looked_at_through_the_same_rules():
     text = text_of("RL003").replace("attempts: 4, delay: 100ms", "like: gobreaker")  # no such retry: refused as ever
     with pytest.raises(ScenarioError):
         found_in(text, "RL003")
+
+
+ANSWERED = """
+resim: 1
+service: {{latency: {{p50: 50ms, p99: 300ms}}, failure_rate: 20%, {failure}}}
+operation: {{method: POST}}
+traffic: {{rate: 20/s, requests: 5000}}
+stack:
+  - retry: {{attempts: 3, delay: 100ms, {on}}}
+  - timeout: {{after: 200ms}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "on", "after"),
+    [
+        ("failure: lost_response, lost_answer: unavailable", "", "`unavailable` (service.lost_answer)"),
+        ("failure: lost_response, lost_answer: reset", "", "`reset` (service.lost_answer)"),
+        ("failure: lost_response, lost_answer: reset", "on: [reset]", "`reset` (service.lost_answer)"),
+        ("failure: lost_response, lost_answer: client_error", "", "a timeout"),
+        ("failure: client_error", "", "a timeout"),
+        ("failure: unavailable", "on: [timeout]", "a timeout"),
+    ],
+)
+def test_posts_executed_twice_whatever_hides_it(failure: str, on: str, after: str):
+    """RL017: an error that somebody else gives for a lost answer; what is retried decides. As simulated."""
+    text = ANSWERED.format(failure=failure, on=on).replace(", }", "}")
+    (found,) = found_in(text, "RL017")
+    assert f"retried after {after}, when" in found.message
+    duplicates = simulate(load_text(text, "s.yaml").plan, 3).metrics["duplicates"].value
+    expected = found.numbers["duplicates_per_request"] * 5000
+    assert duplicates == pytest.approx(expected, abs=4 * expected**0.5)
+
+
+def test_a_lost_answer_that_somebody_gives_is_no_hang():
+    """RL004, RL012: an error at once holds nobody; a silent one does."""
+    text = """
+resim: 1
+service: {latency: 20ms}
+traffic: {rate: 10/s, duration: 20s}
+faults: [{lost_responses: {at: 2s, for: 15s}}]
+stack: [{circuit_breaker: {failure_threshold: 3}}]
+"""
+    for code in ("RL004", "RL012"):
+        assert found_in(text, code)[0].severity == "error"
+        told = found_in(text.replace("for: 15s", "for: 15s, answer: unavailable"), code)
+        assert told[0].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("breaker", "opens"),
+    [("failure_threshold: 4", False), ("failure_threshold: 4, on: [client_error]", True), ("like: dapr", True)],
+)
+def test_client_errors_open_a_breaker_only_if_listed(breaker: str, opens: bool):
+    """RL011: six in ten are answered 404."""
+    text = f"""
+resim: 1
+service: {{latency: 5ms, failure_rate: 60%, failure: client_error}}
+traffic: {{rate: 5/s, duration: 60s}}
+stack: [{{circuit_breaker: {{{breaker}}}}}]
+"""
+    assert bool(found_in(text, "RL011")) == opens
+    assert bool(simulate(load_text(text, "s.yaml").plan, 1).metrics["opened"].value) == opens

@@ -9,9 +9,10 @@ import pytest
 from lab import a, b, bench, fault, lab, ns, outage, retry, timeout
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.settings.breaker_libraries import emulate_breaker, emulate_outliers
+from resilience_sim.settings.breaker_libraries import emulate_breaker
 from resilience_sim.settings.budget import LikeBudgetConfig
 from resilience_sim.settings.hedge import emulate_hedge
+from resilience_sim.settings.outliers import emulate_outliers
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import emulate_limiter
 from resilience_sim.settings.retry_libraries import emulate_retry

@@ -35,7 +35,7 @@ one_of = st.sampled_from
 DURATIONS = one_of([1 * MS, 10 * MS, 50 * MS, 100 * MS, 100 * MS, 200 * MS, 500 * MS, 1 * S])
 WAITS = st.one_of(st.just(0), DURATIONS)
 SHARES = one_of([0.0, 0.1, 0.3, 0.5, 1.0])
-OUTCOMES = (*DEFAULT_RETRY_ON, ev.BREAKER_OPEN, ev.BULKHEAD_FULL, ev.LIMITED, ev.THROTTLED)
+OUTCOMES = (*DEFAULT_RETRY_ON, ev.CLIENT_ERROR, ev.BREAKER_OPEN, ev.BULKHEAD_FULL, ev.LIMITED, ev.THROTTLED)
 
 LATENCIES = st.one_of(
     st.just(Latency()),
@@ -57,7 +57,8 @@ SERVICES = st.builds(
     queue=one_of([-1, -1, 0, 1, 3]),
     discipline=one_of(["fifo", "lifo", "drop_abandoned"]),
     failure_rate=SHARES,
-    failure=one_of([ev.ERROR, ev.UNAVAILABLE, ev.RATE_LIMITED, ev.LOST]),
+    failure=one_of([ev.ERROR, ev.UNAVAILABLE, ev.RATE_LIMITED, ev.CLIENT_ERROR, ev.LOST, ev.LOST]),
+    lost_answer=one_of([ev.SUCCESS, ev.UNAVAILABLE, ev.RESET]),
     per_concurrent=one_of([0, 0, 10 * MS]),
     replicas=one_of([1, 1, 2, 3]),
     balancer=one_of(["round_robin", "random", "least_loaded"]),

@@ -255,6 +255,20 @@ def unanswered(ran: Ran, said: str) -> None:
         no_timeout(ran)
 
 
+def client_errors(ran: Ran, said: str) -> None:
+    assert said.startswith(f"{fmt.plural(len(ran.ended(ev.CLIENT_ERROR)), 'request')} ended with a client error")
+    if "tried again" in said and not any(policy.kind == "hedge" for policy in ran.plan.stack):
+        last: dict[int, int] = {}
+        for _, kind, _, rid, a, _ in ran.events:
+            if kind in (ev.RESULT, ev.REJECTED):
+                last[rid] = ev.outcome_of(a)
+            elif kind == ev.RETRY_WAIT:
+                assert last[rid] != ev.CLIENT_ERROR
+    if "to the breaker" in said:
+        probed = [e for e in ran.of(ev.BREAKER) if ev.why_of(e[4]) == ev.WHY_PROBE_FAILED]
+        assert ev.CLIENT_ERROR not in [ev.first_of(e[5]) for e in probed]
+
+
 def shed(ran: Ran, said: str) -> None:
     assert f"it refused {fmt.plural(len(ran.results(ev.SHED)), 'attempt')}" in said
 
@@ -315,8 +329,8 @@ CHECKS: dict[str, Callable[[Ran, str], None]] = {
     check.__name__: check
     for check in (
         crash, exhausted, ended_by_policy, collapse, duplicates, deduplicated, orphans, unprotected, breaker,
-        never_opened, order, amplified, saved, hedged, retry_after, exhausted_retries, denied, unanswered, shed, wasted,
-        late, fallback, repeated,
+        never_opened, order, amplified, saved, hedged, retry_after, exhausted_retries, denied, client_errors,
+        unanswered, shed, wasted, late, fallback, repeated,
     )
 }  # fmt: skip
 

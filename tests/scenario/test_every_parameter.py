@@ -112,6 +112,7 @@ VALUES: dict[tuple[str, str], str] = {
     ("circuit_breaker", "success_threshold"): "3",
     ("circuit_breaker", "slow_call"): "70ms",
     ("circuit_breaker", "slow_threshold"): "20%",
+    ("circuit_breaker", "on"): "[timeout]",
     ("circuit_breaker", "ignore"): "[error]",
     ("circuit_breaker", "backoff"): "4x",
     ("timeout", "after"): "90ms",
@@ -127,6 +128,7 @@ VALUES: dict[tuple[str, str], str] = {
     ("hedge", "max_extra"): "2",
     ("hedge", "cancels_loser"): "false",
     ("fallback", "latency"): "10ms",
+    ("fallback", "on"): "[error]",
     ("throttle", "k"): "1.1",
     ("throttle", "window"): "1s",
 }
@@ -237,7 +239,7 @@ def test_parameters_of_faults_reach_the_config_and_survive_writing(kind: str, pa
     body = {each.name: each.first or str(each.type.example) for each in table.params if each.required}
     values = {"at": "2s", "for": "9s", "share": "40%", "of": "requests", "replica": "3", "how": "reset", "add": "70ms"}
     values |= {"workers": "10%", "failure_rate": "30%", "slower": "3x", "rate": "20%", "status": "429", "limit": "7/s"}
-    values |= {"retry_after": "4s", "half_life": "2s"}
+    values |= {"retry_after": "4s", "half_life": "2s", "answer": "unavailable"}
     value = "5x" if (kind, param.name) == ("spike", "rate") else values[param.name]
     plain = fault_from(kind, body, 5)
     other = fault_from(kind, {**body, param.name: value}, 5)
@@ -268,6 +270,7 @@ SECTION_VALUES = {
     ("service", "slowdown"): "{per_concurrent: 10ms}",
     ("service", "deduplicate"): "{ttl: 1h}",
     ("service", "failure"): "unavailable",
+    ("service", "lost_answer"): "reset",
     ("service", "discipline"): "lifo",
     ("service", "balancer"): "random",
     ("operation", "method"): "POST",

@@ -31,6 +31,7 @@ service: {latency: 150ms, failure_rate: 0%}
 traffic: {rate: 10/s, arrivals: even, requests: 100}
 stack: []
 """
+NOT_FOUND = "faults: [{errors: {at: 0s, for: 1h, status: 404}}]\n"
 OUTAGE = "faults: [{outage: {id: main, at: 2s, for: 3s, how: error}}]\n"
 
 
@@ -153,6 +154,25 @@ PAIRS: list[tuple[str, str, str]] = [
     ("B refused 30 requests, and no policy rescued them",
      stack("timeout: {after: 1s}") + OUTAGE.replace("error", "refuse"),
      stack("timeout: {after: 1s}") + OUTAGE),
+    ("100 requests ended with a client error (4xx): the request is at fault, not B.", BASE + NOT_FOUND,
+     BASE + NOT_FOUND.replace("404", "500")),
+    ("not B; such answers are neither tried again nor failures to the breaker.",
+     stack("{circuit_breaker: {failure_threshold: 3}}, {retry: {attempts: 2}}") + NOT_FOUND,
+     stack("{circuit_breaker: {failure_threshold: 3, on: [client_error]}}, {retry: {attempts: 2}}") + NOT_FOUND),
+    ("not B; such answers are not tried again.", stack("retry: {attempts: 2}") + NOT_FOUND,
+     stack("retry: {attempts: 2, on: [client_error]}") + NOT_FOUND),
+    ("such answers are no failures to the breaker.", stack("circuit_breaker: {failure_threshold: 3}") + NOT_FOUND,
+     stack("retry: {attempts: 2}") + NOT_FOUND),
+    ("`retry` tries such answers again all the same.", stack("retry: {attempts: 2, on: [client_error]}") + NOT_FOUND,
+     stack("retry: {attempts: 1, on: [client_error]}") + NOT_FOUND),
+    ("`circuit_breaker` counts such answers as failures of B all the same.",
+     stack("circuit_breaker: {failure_threshold: 3, on: [client_error]}") + NOT_FOUND,
+     stack("circuit_breaker: {failure_threshold: 3, ignore: [error]}") + NOT_FOUND),
+    ("B failed 100 requests, and no policy rescued them",
+     stack("timeout: {after: 1s}") + NOT_FOUND.replace("404", "500"),
+     stack("timeout: {after: 1s}") + NOT_FOUND),
+    ("its caller only saw “unavailable”, and attempt 2 did it again",
+     PAYING.replace("for: 3s", "for: 3s, answer: unavailable"), PAYING),
     ("B failed or refused",
      stack("timeout: {after: 1s}", BASE.replace("0%", "30%")) + OUTAGE.replace("error", "refuse"),
      stack("timeout: {after: 1s}", BASE.replace("0%", "30%"))),

@@ -154,9 +154,9 @@ def test_errors_strike_their_rate():
     assert story.outcomes == expected
 
 
-@pytest.mark.parametrize("status", ["error", "unavailable", "rate_limited"])
+@pytest.mark.parametrize("status", ["error", "unavailable", "rate_limited", "client_error"])
 def test_errors_answer_with_their_status_after_the_service_time(status):
-    """500, 503, 429."""
+    """500, 503, 429, 404."""
     story = lab(b("100ms"), faults=[fault("errors", "0s", "9s", rate=1.0, outcome=status)])
     assert (story.outcomes, story.latencies) == ([status], [100])
 
@@ -326,3 +326,42 @@ def test_the_answer_of_an_outage_is_never_lost():
     lost = fault("errors", "0s", "9s", outcome="lost_response", id="lost")
     for how, outcome in (("error", "error"), ("reset", "reset")):
         assert lab(b("100ms"), faults=[lost, outage(how, "0s", "9s")]).outcomes == [outcome]
+
+
+# --- lost answers that somebody else gives ---
+
+
+def lost(answer: str, **settings):
+    return fault("errors", "0s", "9s", outcome="lost_response", answer=answer, **settings)
+
+
+@pytest.mark.parametrize("answer", ["error", "unavailable", "rate_limited", "client_error", "timeout", "reset"])
+def test_a_lost_answer_may_become_an_error_at_once(answer):
+    """As soon as B has done the work; the effect happens."""
+    story = lab(b("100ms"), faults=[lost(answer)], operation=post())
+    assert (story.outcomes, story.latencies) == ([answer], [100])
+    assert (story.effects, story.ends()) == ([(100, "applied")], [(100, "lost_response")])
+    assert story.document["effects"]["orphans"] == 1
+
+
+def test_the_mesh_retries_what_was_done():
+    """A connection that breaks after the work: the sidecar answers 503, the payment is made twice."""
+    story = lab(b("100ms"), every("1s", 3), [retry(2, "5s")], faults=[lost("unavailable")], operation=post())
+    assert story.outcomes == ["unavailable"] * 3
+    assert [name for _, name in story.effects] == ["applied"] * 3 + ["duplicate"] * 3
+    assert story.document["effects"]["duplicates"] == 3
+
+
+def test_the_first_fault_that_loses_an_answer_says_what_is_heard():
+    """Two at once: the one that stands first in the file; of a failure the answer is lost, too."""
+    first, second = lost("unavailable", id="x"), lost("reset", id="y")
+    assert lab(b("1ms"), faults=[first, second]).outcomes == ["unavailable"]
+    assert lab(b("1ms"), faults=[second, first]).outcomes == ["reset"]
+    failing = lab(b("1ms", failure_rate=1.0), faults=[first], operation=post())
+    assert (failing.outcomes, failing.effects) == (["unavailable"], [])
+
+
+def test_nobody_hears_a_lost_answer_after_giving_up():
+    """The caller has left by the time the work is done."""
+    story = lab(b("500ms"), faults=[lost("unavailable")], stack=[timeout("100ms")], operation=post())
+    assert (story.results(), len(story.effects)) == ([(100, "timeout")], 1)

@@ -158,7 +158,7 @@ def test_service_luck_belongs_to_request_and_attempt():
 # --- failures ---
 
 
-@pytest.mark.parametrize("failure", ["error", "unavailable", "rate_limited"])
+@pytest.mark.parametrize("failure", ["error", "unavailable", "rate_limited", "client_error"])
 def test_an_attempt_fails_after_its_service_time(failure):
     """With the outcome the scenario names, having held its worker."""
     story = lab(b("100ms", workers=1, failure_rate=1.0, failure=failure), ["0s", "0s"])
@@ -188,6 +188,25 @@ def test_a_lost_response_with_a_timeout_is_a_timeout():
     story = lab(b("100ms", failure_rate=1.0, failure="lost_response"), stack=[timeout("1s")], operation=post())
     assert (story.outcomes, story.latencies) == (["timeout"], [1000])
     assert story.document["effects"]["orphans"] == 1
+
+
+def test_a_lost_response_may_be_answered_by_somebody_else():
+    """Over the wire and back, with the effect: a duplicate at every try that the answer causes."""
+    service = b("100ms", network="10ms", failure_rate=1.0, failure="lost_response", lost_answer="unavailable")
+    story = lab(service, stack=[retry(3, "1s")], operation=post())
+    assert (story.results(), story.outcomes) == (
+        [(120, "unavailable"), (1240, "unavailable"), (2360, "unavailable")], ["unavailable"]
+    )  # fmt: skip
+    assert story.ends() == [(110, "lost_response"), (1230, "lost_response"), (2350, "lost_response")]
+    assert story.effects == [(110, "applied"), (1230, "duplicate"), (2350, "duplicate")]
+
+
+def test_a_client_error_has_no_effect():
+    """B has refused to do it."""
+    story = lab(b("10ms", failure_rate=1.0, failure="client_error"), every("1s", 5), operation=post())
+    assert (story.outcomes, story.effects) == (["client_error"] * 5, [])
+    assert story.document["requests"]["by_outcome"]["client_error"] == 5
+    assert story.document["availability"] == 0
 
 
 # --- effects ---
