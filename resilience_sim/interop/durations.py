@@ -74,6 +74,17 @@ def go(value: object) -> int:
     )
 
 
+_GEP_2257 = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}\Z")
+
+
+def gateway(value: object) -> int:
+    """The Gateway API (GEP-2257): a part of Go's notation, whole numbers only."""
+    text = _text(value)
+    if not _GEP_2257.match(text):
+        raise ValueError("no duration of the Gateway API")
+    return go(text)
+
+
 def dapr(value: object) -> int:
     """Go, and bare numbers are milliseconds."""
     text = _text(value)

@@ -34,16 +34,6 @@ TRAPS = mesh.TRAPS | traps(
     """
 RL134 warning: Envoy's default route timeout
     A route without `timeout` has one of 15 s, all retries included.
-RL139 warning: a retry policy that retries nothing
-    Envoy needs `retry_on`; without it `num_retries` means nothing.
-RL140 info: Envoy's circuit breakers are limits of concurrency
-    `circuit_breakers.thresholds` cap connections, requests, pending requests and retries at once. They do not look
-    at failures; outlier_detection does.
-RL141 warning: max_retries beside a retry_budget
-    Once a retry budget is set, Envoy ignores `max_retries`.
-RL142 info: a fixed number of retries at once
-    Envoy allows `max_retries` (default 3) retries at the same time in the whole cluster, backoff included. At high
-    traffic this is next to nothing, at low traffic it never binds. Not simulated without like: envoy.
 """
 )
 

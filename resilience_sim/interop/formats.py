@@ -22,6 +22,7 @@ from resilience_sim.scenario.diagnostics import Diagnostic
 
 SUFFIXES = (".yaml", ".yml", ".json", ".properties", ".ini", ".cfg")
 MOST_FILES = 2000
+MESHES = {"istio", "gateway_api"}
 
 
 class ConfigImportError(Exception):
@@ -90,6 +91,8 @@ def together(
     if not opened:
         return None
     names = dict.fromkeys(name for _, name in opened)
+    if set(names) == MESHES:  # Istio reads routes of the Gateway API as well as its own
+        opened, names = [(file, "istio") for file, _ in opened], {"istio": None}
     if len(names) > 1:
         raise ConfigImportError(f"these files are of several formats: {', '.join(names)}", "name those of one format")
     first, name = opened[0]

@@ -1,39 +1,45 @@
 """Istio: VirtualService and DestinationRule, one instance per host.
 
-Rules: istio/api b8f8791 (docs/reference/config-formats.md section 3).
+Rules: istio/api b8f8791 (docs/reference/config-formats.md section 3); what becomes of them in Envoy by Istio's own
+translation (pilot/pkg/networking: retry.go, cluster_traffic_policy.go, util.go MergeSubsetTrafficPolicy).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-from resilience_sim.interop import durations, mesh
+from resilience_sim.interop import durations, gateway_routes
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.durations import show_go
-from resilience_sim.interop.findings import Log, distinct, safe_name
+from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
     assume_hosts,
     backoff,
-    chosen,
+    cap_retries,
+    dropped_try,
     ejection,
-    failures_in_a_row,
     limits,
     native,
     nobody_ejected,
-    note_backoff,
-    note_unsupported,
     retry_on,
-    retry_words,
+    share_of_retries,
 )
+from resilience_sim.interop.mesh_hosts import (
+    ISTIO,
+    Host,
+    Route,
+    choose,
+    instances,
+    kind_of,
+    routes,
+    whole,
+)
+from resilience_sim.interop.mesh_hosts import mesh as mesh_of
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
-from resilience_sim.interop.writing import Parts, number
-from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
-from resilience_sim.settings.breaker import OutlierConfig
+from resilience_sim.interop.write_istio import write
 
-TRAPS = mesh.TRAPS | traps(
+__all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
+
+TRAPS = gateway_routes.TRAPS | traps(
     """
 RL133 warning: no retries written is not no retries
     Istio's mesh-wide default is two retries on connect-failure, refused-stream, unavailable and cancelled (the last two
@@ -49,188 +55,47 @@ RL138 warning: port-level settings do not inherit
 
 NAME = "istio"
 _DEFAULT_ON = ("refused", "shed")
-_KINDS = ("VirtualService", "DestinationRule")
 SPAN = "durations are `1.5s`, `1500ms`, `1m`"
 _NO_ROUTING = "one route to one destination is simulated"
-_CLUSTER = ".svc.cluster.local"
-
-
-# --- who talks to whom ---
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route to one destination: the rule it stands in, its place there, and the entry of the destination."""
-
-    document: Mapping
-    rule: str
-    place: int
-    entry: Mapping
-    destination: Mapping | None
-    host: str
-    subset: str = ""
-
-    def names(self) -> list[str]:
-        """What ``--route`` may call it."""
-        found = [self.rule, self.subset, _text(self.entry, "name")]
-        for match in _items(self.entry, "match"):
-            uri = match.entries.get("uri")
-            found += [_text(uri.value, kind) for kind in ("exact", "prefix", "regex")] if uri else []
-        return [each for each in found if each]
-
-
-@dataclass(slots=True)
-class Host:
-    """One destination by its full name: the routes to it, and the rules that may be about it, the last one counts."""
-
-    routes: list[Route] = field(default_factory=list)
-    rules: list[Mapping] = field(default_factory=list)
-
-
-def _kind(document: Mapping) -> str:
-    ours = _text(document, "apiVersion").startswith("networking.istio.io/")
-    found = _text(document, "kind") if ours else ""
-    return found if found in _KINDS else ""
-
-
-def _text(node: Node | None, name: str) -> str:
-    entry = node.entries.get(name) if isinstance(node, Mapping) else None
-    value = entry.value.value if entry and isinstance(entry.value, Scalar) else None
-    return "" if value is None else str(value)
-
-
-def _items(node: Node | None, name: str) -> list[Mapping]:
-    entry = node.entries.get(name) if isinstance(node, Mapping) else None
-    items = entry.value.items if entry and isinstance(entry.value, Sequence) else ()
-    return [each for each in items if isinstance(each, Mapping)]
+_NO_CONNECTIONS = "connections are not simulated"
 
 
 def recognises(file: ConfigFile) -> bool:
     """Whether a document is one of the two kinds."""
-    return any(_kind(document) for document in file.documents)
-
-
-def _full(host: str, document: Mapping) -> str:
-    """The full name: a name without dots is one of the namespace of the rule that says it."""
-    metadata = document.entries.get("metadata")
-    namespace = _text(metadata.value, "namespace") if metadata else ""
-    if host.endswith(".svc"):
-        return host + ".cluster.local"
-    return f"{host}.{namespace}{_CLUSTER}" if namespace and "." not in host and "*" not in host else host
-
-
-def _hosts(file: ConfigFile) -> dict[str, Host]:
-    """Every destination of a route, and every host of a rule. Made once."""
-    known: dict[str, Host] | None = file.memo.get(NAME)
-    if known is not None:
-        return known
-    found: dict[str, Host] = {}
-    rules: dict[str, list[Mapping]] = {}
-    for document in file.documents:
-        kind, holder = _kind(document), document.entries.get("spec")
-        spec = holder.value if holder and isinstance(holder.value, Mapping) else None
-        if kind == "VirtualService" and spec is not None:
-            for route in _routes(document, spec):
-                if route.host:
-                    found.setdefault(_full(route.host, document), Host()).routes.append(route)
-        elif kind == "DestinationRule" and spec is not None and _text(spec, "host"):
-            rules.setdefault(_full(_text(spec, "host"), document), []).append(document)
-    for name, documents in rules.items():
-        found.setdefault(name, Host()).rules += documents
-    wildcards = sorted((name for name in rules if name.startswith("*")), key=len)
-    for name, known_host in found.items():  # a rule for exactly this host, else the closest with a wildcard
-        wild = [each for each in wildcards if name.endswith(each[1:]) and each != name]
-        if not known_host.rules and wild:
-            known_host.rules += rules[wild[-1]]
-    for short in [name for name in found if "." not in name]:  # without a namespace: that of the only one of this name
-        full = [name for name in found if name.startswith(f"{short}.") and name.endswith(_CLUSTER)]
-        if len(full) == 1:
-            found[full[0]].routes += found[short].routes
-            found[full[0]].rules += found.pop(short).rules
-    file.memo[NAME] = found
-    return found
-
-
-def _below(node: Node | None, name: str) -> Node | None:
-    entry = node.entries.get(name) if isinstance(node, Mapping) else None
-    return entry.value if entry else None
-
-
-def _routes(document: Mapping, spec: Mapping) -> Iterator[Route]:
-    rule = _text(_below(document, "metadata"), "name")
-    for place, entry in enumerate(_items(spec, "http")):
-        for each in _items(entry, "route"):
-            to = _below(each, "destination")
-            yield Route(document, rule, place, entry, each, _text(to, "host"), _text(to, "subset"))
-        if not any(name in entry.entries for name in ("route", "redirect", "directResponse", "delegate")):
-            hosts = spec.entries["hosts"].value if "hosts" in spec.entries else None
-            for host in hosts.items if isinstance(hosts, Sequence) else ():
-                if isinstance(host, Scalar):
-                    yield Route(document, rule, place, entry, None, str(host.value))
-
-
-def instances(file: ConfigFile) -> list[str]:
-    """The destinations, by their full names."""
-    return list(_shown(file))
-
-
-def _shown(file: ConfigFile) -> dict[str, str]:
-    """The destinations as they are shown, each with its real name. Made once."""
-    if "shown" not in file.memo:
-        file.memo["shown"] = distinct(_hosts(file))
-    found: dict[str, str] = file.memo["shown"]
-    return found
-
-
-def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
-    """What ``--route`` may say."""
-    for host in _hosts(file).values():
-        for index, route in enumerate(host.routes, 1):
-            about = f"route {route.place + 1} of {safe_name(route.rule)}"
-            yield str(index), about
-            yield from ((safe_name(name), about) for name in route.names())
-
-
-# --- one destination ---
+    return any(kind_of(document) in ISTIO for document in file.documents)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack in front of one host: timeout, retry, limits, ejection."""
+    known = mesh_of(file)
+    host = known.hosts[known.shown[instance]]
     result = Converted(NAME, f"Istio, host '{instance}'", instance)
-    host = _hosts(file)[_shown(file)[instance]]
+    if not host.rules and known.plane != "istio" and not any(each.kind == "VirtualService" for each in host.routes):
+        return gateway_routes.convert(file, instance, host, log)
     outer: list[Layer] = []
     attempt: list[Layer] = []
-    subset = ""
+    subset, port = "", 0
     if host.routes:
-        route = _chosen(host.routes, file.route, log, result)
-        subset = route.subset
-        outer, attempt = _service(route, log)
+        route = choose(host.routes, file.route, log, result)
+        subset, port = route.subset, route.port
+        if route.kind == "VirtualService":
+            outer, attempt = _service(route, log)
+        else:
+            result.title = f"Gateway API in Istio, service '{instance}'"
+            outer, attempt = gateway_routes.service(route, known, result, log)
     else:
         outer = [_mesh_retry()]
         result.remarks.append("no VirtualService leads to this host: the mesh retries all the same, twice by default")
-    inner = _rule(Section(host.rules[-1], "", log).section("spec"), subset, log) if host.rules else []
+    retry = next((layer for layer in outer if layer.kind == "retry"), None)
+    gateway_routes.constrain(host, retry, log)
+    inner = _rules(host, subset, port, retry, log)
     result.layers = [*outer, *inner, *attempt]
-    if any(layer.kind == "retry" and "default of the mesh" in layer.settings["on"].origin for layer in result.layers):
+    if retry is not None and "default of the mesh" in retry.settings["on"].origin:
         result.remarks.append(
             "the mesh's default retries are those of Istio 1.24 and later; before it retried a 503 too"
         )
     assume_hosts(result, log)
     return result
-
-
-def _chosen(found: list[Route], wanted: str, log: Log, result: Converted) -> Route:
-    """The route that was asked for, else the first; the others are named."""
-    route = found[chosen([each.names() for each in found], wanted)]
-    others = [each for each in found if each is not route]
-    if others:
-        result.remarks.append(
-            f"{len(found)} routes lead to this host; this is number {found.index(route) + 1} (--route names another)"
-        )
-        for each in others:
-            if each.entry is not route.entry:
-                at = Section(each.entry, f"spec.http.{each.place}", log).at()
-                log.skipped(at, "another route to the same host is simulated; `--route` names this one")
-    return route
 
 
 def _mesh_retry() -> Layer:
@@ -239,6 +104,14 @@ def _mesh_retry() -> Layer:
     backoff(layer, None, None)
     layer.put("on", list(_DEFAULT_ON), None, "default of the mesh")
     return layer
+
+
+# --- VirtualService ---
+
+_ROUTING = (
+    "redirect", "directResponse", "delegate", "rewrite", "mirror", "mirrors", "mirrorPercentage", "mirrorPercent",
+    "corsPolicy", "headers",
+)  # fmt: skip
 
 
 def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
@@ -257,31 +130,16 @@ def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
         each.skip(headers=_NO_ROUTING)
         each.skip(weight="all calls go to this destination")
         each.rest()
-    route.skip(
-        **dict.fromkeys(
-            (
-                "redirect",
-                "directResponse",
-                "delegate",
-                "rewrite",
-                "mirror",
-                "mirrors",
-                "mirrorPercentage",
-                "mirrorPercent",
-                "corsPolicy",
-                "headers",
-            ),
-            _NO_ROUTING,
-        )
-    )
+    route.skip(**dict.fromkeys(_ROUTING, _NO_ROUTING))
     route.skip(fault="write it as a fault of the scenario: `faults: [- latency …, - errors …]`")
+    root = Section(which.parent, "spec.http", log)  # what delegates to this rule says the rest
     layers: list[Layer] = []
-    total = route.duration("timeout", durations.istio, SPAN)
+    total = (route if "timeout" in route else root).duration("timeout", durations.istio, SPAN)
     if total and total.value:
         layer = Layer("timeout", f"{route.path}.timeout: the whole request", total.at, id="total", like="envoy")
         layer.put("after", Ns(total.value), total)
         layers.append(layer)
-    retries = route.section("retries")
+    retries = route.section("retries") or root.section("retries")
     retry, attempt = _retries(retries, total, log) if retries else (_mesh_retry(), [])
     if not retries:
         log.trap(
@@ -304,15 +162,7 @@ def _retries(section: Section, total: Value[int] | None, log: Log) -> tuple[Laye
     )
     at = section.at("retryOn") if words else section.at()
     attempt: list[Layer] = []
-    if each and total and total.value and each.value >= total.value:
-        log.trap(
-            "RL131",
-            "a per-try timeout that is not shorter than the route's timeout is dropped: the first try may use "
-            "all the time there is",
-            each.at,
-            "make it shorter than `timeout` divided by the tries",
-        )
-    elif each and each.value:
+    if each and each.value and not dropped_try(each, total.value if total else 0, log):
         layer = Layer("timeout", f"{section.path}.perTryTimeout: each try", each.at, id="attempt", like="envoy")
         layer.put("after", Ns(each.value), each)
         attempt = [layer]
@@ -338,72 +188,148 @@ def _retries(section: Section, total: Value[int] | None, log: Log) -> tuple[Laye
     return layer, attempt
 
 
-def _rule(spec: Section, subset: str, log: Log) -> list[Layer]:
-    spec.ignore("host", "exportTo", "workloadSelector")
-    policy = spec.section("trafficPolicy")
+# --- DestinationRule ---
+
+_PARTS = ("connectionPool", "outlierDetection", "retryBudget", "loadBalancer")
+
+
+def _rules(host: Host, subset: str, port: int, retry: Layer | None, log: Log) -> list[Layer]:
+    """What the rules about a host make of it. Of several, the first one's policy counts, and the subsets of all."""
+    policy = Section(None, "", log)
     own = Section(None, "", log)
-    for each in spec.sections("subsets"):
-        name = each.word("name", fold=False)
-        if subset and name and name.value == subset:
-            each.ignore("labels")
-            own = each.section("trafficPolicy")
-            each.rest()
-        else:
-            log.skipped(each.at("name"), "another subset is simulated" if subset else "all of the host is simulated")
-    spec.rest()
-    layers = []
-    found: dict[str, Section] = {}
-    for part in (own, policy):  # each part of a subset's policy stands in place of the same part of the host's
-        if not part:
-            continue
-        part.skip(
-            loadBalancer="write `service.balancer`",
-            tls="encryption costs nothing here",
-            tunnel=_NO_ROUTING,
-            proxyProtocol=_NO_ROUTING,
-        )
-        if "portLevelSettings" in part:
-            log.trap(
-                "RL138",
-                "port-level settings do not inherit from the policy above: what they leave out has Istio's default",
-                part.at("portLevelSettings"),
-                "repeat everything under the port",
+    seen = False
+    for document in host.rules:
+        top = Section(document, "", log)
+        spec = top.section("spec")
+        spec.ignore("host")
+        spec.skip(exportTo="whether a rule is visible is not looked at")
+        spec.skip(workloadSelector="the rule is taken to be about every caller")
+        if not policy:
+            policy = spec.section("trafficPolicy")
+        elif "trafficPolicy" in spec:
+            log.skipped(
+                spec.at("trafficPolicy"), "Istio merges rules about one host, and the oldest one's policy counts"
             )
-            part.skip(portLevelSettings="the policy above is imported")
-        for key in ("retryBudget", "connectionPool", "outlierDetection"):
-            below = part.section(key)
-            if below:
-                found.setdefault(key, below)
-        part.rest()
+            spec.ignore("trafficPolicy")
+        for each in spec.sections("subsets"):
+            name = each.word("name", fold=False)
+            if subset and not seen and name and name.value == subset:
+                seen = True
+                each.ignore("labels")
+                own = each.section("trafficPolicy")
+                each.rest()
+            else:
+                log.skipped(
+                    each.at("name"), "another subset is simulated" if subset else "all of the host is simulated"
+                )
+        spec.rest()
+    if subset and host.rules and not seen:
+        log.refused(
+            "no DestinationRule has this subset: Istio answers every call to it with 503",
+            Section(host.rules[0], "", log).section("spec").at("subsets"),
+            "define it under `subsets`",
+        )
+    found = _merged(policy, own, port, log)
     if "retryBudget" in found:
-        budget = found["retryBudget"]
-        log.skipped(budget.at(), "write it as `budget` of the retry: a ratio")
-        budget.ignore(*budget.names())
+        _budget(found["retryBudget"], retry, log)
+    layers = []
     if "connectionPool" in found:
-        layers += _pool(found["connectionPool"], log)
+        layers += _pool(found["connectionPool"], retry, "retryBudget" in found, log)
     if "outlierDetection" in found:
         layers += _outlier(found["outlierDetection"], log)
     return layers
 
 
-def _pool(pool: Section, log: Log) -> list[Layer]:
+def _merged(policy: Section, own: Section, port: int, log: Log) -> dict[str, Section]:
+    """The parts that count: those of the port in place of all of the policy above it, those of a subset in place of the
+    same part of the host's (of all of them, where they are of its port).
+    """
+    found, _ = _for_port(policy, port, log)
+    special, of_port = _for_port(own, port, log)
+    if of_port:
+        found = {name: part for name, part in found.items() if name == "retryBudget"}
+    return {**found, **special}
+
+
+def _for_port(policy: Section, port: int, log: Log) -> tuple[dict[str, Section], bool]:
+    if not policy:
+        return {}, False
+    policy.skip(
+        tls="encryption costs nothing here", tunnel=_NO_ROUTING, proxyProtocol=_NO_ROUTING,
+    )  # fmt: skip
+    entries = policy.sections("portLevelSettings")
+    wanted = next((each for each in entries if port and whole(each.section("port").node, "number") == port), None)
+    if "portLevelSettings" in policy:
+        log.trap(
+            "RL138",
+            "port-level settings do not inherit from the policy above: what they leave out has Istio's default",
+            policy.at("portLevelSettings"),
+            "repeat everything under the port",
+        )
+        if wanted is None:
+            known = "calls go to another port" if port else "the port is not known"
+            log.skipped(policy.at("portLevelSettings"), f"{known}: the policy above is imported")
+    source = wanted or policy
+    if wanted is not None:
+        wanted.ignore("port")
+        wanted.skip(tls="encryption costs nothing here")
+        for name in _PARTS:
+            if name in policy:
+                log.skipped(policy.at(name), "the settings of the port stand in its place")
+        policy.ignore(*_PARTS)
+    found = {name: below for name in _PARTS if (below := source.section(name))}
+    balancer = found.pop("loadBalancer", None)
+    if balancer is not None:
+        balancer.skip(
+            simple="write `service.balancer`",
+            consistentHash="calls are not told apart by key: write `service.balancer`",
+            localityLbSetting="there is one place only",
+            zoneAwareLbSetting="there is one place only",
+            warmup="a host takes its full share at once",
+            warmupDurationSecs="a host takes its full share at once",
+        )
+        balancer.rest()
+    for section in (source, policy):
+        section.rest()
+    return found, wanted is not None
+
+
+def _budget(section: Section, retry: Layer | None, log: Log) -> None:
+    """``retryBudget``, from Istio 1.27 on: Envoy's retry budget."""
+    share, least = section.number("percent"), _set(section.count("minRetryConcurrency"))
+    section.skip(budgetInterval="requests at once are counted, not those of an interval")
+    section.rest()
+    share_of_retries(retry, share, least, section.at(), section.path.rpartition(".")[2], log)
+
+
+def _set(value: Value[int] | None) -> Value[int] | None:
+    """Istio cannot tell 0 from unset."""
+    return value if value is not None and value.value else None
+
+
+def _pool(pool: Section, retry: Layer | None, budget: bool, log: Log) -> list[Layer]:
     tcp, http = pool.section("tcp"), pool.section("http")
-    connections = tcp.count("maxConnections", 1)
+    connections = _set(tcp.count("maxConnections"))
     tcp.skip(
         connectTimeout="connecting is part of the network's latency",
         tcpKeepalive="connections are not simulated",
         maxConnectionDuration="connections are not simulated",
         idleTimeout="connections are not simulated",
     )
-    most = http.count("http2MaxRequests", 1)
-    queue = http.count("http1MaxPendingRequests")
+    most = http.count("http2MaxRequests")
+    most, queue = _set(most), _set(http.count("http1MaxPendingRequests"))
+    retries = _set(http.count("maxRetries"))
+    if retries and budget:
+        log.trap("RL141", "`maxRetries` is ignored beside a `retryBudget`", retries.at, "remove one of them")
+    elif retries:
+        cap_retries(retry, retries.value, retries.at, retries.shown, log)
     upgrade = http.word("h2UpgradePolicy")
     http.skip(
-        maxRetries="a cap on retries at once has no generic counterpart; write a `budget`",
         maxRequestsPerConnection="a new connection costs nothing here",
         idleTimeout="connections are not simulated",
         useClientProtocol="HTTP/1.1 is simulated",
         maxConcurrentStreams="connections are not simulated",
+        http2KeepAlive="connections are not simulated",
     )
     for section in (tcp, http, pool):
         section.rest()
@@ -425,10 +351,11 @@ def _outlier(section: Section, log: Log) -> list[Layer]:
     gateway = section.count("consecutiveGatewayErrors")
     interval = section.duration("interval", durations.istio, SPAN)
     base = section.duration("baseEjectionTime", durations.istio, SPAN)
-    share = section.count("maxEjectionPercent")
+    share = _set(section.count("maxEjectionPercent"))
     health = section.count("minHealthPercent")
     section.skip(
         consecutiveErrors="deprecated; Istio ignores it",
+        outlierDetectionHttpErrorCodes="every 5xx counts, and nothing else",
         splitExternalLocalOriginErrors="all errors count alike",
         consecutiveLocalOriginFailures="all errors count alike",
     )
@@ -476,90 +403,3 @@ def _outlier(section: Section, log: Log) -> list[Layer]:
     if interval:
         log.skipped(interval.at, "generic rules come back on time, Istio with the next sweep")
     return [layer]
-
-
-def write(parts: Parts) -> str:
-    """Both documents, for a host of the scenario's name."""
-    note_unsupported(parts)
-    if parts.hedge is not None:
-        parts.lost(f"`{parts.hedge.id}`", "Istio has no hedging")
-    lines = [
-        "apiVersion: networking.istio.io/v1",
-        "kind: VirtualService",
-        f"metadata: {{name: {parts.name}}}",
-        "spec:",
-        f"  hosts: [{parts.name}]",
-        "  http:",
-        f"  - route: [{{destination: {{host: {parts.name}}}}}]",
-    ]
-    total = parts.total or (parts.attempt if parts.retry is None else None)
-    if total is not None:
-        lines.append(f"    timeout: {show_go(total.after)}")
-    lines += _write_retries(parts)
-    rule = _write_rule(parts)
-    if rule:
-        lines += [
-            "---",
-            "apiVersion: networking.istio.io/v1",
-            "kind: DestinationRule",
-            f"metadata: {{name: {parts.name}}}",
-            "spec:",
-            f"  host: {parts.name}",
-            "  trafficPolicy:",
-            *rule,
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _write_retries(parts: Parts) -> list[str]:
-    retry = parts.retry
-    if retry is None:
-        return ["    retries: {attempts: 0}"]
-    note_backoff(parts, retry)
-    if retry.max_delay and retry.max_delay != 10 * retry.delay:
-        parts.lost("`max_delay`", "always ten times the backoff")
-    if retry.budget is not None:
-        parts.lost("the budget", "written in a newer Istio as trafficPolicy.retryBudget, by hand")
-    each = f", perTryTimeout: {show_go(parts.attempt.after)}" if parts.attempt else ""
-    backoff = f", backoff: {show_go(retry.delay)}" if retry.delay else ""
-    words = retry_words(parts, retry)
-    return [f'    retries: {{attempts: {retry.attempts - 1}{each}{backoff}, retryOn: "{words}"}}']
-
-
-def _write_rule(parts: Parts) -> list[str]:
-    lines = []
-    if parts.bulkhead is not None:
-        bulkhead = parts.bulkhead
-        lines.append("    connectionPool:")
-        if bulkhead.queue:
-            lines.append(f"      tcp: {{maxConnections: {bulkhead.max_concurrent}}}")
-            lines.append(f"      http: {{http1MaxPendingRequests: {bulkhead.queue}}}")
-        else:
-            lines.append(f"      http: {{http2MaxRequests: {bulkhead.max_concurrent}}}")
-        if bulkhead.max_wait > 0:
-            parts.lost("`max_wait` of the bulkhead", "pending requests wait until the route's timeout")
-    view = parts.breaker
-    if view is not None:
-        row = failures_in_a_row(parts)
-        if view.probes < 1000:
-            parts.lost("half open", "an ejected host comes back fully")
-        lines += [
-            "    outlierDetection:",
-            f"      consecutive5xxErrors: {row}",
-            f"      baseEjectionTime: {show_go(view.recovery)}",
-            *(_write_outlier(parts.outlier) if parts.outlier else ["      maxEjectionPercent: 100"]),
-        ]
-    return lines
-
-
-def _write_outlier(config: OutlierConfig) -> list[str]:
-    """What the mesh has beyond a breaker's settings."""
-    lines = [
-        f"      interval: {show_go(config.interval)}",
-        f"      maxEjectionPercent: {number(config.max_ejection_percent)}",
-    ]
-    if config.enforcing_consecutive_gateway_failure:
-        lines.append(f"      consecutiveGatewayErrors: {config.consecutive_gateway_failure}")
-    if config.healthy_panic_threshold:
-        lines.append(f"      minHealthPercent: {number(config.healthy_panic_threshold)}")
-    return lines

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from resilience_sim.interop.findings import At, Log
-from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, yaml_value
-from resilience_sim.interop.section import Value
+from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, yaml_value
+from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, outcomes
 from resilience_sim.settings.retry import RetryConfig
@@ -24,6 +26,17 @@ RL135 warning: a gateway-error check without effect
     In Istio, consecutiveGatewayErrors counts a subset of what consecutive5xxErrors counts: with a limit that is not
     lower it never decides. In Envoy it is enforced at 0 % unless `enforcing_consecutive_gateway_failure` says
     otherwise.
+RL139 warning: a retry policy that retries nothing
+    Envoy needs `retry_on`; without it `num_retries` means nothing. Statuses need the word `retriable-status-codes`.
+RL140 info: Envoy's circuit breakers are limits of concurrency
+    `circuit_breakers.thresholds` cap connections, requests, pending requests and retries at once. They do not look
+    at failures; outlier_detection does.
+RL141 warning: a limit of retries beside a retry budget
+    Once a retry budget is set, Envoy ignores `max_retries` (Istio's `maxRetries`, Envoy Gateway's
+    `maxParallelRetries`).
+RL142 info: a fixed number of retries at once
+    Envoy allows `max_retries` (default 3) retries at the same time in the whole cluster, backoff included. At high
+    traffic this is next to nothing, at low traffic it never binds. Istio sets it to 4294967295, Envoy Gateway to 1024.
 RL143 info: a word of retry_on that looks at gRPC only
     `cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted` and `unavailable` look at the header grpc-status.
     A 503 of an HTTP service is not retried for them. Scenarios have HTTP statuses.
@@ -83,14 +96,10 @@ def retry_on(layer: Layer, words: list[str], at: At, log: Log, default: tuple[st
             log.unknown(At(at.span, f"{at.path}.…", at.text), "see the values of x-envoy-retry-on")
             continue
         outcomes.update(dict.fromkeys(code_outcomes(word) if code else RETRY_ON[word]))
-        if word in HOPELESS or (code and word[0] == "4" and word not in ("408", "425", "429")):
-            log.trap(
-                "RL119",
-                f"`{word}` is retried, and cannot succeed: "
-                f"{HOPELESS.get(word, 'the same request gets the same answer')}",
-                at,
-                f"take `{word}` out",
-            )
+        if code:
+            hopeless(word, at, log)
+        elif word in HOPELESS:
+            log.trap("RL119", f"`{word}` is retried, and cannot succeed: {HOPELESS[word]}", at, f"take `{word}` out")
     if grpc:
         log.trap(
             "RL143",
@@ -141,6 +150,86 @@ def limits(
             if each:
                 log.skipped(each.at, "requests wait for connections only, and there are enough of them here")
     return [layer] if min(most, pool) < 2**32 - 1 else []
+
+
+def dropped_try(each: Value[int], total: int, log: Log) -> bool:
+    """Whether Envoy drops a per-try timeout (``total`` 0: no limit of the whole), which is then said."""
+    if not total or each.value < total:
+        return False
+    log.trap(
+        "RL131",
+        "a per-try timeout that is not shorter than the route's timeout is dropped: the first try may use all the time "
+        "there is",
+        each.at,
+        "make it shorter than `timeout` divided by the tries",
+    )
+    return True
+
+
+def status_codes(section: Section, name: str) -> tuple[list[str], At]:
+    """A list of HTTP statuses, and where it stands."""
+    at = section.at(name) if name in section else section.at()
+    found = section.texts(name)
+    good = [code for code in found if re.fullmatch(r"[1-5][0-9][0-9]", code)]
+    if len(good) < len(found):
+        section.log.bad("HTTP statuses", at)
+    return good, at
+
+
+def hopeless(code: str, at: At, log: Log) -> None:
+    """Say so of a status that blames the request itself."""
+    if code[0] == "4" and code not in ("408", "425", "429"):
+        message = f"`{code}` is retried, and cannot succeed: the same request gets the same answer"
+        log.trap("RL119", message, at, f"take `{code}` out")
+
+
+def local_rate_limit(title: str, at: At, most: Value[int], fill: Value[int] | None, interval: Value[int]) -> Layer:
+    """Envoy's filter in front of the router: a bucket of its own in each proxy."""
+    layer = Layer("rate_limiter", f"{title}: a limit of each proxy, retries not counted", at, like="envoy")
+    tokens = fill.value if fill else 1
+    shown = f"{fill.shown if fill else 'tokens_per_fill: 1 (default)'}, {interval.shown}"
+    rate = f"{min(tokens, MOST_CALLS)}/{_duration(max(1, interval.value))}"
+    layer.settings["limit"] = Setting(rate, shown, interval.at)
+    layer.put("burst", max(1, most.value), most)
+    layer.exact.update(
+        limit=None,
+        burst=None,
+        max_tokens=Setting(str(min(most.value, MOST_CALLS)), most.shown, most.at),
+        tokens_per_fill=Setting(
+            str(min(tokens, MOST_CALLS)), fill.shown if fill else "default", fill.at if fill else None
+        ),
+        fill_interval=Setting(_duration(max(1, interval.value)), interval.shown, interval.at),
+    )
+    return layer
+
+
+def cap_retries(retry: Layer | None, most: int, at: At | None, shown: str, log: Log) -> None:
+    """So many retries at once: Envoy's budget without a share. Generic rules have nothing like it."""
+    if retry is None or retry.kind != "retry" or most >= MOST_CALLS:
+        return
+    body = f"{{kind: envoy, budget_percent: 0%, min_retry_concurrency: {most}}}"
+    retry.exact["budget"] = Setting(body, shown, at)
+    if at is not None:
+        log.skipped(at, "a cap on retries at once has no generic counterpart; write a `budget`")
+
+
+def share_of_retries(
+    retry: Layer | None, share: Value[float] | None, least: Value[int] | None, at: At, name: str, log: Log
+) -> None:
+    """A retry budget: a share (percent) of the requests under way, 20 % and 3 where nothing is said."""
+    if retry is None or retry.kind != "retry":
+        log.skipped(at, "nothing is retried")
+        return
+    shown = ", ".join(each.shown for each in (share, least) if each) or "defaults"
+    where = share.at if share else least.at if least else at
+    part = percent((share.value if share else 20.0) / 100)
+    floor = min(least.value, MOST_CALLS) if least else 3
+    retry.settings["budget"] = Setting(part, f"{name}: {shown}", where)
+    body = f"{{kind: envoy, budget_percent: {part}, min_retry_concurrency: {floor}}}"
+    retry.exact["budget"] = Setting(body, f"{name}: {shown}", where)
+    retry.generic_remarks.append(
+        "Envoy counts retries *at once* against requests at once; the ratio counts those of 10 s"
+    )
 
 
 def code_outcomes(code: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ FORMATS: dict[str, Format] = {
     ),
     "dotnet": Format(".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json"),
     "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml"),
+    "gateway_api": Format("Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's", "route.yaml"),
     "envoy": Format("Envoy cluster and route", "envoy.yaml"),
     "grpc": Format("gRPC service config", "service_config.json"),
     "dapr": Format("Dapr Resiliency", "resiliency.yaml"),

@@ -6,7 +6,7 @@ from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.mesh import failures_in_a_row, note_backoff, note_unsupported, retry_words
 from resilience_sim.interop.writing import Parts, number
 from resilience_sim.settings.breaker import OutlierConfig
-from resilience_sim.settings.budget import BudgetConfig
+from resilience_sim.settings.budget import BudgetConfig, LikeBudgetConfig
 
 
 def write(parts: Parts) -> str:
@@ -31,9 +31,12 @@ def write(parts: Parts) -> str:
 def _limits(parts: Parts) -> list[str]:
     budget = parts.retry.budget if parts.retry else None
     ratio = budget.ratio if isinstance(budget, BudgetConfig) and budget.scheme in ("ratio", "envoy") else 0.0
-    if budget is not None and not ratio:
+    cap = 4294967295 if parts.retry is not None else None  # Envoy's default is 3, which is a budget of its own
+    if isinstance(budget, LikeBudgetConfig) and budget.scheme == "envoy" and not ratio:
+        cap = budget.min_concurrency
+    elif budget is not None and not ratio:
         parts.lost("the budget", "Envoy's is a share of the requests under way")
-    if parts.bulkhead is None and not ratio:
+    if parts.bulkhead is None and not ratio and cap is None:
         return []
     lines = ["  circuit_breakers:", "    thresholds:", "    - priority: DEFAULT"]
     if parts.bulkhead is not None:
@@ -46,6 +49,8 @@ def _limits(parts: Parts) -> list[str]:
             lines += [f"      max_connections: {most}"] if most > 1024 else []
         if parts.bulkhead.max_wait > 0:
             parts.lost("`max_wait` of the bulkhead", "pending requests wait until the route's timeout")
+    if cap is not None and not ratio:
+        lines.append(f"      max_retries: {cap}")
     if ratio:
         least = getattr(budget, "min_concurrency", 3)
         lines += [

@@ -49,7 +49,8 @@ def lint_files(
                 opened = formats.open_config(read.path, read.text, profiles)
                 if opened is None:
                     raise _unknown(read.path)
-                groups.setdefault((opened[1], _read_with(opened)), []).append(opened)
+                family = "istio" if opened[1] in formats.MESHES else opened[1]
+                groups.setdefault((family, _read_with(opened)), []).append(opened)
             except ScenarioError as error:
                 unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
     for files in groups.values():
@@ -66,7 +67,7 @@ def _read_with(opened: tuple[ConfigFile, str]) -> str:
     from pathlib import PurePath
 
     file, name = opened
-    return {"istio": "", "resilience4j": str(PurePath(file.path).parent)}.get(name, file.path)
+    return {"istio": "", "gateway_api": "", "resilience4j": str(PurePath(file.path).parent)}.get(name, file.path)
 
 
 def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> list[Finding]:

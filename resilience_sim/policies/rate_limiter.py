@@ -8,8 +8,8 @@ long is rejected. A reservation is not given back. Schemes of ``classic``:
 * ``smooth``: one call per interval, no burst: a bucket of one.
 * ``fixed_window``: ``count`` calls in each window of ``per`` counted from t = 0; unused ones expire.
 
-Those of libraries are :class:`Cycles` (resilience4j AtomicRateLimiter, failsafe-go's bursty limiter) and
-:class:`Refilling` (hyx).
+Those of libraries are :class:`Cycles` (resilience4j AtomicRateLimiter, failsafe-go's bursty limiter),
+:class:`Refilling` (hyx) and :class:`TimedBucket` (Envoy until 1.30).
 """
 
 from __future__ import annotations
@@ -262,6 +262,61 @@ class Refilling:
         return {"tokens": max(0.0, self._tokens), "burst": self._size}
 
 
+class TimedBucket:
+    """Envoy's local rate limit until 1.30 (local_ratelimit_impl.cc, onFillTimer): a timer brings ``fill`` tokens at
+    once every ``every`` ns, and what goes beyond ``size`` is lost.
+    """
+
+    __slots__ = ("_every", "_fill", "_fills", "_size", "_start", "_tokens")
+
+    _every: i64
+    _fill: i64
+    _fills: i64
+    _size: i64
+    _start: i64
+    _tokens: i64
+
+    def __init__(self, size: i64, fill: i64, every: i64, start: i64) -> None:
+        self._size = size
+        self._fill = fill
+        self._every = every
+        self._start = start
+        self._fills = 0
+        self._tokens = size
+
+    def _catch_up(self, now: i64) -> None:
+        fills = (now - self._start) // self._every
+        due = fills - self._fills
+        self._fills = fills
+        if due > (self._size - self._tokens) // self._fill:
+            self._tokens = self._size
+        else:
+            self._tokens += due * self._fill
+
+    def take(self, now: i64) -> bool:
+        """Take a token, if there is one."""
+        self._catch_up(now)
+        if self._tokens <= 0:
+            return False
+        self._tokens -= 1
+        return True
+
+    def reconfigure(self, now: i64, size: i64, fill: i64, every: i64) -> None:
+        """The tokens stay, as far as there is room; another ``every`` starts the timer anew."""
+        self._catch_up(now)
+        self._tokens = min(self._tokens, size)
+        self._size = size
+        self._fill = fill
+        if every != self._every:
+            self._every = every
+            self._start = now
+            self._fills = 0
+
+    def gauges(self, now: i64) -> Gauges:
+        self._catch_up(now)
+        return {"tokens": int(self._tokens), "burst": int(self._size)}
+
+
 class Limiter(PolicyLayer):
     """What a limiter is under any rules: calls that wait for their permit. A frame's ``x`` is when it came, ``k`` how
     it is here: ``INSIDE``, ``WAITING`` or ``DOOMED``.
@@ -355,7 +410,7 @@ class LibraryLimiter(Limiter):
     has waited that long for nothing.
     """
 
-    __slots__ = ("_config", "_cycles", "_doomed_wait", "_patience", "_refilling")
+    __slots__ = ("_config", "_cycles", "_doomed_wait", "_patience", "_refilling", "_timed")
 
     _patience: i64
 
@@ -366,16 +421,22 @@ class LibraryLimiter(Limiter):
         self._doomed_wait = config.doomed_wait
         self._cycles = Cycles(config.count, config.period, sim.now)
         self._refilling = Refilling(config.burst, config.period, sim.now) if config.scheme == "refilling" else None
+        timed = config.scheme == "timer"
+        self._timed = TimedBucket(config.burst, config.count, config.period, sim.now) if timed else None
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         before = self._config
         if not isinstance(config, LikeLimiterConfig) or config.library != before.library:
+            return False
+        if config.scheme != before.scheme:
             return False
         self._config = config
         self._patience = config.patience
         now = self.sim.now
         if self._refilling is not None:
             self._refilling.reconfigure(now, config.burst, config.period)
+        elif self._timed is not None:
+            self._timed.reconfigure(now, config.burst, config.count, config.period)
         else:
             self._cycles.reconfigure(now, config.count, config.period if config.period != before.period else 0)
         return True
@@ -384,6 +445,8 @@ class LibraryLimiter(Limiter):
         now = self.sim.now
         if self._refilling is not None:
             wait = 0 if self._refilling.take(now) else REFUSED_PERMIT
+        elif self._timed is not None:
+            wait = 0 if self._timed.take(now) else REFUSED_PERMIT
         else:
             wait = self._cycles.reserve(now, 1, self._patience)
         if wait == 0:
@@ -396,5 +459,8 @@ class LibraryLimiter(Limiter):
             self.reject(parent, LIMITED, 0)
 
     def gauges(self, now: i64) -> Gauges:
-        held = self._cycles.gauges(now) if self._refilling is None else self._refilling.gauges(now)
+        if self._timed is not None:
+            held = self._timed.gauges(now)
+        else:
+            held = self._cycles.gauges(now) if self._refilling is None else self._refilling.gauges(now)
         return {**held, "waiting": int(self._waiting)}

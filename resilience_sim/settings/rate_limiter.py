@@ -9,7 +9,7 @@ from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import SECONDS, Nest, count
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
 from resilience_sim.settings.table import Findings, LibraryError, Loc, Param, Settings, Values
-from resilience_sim.settings.types import DURATION, LONGER_THAN_ZERO, SOME_RATE, Choice, Count
+from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, SOME_RATE, Choice, Count
 from resilience_sim.settings.units import SLOWEST
 
 
@@ -31,7 +31,8 @@ class LikeLimiterConfig(PolicyConfig):
 
     ``scheme``: ``cycles`` (``count`` permits in each ``period`` ns since the start of the run; unused ones expire),
     ``refilling`` (hyx: ``burst`` tokens; one comes back every ``period`` ns, but they are counted only when none is
-    left). ``patience``: how long a call waits for its permit; ``doomed_wait`` tells whether one that would wait longer
+    left), ``timer`` (Envoy until 1.30: ``count`` come back at once every ``period`` ns, at most ``burst`` are kept).
+    ``patience``: how long a call waits for its permit; ``doomed_wait`` tells whether one that would wait longer
     is kept waiting that long before it is refused (resilience4j), or refused at once.
     """
 
@@ -71,6 +72,12 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("max_executions", count(1), required=True, first="50"),
         Param("per_time_secs", SECONDS, "1s"),
         Param("bucket_size", count(), 0, same_as="burst"),
+    ),
+    "envoy": (
+        Param("max_tokens", count(1), required=True, first="50", same_as="burst"),
+        Param("tokens_per_fill", count(1), 1),
+        Param("fill_interval", LONGER_THAN_ZERO, required=True, first="1s"),
+        Param("timer_based", FLAG, False),
     ),
 }
 
@@ -159,6 +166,8 @@ def emulate_limiter(library: str, given: Settings, ident: str = "") -> PolicyCon
             period=p["per_time_secs"] // p["max_executions"],
             burst=p["bucket_size"] or p["max_executions"],
         )
+    if library == "envoy":
+        return _envoy(ident, p)
     chosen = p["Bursty"] or p["Smooth"]
     if chosen is None:
         remedy = "write `Smooth: {executions: 50, period: 1s}`"
@@ -183,6 +192,28 @@ def emulate_limiter(library: str, given: Settings, ident: str = "") -> PolicyCon
     )
 
 
+SHORTEST_FILL = 50_000_000
+
+
+def _envoy(ident: str, p: Settings) -> PolicyConfig:
+    """The filter local_ratelimit: since 1.31 (AtomicTokenBucket) an even flow, before that refilled by a timer."""
+    if p["fill_interval"] < SHORTEST_FILL:
+        raise LibraryError("fill_interval", "Envoy refuses an interval below 50 ms", "write `50ms` or more")
+    _each_nanosecond("fill_interval", p["tokens_per_fill"], p["fill_interval"])
+    if not p["timer_based"]:
+        return RateLimiterConfig(
+            ident, count=float(p["tokens_per_fill"]), per=p["fill_interval"], burst=p["max_tokens"]
+        )
+    return LikeLimiterConfig(
+        ident,
+        library="envoy",
+        scheme="timer",
+        count=p["tokens_per_fill"],
+        period=p["fill_interval"],
+        burst=p["max_tokens"],
+    )
+
+
 def _translate(library: str, values: Values) -> Settings:
     found = one_to_one(LIBRARIES, library, values, "burst", "max_wait", "kind")
     limit = values.limit if "limit" in values.written else None
@@ -193,6 +224,8 @@ def _translate(library: str, values: Values) -> Settings:
         return {**found, "limitForPeriod": executions, "limitRefreshPeriod": per}
     if library == "hyx":
         return {**found, "max_executions": executions, "per_time_secs": per}
+    if library == "envoy":
+        return {"max_tokens": max(1, int(limit.exact)), **found, "tokens_per_fill": executions, "fill_interval": per}
     return {**found, "Smooth": {"executions": executions, "period": per}}
 
 

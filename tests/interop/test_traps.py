@@ -17,6 +17,9 @@ ENVOY = (
     "{retry_on: 5xx, num_retries: 1}}\nclusters:\n- name: b\n  "
 )
 ROUTE = "virtual_hosts:\n- routes:\n  - route:\n      cluster: b\n      "
+GATEWAY = (
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nspec:\n  rules:\n  - backendRefs: [{name: b}]\n    "
+)
 GRPC = (
     '{"methodConfig": [{"name": [{}], "retryPolicy": {"initialBackoff": "1s", "maxBackoff": '
     '"2s", "backoffMultiplier": 2,\n'
@@ -86,6 +89,8 @@ CASES = [
     ("RL142", "a.yaml", ENVOY + "circuit_breakers: {thresholds: [{max_retries: 9}]}\n", 6),
     ("RL119", "a.yaml", ISTIO + 'retries: {attempts: 1, retryOn: "5xx,404"}\n', 6),
     ("RL143", "a.yaml", ISTIO + 'retries: {attempts: 1, retryOn: "5xx,unavailable"}\n', 6),
+    ("RL144", "a.yaml", GATEWAY + "retry: {attempts: 2}\n", 5),
+    ("RL144", "a.yaml", GATEWAY + "timeouts: {request: 2s}\n    retry: {codes: [503]}\n", 7),
     ("RL150", "a.json", GRPC + '"maxAttempts": 7, "retryableStatusCodes": ["UNAVAILABLE"]}}]}', 2),
     ("RL119", "a.json", GRPC + '"maxAttempts": 3, "retryableStatusCodes": ["NOT_FOUND"]}}]}', 2),
     ("RL193", "a.json", GRPC + '"maxAttempts": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}', 2),

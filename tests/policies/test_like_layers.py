@@ -16,6 +16,7 @@ from resilience_sim.settings.outliers import emulate_outliers
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import emulate_limiter
 from resilience_sim.settings.retry_libraries import emulate_retry
+from resilience_sim.settings.table import LibraryError
 from resilience_sim.settings.throttle import emulate_throttle
 
 S = 10**9
@@ -315,3 +316,31 @@ def test_smallrye_backoffs(backoff: dict[str, Any], wanted: list[int]):
     run = bench([emulate_retry("smallrye", {"maxRetries": 4, "delay": S, "jitterDelay": 0, **backoff})],
                 ["error"] * 5, at_seconds(0))  # fmt: skip
     assert [e[5] // S for e in run.of("retry_wait")] == wanted
+
+
+# --- Envoy's local rate limit ---
+
+
+def bucket(timer: bool) -> PolicyConfig:
+    """Three at once, then two every second."""
+    given = {"max_tokens": 3, "tokens_per_fill": 2, "fill_interval": S, "timer_based": timer}
+    return emulate_limiter("envoy", given)
+
+
+def test_envoys_tokens_flow_in_evenly_since_1_31():
+    """Half a second a token; a bucket that was full at 0 has one at 0.5, and no more than three at 10."""
+    run = bench([bucket(False)], [], at_seconds(0, 0, 0, 0, 0.4, 0.5, 0.6, 10, 10, 10, 10))
+    ok, no = "success", "rate_limited"
+    assert run.outcomes == [ok, ok, ok, no, no, ok, no, ok, ok, ok, no]
+
+
+def test_envoys_timer_brought_them_at_once_until_1_30():
+    """Nothing before 1.0, two at 1.0, what goes beyond three is lost."""
+    run = bench([bucket(True)], [], at_seconds(0, 0, 0, 0, 0.5, 0.999, 1, 1.2, 1.3, 10, 10, 10, 10))
+    ok, no = "success", "rate_limited"
+    assert run.outcomes == [ok, ok, ok, no, no, no, ok, ok, no, ok, ok, ok, no]
+
+
+def test_envoy_refuses_a_fill_interval_below_50_ms():
+    with pytest.raises(LibraryError, match="50 ms"):
+        emulate_limiter("envoy", {"max_tokens": 3, "fill_interval": S // 25})

@@ -25,7 +25,11 @@ stack:
 DUE = {
     "timeout": {"failsafe-go": "Timeout: 1s", "hyx": "timeout_secs: 1", "grpc": "timeout: 1s", "dapr": "timeout: 1s"},
     "bulkhead": {"failsafe-go": "MaxConcurrency: 5", "hyx": "max_concurrency: 5, max_capacity: 8"},
-    "rate_limiter": {"failsafe-go": "Bursty: {executions: 10, period: 1s}", "hyx": "max_executions: 10"},
+    "rate_limiter": {
+        "failsafe-go": "Bursty: {executions: 10, period: 1s}",
+        "hyx": "max_executions: 10",
+        "envoy": "max_tokens: 9, fill_interval: 1s",
+    },
     "hedge": {"resilience4j": "hedgeDuration: 40ms", "failsafe-go": "Delay: 40ms", "envoy": "per_try_timeout: 40ms"},
 }
 EVERY = [(kind, library) for kind, known in POLICIES.items() for library in known.libraries]

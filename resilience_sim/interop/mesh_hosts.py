@@ -1,0 +1,346 @@
+"""Who talks to whom in a Kubernetes mesh: routes, destinations by their full names, and the rules about them.
+
+Istio's VirtualService and DestinationRule and the Gateway API's routes and policies are about the same services, and a
+mesh may use both: one index for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.findings import Log, distinct, safe_name
+from resilience_sim.interop.layers import Converted
+from resilience_sim.interop.mesh import chosen
+from resilience_sim.interop.section import Section
+from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
+
+ISTIO = ("VirtualService", "DestinationRule")
+ROUTES = ("HTTPRoute", "GRPCRoute")
+POLICIES = ("XBackendTrafficPolicy", "BackendTrafficPolicy", "BackendLBPolicy")
+_GROUPS = {
+    "networking.istio.io/": ISTIO,
+    "gateway.networking.k8s.io/": (*ROUTES, *POLICIES),
+    "gateway.networking.x-k8s.io/": POLICIES,
+    "gateway.envoyproxy.io/": ("BackendTrafficPolicy",),
+}
+_CLUSTER = ".svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route to one destination: the rule it stands in, its place there, and the entry of the destination.
+
+    ``parent``: the entry of another VirtualService that delegates to this rule. ``weight`` None: not written.
+    """
+
+    kind: str
+    document: Mapping
+    place: int
+    entry: Mapping
+    destination: Mapping | None
+    host: str
+    subset: str = ""
+    port: int = 0
+    weight: int | None = None
+    parent: Mapping | None = None
+
+    @property
+    def rule(self) -> str:
+        """The name of the resource."""
+        return name_of(self.document)
+
+    def names(self) -> list[str]:
+        """What ``--route`` may call it."""
+        found = [self.rule, self.subset, text(self.entry, "name")]
+        for match in items(self.entry, "match"):  # Istio
+            found += [text(below(match, "uri"), kind) for kind in ("exact", "prefix", "regex")]
+        for match in items(self.entry, "matches"):  # Gateway API
+            method = below(match, "method")
+            found += [text(below(match, "path"), "value"), text(method, "service"), text(method, "method")]
+        return [each for each in found if each]
+
+
+@dataclass(slots=True)
+class Host:
+    """One destination by its full name: the routes to it, and the rules that may be about it."""
+
+    routes: list[Route] = field(default_factory=list)
+    rules: list[Mapping] = field(default_factory=list)  # DestinationRules
+    policies: list[Mapping] = field(default_factory=list)  # that target the service itself
+
+
+@dataclass(slots=True)
+class Mesh:
+    """Everything of one file, or of several that are read together. ``plane``: who runs it, where that shows."""
+
+    hosts: dict[str, Host] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)  # names as they may be shown, each with the real one
+    attached: dict[tuple[str, str, str], list[Mapping]] = field(
+        default_factory=dict
+    )  # policies by (kind, namespace, name)
+    plane: str = ""  # istio | envoy-gateway | ""
+
+
+# --- trees ---
+
+
+def below(node: Node | None, name: str) -> Node | None:
+    """The value of a key."""
+    entry = node.entries.get(name) if isinstance(node, Mapping) else None
+    return entry.value if entry else None
+
+
+def text(node: Node | None, name: str) -> str:
+    """A key's value as text; "" when it has none."""
+    value = below(node, name)
+    return "" if not isinstance(value, Scalar) or value.value is None else str(value.value)
+
+
+def items(node: Node | None, name: str) -> list[Mapping]:
+    """The mappings of a list."""
+    found = below(node, name)
+    return [each for each in found.items if isinstance(each, Mapping)] if isinstance(found, Sequence) else []
+
+
+def whole(node: Node | None, name: str) -> int | None:
+    """A key's value as a whole number."""
+    found = text(node, name)
+    return int(found) if found.isdigit() and len(found) < 10 else None
+
+
+def kind_of(document: Mapping) -> str:
+    """The kind of a resource, if it is one of those that are read here."""
+    version, kind = text(document, "apiVersion"), text(document, "kind")
+    return next((kind for group, kinds in _GROUPS.items() if kind in kinds and version.startswith(group)), "")
+
+
+def name_of(document: Mapping) -> str:
+    """metadata.name"""
+    return text(below(document, "metadata"), "name")
+
+
+def namespace_of(document: Mapping) -> str:
+    """metadata.namespace"""
+    return text(below(document, "metadata"), "namespace")
+
+
+def full_name(host: str, namespace: str) -> str:
+    """The full name: a name without dots is one of the namespace of the rule that says it."""
+    if host.endswith(".svc"):
+        return host + ".cluster.local"
+    return f"{host}.{namespace}{_CLUSTER}" if namespace and "." not in host and "*" not in host else host
+
+
+# --- the index ---
+
+
+def mesh(file: ConfigFile) -> Mesh:
+    """What the resources of a file say together. Made once."""
+    known: Mesh | None = file.memo.get("mesh")
+    if known is None:
+        known = file.memo["mesh"] = _index(file)
+    return known
+
+
+def _index(file: ConfigFile) -> Mesh:
+    made = Mesh()
+    rules: dict[str, list[Mapping]] = {}
+    named: dict[tuple[str, str], Mapping] = {}
+    documents = [(kind, document) for document in file.documents if (kind := kind_of(document))]
+    for kind, document in documents:
+        if kind == "VirtualService":
+            named[namespace_of(document), name_of(document)] = document
+    delegated: dict[int, Mapping] = {}
+    for kind, document in documents:
+        spec, namespace = below(document, "spec"), namespace_of(document)
+        if kind == "VirtualService":
+            for entry in items(spec, "http"):
+                to = below(entry, "delegate")
+                target = named.get((text(to, "namespace") or namespace, text(to, "name"))) if to else None
+                if target is not None:
+                    delegated[id(target)] = entry
+    for kind, document in documents:
+        spec, namespace = below(document, "spec"), namespace_of(document)
+        if kind == "VirtualService":
+            for route in _virtual_routes(document, spec, delegated.get(id(document))):
+                made.hosts.setdefault(full_name(route.host, namespace), Host()).routes.append(route)
+        elif kind == "DestinationRule" and text(spec, "host"):
+            rules.setdefault(full_name(text(spec, "host"), namespace), []).append(document)
+        elif kind in ROUTES:
+            for name, route in _gateway_routes(kind, document, spec):
+                made.hosts.setdefault(name, Host()).routes.append(route)
+        elif kind in POLICIES:
+            for target in _targets(spec):
+                made.attached.setdefault((text(target, "kind"), namespace, text(target, "name")), []).append(document)
+    for name, found in rules.items():
+        made.hosts.setdefault(name, Host()).rules += found
+    _wildcards(made.hosts, rules)
+    _join_short(made.hosts)
+    _attach(made)
+    made.shown = distinct(made.hosts)
+    made.plane = _plane(file)
+    return made
+
+
+def _virtual_routes(document: Mapping, spec: Node | None, parent: Mapping | None) -> Iterator[Route]:
+    kind = "VirtualService"
+    for place, entry in enumerate(items(spec, "http")):
+        for each in items(entry, "route"):
+            to = below(each, "destination")
+            if text(to, "host"):
+                port = whole(below(to, "port"), "number") or 0
+                yield Route(
+                    kind, document, place, entry, each, text(to, "host"), text(to, "subset"), port,
+                    whole(each, "weight"), parent,
+                )  # fmt: skip
+        if not any(name in entry.entries for name in ("route", "redirect", "directResponse", "delegate")):
+            hosts = below(spec, "hosts")
+            for host in hosts.items if isinstance(hosts, Sequence) else ():
+                if isinstance(host, Scalar) and host.value:
+                    yield Route(kind, document, place, entry, None, str(host.value), parent=parent)
+
+
+def _gateway_routes(kind: str, document: Mapping, spec: Node | None) -> Iterator[tuple[str, Route]]:
+    for place, entry in enumerate(items(spec, "rules")):
+        for each in items(entry, "backendRefs"):
+            if text(each, "name"):
+                route = Route(
+                    kind, document, place, entry, each, text(each, "name"), "", whole(each, "port") or 0,
+                    whole(each, "weight"),
+                )  # fmt: skip
+                yield _backend(each, namespace_of(document)), route
+
+
+def _backend(ref: Mapping, namespace: str) -> str:
+    """The full name of what a backendRef points at: a Service unless it says otherwise."""
+    name, kind = text(ref, "name"), text(ref, "kind") or "Service"
+    where = text(ref, "namespace") or namespace
+    if kind == "Service":
+        return full_name(name, where)
+    if kind == "Hostname":  # Istio: a ServiceEntry's host
+        return name
+    return f"{kind}/{name}.{where}" if where else f"{kind}/{name}"
+
+
+def _targets(spec: Node | None) -> list[Mapping]:
+    one = below(spec, "targetRef")
+    return [*items(spec, "targetRefs"), *([one] if isinstance(one, Mapping) else [])]
+
+
+def _wildcards(hosts: dict[str, Host], rules: dict[str, list[Mapping]]) -> None:
+    """A rule for exactly this host, else the closest with a wildcard."""
+    wildcards = sorted((name for name in rules if name.startswith("*")), key=len, reverse=True)
+    for name, host in hosts.items() if wildcards else ():
+        if not host.rules:
+            wild = next((each for each in wildcards if name.endswith(each[1:]) and each != name), None)
+            host.rules += rules[wild] if wild else []
+
+
+def _join_short(hosts: dict[str, Host]) -> None:
+    """A name without a namespace is that of the only service of this name."""
+    longer: dict[str, list[str]] = {}
+    for name in hosts:
+        if name.endswith(_CLUSTER):
+            longer.setdefault(name.partition(".")[0], []).append(name)
+    for short in [name for name in hosts if "." not in name]:
+        full = longer.get(short, [])
+        if len(full) == 1:
+            host = hosts.pop(short)
+            hosts[full[0]].routes += host.routes
+            hosts[full[0]].rules += host.rules
+
+
+def _attach(made: Mesh) -> None:
+    """Policies of services to these; a policy whose target stands nowhere gets a host of its own."""
+    known = {
+        (route.kind, namespace_of(route.document), route.rule) for host in made.hosts.values() for route in host.routes
+    }
+    gateways = {
+        (kind, where, name)
+        for host in made.hosts.values()
+        for route in host.routes
+        for kind, where, name in parents(route)
+    }
+    for (kind, namespace, name), documents in made.attached.items():
+        if kind in ("Service", ""):
+            made.hosts.setdefault(full_name(name, namespace), Host()).policies += documents
+        elif (kind, namespace, name) not in known | gateways:
+            made.hosts.setdefault(f"{kind}/{name}", Host()).policies += documents
+
+
+def parents(route: Route) -> Iterator[tuple[str, str, str]]:
+    """The gateways that a route of the Gateway API hangs on."""
+    if route.kind in ROUTES:
+        for ref in items(below(route.document, "spec"), "parentRefs"):
+            where = text(ref, "namespace") or namespace_of(route.document)
+            yield text(ref, "kind") or "Gateway", where, text(ref, "name")
+
+
+_CONTROLLERS = {
+    "gateway.envoyproxy.io": "envoy-gateway", "istio.io": "istio", "networking.istio.io": "istio",
+    "security.istio.io": "istio", "telemetry.istio.io": "istio",
+}  # fmt: skip
+_CLASSES = {"istio": "istio", "istio-waypoint": "istio", "eg": "envoy-gateway", "envoy-gateway": "envoy-gateway"}
+
+
+def _plane(file: ConfigFile) -> str:
+    """Whose data plane it is, by the groups of the resources, the controller, or the usual name of a class."""
+    found: set[str] = set()
+    for document in file.documents:
+        spec = below(document, "spec")
+        for said in (text(document, "apiVersion"), text(spec, "controllerName")):
+            found.add(_CONTROLLERS.get(said.partition("/")[0], ""))
+        if text(document, "kind") == "Gateway":
+            found.add(_CLASSES.get(text(spec, "gatewayClassName"), ""))
+    found.discard("")
+    return found.pop() if len(found) == 1 else ""
+
+
+# --- what is asked for ---
+
+
+def instances(file: ConfigFile) -> list[str]:
+    """The destinations, by their full names."""
+    return list(mesh(file).shown)
+
+
+def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
+    """What ``--route`` may say."""
+    for host in mesh(file).hosts.values():
+        for index, route in enumerate(host.routes, 1):
+            about = f"route {route.place + 1} of {safe_name(route.rule)}"
+            yield str(index), about
+            yield from ((safe_name(name), about) for name in route.names())
+
+
+def choose(found: list[Route], wanted: str, log: Log, result: Converted) -> Route:
+    """The route that was asked for, else the first; of its destinations the heaviest. The others are named."""
+    if wanted:
+        route = found[chosen([each.names() for each in found], wanted)]
+    else:
+        same = [each for each in found if each.entry is found[0].entry]
+        route = max(same, key=lambda each: 1 if each.weight is None else each.weight)
+    if len(found) > 1:
+        part = "" if route.weight is None else f", which gets {route.weight} of its rule's {_sum(route)} parts"
+        result.remarks.append(
+            f"{len(found)} routes lead to this host; this is number {found.index(route) + 1}{part} "
+            "(--route names another)"
+        )
+    told = {id(route.entry)}
+    for each in found:
+        if id(each.entry) not in told:
+            told.add(id(each.entry))
+            path = f"spec.{'http' if each.kind == 'VirtualService' else 'rules'}.{each.place}"
+            log.skipped(
+                Section(each.entry, path, log).at(),
+                "another route to the same host is simulated; `--route` names this one",
+            )
+    return route
+
+
+def _sum(route: Route) -> int:
+    entries = items(route.entry, "route") or items(route.entry, "backendRefs")
+    weights = [whole(each, "weight") for each in entries]
+    return sum(weight if weight is not None else 1 for weight in weights)
