@@ -6,6 +6,7 @@ Rules: gRPC A6 (docs/reference/config-formats.md section 5).
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from resilience_sim.interop import durations
@@ -14,9 +15,9 @@ from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.traps import traps
+from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.scenario.text.tree import Node, Sequence
+from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.retry import RetryConfig
 
 TRAPS = traps(
@@ -28,6 +29,9 @@ RL152 warning: hedging without a delay
     not only when it is slow.
 RL153 info: tokenRatio is cut to three decimals
     gRPC ignores what comes after the third decimal.
+RL155 info: hedging is not read everywhere
+    grpc-go has no hedging: it reads the service config and leaves `hedgingPolicy` out, so that nothing is sent twice.
+    gRPC-Java and grpc-js hedge.
 RL154 info: a name in another case
     grpc-go reads the names of a service config in any case, as Go's JSON does. The implementations in C++, Java and
     others want them as they are specified, and do not know `MaxAttempts`.
@@ -35,14 +39,18 @@ RL154 info: a name in another case
 )
 
 NAME = "grpc"
-_FIELDS = {
-    name.lower(): name
-    for name in (
-        "name", "waitForReady", "timeout", "maxRequestMessageBytes", "maxResponseMessageBytes", "retryPolicy",
-        "hedgingPolicy", "maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier", "retryableStatusCodes",
-        "hedgingDelay", "nonFatalStatusCodes", "perAttemptRecvTimeout",
-    )
+FIELDS: dict[str, tuple[str, ...]] = {  # grpc/service_config.proto at 99135b1, and a proposal's
+    "": ("loadBalancingPolicy", "loadBalancingConfig", "methodConfig", "retryThrottling", "healthCheckConfig",
+         "connectionScaling"),
+    "methodConfig": ("name", "waitForReady", "timeout", "maxRequestMessageBytes", "maxResponseMessageBytes",
+                     "retryPolicy", "hedgingPolicy"),
+    "name": ("service", "method"),
+    "retryPolicy": ("maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier", "retryableStatusCodes",
+                    "perAttemptRecvTimeout"),
+    "hedgingPolicy": ("maxAttempts", "hedgingDelay", "nonFatalStatusCodes"),
+    "retryThrottling": ("maxTokens", "tokenRatio"),
 }  # fmt: skip
+_BELOW = ("name", "retryPolicy", "hedgingPolicy", "retryThrottling")
 SPAN = "durations are decimal seconds, `0.08s`"
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "UNAVAILABLE": ("unavailable", "refused", "reset", "shed"),
@@ -98,76 +106,106 @@ def recognises(file: ConfigFile) -> bool:
     return any(name.lower() == "methodconfig" for document in file.documents for name in document.entries)
 
 
-def _name(entry: Section) -> str:
-    service, method = (entry.word(key, fold=False) for key in ("service", "method"))
-    entry.rest()
-    if service is None:
-        return "default"
-    return f"{service.value}/{method.value}" if method else service.value
+@dataclass(slots=True)
+class _Known:
+    """A file, gone through once: which configuration every name has, and what is wrong whatever one asks for."""
+
+    named: dict[str, tuple[Mapping, Node, str]] = field(default_factory=dict)
+    log: Log = field(default_factory=Log)
+    invalid: list[tuple[Node, At]] = field(default_factory=list)
 
 
-def _named(file: ConfigFile, log: Log) -> dict[str, Section]:
-    """Every method configuration by its names; ``default`` is the empty name."""
-    found: dict[str, Section] = {}
+def _known(file: ConfigFile) -> _Known:
+    known: _Known | None = file.memo.get(NAME)
+    if known is not None:
+        return known
+    known = file.memo[NAME] = _Known(log=Log(traps=SHARED | TRAPS))
     for document in file.documents:
-        for config in Section(document, "", log, fold=True).sections("methodConfig"):
-            entries = config.sections("name")
-            if not entries:
-                log.add(
-                    UNKNOWN_KEY, "warning", "a method configuration without a `name` applies to nothing", config.at()
-                )
-            for entry in entries:
-                if "method" in entry and "service" not in entry:
-                    log.refused("a method without its service: the service config is not valid", entry.at("method"))
-                    continue
-                name = _name(entry)
-                if name in found:
-                    log.refused("a name that stands twice: the service config is not valid", entry.at())
-                found.setdefault(name, config)
-    return found
+        top = Section(document, "", known.log, fold=True)
+        _misspelt(top, "")
+        throttling = top.section("retryThrottling")
+        for config in top.sections("methodConfig"):
+            if config.node is None:
+                continue
+            _name_all(document, config, known)
+            aside = Log(traps=known.log.traps)
+            _method(Section(config.node, config.path, aside, fold=True), throttling, aside)
+            bad = next((each for each in aside.found if each.severity == "error"), None)
+            if bad is not None and "name" in config:
+                known.invalid.append((config.node, config.at("name")))
+    return known
+
+
+def _name_all(document: Mapping, config: Section, known: _Known) -> None:
+    log = known.log
+    entries = config.sections("name")
+    if not entries:
+        log.add(UNKNOWN_KEY, "warning", "a method configuration without a `name` applies to nothing", config.at())
+    for entry in entries:
+        _misspelt(entry, "name")
+        service, method = (entry.read(key, _text, "a text") for key in FIELDS["name"])
+        entry.rest()
+        if method and method.value and not (service and service.value):
+            log.refused("a method without its service: the service config is not valid", entry.at("method"))
+            continue
+        name = f"{service.value}/{method.value}" if method and method.value and service else ""
+        name = name or (service.value if service else "") or "default"
+        if name in known.named:
+            log.refused("a name that stands twice: the service config is not valid", entry.at())
+        assert config.node is not None
+        known.named.setdefault(name, (document, config.node, config.path))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
 
 
 def instances(file: ConfigFile) -> list[str]:
     """The names of all method configurations; ``default`` for the empty name."""
-    return list(distinct(_named(file, Log())))
+    return list(distinct(_known(file).named))
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one method."""
     result = Converted(NAME, f"gRPC service config, method '{instance}'", instance)
-    named = _named(file, log)
-    config = named[distinct(named)[instance]]
-    for document in file.documents:
-        top = Section(document, "", log, fold=True)
-        throttling = top.section("retryThrottling")
-        top.ignore("methodConfig")
-        top.skip(
-            loadBalancingPolicy="write `service.balancer`",
-            loadBalancingConfig="write `service.balancer`",
-            healthCheckConfig="health checks are not simulated",
-        )
-        top.rest()
-        if any(entry.value is config.node or _holds(entry.value, config) for entry in document.entries.values()):
-            result.layers = _method(config, throttling, log)
-    _misspelt(config, log)
+    known = _known(file)
+    names = file.memo.setdefault(f"{NAME} names", distinct(known.named))
+    document, node, path = known.named[names[instance]]
+    log.found += known.log.found
+    for other, at in known.invalid:
+        if other is not node:
+            log.refused("this configuration is not valid, and with it no other one of the service config", at)
+    top = Section(document, "", log, fold=True)
+    throttling = top.section("retryThrottling")
+    top.ignore("methodConfig")
+    top.skip(
+        loadBalancingPolicy="write `service.balancer`",
+        loadBalancingConfig="write `service.balancer`",
+        healthCheckConfig="health checks are not simulated",
+        connectionScaling="connections are not simulated",
+    )
+    top.rest()
+    config = Section(node, path, log, fold=True)
+    _misspelt(config, "methodConfig")
+    config.ignore("name")
+    result.layers = _method(config, throttling, log)
     result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
     return result
 
 
-def _holds(node: Node, config: Section) -> bool:
-    return isinstance(node, Sequence) and any(item is config.node for item in node.items)
-
-
-def _misspelt(section: Section, log: Log) -> None:
+def _misspelt(section: Section, kind: str) -> None:
     """grpc-go reads names in any case, the other implementations as they are specified."""
+    right_of = {name.lower(): name for name in FIELDS[kind]}
     for name in section.names():
-        right = _FIELDS.get(name.lower())
+        right = right_of.get(name.lower())
         if right is not None and right != name:
-            log.trap(
+            section.log.trap(
                 "RL154", f"`{name}` is `{right}`: grpc-go reads it all the same", section.at(name), f"write `{right}`"
             )
-        if right in ("retryPolicy", "hedgingPolicy"):
-            _misspelt(section.section(name), log)
+        if right in _BELOW and right != "name":
+            _misspelt(section.section(name), right)
 
 
 def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
@@ -225,6 +263,8 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
     layer.put("attempts", attempts.value if attempts else 5, attempts, "missing")
     first, cap = (_required(section, name, log) for name in ("initialBackoff", "maxBackoff"))
     factor = section.number("backoffMultiplier")
+    if factor is None and "backoffMultiplier" not in section:
+        log.refused("`backoffMultiplier` is required", section.at())
     layer.put("delay", Ns(first.value if first else 1_000_000_000), first, "missing")
     layer.put("backoff", "exponential", None, "always")
     number = factor.value if factor else 1.6
@@ -246,6 +286,7 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
 
 def _hedge(section: Section, throttling: Section, log: Log) -> Layer:
     layer = Layer("hedge", section.path, section.at(), like="grpc")
+    log.trap("RL155", "grpc-go does not read `hedgingPolicy`: with it nothing is sent twice", section.at())
     attempts = _attempts(section, log)
     delay = section.duration("hedgingDelay", durations.protobuf, SPAN)
     number = attempts.value if attempts else 5
@@ -275,8 +316,11 @@ def _hedge(section: Section, throttling: Section, log: Log) -> Layer:
 
 def _codes(section: Section, name: str, log: Log) -> Setting:
     at: At = section.at(name)
-    words = [word.upper() for word in section.texts(name)]
-    known = [_number(word) for word in words]
+    node = section.node_at(name)
+    items = node.items if isinstance(node, Sequence) else ()
+    known = [_number(str(item.value)) for item in items if isinstance(item, Scalar)]
+    if node is not None and not isinstance(node, Sequence):
+        log.bad("a list of status codes", at, 'for example ["UNAVAILABLE"]')
     outcomes: dict[str, None] = {}
     for word in known:
         if word not in OUTCOMES:
@@ -290,7 +334,7 @@ def _codes(section: Section, name: str, log: Log) -> Setting:
                 at,
                 f"take {word} out",
             )
-    if not known:
+    if not items:
         log.refused(f"`{name}` must not be empty", at)
     shown = f"{name}: " + " ".join(word for word in known if word in OUTCOMES)
     return Setting("[" + ", ".join(outcomes or ("unavailable",)) + "]", shown, at)
@@ -308,6 +352,8 @@ def _throttle(layer: Layer, section: Section, log: Log) -> None:
     if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
         log.refused("`retryThrottling` needs `maxTokens` and `tokenRatio` above 0", section.at())
         return
+    if most.value > 1000:
+        log.refused("`maxTokens` is at most 1000: the service config is not valid", most.at, "write 1000 or less")
     kept = int(ratio.value * 1000) / 1000
     if kept != ratio.value:
         log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, f"write {kept:g}")

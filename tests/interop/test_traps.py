@@ -103,6 +103,7 @@ CASES = [
         '"tokenRatio": 0.12345}}',
         3,
     ),
+    ("RL155", "a.json", '{"methodConfig": [{"name": [{}],\n"hedgingPolicy": {"maxAttempts": 3}}]}', 2),
     ("RL154", "a.json", GRPC + '"MaxAttempts": 3, "retryableStatusCodes": [14]}}]}', 2),
     ("RL160", "a.yaml", DAPR + "{policy: constant, maxRetries: 2}\n      s: {policy: constant}\n", 9),
     ("RL161", "a.yaml", DAPR + "{policy: exponential, duration: 2s, maxRetries: 2}\n", 8),
