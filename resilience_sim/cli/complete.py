@@ -97,7 +97,7 @@ def scenario_files(incomplete: str) -> Pairs:
 @completion
 def config_files(incomplete: str) -> Pairs:
     """Scenarios, and configuration files of known libraries."""
-    return _files(incomplete, ".yaml", ".yml", ".json", ".properties", ".ini")
+    return _files(incomplete, ".yaml", ".yml", ".json", ".properties", ".ini", ".py")
 
 
 @completion
@@ -155,7 +155,7 @@ def outputs(incomplete: str) -> Pairs:
 @completion
 def formats(incomplete: str) -> Pairs:
     """Formats of ``export``: of recordings, and of configuration files."""
-    from resilience_sim.interop.registry import FORMATS as LIBRARIES
+    from resilience_sim.interop.registry import WRITTEN as LIBRARIES
     from resilience_sim.views.export.targets import FORMATS
 
     for known in FORMATS:

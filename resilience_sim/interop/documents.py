@@ -17,6 +17,10 @@ from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence, Source
 
 _PROPERTY = re.compile(r"^[ \t]*[A-Za-z%][\w.\-\[\]]*\.[\w.\-\[\]/\"$]+[ \t]*[=:]", re.MULTILINE)
+PYTHON = (".py", ".pyi")
+_IMPORT = re.compile(
+    r"^(?:from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|import[ \t]+[\w.]+[ \t]*(?:,|as\b|#|$))", re.MULTILINE
+)
 _SECTION = re.compile(r"^[ \t]*\[[^\]\n]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)
 
 
@@ -25,11 +29,12 @@ class ConfigFile:
     """One file: the name it is shown by, its notation, and a tree for each document in it."""
 
     path: str
-    notation: str  # yaml | json | properties | ini
+    notation: str  # yaml | json | properties | ini | python
     documents: tuple[Mapping, ...]
     findings: tuple[Diagnostic, ...] = ()
     profiles: tuple[str, ...] = ()  # of Spring's, as asked for
     route: str = ""  # of a mesh, as asked for: its number, name or path
+    sources: tuple[tuple[str, str], ...] = ()  # path and text of Python, which is no tree of keys and values
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what a format made of the whole
 
     @property
@@ -49,6 +54,8 @@ def notation_of(path: str, text: str) -> str:
         return "properties"
     if suffix in (".ini", ".cfg"):
         return "ini"
+    if suffix in PYTHON or (not suffix and _IMPORT.search(text)):
+        return "python"
     start = re.sub(r"\A(?:\s+|//[^\n]*|/\*.*?\*/)*", "", text, flags=re.DOTALL)[:1]
     if start == "{":
         return "json"
@@ -72,8 +79,10 @@ def uncollected() -> Iterator[None]:
 @uncollected()
 def read_documents(path: str, text: str) -> ConfigFile:
     """The trees of a text; a ScenarioError that quotes nothing of it when it cannot be read."""
-    source = Source.of(path, text)
     notation = notation_of(path, text)
+    if notation == "python":
+        return ConfigFile(path, notation, (), sources=((path, text),))
+    source = Source.of(path, text)
     found: list[Diagnostic] = []
     documents: list[Mapping] = []
     if notation == "json":

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 from resilience_sim.interop.documents import ConfigFile, read_documents
@@ -20,8 +19,6 @@ from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
 
-SUFFIXES = (".yaml", ".yml", ".json", ".properties", ".ini", ".cfg")
-MOST_FILES = 2000
 MESHES = {"istio", "gateway_api"}
 
 
@@ -99,18 +96,10 @@ def together(
     if len(opened) > 1:
         documents = tuple(document for file, _ in opened for document in file.documents)
         findings = tuple(finding for file, _ in opened for finding in file.findings)
+        sources = tuple(source for file, _ in opened for source in file.sources)
         path = f"{first.path} and {len(opened) - 1} more"
-        first = replace(first, path=path, documents=documents, findings=findings, memo={})
+        first = replace(first, path=path, documents=documents, findings=findings, sources=sources, memo={})
     return replace(first, profiles=tuple(profiles), route=route), name
-
-
-def expanded(name: str) -> list[str]:
-    """A file's name as it is; of a folder all files in it that may be configuration."""
-    folder = Path(name)
-    if not folder.is_dir():
-        return [name]
-    found = [str(each) for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file()]
-    return sorted(found)[:MOST_FILES]
 
 
 def instance_names(file: ConfigFile, name: str) -> list[str]:

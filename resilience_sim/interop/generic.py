@@ -7,14 +7,14 @@ Retries, limiters, hedges and throttles become the generic policy that comes nea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 from resilience_sim.settings.hedge import HedgeConfig, LikeHedgeConfig
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import LikeLimiterConfig, RateLimiterConfig
-from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, WaitConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, StopConfig, WaitConfig
 from resilience_sim.settings.throttle import LikeThrottleConfig, ThrottleConfig
 
 WITHOUT_LIMIT = 10_000
@@ -62,9 +62,7 @@ def _generic(config: PolicyConfig) -> PolicyConfig:
 
 
 def _retry(config: LikeRetryConfig) -> RetryConfig:
-    wait = config.wait
-    while wait.of:  # a chain or a sum: its last part is the one that counts in the long run
-        wait = wait.of[-1]
+    wait = _single(config.wait)
     jitter, spread = _spread(wait)
     return RetryConfig(
         id=config.id,
@@ -77,9 +75,42 @@ def _retry(config: LikeRetryConfig) -> RetryConfig:
         spread=spread,
         on=config.on or config.rules.on,
         honor_retry_after=config.rules.hint != "ignored",
-        max_elapsed=config.limit,
+        max_elapsed=config.limit or _time_limit(config.stop),
         budget=config.budget,
     )
+
+
+def _single(wait: WaitConfig) -> WaitConfig:
+    """One formula for a chain, whose last part counts in the long run, and for a sum; a random wait by its middle."""
+    while wait.growth == "chain" and wait.of:
+        wait = wait.of[-1]
+    if wait.growth == "sum" and wait.of:
+        parts = [_single(each) for each in wait.of]
+        lead = next((each for each in parts if each.growth != "constant"), parts[0])
+        rest = [each for each in parts if each is not lead]
+        width = lead.extra + sum(2 * each.spread * each.base for each in rest)
+        base = lead.base + (sum(each.base for each in rest) if lead.growth == "constant" else 0.0)
+        if lead.growth == "constant":
+            width = sum(2 * each.spread * each.base for each in parts)
+            return replace(
+                lead, base=base, jitter="spread" if width else "none", spread=width / 2 / base if base else 0.0
+            )
+        return replace(lead, jitter="added", extra=width) if width and lead.jitter == "none" else lead
+    if wait.growth == "constant" and wait.jitter == "added":
+        middle = wait.base + wait.extra / 2
+        return replace(wait, base=middle, jitter="spread", spread=wait.extra / 2 / middle if middle else 0.0)
+    return wait
+
+
+def _time_limit(stop: StopConfig) -> int:
+    """The time after which no retry begins; 0 for none."""
+    if stop.kind in ("after", "before", "exceeded"):
+        return stop.limit
+    limits = [_time_limit(each) for each in stop.of]
+    real = [each for each in limits if each]
+    if stop.kind == "any":
+        return min(real, default=0)
+    return max(real) if stop.kind == "all" and len(real) == len(limits) and real else 0
 
 
 def _spread(wait: WaitConfig) -> tuple[str, float]:

@@ -40,6 +40,7 @@ class Layer:
     exact: dict[str, Setting | None] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     generic_remarks: list[str] = field(default_factory=list)
+    remedies: dict[str, str] = field(default_factory=dict)  # of rules, by code, in the words of the file's own language
 
     def put(self, key: str, value: object, source: Value[object] | None = None, default: str = "") -> None:
         """A setting: a duration given as ``Ns``, anything else as YAML writes it; no larger than a scenario may say."""
@@ -60,6 +61,8 @@ class Converted:
     instance: str
     layers: list[Layer] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)  # settings that the file does not say, and what was taken for them
+    instead: list[str] = field(default_factory=list)  # rules whose finding the reader of the file has said better
     replicas: int = 1
     method: str = "GET"
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 
 class Format(NamedTuple):
-    """What people call a format, and the usual name of its file."""
+    """What people call a format, and the usual name of its file; ``written``: a stack can be written in it."""
 
     title: str
     file_name: str
+    written: bool = True
 
 
 FORMATS: dict[str, Format] = {
@@ -24,7 +25,9 @@ FORMATS: dict[str, Format] = {
     "grpc": Format("gRPC service config", "service_config.json"),
     "dapr": Format("Dapr Resiliency", "resiliency.yaml"),
     "aws": Format("AWS SDK shared config", "config"),
+    "python": Format("Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", written=False),
 }
+WRITTEN = tuple(name for name, known in FORMATS.items() if known.written)
 
 
 def titles() -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from resilience_sim.interop.documents import ConfigFile, uncollected
+from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
 from resilience_sim.lint.finding import Finding, Hit, Rule
 from resilience_sim.lint.subject import Subject, of_config, of_scenario
 from resilience_sim.runs.action_schedule import action_schedule
@@ -29,22 +29,39 @@ def lint(source: str, settings: Sequence[str] = ()) -> list[Finding]:
     return lint_text(read.text, read.path, settings)
 
 
-@uncollected()
-def lint_files(
-    paths: Sequence[str], settings: Sequence[str] = (), profiles: Sequence[str] = ()
-) -> tuple[list[Finding], list[Diagnostic]]:
-    """All findings in files and whole folders, and what could not be read. What a program reads together is one."""
-    from resilience_sim.interop import formats
+@dataclass(slots=True)
+class Linted:
+    """What was found, what could not be read, and how many files and stacks were looked at."""
 
-    found: dict[Finding, None] = {}
-    unreadable: list[Diagnostic] = []
+    found: dict[Finding, None] = field(default_factory=dict)
+    unreadable: list[Diagnostic] = field(default_factory=list)
+    files: int = 0
+    stacks: int = 0
+
+    def take(self, all_subjects: Sequence[Subject]) -> None:
+        """Lint some more."""
+        self.stacks += len(all_subjects)
+        self.found.update(dict.fromkeys(_lint(all_subjects)))
+
+
+@uncollected()
+def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> Linted:
+    """All findings in files and whole folders. What a program reads together is one; Python is read file by file."""
+    from resilience_sim.interop import folders, formats
+
+    linted = Linted()
+    unreadable = linted.unreadable
     groups: dict[tuple[str, str], list[tuple[ConfigFile, str]]] = {}
     for asked in dict.fromkeys(paths):
-        for name in formats.expanded(asked):
+        for name in folders.expanded(asked, python=True):
+            linted.files += 1
             try:
-                read = sources.read(name)
+                read = folders.read(name)
+                if name.endswith(PYTHON):
+                    linted.take(subjects(read.text, read.path, settings))
+                    continue
                 if _SCENARIO.search(read.text):
-                    found.update(dict.fromkeys(lint_text(read.text, read.path, settings, profiles)))
+                    linted.take(subjects(read.text, read.path, settings, profiles))
                     continue
                 opened = formats.open_config(read.path, read.text, profiles)
                 if opened is None:
@@ -52,14 +69,25 @@ def lint_files(
                 family = "istio" if opened[1] in formats.MESHES else opened[1]
                 groups.setdefault((family, _read_with(opened)), []).append(opened)
             except ScenarioError as error:
-                unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
+                if name != asked and name.endswith(PYTHON):
+                    linted.found.update((_left_out(each), None) for each in error.diagnostics)
+                else:
+                    unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
     for files in groups.values():
         try:
             joined = formats.together(files, profiles)
-            found.update(dict.fromkeys(_lint(_of_config(joined, settings) if joined else [])))
+            linted.take(_of_config(joined, settings) if joined else [])
         except ScenarioError as error:
             unreadable += error.diagnostics
-    return list(found), unreadable
+    return linted
+
+
+def _left_out(why: Diagnostic) -> Finding:
+    """A file of a folder that could not be looked at: the others were."""
+    from resilience_sim.interop.python import TRAPS, UNREAD
+
+    message = why.message if why.code == UNREAD else f"{why.message}; nothing in it was looked at"
+    return Finding(UNREAD, "warning", TRAPS[UNREAD].title, message, why.help, why.file, why.line, why.col, why.end_col)
 
 
 def _read_with(opened: tuple[ConfigFile, str]) -> str:
@@ -77,8 +105,12 @@ def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequ
 
 def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
     found: dict[Finding, None] = {}
+    places: set[tuple[str, str, int, int]] = set()
     for subject in all_subjects:
         first = findings(subject)
+        if subject.kind == "python":  # a client is a stack of its own, and a part of those that use it: said once
+            first = [each for each in first if (each.code, each.file, each.line, each.col) not in places]
+            places.update((each.code, each.file, each.line, each.col) for each in first)
         found.update(dict.fromkeys(first))
         known = {each.code for each in first}
         for changed, item in changed_subjects(subject):
@@ -93,6 +125,8 @@ def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[s
     from resilience_sim.interop.formats import open_config
 
     opened = open_config(path, text, profiles)
+    if opened is None and path.endswith(PYTHON):
+        return []
     if opened is None:
         raise _unknown(path)
     return _of_config(opened, settings)
@@ -104,7 +138,7 @@ def _unknown(path: str) -> ScenarioError:
 
 def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[Subject]:
     found = of_config(opened, settings)
-    if not found:
+    if not found and opened[0].notation != "python":
         raise ScenarioError([Diagnostic("RS001", NOTHING, opened[0].path, help=HELP)])
     return found
 
@@ -122,7 +156,7 @@ def findings(subject: Subject) -> list[Finding]:
         )
         for each in subject.found
     ]  # fmt: skip
-    for rule in RULES:
+    for rule in RULES if not subject.instead else [each for each in RULES if each.code not in subject.instead]:
         found += [_finding(subject, rule, hit) for hit in rule.check(subject)]
     return found
 
@@ -131,11 +165,14 @@ def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:
     place = subject.place(hit.at)
     made_up = [ASSUMED[part] for part in hit.needs if part in subject.assumed]
     severity = hit.severity or rule.severity
-    if made_up and severity == "error":
+    remedy = hit.remedy
+    if subject.remedies and len(hit.at) > 1 and hit.at[0] == "stack":
+        remedy = subject.remedies.get((int(hit.at[1]), rule.code), remedy)
+    if (made_up or subject.unsure) and severity == "error":
         severity = "warning"
     return Finding(
-        rule.code, severity, rule.title, hit.message, hit.remedy, place.file, place.line, place.col, place.end_col,
-        place.path, place.source, (*hit.assumes, *made_up), dict(hit.numbers), subject.instance,
+        rule.code, severity, rule.title, hit.message, remedy, place.file, place.line, place.col, place.end_col,
+        place.path, place.source, (*hit.assumes, *made_up, *subject.unsure), dict(hit.numbers), subject.instance,
     )  # fmt: skip
 
 

@@ -47,7 +47,8 @@ def as_markdown() -> str:
         "",
         "Made from the rules by `python -m resilience_sim.lint.pages`; a test compares. `RL0xx` "
         "follow from how settings interact, in "
-        "scenarios and configuration files alike; `RL1xx` are about configuration files of libraries.",
+        "scenarios and configuration files alike; `RL1xx` are about configuration files of libraries, "
+        "`RL2xx` about Python source.",
         "",
         "An **error** cannot work as it is meant to, or does harm; a **warning** costs "
         "something, in numbers; an **info** is worth "

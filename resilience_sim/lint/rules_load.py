@@ -68,7 +68,7 @@ def multiplied(subject: Subject) -> Iterator[Hit]:
     names = ", ".join(f"`{subject.stack[i].id}`" for i in layers)
     kept = f"; budgets hold it to {say.digits(held)}x in a long outage" if held < product else ""
     yield Hit(
-        subject.at(layers[1]),
+        subject.at(layers[0] if subject.kind == "python" else layers[1]),  # in source many share a client
         f"{names} multiply: one request becomes up to {product} attempts ({parts}){kept}",
         "retry in one layer only, or give each a budget",
         {"attempts": product, "budgeted": held},

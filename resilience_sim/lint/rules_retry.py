@@ -20,9 +20,10 @@ from resilience_sim.lint.arithmetic import (
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
+from resilience_sim.policies.rules.retry import Draws, Memory, Wait
 from resilience_sim.settings.fallback import FallbackConfig
 from resilience_sim.settings.hedge import HedgeConfig
-from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 LONG = 30_000_000_000
@@ -56,6 +57,19 @@ def dozens(subject: Subject) -> Iterator[Hit]:
         )
 
 
+def _first_wait(subject: Subject, index: int, config: RetryConfig) -> float:
+    """The first wait that is one, under the rules of the library: urllib3's first retry comes at once."""
+    exact = subject.exact[index]
+    if isinstance(exact, LikeRetryConfig):
+        rule, memory = Wait(exact.wait), Memory()
+        return next((wait for n in (1, 2, 3) if (wait := rule.wait(n, memory, Draws())) > 0), 0.0)
+    return longest_wait(config, 1)
+
+
+def _turns(config: RetryConfig) -> str:
+    return f"{config.attempts - 1} times" if config.attempts < WITHOUT_LIMIT else "again and again"
+
+
 @rule("RL014", "retries without jitter", WARNING)
 def no_jitter(subject: Subject) -> Iterator[Hit]:
     """A B that refuses a burst gets the same burst again, after the same wait, as often as there are retries. Chance
@@ -64,13 +78,13 @@ def no_jitter(subject: Subject) -> Iterator[Hit]:
     for index, config in _retries(subject):
         if not config.delay or config.jitter != "none" or config.backoff == "decorrelated":
             continue
-        first = longest_wait(config, 1)
+        first = _first_wait(subject, index, config)
         rate = traffic(subject.plan).usual
         yield Hit(
             subject.at(index, "jitter"),
             "no jitter: requests that fail in the same instant come back in the same instant, "
             f"{say.duration(first)} later and "
-            f"{config.attempts - 1} times; a second of traffic that fails together is a wave of "
+            f"{_turns(config)}; a second of traffic that fails together is a wave of "
             f"{say.plural(rate, 'call')} each time",
             "write `jitter: full`",
             {"again_after": first / 1e9, "waves": config.attempts - 1},
@@ -87,6 +101,8 @@ def no_cap(subject: Subject) -> Iterator[Hit]:
         if config.max_delay or config.backoff in ("constant", "linear") or not config.delay:
             continue
         last = longest_wait(config, config.attempts - 1)
+        if config.max_elapsed:
+            last = min(last, config.max_elapsed)
         limit = subject.plan.traffic.deadline or LONG
         if last > min(limit, LONG):
             yield Hit(
@@ -108,9 +124,13 @@ def at_once(subject: Subject) -> Iterator[Hit]:
             continue
         yield Hit(
             subject.at(index, "delay"),
-            f"all {config.attempts} attempts follow each other at once: whatever made the first fail "
-            "fast still lasts, and B gets "
-            f"{config.attempts} times the calls in the same moment",
+            (
+                f"all {config.attempts} attempts follow each other at once: whatever made the first fail "
+                f"fast still lasts, and B gets {config.attempts} times the calls in the same moment"
+                if config.attempts < WITHOUT_LIMIT
+                else "the attempts follow each other at once, and nothing limits their number: whatever made the first "
+                "fail fast still lasts, and B gets as many calls as the caller can make"
+            ),
             "write `delay: 100ms, backoff: exponential, jitter: full`",
             {"patience": 0.0, "attempts": config.attempts},
             assumes=("failures come fast, as a refused connection does",),

@@ -43,9 +43,14 @@ class Subject:
     instance: str = ""
     found: tuple[Diagnostic, ...] = ()
     remarks: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()  # settings that the file does not say, and what was taken for them
+    instead: tuple[str, ...] = ()  # rules whose finding the import has said better
+    exact: tuple[PolicyConfig, ...] = ()  # the stack under the rules of its libraries
+    remedies: dict[tuple[int, str], str] = field(default_factory=dict)  # by policy and rule, in the file's own words
 
     def __post_init__(self) -> None:
         """Put the stack in common terms."""
+        object.__setattr__(self, "exact", self.exact or self.plan.stack)
         object.__setattr__(self, "plan", replace(self.plan, stack=as_generic(self.plan.stack)))
 
     @property
@@ -107,16 +112,31 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
     told = {setting.partition("=")[0].partition(".")[0] for setting in settings}
     for instance in formats.instance_names(file, name):
         imported = formats.convert(file, name, instance)
-        plan = surroundings.plan(imported)
+        plan, stack = surroundings.plan(imported), imported.stack
         places: dict[tuple[int, str], At] = {}
-        for index, layer in enumerate(imported.stack.layers):
+        for index, layer in enumerate(stack.layers):
             if layer.at is not None:
                 places[index, ""] = layer.at
             for key, setting in layer.settings.items():
                 if setting.at is not None:
                     places[index, key] = setting.at
-        assumed = frozenset(ASSUMED) - told
-        subjects.append(Subject(path, plan, None, places, assumed, name, instance, imported.findings, imported.assumed))
+        remedies = {(i, code): said for i, each in enumerate(stack.layers) for code, said in each.remedies.items()}
+        subjects.append(
+            Subject(
+                path,
+                plan,
+                None,
+                places,
+                frozenset(ASSUMED) - told,
+                name,
+                instance,
+                imported.findings,
+                imported.assumed,
+                tuple(stack.unsure),
+                tuple(stack.instead),
+                remedies=remedies,
+            )
+        )
     return subjects
 
 

@@ -13,7 +13,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext, write_file
 from resilience_sim.cli.errors import usage
-from resilience_sim.interop.registry import FORMATS as LIBRARIES
+from resilience_sim.interop.registry import WRITTEN as LIBRARIES
 
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording

@@ -86,11 +86,10 @@ import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
 
 def _read(files: list[str], options: ImportOptions) -> Imported:
     """The scenario; a problem quotes nothing of the files, which may hold secrets."""
-    from resilience_sim.interop import formats
-    from resilience_sim.scenario.text import source
+    from resilience_sim.interop import folders, formats
 
     shown = files[0] if len(files) == 1 else f"{len(files)} files"
-    texts = [source.read(name) for each in files for name in formats.expanded(each)]
+    texts = [folders.read(name) for each in files for name in folders.expanded(each)]
     try:
         opened = formats.open_together([(each.path, each.text) for each in texts], options.profile, options.route)
         if opened is None:

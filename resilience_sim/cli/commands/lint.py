@@ -11,6 +11,7 @@ from resilience_sim.cli.commands.import_ import Profile
 from resilience_sim.cli.context import CommandContext
 
 if TYPE_CHECKING:
+    from resilience_sim.lint.check import Linted
     from resilience_sim.lint.finding import Finding
     from resilience_sim.scenario.diagnostics import Diagnostic
 
@@ -23,7 +24,9 @@ class LintOptions:
     files: Annotated[
         list[str],
         opt.argument(
-            "FILE...", "Scenarios, configurations of known libraries, or folders of them.", complete.config_files
+            "FILE...",
+            "Scenarios, configurations of known libraries, Python source, or folders of them.",
+            complete.config_files,
         ),
     ]
     format: Annotated[str, opt.choice("--format", "FORMAT", FORMATS, "How to print findings", opt.OUTPUT)] = "full"
@@ -34,23 +37,24 @@ class LintOptions:
 def lint(ctx: CommandContext, options: LintOptions) -> int:
     """Find settings that cannot work as intended: each with place, consequence in numbers, and remedy.
 
-    Reads scenarios, and the configuration files that resim import reads. Add what a configuration does not say about
-    traffic: --set traffic.rate=80/s. Exit code 1 if there are errors, 2 if a file cannot be read. resim explain RL004
-    shows the page of a finding.
+    Reads scenarios, the configuration files that resim import reads, and Python source (parsed, never run). Add what
+    these do not say about traffic: --set traffic.rate=80/s. Exit code 1 if there are errors, 2 if a file cannot be
+    read. resim explain RL004 shows the page of a finding.
     """
     from resilience_sim.lint.check import lint_files
 
     files = options.files
     ctx.subject = files[0] if len(files) == 1 else None
     style = "json" if ctx.json and options.format == "full" else options.format
-    found, unreadable = lint_files(files, options.settings, options.profile)
-    _print(ctx, found, unreadable, style, len(files))
+    linted = lint_files(files, options.settings, options.profile)
+    found, unreadable = list(linted.found), linted.unreadable
+    _print(ctx, found, unreadable, style, linted)
     if unreadable:
         return errors.NOTHING_DONE
     return errors.NO if any(each.severity == "error" for each in found) else errors.OK
 
 
-def _print(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnostic], style: str, files: int) -> None:
+def _print(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnostic], style: str, linted: Linted) -> None:
     from resilience_sim.lint.report import counts, document, report
 
     if unreadable and style != "json":
@@ -67,7 +71,9 @@ def _print(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnosti
     number = counts(found)
     parts = [f"{many} {name}{'s' if many != 1 and name != 'info' else ''}" for name, many in number.items() if many]
     summary = f"found {', '.join(parts)}" if parts else "nothing found"
-    ctx.err(("\n" if found else "") + summary + (f" in {files} files" if files > 1 else ""))
+    where = f" in {linted.files:,} files" if linted.files > 1 else ""
+    stacks = "" if linted.stacks == 1 else f" with {linted.stacks or 'no'} stack{'s' if linted.stacks != 1 else ''}"
+    ctx.err(("\n" if found else "") + summary + where + (stacks if where or not linted.stacks else ""))
     codes = sorted({each.code for each in found})
     if codes:
         ctx.err(f"resim explain {codes[0]} explains a code")

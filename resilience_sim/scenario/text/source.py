@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,8 @@ class Text:
     stem: str
 
 
-def read(source: str) -> Text:
-    """The text of a scenario, or a ScenarioError that says what to do."""
+def read(source: str, encoding: Callable[[bytes], str] | None = None) -> Text:
+    """The text of a scenario, or a ScenarioError that says what to do. ``encoding``: of bytes that are not UTF-8."""
     if source == STDIN:
         return Text(_decode(_standard_input(), STDIN), STDIN, Path(), "stdin")
     known = shipped.find(source)
@@ -40,7 +41,8 @@ def read(source: str) -> Text:
             inside = sorted(each.name for each in path.glob("*.yaml"))[:5]
             found = ", ".join(f"`{path / name}`" for name in inside)
             raise _failed(source, "it is a folder", f"it holds {found}" if inside else "name a scenario file")
-        return Text(_decode(_bytes(path), source), source, path.parent, path.stem)
+        raw = _bytes(path)
+        return Text(_decode(raw, source, encoding(raw) if encoding else "utf-8-sig"), source, path.parent, path.stem)
     except FileNotFoundError:
         raise _failed(source, "no such file or shipped scenario", _suggest(path)) from None
     except (OSError, ValueError) as error:
@@ -71,13 +73,13 @@ def refuse_special(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is no file but a pipe or a device")
 
 
-def _decode(raw: bytes, name: str) -> str:
+def _decode(raw: bytes, name: str, encoding: str = "utf-8-sig") -> str:
     if len(raw) > LARGEST:
         raise _failed(name, "larger than 2 MiB", "is it a scenario? measured data goes into files of its own")
     if raw.startswith(b"SQLite format 3"):
         raise _failed(name, "this is a recording, not a scenario", f"try `resim replay {name}`")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding)
     except UnicodeDecodeError as error:
         if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise _failed(name, "the file is UTF-16", "save it as UTF-8") from None

@@ -1,0 +1,182 @@
+"""What an expression is worth, where that can be known without running anything."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from resilience_sim.interop.findings import safe_name
+from resilience_sim.interop.source.module import Module, Scope
+
+_DEEPEST = 40
+_MOST = 1000  # elements of a list
+_LARGEST = 1e15
+_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_DURATIONS = ("days", "seconds", "microseconds", "milliseconds", "minutes", "hours", "weeks")
+
+
+class NotConstant(Exception):
+    """The value is not known here; the text says what stands there instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value; ``given``: why it may be another one when the program runs."""
+
+    value: Any
+    given: str = ""
+
+
+def constant(module: Module, node: ast.AST, scope: Scope, depth: int = 0) -> Constant:
+    """The value of an expression; NotConstant."""
+    if depth > _DEEPEST:
+        raise NotConstant("a long expression")
+
+    def inner(each: ast.AST) -> Constant:
+        return constant(module, each, scope, depth + 1)
+
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str | bool | int | float | None):
+            return Constant(node.value)
+        raise NotConstant("no number")
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _named(module, node, scope, depth)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        found = inner(node.operand)
+        return Constant(-_number(found.value), found.given)
+    if isinstance(node, ast.BinOp):
+        return _combined(node, inner(node.left), inner(node.right))
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+        return _either(node, inner)
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        if len(node.elts) > _MOST:
+            raise NotConstant("a long list")
+        each = [inner(element) for element in node.elts]
+        return Constant(tuple(one.value for one in each), next((one.given for one in each if one.given), ""))
+    if isinstance(node, ast.Call):
+        return _called(module, node, scope, inner)
+    raise NotConstant(described(node))
+
+
+def _named(module: Module, node: ast.Name | ast.Attribute, scope: Scope, depth: int) -> Constant:
+    found = module.bindings(node, scope)
+    if len(found) == 1 and found[0].kind == "value" and found[0].node is not None:
+        return constant(module, found[0].node, found[0].scope, depth + 1)
+    if len(found) == 1 and found[0].kind == "param":
+        if found[0].node is None:
+            raise NotConstant(f"the parameter `{safe_name(found[0].dotted)}`")
+        inside = constant(module, found[0].node, found[0].scope, depth + 1)
+        return Constant(inside.value, f"the default of the parameter `{safe_name(found[0].dotted)}`")
+    path = module.dotted(node, scope)
+    if path.startswith("http.HTTPStatus.") or path.startswith("requests.codes."):
+        return Constant(_status(path.rpartition(".")[2]))
+    if len(found) > 1:
+        raise NotConstant(f"{described(node)}, which is assigned more than once")
+    raise NotConstant(described(node))
+
+
+def _status(name: str) -> int:
+    try:
+        return int(HTTPStatus[name.upper()])
+    except KeyError:
+        raise NotConstant("a status") from None
+
+
+def _combined(node: ast.BinOp, left: Constant, right: Constant) -> Constant:
+    given = left.given or right.given
+    try:
+        if isinstance(node.op, ast.Add) and isinstance(left.value, tuple) and isinstance(right.value, tuple):
+            return Constant((*left.value, *right.value)[:_MOST], given)
+        if isinstance(left.value, timedelta) or isinstance(right.value, timedelta):
+            return Constant(_ARITHMETIC[type(node.op)](left.value, right.value), given)
+        a, b = _number(left.value), _number(right.value)
+        if isinstance(node.op, ast.Pow):
+            if abs(b) > 64 or abs(a) > 1e6:
+                raise NotConstant("a large power")
+            return Constant(_number(a**b), given)
+        return Constant(_number(_ARITHMETIC[type(node.op)](a, b)), given)
+    except (KeyError, ArithmeticError, TypeError, ValueError):
+        raise NotConstant("an expression") from None
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise NotConstant("no number")
+    return value
+
+
+def _either(node: ast.BoolOp, inner: Callable[[ast.AST], Constant]) -> Constant:
+    """``timeout or 30``: the last one, if nobody gives another."""
+    last = inner(node.values[-1])
+    try:
+        first = inner(node.values[0])
+    except NotConstant as reason:
+        return Constant(last.value, f"what holds if there is none of {reason}")
+    return first if first.value else last
+
+
+def _called(module: Module, node: ast.Call, scope: Scope, inner: Callable[[ast.AST], Constant]) -> Constant:
+    symbol = module.symbol(node.func, scope)
+    words = {each.arg: each.value for each in node.keywords if each.arg is not None}
+    if symbol == "datetime.timedelta":
+        found = {name: inner(value) for name, value in words.items()}
+        found |= {name: inner(value) for name, value in zip(_DURATIONS, node.args, strict=False)}
+        try:
+            whole = timedelta(**{name: _number(each.value) for name, each in found.items()})
+        except (TypeError, OverflowError):
+            raise NotConstant("a timedelta") from None
+        return Constant(whole, next((each.given for each in found.values() if each.given), ""))
+    if symbol in ("builtins.int", "builtins.float") and len(node.args) == 1:
+        found_one = inner(node.args[0])
+        kind = int if symbol.endswith("int") else float
+        try:
+            return Constant(_number(kind(found_one.value)), found_one.given)
+        except (TypeError, ValueError, OverflowError):
+            raise NotConstant("no number") from None
+    if symbol in ("builtins.frozenset", "builtins.set", "builtins.tuple", "builtins.list"):
+        return inner(node.args[0]) if node.args else Constant(())
+    if symbol == "builtins.range" and 1 <= len(node.args) <= 3:
+        numbers = [_number(inner(each).value) for each in node.args]
+        try:
+            return Constant(tuple(range(*numbers)[:_MOST]))
+        except (TypeError, ValueError):
+            raise NotConstant("a range") from None
+    environment = module.dotted(node.func, scope) in ("os.getenv", "os.environ.get")
+    if environment and (len(node.args) == 2 or "default" in words):
+        default = inner(node.args[1] if len(node.args) == 2 else words["default"])
+        return Constant(default.value, "the default of an environment variable")
+    if environment:
+        raise NotConstant("an environment variable")
+    if symbol in ("builtins.max", "builtins.min") and len(node.args) > 1 and not words:
+        each = [inner(one) for one in node.args]
+        pick = max if symbol.endswith("max") else min
+        return Constant(pick(_number(one.value) for one in each), next((one.given for one in each if one.given), ""))
+    raise NotConstant(described(node))
+
+
+def described(node: ast.AST) -> str:
+    """An expression in words: a name as it stands there, nothing else of the file."""
+    if isinstance(node, ast.Call):
+        name = described(node.func)
+        return f"a call of {name}" if name.startswith("`") else "a call"
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        return f"`{safe_name('.'.join([node.id, *reversed(parts)]))}`"
+    return "an expression"

@@ -1,0 +1,154 @@
+"""stamina and backoff: retries that are written around a function.
+
+stamina 26.1.0 (_core.py) has rules of its own in resim. backoff 2.2.1 (_sync.py, _wait_gen.py, _jitter.py): the wait is
+``jitter(value)``, full jitter unless told otherwise; without ``max_tries`` and ``max_time`` it never gives up.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from resilience_sim.interop.layers import Layer, Setting, times
+from resilience_sim.interop.section import Value
+from resilience_sim.interop.source.constants import described
+from resilience_sim.interop.source.reader import Args, ns
+from resilience_sim.interop.source.tenacity import Policy
+from resilience_sim.settings.units import duration, show_duration
+
+STAMINA = ("on", "attempts", "timeout", "wait_initial", "wait_max", "wait_jitter", "wait_exp_base")
+BACKOFF = ("wait_gen", "exception", "max_tries", "max_time", "jitter", "giveup")
+ENDLESS = 10_000
+
+
+def stamina(args: Args, title: str) -> Policy:
+    """``@stamina.retry``, ``retry_context``, ``RetryingCaller``."""
+    layer = Layer("retry", title, args.reader.at(args.call, "retry", title), id="stamina", like="stamina")
+    attempts, limit = args.number("attempts", 10, 10), args.number("timeout", 45.0, 45.0)
+    layer.put("attempts", round(attempts.value or 0) or ENDLESS, attempts.source, "default")
+    if limit.value:
+        layer.put("max_elapsed", ns(limit.value), limit.source, "default")
+    else:
+        layer.exact["timeout"] = Setting("0s", "no limit", args.at("timeout"))
+    for name, ours, default in (("wait_initial", "delay", 0.1), ("wait_max", "max_delay", 5.0)):
+        got = args.number(name, default, default)
+        layer.put(ours, ns(float(got.value or 0)), got.source, "default")
+    jitter = args.number("wait_jitter", 1.0, 1.0)
+    layer.put("jitter", "full" if jitter.value else "none", jitter.source)
+    layer.exact["jitter"] = None
+    shown = jitter.source.shown if jitter.source else "default"
+    layer.exact["wait_jitter"] = Setting(
+        show_duration(ns(float(jitter.value or 0))), shown, layer.settings["jitter"].at
+    )
+    layer.put("backoff", "exponential", None, "always")
+    layer.exact["backoff"] = None
+    base = args.number("wait_exp_base", 2.0, 2.0)
+    if base.given:
+        layer.put("factor", times(float(base.value or 2)), base.source)
+    on = args.outcomes("on")
+    if on is not None:
+        layer.put("on", list(on), None)
+    return Policy(layer, not attempts.value and not limit.value, True)
+
+
+def backoff(args: Args, title: str) -> Policy:
+    """``@backoff.on_exception`` and ``on_predicate``."""
+    reader = args.reader
+    layer = Layer("retry", title, reader.at(args.call, "retry", title), id="backoff")
+    tries = args.number("max_tries", None, 3)
+    limit = args.number("max_time", None, 30)
+    layer.put("attempts", max(1, round(tries.value)) if tries.value else ENDLESS, tries.source, "default: no end")
+    waits = _growth(args, layer)
+    jitter = _jitter(args)
+    if jitter == "added":
+        _in_tenacity_s_words(args, layer, tries.value, limit.value)
+    elif waits:
+        layer.put("jitter", jitter, _source(args, "jitter"), "default")
+    if limit.value:
+        layer.put("max_elapsed", ns(limit.value), limit.source)
+        layer.generic_remarks.append("backoff shortens the last wait to what is left of max_time and tries once more")
+    layer.put("honor_retry_after", False, None, "backoff looks at no answer")
+    on = args.outcomes("exception")
+    if on is not None:
+        layer.put("on", list(on), None)
+    elif title.endswith("on_predicate"):
+        reader.note("results that are retried are not simulated, failures are", args.call.lineno)
+    if "giveup" in args:
+        reader.note(f"{described(args.given['giveup'].node)} gives up some errors early: taken as none",
+                    args.given["giveup"].place.lineno)  # fmt: skip
+    return Policy(layer, tries.value is None and limit.value is None, waits)
+
+
+def _growth(args: Args, layer: Layer) -> bool:
+    """The wait generator; whether there is a wait at all."""
+    found = args.given.get("wait_gen")
+    symbol = args.reader.module.symbol(found.node, found.scope) if found else ""
+    most = args.number("max_value", None, 60)
+    if symbol == "backoff.constant":
+        interval = args.get("interval", 1, 1)
+        value = interval.value[0] if isinstance(interval.value, tuple) and interval.value else interval.value
+        if isinstance(interval.value, tuple):
+            layer.generic_remarks.append("the list of intervals is simulated by its first")
+        seconds = float(value) if isinstance(value, int | float) else 1.0
+        layer.put("delay", ns(seconds), interval.source, "default")
+        return seconds > 0
+    if symbol == "backoff.expo":
+        base, factor = args.number("base", 2, 2), args.number("factor", 1, 1)
+        layer.put("delay", ns(float(factor.value or 0)), factor.source, "default: 1 s")
+        layer.put("backoff", "exponential", None, "expo")
+        layer.put("factor", times(float(base.value or 1)), base.source, "default")
+    elif symbol == "backoff.fibo":
+        layer.put("delay", ns(1), None, "fibo: 1, 1, 2, 3, 5 s")
+        layer.put("backoff", "exponential", None, "fibo")
+        layer.put("factor", times(1.618), None, "what Fibonacci numbers come to")
+    else:
+        what = "`backoff.runtime`" if symbol == "backoff.runtime" else described(found.node) if found else "missing"
+        args.reader.note(f"the wait is {what}: taken as expo()", args.call.lineno)
+        layer.put("delay", ns(1), None, "taken")
+        layer.put("backoff", "exponential", None, "taken")
+    if most.value:
+        layer.put("max_delay", ns(float(most.value)), most.source)
+    return True
+
+
+def _in_tenacity_s_words(args: Args, layer: Layer, tries: float | None, limit: float | None) -> None:
+    """A second at most is added to the wait, after its cap: tenacity's rules can say that, ours cannot."""
+    seconds = {key: each.value for key, each in layer.settings.items()}
+    wait = f"{{kind: fixed, seconds: {_seconds(seconds['delay'])}}}"
+    if "backoff" in seconds:
+        most = f", max: {_seconds(seconds['max_delay'])}" if "max_delay" in seconds else ""
+        base = seconds["factor"].removesuffix("x") if "factor" in seconds else "2"
+        wait = f"{{kind: exponential, multiplier: {_seconds(seconds['delay'])}, exp_base: {base}{most}}}"
+    stops = [f"{{kind: after_attempt, value: {round(tries)}}}"] if tries else []
+    stops += [f"{{kind: after_delay, value: {limit:.9g}}}"] if limit else []
+    layer.like = "tenacity"
+    layer.exact = dict.fromkeys(
+        ("attempts", "delay", "backoff", "factor", "max_delay", "max_elapsed", "honor_retry_after", "jitter")
+    )
+    layer.put("jitter", "full", _source(args, "jitter"))
+    stop = stops[0] if len(stops) == 1 else f"{{kind: any, of: [{', '.join(stops)}]}}" if stops else "{kind: never}"
+    layer.exact["stop"] = Setting(stop, "max_tries, max_time", layer.settings["attempts"].at)
+    layer.exact["wait"] = Setting(
+        f"{{kind: sum, of: [{wait}, {{kind: random, min: 0, max: 1}}]}}", "random_jitter", layer.settings["delay"].at
+    )
+
+
+def _source(args: Args, name: str) -> Value[object] | None:
+    return Value(name, args.at(name, name)) if name in args else None
+
+
+def _seconds(shown: str) -> str:
+    return f"{duration(shown) / 1e9:.9g}"
+
+
+def _jitter(args: Args) -> str:
+    found = args.given.get("jitter")
+    if found is None:
+        return "full"
+    if isinstance(found.node, ast.Constant) and found.node.value is None:
+        return "none"
+    symbol = args.reader.module.symbol(found.node, found.scope)
+    if symbol == "backoff.random_jitter":
+        return "added"
+    if symbol != "backoff.full_jitter":
+        args.reader.note(f"`jitter` is {described(found.node)}: taken as full_jitter", found.place.lineno)
+    return "full"

@@ -1,0 +1,465 @@
+"""Every stack of a Python file: decorated functions with what they call, and clients with their own retries."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from resilience_sim.interop.findings import NOT_MODELLED, Log, safe_name
+from resilience_sim.interop.layers import Converted, Layer, Setting
+from resilience_sim.interop.source import clients, decorators
+from resilience_sim.interop.source.breakers import PARAMETERS as BREAKERS
+from resilience_sim.interop.source.breakers import breaker
+from resilience_sim.interop.source.module import Module, Scope
+from resilience_sim.interop.source.objects import Made, Objects
+from resilience_sim.interop.source.reader import Args, Reader
+from resilience_sim.interop.source.tenacity import RETRYING, Policy, retrying
+from resilience_sim.interop.traps import Trap
+
+NAME = "python"
+_NO_NAMES: tuple[str, ...] = ()
+_STAMINA = tuple(name for name in decorators.STAMINA if name != "on")
+
+# what decorates a function or stands in `for attempt in …`, with the names of its parameters
+RETRIES: dict[str, tuple[Callable[[Args, str], Policy], tuple[str, ...]]] = {
+    "tenacity.retry": (retrying, RETRYING),
+    "tenacity.Retrying": (retrying, RETRYING),
+    "tenacity.AsyncRetrying": (retrying, RETRYING),
+    "stamina.retry": (decorators.stamina, ("on",)),
+    "stamina.retry_context": (decorators.stamina, decorators.STAMINA),
+    "stamina.RetryingCaller": (decorators.stamina, _STAMINA),
+    "stamina.AsyncRetryingCaller": (decorators.stamina, _STAMINA),
+    "backoff.on_exception": (decorators.backoff, ("wait_gen", "exception")),
+    "backoff.on_predicate": (decorators.backoff, ("wait_gen", "predicate")),
+}
+_LLM = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI", "Anthropic", "AsyncAnthropic", "AnthropicBedrock",
+        "AsyncAnthropicBedrock", "AnthropicVertex", "AsyncAnthropicVertex")  # fmt: skip
+# what makes calls, the names of its parameters, and what must be said for it to be worth a stack of its own
+CLIENTS: dict[str, tuple[clients.Client, tuple[str, ...], tuple[str, ...] | None]] = {
+    "urllib3.PoolManager": (clients.pool_manager, _NO_NAMES, ("retries", "timeout")),
+    "httpx.Client": (clients.httpx_client, _NO_NAMES, ("timeout", "transport")),
+    "httpx.AsyncClient": (clients.httpx_client, _NO_NAMES, ("timeout", "transport")),
+    "aiohttp.ClientSession": (clients.aiohttp_session, _NO_NAMES, ("timeout",)),
+    "aiohttp_retry.RetryClient": (clients.aiohttp_retry, ("client_session", "logger", "retry_options"), None),
+    "boto3.client": (clients.boto_client, _NO_NAMES, ("config",)),
+    "boto3.resource": (clients.boto_client, _NO_NAMES, ("config",)),
+    **{f"openai.{name}": (clients.language_model, _NO_NAMES, None) for name in _LLM},
+    **{f"anthropic.{name}": (clients.language_model, _NO_NAMES, None) for name in _LLM},
+}
+SESSIONS = ("requests.Session", "requests.session")
+# parts of clients that stand alone where the client is somewhere else
+PARTS: dict[str, tuple[clients.Client, tuple[str, ...]]] = {
+    "requests.HTTPAdapter": (clients.adapter, ("pool_connections", "pool_maxsize", "max_retries")),
+    "urllib3.Retry": (clients.urllib3_retry, clients.URLLIB3),
+    "botocore.Config": (clients.botocore_config, _NO_NAMES),
+    "httpx_retries.Retry": (clients.httpx_retry, ("total", "allowed_methods", "status_forcelist")),
+    **{symbol: (partial(clients.retry_options, symbol), names) for symbol, names in clients.OPTIONS.items()},
+}
+FUNCTIONS = {f"{library}.{verb}": library for library in ("requests", "httpx") for verb in clients.CALLS}
+# the remedies of rules in the words of each library
+_TENACITY = "`wait=wait_exponential_jitter(max=10)`"
+REMEDIES: dict[str, dict[str, str]] = {
+    "tenacity": {
+        "RL014": f"{_TENACITY}, or add chance to yours: `+ wait_random(0, 1)`",
+        "RL015": "give the wait a `max`",
+        "RL016": f"write {_TENACITY}",
+        "RL029": "`stop=stop_after_attempt(4)`, and a breaker around the call",
+    },
+    "stamina": {"RL014": "leave `wait_jitter` at its default of 1 s", "RL029": "leave `attempts` at 10 or below"},
+    "backoff": {
+        "RL014": "leave out `jitter=None`: full jitter is the default",
+        "RL015": "write `max_value=10`",
+        "RL016": "wait with `backoff.expo`",
+        "RL029": "`max_tries=4`, and a breaker around the call",
+    },
+}
+_DEADLINES = ("asyncio.timeout", "async_timeout.timeout", "anyio.fail_after", "anyio.move_on_after")
+_LOOKS = ("raise_for_status", "status_code", "status", "ok", "is_success", "is_error")
+_WIRE = ("timeout", "refused", "reset")
+_DEEPEST = 4
+
+
+@dataclass(slots=True)
+class Stack:
+    """A stack with everything there is to say about it."""
+
+    name: str
+    line: int
+    converted: Converted
+    log: Log
+
+
+@dataclass(slots=True)
+class _Inside:
+    """What a call inside a function goes through; ``seen``: it is one of a known client, so nothing else is there."""
+
+    layers: list[Layer] = field(default_factory=list)
+    seen: bool = False
+    method: str = "GET"
+    library: str = ""
+    reader: Reader | None = None
+
+    @property
+    def weight(self) -> int:
+        """How many of its layers are more than a timeout."""
+        return sum(layer.kind != "timeout" for layer in self.layers)
+
+
+class Stacks:
+    """All stacks of one module, in the order of the file."""
+
+    def __init__(self, module: Module, traps: dict[str, Trap]) -> None:
+        self.module, self.traps = module, traps
+        self.objects = Objects(module, {*CLIENTS, *SESSIONS, *BREAKERS, *RETRIES})
+        self.used: set[int] = set()
+        self.found: list[Stack] = []
+        self.mounts: dict[int, Made] = {}
+        for made, calls in self.objects.uses.items():
+            for call, scope in calls:
+                if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
+                    self._mount(made, call, scope)
+        for function in module.functions:
+            self._function(function)
+        for call in module.calls:
+            self._client(call, module.home[id(call)])
+        for call in module.calls:
+            if id(call) not in self.used:
+                self._part(call, module.home[id(call)])
+        self.found.sort(key=lambda each: each.line)
+        self._tell_apart()
+
+    def _tell_apart(self) -> None:
+        seen: dict[str, int] = {}
+        for stack in self.found:
+            seen[stack.name] = number = seen.get(stack.name, 0) + 1
+            if number > 1:
+                stack.name = f"{stack.name}#{number}"
+            stack.converted.instance = stack.name
+
+    def _mount(self, made: int, call: ast.Call, scope: Scope) -> None:
+        node, home, _ = self.module.follow(call.args[1], scope)
+        if isinstance(node, ast.Call) and self.module.symbol(node.func, home) == "requests.HTTPAdapter":
+            self.mounts.setdefault(made, (node, home))
+            self.used.add(id(node))
+
+    def _reader(self, name: str) -> Reader:
+        return Reader(self.module, Log(traps=self.traps), name, used=self.used)
+
+    def _add(self, reader: Reader, line: int, layers: list[Layer], method: str = "GET") -> None:
+        taken: set[str] = set()
+        for layer in layers:
+            if layer.id in taken:
+                layer.id = ""
+            taken.add(layer.id)
+        name = safe_name(reader.instance)
+        converted = Converted(NAME, f"Python, {name} (line {line})", name, layers, method=method)
+        converted.unsure, converted.instead = list(dict.fromkeys(reader.unsure)), list(dict.fromkeys(reader.instead))
+        reader.log.assumed += converted.unsure
+        self.found.append(Stack(name, line, converted, reader.log))
+
+    # --- functions ---------------------------------------------------------------------------------------------
+
+    def _function(self, function: Scope) -> None:
+        reader = self._reader(function.path)
+        outer = self._decorators(reader, function)
+        if not outer and not reader.log.found and not self._protects_itself(function):
+            return
+        inside = self._inside(reader, function, (function,))
+        layers = [*outer, *inside.layers]
+        if not outer and not inside.weight and not inside.seen:
+            return
+        line = function.node.lineno  # type: ignore[attr-defined]
+        if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
+            layers.append(clients.assumed(reader, line))
+        if outer and inside.library in ("requests", "httpx"):
+            self._unseen_statuses(reader, function, outer, inside.library)
+        self._add(reader, line, layers, inside.method)
+
+    def _decorators(self, reader: Reader, function: Scope) -> list[Layer]:
+        """The layers of the decorators, outermost first."""
+        home = function.parent or function
+        listed = function.node.decorator_list  # type: ignore[attr-defined]
+        return [layer for each in listed if (layer := self._decorator(reader, each, home)) is not None]
+
+    def _decorator(self, reader: Reader, node: ast.expr, scope: Scope) -> Layer | None:
+        symbol = self.module.symbol(node, scope)
+        if symbol in RETRIES or symbol in BREAKERS:  # bare, without a call
+            return self._layer(reader, ast.copy_location(ast.Call(node, [], []), node), scope, symbol)
+        if isinstance(node, ast.Attribute) and node.attr == "wraps":
+            node = node.value
+        made = self._policy(node, scope)
+        return self._layer_of(reader, made) if made is not None else None
+
+    def _layer_of(self, reader: Reader, made: Made) -> Layer | None:
+        self.used.add(id(made[0]))
+        return self._layer(reader, *made, self.module.symbol(made[0].func, made[1]))
+
+    def _policy(self, node: ast.expr, scope: Scope) -> Made | None:
+        """The call that made a decorator, a retrying object or a breaker."""
+        if isinstance(node, ast.Call):
+            partial, home, _ = self.module.follow(node.func, scope)
+            if isinstance(partial, ast.Call) and self.module.symbol(partial.func, home) == "functools.partial":
+                self.used.add(id(partial))
+                whole = ast.Call(partial.args[0], [*partial.args[1:], *node.args], [*partial.keywords, *node.keywords])
+                whole = ast.copy_location(whole, node)
+                return (whole, home) if self.module.symbol(whole.func, home) in RETRIES else None
+        made = self.objects.made(node, scope)
+        return made if made and self._is_policy(made) else None
+
+    def _is_policy(self, made: Made) -> bool:
+        symbol = self.module.symbol(made[0].func, made[1])
+        return symbol in RETRIES or symbol in BREAKERS
+
+    def _layer(self, reader: Reader, call: ast.Call, scope: Scope, symbol: str) -> Layer | None:
+        """The policy; None for a retry that no failure of a call makes try again."""
+        if symbol in BREAKERS:
+            return breaker(reader.args(call, scope, BREAKERS[symbol]), symbol)
+        read, names = RETRIES[symbol]
+        policy = read(reader.args(call, scope, names), symbol)
+        at = reader.at(call, "retry", symbol)
+        if policy.endless and not policy.waits:
+            reader.log.trap(
+                "RL201",
+                f"`{symbol}` has neither `stop` nor `wait`: it tries for ever and at once, a tight loop of calls from "
+                "every caller as long as B fails",
+                at,
+                "give it an end (`stop_after_attempt(3)`) and a random wait (`wait_exponential_jitter()`)",
+            )
+            reader.instead += ["RL014", "RL016"]
+        elif policy.endless:
+            reader.log.trap(
+                "RL202",
+                f"`{symbol}` never gives up: as long as B fails no caller gets an answer, and callers pile up",
+                at,
+                "limit the attempts or the time",
+            )
+        layer = policy.layer
+        layer.remedies = REMEDIES[symbol.partition(".")[0]]
+        if layer.settings.get("on", Setting("")).value == "[]":
+            reader.log.add(
+                NOT_MODELLED,
+                "info",
+                f"`{symbol}` is not modelled: it retries errors of the program, no failures of a call",
+                at,
+            )
+            return None
+        return layer
+
+    # --- what a function calls ----------------------------------------------------------------------------------
+
+    def _protects_itself(self, function: Scope) -> bool:
+        """Whether there are retries or a breaker in the body."""
+        entered = [item.context_expr for each in function.withs for item in each.items]
+        return any(self._policy_in(each, function) for each in [*(loop.iter for loop in function.loops), *entered])
+
+    def _policy_in(self, node: ast.expr, scope: Scope) -> Made | None:
+        """``Retrying(...)``, a name of one, ``breaker.calling()``, ``breaker``."""
+        made = self.objects.behind(node, scope) if isinstance(node, ast.Call) else None
+        made = made or self.objects.made(node, scope)
+        return made if made and self._is_policy(made) else None
+
+    def _inside(self, reader: Reader, function: Scope, visited: tuple[Scope, ...]) -> _Inside:
+        """The layers around the most protected call in a body."""
+        best: _Inside | None = None
+        where: ast.Call | None = None
+        for call in function.calls:
+            found = self._callee(call, function, visited)
+            if found is not None and (best is None or found.weight > best.weight):
+                best, where = found, call
+        around = self._around(reader, function, where)
+        if best is None:
+            return _Inside(around)
+        if best.reader is not None:
+            reader.log.found += best.reader.log.found
+            reader.unsure += best.reader.unsure
+            reader.instead += best.reader.instead
+        return _Inside([*around, *best.layers], best.seen, best.method, best.library)
+
+    def _around(self, reader: Reader, function: Scope, call: ast.Call | None) -> list[Layer]:
+        """Loops of retries, breakers and deadlines in the body that hold the call (or any, without one)."""
+        found: list[tuple[int, int, Layer]] = []
+        for loop in function.loops:
+            made = self._policy_in(loop.iter, function) if _holds(loop, call) else None
+            layer = self._layer_of(reader, made) if made is not None else None
+            if layer is not None:
+                found.append((loop.lineno, loop.col_offset, layer))
+        for block in function.withs:
+            for item in block.items if _holds(block, call) else ():
+                layer_or_none = self._entered(reader, item.context_expr, function)
+                if layer_or_none is not None:
+                    found.append((block.lineno, item.context_expr.col_offset, layer_or_none))
+        for each in function.calls:
+            if call is None or each is call or not _holds(each, call):
+                continue
+            if self.module.symbol(each.func, function) == "asyncio.wait_for":
+                args = reader.args(each, function, ("fut", "timeout"))
+                limit = clients.timeout(args, "timeout", None, "wait_for")
+                found += [(each.lineno, each.col_offset, layer) for layer in limit]
+        return [layer for _, _, layer in sorted(found, key=lambda one: one[:2])]
+
+    def _entered(self, reader: Reader, node: ast.expr, scope: Scope) -> Layer | None:
+        if isinstance(node, ast.Call) and self.module.symbol(node.func, scope) in _DEADLINES:
+            args = reader.args(node, scope, ("timeout",))
+            name = "timeout" if "timeout" in args else "delay"
+            limit = clients.timeout(args, name, None, self.module.symbol(node.func, scope))
+            return limit[0] if limit else None
+        made = self._policy_in(node, scope)
+        if made is None or self.module.symbol(made[0].func, made[1]) not in BREAKERS:
+            return None
+        return self._layer_of(reader, made)
+
+    def _callee(self, call: ast.Call, function: Scope, visited: tuple[Scope, ...]) -> _Inside | None:
+        """What one call goes through, if it is of a known client or of a function of this module."""
+        reader = self._reader(visited[0].path)
+        symbol = self.module.symbol(call.func, function)
+        verb = symbol.rpartition(".")[2]
+        if symbol in FUNCTIONS:
+            library = FUNCTIONS[symbol]
+            limit = clients.timeout(
+                reader.args(call, function, ()), "timeout", 5.0 if library == "httpx" else None, library
+            )
+            if not limit and library == "requests":
+                self._endless(reader, call, f"requests.{verb}")
+            return _Inside(limit, True, _method(verb, call), library, reader)
+        if isinstance(call.func, ast.Attribute):
+            made = self.objects.behind(call.func, function)
+            if made is not None and made[0] is not call and not self._is_policy(made):
+                layers = self._client_layers(reader, made, [(call, function)])
+                library = self.module.symbol(made[0].func, made[1]).partition(".")[0]
+                if library == "requests" and not any(layer.kind == "timeout" for layer in layers):
+                    self._endless(reader, call, f"{call.func.attr} of a session")
+                http = library in ("requests", "httpx", "aiohttp", "aiohttp_retry")
+                return _Inside(layers, True, _method(call.func.attr, call) if http else "GET", library, reader)
+        found = self.module.bindings(call.func, function)
+        if len(found) != 1 or found[0].kind != "def" or found[0].node is None:
+            return None
+        inner = self.module.scopes[id(found[0].node)]
+        if inner in visited or len(visited) >= _DEEPEST:
+            return None
+        outer = self._decorators(reader, inner)
+        inside = self._inside(reader, inner, (*visited, inner))
+        if not outer and not inside.layers and not inside.seen:
+            return None
+        layers = [*outer, *inside.layers]
+        if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
+            layers.append(clients.assumed(reader, call.lineno))
+        return _Inside(layers, True, inside.method, "", reader)  # what the other one does with an answer is its matter
+
+    @staticmethod
+    def _endless(reader: Reader, call: ast.Call, what: str) -> None:
+        reader.log.trap(
+            "RL203",
+            f"`{what}` without `timeout=`: requests has no default, and a server that does not answer holds the caller "
+            "for ever",
+            reader.at(call, "timeout", what.partition(" ")[0]),
+            "write `timeout=(3, 10)`: seconds to connect, and between bytes",
+        )
+        reader.instead.append("RL004")
+
+    def _client_layers(self, reader: Reader, made: Made, uses: clients.Uses) -> list[Layer]:
+        symbol = self.module.symbol(made[0].func, made[1])
+        if symbol in SESSIONS:
+            mounted = self.mounts.get(id(made[0]))
+            retry: list[Layer] = []
+            if mounted is not None:
+                names = PARTS["requests.HTTPAdapter"][1]
+                retry = clients.adapter_retry(reader.args(*mounted, names))
+            return [*retry, *clients.session_timeout(reader.args(*made, ()), uses)]
+        read, names, _ = CLIENTS[symbol]
+        return read(reader.args(*made, names), uses)
+
+    def _unseen_statuses(self, reader: Reader, function: Scope, outer: list[Layer], library: str) -> None:
+        """An answer of 503 is no exception for requests and httpx: a retry of exceptions never sees it."""
+        for node in ast.walk(function.node):
+            if isinstance(node, ast.Raise) or (isinstance(node, ast.Attribute) and node.attr in _LOOKS):
+                return
+        for layer in outer:
+            tried = layer.settings.get("on")
+            words = _WIRE if tried is None else [each for each in _WIRE if each in tried.value]
+            if layer.kind != "retry" or (tried is not None and "unavailable" not in tried.value):
+                continue
+            layer.put("on", list(words), None, "")
+            layer.remarks.append("an answer with an error status raises nothing here and is not retried")
+            if layer.at is not None:
+                reader.log.trap(
+                    "RL204",
+                    f"an answer of 503 is not retried: {library} raises nothing for a status, and this function does "
+                    "not look at it",
+                    layer.at,
+                    "call `raise_for_status()` on the answer",
+                )
+
+    # --- clients and their parts --------------------------------------------------------------------------------
+
+    def _client(self, call: ast.Call, scope: Scope) -> None:
+        symbol = self.module.symbol(call.func, scope)
+        if symbol in SESSIONS:
+            if id(call) not in self.mounts:
+                return
+        elif symbol in CLIENTS:
+            said = CLIENTS[symbol][2]
+            if said is not None and not any(each.arg in said for each in call.keywords):
+                return
+        else:
+            return
+        reader = self._reader(self._name_of(call, scope, symbol))
+        layers = self._client_layers(reader, (call, scope), self._calls_on(call))
+        self._add(reader, call.lineno, layers)
+
+    def _calls_on(self, call: ast.Call) -> list[Made]:
+        """The requests made with an object, as far as they are seen."""
+        wanted = (*clients.CALLS, "with_options")
+        listed = self.objects.uses.get(id(call), [])
+        return [each for each in listed if isinstance(each[0].func, ast.Attribute) and each[0].func.attr in wanted]
+
+    def _part(self, call: ast.Call, scope: Scope) -> None:
+        """A retry, a breaker or an adapter that belongs to something which is not seen here."""
+        symbol = self.module.symbol(call.func, scope)
+        reader = self._reader(self._name_of(call, scope, symbol))
+        if symbol in RETRIES or symbol in BREAKERS:
+            layer = self._layer(reader, call, scope, symbol)
+            layers = [layer] if layer is not None else []
+        elif symbol in PARTS:
+            read, names = PARTS[symbol]
+            layers = read(reader.args(call, scope, names), ())
+        else:
+            return
+        if id(call) in self.used or not layers:
+            return
+        if not any(layer.kind == "timeout" for layer in layers):
+            layers.append(clients.assumed(reader, call.lineno))
+        self._add(reader, call.lineno, layers)
+
+    def _name_of(self, call: ast.Call, scope: Scope, symbol: str) -> str:
+        """What it is assigned to, else where it stands."""
+        known = self.module.names.get(id(call))
+        if known is not None:
+            return known
+        return scope.path or symbol.partition(".")[2]
+
+
+def _holds(outer: ast.stmt | ast.expr, inner: ast.expr | None) -> bool:
+    """Whether one node lies inside another, by position."""
+    if inner is None:
+        return True
+    start, end = (outer.lineno, outer.col_offset), (outer.end_lineno or 0, outer.end_col_offset or 0)
+    return start <= (inner.lineno, inner.col_offset) and (inner.end_lineno or 0, inner.end_col_offset or 0) <= end
+
+
+def _method(verb: str, call: ast.Call) -> str:
+    """POST for what says so and carries no headers that could hold a key; GET is the harmless rest."""
+    headers: Iterable[ast.expr] = (each.value for each in call.keywords if each.arg == "headers")
+    first = call.args[0] if call.args else None
+    said = verb == "post" or (
+        verb in ("request", "stream") and isinstance(first, ast.Constant) and first.value == "POST"
+    )
+    return "POST" if said and all(_keyless(each) for each in headers) else "GET"
+
+
+def _keyless(headers: ast.expr) -> bool:
+    if not isinstance(headers, ast.Dict):
+        return False
+    names = [key.value for key in headers.keys if isinstance(key, ast.Constant)]
+    return len(names) == len(headers.keys) and not any("idempot" in str(name).lower() for name in names)

@@ -1,0 +1,272 @@
+"""tenacity's ``stop``, ``wait`` and ``retry`` arguments as the nested mappings of ``like: tenacity``.
+
+Signatures: tenacity 9.2.1, stop.py, wait.py, retry.py. ``|`` and ``&`` join stops, ``+`` adds waits.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, NamedTuple
+
+from resilience_sim.interop.layers import Layer, Setting
+from resilience_sim.interop.section import Value
+from resilience_sim.interop.source.constants import NotConstant, described
+from resilience_sim.interop.source.failures import ANY, FROM_B, in_order, outcomes_of
+from resilience_sim.interop.source.module import Scope
+from resilience_sim.interop.source.reader import Args, Argument, Reader, ns
+
+RETRYING = ("sleep", "stop", "wait", "retry", "before", "after", "before_sleep", "reraise", "retry_error_cls")
+_STOPS = {
+    "stop_after_attempt": ("after_attempt", "max_attempt_number"),
+    "stop_after_delay": ("after_delay", "max_delay"),
+    "stop_before_delay": ("before_delay", "max_delay"),
+}
+_GROWING = ("multiplier", "max", "exp_base", "min")
+_WAITS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "wait_fixed": ("fixed", ("wait",)),
+    "wait_random": ("random", ("min", "max")),
+    "wait_incrementing": ("incrementing", ("start", "increment", "max")),
+    "wait_exponential": ("exponential", _GROWING),
+    "wait_random_exponential": ("random_exponential", _GROWING),
+    "wait_full_jitter": ("random_exponential", _GROWING),
+    "wait_exponential_jitter": ("exponential_jitter", ("initial", "max", "exp_base", "jitter", "min", "multiplier")),
+}
+_SPREAD = ("random", "random_exponential", "exponential_jitter")
+_LONGEST = 9e9  # seconds
+_NOT_TYPES = ("retry_if_not_exception_type", "retry_unless_exception_type")
+_CALM_STOP = {"kind": "after_attempt", "value": 3}
+_CALM_WAIT = {"kind": "exponential_jitter"}
+_DEEPEST = 30
+Tree = dict[str, Any]
+
+
+class Policy(NamedTuple):
+    """The layer, and whether it ever ends and ever waits."""
+
+    layer: Layer
+    endless: bool
+    waits: bool
+
+
+def retrying(args: Args, title: str) -> Policy:
+    """The layer of one ``retry(...)`` or ``Retrying(...)``."""
+    reader = args.reader
+    layer = Layer(
+        "retry", title, reader.at(args.call, "retry", title.partition(":")[0]), id="tenacity", like="tenacity"
+    )
+    stop = _stop(reader, args.given["stop"]) if "stop" in args else None
+    wait = _wait(reader, args.given["wait"]) if "wait" in args else {"kind": "none"}
+    stop = stop or {"kind": "never"}
+    attempts = least_attempts(stop)
+    layer.put("attempts", attempts or 10_000, _source(args, "stop"), "default: no end")
+    layer.put("delay", ns(first_wait(wait)), _source(args, "wait"), "default: none")
+    layer.put("jitter", "full" if _jittered(wait) else "none", _source(args, "wait"))
+    layer.exact = {"attempts": None, "delay": None, "jitter": None}
+    layer.exact["stop"] = Setting(flow(stop), _shown(args, "stop"), _at(args, "stop"))
+    layer.exact["wait"] = Setting(flow(wait), _shown(args, "wait"), _at(args, "wait"))
+    on = _again(reader, args.given["retry"]) if "retry" in args else None
+    if on is not None:
+        layer.put("on", on, _source(args, "retry"))
+    return Policy(layer, stop == {"kind": "never"}, wait != {"kind": "none"} and wait.get("seconds") != 0)
+
+
+def _source(args: Args, name: str) -> Value[object] | None:
+    return Value(name, args.at(name, name)) if name in args else None
+
+
+def _shown(args: Args, name: str) -> str:
+    return name if name in args else "default"
+
+
+def _at(args: Args, name: str) -> Any:
+    return args.at(name, name) if name in args else None
+
+
+def flow(tree: Tree) -> str:
+    """A nested mapping as YAML on one line."""
+    parts = []
+    for key, value in tree.items():
+        if isinstance(value, list):
+            shown = "[" + ", ".join(flow(each) for each in value) + "]"
+        elif isinstance(value, float):
+            shown = f"{value:.9g}"
+        else:
+            shown = str(value)
+        parts.append(f"{key}: {shown}")
+    return "{" + ", ".join(parts) + "}"
+
+
+# --- stop -------------------------------------------------------------------------------------------------------------
+
+
+def _stop(reader: Reader, argument: Argument, depth: int = 0) -> Tree | None:
+    """The tree of a stop; None for one that never comes."""
+    node, scope, _ = reader.follow(argument.node, argument.scope)
+    name = _name(reader, node, scope)
+    if isinstance(node, ast.Constant) and node.value is None:
+        return None
+    if name in ("stop_never", "_stop_never"):
+        return None
+    if depth < _DEEPEST:
+        parts = _parts(node, ast.BitOr) if isinstance(node, ast.BinOp) else []
+        kind = "any"
+        if not parts:
+            parts, kind = (_parts(node, ast.BitAnd), "all") if isinstance(node, ast.BinOp) else ([], "")
+        if name in ("stop_any", "stop_all") and isinstance(node, ast.Call):
+            parts, kind = list(node.args), name.removeprefix("stop_")
+        if parts:
+            inside = [_stop(reader, Argument(part, part, scope), depth + 1) for part in parts]
+            real = [each for each in inside if each is not None]
+            if kind == "all" and len(real) < len(inside):
+                return None
+            return real[0] if len(real) == 1 else {"kind": kind, "of": real} if real else None
+    if name in _STOPS and isinstance(node, ast.Call):
+        kind, parameter = _STOPS[name]
+        got = reader.args(node, scope, (parameter,)).number(parameter, 0, 3 if kind == "after_attempt" else 30)
+        value = max(0.0, min(float(got.value or 0), _LONGEST))
+        return {"kind": kind, "value": round(value) if kind == "after_attempt" else value}
+    reader.note(f"`stop` is {described(node)}: taken as 3 attempts", argument.place.lineno)
+    return dict(_CALM_STOP)
+
+
+def least_attempts(stop: Tree) -> int:
+    """The number of attempts that a stop allows; 0 for no limit."""
+    if stop["kind"] == "after_attempt":
+        return max(1, int(stop["value"]))
+    inside = [least_attempts(each) for each in stop.get("of", ())]
+    limits = [each for each in inside if each]
+    if stop["kind"] == "any":
+        return min(limits, default=0)
+    return max(limits) if stop["kind"] == "all" and limits and len(limits) == len(inside) else 0
+
+
+# --- wait -------------------------------------------------------------------------------------------------------------
+
+
+def _wait(reader: Reader, argument: Argument, depth: int = 0) -> Tree:
+    node, scope, _ = reader.follow(argument.node, argument.scope)
+    name = _name(reader, node, scope)
+    if name == "wait_none" or (isinstance(node, ast.Constant) and node.value is None):
+        return {"kind": "none"}
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return {"kind": "fixed", "seconds": float(node.value)}
+    if depth < _DEEPEST:
+        parts = _parts(node, ast.Add) if isinstance(node, ast.BinOp) else []
+        kind = "sum"
+        if name in ("wait_combine", "wait_chain") and isinstance(node, ast.Call):
+            parts, kind = (
+                _elements(reader, list(node.args), scope),
+                name.removeprefix("wait_").replace("combine", "sum"),
+            )
+        if parts:
+            return {"kind": kind, "of": [_wait(reader, Argument(each, each, scope), depth + 1) for each in parts]}
+    if name in _WAITS and isinstance(node, ast.Call):
+        kind, names = _WAITS[name]
+        return _one_wait(reader.args(node, scope, names), kind, names)
+    reader.note(f"`wait` is {described(node)}: taken as wait_exponential_jitter()", argument.place.lineno)
+    return dict(_CALM_WAIT)
+
+
+def _elements(reader: Reader, nodes: list[ast.expr], scope: Scope) -> list[ast.expr]:
+    """The parts of ``wait_chain(*[wait_fixed(1) for _ in range(3)], wait_fixed(9))``."""
+    found: list[ast.expr] = []
+    for node in nodes:
+        if not isinstance(node, ast.Starred):
+            found.append(node)
+            continue
+        inside = node.value
+        if isinstance(inside, ast.List | ast.Tuple):
+            found += inside.elts
+        elif isinstance(inside, ast.BinOp):
+            for each in _parts(inside, ast.Add):
+                found += _elements(reader, [ast.Starred(each)], scope)
+        elif isinstance(inside, ast.ListComp | ast.GeneratorExp) and len(inside.generators) == 1:
+            try:
+                turns = reader.constant(Argument(inside.generators[0].iter, inside, scope)).value
+            except NotConstant:
+                turns = ()
+            found += [inside.elt] * max(1, len(turns) if isinstance(turns, tuple) else 1)
+    return found
+
+
+def _one_wait(args: Args, kind: str, names: tuple[str, ...]) -> Tree:
+    tree: Tree = {"kind": kind}
+    for name in names:
+        if name not in args:
+            continue
+        got = args.number(name, None, {"max": 30.0, "exp_base": 2.0, "min": 0.0}.get(name, 1.0))
+        if got.value is not None and not (name == "max" and got.value > _LONGEST):
+            tree["seconds" if name == "wait" else name] = float(max(-_LONGEST, min(got.value, _LONGEST)))
+    if kind == "exponential_jitter" and "multiplier" in tree and "initial" in tree:
+        tree["initial"] *= tree.pop("multiplier")
+    return tree
+
+
+def first_wait(wait: Tree) -> float:
+    """Seconds before the first retry, at most."""
+    kind = wait["kind"]
+    if kind in ("sum", "chain"):
+        inside = [first_wait(each) for each in wait["of"]]
+        return sum(inside) if kind == "sum" else (inside or [0.0])[0]
+    if kind == "none":
+        return 0.0
+    names = {"fixed": ("seconds", 0.0), "random": ("max", 1.0), "incrementing": ("start", 0.0)}
+    name, default = names.get(kind, ("multiplier", 1.0))
+    return max(0.0, float(wait.get(name, wait.get("initial", default)) or 0.0))
+
+
+def _jittered(wait: Tree) -> bool:
+    return wait["kind"] in _SPREAD or any(_jittered(each) for each in wait.get("of", ()))
+
+
+# --- retry ------------------------------------------------------------------------------------------------------------
+
+
+def _again(reader: Reader, argument: Argument, depth: int = 0) -> list[str] | None:
+    """The outcomes that are tried again; None for any."""
+    node, scope, _ = reader.follow(argument.node, argument.scope)
+    name = _name(reader, node, scope)
+    parts: list[ast.expr] = []
+    if depth < _DEEPEST and isinstance(node, ast.BinOp):
+        parts = _parts(node, ast.BitOr) or _parts(node, ast.BitAnd)
+    elif name in ("retry_any", "retry_all") and isinstance(node, ast.Call):
+        parts = list(node.args)
+    if parts:
+        found = [_again(reader, Argument(each, each, scope), depth + 1) for each in parts]
+        known = [each for each in found if each is not None]
+        narrowing = name == "retry_all" or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd))
+        if narrowing and known:
+            return in_order(set(known[0]).intersection(*known[1:]))
+        return in_order(each for one in known for each in one) if len(known) == len(found) else None
+    if name == "retry_if_exception_type" and isinstance(node, ast.Call):
+        args = reader.args(node, scope, ("exception_types",))
+        return _listed(args.outcomes("exception_types"))
+    if name in _NOT_TYPES and isinstance(node, ast.Call) and node.args:
+        excluded = outcomes_of(reader.module, node.args[0], scope)
+        kept = [each for each in FROM_B if each not in (excluded or ())]
+        return kept if excluded and ANY[0] not in excluded and kept else None
+    if name in ("retry_if_result", "retry_if_not_result"):
+        reader.note("results that are retried are not simulated, failures are", argument.place.lineno)
+        return None
+    what = described(node.args[0]) if isinstance(node, ast.Call) and node.args else described(node)
+    reader.note(f"which errors are retried depends on {what}: taken as any failure", argument.place.lineno)
+    return None
+
+
+def _listed(outcomes: tuple[str, ...] | None) -> list[str] | None:
+    return None if outcomes is None else list(outcomes)
+
+
+def _parts(node: ast.expr, kind: type[ast.operator]) -> list[ast.expr]:
+    """The operands of a chain of one operator, from the left; none for another operator."""
+    found: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, kind) and len(found) < _DEEPEST:
+        found.append(node.right)
+        node = node.left
+    return [node, *reversed(found)] if found else []
+
+
+def _name(reader: Reader, node: ast.AST, scope: Scope) -> str:
+    """The name in tenacity that an expression is, or a call of; "" for others."""
+    symbol = reader.module.symbol(node.func if isinstance(node, ast.Call) else node, scope)
+    return symbol.partition(".")[2] if symbol.startswith("tenacity.") else ""
