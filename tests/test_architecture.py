@@ -31,8 +31,9 @@ ARROWS: dict[str, set[str]] = {
     "runs": {"measure", "recording", "scenario", "world", "policies", "settings", "kernel"},
     "interop": {"scenario", "settings", "kernel"},
     "lint": {"interop", "runs", "scenario", "policies", "settings", "kernel"},
-    "views": {"runs", "measure", "recording", "scenario", "settings", "kernel"},
-    "api": {"views", "runs", "measure", "scenario", "policies", "settings", "kernel"},
+    "experiments": {"lint", "runs", "measure", "scenario", "settings", "kernel"},
+    "views": {"experiments", "runs", "measure", "recording", "scenario", "settings", "kernel"},
+    "api": {"experiments", "views", "runs", "measure", "scenario", "policies", "settings", "kernel"},
     "play": {"views", "runs", "measure", "recording", "scenario", "policies", "settings", "kernel"},
     "cli": {"*"},
 }

@@ -15,6 +15,7 @@ from resilience_sim.api.settings import Value, changed, duration
 from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
+    from resilience_sim.api.experiments import Margins
     from resilience_sim.measure.result import RunResult
     from resilience_sim.policies.plugin import Policy
     from resilience_sim.runs.batch import Batch
@@ -157,6 +158,54 @@ class Scenario:
         }
         first = baseline or (self._loaded.baseline if own else AS_WRITTEN)
         return compare(chosen, seeds=seeds, baseline=first, metrics=metrics, workers=workers)
+
+    def margins(
+        self,
+        *axes: str,
+        over: Mapping[str, str] | None = None,
+        until: str | Iterable[str] = (),
+        seeds: int | Iterable[int] = 60,
+        precision: float = 0.01,
+        workers: int = 1,
+    ) -> Margins:
+        """How much more it stands: for every seed the value at which its run breaks, axis by axis.
+
+        ``axes``: of ``load``, ``slower``, ``failing``, ``outage`` and ``capacity``, all of them by default. ``over``:
+        settings as axes, ``{"retry.attempts": "1..10"}``; without ``axes`` only these. ``until``: what has to hold,
+        written like an expectation. ``precision``: how finely, as a share of the value. See docs/tuning.md.
+
+        Raises:
+            ValueError: an axis or a range that cannot be read.
+            ScenarioError: an expectation, or an end of a range, that cannot be.
+        """
+        from resilience_sim.api.experiments import Margins
+        from resilience_sim.experiments.axes import AXES
+        from resilience_sim.experiments.crew import local_crew
+        from resilience_sim.experiments.margins import Inquiry, find_margins
+        from resilience_sim.experiments.specs import parse_range
+        from resilience_sim.scenario.read.pieces import expectation_from
+
+        for axis in axes:
+            if axis not in AXES:
+                raise ValueError(f"no axis `{axis}`: {', '.join(AXES)}")
+        if over and (self._policies or self._variant != AS_WRITTEN):
+            raise ValueError("settings are searched in a scenario as its file says, without policies of your own")
+        ranges = tuple((path, parse_range(path, text)) for path, text in (over or {}).items())
+        texts = [until] if isinstance(until, str) else list(until)
+        found = find_margins(
+            Inquiry(
+                {self._variant: self._loaded if ranges else self._loaded.with_plan(self.plan)},
+                tuple(_seeds(self, seeds)),
+                axes or (() if ranges else tuple(AXES)),
+                ranges,
+                tuple(expectation_from(text, self.plan) for text in texts),
+                precision,
+            ),
+            local_crew(workers),
+        )
+        if found.interrupted:
+            raise KeyboardInterrupt
+        return Margins(found)
 
     def record(self, path: str | Path, seed: int | None = None) -> Path:
         """Run it once and record the run in a ``.resim`` file; returns the path.

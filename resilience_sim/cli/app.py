@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
     "compare": "Simulate",
     "replay": "Simulate",
     "play": "Simulate",
+    "margins": "Find settings",
     "list": "Learn",
     "explain": "Learn",
     "init": "Write and check scenarios",

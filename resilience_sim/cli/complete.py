@@ -124,6 +124,14 @@ def _settings() -> Pairs:
 
 
 @completion
+def metrics(incomplete: str) -> Pairs:
+    """What may be expected of a run."""
+    from resilience_sim.settings.metrics import METRICS
+
+    yield from ((each.name, each.meaning) for each in METRICS)
+
+
+@completion
 def variants(incomplete: str) -> Pairs:
     """Variants of the scenario typed before."""
     from resilience_sim.scenario.load import load

@@ -39,6 +39,10 @@ def answer(ctx: CommandContext, error: BaseException) -> int:
 
     if isinstance(error, RunFailed) and error.cause.startswith(f"{SimulationError.__name__}: "):
         return say(ctx, Problem("stuck", str(error)))
+    from resilience_sim.experiments.crew import WorkFailed
+
+    if isinstance(error, WorkFailed):
+        return say(ctx, Problem("work", f"a piece of the work has no answer: {error}", "ask for less, or try again"))
     return internal_error(ctx, error)
 
 

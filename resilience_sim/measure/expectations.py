@@ -179,6 +179,13 @@ def _breaks(expectation: Expectation, reading: Reading) -> bool:
     return expectation.op in ("<", "<=") and not holds(expectation.op, reading.bound, expectation.limit)
 
 
+def broken_by(expectation: Expectation, run: RunResult) -> bool:
+    """Whether this run alone breaks it. Without data it does not."""
+    scope = expectation.scope
+    readings = run.metrics if scope.kind == "all" else run.scoped.get(scope_key(scope.kind, scope.ref), {})
+    return _breaks(expectation, readings.get(expectation.metric, NO_READING))
+
+
 def _of_runs(some: int, runs: int) -> str:
     return "" if runs == 1 else f" in {some} of {runs} runs"
 

@@ -368,7 +368,8 @@ class RunFold(Sink):
         )
         series = self._series.document() if self._series is not None else None
         if self._partial:
-            document = {"seed": seed, "digest": digest, "virtual_seconds": end / 1e9}
+            requests = {"total": int(self.arrivals)}
+            document = {"seed": seed, "digest": digest, "virtual_seconds": end / 1e9, "requests": requests}
             if series is not None:
                 document["series"] = series
             successes, everything = _latencies([self._part])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from resilience_sim.settings import codes
@@ -17,7 +17,7 @@ from resilience_sim.settings.types import (
     Schema,
     Type,
 )
-from resilience_sim.settings.units import UnitError, shown
+from resilience_sim.settings.units import LONGEST, UnitError, shown
 
 Z99 = 2.3263478740408408  # the normal deviate that 99 % lie below
 
@@ -43,6 +43,21 @@ class Latency:
     a: float = 0.0
     b: float = 0.0
     values: tuple[int, ...] = ()
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it takes no time, ever."""
+        return self.kind in ("constant", "exponential") and not self.a
+
+    def times(self, factor: float) -> Latency:
+        """The same distribution, every time ``factor`` times as long; none longer than the clock runs."""
+        if self.kind == "lognormal":
+            return replace(self, a=min(self.a + math.log(factor), math.log(LONGEST)))
+        if self.kind == "gamma":
+            return replace(self, b=min(self.b * factor, float(LONGEST)))
+        values = tuple(min(round(value * factor), LONGEST) for value in self.values)
+        most = min(self.b * factor, float(LONGEST)) if self.kind == "uniform" else self.b
+        return replace(self, a=min(self.a * factor, float(LONGEST)), b=most, values=values)
 
 
 class Files(Protocol):

@@ -36,11 +36,13 @@ def result_document(
     expectations: Sequence[Verdict] = (),
     warnings: Sequence[Warned] = (),
     error: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """The whole document, ready for :func:`dumps`: numbers rounded, nothing that JSON cannot say.
 
     ``scenario`` None: nothing was loaded; ``path`` then says what was asked for, if anything. ``variants``: runs by
-    name, in the order to be shown. ``error``: see :func:`failure`.
+    name, in the order to be shown. ``error``: see :func:`failure`. ``more``: members of a command's own, like
+    ``margins``; they stand before ``warnings``.
     """
     document = {
         "schema": SCHEMA,
@@ -54,6 +56,7 @@ def result_document(
         "variants": [_variant(name, runs) for name, runs in (variants or {}).items()],
         "comparison": [_comparison(entry) for entry in comparison],
         "expectations": [_expectation(verdict) for verdict in expectations],
+        **more,
         "warnings": [{"code": warning.code, "message": warning.message} for warning in warnings],
         "error": error,
     }

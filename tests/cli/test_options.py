@@ -18,7 +18,8 @@ from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.errors import Problem
 from resilience_sim.cli.options import GlobalOptions
 
-FREE = {"--seed", "--runs", "--save", "--series", "--policy", "--output", "--from"}  # values without names to offer
+# Values without names to offer
+FREE = {"--seed", "--runs", "--save", "--series", "--policy", "--output", "--from", "--precision"}
 NEEDED = {"replay": ["r.resim"], "export": ["r.resim", "--to", "json"], "validate": ["quick.yaml"],
           "lint": ["quick.yaml"], "import": ["quick.yaml"]}  # fmt: skip
 

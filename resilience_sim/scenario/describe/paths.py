@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resilience_sim.scenario.read.overrides import FIXED
+from resilience_sim.scenario.read.overrides import FIXED, type_at
+from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, Param
@@ -41,3 +42,27 @@ def _walk(path: str, param: Param, depth: int) -> Iterator[str]:
             yield from _walk(f"{path}.{below.name}", below, depth - 1)
     elif not isinstance(param.type, MapOf):
         yield path
+
+
+def text_at(scenario: Scenario, path: str) -> str | None:
+    """What stands at a path, as it is written there, or its default; None where neither is a single value."""
+    from resilience_sim.scenario.load import TreeOrigin
+    from resilience_sim.scenario.read.overrides import PathError, locate
+    from resilience_sim.scenario.text.spelling import plain as spelt
+    from resilience_sim.scenario.text.tree import Scalar, find
+
+    origin = scenario.source
+    if not isinstance(origin, TreeOrigin):
+        return None
+    try:
+        loc = locate(origin.root, path)
+    except PathError:
+        return None
+    node = find(origin.root, loc)
+    if isinstance(node, Scalar) and node.value is not None:
+        return node.value if isinstance(node.value, str) else spelt(node.value)
+    if node is not None and not isinstance(node, Scalar):
+        return None
+    above = type_at(loc[:-1]) if len(loc) > 1 else Nested(FILE)
+    param = above.table.by_name.get(str(loc[-1])) if isinstance(above, Nested) else None
+    return (param.default_text or None) if param is not None else None

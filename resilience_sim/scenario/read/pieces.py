@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
+from resilience_sim.scenario.read.expectations import expectations, known
 from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.stack import stack_of, written
 from resilience_sim.scenario.read.tables import Memory, Reader
@@ -12,11 +14,16 @@ from resilience_sim.scenario.text.parse import parse
 from resilience_sim.scenario.text.spelling import quoted
 from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Sequence, Source, Span
 from resilience_sim.scenario.text.tree import Mapping as MappingNode
+from resilience_sim.settings import codes
 from resilience_sim.settings.faults import FaultConfig, fault
+from resilience_sim.settings.plan import Expectation, Plan
 from resilience_sim.settings.policy import PolicyConfig
-from resilience_sim.settings.registry import FAULT_ITEM
+from resilience_sim.settings.registry import EXPECT, FAULT_ITEM
 from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.settings.traffic import TrafficConfig
+from resilience_sim.settings.units import shown
+
+_SCOPED = re.compile(r"\s*(\S+\s*[<>=!]+\s*\S+)\s+((?:before|during|after|phase)\s+\S.*)\Z")
 
 
 def policy_from(kind: str, settings: Mapping[str, str], id: str) -> PolicyConfig:
@@ -65,6 +72,34 @@ def fault_from(kind: str, settings: Mapping[str, str], replicas: int) -> FaultCo
     if findings.errors:
         raise ScenarioError(findings.errors)
     return made
+
+
+def expectation_from(text: str, plan: Plan, variants: Collection[str] = ()) -> Expectation:
+    """``p99 < 800ms``, ``availability >= 99% after main``, or a mapping as in a file: ``{that: …, during: main}``.
+
+    Raises:
+        ScenarioError: it cannot be read, or names what the plan does not have.
+    """
+    errors: list[Diagnostic] = []
+    source = Source.of("expectation", text)
+    span = Span(source, 1, 1, 1, len(text) + 1)
+    scoped = _SCOPED.match(text)
+    item: Node | None
+    if text.lstrip().startswith("{"):
+        item = parse(text, source, errors)
+    else:
+        parts = {"that": scoped[1], "scope": scoped[2]} if scoped else {"that": text}
+        item = MappingNode(span, {name: Entry(span, Scalar(span, part)) for name, part in parts.items()})
+    findings = Findings(MappingNode(span, {"expect": Entry(span, Sequence(span, (item,) if item else ()))}), errors)
+    if not isinstance(item, MappingNode):
+        raise ScenarioError(
+            errors or [Diagnostic(codes.EXPECTATION, f"{shown(text)} is no expectation", "expectation")]
+        )
+    values = Reader(findings, Memory()).table(EXPECT, item, ("expect", 0))
+    found = expectations([values], "expect", known(plan.faults, plan.traffic, variants), findings)
+    if findings.errors:
+        raise ScenarioError(findings.errors)
+    return found[0]
 
 
 def _item(section: str, kind: str, settings: Mapping[str, str], errors: list[Diagnostic]) -> MappingNode:

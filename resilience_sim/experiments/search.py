@@ -1,0 +1,122 @@
+"""The critical rung of one seed: where, on its own luck, its run begins to break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from resilience_sim.experiments.axes import Ladder
+from resilience_sim.measure.expectations import broken_by
+from resilience_sim.measure.statistics import COLLAPSE
+from resilience_sim.runs.simulate import simulate
+from resilience_sim.settings.plan import Expectation, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one seed says. ``rung``: the lowest that breaks, None when none does. ``broken_by``: what broke there.
+
+    ``monotone``: no rung that was tried below it breaks, and none above it holds. ``runs`` and ``requests``: what it
+    took.
+    """
+
+    seed: int
+    rung: int | None
+    broken_by: str
+    monotone: bool
+    runs: int
+    requests: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """Finds the critical rung of a seed: by growing steps from where it begins, then by halving.
+
+    ``until``: the expectations of which the first that fails breaks a run.
+    """
+
+    ladder: Ladder
+    until: tuple[Expectation, ...]
+
+    def __call__(self, task: tuple[int, int, int]) -> Found:
+        """``task``: seed, rung to begin with, first step."""
+        seed, start, stride = task
+        probe = _Probe(self, seed)
+        ladder = self.ladder
+        rung = lowest_broken(lambda at: bool(probe(at)), ladder.first, ladder.last, start, stride)
+        for at in ladder.near(rung) if rung is not None else ():
+            if ladder.first <= at <= ladder.last:
+                probe(at)
+        why = probe(rung) if rung is not None else ""
+        odd = any((rung is not None and at > rung) != bool(broken) for at, broken in probe.seen.items() if at != rung)
+        return Found(seed, rung, why, not odd, len(probe.seen), probe.requests)
+
+
+class _Probe:
+    """What breaks a run at a rung, empty when nothing does; each rung is run once."""
+
+    def __init__(self, search: Search, seed: int) -> None:
+        self.seen: dict[int, str] = {}
+        self.requests = 0
+        self._search = search
+        self._seed = seed
+
+    def __call__(self, rung: int) -> str:
+        known = self.seen.get(rung)
+        if known is None:
+            until = self._search.until
+            known, requests = breaks(self._search.ladder.plan(rung), self._seed, until)
+            self.seen[rung] = known
+            self.requests += requests
+        return known
+
+
+def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> tuple[str, int]:
+    """The first of ``until`` that a run fails, or empty; and the requests it took."""
+    whole = all(each.scope.kind == "all" for each in until)
+    names = sorted({each.metric for each in until}) if whole else None
+    run = simulate(plan_for(plan, until), seed, metrics=names)
+    broken = next((each.text for each in until if broken_by(each, run)), "")
+    return broken, int(run.document["requests"]["total"])
+
+
+def plan_for(plan: Plan, until: Sequence[Expectation]) -> Plan:
+    """The plan with only what is asked: its own expectations cost figures."""
+    return replace(plan, expect=tuple(until))
+
+
+COLLAPSED = Expectation("collapse", COLLAPSE, "<", 0.5)
+
+
+def lowest_broken(broken: Callable[[int], bool], first: int, last: int, start: int, stride: int) -> int | None:
+    """The lowest broken rung of ``first`` to ``last``, where all from some rung on are broken; None when none is.
+
+    From ``start`` in steps of ``stride``, ``2 * stride`` … until the change lies between two rungs, then by halving: as
+    many questions as the logarithm of the distance from ``start``.
+    """
+    at = min(max(start, first), last)
+    if broken(at):
+        high, step = at, stride
+        while high > first:
+            low = max(first, high - step)
+            if not broken(low):
+                break
+            high, step = low, step * 2
+        else:
+            return first
+    else:
+        low, step = at, stride
+        while True:
+            if low == last:
+                return None
+            high = min(last, low + step)
+            if broken(high):
+                break
+            low, step = high, step * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if broken(middle):
+            high = middle
+        else:
+            low = middle
+    return high

@@ -1,0 +1,257 @@
+"""The answer of ``resim margins``: a bar an axis from today's value to the cliff, the nearest cliff first.
+
+A bar is on a scale of its own kind: factors from 1x to 16x by their logarithm, shares from 0 to 100 %. What only the
+luckier seeds reach is shaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from shlex import quote
+
+from rich.console import Console
+
+from resilience_sim.experiments.axes import AXES, WIDEST
+from resilience_sim.experiments.margins import Margin, Margins, below
+from resilience_sim.experiments.theory import Cliff, agreeing, cliffs
+from resilience_sim.kernel import format as fmt
+from resilience_sim.measure.statistics import COLLAPSE
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.plan import AS_WRITTEN, Expectation, Plan
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.next_step import Step
+from resilience_sim.views.summary import look_of, step_rows
+from resilience_sim.views.text import Row, emit
+
+BAR = 20  # columns
+NAMES = {"load": "traffic", "slower": "latency", "failing": "failures", "outage": "faults", "capacity": "workers lost"}
+WRITERS = {"x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count}
+
+
+def render_margins(
+    console: Console,
+    scenario: Scenario,
+    scenarios: Mapping[str, Scenario],
+    answer: Margins,
+    wanted: Sequence[tuple[str, float]] = (),
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print the margins of some configurations. ``wanted``: by axis, what ``--at-least`` asks."""
+    plans = {name: each.plan for name, each in scenarios.items()}
+    look = look_of(console)
+    rows = [_head(scenario, answer, look)] if not quiet else []
+    several = len(plans) > 1
+    ordered = sorted(answer.found, key=room)
+    axes = list(dict.fromkeys(each.axis for each in ordered))
+    rows += _rows(answer.found, ordered, axes, plans, several, look)
+    if not quiet:
+        rows += [Row(f"  {axis:<10}{why}", "faint", hang=12) for axis, why in answer.left_out.items()]
+        rows += _sentences(ordered, plans, answer, several)
+    rows += [asked_line(each, least, look) for axis, least in wanted for each in answer.found if each.axis == axis]
+    if not quiet and (following := next_steps(scenario, ordered, plans)):
+        rows += [Row(), *step_rows(following)]
+    emit(console, rows)
+
+
+def room(margin: Margin) -> float:
+    """How far it is from today's value to the cliff, from 0 to 1; less than 0 where it is broken today."""
+    if margin.p5 is None:
+        return 2.0
+    if margin.today is None:
+        return 1.5
+    if margin.unit == "ratio":
+        return margin.p5 - margin.today if margin.p5 > margin.today else -1.0
+    if not margin.today or not margin.p5:
+        return 0.0
+    return _scale(margin.p5 / margin.today, margin)
+
+
+def _scale(times: float, margin: Margin) -> float:
+    return log(1 / times if margin.falls else times) / log(WIDEST) if times > 0 else 1.0
+
+
+def _head(scenario: Scenario, answer: Margins, look: Look) -> Row:
+    row = Row(f"{scenario.plan.name}", "title", hang=2)
+    row.add(f" {look.dot} how much more it stands {look.dot} {fmt.plural(len(answer.seeds), 'seed')}", "faint")
+    return row.add(f" {look.dot} broken: {broken_words(answer.until)}", "faint")
+
+
+def broken_words(until: Sequence[Expectation]) -> str:
+    """What counts as broken: ``not (availability >= 99% before trigger), or collapsed``."""
+    parts = []
+    for each in until:
+        if each.metric == COLLAPSE and each.text == "collapse":
+            parts.append("collapsed")
+        else:
+            parts.append(f"not {each.text}" + (f" {each.scope.label}" if each.scope.label else ""))
+    return f"{', '.join(parts[:-1])} or {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def _rows(
+    found: Sequence[Margin],
+    ordered: Sequence[Margin],
+    axes: Sequence[str],
+    plans: Mapping[str, Plan],
+    several: bool,
+    look: Look,
+) -> list[Row]:
+    rows: list[Row] = []
+    names = {each.axis: NAMES.get(each.axis, each.axis) for each in ordered}
+    wide = max((len(name) for name in (plans if several else names.values())), default=0)
+    for axis in axes:
+        of_axis = [each for each in (ordered if not several else found) if each.axis == axis]
+        if several:
+            rows.append(Row(f"{names[axis]}", "strong").add(f"  {AXES[axis].about}" if axis in AXES else "", "faint"))
+        for each in of_axis:
+            row = Row(f"  {each.variant if several else names[axis]}", "strong", hang=4 + wide).to(4 + wide)
+            row.join(bar(each, look)).add("  ")
+            rows.append(row.join(_cliff(each, plans.get(each.variant), look)))
+    return rows
+
+
+def bar(margin: Margin, look: Look) -> Row:
+    """From today's value to the cliff: full as far as all but 5 % of the seeds hold, shaded to where 5 % still do."""
+    full, shade, empty = ("#", "+", ".") if look.ascii_only else ("█", "▒", "·")
+    low, high = _place(margin, margin.p5), _place(margin, margin.p95)
+    solid, shaded = round(low * BAR), round(high * BAR)
+    if margin.critical and all(each is None for each in margin.critical):
+        return Row(full * BAR, "good")
+    style = "bad" if room(margin) < 0.05 else "odd" if room(margin) < 0.15 else "good"
+    return Row(full * solid, style).add(shade * (shaded - solid), style).add(empty * (BAR - shaded), "faint")
+
+
+def _place(margin: Margin, value: float | None) -> float:
+    if value is None:
+        return 1.0
+    if margin.unit == "ratio" and margin.today is not None:
+        return min(1.0, max(0.0, value - margin.today))
+    if not margin.today:
+        return 0.5
+    return min(1.0, max(0.0, _scale(value / margin.today, margin)))
+
+
+def _cliff(margin: Margin, plan: Plan | None, look: Look) -> Row:
+    write = WRITERS[margin.unit]
+    row = Row()
+    if margin.p50 is None and margin.p5 is None:
+        return row.add(f"holds to {write(margin.last)}", "good!").add(", the end of the range", "faint")
+    if len(margin.already) == len(margin.seeds):
+        at = "today" if margin.unit == "ratio" else f"at {write(margin.first)}"
+        return row.add(f"broken {at} already", "bad!")
+    broken = room(margin) < 0
+    if broken:
+        row.add("broken today", "bad!").add(", held ", "faint")
+    row.add(f"to {write(margin.p5)}", "bad!" if broken else "strong")
+    row.add(f" {look.dot} median {write(margin.p50)}")
+    rate = _rate(margin, plan)
+    if rate:
+        row.add(f" = {fmt.rate((margin.p50 or 0.0) * rate)}")
+    return row.add(
+        f", 95% by {write(margin.p95) if margin.p95 is not None else 'more than ' + write(margin.last)}", "faint"
+    )
+
+
+def _rate(margin: Margin, plan: Plan | None) -> float:
+    """Today's arrival rate where the axis multiplies it and there is one rate."""
+    if margin.axis != "load" or plan is None or plan.traffic.loop != "open" or len(plan.traffic.phases) != 1:
+        return 0.0
+    phase = plan.traffic.phases[0]
+    return phase.rate if phase.rate == phase.to and margin.p50 is not None else 0.0
+
+
+def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Margins, several: bool) -> list[Row]:
+    rows = [Row()]
+    weakest = next((each for each in ordered if each.p50 is not None), None)
+    if weakest is None:
+        rows.append(Row("Nothing broke in the range that was searched.", "good!"))
+        return rows
+    row = Row("Weakest: ", "title", hang=2).add(_said(weakest, several))
+    rows.append(row)
+    agreed = _theory(ordered, plans, answer.until)
+    for each, cliff in agreed:
+        who = f"{each.variant}, " if several else ""
+        words = f"{who}{NAMES.get(each.axis, each.axis)}: arithmetic says the same: {cliff.because}"
+        rows.append(Row(words + f" ({fmt.factor(cliff.factor)}).", hang=2))
+    odd = [each for each in ordered if each.not_monotone]
+    if odd:
+        worst = max(odd, key=lambda each: len(each.not_monotone))
+        count = len(worst.not_monotone)
+        have = "has" if count == 1 else "have"
+        where = f"{fmt.plural(count, 'seed')} of {len(worst.seeds)} on {NAMES.get(worst.axis, worst.axis)}"
+        words = f"{where} {have} no single cliff: something harder held, or something easier broke."
+        rows.append(Row(words, "odd", hang=2))
+    return rows
+
+
+def _said(margin: Margin, several: bool) -> str:
+    write = WRITERS[margin.unit]
+    who = f" of {margin.variant}" if several else ""
+    what = NAMES.get(margin.axis, margin.axis) + who
+    broke = "the run collapses" if margin.broken_by == "collapse" else f"`{margin.broken_by}` fails"
+    if len(margin.already) == len(margin.seeds):
+        return f"{what}; it is broken at the easiest value that was tried, {write(margin.first)} ({broke})."
+    if room(margin) < 0:
+        return f"{what}; today it is broken ({broke}), and it held to {write(margin.p5)} in 19 of 20 runs."
+    assert margin.p50 is not None
+    return f"{what}; half of the runs break by {write(margin.p50)} ({broke})."
+
+
+def _theory(
+    ordered: Sequence[Margin], plans: Mapping[str, Plan], until: tuple[Expectation, ...]
+) -> list[tuple[Margin, Cliff]]:
+    found = []
+    for each in ordered:
+        plan = plans.get(each.variant)
+        if plan is None or each.p50 is None or each.unit != "x":
+            continue
+        cliff = agreeing(cliffs(plan, each.axis, until), each.p50)
+        if cliff is not None:
+            found.append((each, cliff))
+    return found
+
+
+def next_steps(scenario: Scenario, ordered: Sequence[Margin], plans: Mapping[str, Plan]) -> list[Step]:
+    """Commands that follow from the answer."""
+    if scenario.path == "-":
+        return []
+    name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
+    steps: list[Step] = []
+    retries = [policy for policy in scenario.plan.stack if policy.kind == "retry"]
+    if len(plans) == 1 and retries and not getattr(retries[0], "budget", None):
+        steps.append((f"resim margins {name} --try {retries[0].id}.budget=10%", "does a retry budget move the cliffs?"))
+    elif len(plans) == 1 and scenario.variants:
+        steps.append((f"resim margins {name} --variant {quote(scenario.variants[0].name)}", "the margins of a variant"))
+    steps.append((f"resim compare {name}", "the same luck, other settings"))
+    return steps
+
+
+def margin_document(margin: Margin) -> dict[str, object]:
+    """An entry of ``margins`` in the result document."""
+    return {
+        "axis": margin.axis,
+        "variant": margin.variant,
+        "unit": margin.unit,
+        "today": margin.today,
+        "p5": margin.p5,
+        "p50": margin.p50,
+        "p95": margin.p95,
+        "ci95": {name: list(limits) for name, limits in margin.ci95.items()},
+        "margin": margin.margin,
+        "broken_by": margin.broken_by or None,
+        "not_monotone": list(margin.not_monotone),
+        "seeds": list(margin.seeds),
+        "requests_simulated": margin.requests_simulated,
+        "critical": list(margin.critical),
+    }
+
+
+def asked_line(margin: Margin, least: float, look: Look) -> Row:
+    """What became of an ``--at-least``."""
+    write = WRITERS[margin.unit]
+    what = NAMES.get(margin.axis, margin.axis) + (f" of {margin.variant}" if margin.variant != AS_WRITTEN else "")
+    short = below(margin, least)
+    row = Row(f"{look.bad if short else look.good} {what} to at least {write(least)}", "bad!" if short else "good!")
+    row.add(f": {'only ' if short else ''}")
+    return row.add(f"nothing broke up to {write(margin.last)}" if margin.p5 is None else write(margin.p5))
