@@ -1,6 +1,6 @@
 """HTTP clients and SDKs: the retries and timeouts of an object that makes calls.
 
-Versions and formulas: docs/reference/config-formats.md section 8 (urllib3 2.8.0, requests 2.34.2, httpx 0.28.1 with
+Versions and formulas: docs/reference/config-formats.md section 10 (urllib3 2.8.0, requests 2.34.2, httpx 0.28.1 with
 httpcore 1.0.9, httpx-retries 0.6.0, aiohttp 3.14.5, aiohttp-retry 2.9.1, botocore 1.44.8, openai 3.57.0, anthropic
 2.14.0).
 """
