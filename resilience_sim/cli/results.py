@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
     from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.scenario import Scenario
-    from resilience_sim.settings.plan import Expectation
+    from resilience_sim.settings.plan import Expectation, Plan
     from resilience_sim.views.export.targets import Outputs
     from resilience_sim.views.moments import MomentsFold
 
+MOST_AGAIN = 200_000  # attempts of a run that is made once more to explain it: a few seconds at most
 CUT_SHORT = "the run was cut short"
 INTERRUPTED = "interrupted; the figures cover what was simulated"
 
@@ -129,17 +130,74 @@ def judged(
     *,
     unchanged: bool,
     violated: Mapping[Expectation, int] | None = None,
+    again: Callable[[int], Source] | None = None,
 ) -> list[Verdict]:
-    """The verdicts; those of a run that was cut short are inconclusive. For the arguments see ``evaluate``."""
+    """The verdicts; those of a run that was cut short are inconclusive. For the arguments see ``evaluate``.
+
+    ``again`` makes the run of a seed once more: to find out when a run that was not watched violated an expectation.
+    """
     from resilience_sim.measure.expectations import INCONCLUSIVE, evaluate
 
     verdicts = evaluate(expectations, results, running, unchanged, violated)
     if whole:
-        return verdicts
+        return verdicts if again is None else _with_instants(expectations, results, running, verdicts, again)
     return [
         replace(verdict, verdict=INCONCLUSIVE, reason=CUT_SHORT, first_broken=None, first_violated=None)
         for verdict in verdicts
     ]
+
+
+def _with_instants(
+    expectations: Sequence[Expectation],
+    results: Mapping[str, Sequence[RunResult]],
+    running: str,
+    verdicts: Sequence[Verdict],
+    again: Callable[[int], Source],
+) -> list[Verdict]:
+    """The verdicts with the instants at which the runs that first broke them did, where there are such instants."""
+    from resilience_sim.measure.expectations import FAIL
+
+    judged_ones = [each for each in expectations if results.get(each.scope.variant or running)]
+    small = {result.seed for result in results.get(running, ()) if result.document["attempts"]["total"] <= MOST_AGAIN}
+    instants: dict[int, Mapping[Expectation, int]] = {}
+    found = []
+    for expectation, verdict in zip(judged_ones, verdicts, strict=True):
+        seed, own = verdict.first_broken, not expectation.scope.variant
+        if verdict.verdict == FAIL and own and seed in small and verdict.first_violated is None:
+            if seed not in instants:
+                instants[seed] = _violations(again(seed))
+            at = instants[seed].get(expectation)
+            found.append(verdict if at is None else replace(verdict, first_violated=at / 1e9))
+        else:
+            found.append(verdict)
+    return found
+
+
+def _violations(source: Source) -> Mapping[Expectation, int]:
+    """When a run violates its expectations; what needs no run to be known is known without."""
+    from resilience_sim.measure.violations import ViolationFold, overdue
+    from resilience_sim.runs.simulate import drain
+
+    fold = ViolationFold(source.plan)
+    if fold.needed:
+        source.attach(fold)
+        drain(source)
+    return {**overdue(source.plan, source.plan.expect), **fold.instants()}
+
+
+def explained(plan: Plan, result: RunResult) -> MomentsFold | None:
+    """What is to be known of a run that was not watched, to explain it; None where that would take too long."""
+    from resilience_sim.runs.simulate import drain
+    from resilience_sim.runs.simulation import Simulation
+    from resilience_sim.views.moments import MomentsFold
+
+    if result.document["attempts"]["total"] > MOST_AGAIN:
+        return None
+    source = Simulation(plan, result.seed)
+    moments = MomentsFold(plan, source.components)
+    source.attach(moments)
+    drain(source)
+    return moments
 
 
 def exit_code(verdicts: Sequence[Verdict], whole: bool) -> int:

@@ -36,9 +36,10 @@ class Verdict:
     the scenario wrote it (empty: the whole run), ``metric`` and ``op`` repeat the expectation, for formatting.
     ``reason`` says why when the verdict is not plain from the value; ``because`` is the author's own reason.
     ``first_broken``: seed of the first run that alone breaks it, None when none does. ``first_violated``: where it
-    fails, the first instant (s) at which it was violated, where there is one. ``shows``: it is about the accident that
-    the scenario shows, so ``pass`` means as announced and ``fail`` no longer so. ``decides``: the exit code is 1 when
-    it fails; what a scenario shows is promised of the unchanged scenario only.
+    fails, the first instant (s) at which it was violated, of several runs by ``first_broken``, where there is one.
+    ``shows``: it is about the accident that the scenario shows, so ``pass`` means as announced and ``fail`` no longer
+    so. ``decides``: the exit code is 1 when it fails; what a scenario shows is promised of the unchanged scenario only.
+    ``several``: it is about several runs.
     """
 
     that: str
@@ -55,6 +56,7 @@ class Verdict:
     first_violated: float | None = None
     shows: bool = False
     decides: bool = True
+    several: bool = False
 
 
 def evaluate(
@@ -106,6 +108,7 @@ def judge(expectation: Expectation, runs: Sequence[RunResult]) -> Verdict:
         reason=reason,
         first_broken=broken[0] if broken and expectation.metric != COLLAPSE else None,
         shows=expectation.shows,
+        several=len(runs) > 1,
     )
 
 

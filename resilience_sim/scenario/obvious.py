@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from resilience_sim.scenario.diagnostics import ScenarioError
@@ -32,12 +32,23 @@ def with_obvious_variants(scenario: Scenario) -> Scenario | None:
 
 
 def _with(scenario: Scenario, variants: dict[str, str]) -> Scenario | None:
+    for text in _texts(scenario.text.rstrip(), variants):
+        try:
+            return load_text(text, scenario.path, scenario.overrides, dict(scenario.files))
+        except ScenarioError:
+            continue
+    return None
+
+
+def _texts(text: str, variants: dict[str, str]) -> Iterator[str]:
+    """A scenario's text with the variants: after its last block, or in the braces of a file in flow style."""
     block = "".join(f"    {quoted(name)}: {change}\n" for name, change in variants.items())
-    text = f"{scenario.text.rstrip()}\ncompare:\n  variants:\n{block}"
-    try:
-        return load_text(text, scenario.path, scenario.overrides, dict(scenario.files))
-    except ScenarioError:
-        return None
+    yield f"{text}\ncompare:\n  variants:\n{block}"
+    before, brace, after = text.rpartition("}")
+    if brace:
+        comma = "" if before.rstrip().endswith((",", "{")) else ","
+        pairs = ", ".join(f"{quoted(name)}: {change}" for name, change in variants.items())
+        yield f"{before}{comma} compare: {{variants: {{{pairs}}}}}{brace}{after}"
 
 
 def _candidates(stack: Sequence[PolicyConfig]) -> dict[str, str]:

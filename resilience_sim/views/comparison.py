@@ -20,7 +20,7 @@ from resilience_sim.measure.statistics import CANNOT_TELL, COLLAPSE, Summary, Va
 from resilience_sim.runs.compare import VariantDivergence
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import METRICS, Metric
-from resilience_sim.views.differences import STYLES, difference_text, more_runs, value_text, verdict_text
+from resilience_sim.views.differences import STYLES, difference_text, more_runs, ratio_text, value_text, verdict_text
 from resilience_sim.views.divergence import divergence_rows
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.next_step import Step, after_comparison
@@ -35,9 +35,9 @@ NEVER = (  # another line says it already
 )  # fmt: skip
 RATIOS = {  # how they are said: less, somewhat more, twice as much or more
     "attempts_per_request": (
-        "{} fewer attempts per request", "{} more attempts per request", "{} times the attempts per request",
+        "{} fewer attempts per request", "{} more attempts per request", "{} the attempts per request",
     ),
-    "p99_success": ("p99 of successes {} shorter", "p99 of successes {} longer", "p99 of successes {} times as long"),
+    "p99_success": ("p99 of successes {} shorter", "p99 of successes {} longer", "p99 of successes {} as long"),
 }  # fmt: skip
 FAILURES_TOO = ("p50", "p99")  # rows only where they say something else than those of the successes
 LABELS = {
@@ -111,7 +111,7 @@ def comparison_rows(
         return rows
     found = {name: summaries(its) for name, its in results.items()}
     steps = after_comparison(scenario, runs) if steps is None else steps
-    answer = ranking_rows(found, differences, baseline, runs, look)
+    answer = ranking_rows(found, differences, baseline, runs, look, width)
     winner = winner_row(results, found, runs)
     rows += [Row(), *answer, winner]
     if runs == 1:
@@ -182,17 +182,16 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
     verdict = change.verdict if runs > 1 else ""
     text = f"{fmt.points(change.delta)} availability" if change.delta else "the same availability"
     row.add(text, STYLES.get(verdict, "") if change.delta else "")
-    row.add(
-        f" ({fmt.share(base['availability'].mean)} to {fmt.share(its['availability'].mean)})" if change.delta else ""
-    )
+    before, after = (fmt.share(each["availability"].mean) for each in (base, its))
+    row.add(f" ({before} to {after})" if before != after else "")
     if verdict == CANNOT_TELL and change.delta:
         row.add(" cannot tell", "odd").add(
             f" ({fmt.plural(more, 'more run')})" if (more := more_runs(change, runs)) else "", "faint"
         )
     for name, words in RATIOS.items():
-        before, after = base.get(name), its.get(name)
-        if before and after and before.mean is not None and after.mean is not None and before.mean > 0:
-            times = after.mean / before.mean
+        old, new = base.get(name), its.get(name)
+        if old and new and old.mean is not None and new.mean is not None and old.mean > 0:
+            times = new.mean / old.mean
             if not 0.95 < times < 1.05:
                 row.add(f", {_ratio(times, *words)}")
     for name, noun, nouns in (("duplicates", "duplicate", ""), ("crashes", "crash", "crashes")):
@@ -206,8 +205,8 @@ def headline(found: Mapping[str, Mapping[str, Summary]], difference: VariantDiff
 def _ratio(times: float, fewer: str, more: str, most: str) -> str:
     """``59% fewer attempts per request``, ``28% more …``, ``2.1 times the …``: nothing that reads like a level."""
     if times < 1:
-        return fewer.format(fmt.share(float(f"{1 - times:.2g}")))
-    return more.format(fmt.share(float(f"{times - 1:.2g}"))) if times < 2 else most.format(f"{times:.2g}")
+        return fewer.format(fmt.share(1 - times if times < 0.1 else float(f"{1 - times:.2g}")))
+    return more.format(fmt.share(float(f"{times - 1:.2g}"))) if times < 2 else most.format(ratio_text(times))
 
 
 # --- cells --------------------------------------------------------------------------------------------------------

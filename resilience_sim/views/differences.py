@@ -27,10 +27,17 @@ def difference_text(known: Metric, change: Difference | None) -> str:
     delta = fmt.in_unit(change.delta, known.unit, signed=True)
     if change.ci95 is None:
         return delta
+    if change.ci95[0] == change.ci95[1]:
+        return delta  # in every run the same
     half = float(f"{max(change.ci95[1] - change.delta, change.delta - change.ci95[0]):.2g}")  # it may end at a bound
     if known.unit == "ratio":
         return f"{delta.split(' ')[0]} ± {fmt.points(half)[1:]}"
     return f"{delta} ± {fmt.in_unit(half, known.unit)}"
+
+
+def ratio_text(times: float) -> str:
+    """How many times as much: ``2.1 times``, ``39 times``."""
+    return f"{fmt.count(float(f'{times:.2g}'))} times"
 
 
 def verdict_text(

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, Final
 
 from resilience_sim.kernel.text import escaped
-from resilience_sim.measure.expectations import Verdict
+from resilience_sim.measure.expectations import Verdict, few_values
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import VariantDifference, summaries
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -42,8 +42,11 @@ def result_document(
 
     ``scenario`` None: nothing was loaded; ``path`` then says what was asked for, if anything. ``variants``: runs by
     name, in the order to be shown. ``error``: see :func:`failure`. ``more``: members of a command's own, like
-    ``margins``; they stand before ``warnings``.
+    ``margins``; they stand before ``warnings``. A warning about percentiles of too few values is added by itself; it is
+    about the baseline.
     """
+    baseline = comparison[0].baseline if comparison else next(iter(variants or {}), "")
+    warnings = [*warnings, *few_values((variants or {}).get(baseline, ()))]
     document = {
         "schema": SCHEMA,
         "command": command,

@@ -61,6 +61,37 @@ class Ended:
     shorter_than_work: bool = False
 
 
+class Meanwhile:
+    """What became of the requests that came while a fault was on.
+
+    ``came`` counts them, ``over`` those of them that have their outcome, ``good`` those that succeeded in time;
+    ``next``: when (ns) the first one after it came, None: not yet.
+    """
+
+    __slots__ = ("_first", "_last", "came", "good", "next", "on", "over")
+
+    def __init__(self) -> None:
+        self._first = self._last = -1  # requests
+        self.came = 0
+        self.over = 0
+        self.good = 0
+        self.next: int | None = None
+        self.on = True
+
+    def arrive(self, t: int, rid: int) -> None:
+        if self.on:
+            self._first = rid if self._first < 0 else self._first
+            self._last = rid
+            self.came += 1
+        elif self.next is None:
+            self.next = t
+
+    def end(self, rid: int, in_time: bool) -> None:
+        if self._first <= rid <= self._last:
+            self.over += 1
+            self.good += in_time
+
+
 _B = -1  # in place of the source of a policy
 _NOBODY = (_B, ev.SUCCESS)
 
@@ -68,7 +99,8 @@ _NOBODY = (_B, ev.SUCCESS)
 class MomentsFold(Fold):
     """Attach it to a single run that is to be explained. Instants are ns, None where it never happened.
 
-    ``failed_by_b``: failed requests whose last outcome was a failure of B; ``refused_by_b``: those that found it down.
+    ``failed_by_b``: failed requests whose last outcome was a failure of B; ``refused_by_b``: those that found it down;
+    ``turned_down``: those that found Service A itself down.
     ``arrivals_since_fault``: requests that arrived since a fault last began or ended. ``hedges`` and ``hedges_won``
     count requests, ``repeated`` those that B executed more than once while their caller waited.
     """
@@ -77,7 +109,8 @@ class MomentsFold(Fold):
         "_after", "_bins", "_came", "_components", "_deadline", "_ended", "_executed", "_executions", "_faults",
         "_given_up", "_hedged", "_last", "_longer", "_seen", "_won", "_works", "acted_at", "actions",
         "arrivals_since_fault", "crashed_at", "crashed_with", "denied_at", "exhausted_at", "failed_at", "failed_by_b",
-        "first_arrival", "hedges", "hedges_won", "last_arrival", "refused_by_b", "repeated", "shed_at", "twice",
+        "first_arrival", "hedges", "hedges_won", "last_arrival", "meanwhile", "refused_by_b", "repeated", "shed_at",
+        "turned_down", "twice",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, components: Sequence[ev.Component]) -> None:
@@ -95,8 +128,10 @@ class MomentsFold(Fold):
         self._works = 0  # pieces of work that B finished while no fault was active, once a timeout had struck
         self._longer: dict[int, int] = {}  # those of them longer than that timeout
         self._faults = 0
+        self.meanwhile: dict[int, Meanwhile] = {}  # by fault
         self.failed_by_b = 0
         self.refused_by_b = 0
+        self.turned_down = 0
         self.repeated = 0
         self.actions = 0
         self.first_arrival = -1
@@ -126,6 +161,8 @@ class MomentsFold(Fold):
                 self.first_arrival = t
             self.last_arrival = t
             self.arrivals_since_fault += 1
+            for fault in self.meanwhile.values():
+                fault.arrive(t, rid)
         elif kind == ev.SENT:
             if rid in self._came:
                 self._bins.sent[self._came[rid] // self._bins.width] += 1
@@ -153,6 +190,8 @@ class MomentsFold(Fold):
             if came is not None:
                 in_time = outcome == ev.SUCCESS and b <= self._deadline
                 (self._bins.good if in_time else self._bins.bad)[came // self._bins.width] += 1
+                for fault in self.meanwhile.values():
+                    fault.end(rid, in_time)
             self._executions.pop(rid, None)
             self._hedged.discard(rid)
             self._won.discard(rid)
@@ -166,6 +205,8 @@ class MomentsFold(Fold):
                         self.refused_by_b += 1
                     elif outcome != ev.CLIENT_ERROR:
                         self.failed_by_b += 1
+                elif outcome == ev.REFUSED and (by, last) == _NOBODY and not ev.attempts_of(a):
+                    self.turned_down += 1
                 elif last == outcome:
                     self._ended[by, outcome] = self._ended.get((by, outcome), 0) + 1
             if outcome == ev.EXHAUSTED and self.exhausted_at is None:
@@ -188,9 +229,12 @@ class MomentsFold(Fold):
                 self.hedges_won += 1
         elif kind == ev.FAULT_ON:
             self._faults += 1
+            self.meanwhile[a] = Meanwhile()
             self.arrivals_since_fault = 0
         elif kind == ev.FAULT_OFF:
             self._faults -= 1
+            if a in self.meanwhile:
+                self.meanwhile[a].on = False
             self.arrivals_since_fault = 0
 
     def _result(self, t: int, rid: int, a: int) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from shlex import quote
+from typing import Any
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 
 MOST = 3
+MULTIPLIED, SOME = 2.0, 1.2  # attempts per request from which on retries are the first thing to change; in a collapse
+LEAST_REQUESTS = 20  # fewer say nothing about a share of retries
 
 Step = tuple[str, str]  # command, what it shows
 
@@ -43,20 +46,27 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
         steps.append((f"resim run {name}{again} --runs 20", "more than one anecdote"))
     retries = [policy for policy in plan.stack if isinstance(policy, RetryConfig | LikeRetryConfig)]
     per_request = run["attempts"]["per_request"] or 0.0
-    if (
-        retries
-        and not retries[0].budget
-        and (run["collapsed"] or per_request >= 2)
-        and "under_way" not in run["requests"]
-    ):
-        budget = f" --set {retries[0].id}.budget=10%"
-        steps.insert(0, (f"resim run {name}{again}{budget}", "retries capped at a tenth"))
-    elif retries and run["requests"]["failed"]:
-        more = retries[0].attempts + 2
-        steps.append((f"resim run {name}{again} --set {retries[0].id}.attempts={more}", "does trying harder help?"))
+    if no_end(run):
+        steps.insert(0, (f"resim lint {name}{again}", "what in these settings lets calls wait for ever"))
+    elif retries and not plan.actions and run["requests"]["failed"]:
+        times = per_request >= (SOME if run["collapsed"] else MULTIPLIED)
+        cut = "under_way" in run["requests"]
+        if times and not retries[0].budget and not cut and run["requests"]["total"] >= LEAST_REQUESTS:
+            budget = f" --set {retries[0].id}.budget=10%"
+            steps.insert(0, (f"resim run {name}{again}{budget}", "retries capped at a tenth"))
+        elif not times and isinstance(retries[0], RetryConfig):
+            more = retries[0].attempts + 2
+            steps.append((f"resim run {name}{again} --set {retries[0].id}.attempts={more}", "does trying harder help?"))
     if not retries and not any(policy.kind in ("circuit_breaker", "timeout") for policy in plan.stack):
         steps.append(("resim compare hard-outage", "what each policy is worth"))
     return steps
+
+
+def no_end(run: dict[str, Any]) -> bool:
+    """Whether calls that nobody answered, and nobody gave up, are most of what failed, or hold all threads."""
+    outcomes = run["requests"]["by_outcome"]
+    unanswered, exhausted = outcomes.get("unanswered", 0), outcomes.get("exhausted", 0)
+    return bool(unanswered and 2 * (unanswered + exhausted) >= run["requests"]["failed"])
 
 
 def again_words(scenario: Scenario) -> str:

@@ -254,9 +254,10 @@ def _traffic(fold: RequestTraceFold, t: int, root: Node) -> None:
     sent = sum(kind == ev.SENT for kind, _ in last)
     good = sum(kind == ev.DONE and outcome == ev.SUCCESS for kind, outcome in last)
     bad = sum(kind == ev.DONE and outcome > ev.FALLBACK for kind, outcome in last)
+    instead = sum(kind == ev.DONE and outcome == ev.FALLBACK for kind, outcome in last)
     root.add(
         f"in the second before: {fmt.plural(arrived, 'request')} came, {fmt.plural(sent, 'attempt')} went out, "
-        f"{good} succeeded, {bad} failed"
+        f"{good} succeeded, {bad} failed{f', {instead} got the fallback' if instead else ''}"
     )
 
 

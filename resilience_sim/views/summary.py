@@ -24,7 +24,7 @@ from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.next_step import next_steps
 from resilience_sim.views.text import Row, emit
 from resilience_sim.views.why import Case, reasons
-from resilience_sim.views.words import fault_words
+from resilience_sim.views.words import breaker_name, fault_words
 
 # In the summary of several runs; always those in ALWAYS, the others where they say something.
 ALWAYS = ("availability", "p50_success", "p99_success", "attempts_per_request")
@@ -44,9 +44,9 @@ def render_summary(
 ) -> None:
     """Print the summary of one run, or of several with different seeds.
 
-    ``moments``: the fold that watched the single run, for instants in the explanation. ``interrupted``: the figures
-    are about what was simulated until then. ``saved``: the recording that was written. ``quiet``: only verdicts and
-    availability.
+    ``moments``: the fold that watched the run, of several the first one, for instants in the explanation.
+    ``interrupted``: the figures are about what was simulated until then. ``saved``: the recording that was written.
+    ``quiet``: only verdicts and availability.
     """
     emit(console, summary_rows(scenario, results, verdicts, look_of(console), moments, interrupted, saved, quiet))
 
@@ -88,7 +88,7 @@ def summary_rows(
     else:
         rows += many_runs(results)
         rows += [Row(), Row("Why", "title").add(f"  of the run with seed {results[0].seed}", "faint")]
-        rows += [Row(f"  {text}", hang=2) for text in reasons(Case(scenario.plan, results[0].document))]
+        rows += [Row(f"  {text}", hang=2) for text in reasons(Case(scenario.plan, results[0].document, moments))]
     rows += [Row(), Row("Next", "title"), *step_rows(next_steps(scenario, results, saved))]
     return rows
 
@@ -146,7 +146,7 @@ def _answer(verdict: Verdict) -> str:
 def _violated(verdict: Verdict) -> str:
     return (
         ""
-        if verdict.first_violated is None
+        if verdict.first_violated is None or verdict.several
         else f"first violated at {fmt.instant(round(verdict.first_violated * 1e9))}"
     )
 
@@ -173,17 +173,27 @@ def _value(verdict: Verdict) -> str:
     return text
 
 
+_SUFFIXES = {"ratio": "%", "seconds": "s", "factor": "x", "per_second": "/s"}
+
+
 def _telling(value: float | None, limit: float, unit: str) -> str:
     """The value; with more digits where it would otherwise read like the limit that it misses."""
     text = fmt.in_unit(value, unit)
     if value is None or value == limit or text != fmt.in_unit(limit, unit):
         return text
-    scaled, suffix = (value * 100, "%") if unit == "ratio" else (value, {"seconds": "s", "factor": "x"}.get(unit, ""))
+    scaled, suffix = (
+        (value * 100, "%")
+        if unit == "ratio"
+        else (value, {"seconds": "s", "factor": "x", "per_second": "/s"}.get(unit, ""))
+    )
     return f"{scaled:.7g}{suffix}"
 
 
 def _broken(verdict: Verdict) -> str:
-    return "" if verdict.first_broken is None or verdict.ci95 is None else f"broken by seed {verdict.first_broken}"
+    if verdict.first_broken is None or not verdict.several:
+        return ""
+    when = "" if verdict.first_violated is None else f" at {fmt.instant(round(verdict.first_violated * 1e9))}"
+    return f"broken by seed {verdict.first_broken}{when}"
 
 
 # --- several runs -------------------------------------------------------------------------------------------------
@@ -200,7 +210,7 @@ def many_runs(results: Sequence[RunResult]) -> list[Row]:
         if summary is None or known.name == COLLAPSE or not _telling_metric(known.name, summary):
             continue
         low, high = fmt.in_unit(summary.low, known.unit), fmt.in_unit(summary.high, known.unit)
-        span = low if summary.low == summary.high else f"{low} to {high}"
+        span = low if low == high else f"{low} to {high}"
         if summary.missing:
             span += f" (no data in {summary.missing} of {fmt.plural(len(results), 'run')})"
         table.append((known.name, fmt.in_unit(summary.mean, known.unit), interval_text(summary, known.unit), span))
@@ -221,7 +231,8 @@ def interval_text(summary: Summary, unit: str) -> str:
     """``68.1% to 68.7%``; empty when there is none or it has no width."""
     if summary.ci95 is None or summary.ci95[0] == summary.ci95[1]:
         return ""
-    return f"{fmt.in_unit(summary.ci95[0], unit)} to {fmt.in_unit(summary.ci95[1], unit)}"
+    low, high = (fmt.in_unit(bound, unit) for bound in summary.ci95)
+    return low if low == high else f"{low} to {high}"
 
 
 def collapse_row(summary: Summary, runs: int) -> Row:
@@ -265,32 +276,40 @@ def step_rows(steps: Sequence[tuple[str, str]]) -> list[Row]:
 
 
 MOST_CHANGES = 8
-LABEL = 16  # column where the figures begin
+LABEL, WIDEST_LABEL = 17, 26  # columns where the figures begin, and where they begin at the latest
 LEAST_RECOVERED = 0.1  # a recovery counts when it has lasted this share of what it took
 PERCENTILES = (50, 90, 99)
 
 Run = dict[str, Any]
+Piece = tuple[str, str]  # text, style
+Line = tuple[str, Sequence[Piece]]  # label, figures
 
 
 def numbers(case: Case) -> list[Row]:
     plan, run = case.plan, case.run
     rows = [_requests(run), *_failures(run), *_latency(run), _attempts(run)]
-    rows += [_breaker(breaker, plan.client.instances > 1) for breaker in run["breakers"]]
+    rows += [_breaker(breaker, plan) for breaker in run["breakers"]]
     rows.append(_service(run, plan))
     rows += _effects(run, plan)
     rows += _client(run, plan)
     rows += [_fault(case, index, fault) for index, fault in enumerate(run["faults"])]
-    return rows + _changes(plan, run)
+    rows += _changes(plan, run)
+    wide = max((cell_len(label) + 4 for label, _ in rows if cell_len(label) + 4 <= WIDEST_LABEL), default=0)
+    return [_row(label, pieces, max(LABEL, wide)) for label, pieces in rows]
 
 
-def _row(label: str, *pieces: tuple[str, str]) -> Row:
-    row = Row(f"  {label}", "faint", hang=LABEL).to(max(LABEL, cell_len(label) + 3))
+def _row(label: str, pieces: Sequence[Piece], column: int) -> Row:
+    row = Row(f"  {label}", "faint", hang=column).to(max(column, cell_len(label) + 4))
     for index, (text, style) in enumerate(pieces):
         row.add(", " if index else "", "faint").add(text, style)
     return row
 
 
-def _requests(run: Run) -> Row:
+def _line(label: str, *pieces: Piece) -> Line:
+    return label, pieces
+
+
+def _requests(run: Run) -> Line:
     requests = run["requests"]
     available = run["availability"]
     style = "good!" if available == 1 else "bad!" if (available or 0) < 0.9 else "odd!"
@@ -303,41 +322,41 @@ def _requests(run: Run) -> Row:
         pieces.append((f"{fmt.count(requests['fallback'])} by fallback", "odd"))
     if requests.get("under_way"):
         pieces.append((f"{fmt.count(requests['under_way'])} still under way", "odd"))
-    return _row("requests", *pieces)
+    return _line("requests", *pieces)
 
 
-def _failures(run: Run) -> list[Row]:
+def _failures(run: Run) -> list[Line]:
     failures = [
         (n, name) for name, n in run["requests"]["by_outcome"].items() if n and name not in ("success", "fallback")
     ]
     if not failures:
         return []
     pieces = [(f"{fmt.count(n)} {name}", "bad") for n, name in sorted(failures, key=lambda pair: -pair[0])]
-    return [_row("failed", *pieces)]
+    return [_line("failed", *pieces)]
 
 
-def _latency(run: Run) -> list[Row]:
+def _latency(run: Run) -> list[Line]:
     """Of the requests that succeeded; of all of them in a second row where some did not."""
     requests = run["requests"]
     good = requests["succeeded"] + requests["late"]
     every = requests["total"] - requests.get("under_way", 0) - requests["by_outcome"]["unanswered"]
     if not every:
-        return [_row("latency", ("no request got an outcome", "faint"))]
+        return [_line("latency", ("no request got an outcome", "faint"))]
     rows = []
     if good < every:
-        rows.append(_row("with failures", *_percentiles(run["latency"], every, "faint")))
+        rows.append(_line("with failures", *_percentiles(run["latency"], every, "faint")))
     if not good:
-        return [_row("latency", ("no request succeeded", "bad")), *rows]
-    return [_row("latency", *_percentiles(run["latency_success"], good, "")), *rows]
+        return [_line("latency", ("no request succeeded", "bad")), *rows]
+    return [_line("latency", *_percentiles(run["latency_success"], good, "")), *rows]
 
 
-def _percentiles(latency: Run, count: int, style: str) -> list[tuple[str, str]]:
+def _percentiles(latency: Run, count: int, style: str) -> list[Piece]:
     """The percentiles that this many values can tell: at least one value must lie above."""
     names = [f"p{percent}" for percent in PERCENTILES if count >= least_values(percent)]
     return [(f"{name} {fmt.seconds(latency[name])}", style) for name in [*names, "max"]]
 
 
-def _attempts(run: Run) -> Row:
+def _attempts(run: Run) -> Line:
     attempts = run["attempts"]
     per_request = attempts["per_request"]
     pieces = [(f"{fmt.count(attempts['total'])} made", "")]
@@ -345,15 +364,15 @@ def _attempts(run: Run) -> Row:
         pieces.append((f"{fmt.factor(per_request)[:-1]} per request", "odd" if per_request >= 1.5 else ""))
     if attempts["denied_by_budget"]:
         pieces.append((f"{fmt.plural(attempts['denied_by_budget'], 'retry', 'retries')} denied by the budget", "odd"))
-    return _row("attempts", *pieces)
+    return _line("attempts", *pieces)
 
 
-def _breaker(breaker: Run, many: bool) -> Row:
-    name = printable(breaker["id"]).replace("circuit_breaker", "breaker") + (f"@{breaker['instance']}" if many else "")
+def _breaker(breaker: Run, plan: Plan) -> Line:
+    name = breaker_name(breaker, plan)
     if not breaker["opened"]:
-        return _row(name, ("never opened", ""))
+        return _line(name, ("never opened", ""))
     opened = "once" if breaker["opened"] == 1 else f"{fmt.count(breaker['opened'])} times"
-    return _row(
+    return _line(
         name,
         (f"opened {opened}", "odd"),
         (f"open for {fmt.seconds(breaker['open_seconds'])}", ""),
@@ -361,7 +380,7 @@ def _breaker(breaker: Run, many: bool) -> Row:
     )
 
 
-def _service(run: Run, plan: Plan) -> Row:
+def _service(run: Run, plan: Plan) -> Line:
     service = run["service"]
     name = f"service {printable(plan.service.name)}"
     pieces = [(f"{fmt.count(service['attempts_received'])} of them received", "")]
@@ -374,10 +393,10 @@ def _service(run: Run, plan: Plan) -> Row:
         pieces.append((f"up to {fmt.count(service['queue_peak'])} in the queue", "odd"))
     if service["wasted_seconds"]:
         pieces.append((f"{fmt.seconds(service['wasted_seconds'])} of work for nobody", "odd"))
-    return _row(name, *pieces)
+    return _line(name, *pieces)
 
 
-def _effects(run: Run, plan: Plan) -> list[Row]:
+def _effects(run: Run, plan: Plan) -> list[Line]:
     effects = run["effects"]
     if plan.operation.method == "GET" and not effects["applied"]:
         return []
@@ -392,24 +411,25 @@ def _effects(run: Run, plan: Plan) -> list[Row]:
         pieces.append((f"{fmt.count(effects['deduplicated'])} deduplicated", "good"))
     if effects["orphans"]:
         pieces.append((f"{fmt.plural(effects['orphans'], 'orphan')} (done, but reported as failed)", "bad"))
-    return [_row(f"{plan.operation.method} effects", *pieces)]
+    return [_line(f"{plan.operation.method} effects", *pieces)]
 
 
-def _client(run: Run, plan: Plan) -> list[Row]:
+def _client(run: Run, plan: Plan) -> list[Line]:
     client = run["client"]
     if not plan.client.threads:
         return []
     full = client["threads_peak"] >= plan.client.threads
-    peak = f"up to {fmt.count(client['threads_peak'])} of {fmt.count(plan.client.threads)} threads taken"
+    whose = " of an instance" if plan.client.instances > 1 else ""
+    peak = f"up to {fmt.count(client['threads_peak'])} of {fmt.count(plan.client.threads)} threads{whose} taken"
     pieces = [(peak, "bad" if full else "")]
     if client["crashes"]:
         pieces.append(
             (f"crashed {'once' if client['crashes'] == 1 else fmt.plural(client['crashes'], 'time')}", "bad!")
         )
-    return [_row("service A", *pieces)]
+    return [_line("service A", *pieces)]
 
 
-def _changes(plan: Plan, run: Run) -> list[Row]:
+def _changes(plan: Plan, run: Run) -> list[Line]:
     """What the scenario has changed while it ran, as far as the run came."""
     if not plan.actions:
         return []
@@ -417,12 +437,12 @@ def _changes(plan: Plan, run: Run) -> list[Row]:
 
     end = round(run["virtual_seconds"] * 1e9)
     changes = [change for change in action_texts(plan) if change.t <= end]
-    rows = [_row(f"at {fmt.instant(change.t)}", (change.words, "")) for change in changes[:MOST_CHANGES]]
+    rows = [_line(f"at {fmt.instant(change.t)}", (change.words, "")) for change in changes[:MOST_CHANGES]]
     left = len(changes) - len(rows)
-    return [*rows, *([_row("", (f"and {fmt.plural(left, 'more change')}", "faint"))] if left else [])]
+    return [*rows, *([_line("", (f"and {fmt.plural(left, 'more change')}", "faint"))] if left else [])]
 
 
-def _fault(case: Case, index: int, fault: Run) -> Row:
+def _fault(case: Case, index: int, fault: Run) -> Line:
     plan = case.plan
     begin, end = fmt.instant(round(fault["from"] * 1e9)), fmt.instant(round(fault["to"] * 1e9))
     pieces = [(f"{begin} to {end}", "")]
@@ -432,18 +452,50 @@ def _fault(case: Case, index: int, fault: Run) -> Row:
             pieces.insert(0, (words, ""))
     if fault["detected_after"] is not None:
         pieces.append((f"breaker opened after {fmt.seconds(fault['detected_after'])}", ""))
-    if recovered := _recovered(case, fault):
+    if recovered := _reached(case, fault) or _harmless(case, index, fault) or _recovered(case, index, fault):
         pieces.append(recovered)
-    return _row(f"fault {printable(fault['id'])}", *pieces)
+    return _line(f"fault {printable(fault['id'])}", *pieces)
 
 
-def _recovered(case: Case, fault: Run) -> tuple[str, str] | None:
+def _reached(case: Case, fault: Run) -> Piece | None:
+    """A fault that had not begun, or was still on, when the run was cut short; or that came after all requests."""
+    if case.cut:
+        end = case.run["virtual_seconds"]
+        if fault["from"] > end:
+            return "not begun when the run was cut short", "faint"
+        return ("still on when the run was cut short", "odd") if fault["to"] > end else None
+    if case.moments is not None and fault["from"] * 1e9 > case.moments.last_arrival:
+        return "after the last request came", "faint"
+    return None
+
+
+def _harmless(case: Case, index: int, fault: Run) -> Piece | None:
+    """A fault during and after which every request succeeded has nothing to recover from."""
+    found = case.moments.meanwhile.get(index) if case.moments is not None else None
+    if found is None or found.good < (found.over if case.cut else found.came):  # without an outcome: never answered
+        return None
+    after = fault["recovered_after"]
+    if after is not None and (found.next is None or after > found.next / 1e9 - fault["to"] + 1e-9):
+        return None
+    if after is None and case.after_last_fault() > 0:
+        return None
+    if not found.came:
+        return "no request came meanwhile", "faint"
+    if found.over < found.came:
+        return "so far every request that came meanwhile succeeded", "good"
+    return "every request that came meanwhile succeeded", "good"
+
+
+def _recovered(case: Case, index: int, fault: Run) -> Piece | None:
     """What can be said of the recovery; nothing where too few requests came after the fault to tell."""
     after, last = fault["recovered_after"], max(case.run["faults"], key=lambda each: float(each["to"]))
     if after is not None:
+        found = case.moments.meanwhile.get(index) if case.moments is not None else None
+        at_once = found is not None and found.next is not None and after <= found.next / 1e9 - fault["to"] + 1e-9
+        words = "recovered at once" if at_once else f"recovered after {fmt.seconds(after)}"
         if fault is not last or case.after_last_fault() - after >= LEAST_RECOVERED * after:
-            return f"recovered after {fmt.seconds(after)}", "good"
-        return f"recovered after {fmt.seconds(after)}, but that is near the end", "odd"
+            return words, "good"
+        return f"{words}, but that is near the end", "odd"
     if fault is not last:
         return None
     if case.cut:

@@ -21,13 +21,15 @@ from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.views.moments import Ended, MomentsFold
-from resilience_sim.views.words import outcome_name
+from resilience_sim.views.words import breaker_name, outcome_name
 
 MOST = 6  # sentences; more are not read
 AMPLIFIED = 1.5  # attempts per request from which on the load counts as multiplied
 LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load worth mentioning
 LEAST_ARRIVALS = 20  # fewer after a fault prove nothing
 NOTEWORTHY_WASTE = 0.05  # of B's work
+MOST_POLICIES = 3  # that are named in one sentence
+BY_HAND = "by hand"  # why a breaker changed its state, as measure/breakers.py says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,18 @@ class Case:
     def same_stack(self) -> bool:
         """Whether the policies stay what and where they are while it runs."""
         return not self._acted and all(isinstance(action, Change | Trip | Reset) for action in self.plan.actions)
+
+    @property
+    def same_settings(self) -> bool:
+        """Whether nobody changes a setting while it runs."""
+        return not self._acted and all(isinstance(action, Trip | Reset) for action in self.plan.actions)
+
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts that did not succeed, without the losers of hedges."""
+        attempts = self.run["attempts"]
+        good = sum(attempts["by_outcome"].get(ev.OUTCOME_NAMES[code], 0) for code in (ev.SUCCESS, ev.CANCELLED))
+        return int(attempts["total"] - attempts.get("under_way", 0) - good)
 
     @property
     def _acted(self) -> bool:
@@ -136,11 +150,14 @@ def crash(case: Case) -> str:
     if moments is not None and moments.crashed_at is not None:
         text += f"{', first' if crashes > 1 else ''}{at(moments.crashed_at)}, taking "
         text += f"{fmt.plural(moments.crashed_with, 'request')} down"
-    text += f": all {fmt.count(case.plan.client.threads)} threads were waiting"
+    whose = " of its instance" if case.plan.client.instances > 1 else ""
+    text += f": all {fmt.count(case.plan.client.threads)} threads{whose} were waiting"
     if case.no_timeout:
         text += ", and no timeout in the stack limits how long one waits"
     elif not case.policies(BreakerConfig):
         text += ", and no breaker kept new requests from joining them"
+    if moments is not None and moments.turned_down:
+        text += f". {fmt.plural(moments.turned_down, 'request')} came while it was down"
     return text + "."
 
 
@@ -150,7 +167,8 @@ def exhausted(case: Case) -> str:
         return ""
     first = at(case.moments.exhausted_at) if case.moments else ""
     text = f"Service A ran out of threads{' first' + first if first else ''}: "
-    text += f"{fmt.plural(turned_away, 'request')} found all {fmt.count(case.plan.client.threads)} taken"
+    whose = " of their instance" if case.plan.client.instances > 1 else ""
+    text += f"{fmt.plural(turned_away, 'request')} found all {fmt.count(case.plan.client.threads)}{whose} taken"
     return text + ("; no timeout sets a waiting one free" if case.no_timeout else "") + "."
 
 
@@ -216,7 +234,7 @@ def deduplicated(case: Case) -> str:
         return ""
     return (
         f"B recognised {fmt.plural(number, 'repeated attempt')} by the idempotency key and answered from the stored "
-        f"result: nothing was done twice."
+        f"result{'' if case.run['effects']['duplicates'] else ': nothing was done twice'}."
     )
 
 
@@ -266,7 +284,8 @@ def shed(case: Case) -> str:
     if not number:
         return ""
     first = at(case.moments.shed_at) if case.moments else ""
-    return f"B's queue was full{', first' + first if first else ''}: it refused {fmt.plural(number, 'attempt')}."
+    full = "B's queue was full" if case.plan.service.queue else "B has no queue, and its workers were busy"
+    return f"{full}{', first' + first if first else ''}: it refused {fmt.plural(number, 'attempt')}."
 
 
 def wasted(case: Case) -> str:
@@ -276,7 +295,8 @@ def wasted(case: Case) -> str:
     busy = (used or 0.0) * workers * case.run["virtual_seconds"]
     if busy <= 0 or service["wasted_seconds"] / busy < NOTEWORTHY_WASTE:
         return ""
-    return f"B spent {fmt.share(service['wasted_seconds'] / busy)} of its work on attempts whose caller had given up."
+    share = fmt.share(service["wasted_seconds"] / busy)
+    return f"B spent {share} of its work on attempts that nobody waited for any more."
 
 
 def late(case: Case) -> str:
@@ -291,19 +311,28 @@ def late(case: Case) -> str:
 
 
 def ended_by_policy(case: Case) -> str:
-    """A policy, of whatever kind, that itself ended most of the requests that failed."""
+    """Policies, of whatever kind, that themselves ended most of the requests that failed."""
     failed = case.run["requests"]["failed"]
     if case.moments is None or not failed:
         return ""
-    most = max(case.moments.ended_by_policy(), key=lambda ended: ended.requests, default=None)
-    if most is None or 2 * most.requests < failed or most.kind == BreakerConfig.kind:  # of breakers more can be said
+    ended = case.moments.ended_by_policy()
+    found = [each for each in ended if each.kind != BreakerConfig.kind]  # of breakers more can be said
+    most = max(found, key=lambda each: each.requests, default=None)
+    if most is None or 2 * sum(each.requests for each in found) < failed:
         return ""
-    share = f"{fmt.count(most.requests)} of {fmt.plural(case.run['requests']['total'], 'request')}"
-    if most.outcome != ev.TIMEOUT:
-        return f"{_name(most)} turned away {share}: {outcome_name(most.outcome)}."
-    if not most.shorter_than_work:
-        return ""
-    return f"{_name(most)} gave up on {share} after {fmt.duration(most.after)}, less than B's work takes."
+    total = fmt.plural(case.run["requests"]["total"], "request")
+    if most.outcome == ev.TIMEOUT:
+        if not (most.shorter_than_work or not case.policies(RetryConfig)):
+            return ""
+        text = f"{_name(most)} gave up on {fmt.count(most.requests)} of {total}"
+        if case.same_settings:
+            text += f" after {fmt.duration(most.after)}"
+            text += ", less than B's work takes" if most.shorter_than_work else ""
+        return f"{text}."
+    rejecting = sorted((each for each in found if each.outcome != ev.TIMEOUT), key=lambda each: -each.requests)
+    others = "".join(f", {_inside(_name(each))} {fmt.count(each.requests)}" for each in rejecting[1:MOST_POLICIES])
+    how = f" ({outcome_name(most.outcome)})" if not others else ""
+    return f"{_name(most)} turned away {fmt.count(most.requests)} of {total}{how}{others}."
 
 
 def _name(ended: Ended) -> str:
@@ -311,27 +340,36 @@ def _name(ended: Ended) -> str:
     return f"The {kind}" if ended.name == ended.kind else f"{kind.capitalize()} {printable(ended.name)}"
 
 
+def _inside(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
 def breaker(case: Case) -> str:
     breakers = case.run["breakers"]
-    opened = sum(breaker["opened"] for breaker in breakers)
-    if not opened:
-        return ""
     first = min(
-        ((change["t"], change["why"], breaker["id"]) for breaker in breakers for change in breaker["transitions"]
+        ((change["t"], change["why"], which) for which in breakers for change in which["transitions"]
          if change["to"] == "OPEN"),
-        default=None,
+        key=lambda found: float(found[0]), default=None,
     )  # fmt: skip
     if first is None:
         return ""
-    t, why, name = first
-    name = "The breaker" if name == "circuit_breaker" else f"Breaker {printable(name)}"
-    text = f"{name} opened at {fmt.instant(round(t * 1e9))} after {why}"
-    text += _since_fault(case, t)
+    t, why, which = first
+    how = why if why == BY_HAND else f"after {why}" if why[:1].isdigit() else f"({why})"
+    at_first = f"at {fmt.instant(round(t * 1e9))} {how}{_since_fault(case, t)}."
+    opened = sum(each["opened"] for each in breakers)
     times = "once" if opened == 1 else f"{fmt.count(opened)} times"
-    open_seconds = sum(breaker["open_seconds"] for breaker in breakers)
-    turned_away = sum(breaker["rejected"] for breaker in breakers)
-    text += f". It opened {times}, was open for {fmt.seconds(open_seconds)} in all"
-    return f"{text} and turned away {fmt.plural(turned_away, 'call')} at once."
+    open_for = f"open for {fmt.seconds(sum(each['open_seconds'] for each in breakers))}"
+    turned_away = f"turned away {fmt.plural(sum(each['rejected'] for each in breakers), 'call')}"
+    if len(breakers) == 1:
+        name = "The breaker" if which["id"] == BreakerConfig.kind else f"Breaker {printable(which['id'])}"
+        return f"{name} opened {at_first} It opened {times}, was {open_for} in all and {turned_away} at once."
+    some = len([each for each in breakers if each["opened"]])
+    text = f"Of the {fmt.count(len(breakers))} breakers {breaker_name(which, case.plan)} opened first, {at_first} "
+    if some == 1:
+        return f"{text}No other one did. It opened {times}, was {open_for} in all and {turned_away} at once."
+    times = "once each" if opened == some else times
+    which_ones = "All of them" if some == len(breakers) else f"{fmt.count(some)} of them"
+    return f"{text}{which_ones} opened, {times}, were {open_for} together and {turned_away} at once."
 
 
 def _since_fault(case: Case, t: float) -> str:
@@ -345,19 +383,22 @@ def _since_fault(case: Case, t: float) -> str:
 
 def never_opened(case: Case) -> str:
     """There is a breaker, there was trouble, and it did not open."""
-    breakers = [config for config in case.policies(BreakerConfig) if isinstance(config, BreakerConfig)]
-    failed = case.run["attempts"]["total"] - case.run["attempts"]["by_outcome"].get("success", 0)
-    if not breakers or any(breaker["opened"] for breaker in case.run["breakers"]):
+    breakers = case.policies(BreakerConfig)
+    if len(breakers) != 1 or not isinstance(breakers[0], BreakerConfig) or not case.same_settings:
         return ""
-    config = breakers[0]
+    if any(breaker["opened"] for breaker in case.run["breakers"]):
+        return ""
+    config, requests = breakers[0], case.run["requests"]
     opened = "has not opened" if case.cut else "never opened"
-    if not failed:
-        if not case.run["requests"]["failed"] + case.run["requests"]["late"] or config.slow_call:
+    if not case.failed_attempts:
+        if requests["failed"] or not requests["late"] or config.slow_call:
             return ""
         return f"The breaker {opened}: no call failed, they were only slow, and without slow_call that is no failure."
     if config.consecutive:
         outside = case.policies(RetryConfig) and isinstance(case.plan.stack[0], BreakerConfig)
         failures = f"{config.consecutive} requests in a row fail for good" if outside else _in_a_row(config.consecutive)
+        if outside and config.consecutive == 1:
+            failures = "a request fail for good"
         text = f"it {'has not seen' if case.cut else 'never saw'} {failures}"
     else:
         calls = f"{config.window_calls} calls" if config.window_calls else fmt.duration(config.window_time)
@@ -373,10 +414,12 @@ def _in_a_row(number: int) -> str:
 def order(case: Case) -> str:
     """What the order of retry and breaker did, where both acted."""
     kinds = [policy.kind for policy in case.plan.stack]
-    opened = any(breaker["opened"] for breaker in case.run["breakers"])
-    if kinds.count("retry") != 1 or kinds.count("circuit_breaker") != 1 or not opened or not case.same_stack:
+    whys = [change["why"] for each in case.run["breakers"] for change in each["transitions"] if change["to"] == "OPEN"]
+    if kinds.count("retry") != 1 or kinds.count("circuit_breaker") != 1 or not case.same_settings:
         return ""
     attempts = case.policies(RetryConfig)[0].attempts
+    if not any(why != BY_HAND for why in whys) or attempts < 2:
+        return ""
     if kinds.index("circuit_breaker") < kinds.index("retry"):
         return (
             f"The breaker stands outside the retry: it sees one result per request, after up to "
@@ -419,7 +462,8 @@ def hedged(case: Case) -> str:
     total = case.run["requests"]["total"]
     extra = f"{fmt.plural(moments.hedges, 'request')} ({fmt.share(moments.hedges / total)})"
     return (
-        f"Hedging sent a second leg for {extra} that took long; for {fmt.count(moments.hedges_won)} it answered first."
+        f"Hedging sent another leg for {extra} that had no success yet; for {fmt.count(moments.hedges_won)} of them "
+        f"such a leg succeeded first."
     )
 
 
@@ -458,14 +502,19 @@ def exhausted_retries(case: Case) -> str:
 
 def retry_after(case: Case) -> str:
     """B said when to come back, and the retry listened or did not."""
-    told = case.run["attempts"]["by_outcome"]["rate_limited"]
-    hints = sorted({fault.retry_after for fault in case.plan.faults if fault.kind == "rate_limit"} - {0})
+    told, service = case.run["attempts"]["by_outcome"]["rate_limited"], case.plan.service
+    hints = {fault.retry_after for fault in case.plan.faults if fault.kind == "rate_limit"}
     retries = [policy for policy in case.policies(RetryConfig) if isinstance(policy, RetryConfig)]
-    if not told or len(hints) != 1 or len(retries) != 1 or not case.same_stack or retries[0].attempts < 2:
+    if not told or len(hints) != 1 or 0 in hints or len(retries) != 1 or not case.same_settings:
         return ""
-    if case.plan.service.failure == ev.RATE_LIMITED and case.plan.service.failure_rate:
+    if retries[0].attempts < 2 or ev.RATE_LIMITED not in retries[0].on:
+        return ""
+    if any(fault.kind == "errors" and fault.outcome == ev.RATE_LIMITED for fault in case.plan.faults) or (
+        service.failure == ev.RATE_LIMITED
+        and (service.failure_rate or any(fault.failure_rate for fault in case.plan.faults))
+    ):
         return ""  # those 429 come without a hint
-    text = f"B answered 429 to {fmt.plural(told, 'attempt')}, with Retry-After {fmt.duration(hints[0])}"
+    text = f"B answered 429 to {fmt.plural(told, 'attempt')}, with Retry-After {fmt.duration(hints.pop())}"
     return f"{text}: {'the retry waits that long' if retries[0].honor_retry_after else 'the retry does not listen'}."
 
 

@@ -6,14 +6,16 @@ story_words.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.measure.breakers import why_text
-from resilience_sim.settings.breaker import LikeBreakerConfig
+from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 
 # At most nine letters each, for the narrow request stream.
@@ -52,6 +54,12 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
     if with_instance and component.instance >= 0 and component.kind != "client":
         return f"{name}@{component.instance}"
     return name
+
+
+def breaker_name(breaker: Mapping[str, Any], plan: Plan) -> str:
+    """The name of a breaker of a result document: ``breaker``, ``outer``, of several client instances ``outer@1``."""
+    name = printable(breaker["id"]).replace(BreakerConfig.kind, "breaker")
+    return f"{name}@{breaker['instance']}" if plan.client.instances > 1 else name
 
 
 def fault_words(fault: FaultConfig) -> str:

@@ -89,9 +89,25 @@ def test_a_scenario_without_variants_is_compared_with_the_obvious_ones(here):
     assert [variant["name"] for variant in document["variants"]] == ["as-written", "retry", "timeout"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{resim: 1, name: x, traffic: {rate: 1/s, requests: 3}}",
+        '{"resim": 1, "name": "x",\n "traffic": {"rate": "1/s", "requests": 3}\n}\n# the end',
+        "{resim: 1, traffic: {rate: 1/s, requests: 3},}",
+    ],
+)
+def test_obvious_variants_of_a_file_that_is_one_flow_mapping(here, text):
+    """Their text goes into its braces, so that they can be recorded and replayed."""
+    (here / "x.yaml").write_text(text)
+    document = resim("compare", "x.yaml", "--runs", "2", "--json", "--save", "f.resim").document
+    assert [variant["name"] for variant in document["variants"]] == ["as-written", "retry", "timeout"]
+    assert resim("replay", "f.retry.resim", "--verify").code == 0
+
+
 def test_nothing_to_compare(here):
-    """A scenario without variants to which none can be added, because it is written in one line."""
-    (here / "x.yaml").write_text("{resim: 1, name: x, traffic: {rate: 1/s, requests: 3}}")
+    """A scenario without variants to which none can be added, because it has an empty list of them."""
+    (here / "x.yaml").write_text("{resim: 1, traffic: {rate: 1/s, requests: 3}, compare: {variants: {}}}")
     answer = resim("compare", "x.yaml", "--json")
     assert answer.code == 2
     assert "--with" in answer.document["error"]["message"]
@@ -116,16 +132,16 @@ def test_try_makes_a_variant_on_the_command_line(here):
 def test_compare_says_the_answer_first_and_last(here):
     """Ranked bars and the best variant, by how much; quiet: nothing else but the verdicts."""
     lines = resim("compare", "quick.yaml", "--runs", "5").out.splitlines()
-    best = next(line for line in lines if line.startswith("Best: eager, "))
-    assert best.endswith("points more available than as-written")
+    best = next(line for line in lines if line.startswith("Best by availability: eager, "))
+    assert " points over as-written" in best
     assert lines[-1] == best
-    assert [line.split()[0] for line in lines[2:5]] == ["eager", "as-written", "alone"]
+    assert [line.split()[0] for line in lines[3:6]] == ["eager", "as-written", "alone"]
     quiet = resim("compare", "quick.yaml", "--runs", "5", "-q").out
     assert best in quiet
     assert "availability >= 90%" in quiet
     assert "Next" not in quiet
     one = resim("compare", "quick.yaml", "--runs", "1").out
-    assert one.splitlines()[-1].startswith("With this seed best: eager")
+    assert one.splitlines()[-1].startswith("With this seed best by availability: eager")
     assert "one seed is an anecdote: resim compare quick.yaml --runs 20 adds intervals" in one
 
 

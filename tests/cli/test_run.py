@@ -64,7 +64,9 @@ def test_no_scenario_means_the_storm_beside_its_cure():
     assert storm["digest"] == resim("run", "retry-storm", "--json").document["variants"][0]["runs"][0]["digest"]
     answer = resim("run")
     assert answer.code == 0
-    assert answer.out.splitlines()[-1].startswith("With this seed best: budget, 54 points more available")
+    assert answer.out.splitlines()[-1].startswith(
+        "With this seed best by availability: budget, 54 points over as-written"
+    )
     assert "Why  as-written" in answer.out
     assert "Why  budget" in answer.out
     assert "resim play --tour retries" in answer.out

@@ -16,9 +16,11 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.run_fold import RunFold
 from resilience_sim.runs.simulation import Simulation
+from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views import why
 from resilience_sim.views.moments import MomentsFold
+from resilience_sim.views.summary import numbers
 
 from .plans import SEEDS, plans
 
@@ -113,6 +115,12 @@ def crash(ran: Ran, said: str) -> None:
     assert f"taking {fmt.plural(crashes[0][4], 'request')} down" in said
     if "no timeout" in said:
         no_timeout(ran)
+    down = re.search(r"([\d,]+) requests? came while it was down", said)
+    refused = [rid for rid, (_, outcome, attempts, _) in ran.done.items() if outcome == ev.REFUSED and not attempts]
+    turned_away = {e[3] for e in ran.of(ev.REJECTED)}
+    assert len([rid for rid in refused if rid not in turned_away]) >= (number(down[1]) if down else 0)
+    for rid in refused if down else ():
+        assert any(crashed[0] <= ran.arrived[rid] < crashed[5] for crashed in crashes)
 
 
 def exhausted(ran: Ran, said: str) -> None:
@@ -122,12 +130,18 @@ def exhausted(ran: Ran, said: str) -> None:
 
 
 def ended_by_policy(ran: Ran, said: str) -> None:
-    found = re.match(r"(?:The |)(.+?) (turned away|gave up on) ([\d,]+) of ([\d,]+) requests?", said)
+    found = re.match(r"(.+?) (turned away|gave up on) ([\d,]+) of ([\d,]+) requests?", said)
     assert found is not None
     assert number(found[4]) == len(ran.arrived)
     kind = ev.REJECTED if found[2] == "turned away" else ev.TIMED_OUT
-    mine = {e[3] for e in ran.of(kind) if found[1].lower().endswith(ran.by(e)[1].replace("_", " ").lower())}
-    assert len(mine & set(ran.failed())) >= number(found[3])
+    claims = [(found[1], found[3]), *re.findall(r", ([^,]+?) ([\d,]*\d)(?=[,.])", said[found.end() :])]
+    for name, count in claims:
+        mine = {e[3] for e in ran.of(kind) if name.lower().endswith(ran.by(e)[1].replace("_", " ").lower())}
+        assert len(mine & set(ran.failed())) >= number(count), (name, count, said)
+    after = re.search(r" after (\S+?)[.,]", said)
+    if after is not None:
+        limits = {policy.after for policy in ran.plan.stack if policy.kind == "timeout"}
+        assert after[1] in {fmt.duration(limit) for limit in limits}
 
 
 def collapse(ran: Ran, said: str) -> None:
@@ -161,6 +175,7 @@ def duplicates(ran: Ran, said: str) -> None:
 
 def deduplicated(ran: Ran, said: str) -> None:
     assert f"recognised {fmt.plural(len(ran.effects(ev.DEDUPLICATED)), 'repeated attempt')} by" in said
+    assert ("nothing was done twice" in said) == (not ran.effects(ev.DUPLICATE))
 
 
 def orphans(ran: Ran, said: str) -> None:
@@ -177,10 +192,25 @@ def unprotected(ran: Ran, _: str) -> None:
 
 def breaker(ran: Ran, said: str) -> None:
     opened = ran.opened()
-    assert f"opened at {fmt.instant(opened[0][0])} after" in said
-    assert f"It opened {'once' if len(opened) == 1 else f'{len(opened)} times'}," in said
+    breakers = [each for each in ran.names.values() if each.kind == "circuit_breaker"]
+    which = Counter(e[2] for e in opened)
     turned_away = [e for e in ran.of(ev.REJECTED) if ran.by(e)[0] == "circuit_breaker"]
     assert f"turned away {fmt.plural(len(turned_away), 'call')} at once" in said
+    times = "once" if len(opened) == 1 else f"{len(opened)} times"
+    assert f" at {fmt.instant(opened[0][0])} " in said
+    if len(breakers) == 1:
+        assert re.match(rf"(The breaker|Breaker {re.escape(breakers[0].name)}) opened at ", said)
+        assert f"It opened {times}," in said
+    else:
+        assert said.startswith(f"Of the {len(breakers)} breakers ")
+        first = {ran.names[e[2]] for e in opened if e[0] == opened[0][0]}
+        named = {each.name.replace("circuit_breaker", "breaker") for each in first}
+        assert re.match(r"Of the \d+ breakers (\S+?)(@\d+)? opened first, at", said)[1] in named  # type: ignore[index]
+        if len(which) == 1:
+            assert f"No other one did. It opened {times}," in said
+        else:
+            some = "All of them" if len(which) == len(breakers) else f"{len(which)} of them"
+            assert f"{some} opened, {'once each' if len(opened) == len(which) else times}," in said
     began = re.search(r"(\S+) after the fault “(.+)” began", said)
     if began is not None:
         fault = next(fault for fault in ran.plan.faults if fault.id == began[2])
@@ -192,7 +222,13 @@ def never_opened(ran: Ran, said: str) -> None:
     assert not ran.opened()
     assert ("never" in said) == (not ran.cut)
     if "no call failed" in said:
-        assert all(ev.outcome_of(e[4]) == ev.SUCCESS for e in ran.of(ev.RESULT))
+        assert all(ev.outcome_of(e[4]) in (ev.SUCCESS, ev.CANCELLED) for e in ran.of(ev.RESULT))
+        assert not ran.failed()
+    else:
+        failures = [e for e in ran.of(ev.RESULT) if ev.outcome_of(e[4]) not in (ev.SUCCESS, ev.CANCELLED)]
+        sent = {(e[3], ev.attempt_of(e[4])) for e in ran.of(ev.SENT)}
+        heard = {(e[3], ev.attempt_of(e[4])) for e in ran.of(ev.RESULT)}
+        assert failures or (sent - heard and not ran.cut)
 
 
 def order(ran: Ran, said: str) -> None:
@@ -225,15 +261,21 @@ def saved(ran: Ran, said: str) -> None:
 
 
 def hedged(ran: Ran, said: str) -> None:
-    assert f"a second leg for {fmt.plural(len({e[3] for e in ran.under_way(ev.HEDGE)}), 'request')} (" in said
+    assert f"another leg for {fmt.plural(len({e[3] for e in ran.under_way(ev.HEDGE)}), 'request')} (" in said
     won = {e[3] for e in ran.under_way(ev.HEDGE_WON) if e[4] > 1}
-    assert f"for {fmt.count(len(won))} it answered first" in said
+    assert f"for {fmt.count(len(won))} of them such a leg succeeded first" in said
 
 
 def retry_after(ran: Ran, said: str) -> None:
     assert f"B answered 429 to {fmt.plural(len(ran.results(ev.RATE_LIMITED)), 'attempt')}," in said
-    if "the retry waits" in said:
-        assert any(policy.kind == "retry" and policy.honor_retry_after for policy in ran.plan.stack)
+    hint = re.search(r"Retry-After (\S+):", said)
+    assert hint is not None
+    limits = [fault for fault in ran.plan.faults if fault.kind == "rate_limit"]
+    assert {fmt.duration(fault.retry_after) for fault in limits} == {hint[1]}
+    assert not any(fault.kind == "errors" and fault.outcome == ev.RATE_LIMITED for fault in ran.plan.faults)
+    (retry,) = [policy for policy in ran.plan.stack if policy.kind == "retry"]
+    assert ev.RATE_LIMITED in retry.on
+    assert ("the retry waits" in said) == retry.honor_retry_after
 
 
 def exhausted_retries(ran: Ran, said: str) -> None:
@@ -271,6 +313,7 @@ def client_errors(ran: Ran, said: str) -> None:
 
 def shed(ran: Ran, said: str) -> None:
     assert f"it refused {fmt.plural(len(ran.results(ev.SHED)), 'attempt')}" in said
+    assert ("has no queue" in said) == (ran.plan.service.queue == 0)
 
 
 def wasted(ran: Ran, said: str) -> None:
@@ -335,6 +378,38 @@ CHECKS: dict[str, Callable[[Ran, str], None]] = {
 }  # fmt: skip
 
 
+def fault_row(ran: Ran, fault: FaultConfig, said: str) -> None:
+    """What the summary says has become of a fault."""
+    end = fault.at + fault.duration
+    now = ran.events[-1][0] if ran.events else 0
+    came = [rid for rid, t in ran.arrived.items() if fault.at <= t < end]
+    after = sorted(rid for rid, t in ran.arrived.items() if t >= end)
+    last = max(ran.arrived.values(), default=-1)
+    if "not begun when the run was cut short" in said or "still on when the run was cut short" in said:
+        assert ran.cut
+        assert now <= end
+    if "after the last request came" in said:
+        assert not ran.cut
+        assert last < fault.at
+    if "every request that came meanwhile succeeded" in said:
+        assert came
+        assert all(ran.in_time(rid) or (ran.cut and rid not in ran.done) for rid in came)
+    if "no request came meanwhile" in said:
+        assert not came
+    if "recovered at once" in said or "every request" in said:
+        assert after or "every request" in said
+    if "never recovered" in said or "not recovered" in said:
+        assert any(not ran.in_time(rid) for rid in after)
+    if "never recovered" in said:
+        assert not ran.cut
+        assert last - end >= fault.duration
+    back = re.search(r"recovered after (\S+?)(,|$)", said)
+    if back is not None:
+        took = next(each["recovered_after"] for each in ran.document["faults"] if each["id"] == fault.id)
+        assert back[1] == fmt.seconds(took)
+        assert any(not ran.in_time(rid) for rid in after if ran.arrived[rid] <= end + round(took * 1e9))
+
+
 def test_every_rule_has_its_check() -> None:
     """``changed`` is about plans with changes, which tests/views/test_why.py tells of."""
     assert {rule.__name__ for rule in why.RULES} - {"changed"} == set(CHECKS)
@@ -352,6 +427,8 @@ def test_every_sentence_is_true(plan: Plan, seed: int, cut: int | None) -> None:
             checked[rule.__name__] += 1
             CHECKS[rule.__name__](ran, said)
             assert not (ran.cut and "never" in said), said
+    for fault, row in zip(plan.faults, [r for r in numbers(case) if r.plain().startswith("  fault ")], strict=True):
+        fault_row(ran, fault, row.plain())
     checked["otherwise"] += 1
     otherwise(ran, why._otherwise(case))
     requests = ran.document["requests"]

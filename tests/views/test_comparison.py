@@ -42,10 +42,12 @@ def test_one_seed_exactly() -> None:
     assert text(comparison_rows(one, results, compare(results, "as-written"), parted)) == (
         "small-outage  3 variants  seed 1  same arrivals, same luck\n"
         "\n"
-        "  none        ██████████▌         70%  +7.5        1 attempts\n"
-        "  retry       ██████████▌         70%  +7.5        1.3 attempts\n"
-        "  as-written  █████████▍        62.5%  baseline    0.78 attempts\n"
-        "With this seed equally available: none and retry; as-written is less available; none has the fewest attempts\n"
+        "              available              difference  p99 success  attempts\n"
+        "  none        ██████████▌       70%  +7.5        50ms         1x\n"
+        "  retry       ██████████▌       70%  +7.5        50ms         1.3x\n"
+        "  as-written  █████████▍      62.5%  baseline    50ms         0.78x\n"
+        "With this seed equally available: none and retry; as-written is less available; of these none has the fewest"
+        " attempts per request\n"
         "one seed is an anecdote: resim compare demo.yaml --runs 20 adds intervals and says better or worse\n"
         "\n"
         "  none: +7.5 points availability (62.5% to 70%), 29% more attempts per request\n"
@@ -85,10 +87,12 @@ def test_one_seed_exactly() -> None:
         "  resim run demo.yaml                watch it as written\n"
         "  resim play --tour first-look       a guided tour in the cockpit: predict, watch, change it\n"
         "\n"
-        "  none        ██████████▌         70%  +7.5        1 attempts\n"
-        "  retry       ██████████▌         70%  +7.5        1.3 attempts\n"
-        "  as-written  █████████▍        62.5%  baseline    0.78 attempts\n"
-        "With this seed equally available: none and retry; as-written is less available; none has the fewest attempts"
+        "              available              difference  p99 success  attempts\n"
+        "  none        ██████████▌       70%  +7.5        50ms         1x\n"
+        "  retry       ██████████▌       70%  +7.5        50ms         1.3x\n"
+        "  as-written  █████████▍      62.5%  baseline    50ms         0.78x\n"
+        "With this seed equally available: none and retry; as-written is less available; of these none has the fewest"
+        " attempts per request"
     )
 
 

@@ -42,14 +42,14 @@ def test_an_outage_exactly() -> None:
         "  ✓ recovery < 10s         after main   1.5s\n"
         "  ✓ duplicates == 0                     0\n"
         "\n"
-        "  requests      62.5% available, 25 of 40 succeeded, 25 at the first try\n"
-        "  failed        12 breaker_open, 3 error\n"
-        "  latency       p50 50ms, p90 50ms, max 50ms\n"
-        "  with failures p50 50ms, p90 50ms, max 300ms\n"
-        "  attempts      31 made, 0.78 per request\n"
-        "  breaker       opened 2 times, open for 6.4s, 12 calls turned away\n"
-        "  service B     31 of them received, 1.9% busy, up to 1 at work\n"
-        "  fault main    outage (error), 4s to 10s, breaker opened after 800ms, recovered after 1.5s\n"
+        "  requests       62.5% available, 25 of 40 succeeded, 25 at the first try\n"
+        "  failed         12 breaker_open, 3 error\n"
+        "  latency        p50 50ms, p90 50ms, max 50ms\n"
+        "  with failures  p50 50ms, p90 50ms, max 300ms\n"
+        "  attempts       31 made, 0.78 per request\n"
+        "  breaker        opened 2 times, open for 6.4s, 12 calls turned away\n"
+        "  service B      31 of them received, 1.9% busy, up to 1 at work\n"
+        "  fault main     outage (error), 4s to 10s, breaker opened after 800ms, recovered after 1.5s\n"
         "\n"
         "Why\n"
         "  The breaker opened at 4.8s after 2 failures in a row, 800ms after the fault “main” began. It opened 2 times,"
@@ -68,7 +68,7 @@ def test_an_outage_exactly() -> None:
 
 def test_a_payment_made_twice_is_explained_with_its_instants() -> None:
     page = summary(PAYMENT)
-    assert "POST effects  4 applied (100.00), 2 duplicates (50.00 too much), 4 orphans (done, but reported as" in page
+    assert "POST effects   4 applied (100.00), 2 duplicates (50.00 too much), 4 orphans (done, but reported as" in page
     assert (
         "Request #0 was executed twice: attempt 1 took effect at 0.05s, but its caller only saw “timeout”, and attempt"
         " 2 did it again at 0.35s. In all 2 duplicates worth 50.00: POST is not idempotent, and no idempotency key"
@@ -116,7 +116,8 @@ def test_both_halves_leave_no_duplicate() -> None:
         ("resim: 1\nname: x\nservice: {failure_rate: 100%}\ntraffic: {rate: 1/s, requests: 3}\nstack: [fallback]\n",
          "The fallback answered 3 requests in B's place."),
         ("resim: 1\nname: x\nservice: {latency: 1s, workers: 1, queue: 0}\n"
-         "traffic: {rate: 2/s, arrivals: even, requests: 4}\n", "B's queue was full, first at 0.5s"),
+         "traffic: {rate: 2/s, arrivals: even, requests: 4}\n",
+         "its workers were busy, first at 0.5s: it refused 2 attempts."),
         ("resim: 1\nname: x\nservice: {latency: 3s}\ntraffic: {rate: 1/s, requests: 3, deadline: 2s}\n"
          "stack: [circuit_breaker]\n", "The breaker never opened: no call failed, they were only slow"),
     ],

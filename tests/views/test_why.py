@@ -70,13 +70,25 @@ stack: []
 """
 
 
+GUARDED = BASE.replace("stack: []", "stack: [{circuit_breaker: {failure_threshold: 3}}, {retry: {attempts: 2}}]")
+TWO_BREAKERS = (
+    BASE.replace(
+        "stack: []",
+        "stack: [{circuit_breaker: {id: outer, failure_threshold: 2}}, "
+        "{circuit_breaker: {id: inner, failure_threshold: 3}}]",
+    )
+    + OUTAGE
+)
+FAILING = BASE.replace("0%", "50%")
+
+
 def stack(policies: str, text: str = BASE) -> str:
     return text.replace("stack: []", f"stack: [{policies}]")
 
 
 PAIRS: list[tuple[str, str, str]] = [
     # sentence, a run of which it is true, one near it of which it is not
-    ("The rate limiter turned away 90 of 100 requests: rate_limited.", stack("rate_limiter: {limit: 1/s}"),
+    ("The rate limiter turned away 90 of 100 requests (rate_limited).", stack("rate_limiter: {limit: 1/s}"),
      stack("rate_limiter: {limit: 20/s}")),
     ("Rate limiter own turned away", stack("{rate_limiter: {id: own, limit: 1/s}}"),
      stack("{rate_limiter: {id: own, limit: 20/s}}")),
@@ -107,15 +119,16 @@ PAIRS: list[tuple[str, str, str]] = [
      stack("retry: {attempts: 1}") + OUTAGE),
     ("The retry budget denied", stack("retry: {attempts: 3, budget: 1%}") + OUTAGE,
      stack("retry: {attempts: 3, budget: 1%}")),
-    ("Hedging sent a second leg", stack("hedge: {delay: 10ms}"), stack("hedge: {delay: 1s}")),
+    ("Hedging sent another leg for 100 requests (100%) that had no success yet",
+     stack("hedge: {delay: 10ms}"), stack("hedge: {delay: 1s}")),
     ("The fallback answered", stack("fallback") + OUTAGE, stack("fallback")),
     ("No policy stands between", BASE + OUTAGE, stack("timeout: {after: 1s}") + OUTAGE),
     ("never got an answer: no timeout limits the waiting", BASE + OUTAGE.replace("error", "hang"),
      stack("timeout: {after: 1s}") + OUTAGE.replace("error", "hang")),
-    ("of its work on attempts whose caller had given up",
+    ("of its work on attempts that nobody waited for any more",
      stack("timeout: {after: 100ms}", BASE.replace("150ms,", "150ms, workers: 10,")),
      stack("timeout: {after: 1s}", BASE.replace("150ms,", "150ms, workers: 10,"))),
-    ("B's queue was full", BASE.replace("150ms,", "150ms, workers: 1, queue: 0,"),
+    ("B has no queue, and its workers were busy", BASE.replace("150ms,", "150ms, workers: 1, queue: 0,"),
      BASE.replace("150ms,", "150ms, workers: 10, queue: 0,")),
     ("It ended in collapse", stack("timeout: {after: 1s}", OVERLOAD), BASE.replace("0%", "100%")),
     ("It ended in collapse", stack("timeout: {after: 1s}", OVERLOAD), stack("timeout: {after: 1s}") + OUTAGE),
@@ -173,6 +186,45 @@ PAIRS: list[tuple[str, str, str]] = [
      stack("timeout: {after: 1s}") + NOT_FOUND),
     ("its caller only saw “unavailable”, and attempt 2 did it again",
      PAYING.replace("for: 3s", "for: 3s, answer: unavailable"), PAYING),
+    ("The breaker opened at 5s by hand. It opened once", GUARDED + "changes: [{at: 5s, trip: circuit_breaker}]\n",
+     GUARDED + OUTAGE),
+    ("The breaker stands outside the retry", GUARDED + OUTAGE,  # opened by hand, it stands where it stands
+     GUARDED + "changes: [{at: 5s, trip: circuit_breaker}]\n"),
+    ("The breaker stands outside the retry", GUARDED + OUTAGE,
+     GUARDED.replace("attempts: 2", "attempts: 1") + OUTAGE),
+    ("Of the 2 breakers outer opened first, at 2.25s after 2 failures in a row, 250ms after the fault “main” began. "
+     "All of them opened, once each, were open for", TWO_BREAKERS,
+     TWO_BREAKERS.replace("failure_threshold: 3", "failure_threshold: 50")),
+    ("No other one did. It opened once", TWO_BREAKERS.replace("failure_threshold: 3", "failure_threshold: 50"),
+     TWO_BREAKERS),
+    ("Of the 2 breakers breaker@0 opened first", GUARDED + OUTAGE + "client: {instances: 2}\n", GUARDED + OUTAGE),
+    ("The breaker never opened", stack("circuit_breaker: {failure_threshold: 90}") + OUTAGE,  # no call failed there
+     stack("{circuit_breaker: {failure_threshold: 90}}, {hedge: {delay: 100ms}}")),
+    ("they were only slow", stack("circuit_breaker", BASE.replace("even,", "even, deadline: 100ms,")),
+     stack("{rate_limiter: {limit: 5/s}}, {circuit_breaker: {failure_threshold: 90}}")),  # it never saw those calls
+    ("they were only slow", stack("circuit_breaker", BASE.replace("even,", "even, deadline: 100ms,")),
+     stack("{circuit_breaker: {failure_threshold: 90}}, {bulkhead: {max_concurrent: 1}}")),  # which fail for a breaker
+    ("The breaker never opened: it never saw 90 failures in a row", stack("circuit_breaker: {failure_threshold: 90}")
+     + OUTAGE, stack("circuit_breaker: {failure_threshold: 90}") + OUTAGE
+     + "changes: [{at: 9s, set: {circuit_breaker.failure_threshold: 80}}]\n"),
+    ("nothing was done twice", KEYED.replace("150ms,", "150ms, deduplicate: true,"),
+     KEYED.replace("150ms,", "150ms, deduplicate: {ttl: 2500ms},").replace("delay: 3s", "delay: 2s, backoff: linear")),
+    ("with Retry-After 2s", LIMITED,
+     LIMITED.replace("}}]\nstack", "}}, {rate_limit: {at: 60s, for: 1s, limit: 1/s}}]\nstack")),
+    ("with Retry-After 2s", LIMITED,
+     LIMITED.replace("}}]\nstack", "}}, {errors: {at: 1s, for: 5s, rate: 50%, status: 429}}]\nstack")),
+    ("with Retry-After 2s", LIMITED, LIMITED.replace("attempts: 3", "attempts: 3, on: [error]")),
+    ("The throttle turned away", stack("{throttle: {k: 1, window: 100s}}, {timeout: {after: 1s}}", FAILING),
+     stack("{throttle: {k: 100}}, {timeout: {after: 1s}}", FAILING)),
+    ("The bulkhead turned away 33 of 100 requests, the rate limiter 33.",
+     stack("{bulkhead: {max_concurrent: 1}}, {rate_limiter: {limit: 4/s, burst: 1}}"),
+     stack("bulkhead: {max_concurrent: 1}")),
+    ("The timeout gave up on 30 of 100 requests after 1s.",
+     stack("timeout: {after: 1s}") + OUTAGE.replace("error", "hang"),
+     stack("{retry: {attempts: 2}}, {timeout: {after: 1s}}") + OUTAGE.replace("error", "hang")),
+    ("requests came while it was down", CRASHING, CRASHING.replace("crash", "reject")),
+    ("all 5 threads of its instance were waiting",
+     CRASHING.replace("threads: 5", "threads: 5, instances: 2"), CRASHING),
     ("B failed or refused",
      stack("timeout: {after: 1s}", BASE.replace("0%", "30%")) + OUTAGE.replace("error", "refuse"),
      stack("timeout: {after: 1s}", BASE.replace("0%", "30%"))),
@@ -267,7 +319,7 @@ def test_a_policy_that_no_rule_knows_is_named() -> None:
     """B is not blamed for what a plug-in turned away."""
     plan = plan_of(BASE)
     said = why(with_policies(plan, [f"{__name__}:EveryOther"]))
-    assert "Plugin EveryOther turned away 50 of 100 requests: error." in said
+    assert "Plugin EveryOther turned away 50 of 100 requests (error)." in said
     assert "B failed" not in said
     assert "turned away" not in why(plan)
 

@@ -5,9 +5,10 @@ On a terminal they first race live with one seed; the table covers all seeds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from resilience_sim.cli.errors import usage
 if TYPE_CHECKING:
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.measure.result import RunResult
+    from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Plan, Warned
     from resilience_sim.views.export.targets import Outputs
@@ -121,22 +123,31 @@ def answer(
     unchanged: bool,
     why: Mapping[str, Sequence[str]] | None = None,
     steps: Sequence[Step] | None = None,
+    again: Callable[[int], Source] | None = None,
 ) -> int:
     """Judge, write and print a comparison that was simulated; the exit code.
 
     ``running``: the variant that expectations without one are about; ``unchanged``: it is what the file says.
-    ``why``: the reasons to tell of some variants. ``steps``: what to type next, instead of the usual.
+    ``why``: the reasons to tell of some variants. ``steps``: what to type next, instead of the usual. ``again`` makes
+    the run of that variant with a seed, if that takes more than its plan.
     """
     from resilience_sim.cli import results
     from resilience_sim.measure.statistics import compare as differences_of
+    from resilience_sim.runs.simulation import Simulation
 
     ctx.results = found if whole else {}
     differences = differences_of(found, baseline)
-    verdicts = results.judged(scenario.plan.expect, found, whole, running, unchanged=unchanged)
+    verdicts = results.judged(
+        scenario.plan.expect,
+        found,
+        whole,
+        running,
+        unchanged=unchanged,
+        again=again or (partial(Simulation, plans[running]) if running in plans else None),
+    )
     code = results.exit_code(verdicts, whole)
 
     def document() -> dict[str, Any]:
-        from resilience_sim.measure.expectations import few_values
         from resilience_sim.views.document import failure, result_document
 
         return result_document(
@@ -146,7 +157,7 @@ def answer(
             variants=found,
             comparison=differences,
             expectations=verdicts,
-            warnings=[*(scenario.warnings if warnings is None else warnings), *few_values(found[baseline])],
+            warnings=scenario.warnings if warnings is None else warnings,
             error=None if whole else failure("interrupted", results.INTERRUPTED),
         )
 

@@ -97,6 +97,7 @@ def document_of(recording: Recording, series: int = 0) -> dict[str, Any]:
             recording.meta.variant,
             unchanged=as_the_file_says(recording),
         ),
+        warnings=scenario.warnings,
     )
 
 

@@ -59,6 +59,7 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
     from resilience_sim.cli.results import recording_file
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.recording.reader import open_recording
+    from resilience_sim.runs.replay import scenario_of
 
     ctx.subject = options.file
     what_if = bool(options.stack or options.settings)
@@ -72,7 +73,7 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
     with open_recording(recording_file(ctx, options.file)) as recording:
         if options.verify:
             return _verify(ctx, recording, series)
-        warnings = _unfinished(recording)
+        warnings = [*scenario_of(recording).warnings, *_unfinished(recording)]
         if not ctx.json:
             ctx.warnings(warnings)
         if what_if:
@@ -205,7 +206,7 @@ def _print_verification(ctx: CommandContext, recording: Recording, found: Verifi
     from resilience_sim.runs.replay import scenario_of
     from resilience_sim.views.document import failure, result_document
 
-    result = figures_of(recording, series)
+    result, scenario = figures_of(recording, series), scenario_of(recording)
     error = None
     if not found.same:
         words = "; ".join(line.strip() for line in _difference_lines(recording, found))
@@ -213,9 +214,10 @@ def _print_verification(ctx: CommandContext, recording: Recording, found: Verifi
     ctx.document(
         result_document(
             "replay",
-            scenario=scenario_of(recording),
+            scenario=scenario,
             seeds=[recording.meta.seed],
             variants={recording.meta.variant: [result]},
+            warnings=[*scenario.warnings, *_unfinished(recording)],
             error=error,
         )
     )
@@ -266,7 +268,18 @@ def _ask_what_if(
         }
         steps = after_what_if(scenario, recorded, options.settings)
         return answer(
-            ctx, scenario, plans, found, recorded, whole, outputs, WHAT_IF, warnings, unchanged=False, steps=steps
+            ctx,
+            scenario,
+            plans,
+            found,
+            recorded,
+            whole,
+            outputs,
+            WHAT_IF,
+            warnings,
+            unchanged=False,
+            steps=steps,
+            again=lambda _: Simulation(plans[WHAT_IF], seed, actions),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from resilience_sim.cli import complete
@@ -73,6 +74,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     from resilience_sim._build_mode import describe
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import PLAIN, WatchOptions, lost_runs, nothing_left, way_to_watch
+    from resilience_sim.runs.simulation import Simulation
     from resilience_sim.scenario.load import load
     from resilience_sim.settings.plan import AS_WRITTEN
 
@@ -116,11 +118,17 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         found = {AS_WRITTEN: runs} if runs else {}
         ctx.results = found if whole else {}
         violated = first.violated if first is not None else None
-        verdicts = results.judged(scenario.plan.expect, found, whole, unchanged=unchanged, violated=violated)
+        verdicts = results.judged(
+            scenario.plan.expect,
+            found,
+            whole,
+            unchanged=unchanged,
+            violated=violated,
+            again=partial(Simulation, scenario.plan) if len(seeds) > 1 else None,
+        )
         code = results.exit_code(verdicts, whole)
 
         def document() -> dict[str, Any]:
-            from resilience_sim.measure.expectations import few_values
             from resilience_sim.views.document import failure, result_document
 
             return result_document(
@@ -129,7 +137,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 seeds=[result.seed for result in runs],
                 variants={AS_WRITTEN: runs},
                 expectations=verdicts,
-                warnings=[*warnings, *few_values(runs)],
+                warnings=warnings,
                 error=None if whole else failure("interrupted", results.INTERRUPTED),
             )
 
@@ -139,12 +147,15 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
 
     if way == PLAIN:
         ctx.out("")
+    moments = first.moments if first is not None else None
+    if moments is None and whole and not ctx.quiet:
+        moments = results.explained(scenario.plan, runs[0])
     render_summary(
         ctx.io.console(stderr=results.stdout_taken(outputs)),
         scenario,
         runs,
         verdicts,
-        moments=first.moments if first is not None and len(seeds) == 1 else None,
+        moments=moments,
         interrupted=not whole,
         saved=options.save or "",
         quiet=ctx.quiet,
