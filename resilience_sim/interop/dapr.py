@@ -6,7 +6,7 @@ Rules: Dapr d845074 (docs/reference/config-formats.md section 6).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
@@ -40,6 +40,12 @@ RL166 info: errors of the caller are retried
     Unless a retry policy has `matching`, Dapr retries every status that is not a success: a 404 or a 422 as well, which
     will be the same next time. A circuit breaker of the target counts them as failures and opens on them. In scenarios
     it is the outcome `client_error`.
+RL168 warning: a built-in policy that does not take this
+    `DaprBuiltIn…` policies have at least three retries: fewer, or none named, become three.
+    `DaprBuiltInActorNotFoundRetries` cannot be replaced at all.
+RL169 error: policies in a place where Dapr does not look
+    `targets` belongs beside `policies`; a target names one `timeout`, `retry` and `circuitBreaker`; those of a
+    component stand under `inbound` or `outbound`. Anything else is ignored without a word.
 RL167 info: greater than, not at least
     `consecutiveFailures > 5` trips at the sixth failure in a row.
 """
@@ -69,31 +75,74 @@ def recognises(file: ConfigFile) -> bool:
     return any(True for _ in _documents(file))
 
 
+FIELDS: dict[str, tuple[str, ...]] = {  # pkg/apis/resiliency/v1alpha1/types.go
+    "": ("apiVersion", "kind", "metadata", "scopes", "spec"),
+    "spec": ("policies", "targets"),
+    "policies": ("timeouts", "retries", "circuitBreakers"),
+    "retries": ("policy", "duration", "maxInterval", "maxRetries", "matching"),
+    "matching": ("httpStatusCodes", "gRPCStatusCodes"),
+    "circuitBreakers": ("maxRequests", "interval", "timeout", "trip"),
+    "targets": ("apps", "actors", "components"),
+    "apps": ("timeout", "retry", "circuitBreaker", "circuitBreakerCacheSize"),
+    "actors": ("timeout", "retry", "circuitBreaker", "circuitBreakerScope", "circuitBreakerCacheSize"),
+    "components": ("inbound", "outbound"),
+    "inbound": ("timeout", "retry", "circuitBreaker"),
+}
+_KINDS = {"timeout": "timeouts", "retry": "retries", "circuitBreaker": "circuitBreakers"}
+_PLURALS = {plural: name for name, plural in _KINDS.items()}
+_WORDS = {"timeout": "Timeout", "retry": "Retry", "circuitBreaker": "CircuitBreaker"}
+_LEVELS: dict[str, tuple[str, ...]] = {  # of Default{level}{Word}Policy, the most special first
+    "other-apps": ("App", ""),
+    "other-actors": ("Actor", ""),
+    "other-components/outbound": ("ComponentOutbound", "Component", ""),
+    "other-components/inbound": ("ComponentInbound", "Component", ""),
+}
+ASIDE = tuple(_LEVELS)  # instances that nobody means who names none
+_BUILT_IN = "DaprBuiltInServiceRetries"
+_PROTECTED = "DaprBuiltInActorNotFoundRetries"
+
+
 def _targets(spec: Section) -> dict[str, Section]:
     found: dict[str, Section] = {}
     targets = spec.section("targets")
     for kind in ("apps", "actors"):
         group = targets.section(kind)
         for name in group.names():
-            found[name] = group.section(name)
+            found[name if name not in found else f"{kind}/{name}"] = group.section(name)
     components = targets.section("components")
     for name in components.names():
         component = components.section(name)
         for way in component.names():
-            found[f"{name}/{way}"] = component.section(way)
+            if way in FIELDS["components"]:
+                found[f"{name}/{way}"] = component.section(way)
+            else:
+                component.ignore(way)
+                component.log.trap(
+                    "RL169", "what stands directly under a component is ignored", component.at(way),
+                    "put it under `outbound` (calls to the component) or `inbound` (calls from it)",
+                )  # fmt: skip
     targets.rest()
     return found
 
 
 def instances(file: ConfigFile) -> list[str]:
-    """The targets."""
+    """The targets, and what is none of them where something is said about those."""
     return list(distinct(_all_targets(file)))
 
 
 def _all_targets(file: ConfigFile) -> dict[str, None]:
     found: dict[str, None] = {}
+    policies: set[str] = set()
     for document in _documents(file):
-        found.update(dict.fromkeys(_targets(Section(document, "", Log()).section("spec"))))
+        spec = Section(document, "", Log()).section("spec")
+        found.update(dict.fromkeys(_targets(spec)))
+        group = spec.section("policies")
+        policies |= {name for key in FIELDS["policies"] for name in group.section(key).names()}
+    for other, levels in _LEVELS.items():
+        named = {f"Default{level}{word}Policy" for level in levels[:1] for word in _WORDS.values()}
+        of_all = {f"Default{word}Policy" for word in _WORDS.values()}
+        if policies & named or (other == "other-apps" and (policies & (of_all | {_BUILT_IN}) or not found)):
+            found[other] = None
     return found
 
 
@@ -101,35 +150,94 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """retry(breaker(timeout(target)))."""
     result = Converted(NAME, f"Dapr Resiliency, target '{instance}'", instance)
     wanted = distinct(_all_targets(file))[instance]
+    others: dict[str, tuple[Section, str]] = {}  # by kind, the default that applies to what is not listed
+    built_in: tuple[Section, str] | None = None
     for document in _documents(file):
         top = Section(document, "", log)
         top.skip(scopes="the policies apply to these applications only")
         spec = top.section("spec")
         targets = _targets(spec)
         policies = spec.section("policies")
-        spec.rest()
+        _misplaced(spec, policies, log)
         used: set[tuple[str, str]] = set()
         for target in targets.values():
             used |= _references(target, log)
         if wanted in targets and not result.layers:
             result.layers = _stack(targets[wanted], policies, log)
             _app_trap(spec, wanted, targets[wanted], log)
+        for kind, plural in _KINDS.items():
+            group = policies.section(plural)
+            for level in reversed(_LEVELS.get(wanted, ())):
+                if (name := f"Default{level}{_WORDS[kind]}Policy") in group:
+                    others[kind] = (group, name)
+            if kind == "retry" and _BUILT_IN in group:
+                built_in = (group, _BUILT_IN)
         _unused(policies, used, log)
+        _actor_scopes(spec, log)
         _decoded(policies, log)
+    if wanted in _LEVELS and wanted not in set(_all_of(file)):
+        result.layers = [maker(*others[kind], log) for kind, maker in _MAKERS.items() if kind in others]
+        if wanted == "other-apps":
+            result.layers.append(_built_in_retry(built_in, log))
+        result.remarks.append("what is listed under no target: named defaults, and what is built in")
     return result
+
+
+def _all_of(file: ConfigFile) -> Iterator[str]:
+    for document in _documents(file):
+        yield from _targets(Section(document, "", Log()).section("spec"))
+
+
+def _misplaced(spec: Section, policies: Section, log: Log) -> None:
+    if "targets" in policies:
+        policies.ignore("targets")
+        log.trap(
+            "RL169", "`targets` stands under `policies`: it is ignored, and no policy applies to anything",
+            policies.at("targets"), "move it out, beside `policies`",
+        )  # fmt: skip
+    spec.rest()
+
+
+def _built_in_retry(replaced: tuple[Section, str] | None, log: Log) -> Layer:
+    """Around the call to an app that no target lists: when it cannot be reached, three more tries, a second apart."""
+    if replaced is not None:
+        layer = _retry(*replaced, log)
+    else:
+        layer = Layer("retry", "built in: the app is listed under no target", like="dapr")
+        layer.put("attempts", 4, None, "built in: 3 retries")
+        layer.put("delay", Ns(SECOND), None, "built in")
+    layer.id = "built-in"
+    layer.settings["on"] = Setting("[unavailable, refused, reset]", "only when the app cannot be reached")
+    return layer
+
+
+def _actor_scopes(spec: Section, log: Log) -> None:
+    """A breaker of actors needs its scope; without it the targets are not decoded."""
+    actors = spec.section("targets").section("actors")
+    for name in actors.names():
+        actor = actors.section(name)
+        if "circuitBreaker" not in actor:
+            continue
+        scope = actor.word("circuitBreakerScope", fold=False)
+        if scope is None or scope.value not in ("type", "id", "both"):
+            log.refused(
+                "a circuit breaker of an actor needs a `circuitBreakerScope`: Dapr refuses the whole resource",
+                actor.at("circuitBreaker"), "`type`, `id` or `both`",
+            )  # fmt: skip
 
 
 def _decoded(policies: Section, log: Log) -> None:
     """Dapr decodes every policy of a resource, whether a target refers to it or not; one bad refuses all."""
     bad: list[At] = []
-    for group, maker in (("retries", _retry), ("circuitBreakers", _breaker), ("timeouts", _timeout)):
-        section = policies.section(group)
+    for kind, maker in _MAKERS.items():
+        section = policies.section(_KINDS[kind])
         for name in section.names():
             aside = Log(traps=log.traps)
             holder = Section(section.node, section.path, aside, span=section.span)
             maker(holder, name, aside)
             errors = [each for each in aside.found if each.code in (BAD_VALUE, REFUSED)]
-            log.found += [each for each in errors if each not in log.found]
+            told = [*errors, *(each for each in aside.found if each.code == "RL168")]
+            log.found += [each for each in told if each not in log.found]
             bad += [section.at(name)] if errors else []
     for at in bad:
         log.refused(
@@ -142,11 +250,15 @@ def _decoded(policies: Section, log: Log) -> None:
 
 def _references(target: Section, log: Log) -> set[tuple[str, str]]:
     found = set()
-    for key, group in (("timeout", "timeouts"), ("retry", "retries"), ("circuitBreaker", "circuitBreakers")):
+    for key, group in _KINDS.items():
         name = target.word(key, fold=False)
         if name:
             found.add((group, name.value))
     target.skip(circuitBreakerScope="one target is simulated", circuitBreakerCacheSize="one target is simulated")
+    for plural, right in _PLURALS.items():
+        if plural in target:
+            target.ignore(plural)
+            log.trap("RL169", f"a target has no `{plural}`: it is ignored", target.at(plural), f"write `{right}`")
     target.rest()
     return found
 
@@ -167,7 +279,7 @@ def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
     for group in ("timeouts", "retries", "circuitBreakers"):
         section = policies.section(group)
         for name in section.names():
-            if (group, name) in used:
+            if (group, name) in used or name == _PROTECTED:
                 continue
             if re.fullmatch(r"Default\w*Policy|DaprBuiltIn\w+", name):
                 built_in = name.startswith("DaprBuiltIn")
@@ -201,9 +313,8 @@ def _named(target: Section, key: str, policies: Section, group: str, log: Log) -
 
 def _stack(target: Section, policies: Section, log: Log) -> list[Layer]:
     layers: list[Layer] = []
-    for key, group, maker in (("retry", "retries", _retry), ("circuitBreaker", "circuitBreakers", _breaker),
-                              ("timeout", "timeouts", _timeout)):  # fmt: skip
-        found = _named(target, key, policies, group, log)
+    for key, maker in _MAKERS.items():
+        found = _named(target, key, policies, _KINDS[key], log)
         if found:
             layers.append(maker(*found, log))
     return layers
@@ -228,7 +339,7 @@ def _retry(group: Section, name: str, log: Log) -> Layer:
     layer = Layer("retry", section.path, section.at(), like="dapr")
     kind = section.word("policy", ("constant", "exponential"))
     growing = kind is not None and kind.value == "exponential"
-    most = section.read("maxRetries", _signed, "an integer")
+    most = _built_in_least(section, name, section.read("maxRetries", _signed, "an integer"), log)
     pause = _time(section, "duration", log)
     cap = _time(section, "maxInterval", log)
     if most is None or most.value < 0:
@@ -266,6 +377,17 @@ def _retry(group: Section, name: str, log: Log) -> Layer:
     return layer
 
 
+def _built_in_least(section: Section, name: str, most: Value[int] | None, log: Log) -> Value[int] | None:
+    """The number of retries as Dapr takes it: for policies of its own at least three."""
+    if name == _PROTECTED:
+        log.trap("RL168", "this built-in policy cannot be replaced: what stands here is ignored", section.at())
+    elif name.startswith("DaprBuiltIn") and (most is None or most.value < 3):
+        at = most.at if most else section.at()
+        log.trap("RL168", "a built-in policy has at least three retries: three were taken", at, "write `maxRetries: 3`")
+        return Value(3, at)
+    return most
+
+
 def _matching(section: Section, layer: Layer, log: Log) -> None:
     matching = section.section("matching")
     if not matching:
@@ -277,15 +399,11 @@ def _matching(section: Section, layer: Layer, log: Log) -> None:
         )
         layer.put("on", list(EVERYTHING), None, "default: everything; an open breaker ends the retries")
         return
-    codes = [word.strip() for word in matching.texts("httpStatusCodes") for word in str(word).split(",")]
+    ranges = _ranges(matching, "httpStatusCodes", 100, 599, log)
+    _ranges(matching, "gRPCStatusCodes", 0, 16, log)
     at = matching.at("httpStatusCodes")
-    outcomes: dict[str, None] = {}
-    for word in codes:
-        match = re.fullmatch(r"([0-9]{3})(?:-([0-9]{3}))?", word)
-        if not match:
-            log.bad("a list of codes and ranges", at, "for example `429,500-599`")
-            continue
-        low, high = int(match.group(1)), int(match.group(2) or match.group(1))
+    outcomes: dict[str, None] = {} if ranges else dict.fromkeys(EVERYTHING)
+    for low, high in ranges:
         for code in ("429", "500", "503", "504", "408", *CALLERS_FAULT):
             if low <= int(code) <= high:
                 outcomes.update(dict.fromkeys(code_outcomes(code)))
@@ -294,8 +412,7 @@ def _matching(section: Section, layer: Layer, log: Log) -> None:
             log.trap(
                 "RL119",
                 f"{', '.join(map(str, hopeless))} {'is' if len(hopeless) == 1 else 'are'} retried, and "
-                "cannot succeed: the "
-                "same request gets the same answer",
+                "cannot succeed: the same request gets the same answer",
                 at,
                 "list 429 and 500-599 only",
             )
@@ -305,6 +422,24 @@ def _matching(section: Section, layer: Layer, log: Log) -> None:
     )
     matching.skip(gRPCStatusCodes="statuses of HTTP decide here")
     matching.rest()
+
+
+def _ranges(matching: Section, name: str, least: int, most: int, log: Log) -> list[tuple[int, int]]:
+    """Codes and ranges, as strictly as Dapr reads them: no blanks, no code beyond its bounds."""
+    node = matching.node_at(name)
+    if node is None:
+        return []
+    found: list[tuple[int, int]] = []
+    text = str(node.value) if isinstance(node, Scalar) and node.value is not None else " "
+    for word in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", word)
+        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        if word and not least <= low <= high <= most:
+            log.bad(f"codes and ranges from {least} to {most}", matching.at(name), "no blanks: `429,500-599`")
+            return []
+        if word:
+            found.append((low, high))
+    return found
 
 
 def _breaker(group: Section, name: str, log: Log) -> Layer:
@@ -340,6 +475,8 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
         log.skipped(at, "only `consecutiveFailures > N` is simulated; the default, more than 5 in a row, was taken")
         layer.put("failure_threshold", 6, None, "stands in for the expression of the file")
         words = set(re.findall(r"[A-Za-z_]+", found[0])) if len(found) == 1 else {""}
+        if len(found) == 1 and not words <= _COUNTS | {"true", "false"}:
+            log.bad("a condition", at, "it may name " + ", ".join(sorted(_COUNTS)))
         if words <= _COUNTS and re.fullmatch(r"[A-Za-z0-9_ .()<>=!&|+*/%-]{1,200}", found[0]):
             layer.exact["failure_threshold"] = None
             layer.exact["trip"] = Setting(f'"{found[0]}"', "trip", at)
@@ -354,6 +491,13 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
         )
     shown = f"trip: consecutiveFailures {match.group(2)} {match.group(3)}"
     layer.settings["failure_threshold"] = Setting(str(max(1, number)), shown, at)
+
+
+_MAKERS: dict[str, Callable[[Section, str, Log], Layer]] = {  # outermost first
+    "retry": _retry,
+    "circuitBreaker": _breaker,
+    "timeout": _timeout,
+}
 
 
 def _show(ns: int) -> str:

@@ -152,8 +152,10 @@ def choose(names: list[str], wanted: str | None, format_name: str) -> str:
         raise ConfigImportError(
             f"no instance of that name ({FORMATS[format_name].title})", did_you_mean(wanted, names) or one_of(names)
         )
-    if len(names) == 1:
-        return names[0]
+    aside = getattr(module(format_name), "ASIDE", ())
+    meant = [name for name in names if name not in aside] or names
+    if len(meant) == 1:
+        return meant[0]
     if not names:
         raise ConfigImportError(f"nothing in this file that resim could import ({FORMATS[format_name].title})")
     from resilience_sim.settings.suggest import one_of

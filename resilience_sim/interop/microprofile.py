@@ -47,6 +47,7 @@ RL184 warning: retries without limit
 NAME = "microprofile"
 MILLI = 1_000_000
 ALL = "global"
+ASIDE = (ALL,)  # an instance that nobody means who names none
 _UNITS = {
     "nanos": 1, "micros": 1_000, "millis": MILLI, "seconds": 1_000 * MILLI, "minutes": 60_000 * MILLI,
     "hours": 3_600_000 * MILLI, "half_days": 43_200_000 * MILLI, "days": 86_400_000 * MILLI,

@@ -112,6 +112,8 @@ CASES = [
     ("RL162", "a.yaml", DAPR + "{policy: constant, duration: 2s}\n", 8),
     ("RL163", "a.yaml", DAPR + "{policy: constant, duration: 200, maxRetries: 2}\n", 8),
     ("RL164", "a.yaml", DAPR.replace("retry: r, ", "") + "{policy: constant}\n", 4),
+    ("RL168", "a.yaml", DAPR + "{maxRetries: 2}\n      DaprBuiltInServiceRetries: {maxRetries: 1}\n", 9),
+    ("RL169", "a.yaml", DAPR.replace("retry: r,", "retry: r, timeouts: t,") + "{maxRetries: 2}\n", 4),
     ("RL165", "a.yaml", DAPR + "{maxRetries: 2}\n      DefaultRetryPolicy: {maxRetries: 3}\n", 9),
     ("RL166", "a.yaml", DAPR + "{policy: constant, maxRetries: 2}\n", 8),
     ("RL167", "a.yaml", DAPR.replace(">=", ">") + "{maxRetries: 2}\n", 6),
