@@ -129,7 +129,12 @@ def text_of(kind: types.Type, narrow: Narrow = _anything) -> Text:
     if isinstance(kind, library_types.Expression):
         return st.sampled_from(FORMULAS[kind.names[0]]).map(quoted)
     if isinstance(kind, library_types.Nest):
-        return st.fixed_dictionaries({name: text_of(each, narrow) for name, each in kind.keys.items()}).map(flow)
+        each = {name: text_of(of, narrow) for name, of in kind.keys.items()}
+        needed = {name: text for name, text in each.items() if name not in kind.defaults}
+        optional = {name: text for name, text in each.items() if name in kind.defaults}
+        return st.fixed_dictionaries(needed, optional=optional).map(flow)
+    if isinstance(kind, library_types.Several):
+        return st.lists(text_of(kind.of, narrow), min_size=1, max_size=4).map(lambda texts: f"[{', '.join(texts)}]")
     if isinstance(kind, Errors):
         return st.one_of(st.sampled_from(["false", "unlimited", "0"]), st.integers(1, 9).map(str))
     if isinstance(kind, Statuses):

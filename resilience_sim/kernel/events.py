@@ -167,10 +167,11 @@ WHY_MANUAL_RESET: Final = 14  # closed by an action
 WHY_EJECTED: Final = 15  # outlier detection
 WHY_EJECTED_RATE: Final = 16
 WHY_RETURNED: Final = 17
+WHY_ERRORS: Final = 18  # so many of them lately
 WHY_NAMES: Final[tuple[str, ...]] = (
     "", "failures_in_a_row", "failure_share", "slow_share", "recovery_time_over", "probe_failed", "probes_succeeded",
     "instance_restarted", "probe_slow", "probes_bad", "trip_condition", "reopened", "half_open_too_long",
-    "opened_by_hand", "closed_by_hand", "ejected", "ejected_by_rate", "returned",
+    "opened_by_hand", "closed_by_hand", "ejected", "ejected_by_rate", "returned", "errors",
 )  # fmt: skip
 
 
@@ -360,6 +361,7 @@ PAIRS: Final[dict[int, tuple[Field, ...]]] = {
     WHY_EJECTED: _pair("replica", "errors_in_a_row"),
     WHY_EJECTED_RATE: _pair("replica", "percent"),  # its success rate, or its failures
     WHY_RETURNED: _pair("replica", "out", second_unit="ms"),
+    WHY_ERRORS: _pair("errors", "within", second_unit="ms"),  # the time from the first of them to the last
 }
 UNKNOWN_PAIR: Final = _pair("x", "y")
 _LEFT: Final = Field("left", "b", "ns")

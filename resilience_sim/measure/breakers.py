@@ -12,6 +12,7 @@ from resilience_sim.kernel.events import (
     WHY_CONSECUTIVE,
     WHY_EJECTED,
     WHY_EJECTED_RATE,
+    WHY_ERRORS,
     WHY_FAILURE_SHARE,
     WHY_HALF_OPEN_TOO_LONG,
     WHY_MANUAL,
@@ -80,6 +81,8 @@ def why_text(change: int, pair: int) -> str:
         return f"replica {x} ejected: {y}% where the others do better"
     if why == WHY_RETURNED:
         return f"replica {x} is back after {_milliseconds(y)}, nobody is left out"
+    if why == WHY_ERRORS:
+        return f"{fmt.plural(x, 'error')} within {_milliseconds(y)}"
     return f"reason {why}"
 
 

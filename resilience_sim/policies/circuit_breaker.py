@@ -16,6 +16,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import (
+    ADMITTED_LATE,
     BREAKER,
     BREAKER_OPEN,
     CLOSED,
@@ -24,8 +25,11 @@ from resilience_sim.kernel.events import (
     LATE_RESULT,
     OPEN,
     PROBE,
+    QUEUED,
     STATE_NAMES,
     SUCCESS,
+    TIMED_OUT,
+    TIMEOUT,
     WHY_CONSECUTIVE,
     WHY_FAILURE_SHARE,
     WHY_MANUAL,
@@ -40,7 +44,7 @@ from resilience_sim.kernel.events import (
     pack_pair,
     pack_states,
 )
-from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer, answer
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer, answer, cancel_child
 from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
 from resilience_sim.policies.rules.breaker import (
     BAD,
@@ -49,8 +53,10 @@ from resilience_sim.policies.rules.breaker import (
     IGNORED,
     NEVER,
     REJECTED_CALL,
+    WAITING_CALL,
     RuleBreaker,
 )
+from resilience_sim.policies.rules.retry import is_random
 from resilience_sim.policies.windows import Window
 from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -298,19 +304,23 @@ class LibraryBreaker(PolicyLayer):
     """The rules of a library. Whether a late result counts is its rule; the event ``late_result`` is sent either way.
 
     The timers of the libraries that have any never keep a run going by themselves. A frame's ``k`` is the token it was
-    admitted with, ``x`` the instant.
+    admitted with, ``x`` the instant; or ``k`` is WAITING_CALL and ``x`` the instant it came.
     """
 
-    __slots__ = ("_config", "_draws", "_good", "_ignore", "_machine", "_slow_call", "_timer")
+    __slots__ = (
+        "_config", "_draws", "_good", "_ignore", "_machine", "_probe_timeout", "_slow_call", "_timer", "_waiting",
+    )  # fmt: skip
 
     _slow_call: i64
     _ignore: i64
     _good: i64
+    _probe_timeout: i64
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeBreakerConfig) -> None:
         super().__init__(sim, source, inner)
         self._machine = RuleBreaker(config, 0)
         self._timer: Timer | None = None
+        self._waiting: list[Frame] = []  # for the verdict on a probe, in the order they came
         self._take(config)
 
     def _take(self, config: LikeBreakerConfig) -> None:
@@ -318,7 +328,8 @@ class LibraryBreaker(PolicyLayer):
         self._slow_call = config.slow_call
         self._ignore = outcome_set(config.uncounted)
         self._good = outcome_set((SUCCESS, FALLBACK, *config.harmless))
-        self._draws = config.growth == "jittered"
+        self._draws = config.growth == "jittered" or any(map(is_random, config.open_wait))
+        self._probe_timeout = config.probe_timeout
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         if not isinstance(config, LikeBreakerConfig) or config.rules != self._config.rules:
@@ -339,21 +350,60 @@ class LibraryBreaker(PolicyLayer):
             left = max(0, machine.blocked_until - now) if machine.state == OPEN else 0
             self.reject(parent, BREAKER_OPEN, left)
             return
-        if machine.state == HALF_OPEN:
-            machine.probing += 1
-            sim.sink.emit(now, PROBE, self.source, rid, machine.probing, machine.successes)
         f = Frame(self, parent)
-        f.k = token
         f.x = now
+        if token == WAITING_CALL:
+            f.k = WAITING_CALL
+            self._waiting.append(f)
+            sim.sink.emit(now, QUEUED, self.source, rid, len(self._waiting), -1)
+            return
+        self._let_in(f, token)
+
+    def _let_in(self, f: Frame, token: i64) -> None:
+        machine = self._machine
+        f.k = token
+        if machine.state == HALF_OPEN:
+            sim = self.sim
+            machine.probing += 1
+            sim.sink.emit(sim.now, PROBE, self.source, f.req.rid, machine.probing, machine.successes)
+            if self._probe_timeout:
+                sim.schedule(sim.now + self._probe_timeout, f)
         self.inner.enter(f)
 
+    def _ask_again(self, f: Frame) -> None:
+        """The verdict on the probe has fallen: a call that waited for it is as one that comes now."""
+        sim = self.sim
+        now = sim.now
+        machine = self._machine
+        rid = f.req.rid
+        token: i64 = machine.admit(now)
+        self._tell(rid, 0)
+        if token == WAITING_CALL:
+            self._waiting.append(f)
+            return
+        if token == REJECTED_CALL:
+            left = max(0, machine.blocked_until - now) if machine.state == OPEN else 0
+            self.reject_waiting(f, BREAKER_OPEN, left)
+            return
+        sim.sink.emit(now, ADMITTED_LATE, self.source, rid, len(self._waiting), now - f.x)
+        f.x = now
+        self._let_in(f, token)
+
+    def shut_down(self) -> None:
+        self._waiting.clear()
+
     def on_result(self, f: Frame, outcome: i64) -> None:
+        f.armed = False
         kind = IGNORED if self._ignore >> outcome & 1 else GOOD if self._good >> outcome & 1 else BAD
         self._report(f, kind, outcome)
         answer(f, outcome)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
-        self._report(f, CANCELLED_CALL, why)
+        if f.k == WAITING_CALL:
+            if f in self._waiting:
+                self._waiting.remove(f)
+        else:
+            self._report(f, CANCELLED_CALL, why)
         super().on_cancel(f, why, stop_work)
 
     def _report(self, f: Frame, kind: i64, outcome: i64) -> None:
@@ -377,7 +427,16 @@ class LibraryBreaker(PolicyLayer):
     # --- timers ---
 
     def on_timer(self, f: Frame) -> None:
-        """A library whose states change by time alone."""
+        """A call that waited, a probe that takes too long, or a library whose states change by time alone."""
+        if not isinstance(f, Timer):
+            if f.k == WAITING_CALL:
+                self._ask_again(f)
+            else:
+                sim = self.sim
+                sim.sink.emit(sim.now, TIMED_OUT, self.source, f.req.rid, self._probe_timeout, 0)
+                cancel_child(f, TIMEOUT, False)
+                self.on_result(f, TIMEOUT)
+            return
         self._timer = None
         self._machine.on_time(self.sim.now)
         self._tell(-1, 0)
@@ -394,6 +453,10 @@ class LibraryBreaker(PolicyLayer):
                 packed = pack_change(change.old, change.new, change.why)
                 sim.sink.emit(sim.now, BREAKER, self.source, rid, packed, pack_pair(x, change.y))
             machine.changes.clear()
+            if self._waiting and machine.state != HALF_OPEN:
+                for f in self._waiting:  # in the order they came, when this answer has been given
+                    sim.schedule(sim.now, f)
+                self._waiting.clear()
         due: i64 = machine.due
         timer = self._timer
         if timer is not None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from resilience_sim.kernel.events import CLIENT_ERROR
 from resilience_sim.settings import codes
 from resilience_sim.settings.policy import PolicyConfig, added
+from resilience_sim.settings.retry import WaitConfig
 from resilience_sim.settings.table import Findings, Loc, Nested, Param, Table, Values
 from resilience_sim.settings.types import (
     DURATION,
@@ -84,7 +85,8 @@ Outside a retry it sees one result per request, after all tries: it opens later.
 attempt, and its rejections end the retrying (unless `on` lists breaker_open).
 
 These rules are ours. `like: resilience4j` (polly, gobreaker, failsafe-go, pybreaker, hyx, hystrix, finagle, dapr,
-envoy) gives it those of a library, with its defaults and names: docs/libraries.md, resim compare library-breakers."""
+envoy, smallrye, opossum, cockatiel, semian) gives it those of a library, with its defaults and names:
+docs/libraries.md, resim compare library-breakers."""
 
 BACKOFF = Table(
     "breaker_backoff",
@@ -221,22 +223,30 @@ class BreakerRules:
     ``judged_on``       ``every`` recorded result · ``failure`` only · ``tick`` (every 500 ms, not per call)
     ``leaves_open``     ``after`` (strictly later than the wait) · ``at`` (not earlier)
     ``leaves_on``       ``call`` · ``touch``: any call, result or reading of the state
-    ``admits``          half-open: ``total`` places an episode · ``concurrent`` (a result frees its place) · ``all``
+    ``admits``          half-open: ``total`` places an episode · ``concurrent`` (a result frees its place) · ``all`` ·
+                        ``waiting``: one, the others wait for its result and are then asked anew
     ``verdict``         ``sample``: the thresholds on the probes · ``first`` result · ``run`` of successes, the first
                         failure re-opens · ``balance`` of successes and failures
     ``late``            a result admitted in an earlier state: ``current`` state takes it · ``dropped`` · ``admitting``
                         state's handler runs, whatever the state is now
     ``open_counts``     whether results that arrive while OPEN are counted
-    ``ignored``         ``success`` · ``released``: not counted, gives its place back · ``nothing`` happens
+    ``ignored``         ``success`` · ``released``: not counted, gives its place back · ``nothing`` happens ·
+                        ``answers``: nothing, but a probe that ends so closes the breaker
     ``cancelled``       a call its caller gave up: ``failure`` · ``success`` · ``released`` · ``nothing`` · ``reopens``
     ``fresh``           the states that begin with empty counts
     ``probes_apart``    half-open counts its results in a ring of their own
-    ``rounding``        of rates, before comparing: ``none`` · ``single`` (32-bit percent) · ``cents`` · ``percent``
+    ``rounding``        of rates, before comparing: ``none`` · ``single`` (32-bit percent) · ``cents`` · ``percent`` ·
+                        ``times100`` (percent, not rounded) · ``product`` (failures with threshold times calls)
     ``strict``          the rate must exceed the threshold, reaching it is not enough
     ``manual``          a manual transition to the state it is in: ``again`` (enters anew) · ``changed`` (does nothing)
     ``illegal``         manual transitions that are refused
     ``on``              what is a failure when nobody says. To most a 4xx answer is a value that was returned; where an
                         HTTP client makes an exception of it, a breaker's own ``on`` has to list it
+    ``counts``          rates are of ``results`` · of ``calls``, in flight and rejected ones too
+    ``probe_counts``    the result of a verdict by the ``first``: ``no`` · ``yes``, beside the others · ``anew``: a
+                        success begins the counts anew
+    ``extends``         whether a late failure of ``admitting`` rules begins an open time anew
+    ``open_from``       the open time runs from the ``opening`` · from the last ``error``, late ones too
     ==================  ===========================================================================================
     """
 
@@ -258,6 +268,10 @@ class BreakerRules:
     manual: str = "again"
     illegal: tuple[tuple[int, int], ...] = ()
     on: tuple[int, ...] = added(FAILURES)
+    counts: str = added("results")
+    probe_counts: str = added("no")
+    extends: bool = added(True)
+    open_from: str = added("opening")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,11 +281,13 @@ class LikeBreakerConfig(PolicyConfig):
     ``window``: ``run`` (nothing but failures in a row), ``ring`` of ``window_calls``, ``grid`` (``slices`` on the
     clock's grid), ``anchored`` (slices that begin with their first event), ``single`` (one window, begun anew by the
     first event after its end), ``forever``, ``interval`` (wiped by the first event after its end; results from before
-    are void), ``rolling`` (slices counted from the entry into the state). ``grid`` windows age when read only if
+    are void), ``rolling`` (slices counted from the entry into the state), ``calls`` (slices on a grid, of calls made),
+    ``pushed`` (slices that only events move on, one at a time), ``errors`` (the last ``out_of`` errors, those within
+    ``lumping`` ns of the one before as one; ``window_time`` 0: however old). ``grid`` windows age when read only if
     ``ages_when_read``. ``failures`` (of ``out_of`` results) open, or ``consecutive``, or ``failure_share`` /
     ``slow_share``, or ``trip`` (expression). ``growth`` of the open time: ``constant``, ``exponential``
-    (``open_factor``, ``open_max``, cut to milliseconds), ``jittered`` (as exponential, half of it drawn), or
-    ``expression`` (``open_expression``).
+    (``open_factor``, ``open_max``, cut to milliseconds), ``jittered`` (as exponential, half of it drawn),
+    ``expression`` (``open_expression``), or ``waits`` (as a retry's: ``open_wait``).
     """
 
     kind: ClassVar[str] = "circuit_breaker"
@@ -304,6 +320,10 @@ class LikeBreakerConfig(PolicyConfig):
     initial: int = 0
     ignore: tuple[int, ...] = ()
     on: tuple[int, ...] = added(FAILURES)
+    open_wait: tuple[WaitConfig, ...] = added(())  # one, or none
+    warm_up: int = added(0)  # ns from the start without a trip
+    probe_timeout: int = added(0)  # a call let in half-open is given up after so many ns
+    lumping: int = added(0)
 
     @property
     def like(self) -> str:

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from resilience_sim.settings import codes
-from resilience_sim.settings.library_types import count
+from resilience_sim.settings.library_types import SECONDS, count
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
 from resilience_sim.settings.table import Findings, Loc, Param, Settings, Values
 from resilience_sim.settings.types import DURATION, Count
 
+PATIENCE = {"resilience4j": "maxWaitDuration", "failsafe-go": "MaxWaitTime", "semian": "timeout"}
+QUEUE = {
+    "polly": "QueueLimit",
+    "cockatiel": "queue",
+    "smallrye": "waitingTaskQueue",
+    "envoy": "max_pending_requests",
+}
 MANY = 1_000_000  # places in the queue of a library that limits the wait, not the queue
 
 
@@ -45,6 +52,16 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
     "smallrye": (
         Param("value", count(1), 10, same_as="max_concurrent"),
         Param("waitingTaskQueue", count(), 0, same_as="queue"),
+    ),
+    "opossum": (Param("capacity", count(1), required=True, same_as="max_concurrent"),),
+    "cockatiel": (
+        Param("limit", count(1), required=True, same_as="max_concurrent"),
+        Param("queue", count(), 0, same_as="queue"),
+    ),
+    # the tickets are of a host: of all its processes together
+    "semian": (
+        Param("tickets", count(1), required=True, same_as="max_concurrent"),
+        Param("timeout", SECONDS, "0s", same_as="max_wait"),
     ),
     "envoy": (
         Param("max_requests", count(1), 1024, same_as="max_concurrent"),
@@ -94,12 +111,12 @@ def emulate_bulkhead(library: str, given: Settings, ident: str = "") -> Bulkhead
     """A semaphore, and who may wait at it."""
     settings = library_settings(LIBRARIES, library, given, "bulkhead")
     inside = settings[LIBRARIES[library][0].name]
-    if library in {"resilience4j", "failsafe-go"}:
-        patience = settings["maxWaitDuration" if library == "resilience4j" else "MaxWaitTime"]
+    if library in PATIENCE:
+        patience = settings[PATIENCE[library]]
         return BulkheadConfig(ident, max_concurrent=inside, queue=MANY if patience else 0, max_wait=patience)
     if library == "hyx":
         return BulkheadConfig(ident, max_concurrent=inside, queue=max(0, settings["max_capacity"] - inside))
-    queue = {"polly": "QueueLimit", "smallrye": "waitingTaskQueue", "envoy": "max_pending_requests"}.get(library)
+    queue = QUEUE.get(library)
     return BulkheadConfig(ident, max_concurrent=inside, queue=settings[queue] if queue else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from resilience_sim.settings import codes, units
@@ -86,12 +87,12 @@ class Expression(Type):
 
 
 class Nest(Type):
-    """A mapping with these keys, all of them needed; without keys, any mapping."""
+    """A mapping with these keys, needed unless they have a value in ``defaults``; without keys, any mapping."""
 
     name = "mapping"
 
-    def __init__(self, what: str = "", **keys: Type) -> None:
-        self.what, self.keys = what, keys
+    def __init__(self, what: str = "", defaults: Mapping[str, Any] | None = None, **keys: Type) -> None:
+        self.what, self.keys, self.defaults = what, keys, dict(defaults or {})
         self.example: Any = {key: kind.example for key, kind in keys.items()} if keys else None
 
     def read(self, value: Any) -> dict[str, Any]:
@@ -105,14 +106,16 @@ class Nest(Type):
                 remedy = did_you_mean(str(name), self.keys) or one_of(self.keys)
                 raise UnitError(codes.CHOICE, f"`{self.what}` has no {shown(name)}", remedy)
         for name in self.keys:
-            if name not in value:
+            if name not in value and name not in self.defaults:
                 raise UnitError(codes.MISSING, f"`{self.what}` needs `{name}`", f"it has {one_of(self.keys)}")
-        return {name: self.keys[name].read(each) for name, each in value.items()}
+        whole = {**self.defaults, **value}
+        return {name: None if each is None else self.keys[name].read(each) for name, each in whole.items()}
 
     @property
     def schema(self) -> Schema:
         names: Schema = {name: dict(kind.schema) for name, kind in self.keys.items()}
-        closed: Schema = {"additionalProperties": False, "required": list(self.keys)} if self.keys else {}
+        needed = [name for name in self.keys if name not in self.defaults]
+        closed: Schema = {"additionalProperties": False, "required": needed} if self.keys else {}
         return {"type": "object", "properties": names, **closed}
 
 
@@ -120,6 +123,25 @@ def _bare_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnitError(codes.WRONG_TYPE, f"expected a number, not {shown(value)}", "write it without quotes and unit")
     return finite(value)
+
+
+class Several(Type):
+    """A list of values of one type, at least one."""
+
+    name = "list"
+
+    def __init__(self, of: Type) -> None:
+        self.of = of
+        self.example: Any = (of.example,)
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or not value:
+            raise UnitError(codes.WRONG_TYPE, f"expected a list, not {shown(value)}", f"write `[{self.of.example}]`")
+        return tuple(map(self.of.read, value))
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "array", "minItems": 1, "items": dict(self.of.schema)}
 
 
 class LibraryName(Type):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resilience_sim.settings import (
-    breaker_libraries,
+    breaker_terms,
     budget,
     bulkhead,
     codes,
@@ -43,7 +43,7 @@ POLICIES: dict[str, PolicyKind] = {
     kind.table.name: kind
     for kind in (
         retry_libraries.KIND,
-        breaker_libraries.KIND,
+        breaker_terms.KIND,
         timeout.KIND,
         bulkhead.KIND,
         rate_limiter.KIND,

@@ -144,9 +144,10 @@ class WaitConfig:
     (Polly's decorrelated jitter), ``chain`` (one of ``of`` after the other, the last one for ever), ``sum`` (of
     ``of``), ``hint`` (what the answer asks for, else ``base``). ``jitter``: ``none``, ``full`` U(0, w), ``equal`` w/2
     + U(0, w/2), ``spread`` w·U(1-s, 1+s), ``mirrored`` (as spread, the draw counted downwards), ``added`` w + U(0,
-    ``extra``), ``above`` U(``least``, w), ``around`` w + U(-``extra``, ``extra``) in whole
-    milliseconds, ``resilience4j`` w·(1-s) + U·(2·w·s + 1 ms), at least 1 ms. ``most`` (0:
-    none) caps ``before`` the jitter or ``after`` it. No wait is shorter than ``least``. ``cut``: milliseconds.
+    ``extra``), ``above`` U(``least``, w), ``around`` w + U(-``extra``, ``extra``) in whole milliseconds,
+    ``resilience4j`` w·(1-s) + U·(2·w·s + 1 ms), at least 1 ms. ``most`` (0: none) caps ``before`` the jitter or
+    ``after`` it. No wait is shorter than ``least``. ``cut`` to milliseconds: each step of the growth and the wait;
+    ``whole``: the wait.
     """
 
     growth: str = "constant"
@@ -162,6 +163,7 @@ class WaitConfig:
     cut: bool = False
     of: tuple[WaitConfig, ...] = ()
     of_times: tuple[float, ...] = ()
+    whole: bool = added(False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ from resilience_sim.kernel.events import (
     UNAVAILABLE,
 )
 from resilience_sim.settings.budget import BudgetConfig, LikeBudgetConfig, budget
+from resilience_sim.settings.cockatiel import RETRY_PARAMS as COCKATIEL_PARAMS
+from resilience_sim.settings.cockatiel import cockatiel_retry
+from resilience_sim.settings.cockatiel import retry_rules as cockatiel_rules
 from resilience_sim.settings.library_types import FRACTION, SECONDS, LibraryNumber, Nest, count
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, policy_table, what_it_has
 from resilience_sim.settings.retry import (
@@ -78,6 +81,7 @@ ROWS: tuple[RetryRules, ...] = (
     # RetryFilter, RequeueFilter: what never reached B, or was nacked
     RetryRules("finagle", "4feb34c", counts_first=False, on=_TRANSIENT),
     URLLIB3,
+    cockatiel_rules(_ANYTHING),
 )
 
 RETRIES: dict[str, RetryRules] = {row.library: row for row in ROWS}
@@ -153,6 +157,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("FibonacciBackoff", Nest("FibonacciBackoff", maxDelay=DURATION)),
     ),
     "urllib3": URLLIB3_PARAMS,
+    "cockatiel": COCKATIEL_PARAMS,
 }
 
 
@@ -269,7 +274,7 @@ def _smallrye(p: Settings) -> Settings:
 _MEANINGS: dict[str, Callable[[Settings], Settings]] = {
     "resilience4j": _resilience4j, "polly": _polly, "failsafe-go": _failsafe_go, "stamina": _stamina, "hyx": _hyx,
     "envoy": _envoy, "grpc": _grpc, "dapr": _dapr, "aws": _aws, "finagle": _finagle, "smallrye": _smallrye,
-    "urllib3": urllib3,
+    "urllib3": urllib3, "cockatiel": cockatiel_retry,
 }  # fmt: skip
 
 
@@ -293,7 +298,7 @@ def emulate_retry(
 
 # --- our parameters in the library's terms ----------------------------------------------------------------------------
 
-GROWS = ("resilience4j", "polly", "failsafe-go", "tenacity", "dapr")
+GROWS = ("resilience4j", "polly", "failsafe-go", "tenacity", "dapr", "cockatiel")
 
 
 def from_classic(library: str, written: Settings) -> Settings:
@@ -313,6 +318,8 @@ def from_classic(library: str, written: Settings) -> Settings:
         rest.pop("backoff")
     if library == "smallrye":
         found.update(_smallrye_in(rest))
+    if library == "cockatiel":
+        found.update(_cockatiel_in(rest))
     for name in ("attempts", "delay", "factor", "max_delay", "max_elapsed", "honor_retry_after"):
         if name not in rest:
             continue
@@ -345,6 +352,22 @@ def _smallrye_in(rest: Settings) -> Settings:
         found["ExponentialBackoff"] = {"factor": int(factor), "maxDelay": rest.pop("max_delay", 60 * S)}
         rest.pop("backoff")
     return found
+
+
+def _cockatiel_in(rest: Settings) -> Settings:
+    """An exponential wait is an object of its own."""
+    backoff, (kind, _) = rest.get("backoff", "constant"), rest.get("jitter", ("none", 0.0))
+    if backoff != "exponential":
+        return {}
+    names = {"none": "noJitterGenerator", "full": "fullJitterGenerator", "equal": "halfJitterGenerator"}
+    if kind not in names or rest.get("factor", 2) != 2:
+        raise LibraryError("jitter" if kind not in names else "factor", "cockatiel has no such backoff",
+                           "it doubles, with the jitter none, full or equal")  # fmt: skip
+    delay = rest.pop("delay", 0)
+    for name in ("backoff", "jitter", "factor"):
+        rest.pop(name, None)
+    return {"ExponentialBackoff": {"initialDelay": delay, "maxDelay": rest.pop("max_delay", 1 << 60), "exponent": 2.0,
+                                   "generator": names[kind]}}  # fmt: skip
 
 
 def _growth(library: str, backoff: str) -> Settings:

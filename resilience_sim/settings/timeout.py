@@ -8,7 +8,7 @@ from typing import ClassVar
 from resilience_sim.settings.library_types import MILLISECONDS, SECONDS
 from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
 from resilience_sim.settings.table import Findings, Loc, Param, Settings, Values
-from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO
+from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, Choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,11 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
     "envoy": (Param("timeout", SECONDS, "15s", same_as="after"),),
     "grpc": (Param("timeout", SECONDS, required=True, same_as="after"),),
     "dapr": (Param("timeout", SECONDS, required=True, same_as="after"),),
+    "opossum": (Param("timeout", MILLISECONDS, "10s", same_as="after"),),
+    "cockatiel": (
+        Param("duration", MILLISECONDS, required=True, same_as="after"),
+        Param("strategy", Choice("Cooperative", "Aggressive"), "Cooperative"),
+    ),
     "aws": (Param("read_timeout", SECONDS, "1m", same_as="after"),),
     "smallrye": (Param("value", MILLISECONDS, "1s", same_as="after"),),
 }

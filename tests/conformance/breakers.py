@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from conformance.document import Document, Unsupported, native, ns
+from conformance.document import Document, Unsupported, filled, native, ns
 from resilience_sim.kernel.events import CLOSED, HALF_OPEN, OPEN
-from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, NEVER, REJECTED_CALL, RuleBreaker
+from resilience_sim.policies.rules.breaker import BAD, GOOD, IGNORED, NEVER, REJECTED_CALL, WAITING_CALL, RuleBreaker
 from resilience_sim.settings.breaker import DISABLED, FORCED_OPEN, ISOLATED, METRICS_ONLY
 from resilience_sim.settings.breaker_libraries import LIBRARIES, emulate_breaker
 from resilience_sim.settings.types import Duration
@@ -18,7 +18,10 @@ R4J = {CLOSED: "CLOSED", OPEN: "OPEN", HALF_OPEN: "HALF_OPEN", FORCED_OPEN: "FOR
        METRICS_ONLY: "METRICS_ONLY"}  # fmt: skip
 GO = {CLOSED: "closed", OPEN: "open", HALF_OPEN: "half-open"}
 POLLY = {CLOSED: "Closed", OPEN: "Open", HALF_OPEN: "HalfOpen", ISOLATED: "Isolated"}
-NAMES = {"resilience4j": R4J, "Polly": POLLY, "gobreaker": GO, "failsafe-go": GO, "pybreaker": GO}
+COCKATIEL = {CLOSED: "closed", OPEN: "open", HALF_OPEN: "halfopen", ISOLATED: "isolated"}
+SEMIAN = {CLOSED: "closed", OPEN: "open", HALF_OPEN: "half_open"}
+NAMES = {"resilience4j": R4J, "Polly": POLLY, "gobreaker": GO, "failsafe-go": GO, "pybreaker": GO, "opossum": GO,
+         "cockatiel": COCKATIEL, "semian": SEMIAN}  # fmt: skip
 TARGETS = {
     "closed": CLOSED, "close": CLOSED, "open": OPEN, "open_for": OPEN, "half_open": HALF_OPEN, "half-open": HALF_OPEN,
     "forced_open": FORCED_OPEN, "disabled": DISABLED, "metrics_only": METRICS_ONLY, "isolated": ISOLATED,
@@ -33,15 +36,17 @@ RENAMED = {
     "waitIntervalFunction.max": "exponentialMaxWaitDurationInOpenState",
 }
 NESTED = {"failures": "threshold"}
+IGNORE_BY_NAME = {"Polly", "failsafe-go", "opossum", "cockatiel", "semian"}
 CODES = {"code_404": 404, "code_500": 500}
 
 
 class Call:
-    """A call in flight."""
+    """A call in flight, or one that waits to be asked again."""
 
     def __init__(self, token: int, since: int) -> None:
         self.token = token
         self.since = since
+        self.decision = "wait" if token == WAITING_CALL else "allow"
 
 
 class Drive:
@@ -57,11 +62,13 @@ class Drive:
         self.slow_after = self._configured().slow_call
         self.calls: dict[str, Call] = {}
         self.seen: dict[str, Any] = {}
+        self.waiting: list[Call] = []
         self._change = 0
         self._opened = 0
 
     def _configured(self) -> Any:
-        return emulate_breaker(self.library.lower(), self.settings)
+        library = self.library.lower()
+        return emulate_breaker(library, filled(LIBRARIES[library], self.settings))
 
     def _in_ns(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Durations that are plain seconds in the library (pybreaker) have no suffix."""
@@ -98,7 +105,7 @@ class Drive:
             return GOOD
         if outcome == "unrecorded":
             return GOOD  # resilience4j: an exception that is not recorded is a success
-        if outcome in {"ignored", "unhandled", "cancelled"} and self.library in {"Polly", "failsafe-go"}:
+        if outcome in {"ignored", "unhandled", "cancelled"} and self.library in IGNORE_BY_NAME:
             return IGNORED
         return BAD
 
@@ -134,6 +141,9 @@ class Drive:
         if act is None:
             raise Unsupported(f"op {op!r}")
         act(now, step)
+        self._ask_again(now)
+        if op == "asked":
+            self.seen["decision"] = self.calls[step["id"]].decision
         self._look(now)
 
     def _do_call(self, now: int, step: dict[str, Any]) -> None:
@@ -158,6 +168,20 @@ class Drive:
 
     def _do_peek(self, now: int, step: dict[str, Any]) -> None:
         pass
+
+    def _do_asked(self, now: int, step: dict[str, Any]) -> None:
+        pass
+
+    def _ask_again(self, now: int) -> None:
+        """Those that waited for a verdict, in the order they came."""
+        while self.waiting and self.breaker.state != HALF_OPEN:
+            call = self.waiting.pop(0)
+            token = self.breaker.admit(now)
+            if token == WAITING_CALL:
+                self.waiting.append(call)
+                break
+            call.token, call.since = token, now
+            call.decision = "reject" if token == REJECTED_CALL else "allow"
 
     def _do_health(self, now: int, step: dict[str, Any]) -> None:
         tally = self.breaker.tally
@@ -203,8 +227,11 @@ class Drive:
                 self.seen["error"] = "isolated" if isolated else "broken_circuit"
                 self.seen["retry_after"] = None if isolated else (breaker.blocked_until - now) / 1e9
             return None
-        self.seen.update(decision="allow", raised="none")
-        return Call(token, now)
+        call = Call(token, now)
+        self.seen.update(decision=call.decision, raised="none")
+        if token == WAITING_CALL:
+            self.waiting.append(call)
+        return call
 
     def _end(self, now: int, call: Call, outcome: str) -> None:
         breaker = self.breaker
@@ -232,6 +259,11 @@ class Drive:
         elif self.library == "gobreaker":
             self.seen["counts_before_state_read"] = before
             self.seen["counts"] = self._counts()
+        elif self.library == "opossum":
+            calls, failures, _ = breaker.tally.counts(now)
+            self.seen.update(fires=calls, failures=failures)
+        elif self.library == "semian":
+            self.seen["errors"] = breaker.tally.bad
         elif self.library == "pybreaker":
             self.seen["fail_counter"] = breaker.tally.run_bad
             self.seen["success_counter"] = breaker.successes

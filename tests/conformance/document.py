@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from resilience_sim.settings.library_types import Nest
+from resilience_sim.settings.table import Param
+
 TRACES = Path(__file__).parent / "traces"
 FURTHER = "RESIM_CONFORMANCE_DIR"
 Document = dict[str, Any]
@@ -50,7 +53,19 @@ def native(config: dict[str, Any], leave_out: tuple[str, ...] = ()) -> dict[str,
         if isinstance(value, dict):
             found[name] = native(value)
         elif name.endswith("_s"):
-            found[name.removesuffix("_s")] = ns(value)
+            found[name.removesuffix("_s")] = tuple(map(ns, value)) if isinstance(value, list) else ns(value)
         else:
             found[name] = value
+    return found
+
+
+def filled(params: tuple[Param, ...], settings: dict[str, Any]) -> dict[str, Any]:
+    """The same parameters; those that are mappings have the library's defaults for what is left out."""
+    found = dict(settings)
+    for param in params:
+        if param.name in found and isinstance(param.type, Nest) and param.type.defaults:
+            keys = param.type.keys
+            left_out = param.type.defaults.items()
+            usual = {name: None if each is None else keys[name].read(each) for name, each in left_out}
+            found[param.name] = {**usual, **found[param.name]}
     return found

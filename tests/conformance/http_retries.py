@@ -1,11 +1,11 @@
-"""Drives a RuleRetry through one call of a trace whose attempts end as HTTP requests do (urllib3)."""
+"""Drives a RuleRetry through one call of a trace whose attempts end as HTTP requests do (urllib3, cockatiel)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from conformance.compare import same
-from conformance.document import Document, ns
+from conformance.document import Document, filled, native, ns
 from conformance.retries import Script
 from resilience_sim.kernel.events import ERROR, RATE_LIMITED, REFUSED, RESET, SUCCESS, TIMEOUT, UNAVAILABLE
 from resilience_sim.policies.rules.retry import STOP, Draws, Memory, RuleRetry
@@ -13,7 +13,7 @@ from resilience_sim.settings.retry import LikeRetryConfig
 from resilience_sim.settings.retry_libraries import LIBRARIES, emulate_retry
 
 ENDS = {"ok": SUCCESS, "connect": REFUSED, "timeout": TIMEOUT, "reset": RESET, "429": RATE_LIMITED, "500": ERROR,
-        "503": UNAVAILABLE}  # fmt: skip
+        "503": UNAVAILABLE, "success": SUCCESS, "failure": ERROR}  # fmt: skip
 NAMES = {"connect": "NewConnectionError", "timeout": "ReadTimeoutError", "reset": "ProtocolError"}
 
 
@@ -26,6 +26,14 @@ def settings_of(config: dict[str, Any]) -> LikeRetryConfig:
         for name, value in config.items()
     }
     return emulate_retry("urllib3", given)
+
+
+class Beyond(Script):
+    """Our machine also draws for the wait that is not made any more, after the last attempt."""
+
+    def next(self) -> float:
+        """The next one, or any."""
+        return 0.5 if self.taken == len(self._numbers) else super().next()
 
 
 class Call:
@@ -68,9 +76,21 @@ class OfAttempt(Draws):
 
 def run_urllib3(document: Document, numbers: list[float] | None = None) -> tuple[list[str], list[str]]:
     """Differences of the whole call; draws, unless they are of ``numbers`` by attempt, are the stricter level."""
-    script = Script(document.get("u", []))
+    return _run(document, settings_of(document["config"]), document["method"], numbers)
+
+
+def run_cockatiel(document: Document) -> tuple[list[str], list[str]]:
+    """The same for a retry of cockatiel: a failure is a failure."""
+    given = filled(LIBRARIES["cockatiel"], native(document["config"]))
+    return _run(document, emulate_retry("cockatiel", given), "GET", None)
+
+
+def _run(
+    document: Document, config: LikeRetryConfig, method: str, numbers: list[float] | None
+) -> tuple[list[str], list[str]]:
+    script = Beyond(document.get("u", []))
     keyed = OfAttempt(numbers or [])
-    call = Call(settings_of(document["config"]), document["method"], script if numbers is None else keyed)
+    call = Call(config, method, script if numbers is None else keyed)
     wrong: list[str] = []
     over = False
     for number, step in enumerate(document["steps"], 1):

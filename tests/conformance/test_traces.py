@@ -14,7 +14,7 @@ import pytest
 from conformance.breakers import Drive
 from conformance.compare import differences
 from conformance.document import Document, Unsupported, files, read
-from conformance.http_retries import run_urllib3
+from conformance.http_retries import run_cockatiel, run_urllib3
 from conformance.limiters import run_limiter
 from conformance.retries import run_retry
 
@@ -35,14 +35,14 @@ def run_breaker(document: Document) -> tuple[list[str], list[str]]:
 
 
 RUNNERS = {"circuit_breaker": run_breaker, "retry": run_retry, "rate_limiter": run_limiter}
-OF_LIBRARY = {"urllib3": run_urllib3}
+OF_LIBRARY = {("retry", "urllib3"): run_urllib3, ("retry", "cockatiel"): run_cockatiel}
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
 def test_trace(path: Path) -> None:
     """The machine does what the library did."""
     document = read(path)
-    runner = OF_LIBRARY.get(document["library"]) or RUNNERS.get(document["kind"])
+    runner = OF_LIBRARY.get((document["kind"], document["library"])) or RUNNERS.get(document["kind"])
     if runner is None:
         raise Unsupported(f"kind {document['kind']!r}")
     decisive, counters = runner(document)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from resilience_sim.kernel.events import OUTCOME_NAMES
-from resilience_sim.settings.breaker_libraries import ROWS
+from resilience_sim.settings.breaker import BreakerRules
+from resilience_sim.settings.breaker_libraries import ROWS, emulate_breaker
 from resilience_sim.settings.library_types import LibraryShare, Nest
 from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.retry_libraries import ROWS as RETRY_ROWS
@@ -26,7 +27,8 @@ TITLES = {
     "admits": "half-open admits", "verdict": "the verdict falls by", "late": "a late result belongs to",
     "open_counts": "results while OPEN count", "ignored": "an ignored outcome", "cancelled": "a cancelled call",
     "fresh": "counts start fresh in", "probes_apart": "probes are counted apart", "rounding": "rates are rounded",
-    "strict": "the rate must exceed the threshold",
+    "strict": "the rate must exceed the threshold", "counts": "rates are of",
+    "probe_counts": "a single probe's result is counted", "open_from": "the open time runs from",
 }  # fmt: skip
 WORDS: dict[str, dict[Any, str]] = {
     "judged_on": {"every": "every result", "failure": "failures only", "tick": "a tick every 500 ms"},
@@ -36,22 +38,33 @@ WORDS: dict[str, dict[Any, str]] = {
         "total": "a number of calls per episode",
         "concurrent": "a number of calls at a time",
         "all": "every call",
+        "waiting": "one call; the others wait for its result",
     },
     "verdict": {"sample": "thresholds on several probes", "first": "the first result",
                 "run": "successes in a row; first failure re-opens", "balance": "successes against failures"},
     "late": {"current": "the state it arrives in", "dropped": "none: it is dropped",
              "admitting": "the state it was admitted in, which acts"},
-    "ignored": {"success": "counts as success", "released": "gives its place back", "nothing": "does nothing"},
+    "ignored": {"success": "counts as success", "released": "gives its place back", "nothing": "does nothing",
+                "answers": "does nothing, but as a probe closes"},
     "cancelled": {"failure": "is a failure", "success": "is a success", "released": "gives its place back",
                   "nothing": "does nothing", "reopens": "re-opens when it was a probe"},
     "rounding": {"none": "not", "single": "to 32-bit percent", "cents": "to two decimals",
-                 "percent": "down to percent"},
+                 "percent": "down to percent", "times100": "not", "product": "not"},
+    "counts": {"results": "results", "calls": "calls, in flight and rejected ones too"},
+    "probe_counts": {"no": "no", "yes": "yes", "anew": "yes; a success begins anew"},
+    "open_from": {"opening": "the opening", "error": "the last error"},
 }  # fmt: skip
 STATES = ("CLOSED", "OPEN", "HALF_OPEN", "FORCED_OPEN", "DISABLED", "METRICS_ONLY")
 KINDS = {name: kind.libraries for name, kind in POLICIES.items() if kind.libraries}
 
 
-def word(rule: str, value: Any) -> str:
+def word(rule: str, value: Any, row: BreakerRules | None = None) -> str:
+    if rule == "late" and row is not None and not row.extends:
+        return WORDS[rule][value] + ", but leaves an open breaker alone"
+    if rule == "leaves_on" and row is not None and emulate_breaker(row.library, {}).automatic:
+        return "a timer"
+    if rule == "fresh" and not value:
+        return "no state"
     if rule == "fresh":
         return ", ".join(STATES[state] for state in value)
     if isinstance(value, bool):
@@ -104,7 +117,7 @@ def text() -> str:
         "is four calls). What a library does not have is an error.\n",
         "## Circuit breakers: the rules\n",
         table(["rule", *(row.library for row in ROWS)],
-              [[TITLES[rule], *(word(rule, getattr(row, rule)) for row in ROWS)] for rule in rules]) + "\n",
+              [[TITLES[rule], *(word(rule, getattr(row, rule), row) for row in ROWS)] for rule in rules]) + "\n",
         "Envoy's outlier detection is no such breaker: it ejects single replicas from balancing and has no half-open.\n"
         "Versions: " + "; ".join(f"{row.library} {row.version}" for row in ROWS) + ".\n",
         "## Retries: the rules\n",

@@ -23,8 +23,20 @@ faults: [{outage: {at: 3s, for: 6s, how: error}}, {rate_limit: {at: 11s, for: 3s
 stack:
 """
 DUE = {
-    "timeout": {"failsafe-go": "Timeout: 1s", "hyx": "timeout_secs: 1", "grpc": "timeout: 1s", "dapr": "timeout: 1s"},
-    "bulkhead": {"failsafe-go": "MaxConcurrency: 5", "hyx": "max_concurrency: 5, max_capacity: 8"},
+    "timeout": {
+        "failsafe-go": "Timeout: 1s",
+        "hyx": "timeout_secs: 1",
+        "grpc": "timeout: 1s",
+        "dapr": "timeout: 1s",
+        "cockatiel": "duration: 1s",
+    },
+    "bulkhead": {
+        "opossum": "capacity: 5",
+        "cockatiel": "limit: 5",
+        "semian": "tickets: 5",
+        "failsafe-go": "MaxConcurrency: 5",
+        "hyx": "max_concurrency: 5, max_capacity: 8",
+    },
     "rate_limiter": {
         "failsafe-go": "Bursty: {executions: 10, period: 1s}",
         "hyx": "max_executions: 10",
@@ -130,7 +142,7 @@ def test_guards_become_what_they_are() -> None:
         ("circuit_breaker: {like: gobreaker, ReadyToTrip: Failures >}", "ReadyToTrip", "ConsecutiveFailures"),
         ("circuit_breaker: {like: resilience4j, recovery_time: 1s, waitDurationInOpenState: 2s}",
          "waitDurationInOpenState", "keep one"),
-        ("circuit_breaker: {like: stamina}", "like", "resilience4j"),
+        ("circuit_breaker: {like: tenacity}", "like", "resilience4j"),
         ("circuit_breaker: {like: resilience4j, failureRateThreshold: 101}", "failureRateThreshold", "100"),
         ("retry: {like: hystrix}", "like", "tenacity"),
         ("retry: {like: envoy, max_elapsed: 3s}", "max_elapsed", "num_retries"),

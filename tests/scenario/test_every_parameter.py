@@ -138,6 +138,7 @@ NOT_YET_USED = {
     ("circuit_breaker", "resilience4j", "slidingWindowSynchronizationStrategy"),
     ("circuit_breaker", "pybreaker", "throw_new_error_on_trip"),
     ("timeout", "resilience4j", "cancelRunningFuture"),
+    ("timeout", "cockatiel", "strategy"),
 }
 
 

@@ -25,7 +25,8 @@ from resilience_sim.kernel.events import (
 )
 from resilience_sim.kernel.expression import Expression
 from resilience_sim.policies.layer import Gauges
-from resilience_sim.policies.rules.tallies import RingTally, Tally, Trips, make_tally
+from resilience_sim.policies.rules.retry import Draws, Memory, Wait
+from resilience_sim.policies.rules.tallies import ErrorTally, RingTally, Tally, Trips, make_tally
 from resilience_sim.settings.breaker import (
     DISABLED,
     FORCED_OPEN,
@@ -44,12 +45,25 @@ IGNORED: Final = 2
 CANCELLED_CALL: Final = 3
 
 REJECTED_CALL: Final = -1  # admit() said no
+WAITING_CALL: Final = -2  # or to ask again when the breaker is no longer half open
 
 _STATE_BITS: Final = 3
 
 # of the expression of an open time
 MILLI: Final = 1_000_000
 LONGEST: Final = 1 << 60
+
+
+class OneDraw(Draws):
+    """The one random number of an opening."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: float) -> None:
+        self._unit = unit
+
+    def next(self) -> float:
+        return self._unit
 
 
 class OpenTime:
@@ -59,12 +73,13 @@ class OpenTime:
     * ``exponential``: resilience4j IntervalFunction.ofExponentialBackoff, each step cut to milliseconds, capped last.
     * ``jittered``: Finagle Backoff.equalJittered(5 s, 300 s): the first is the base; then half of the growth, half
       drawn.
+    * ``waits``: cockatiel's halfOpenAfter and semian's error_timeout, in the words of a retry's waits.
     * ``expression``: Polly BreakDurationGenerator, seconds from ``n`` (half-open attempts), ``rate`` and ``count``.
 
     ``asked`` holds what the expression was last asked with.
     """
 
-    __slots__ = ("_base", "_expression", "_factor", "_growth", "_max", "asked")
+    __slots__ = ("_base", "_expression", "_factor", "_growth", "_max", "_memory", "_wait", "asked")
 
     _base: i64
     _max: i64
@@ -75,6 +90,8 @@ class OpenTime:
         self._factor = config.open_factor
         self._max = config.open_max or LONGEST
         self._expression = Expression(config.open_expression, OPEN_TIME_ARGUMENTS) if config.open_expression else None
+        self._wait = Wait(config.open_wait[0]) if config.open_wait else None
+        self._memory = Memory()
         self.asked: list[float] = []
 
     def wait(self, now: i64, openings: i64, half_opens: i64, tally: Tally, unit: float) -> i64:
@@ -90,6 +107,10 @@ class OpenTime:
             for _ in range(openings - 1):
                 steps = int(min(float(steps) * self._factor, float(LONGEST // MILLI)))
             return min(steps * MILLI, self._max)
+        if growth == "waits" and self._wait is not None:
+            if openings <= 1:
+                self._memory = Memory()
+            return int(min(self._wait.wait(openings, self._memory, OneDraw(unit)), float(LONGEST)) + 0.5)
         if growth == "jittered" and openings > 1:
             half = float(self._base) * 2.0 ** min(float(openings - 1), 62.0)
             return int(min(half + half * unit, float(self._max)))
@@ -126,10 +147,10 @@ class RuleBreaker:
     """States, counts and timers. ``blocked_until``: when OPEN may be left; Polly tells it half open, too."""
 
     __slots__ = (
-        "_admits_all", "_automatic", "_config", "_entered", "_every", "_expiry", "_forgets", "_half_open_due",
-        "_late_timers", "_next_tick", "_open_since", "_permits", "_recycles", "_strictly", "_ticks", "_touch",
-        "_trips", "_unit", "_verdict", "blocked_until", "changes", "generation", "half_opens", "open_time",
-        "openings", "probing", "rules", "state", "successes", "tally",
+        "_admits_all", "_automatic", "_config", "_counts_calls", "_entered", "_every", "_expiry", "_forgets",
+        "_half_open_due", "_late_timers", "_makes_wait", "_next_tick", "_open_since", "_open_wait", "_permits",
+        "_recycles", "_strictly", "_ticks", "_touch", "_trips", "_unit", "_verdict", "blocked_until", "changes",
+        "generation", "half_opens", "open_time", "openings", "probing", "rules", "state", "successes", "tally",
     )  # fmt: skip
 
     state: i64
@@ -145,6 +166,7 @@ class RuleBreaker:
     _open_since: i64  # unlike the entry, not moved by a late failure that opens it again
     _half_open_due: i64
     _next_tick: i64
+    _open_wait: i64  # how long this opening lasts
     _unit: float
 
     def __init__(self, config: LikeBreakerConfig, now: i64) -> None:
@@ -158,6 +180,8 @@ class RuleBreaker:
         self._admits_all = rules.admits == "all"
         self._recycles = rules.admits == "concurrent"
         self._forgets = rules.late == "dropped"
+        self._makes_wait = rules.admits == "waiting"
+        self._counts_calls = rules.counts == "calls"
         self._verdict = rules.verdict
         self._automatic = config.automatic
         self._trips = Trips(config)
@@ -174,6 +198,7 @@ class RuleBreaker:
         self._expiry = NEVER
         self._entered = now
         self._open_since = now
+        self._open_wait = 0
         self._half_open_due = NEVER
         self._next_tick = NEVER
         self._late_timers: list[tuple[int, int]] = []
@@ -213,7 +238,7 @@ class RuleBreaker:
     # --- asking ---
 
     def admit(self, now: i64) -> i64:
-        """A token to report the result with, or :data:`REJECTED_CALL`."""
+        """A token to report the result with, :data:`REJECTED_CALL` or :data:`WAITING_CALL`."""
         if self._touch:
             self._settle(now)
         state = self.state
@@ -228,7 +253,11 @@ class RuleBreaker:
             if admitted:
                 self._permits -= 1
         if not admitted:
+            if state == HALF_OPEN and self._makes_wait:
+                return WAITING_CALL
             self.tally.rejected += 1
+            if self._counts_calls:
+                self.tally.request(now)
             return REJECTED_CALL
         self.tally.request(now)
         return self.generation << _STATE_BITS | state
@@ -259,6 +288,10 @@ class RuleBreaker:
             return
         if how == "nothing":
             return
+        if how == "answers":
+            if self.state == HALF_OPEN == self.state_of(token):
+                self._become(CLOSED, WHY_PROBES_SUCCEEDED, 1, 1, now)
+            return
         if how == "reopens":
             if self.state == HALF_OPEN and not self.is_late(token):
                 self._become(OPEN, WHY_PROBE_FAILED, 0, 0, now)
@@ -272,10 +305,12 @@ class RuleBreaker:
             if self._ticks:
                 if self._next_tick == NEVER:
                     self._next_tick = (now // TICK + 1) * TICK
-            elif self._every or bad:
+            elif (self._every or bad) and now >= self._config.warm_up:
                 self._look(now)
         elif handler == METRICS_ONLY or (handler in {OPEN, ISOLATED} and rules.open_counts):
             self.tally.add(now, since, bad, slow)
+            if handler == OPEN and rules.open_from == "error":
+                self.blocked_until = self._open_begins(self._entered) + self._open_wait
 
     def _judge(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
         """HALF_OPEN: what one more result means."""
@@ -283,6 +318,9 @@ class RuleBreaker:
         tally = self.tally
         generation = self.generation
         if verdict == "first":
+            self._count_probe(now, since, bad, slow)
+            if self.state != HALF_OPEN:  # late, where the state that let a call in takes its result
+                return
             if bad:
                 self._become(OPEN, WHY_PROBE_FAILED, 0, 0, now)
             else:
@@ -306,6 +344,14 @@ class RuleBreaker:
             self._balance(now, tally)
         if self._recycles and self.generation == generation:
             self._permits += 1
+
+    def _count_probe(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """Where the one result that decides is counted as well."""
+        how = self.rules.probe_counts
+        if how == "anew" and not bad:
+            self.tally = make_tally(self._config, now)
+        if how != "no":
+            self.tally.add(now, since, bad, slow)
 
     def _balance(self, now: i64, tally: Tally) -> None:
         """failsafe-go, circuitstates.go: successes are looked at before failures."""
@@ -420,8 +466,8 @@ class RuleBreaker:
         config = self._config
         if state == OPEN:
             self.openings += 1
-            wait = self.open_time.wait(now, self.openings, self.half_opens, self.tally, self._unit)
-            self.blocked_until = now + wait
+            self._open_wait = self.open_time.wait(now, self.openings, self.half_opens, self.tally, self._unit)
+            self.blocked_until = self._open_begins(now) + self._open_wait
         elif state == FORCED_OPEN:
             self.openings += 1
         elif state == ISOLATED:
@@ -450,9 +496,18 @@ class RuleBreaker:
             self._half_open_due = now + config.half_open_for if config.half_open_for else NEVER
         self.changes.append(Change(now, old, state, why, x, y))
 
+    def _open_begins(self, opened: i64) -> i64:
+        """When the open time begins to run."""
+        tally = self.tally
+        if self.rules.open_from == "error" and isinstance(tally, ErrorTally) and tally.last() >= 0:
+            return tally.last()
+        return opened
+
     def _look(self, now: i64) -> None:
         """Whether to trip. Under ``admitting`` rules an open breaker may open again: its time starts anew."""
         trips = self._trips
+        if self.state in {OPEN, ISOLATED} and not self.rules.extends:
+            return
         if trips.due(self.tally, now):
             why = trips.why if self.state == CLOSED else WHY_REOPENED
             self._become(OPEN, why, trips.x, trips.y, now)

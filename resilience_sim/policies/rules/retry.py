@@ -121,10 +121,15 @@ class Memory:
         self.ends = {}
 
 
+def is_random(config: WaitConfig) -> bool:
+    """Whether a wait asks for random numbers."""
+    return config.growth in {"decorrelated", "smoothed"} or config.jitter != "none" or any(map(is_random, config.of))
+
+
 class Wait:
     """One formula."""
 
-    __slots__ = ("_before", "_config", "_cut", "_growth", "_jitter", "_least", "_most", "_of")
+    __slots__ = ("_before", "_config", "_cut", "_growth", "_jitter", "_least", "_most", "_of", "_whole")
 
     def __init__(self, config: WaitConfig) -> None:
         self._config = config
@@ -134,6 +139,7 @@ class Wait:
         self._least = max(0.0, config.least)
         self._before = config.capped == "before"
         self._cut = config.cut
+        self._whole = config.whole
         self._of = [Wait(each) for each in config.of]
 
     def wait(self, n: i64, memory: Memory, draws: Draws) -> float:
@@ -153,7 +159,7 @@ class Wait:
         w = self._jittered(plain, draws)
         if not self._before:
             w = min(w, self._most)
-        if self._cut:
+        if self._cut or self._whole:
             w = float(int(w / MILLI)) * MILLI
         return max(w, self._least)
 
@@ -178,7 +184,9 @@ class Wait:
             return memory.previous
         if growth == "smoothed":
             t = float(n - 1) + draws.next()
-            reached = 2.0**t * tanh(sqrt(STEEPNESS * t)) if t < 900.0 else LONGEST
+            if t * log(config.factor) > 600.0:
+                return LONGEST
+            reached = float(config.factor**t) * tanh(sqrt(STEEPNESS * t))
             grown = (reached - memory.previous) * base / SMOOTHING
             memory.previous = reached
             return min(grown, LONGEST)

@@ -9,7 +9,10 @@ rejected. Windows and their alignment:
   failsafe-go: tenths of the period, and reading does not age it; Hystrix: half seconds);
 * :class:`AnchoredTally`: slices that begin with their first event (Polly, RollingHealthMetrics.cs);
 * :class:`SingleTally`: one window (Polly below 200 ms, SingleHealthMetrics.cs);
-* :class:`RollingTally`: slices counted from the entry into the state (gobreaker v2 with BucketPeriod, counter.go).
+* :class:`RollingTally`: slices counted from the entry into the state (gobreaker v2 with BucketPeriod, counter.go);
+* :class:`CallTally`: slices of calls made and of failures, on a grid that a timer moves on (opossum, status.js);
+* :class:`PushedTally`: slices that only a result moves on, one at a time (cockatiel SamplingBreaker);
+* :class:`ErrorTally`: the instants of the last errors (semian, circuit_breaker.rb).
 
 :class:`Trips` compares a tally with the thresholds, rounded as the library rounds.
 """
@@ -17,12 +20,18 @@ rejected. Windows and their alignment:
 from __future__ import annotations
 
 from collections import deque
-from math import floor
+from math import floor, inf
 from struct import pack, unpack
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import WHY_CONSECUTIVE, WHY_FAILURE_SHARE, WHY_SLOW_SHARE, WHY_TRIP_CONDITION
+from resilience_sim.kernel.events import (
+    WHY_CONSECUTIVE,
+    WHY_ERRORS,
+    WHY_FAILURE_SHARE,
+    WHY_SLOW_SHARE,
+    WHY_TRIP_CONDITION,
+)
 from resilience_sim.kernel.expression import Expression
 from resilience_sim.settings.breaker import COUNTERS, LikeBreakerConfig
 
@@ -180,6 +189,40 @@ class GridTally(Tally):
         return self._without(gone)
 
 
+class CallTally(GridTally):
+    """``total`` counts calls when they are made, rejected ones too, ``bad`` failures when they are known.
+
+    The grid begins with ``now``. A failure may be in the window when its call no longer is.
+    """
+
+    __slots__ = ("_start",)
+
+    _start: i64
+
+    def __init__(self, min_calls: i64, now: i64, width: i64, count: i64) -> None:
+        super().__init__(min_calls, width, count, True)
+        self._start = now
+
+    def request(self, now: i64) -> None:
+        """Into the slice of now."""
+        self.requests += 1
+        self._roll(now - self._start)
+        self._total[self._head % self._count] += 1
+        self.total += 1
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """A failure, into the slice of now."""
+        self._roll(now - self._start)
+        self._bad[self._head % self._count] += bad
+        self._run(bad)
+
+    def look(self, now: i64) -> None:
+        self._roll(now - self._start)
+
+    def counts(self, now: i64) -> Counts:
+        return super().counts(now - self._start)
+
+
 class Slice:
     """What happened since ``start``."""
 
@@ -232,6 +275,80 @@ class AnchoredTally(Tally):
 
     def counts(self, now: i64) -> Counts:
         return self._without([(each.total, each.bad, 0) for each in self._slices if now - each.start >= self._span])
+
+
+class PushedTally(Tally):
+    """``count`` slices; a result that comes ``width`` ns after the current one began moves on to the next one, once.
+
+    The slices that nobody needed in between stay: after a pause old results are forgotten one slice at a time.
+    """
+
+    __slots__ = ("_count", "_slices", "_width")
+
+    _width: i64
+    _count: i64
+
+    def __init__(self, min_calls: i64, width: i64, count: i64) -> None:
+        super().__init__(min_calls)
+        self._width = width
+        self._count = count
+        self._slices: deque[Slice] = deque()
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """Into the current slice, or the next one."""
+        slices = self._slices
+        if not slices or now - slices[-1].start >= self._width:
+            slices.append(Slice(now))
+            if len(slices) > self._count:
+                gone = slices.popleft()
+                self.total -= gone.total
+                self.bad -= gone.bad
+        current = slices[-1]
+        current.total += 1
+        current.bad += bad
+        super().add(now, since, bad, slow)
+
+
+class ErrorTally(Tally):
+    """The instants of the last ``most`` errors, of those not older than ``keep`` ns (0: however old).
+
+    An error less than ``lump`` ns after the last one kept is not kept. Successes leave no trace.
+    """
+
+    __slots__ = ("_instants", "_keep", "_lump", "_most")
+
+    _most: i64
+    _keep: i64
+    _lump: i64
+
+    def __init__(self, most: i64, keep: i64, lump: i64) -> None:
+        super().__init__(0)
+        self._most = most
+        self._keep = keep
+        self._lump = lump
+        self._instants: deque[int] = deque()
+
+    def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
+        """Only an error forgets the old ones."""
+        if not bad:
+            return
+        instants = self._instants
+        while self._keep and instants and instants[0] + self._keep < now:
+            instants.popleft()
+        if not instants or instants[-1] <= now - self._lump:
+            if len(instants) >= self._most:
+                instants.popleft()
+            instants.append(int(now))
+        self.total = len(instants)
+        self.bad = self.total
+
+    def last(self) -> i64:
+        """When the last error was; -1: never."""
+        return self._instants[-1] if self._instants else -1
+
+    def span(self) -> i64:
+        """From the first error that is kept to the last."""
+        return self._instants[-1] - self._instants[0] if self._instants else 0
 
 
 class SingleTally(Tally):
@@ -366,6 +483,12 @@ def make_tally(config: LikeBreakerConfig, now: i64) -> Tally:
         return SingleTally(least, now, span)
     if kind == "rolling":
         return RollingTally(least, now, span // config.slices, config.slices)
+    if kind == "calls":
+        return CallTally(least, now, span // config.slices, config.slices)
+    if kind == "pushed":
+        return PushedTally(least, span // config.slices, config.slices)
+    if kind == "errors":
+        return ErrorTally(config.out_of, span, config.lumping)
     return Tally(least)
 
 
@@ -383,8 +506,8 @@ class Trips:
     """Thresholds. After :meth:`due` said yes, ``why``, ``x`` and ``y`` tell the reason as an event does."""
 
     __slots__ = (
-        "_config", "_consecutive", "_expression", "_failures", "_rounding", "_share", "_slow", "_strict", "why", "x",
-        "y",
+        "_calls", "_config", "_consecutive", "_expression", "_failures", "_rounding", "_share", "_slow", "_strict",
+        "why", "x", "y",
     )  # fmt: skip
 
     _consecutive: i64
@@ -399,6 +522,7 @@ class Trips:
         self._failures = config.failures
         self._rounding = config.rules.rounding
         self._strict = config.rules.strict
+        self._calls = config.rules.counts == "calls"
         self._share = self.threshold(config.failure_share)
         self._slow = self.threshold(config.slow_share)
         self._expression = Expression(config.trip, COUNTERS) if config.trip else None
@@ -410,12 +534,16 @@ class Trips:
         """A threshold in the unit that :meth:`rate` speaks."""
         if self._rounding == "single":
             return single(share * 100.0)
+        if self._rounding == "times100":
+            return round(share * 100.0, 9)  # what was written, before it was divided
         return share * 100.0 if self._rounding == "percent" else share
 
     def rate(self, part: i64, whole: i64) -> float:
         """A share in the library's unit and precision; nothing of nothing is none."""
         if whole == 0:
-            return 0.0
+            return inf if self._calls and part else 0.0
+        if self._rounding == "times100":
+            return float(part) / float(whole) * 100.0
         if self._rounding == "single":
             return single(float(part) * 100.0 / float(whole))
         if self._rounding == "cents":
@@ -425,6 +553,8 @@ class Trips:
         return float(part) / float(whole)
 
     def _exceeded(self, part: i64, whole: i64, threshold: float) -> bool:
+        if self._rounding == "product":
+            return float(part) > threshold * float(whole)
         rate = self.rate(part, whole)
         return rate > threshold or (rate == threshold and not self._strict)
 
@@ -436,8 +566,11 @@ class Trips:
             held = self._expression.holds(counters(tally))
             return held and self._because(WHY_TRIP_CONDITION, tally.bad, tally.requests)
         tally.look(now)
-        if tally.total < tally.min_calls or tally.total == 0:
+        if tally.total < tally.min_calls or (tally.total == 0 and not self._calls):
             return False
+        if isinstance(tally, ErrorTally):
+            errors = self._failures
+            return tally.bad >= errors and self._because(WHY_ERRORS, tally.bad, tally.span() // 1_000_000)
         if self._share and self._exceeded(tally.bad, tally.total, self._share):
             return self._because(WHY_FAILURE_SHARE, tally.bad, tally.total)
         if self._failures and not self._share and tally.bad >= self._failures:
