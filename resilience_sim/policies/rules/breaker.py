@@ -2,7 +2,7 @@
 
 Each library is a row of data (rules/library_breakers.py). The machine does no I/O and knows neither the simulator nor
 outcomes: the caller passes the time in, asks :meth:`RuleBreaker.admit`, reports :meth:`RuleBreaker.result`,
-calls :meth:`RuleBreaker.on_time` at ``due``, and reads ``changes``. Counts and thresholds are rules/tallies.py.
+calls :meth:`RuleBreaker.on_time` at ``due``, and reads ``changes``. Counts are tallies.py, thresholds trips.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from resilience_sim.kernel.events import (
 from resilience_sim.kernel.expression import Expression
 from resilience_sim.policies.layer import Gauges
 from resilience_sim.policies.rules.retry import Draws, Memory, Wait
-from resilience_sim.policies.rules.tallies import ErrorTally, RingTally, Tally, Trips, make_tally
+from resilience_sim.policies.rules.tallies import ErrorTally, RingTally, Tally, make_tally
+from resilience_sim.policies.rules.trips import Trips
 from resilience_sim.settings.breaker import (
     DISABLED,
     FORCED_OPEN,
