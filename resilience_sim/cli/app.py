@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
     "replay": "Simulate",
     "play": "Simulate",
     "margins": "Find settings",
+    "sweep": "Find settings",
     "list": "Learn",
     "explain": "Learn",
     "init": "Write and check scenarios",

@@ -6,7 +6,6 @@ the rung. So a search is over whole numbers, and what it finds does not depend o
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from functools import cached_property
 from math import ceil, floor, log
 from typing import Protocol
 
-from resilience_sim.experiments.specs import Quantity, Range
+from resilience_sim.experiments.specs import Quantity, Range, plain_value
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.plan import Plan
@@ -197,13 +196,6 @@ class SettingLadder:
                     at += way
                 found.append(at)
         return found
-
-
-def plain_value(text: str) -> object:
-    """A value of a SPEC as a setting: whole numbers and words of YAML are no texts."""
-    if text == "null":
-        return None
-    return int(text) if re.match(r"-?[0-9]{1,15}\Z", text) else text
 
 
 def setting_ladder(scenario: Scenario, path: str, values: Range, today: str | None, precision: float) -> SettingLadder:

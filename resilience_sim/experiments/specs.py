@@ -200,3 +200,10 @@ def _rest(rest: list[str], spec: str) -> tuple[int, bool]:
                 f"`{part}` in `{spec}` is neither a number of values nor `log`", "write it like `10ms..2s:6:log`"
             )
     return count, logarithmic
+
+
+def plain_value(text: str) -> object:
+    """A value of a SPEC as a setting: whole numbers and words of YAML are no texts."""
+    if text == "null":
+        return None
+    return int(text) if re.match(r"-?[0-9]{1,15}\Z", text) else text

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel.events import Event
 from resilience_sim.kernel.text import printable
@@ -26,6 +26,23 @@ def _safe(cell: object) -> object:
         return cell
     text = printable(cell)
     return f"'{text}" if text[:1] in tuple("=+-@") else text
+
+
+def write_points(document: Mapping[str, Any], stream: TextIO) -> None:
+    """The points of a sweep: the settings, how many runs, then mean and interval of each metric."""
+    points = document.get("points") or []
+    writer = csv.writer(stream, lineterminator="\n")
+    if not points:
+        return
+    paths = list(points[0]["at"])
+    metrics = [name for name in points[0] if name not in ("at", "runs", "refined")]
+    ends = [(name, f"{name}_low", f"{name}_high") for name in metrics]
+    writer.writerow([*map(_safe, paths), "runs", *(each for columns in ends for each in columns)])
+    for point in points:
+        cells: list[object] = [*(_safe(point["at"][path]) for path in paths), point["runs"]]
+        for name in metrics:
+            cells += [point[name]["mean"], *(point[name]["ci95"] or (None, None))]
+        writer.writerow(cells)
 
 
 class CsvExport(Export):

@@ -102,6 +102,7 @@ FORMATS: tuple[Format, ...] = (
         ".xml",
         begins=r'<\?xml [^>]*>\s*<testsuites name="resim"',
     ),
+    Format("csv-points", "one line per point of a sweep", DOCUMENT, ".csv", begins=r"[^\n]*,runs,[^\n]*\n"),
     Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md", begins=r"### resim \w+: "),
     Format(
         "sqlite",
@@ -152,6 +153,10 @@ def write_document(known: Format, document: Mapping[str, Any], stream: TextIO) -
         from resilience_sim.views.export import markdown
 
         markdown.write(document, stream)
+    elif known.name == "csv-points":
+        from resilience_sim.views.export.csv_tables import write_points
+
+        write_points(document, stream)
     else:
         raise ValueError(f"{known.name} does not take the result document")
 

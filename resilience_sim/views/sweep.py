@@ -1,0 +1,276 @@
+"""The answer of ``resim sweep``: a curve of one setting, a heat map of two, a table of more; which setting matters.
+
+Shades and colours help to see the shape; the numbers stand beside them, as long as a line has room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from shlex import quote
+
+from rich.console import Console
+
+from resilience_sim.experiments.sweep import Effect, Point, Sweep, crossings, effects, spread_of
+from resilience_sim.kernel import format as fmt
+from resilience_sim.measure.statistics import Summary
+from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.metrics import Metric, metric
+from resilience_sim.views.live.look import Look
+from resilience_sim.views.summary import look_of, step_rows
+from resilience_sim.views.text import Row, emit
+
+PLOT = 32  # columns of a curve
+BAR = 24  # of the tornado
+SHADES, PLAIN_SHADES = " ░▒▓█", " .:+#"
+
+
+def render_sweep(
+    console: Console,
+    scenario: Scenario,
+    found: Sweep,
+    names: Sequence[str],
+    refine: tuple[str, float] | None = None,
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print a sweep, a block for each metric in ``names``."""
+    look = look_of(console)
+    width = console.width if console.is_terminal else 100
+    rows: list[Row] = []
+    if not quiet:
+        rows.append(_head(scenario, found, look))
+    for name in names:
+        known = metric(name)
+        assert known is not None
+        rows += [Row(), *_block(found, known, width, look)] if rows else _block(found, known, width, look)
+        if refine is not None and refine[0] == name and len(found.specs) == 1:
+            rows += _crossed(found, known, refine[1])
+        if len(found.specs) > 1 and not quiet:
+            rows += tornado(effects(found, name), known, look)
+    if not quiet and scenario.path != "-":
+        rows += [Row(), *step_rows(_steps(scenario, found, names))]
+    emit(console, rows)
+
+
+def _head(scenario: Scenario, found: Sweep, look: Look) -> Row:
+    row = Row(scenario.plan.name, "title", hang=2)
+    seeds = fmt.plural(len(found.seeds), "seed")
+    row.add(f" {look.dot} {fmt.plural(len(found.points), 'point')} {look.dot} {seeds} each, the same luck", "faint")
+    return row.add(f" {look.dot} {fmt.count(found.requests)} requests", "faint")
+
+
+def _block(found: Sweep, known: Metric, width: int, look: Look) -> list[Row]:
+    title = Row(known.name, "strong", hang=2).add(f"  {known.meaning}", "faint")
+    if len(found.specs) == 1:
+        return [title, *curve(found, known, look)]
+    regular = [point for point in found.points if not point.refined]
+    if len(found.specs) == 2:
+        return [title, *heat_map(found, known, regular, width, look)]
+    return [title, *_table(found, known)]
+
+
+# --- one setting --------------------------------------------------------------------------------------------------
+
+
+def curve(found: Sweep, known: Metric, look: Look) -> list[Row]:
+    """A line for each value: where the mean lies, its 95 % interval around it, and both as numbers."""
+    (spec,) = found.specs
+    values = [point.at[spec.path] for point in found.points]
+    wide = max(len(_shown(value)) for value in values)
+    low, high = _scale(found.points, known)
+    rows = [Row(f"  {spec.path}", "faint")]
+    for point, value in zip(found.points, values, strict=True):
+        summary = point.metrics[known.name]
+        row = Row("    ").right(_shown(value), "faint" if point.refined else "strong", 4 + wide).add("  ")
+        row.join(_mark(summary, low, high, look)).add("  ")
+        rows.append(row.join(_number(known, summary)))
+    ends = Row().to(6 + wide).add(fmt.in_unit(low, known.unit), "faint")
+    rows.append(ends.right(fmt.in_unit(high, known.unit), "faint", 6 + wide + PLOT))
+    return rows
+
+
+def _mark(summary: Summary, low: float, high: float, look: Look) -> Row:
+    if summary.mean is None:
+        return Row("no data".ljust(PLOT), "faint")
+
+    def place(value: float) -> int:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return min(PLOT - 1, max(0, round(share * (PLOT - 1))))
+
+    dot, line = ("o", "-") if look.ascii_only else ("●", "─")
+    cells = [" "] * PLOT
+    if summary.ci95 is not None:
+        for at in range(place(summary.ci95[0]), place(summary.ci95[1]) + 1):
+            cells[at] = line
+    cells[place(summary.mean)] = dot
+    return Row("".join(cells), "calm")
+
+
+def _number(known: Metric, summary: Summary) -> Row:
+    if summary.mean is None:
+        return Row(f"no data in {fmt.plural(summary.missing, 'run')}" if summary.missing else "", "faint")
+    row = Row(fmt.in_unit(summary.mean, known.unit), "strong")
+    if summary.ci95 is not None:
+        low, high = (fmt.in_unit(each, known.unit) for each in summary.ci95)
+        row.add(f"  ({low} to {high})" if low != high else "", "faint")
+    return row
+
+
+def _scale(points: Sequence[Point], known: Metric) -> tuple[float, float]:
+    values = []
+    for point in points:
+        summary = point.metrics[known.name]
+        values += [each for each in (summary.mean, *(summary.ci95 or ())) if each is not None]
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+
+
+def _crossed(found: Sweep, known: Metric, value: float) -> list[Row]:
+    (spec,) = found.specs
+    limit = fmt.in_unit(value, known.unit)
+    if spec.range is None:
+        return []
+    places = crossings(found, known.name, value)
+    if not places:
+        return [Row(f"  It does not cross {limit} here.", "faint")]
+    quantity = spec.range.quantity
+    texts = [near[spec.path] if quantity.whole else quantity.tidy(at) for at, near in places]
+    where = " and ".join(f"{spec.path} = {text}" for text in texts)
+    return [Row(f"  It crosses {limit} at about {where}.", "strong", hang=4)]
+
+
+# --- two settings -------------------------------------------------------------------------------------------------
+
+
+def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, look: Look) -> list[Row]:
+    """Rows by the first setting, columns by the second; every cell its number where they fit, else its shade."""
+    down, across = found.specs
+    lines, columns = (list(dict.fromkeys(point.at[spec.path] for point in points)) for spec in (down, across))
+    by_place = {(point.at[down.path], point.at[across.path]): point.metrics[known.name] for point in points}
+    spread = spread_of(points, known.name)
+    left = 4 + max(len(_shown(value)) for value in lines)
+    texts = {place: fmt.in_unit(each.mean, known.unit) for place, each in by_place.items()}
+    cell = 2 + max([len(text) for text in texts.values()] + [len(_shown(value)) for value in columns])
+    numbers = left + (cell + 1) * len(columns) <= width
+    if not numbers:
+        cell = max(1, min(3, (width - left) // len(columns) - 1))
+    rows = [Row(f"  {down.path} down, {across.path} across", "faint", hang=4)]
+    if numbers:
+        head = Row().to(left)
+        for value in columns:
+            head.right(_shown(value), "faint", head.width + cell + 1)
+        rows.append(head)
+    else:
+        first, last = _shown(columns[0]), _shown(columns[-1])
+        rows.append(Row().to(left + 1).add(first, "faint").right(last, "faint", left + (cell + 1) * len(columns)))
+    for value in lines:
+        row = Row("  ").right(_shown(value), "strong", left)
+        for column in columns:
+            summary = by_place[value, column]
+            shade, style = _shade(summary, spread, known, look)
+            if numbers:
+                row.add(" ").add(shade, style).right(texts[value, column], style, row.width + cell - 1)
+            else:
+                row.add(" ").add(shade * cell, style)
+        rows.append(row)
+    if spread is not None:
+        low, high = (fmt.in_unit(each, known.unit) for each in spread)
+        marks = (PLAIN_SHADES if look.ascii_only else SHADES)[1:]
+        rows.append(Row().to(left + 1).add(f"{low} {marks} {high}", "faint"))
+    return rows
+
+
+def _shade(summary: Summary, spread: tuple[float, float] | None, known: Metric, look: Look) -> tuple[str, str]:
+    if summary.mean is None or spread is None:
+        return "?", "faint"
+    low, high = spread
+    share = (summary.mean - low) / (high - low) if high > low else 1.0
+    shades = PLAIN_SHADES if look.ascii_only else SHADES
+    good = share if known.better >= 0 else 1 - share
+    style = "" if not known.better else "bad" if good < 1 / 3 else "odd" if good < 2 / 3 else "good"
+    return shades[1 + min(3, int(share * 4))], style
+
+
+# --- more ---------------------------------------------------------------------------------------------------------
+
+
+def _table(found: Sweep, known: Metric) -> list[Row]:
+    paths = [spec.path for spec in found.specs]
+    widths = [max(len(path), *(len(_shown(point.at[path])) for point in found.points)) for path in paths]
+    head, column = Row("  "), 2
+    for path, width in zip(paths, widths, strict=True):
+        column += width + 2
+        head.right(path, "faint", column - 2).to(column)
+    rows = [head]
+    for point in found.points:
+        row, column = Row("  "), 2
+        for path, width in zip(paths, widths, strict=True):
+            column += width + 2
+            row.right(_shown(point.at[path]), "strong", column - 2).to(column)
+        rows.append(row.join(_number(known, point.metrics[known.name])))
+    return rows
+
+
+def tornado(found: Sequence[Effect], known: Metric, look: Look) -> list[Row]:
+    """A bar for each setting: between which means it moves the metric, and its share of the variance."""
+    if not found:
+        return []
+    low, high = min(each.low for each in found), max(each.high for each in found)
+    wide = max(len(each.path) for each in found)
+    rows = [Row("  what moves it  ", "strong").add("means over the other settings; share of the variance", "faint")]
+    full, empty = ("#", ".") if look.ascii_only else ("█", "·")
+    for each in found:
+        start = round((each.low - low) / (high - low) * BAR) if high > low else 0
+        end = max(start + 1, round((each.high - low) / (high - low) * BAR)) if high > low else BAR
+        row = Row(f"    {each.path}", "strong", hang=8 + wide).to(6 + wide)
+        row.add(empty * start, "faint").add(full * (end - start), "calm").add(empty * (BAR - end), "faint")
+        row.add(f"  {fmt.in_unit(each.low, known.unit)} to {fmt.in_unit(each.high, known.unit)}")
+        rows.append(row.add(f"  {fmt.share(each.first)} alone, {fmt.share(min(1.0, each.total))} in all", "faint"))
+    return rows
+
+
+def _shown(value: str) -> str:
+    return "none" if value == "null" else value
+
+
+def _steps(scenario: Scenario, found: Sweep, names: Sequence[str]) -> list[tuple[str, str]]:
+    name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
+    first = metric(names[0])
+    known = [point for point in found.points if point.metrics[names[0]].mean is not None]
+    better = first.better if first is not None else 0
+    point = max(known, key=lambda each: (each.metrics[names[0]].mean or 0.0) * better, default=found.points[0])
+    settings = ", ".join(f"{path}={value}" for path, value in point.at.items())
+    what = f"the {'best' if better else 'first'} of these points against today's settings"
+    return [
+        (f"resim compare {name} --try {quote(settings)}", what),
+        (f"resim margins {name}", "how far today's settings hold"),
+    ]
+
+
+def points_document(found: Sweep) -> list[dict[str, object]]:
+    """``points`` of the result document."""
+    return [
+        {
+            "at": dict(point.at),
+            "runs": point.runs,
+            **({"refined": True} if point.refined else {}),
+            **{
+                name: {"mean": each.mean, "ci95": None if each.ci95 is None else list(each.ci95)}
+                for name, each in point.metrics.items()
+            },
+        }
+        for point in found.points
+    ]
+
+
+def effects_document(found: Sweep, names: Sequence[str]) -> Mapping[str, list[dict[str, object]]]:
+    """``sensitivity`` of the result document."""
+    return {
+        name: [
+            {"path": each.path, "first": each.first, "total": each.total, "low": each.low, "high": each.high}
+            for each in effects(found, name)
+        ]
+        for name in names
+    }

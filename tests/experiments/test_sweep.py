@@ -1,0 +1,240 @@
+"""Sweeps: the figures of each point, contours, sensitivity, and the command as a whole."""
+
+from __future__ import annotations
+
+import csv
+from math import pi, sin
+
+import pytest
+from cli.shell import resim
+from rich.text import Text
+
+from resilience_sim.experiments.crew import Alone, Processes
+from resilience_sim.experiments.specs import parse_spec
+from resilience_sim.experiments.sweep import Grid, Point, Sweep, crossings, effects, sweep
+from resilience_sim.measure.statistics import Summary, summarize
+from resilience_sim.runs.simulate import simulate
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.load import load_text
+
+FLAKY = """\
+resim: 1
+name: flaky
+service: {latency: 50ms, failure_rate: 50%}
+traffic: {rate: 20/s, requests: 150, arrivals: even}
+stack:
+  - retry: {attempts: 3}
+"""
+# Ten workers of 100 ms without a queue: everybody is served up to 100/s, then 100/s of them.
+EXACT = """\
+resim: 1
+name: exact
+service: {latency: 100ms, workers: 10, queue: 0}
+traffic: {rate: 50/s, duration: 4s, arrivals: even}
+"""
+
+
+def grid(text, *over, metrics=("availability",), seeds=(1, 2, 3), refine=None):
+    specs = tuple(parse_spec(*each.split("=", 1)) for each in over)
+    return Grid(load_text(text, "x.yaml"), specs, metrics, seeds, refine)
+
+
+def test_each_point_is_what_run_would_say():
+    """The same plan, the same seeds, the same numbers; Student's interval over them."""
+    asked = grid(FLAKY, "retry.attempts=1..4", metrics=("availability", "p99_success"))
+    found = sweep(asked, Alone())
+    assert [point.at for point in found.points] == [{"retry.attempts": str(n)} for n in (1, 2, 3, 4)]
+    for point in found.points:
+        plan = asked.scenario.with_settings([f"retry.attempts={point.at['retry.attempts']}"]).plan
+        runs = [simulate(plan, seed) for seed in asked.seeds]
+        for name in asked.metrics:
+            assert point.metrics[name] == summarize(name, [run.metrics[name] for run in runs])
+    assert found.runs == 12
+    assert found.requests == 12 * 150
+
+
+def test_processes_give_the_same_answer():
+    asked = grid(FLAKY, "retry.attempts=1..3", "service.failure_rate=10%,50%", seeds=tuple(range(1, 20)))
+    assert sweep(asked, Processes(3)) == sweep(asked, Alone())
+
+
+def test_none_means_the_default_again():
+    found = sweep(grid(FLAKY, "retry.attempts=5,none"), Alone())
+    three = sweep(grid(FLAKY, "retry.attempts=3"), Alone()).points[0]
+    assert found.points[1].metrics == three.metrics
+
+
+def test_an_impossible_combination_shows_before_anything_is_run():
+    with pytest.raises(ScenarioError):
+        sweep(grid(FLAKY, "retry.attempts=1..3", "retry.jitter=none,banana"), _Forbidden())
+
+
+class _Forbidden:
+    def map(self, work, tasks, on_answer=None):
+        raise AssertionError
+
+
+def test_refining_finds_the_cliff_with_few_points():
+    """Availability of EXACT falls below 90 % at 100/s / 0.9; a grid as fine would have 128 points."""
+    asked = grid(EXACT, "traffic.rate=50/s..200/s:3", seeds=(1,), refine=("availability", 0.9))
+    found = sweep(asked, Alone())
+    ((at, _),) = crossings(found, "availability", 0.9)
+    assert at == pytest.approx(100 / 0.9, rel=0.03)
+    assert len(found.points) <= 3 + 6
+    assert [point.refined for point in found.points].count(False) == 3
+    rates = [float(point.at["traffic.rate"][:-2]) for point in found.points]
+    assert rates == sorted(rates)
+
+
+def test_refining_follows_a_contour_of_two_settings():
+    """Half of the requests are served where the workers are half of rate x latency; far from there nothing is run."""
+    over = ("traffic.rate=40/s..200/s:5", "service.workers=2..18:5")
+    found = sweep(grid(EXACT, *over, seeds=(1,), refine=("availability", 0.5)), Alone())
+    added = [point for point in found.points if point.refined]
+    assert added
+    finest = (4 * 2**3 + 1) * 17  # as fine in rate after three halvings, and every whole number of workers
+    assert len(found.points) < finest / 3
+    for point in added:
+        rate, workers = float(point.at["traffic.rate"][:-2]), int(point.at["service.workers"])
+        assert 0.1 < workers / (rate * 0.1) < 1.5
+
+
+def test_a_value_that_is_not_crossed_adds_nothing():
+    found = sweep(grid(EXACT, "traffic.rate=20/s..80/s:3", seeds=(1,), refine=("availability", 0.5)), Alone())
+    assert len(found.points) == 3
+    assert crossings(found, "availability", 0.5) == []
+
+
+# --- sensitivity --------------------------------------------------------------------------------------------------
+
+
+def made_up(function, *axes):
+    """A sweep whose metric is a function of numbers."""
+    from itertools import product
+
+    specs = tuple(parse_spec(f"x{n}", f"0..{len(values) - 1}") for n, values in enumerate(axes))
+    points = []
+    for places in product(*(range(len(values)) for values in axes)):
+        value = function(*(axis[place] for axis, place in zip(axes, places, strict=True)))
+        summary = Summary(value, None, value, value, 0)
+        points.append(Point({f"x{n}": str(place) for n, place in enumerate(places)}, {"mean": summary}, 1))
+    return Sweep(specs, tuple(points), (1,), len(points), 0)
+
+
+def test_a_sum_has_no_interactions():
+    """Var(3x) : Var(y) is 9 : 1, and first order is total."""
+    axis = [float(n) for n in range(11)]
+    first, second = effects(made_up(lambda x, y: 3 * x + y, axis, axis), "mean")
+    assert (first.path, second.path) == ("x0", "x1")
+    assert first.first == pytest.approx(first.total) == pytest.approx(0.9)
+    assert second.first == pytest.approx(second.total) == pytest.approx(0.1)
+
+
+def test_a_product_of_centred_factors_is_all_interaction():
+    axis = [-1.0, 0.0, 1.0]
+    for each in effects(made_up(lambda x, y: x * y, axis, axis), "mean"):
+        assert each.first == pytest.approx(0.0)
+        assert each.total == pytest.approx(1.0)
+
+
+def test_ishigami():
+    """The field's test function (Ishigami and Homma 1990): S = 0.314, 0.442, 0; T = 0.558, 0.442, 0.244."""
+    axis = [-pi + 2 * pi * (n + 0.5) / 40 for n in range(40)]
+    found = made_up(lambda x, y, z: sin(x) + 7 * sin(y) ** 2 + 0.1 * z**4 * sin(x), axis, axis, axis)
+    by_path = {each.path: each for each in effects(found, "mean")}
+    assert [round(by_path[f"x{n}"].first, 2) for n in range(3)] == [0.31, 0.44, 0.0]
+    assert [round(by_path[f"x{n}"].total, 2) for n in range(3)] == [0.56, 0.44, 0.24]
+
+
+def test_the_same_as_salib():
+    """SALib's Saltelli sampling of the same function comes to the same indices, within its own error."""
+    sobol = pytest.importorskip("SALib.analyze.sobol")
+    sample = pytest.importorskip("SALib.sample.sobol")
+    numpy = pytest.importorskip("numpy")
+    problem = {"num_vars": 2, "names": ["x0", "x1"], "bounds": [[0, 1], [0, 1]]}
+    places = sample.sample(problem, 4096, seed=1)
+    theirs = sobol.analyze(problem, numpy.array([x + 2 * x * y + y**3 for x, y in places]), seed=1)
+    axis = [(n + 0.5) / 200 for n in range(200)]
+    ours = {each.path: each for each in effects(made_up(lambda x, y: x + 2 * x * y + y**3, axis, axis), "mean")}
+    for n in range(2):
+        assert ours[f"x{n}"].first == pytest.approx(theirs["S1"][n], abs=0.02)
+        assert ours[f"x{n}"].total == pytest.approx(theirs["ST"][n], abs=0.02)
+
+
+def test_what_does_not_vary_or_is_not_known_has_no_effects():
+    assert effects(made_up(lambda x, y: 1.0, [0.0, 1.0], [0.0, 1.0]), "mean") == []
+    assert effects(made_up(lambda x, y: None if x else y, [0.0, 1.0], [0.0, 1.0]), "mean") == []
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flaky(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flaky.yaml").write_text(FLAKY)
+    return tmp_path
+
+
+def test_the_document_and_the_table(flaky):
+    answer = resim("sweep", "flaky.yaml", "--over", "retry.attempts=1..3", "--over", "service.failure_rate=10%,50%",
+                   "--runs", "3", "--show", "p99", "--out", "csv=points.csv", "--json")  # fmt: skip
+    assert answer.code == 0
+    document = answer.document
+    assert document["points"][0]["at"] == {"retry.attempts": "1", "service.failure_rate": "10%"}
+    assert all(point["runs"] == 3 for point in document["points"])
+    assert document["spent"]["runs"] == 18
+    assert {each["path"] for each in document["sensitivity"]["p99"]} == {"retry.attempts", "service.failure_rate"}
+    with (flaky / "points.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 6
+    assert lines[0]["retry.attempts"] == "1"
+    assert float(lines[0]["p99"]) == document["points"][0]["p99"]["mean"]
+
+
+def test_a_curve_for_people(flaky):
+    answer = resim(
+        "sweep", "flaky.yaml", "--over", "retry.attempts=1..3", "--runs", "3", "--refine", "availability=70%"
+    )
+    assert answer.code == 0
+    assert answer.out.count("●") == 3
+    assert "It crosses 70% at about retry.attempts = 2." in answer.out
+    assert "what moves it" not in answer.out
+    assert "the best of these points" in answer.out
+    assert "retry.attempts=3" in answer.out.split("compare")[1]
+
+
+def test_a_heat_map_fits_eighty_columns(flaky):
+    """With numbers where they fit, as shades alone where there are too many."""
+
+    def shown(count):
+        over = ("--over", "retry.attempts=1..2", "--over", f"service.failure_rate=0%..90%:{count}")
+        return resim("sweep", "flaky.yaml", *over, "--runs", "1", terminal=True, columns=80)
+
+    few, many = shown(4), shown(19)
+    assert "retry.attempts down, service.failure_rate across" in few.out
+    assert "what moves it" in few.out
+    for answer in (few, many):
+        assert [line for line in Text.from_ansi(answer.out).plain.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to sweep over"),
+        (["--over", "retry.attempts"], "no PATH=SPEC"),
+        (["--over", "retry.delay=1ms..1s"], "does not say how many values"),
+        (["--over", "retry.attemps=1..3"], "attempts"),
+        (["--over", "retry.attempts=0..3"], "--over"),
+        (["--over", "retry.attempts=1..3", "--over", "retry.attempts=1..3"], "named twice"),
+        (["--over", "retry.attempts=1..3", "--show", "availabilty"], "did you mean `availability`"),
+        (["--over", "retry.attempts=1..3", "--refine", "availability"], "has no `=`"),
+        (["--over", "retry.attempts=1..3", "--refine", "availability=5"], "--refine"),
+        (["--over", "retry.attempts=1..3", "--out", "jsonl=x"], "a sweep is many runs"),
+        (["--over", "retry.attempts=1..9999", "--over", "retry.delay=1ms..9s:100"], "too many"),
+    ],
+)
+def test_mistakes(flaky, arguments, words):
+    answer = resim("sweep", "flaky.yaml", "--runs", "1", *arguments)
+    assert answer.code == 2
+    assert words in answer.err
