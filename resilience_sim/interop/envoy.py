@@ -1,32 +1,38 @@
-"""Envoy: a cluster and the route to it, as static resources or pieces of them; one instance per cluster.
+"""Envoy: a route and the cluster that it leads to; one instance per cluster.
 
-Rules: docs/reference/config-formats.md section 4, library-rules.md sections 2 and 4.
+Rules: docs/reference/config-formats.md section 4, library-rules.md sections 2, 4 and 7.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
 from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import At, Log, distinct, safe_name
-from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
+from resilience_sim.interop.envoy_cluster import cluster_layers, endpoints, protocol_options
+from resilience_sim.interop.envoy_index import (
+    LOCAL_RATE_LIMIT,
+    Route,
+    get,
+    index,
+    instances,
+    recognises,
+    routes,
+    text,
+)
+from resilience_sim.interop.findings import Log
+from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
     assume_hosts,
     backoff,
     chosen,
-    ejection,
-    limits,
-    native,
-    nobody_ejected,
+    dropped_try,
+    local_rate_limit,
     retry_on,
+    status_codes,
 )
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_envoy import write
-from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Mapping
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
 
@@ -34,232 +40,177 @@ TRAPS = mesh.TRAPS | traps(
     """
 RL134 warning: Envoy's default route timeout
     A route without `timeout` has one of 15 s, all retries included.
+RL145 warning: a local rate limit that refuses nobody
+    `filter_enabled` and `filter_enforced` of Envoy's local rate limit are 0 % unless they are set: the filter then
+    lets everything through. A configuration under `typed_per_filter_config` does nothing without the filter itself
+    in the chain of the listener.
 """
 )
 
 NAME = "envoy"
 SPAN = "durations are decimal seconds, `1.4s`"
 SECOND = 1_000_000_000
-_DEFAULT_ON: tuple[str, ...] = ()
-_ELSEWHERE = {  # settings of a listener, which act on every route
-    "stream_idle_timeout": "streams that idle are not simulated",
-    "request_timeout": "requests arrive whole",
-    "token_bucket": "for a local rate limit write a `rate_limiter`",
-}
-_CLUSTER = {"circuit_breakers", "outlier_detection", "connect_timeout", "lb_policy", "load_assignment"}
-
-
-def _walk(node: Node, depth: int = 0) -> Iterator[tuple[str, Entry]]:
-    """Every key anywhere below."""
-    if depth > 30:
-        return
-    if isinstance(node, Mapping):
-        for name, entry in node.entries.items():
-            yield name, entry
-            yield from _walk(entry.value, depth + 1)
-    elif isinstance(node, Sequence):
-        for item in node.items:
-            yield from _walk(item, depth + 1)
-
-
-def _get(node: Node | None, name: str) -> Node | None:
-    """A field, in the notation of protobuf's JSON or in the names of the messages."""
-    if not isinstance(node, Mapping):
-        return None
-    entry = node.entries.get(name) or node.entries.get(_camel(name))
-    return entry.value if entry else None
-
-
-def _text(node: Node | None, name: str) -> str:
-    value = _get(node, name)
-    return str(value.value) if isinstance(value, Scalar) and value.value is not None else ""
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(each.capitalize() for each in rest)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route, its virtual host, and the field that says where it leads."""
-
-    host: Mapping
-    entry: Mapping
-    action: Mapping
-
-    def names(self) -> list[str]:
-        """What ``--route`` may call it."""
-        match = _get(self.entry, "match")
-        found = [_text(match, kind) for kind in ("path", "prefix")] + [_text(_get(match, "safe_regex"), "regex")]
-        return [each for each in (_text(self.entry, "name"), *found, _text(self.host, "name")) if each]
-
-
-@dataclass(slots=True)
-class Cluster:
-    """A cluster by its name: its definition, if the file has it, and the routes to it."""
-
-    node: Mapping | None = None
-    routes: list[Route] = field(default_factory=list)
-
-
-def _clusters(file: ConfigFile) -> dict[str, Cluster]:
-    """Every cluster that is defined or led to. Made once."""
-    known: dict[str, Cluster] | None = file.memo.get(NAME)
-    if known is not None:
-        return known
-    found: dict[str, Cluster] = {}
-    hosts: list[Mapping] = []
-    for document in file.documents:
-        for name, entry in _walk(document):
-            items = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
-            if name in ("clusters", "cluster"):
-                for item in items:
-                    if _text(item, "name") and isinstance(item, Mapping) and any(_get(item, key) for key in _CLUSTER):
-                        found.setdefault(_text(item, "name"), Cluster()).node = item
-            elif name in ("virtual_hosts", "virtualHosts"):
-                hosts += [item for item in items if isinstance(item, Mapping)]
-    for host in hosts:
-        routes = _get(host, "routes")
-        for item in routes.items if isinstance(routes, Sequence) else ():
-            action = _get(item, "route")
-            if isinstance(action, Mapping) and isinstance(item, Mapping) and _text(action, "cluster"):
-                found.setdefault(_text(action, "cluster"), Cluster()).routes.append(Route(host, item, action))
-    file.memo[NAME] = found
-    return found
-
-
-def recognises(file: ConfigFile) -> bool:
-    """Whether there is a cluster or a virtual host in the notation of Envoy."""
-    return bool(_clusters(file))
-
-
-def instances(file: ConfigFile) -> list[str]:
-    """The clusters."""
-    return list(distinct(_clusters(file)))
-
-
-def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:
-    """What ``--route`` may say."""
-    for shown, name in distinct(_clusters(file)).items():
-        for number, route in enumerate(_clusters(file)[name].routes, 1):
-            yield str(number), f"to {shown}"
-            yield from ((safe_name(each), f"to {shown}") for each in route.names())
+_ONE = "one destination is simulated"
+_HEADERS = "headers are not simulated"
+_COUNTING = "statistics only"
+_LISTED = "several limits by what the request says: write a `rate_limiter`"
+_BODIES = "requests have no size"
+_PREDICATES = "the balancer deals attempts anew"
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """Timeout, retry and hedge of the route, then the limits and the ejection of the cluster."""
     result = Converted(NAME, f"Envoy, cluster '{instance}'", instance)
-    cluster = _clusters(file)[distinct(_clusters(file))[instance]]
+    found = index(file)
+    cluster = found.clusters[found.shown[instance]]
     outer: list[Layer] = []
     attempt: list[Layer] = []
     retry: Layer | None = None
+    high = False
     if cluster.routes:
-        index = chosen([each.names() for each in cluster.routes], file.route)
-        route = cluster.routes[index]
-        if len(cluster.routes) > 1:
-            result.remarks.append(
-                f"{len(cluster.routes)} routes lead to this cluster; this is number {index + 1} (--route names another)"
-            )
-        for each in cluster.routes:
-            if each is not route:
-                at = Section(each.action, "route", log, relaxed=True).at()
-                log.skipped(at, "another route to the same cluster is simulated; `--route` names this one")
-        outer, retry, attempt = _route(
-            Section(route.host, "virtual_host", log, relaxed=True),
-            Section(route.action, "route", log, relaxed=True),
-            log,
-        )
-        static = any(_get(document, "static_resources") for document in file.documents)
-        dynamic = any(_get(document, "dynamic_resources") for document in file.documents)
-        if cluster.node is None and static and not dynamic:
+        route = _chosen(cluster.routes, file.route, log, result)
+        high = text(route.action, "priority").lower() == "high"
+        outer = _local_rate_limit(route, log)
+        timeout, retry, attempt = _route(route, cluster.node, log)
+        outer += timeout
+        if cluster.node is None and found.static:
             log.refused(
                 "a route to a cluster that is not defined: Envoy does not start",
-                Section(route.action, "route", log, relaxed=True).at("cluster"),
+                _section(route.action, "route", log).at("cluster"),
                 "define it under `static_resources.clusters`",
             )
-    for document in file.documents:
-        for name, entry in _walk(document):
-            why = _ELSEWHERE.get(name) or _ELSEWHERE.get(re.sub("([A-Z])", r"_\1", name).lower())
-            if why:
-                log.skipped(At(entry.key, name, f"{name}:"), why)
+    for at, why in found.elsewhere:
+        log.skipped(at, why)
     inner: list[Layer] = []
     if cluster.node is not None:
-        section = Section(cluster.node, f"clusters.{instance}", log, relaxed=True)
-        section.ignore(
-            "name",
-            "type",
-            "load_assignment",
-            "hosts",
-            "dns_lookup_family",
-            "transport_socket",
-            "alt_stat_name",
-            "connect_timeout",
-            "eds_cluster_config",
-            "metadata",
-            "dns_refresh_rate",
-            "upstream_connection_options",
-            "per_connection_buffer_limit_bytes",
-            "common_http_protocol_options",
-            "ignore_health_on_host_removal",
-        )
-        if "connect_timeout" in section:
-            log.skipped(section.at("connect_timeout"), "connecting is part of the network's latency")
-        section.skip(
-            lb_policy="write `service.balancer`",
-            health_checks="active checks are not simulated",
-            lb_subset_config="one destination is simulated",
-            max_requests_per_connection="a new connection costs nothing here",
-        )
-        high = bool(cluster.routes) and _text(route.action, "priority").lower() == "high"
-        inner += _breakers(section.section("circuit_breakers"), retry, _speaks_http2(section), high, log)
-        hosts = _endpoints(cluster.node)
-        ejects = _outlier(section.section("outlier_detection"), hosts, log)
-        _panic(section.section("common_lb_config"), ejects, log)
-        inner += ejects
-        result.replicas = max(1, hosts)
-        section.rest()
+        inner = cluster_layers(_section(cluster.node, f"clusters.{instance}", log), retry, high, log)
+        result.replicas = max(1, endpoints(cluster.node))
+    elif retry is not None:
+        result.remarks.append("the cluster is not defined here: its limits and its budget of retries are not known")
     result.layers = [*outer, *([retry] if retry else []), *inner, *attempt]
     assume_hosts(result, log)
     return result
 
 
-def _speaks_http2(section: Section) -> bool:
-    """Whether requests share connections: the old field, or one of the options of the newer extension."""
-    section.ignore("typed_extension_protocol_options")
-    old = section.node_at("http2_protocol_options") is not None
-    options = section.node_at("typed_extension_protocol_options")
-    shared = ("http2_protocol_options", "http2ProtocolOptions", "http3_protocol_options", "http3ProtocolOptions")
-    return old or (options is not None and any(name in shared for name, _ in _walk(options)))
+def _section(node: Mapping | None, path: str, log: Log) -> Section:
+    return Section(node, path, log, relaxed=True)
 
 
-def _panic(section: Section, ejects: list[Layer], log: Log) -> None:
-    if not section:
-        return
-    panic = section.section("healthy_panic_threshold")
-    share = panic.number("value")
-    for layer in ejects:
-        if share is not None:
-            native(layer, "healthy_panic_threshold", share.value, share, log, "generic rules have no panic")
-    section.ignore(*section.names())
+def _chosen(found: list[Route], wanted: str, log: Log, result: Converted) -> Route:
+    """The route that was asked for, else the first; the others are named."""
+    place = chosen([each.names() for each in found], wanted)
+    route = found[place]
+    if len(found) > 1:
+        result.remarks.append(
+            f"{len(found)} routes lead to this cluster; this is number {place + 1} (--route names another)"
+        )
+    weight, whole = route.share
+    if route.part is not None:
+        result.remarks.append(f"it gets {weight} of {whole} parts of the route's requests; here all of them go to it")
+    for each in found:
+        if each.action is not route.action:
+            log.skipped(
+                _section(each.action, "route", log).at(),
+                "another route to the same cluster is simulated; `--route` names this one",
+            )
+    return route
 
 
-def _endpoints(cluster: Mapping) -> int:
-    assignment = cluster.entries.get("load_assignment")
-    if assignment is None:
-        return 0
-    count = sum(1 for name, _ in _walk(assignment.value) if name == "endpoint")
-    return min(count, 1000)
+# --- in front of the router ---
 
 
-def _route(host: Section, route: Section, log: Log) -> tuple[list[Layer], Layer | None, list[Layer]]:
-    """Layers around the retry, the retry, and the timeout of each try."""
-    host.skip(
-        rate_limits="write a `rate_limiter`",
-        typed_per_filter_config="filters are not simulated; for a local rate limit write a `rate_limiter`",
-        request_mirror_policies="one destination is simulated",
+def _local_rate_limit(route: Route, log: Log) -> list[Layer]:
+    """The filter's own configuration, or the closest one of the route's, which stands in its place."""
+    own, base = route.filters(LOCAL_RATE_LIMIT), route.filter(LOCAL_RATE_LIMIT)
+    if base is None:
+        for each in own:
+            at = _section(each, "local_ratelimit", log).at()
+            if route.manager is not None:
+                log.trap("RL145", "the filter local_ratelimit is not in the chain of the listener: no limit", at)
+            else:
+                log.skipped(at, "the listener with the filter is not in this file")
+        return []
+    for each in [*own, base][1:]:
+        log.skipped(
+            _section(each, "local_ratelimit", log).at(), "a configuration that is closer to the route counts alone"
+        )
+    section = _section(own[0] if own else base, "local_ratelimit", log)
+    section.ignore("@type", "stat_prefix")
+    section.skip_together(
+        _HEADERS, "request_headers_to_add_when_not_enforced", "response_headers_to_add", "enable_x_ratelimit_headers",
+        "rate_limited_as_resource_exhausted",
+    )  # fmt: skip
+    section.skip_together(
+        "requests are not told apart", "descriptors", "stage", "vh_rate_limits", "rate_limits",
+        "always_consume_default_token_bucket", "max_dynamic_descriptors",
+    )  # fmt: skip
+    section.skip(
+        status="a refusal is `rate_limited` here, whatever its status",
+        local_rate_limit_per_downstream_connection="there is one bucket for a proxy, not one for each connection",
+        local_cluster_rate_limit="how many proxies share the limit is not known",
     )
-    host.ignore(*[name for name in host.names() if name not in ("retry_policy", "hedge_policy")])
+    bucket = section.section("token_bucket")
+    most, fill = bucket.count("max_tokens", 1), _counted(bucket, "tokens_per_fill")
+    interval = bucket.duration("fill_interval", durations.protobuf, SPAN)
+    bucket.rest()
+    on = [_share(section, name, log) for name in ("filter_enabled", "filter_enforced")]
+    section.rest()
+    if not (most and interval and interval.value):
+        return []
+    if interval.value < 50_000_000:
+        log.refused("a `fill_interval` below 50 ms", interval.at, "write 0.05s or more")
+        return []
+    if min(on) < 1:
+        missing = [name for name, share in zip(("filter_enabled", "filter_enforced"), on, strict=True) if share < 1]
+        names = " and ".join(f"`{name}`" for name in missing)
+        if min(on) == 0:
+            log.trap(
+                "RL145", f"{names} {'is' if len(missing) == 1 else 'are'} 0 %, the default: the limit refuses nobody",
+                section.at(), "set both to 100 %",
+            )  # fmt: skip
+        else:
+            log.skipped(section.at(), f"{names} {'takes' if len(missing) == 1 else 'take'} a part of the requests only")
+        return []
+    return [local_rate_limit("local_ratelimit", section.at(), most, fill, interval)]
+
+
+def _share(section: Section, name: str, log: Log) -> float:
+    """A runtime fraction as a share of 1; 0 when nothing is said."""
+    whole = section.section(name)
+    whole.ignore("runtime_key")
+    part = whole.section("default_value")
+    above = part.count("numerator")
+    under = {"ten_thousand": 10_000, "million": 1_000_000}.get(text(part.node, "denominator").lower(), 100)
+    part.ignore("denominator")
+    for each in (part, whole):
+        each.rest()
+    return min(1.0, above.value / under) if above else 0.0
+
+
+# --- the route ---
+
+
+def _route(which: Route, cluster: Mapping | None, log: Log) -> tuple[list[Layer], Layer | None, list[Layer]]:
+    """Layers around the retry, the retry, and the timeout of each try."""
+    host = _section(which.host, "virtual_host", log)
+    host.ignore("name", "domains", "routes", "retry_policy", "hedge_policy")
+    _beside(host, log)
+    host.skip_together(_COUNTING, "virtual_clusters", "metadata")
+    host.skip(matcher="routes are those of `routes`", require_tls="encryption costs nothing here")
+    host.skip_together(
+        _HEADERS,
+        "include_request_attempt_count",
+        "include_attempt_count_in_response",
+        "include_is_timeout_retry_header",
+    )
+    host.rest()
+    entry = _section(which.entry, "virtual_host.route", log)
+    entry.ignore("name", "match", "route")
+    _beside(entry, log)
+    entry.skip_together(_COUNTING, "metadata", "decorator", "tracing", "stat_prefix")
+    entry.skip_together(_ONE, "redirect", "direct_response", "filter_action", "non_forwarding_action")
+    entry.rest()
+    route = _section(which.action, "route", log)
     total = route.duration("timeout", durations.protobuf, SPAN)
     layers = []
     if total is None:
@@ -276,38 +227,74 @@ def _route(host: Section, route: Section, log: Log) -> tuple[list[Layer], Layer 
         layer.put("after", Ns(total.value if total else 15 * SECOND), total, "default")
         layers.append(layer)
     policy = route.section("retry_policy") or host.section("retry_policy")
+    special = get(protocol_options(cluster), "retry_policy")
+    if isinstance(special, Mapping):
+        if policy:
+            log.skipped(policy.at(), "the cluster has a `retry_policy` of its own")
+        policy = _section(special, "clusters.retry_policy", log)
     hedge = route.section("hedge_policy") or host.section("hedge_policy")
     retry, attempt = _retry(policy, total, hedge, log) if policy else (None, [])
-    route.ignore(
-        "cluster",
-        "prefix_rewrite",
-        "host_rewrite_literal",
-        "auto_host_rewrite",
-        "cluster_header",
-        "priority",
-        "metadata_match",
-        "regex_rewrite",
-        "hash_policy",
-        "cors",
-        "upgrade_configs",
-        "append_x_forwarded_host",
-    )
-    route.skip(
-        typed_per_filter_config="filters are not simulated; for a local rate limit write a `rate_limiter`",
-        internal_redirect_policy="answers are not redirects",
-        weighted_clusters="one destination is simulated",
-        rate_limits="write a `rate_limiter`",
-        idle_timeout="streams are not simulated",
-        max_stream_duration="streams are not simulated",
-        request_mirror_policies="one destination is simulated",
-    )
-    route.rest()
+    _action(route, which, log)
     return layers, retry, attempt
+
+
+def _beside(section: Section, log: Log) -> None:
+    """What virtual hosts and routes have in common."""
+    section.skip_together(
+        _HEADERS, "request_headers_to_add", "request_headers_to_remove", "response_headers_to_add",
+        "response_headers_to_remove", "cors",
+    )  # fmt: skip
+    section.skip_together(_BODIES, "per_request_buffer_limit_bytes", "request_body_buffer_limit")
+    section.skip(
+        rate_limits=_LISTED, request_mirror_policies=_ONE, retry_policy_typed_config="Envoy does not implement it"
+    )
+    filters = section.node_at("typed_per_filter_config")
+    names = filters.entries if isinstance(filters, Mapping) else {}
+    if any(name not in LOCAL_RATE_LIMIT for name in names):
+        log.skipped(section.at("typed_per_filter_config"), "of the filters only local_ratelimit is simulated")
+
+
+def _action(route: Section, which: Route, log: Log) -> None:
+    """Everything of a RouteAction that is neither timeout nor retry."""
+    route.ignore("cluster", "priority", "weighted_clusters")
+    whole = route.section("weighted_clusters")
+    for each in whole.sections("clusters"):
+        if each.node is not which.part:
+            log.skipped(each.at("weight") if "weight" in each else each.at(), "another destination is simulated")
+            continue
+        each.ignore("name", "typed_per_filter_config", "@type")
+        each.skip(weight="all calls go to this destination", cluster_header=_ONE)
+        each.skip_together(
+            _HEADERS, "request_headers_to_add", "request_headers_to_remove", "response_headers_to_add",
+            "response_headers_to_remove", "host_rewrite_literal", "metadata_match",
+        )  # fmt: skip
+        each.rest()
+    whole.skip_together(_ONE, "total_weight", "runtime_key_prefix", "header_name", "use_hash_policy")
+    whole.rest()
+    _beside(route, log)
+    route.skip_together(
+        _ONE, "cluster_header", "cluster_specifier_plugin", "inline_cluster_specifier_plugin", "metadata_match",
+        "cluster_not_found_response_code", "hash_policy",
+    )  # fmt: skip
+    route.skip_together(
+        "paths and hosts are not simulated", "prefix_rewrite", "regex_rewrite", "path_rewrite_policy", "path_rewrite",
+        "host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex", "host_rewrite",
+        "append_x_forwarded_host",
+    )  # fmt: skip
+    route.skip_together(
+        "streams are not simulated", "idle_timeout", "flush_timeout", "early_data_policy", "upgrade_configs",
+        "max_stream_duration", "max_grpc_timeout", "grpc_timeout_offset",
+    )  # fmt: skip
+    route.skip_together(
+        "answers are not redirects", "internal_redirect_policy", "internal_redirect_action", "max_internal_redirects"
+    )
+    route.skip(include_vh_rate_limits=_LISTED)
+    route.rest()
 
 
 def _retry(section: Section, total: Value[int] | None, hedge: Section, log: Log) -> tuple[Layer, list[Layer]]:
     on = hedge.flag("hedge_on_per_try_timeout") if hedge else None
-    retries = section.count("num_retries") or _wrapped(section, "num_retries")
+    retries = _counted(section, "num_retries")
     each = section.duration("per_try_timeout", durations.protobuf, SPAN)
     number = retries.value if retries else 1
     layer = Layer("retry", section.path, section.at(), like="envoy")
@@ -315,7 +302,8 @@ def _retry(section: Section, total: Value[int] | None, hedge: Section, log: Log)
         layer = Layer("hedge", f"{hedge.path}: a second try beside the slow one", hedge.at(), like="envoy")
         layer.put("delay", Ns(each.value), each)
         layer.put("max_extra", max(1, number), retries, "default 1")
-        section.ignore("retry_on", "retry_back_off")
+        section.skip_together("the tries after a timeout are hedges, which do not wait", "retry_on", "retry_back_off",
+                              "retriable_status_codes", "rate_limited_retry_back_off")  # fmt: skip
     else:
         layer.put("attempts", number + 1, retries, "default 1")
         if retries:
@@ -325,221 +313,68 @@ def _retry(section: Section, total: Value[int] | None, hedge: Section, log: Log)
                 retries.at,
                 "subtract one if you meant calls",
             )
-        waits = section.section("retry_back_off")
-        backoff(
-            layer,
-            waits.duration("base_interval", durations.protobuf, SPAN),
-            waits.duration("max_interval", durations.protobuf, SPAN),
-        )
-        waits.rest()
-        words = section.texts("retry_on")
-        codes = [code for code in section.texts("retriable_status_codes") if code.isdigit()]
-        at = section.at("retry_on") if words else section.at()
-        retry_on(layer, words + codes, at, log, ("unavailable",))
-        if not words:
-            log.trap(
-                "RL139", "a retry policy without `retry_on` retries nothing", section.at(), "write `retry_on: 5xx`"
-            )
-            layer.put("attempts", 1, None, "nothing is retried without retry_on")
-        if "rate_limited_retry_back_off" in section:
-            layer.settings["honor_retry_after"] = Setting("true", "rate_limited_retry_back_off")
-            section.ignore("rate_limited_retry_back_off")
-        else:
-            layer.settings["honor_retry_after"] = Setting("false", "no rate_limited_retry_back_off")
+        _waits(section, layer, log)
+        _words(section, layer, log)
     hedge.skip(initial_requests="Envoy does not implement it", additional_request_chance="Envoy does not implement it")
     hedge.rest()
+    section.skip_together(
+        _PREDICATES, "retry_priority", "retry_host_predicate", "host_selection_retry_max_attempts",
+        "retry_options_predicates",
+    )  # fmt: skip
     section.skip(
-        retry_priority="one destination is simulated",
-        retry_host_predicate="the balancer deals attempts anew",
-        host_selection_retry_max_attempts="the balancer deals attempts anew",
-        retriable_headers="headers are not simulated",
-        retriable_request_headers="headers are not simulated",
-        per_try_idle_timeout="answers come whole",
-        retry_options_predicates="the balancer deals attempts anew",
+        retriable_headers=_HEADERS, retriable_request_headers=_HEADERS, per_try_idle_timeout="answers come whole"
     )
     section.rest()
     if not (each and each.value) or layer.kind == "hedge":
         return layer, []
-    limit = 15 * SECOND if total is None else total.value
-    if limit and each.value >= limit:
-        log.trap(
-            "RL131",
-            "a per-try timeout that is not shorter than the route's timeout is dropped: the first try may use "
-            "all the time there is",
-            each.at,
-            "make it shorter than `timeout` divided by the tries",
-        )
+    if dropped_try(each, 15 * SECOND if total is None else total.value, log):
         return layer, []
     attempt = Layer("timeout", "retry_policy.per_try_timeout: each try", each.at, id="attempt", like="envoy")
     attempt.put("after", Ns(each.value), each)
     return layer, [attempt]
 
 
-def _wrapped(section: Section, name: str) -> Value[int] | None:
-    """``{value: 2}``, as wrapped numbers are sometimes written."""
-    return section.section(name).count("value") if isinstance(section.node_at(name), Mapping) else None
-
-
-SPAN = "durations are decimal seconds, `1.4s`"
-RATES = (
-    "enforcing_success_rate",
-    "success_rate_minimum_hosts",
-    "success_rate_request_volume",
-    "success_rate_stdev_factor",
-    "failure_percentage_threshold",
-    "enforcing_failure_percentage",
-    "failure_percentage_minimum_hosts",
-    "failure_percentage_request_volume",
-)
-
-
-def _breakers(section: Section, retry: Layer | None, http2: bool, high: bool, log: Log) -> list[Layer]:
-    """``circuit_breakers``: limits of concurrency, of requests and of retries."""
-    if not section:
-        return []
-    entry: Section | None = None
-    for each in section.sections("thresholds"):
-        priority = each.word("priority", fold=True)
-        if (priority is not None and priority.value == "high") == high:
-            entry = entry or each
-        else:
-            log.skipped(each.at(), "the route that is simulated has the other priority")
-    section.skip(per_host_thresholds="limits per host are not simulated")
-    section.rest()
-    if entry is None:
-        return []
-    most = entry.count("max_requests", 1)
-    queue = entry.count("max_pending_requests")
-    connections = entry.count("max_connections", 1)
-    log.trap(
-        "RL140",
-        "`circuit_breakers` break no circuit: they are limits of concurrency, and never look at failures",
-        entry.at("max_requests") if most else entry.at(),
-        "outlier_detection is what reacts to failures",
-    )
-    entry.skip(
-        track_remaining="statistics only",
-        max_connection_pools="connections are not simulated",
-    )
-    _retry_limits(entry, retry, log)
-    entry.rest()
-    return limits(section.path, most or queue or connections, most, queue, connections, 1024, http2, log)
-
-
-def _retry_limits(section: Section, retry: Layer | None, log: Log) -> None:
-    """``retry_budget`` or ``max_retries``: what limits retries at once."""
-    budget = section.section("retry_budget")
-    fixed = section.count("max_retries")
-    if budget:
-        share = budget.section("budget_percent").number("value")
-        floor = budget.count("min_retry_concurrency")
-        budget.ignore("budget_percent")
-        budget.rest()
-        if fixed:
-            log.trap("RL141", "`max_retries` is ignored beside a `retry_budget`", fixed.at, "remove one of them")
-        part = share.value if share else 20.0
-        if retry is not None and retry.kind == "retry":
-            shown = ", ".join(each.shown for each in (share, floor) if each) or "defaults"
-            at = (share or floor).at if share or floor else section.at("retry_budget")  # type: ignore[union-attr]
-            retry.settings["budget"] = Setting(percent(part / 100), f"retry_budget: {shown}", at)
-            least = floor.value if floor else 3
-            body = f"{{kind: envoy, budget_percent: {percent(part / 100)}, min_retry_concurrency: {least}}}"
-            retry.exact["budget"] = Setting(body, f"retry_budget: {shown}", at)
-            retry.remarks.append(
-                "Envoy counts retries *at once* against requests at once; the ratio counts those of 10 s"
-            )
-        return
-    number = fixed.value if fixed else 3
-    if retry is not None and retry.kind == "retry":
-        where = fixed.at if fixed else section.at()
-        log.trap(
-            "RL142",
-            f"{'`max_retries` is' if fixed else '`max_retries` is not set, its default is'} {number}: at most "
-            f"{number} retries at once in the whole cluster, others are not made",
-            where,
-            "use a retry_budget, which grows with the traffic",
-        )
-        log.skipped(where, "a cap on retries at once has no generic counterpart; write a `budget`")
-
-
-def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
-    """``outlier_detection``: hosts that fail in a row are taken out for a time."""
-    if not section:
-        return []
-    in_a_row = section.count("consecutive_5xx")
-    gateway = section.count("consecutive_gateway_failure")
-    gateway_share = section.count("enforcing_consecutive_gateway_failure")
-    interval = section.duration("interval", durations.protobuf, SPAN)
-    base = section.duration("base_ejection_time", durations.protobuf, SPAN)
-    longest = section.duration("max_ejection_time", durations.protobuf, SPAN)
-    share = section.count("max_ejection_percent")
-    always = section.flag("always_eject_one_host")
-    if not (always and always.value):
-        nobody_ejected(
-            log,
-            share.value if share else 10,
-            share.at if share else section.at(),
-            "`max_ejection_percent` is" if share else "`max_ejection_percent` is not set, its default is",
-            "set `always_eject_one_host: true`, or at least 100 divided by the number of hosts",
-            hosts,
-        )
-    layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
-    ejection(layer, in_a_row.value if in_a_row else 5, in_a_row, base, longest, interval)
-    if interval:
-        log.skipped(interval.at, "generic rules come back on time, Envoy with the next sweep")
-    if share:
-        native(layer, "max_ejection_percent", share.value, share, log, "generic rules cut off B as a whole")
-    if always:
-        native(layer, "always_eject_one_host", always.value, always, log, "generic rules cut off B as a whole")
-    _gateway(layer, gateway, gateway_share, in_a_row.value if in_a_row else 5, log)
-    for name in RATES:
-        found = section.number(name)
-        if found:
-            value = int(found.value) if found.value == int(found.value) else found.value
-            native(layer, name, value, found, log, "generic rules do not compare hosts with each other")
-    section.skip(
-        **dict.fromkeys(
-            (
-                "split_external_local_origin_errors",
-                "consecutive_local_origin_failure",
-                "enforcing_consecutive_local_origin_failure",
-                "enforcing_local_origin_success_rate",
-                "enforcing_failure_percentage_local_origin",
-            ),
-            "all errors count alike",
-        ),
-        max_ejection_time_jitter="the open time is not spread by chance",
-        successful_active_health_check_uneject_host="active checks are not simulated",
-        monitors="extensions are not read",
-    )
-    enforced = section.count("enforcing_consecutive_5xx")
-    section.rest()
-    if (in_a_row and in_a_row.value == 0) or (enforced and enforced.value == 0):
-        at = in_a_row.at if in_a_row and in_a_row.value == 0 else enforced.at if enforced else section.at()
-        log.trap("RL136", "this switches the check of failures in a row off: no host is ejected for them", at)
-        return []
-    return [layer]
-
-
-def _gateway(layer: Layer, gateway: Value[int] | None, share: Value[int] | None, limit: int, log: Log) -> None:
-    if gateway is None:
-        return
-    layer.exact["consecutive_gateway_failure"] = Setting(str(max(1, gateway.value)), gateway.shown, gateway.at)
-    if share is not None:
-        layer.exact["enforcing_consecutive_gateway_failure"] = Setting(str(share.value), share.shown, share.at)
-    if share is None or share.value == 0:
-        log.trap(
-            "RL135",
-            "`consecutive_gateway_failure` has no effect: its enforcement is 0 % unless set",
-            gateway.at,
-            "set `enforcing_consecutive_gateway_failure: 100`",
-        )
-    elif gateway.value >= limit:
-        log.trap(
-            "RL135",
-            f"`consecutive_gateway_failure` {gateway.value} has no effect: {limit} failures of any kind eject before",
-            gateway.at,
-            f"set it below {limit}",
-        )
+def _waits(section: Section, layer: Layer, log: Log) -> None:
+    waits = section.section("retry_back_off")
+    base = waits.duration("base_interval", durations.protobuf, SPAN)
+    cap = waits.duration("max_interval", durations.protobuf, SPAN)
+    if base and cap and cap.value < base.value:
+        log.refused("`max_interval` is shorter than `base_interval`", cap.at, "Envoy refuses it: make it longer")
+    if waits and base is None and not waits.unread:
+        log.refused("`retry_back_off` without `base_interval`", waits.at(), "Envoy refuses it: write it")
+    backoff(layer, base, cap)
+    waits.rest()
+    hints = section.section("rate_limited_retry_back_off")
+    if hints:
+        layer.settings["honor_retry_after"] = Setting("true", "rate_limited_retry_back_off")
+        hints.ignore("reset_headers")
+        hints.skip(max_interval="a hint that is longer than this is taken all the same")
+        hints.rest()
+        layer.exact["honor_retry_after"] = None
+        layer.exact["rate_limited_retry_back_off"] = Setting("true", "rate_limited_retry_back_off", hints.at())
     else:
-        log.skipped(gateway.at, "503 and 504 count like every 5xx")
+        layer.settings["honor_retry_after"] = Setting("false", "no rate_limited_retry_back_off")
+
+
+def _words(section: Section, layer: Layer, log: Log) -> None:
+    """``retry_on``, and the statuses that one of its words asks for."""
+    words = section.texts("retry_on")
+    codes, where = status_codes(section, "retriable_status_codes")
+    at = section.at("retry_on") if words else section.at()
+    if codes and words and "retriable-status-codes" not in words:
+        log.trap(
+            "RL139", "`retriable_status_codes` without the word `retriable-status-codes` in `retry_on` do nothing",
+            where, "add `retriable-status-codes` to `retry_on`",
+        )  # fmt: skip
+        codes = []
+    retry_on(layer, words + codes if words else [], at, log, ("unavailable",))
+    if not words:
+        log.trap("RL139", "a retry policy without `retry_on` retries nothing", section.at(), "write `retry_on: 5xx`")
+        layer.put("attempts", 1, None, "nothing is retried without retry_on")
+
+
+def _counted(section: Section, name: str) -> Value[int] | None:
+    """A number, or one in a wrapper: ``{value: 2}``."""
+    if isinstance(section.node_at(name), Mapping):
+        return section.section(name).count("value")
+    return section.count(name)

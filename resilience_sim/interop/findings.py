@@ -23,7 +23,7 @@ BROKEN = "RL195"
 _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]/]{1,60}\Z")
 
 
-_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_.\-\[\]/*:$]+\Z")
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_.\-\[\]/*:$|]+\Z")
 
 
 def safe_name(text: str) -> str:

@@ -323,7 +323,7 @@ def _pool(pool: Section, retry: Layer | None, budget: bool, log: Log) -> list[La
         log.trap("RL141", "`maxRetries` is ignored beside a `retryBudget`", retries.at, "remove one of them")
     elif retries:
         cap_retries(retry, retries.value, retries.at, retries.shown, log)
-    upgrade = http.word("h2UpgradePolicy")
+    upgrade = http.word("h2UpgradePolicy", ("default", "do_not_upgrade", "upgrade"))
     http.skip(
         maxRequestsPerConnection="a new connection costs nothing here",
         idleTimeout="connections are not simulated",

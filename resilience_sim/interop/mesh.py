@@ -281,6 +281,9 @@ def native(layer: Layer, name: str, value: object, source: Value[object], log: L
     log.skipped(source.at, why)
 
 
+ASSUMED_HOSTS = 3
+
+
 def nobody_ejected(log: Log, share: int, at: At, where: str, remedy: str, known: int = 0) -> None:
     """The 10 % trap. ``known``: how many hosts there are, 0 when the file does not say."""
     hosts = -(-100 // share) if share else 0
@@ -292,7 +295,7 @@ def nobody_ejected(log: Log, share: int, at: At, where: str, remedy: str, known:
             at,
             remedy,
         )
-    elif share < 100 and not (known and share):
+    elif not known and (hosts > ASSUMED_HOSTS or not share):
         what = f"with fewer than {hosts} hosts it ejects nobody" if share else "it ejects nobody"
         log.trap(
             "RL130", f"{where} {share} %: the share counts the candidate itself, {what} (Envoy since 1.28)", at, remedy
@@ -308,7 +311,7 @@ def _duration(ns: int) -> str:
 def assume_hosts(result: Converted, log: Log) -> None:
     """Ejection means nothing with one host: where the file does not say how many there are, three."""
     if result.replicas == 1 and any(layer.kind == "circuit_breaker" for layer in result.layers):
-        result.replicas = 3
+        result.replicas = ASSUMED_HOSTS
         log.assumed.append("B has 3 hosts; write `service.replicas` if it has not")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.findings import NOT_MODELLED, At, Log, safe_name
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 T_co = TypeVar("T_co", covariant=True)
@@ -198,6 +198,19 @@ class Section:
             if name in self:
                 self._read.add(self._plain(name))
                 self.log.skipped(self.at(name), why)
+
+    def skip_together(self, why: str, *names: str) -> None:
+        """Known keys that are not modelled for the same reason: one finding, at the first of them."""
+        found = [each for name in names if (each := self._entries.get(self._plain(name))) is not None]
+        if not found:
+            return
+        self._read.update(self._plain(name) for name, _ in found)
+        if len(found) == 1:
+            self.log.skipped(self.at(found[0][0]), why)
+            return
+        found.sort(key=lambda each: (each[1].key.line, each[1].key.col))
+        listed = ", ".join(f"`{safe_name(name)}`" for name, _ in found)
+        self.log.add(NOT_MODELLED, "info", f"{listed} are not modelled: {why}", self.at(found[0][0]))
 
     def ignore(self, *names: str) -> None:
         """Known keys that decide nothing here."""

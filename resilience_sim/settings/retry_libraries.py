@@ -130,6 +130,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("num_retries", count(), 1, same_as="attempts"),
         Param("base_interval", DURATION, "25ms", same_as="delay"),
         Param("max_interval", DURATION, "0ms", same_as="max_delay"),
+        Param("rate_limited_retry_back_off", FLAG, False, same_as="honor_retry_after"),
     ),
     "grpc": (
         Param("maxAttempts", count(2), 4, same_as="attempts"),
@@ -217,7 +218,10 @@ def _hyx(p: Settings) -> Settings:
 def _envoy(p: Settings) -> Settings:
     base = float(p["base_interval"])
     wait = WaitConfig("exponential", base, jitter="full", most=float(p["max_interval"]) or 10 * base, capped="before")
-    return {"wait": wait, "stop": _tries(p["num_retries"] + 1)}
+    made: Settings = {"wait": wait, "stop": _tries(p["num_retries"] + 1)}
+    if p["rate_limited_retry_back_off"]:
+        made["rules"] = replace(RETRIES["envoy"], hint="replaces")
+    return made
 
 
 def _grpc(p: Settings) -> Settings:
@@ -293,7 +297,8 @@ def emulate_retry(
     if on:
         settings.update(on=on, on_hint=())
     settings.setdefault("on", RETRIES[library].on)
-    return LikeRetryConfig(ident, rules=RETRIES[library], **settings)
+    settings.setdefault("rules", RETRIES[library])
+    return LikeRetryConfig(ident, **settings)
 
 
 # --- our parameters in the library's terms ----------------------------------------------------------------------------

@@ -276,6 +276,7 @@ def test_fault_16_retries_without_attempts():
 def test_istio_files_are_read_together(tmp_path: Path):
     """The route in one file, the rule in another, and the folder of both."""
     text = (CASES / "64_istio_gateway_vs_dr_not_joined" / "gateway.yaml").read_text(encoding="utf-8")
+    text = text.replace("maxEjectionPercent: 50", "maxEjectionPercent: 20")  # of which lint has something to say
     for name, part in zip(("vs.yaml", "dr.yaml"), text.split("---\n"), strict=True):
         (tmp_path / name).write_text(part, encoding="utf-8")
     for argv in ([str(tmp_path)], [str(tmp_path / "vs.yaml"), str(tmp_path / "dr.yaml")]):

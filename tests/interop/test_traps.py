@@ -19,6 +19,11 @@ ENVOY = (
     "{retry_on: 5xx, num_retries: 1}}\nclusters:\n- name: b\n  "
 )
 ROUTE = "virtual_hosts:\n- routes:\n  - route:\n      cluster: b\n      "
+LIMITED = (
+    "route_config:\n  virtual_hosts: [{routes: [{route: {cluster: b, timeout: 1s}}]}]\nhttp_filters:\n"
+    "- name: envoy.filters.http.local_ratelimit\n  typed_config:\n"
+    "    filter_enforced: {default_value: {numerator: 100}}\n    "
+)
 GATEWAY = (
     "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nspec:\n  rules:\n  - backendRefs: [{name: b}]\n    "
 )
@@ -93,6 +98,7 @@ CASES = [
     ("RL143", "a.yaml", ISTIO + 'retries: {attempts: 1, retryOn: "5xx,unavailable"}\n', 6),
     ("RL144", "a.yaml", GATEWAY + "retry: {attempts: 2}\n", 5),
     ("RL144", "a.yaml", GATEWAY + "timeouts: {request: 2s}\n    retry: {codes: [503]}\n", 7),
+    ("RL145", "a.yaml", LIMITED + "token_bucket: {max_tokens: 5, fill_interval: 1s}", 6),
     ("RL150", "a.json", GRPC + '"maxAttempts": 7, "retryableStatusCodes": ["UNAVAILABLE"]}}]}', 2),
     ("RL119", "a.json", GRPC + '"maxAttempts": 3, "retryableStatusCodes": ["NOT_FOUND"]}}]}', 2),
     ("RL193", "a.json", GRPC + '"maxAttempts": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}', 2),
