@@ -67,9 +67,23 @@ def argument(metavar: str, help: str, completion: complete.Completion | None = N
     return typer.Argument(metavar=metavar, help=help, autocompletion=completion)
 
 
-def option(flag: str, metavar: str, help: str, panel: str | None, completion: complete.Completion | None = None) -> Any:
-    """An option with a value, listed in a panel of the help."""
-    return typer.Option(*flag.split(", "), metavar=metavar, help=help, rich_help_panel=panel, autocompletion=completion)
+def option(
+    flag: str,
+    metavar: str,
+    help: str,
+    panel: str | None,
+    completion: complete.Completion | None = None,
+    hidden: bool = False,
+) -> Any:
+    """An option with a value, listed in a panel of the help. ``hidden``: an old name, which still works."""
+    return typer.Option(
+        *flag.split(", "),
+        metavar=metavar,
+        help=help,
+        rich_help_panel=panel,
+        autocompletion=completion,
+        hidden=hidden,
+    )
 
 
 def switch(
@@ -200,6 +214,15 @@ Try = Annotated[
         "Also compare the scenario with this setting; several in one variant: `A=1, B=2`. Repeatable.",
         MAIN,
         complete.settings,
+    ),
+]
+Policies = Annotated[
+    list[str],
+    option(
+        "--policy",
+        "MODULE:CLASS[@POSITION]",
+        "Add your own policy around the stack, or at a position in it; see docs/plugins.md. Repeatable.",
+        MAIN,
     ),
 ]
 Ui = Annotated[

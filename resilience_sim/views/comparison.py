@@ -115,8 +115,9 @@ def comparison_rows(
     winner = winner_row(results, found, runs)
     rows += [Row(), *answer, winner]
     if runs == 1:
-        more = next((command for command, _ in steps if command.startswith("resim compare ")), "--runs 20")
-        rows.append(Row(f"one seed is an anecdote: {more} adds intervals and says better or worse", "odd", hang=2))
+        more = next((f": {command}" for command, _ in steps if command.startswith("resim compare ")), "")
+        more += " adds intervals and says better or worse" if more else ""
+        rows.append(Row(f"one seed is an anecdote{more}", "odd", hang=2))
     if verdicts:
         rows += [Row(), *verdict_rows(verdicts, look)]
     if quiet:

@@ -259,3 +259,29 @@ def test_export(recording, here, to):
     assert written.code == 0
     assert written.document["wrote"] == ["x.out"]
     assert (here / "x.out").read_text() == printed.out
+
+
+def test_compare_puts_a_policy_of_ones_own_into_every_variant(here):
+    (here / "own_half.py").write_text(
+        "from resilience_sim.policies.plugin import ERROR, Policy\n\n\nclass Half(Policy):\n    calls = 0\n\n"
+        "    def enter(self, parent):\n        self.calls += 1\n"
+        "        self.call(parent) if self.calls % 2 else self.turn_away(parent, ERROR)\n"
+    )
+    plain = resim("compare", "quick.yaml", "--runs", "1", "--json").document["variants"]
+    own = resim("compare", "quick.yaml", "--runs", "1", "--json", "--policy", "own_half:Half").document["variants"]
+    for before, after in zip(plain, own, strict=True):
+        assert after["runs"][0]["availability"] < 0.6 < before["runs"][0]["availability"]
+    refused = resim("compare", "quick.yaml", "--policy", "own_half:Half", "--save", "x.resim")
+    assert refused.code == 2
+    assert "carries no code" in refused.err
+
+
+def test_a_what_if_that_no_command_can_repeat_names_none(here):
+    """``replay`` has no ``--runs``, and a whole other stack has no ``--try``."""
+    resim("run", "quick.yaml", "--save", "r.resim", "-q")
+    (here / "stack.yaml").write_text("stack: []\n")
+    lines = resim("replay", "r.resim", "--stack", "stack.yaml").out.splitlines()
+    assert "one seed is an anecdote" in lines
+    assert "one seed is an anecdote: resim compare quick.yaml --try retry.attempts=2 adds intervals" in (
+        resim("replay", "r.resim", "--set", "retry.attempts=2").out
+    )

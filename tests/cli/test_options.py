@@ -65,8 +65,23 @@ def test_the_help_lists_every_option(command):
     for terminal in (False, True):
         shown = resim(command, "--help", terminal=terminal, columns=140, env={"NO_COLOR": "1"}).out
         for _, info in [*declared(options_of(command)), *declared(GlobalOptions)]:
+            if info.hidden:
+                continue
             words = flags(info) if isinstance(info, OptionInfo) else [info.metavar]
             assert all(word in shown for word in words)
+
+
+def test_an_option_means_the_same_in_every_command():
+    """The same kind of value, and the same word where it may be given more than once."""
+    values: dict[str, set[tuple[Any, str | None]]] = {}
+    for each in OPTIONS:
+        _, kind, info = each.values
+        if not info.hidden:
+            values.setdefault(info.default, set()).add((kind, info.metavar))
+            assert (kind == list[str]) == info.help.endswith("Repeatable."), info.default
+    named = {flag: found for flag, found in values.items() if len({str(kind) for kind, _ in found}) > 1}
+    assert set(named) <= {"--seed"}  # none is the scenario's own, or the first of a search
+    assert {flag for flag, found in values.items() if len({metavar for _, metavar in found}) > 1} == set()
 
 
 @pytest.mark.parametrize(("command", "kind", "info"), EVERYTHING)

@@ -73,7 +73,7 @@ def test_no_scenario_means_the_storm_beside_its_cure():
 
 
 def test_beside_a_setting_or_a_variant(here):
-    """The first lane is recorded; several seeds give intervals; expectations are about the first lane."""
+    """Both lanes are recorded; several seeds give intervals; expectations are about the first lane."""
     answer = resim("run", "quick.yaml", "--beside", "retry.attempts=6, retry.delay=10ms", "--runs", "9", "--json",
                    "--save", "b.resim")  # fmt: skip
     assert answer.code == 0
@@ -81,7 +81,12 @@ def test_beside_a_setting_or_a_variant(here):
     assert names == ["as-written", "retry.attempts=6, retry.delay=10ms"]
     assert answer.document["comparison"][0]["availability"]["verdict"] == "better"
     assert resim("replay", "b.resim", "--verify").code == 0
-    alone = resim("run", "quick.yaml", "--beside", "alone", "--json").document
+    (other,) = set(here.glob("b.*.resim"))
+    digest = answer.document["variants"][1]["runs"][0]["digest"]
+    assert f"digest {digest}" in resim("replay", str(other), "--verify").out
+    alone = resim("run", "quick.yaml", "--beside", "alone", "--json", "--save", "a.resim").document
+    digest = alone["variants"][1]["runs"][0]["digest"]
+    assert f"digest {digest}" in resim("replay", "a.alone.resim", "--verify").out
     assert [variant["name"] for variant in alone["variants"]] == ["as-written", "alone"]
 
 

@@ -65,7 +65,7 @@ def test_repairing_it_is_no_failure(scenarios):
     assert what_if.code == 0
     assert "✓ availability < 50%  100%  no longer so" in what_if.out
     (scenarios / "stack.yaml").write_text("stack: []\n")
-    assert resim("replay", "b.resim", "--with", "stack.yaml", "-q").code == 0
+    assert resim("replay", "b.resim", "--stack", "stack.yaml", "-q").code == 0
 
 
 def test_a_line_about_a_variant_never_decides(scenarios):

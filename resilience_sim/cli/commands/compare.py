@@ -16,6 +16,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
+from resilience_sim.cli.own_policies import with_own_policies
 
 if TYPE_CHECKING:
     from resilience_sim.cli.watching import WatchOptions
@@ -49,6 +50,7 @@ class CompareOptions:
     seed: opt.FirstSeed = None
     runs: opt.Runs = RUNS
     settings: opt.Set = field(default_factory=list)
+    policies: opt.Policies = field(default_factory=list)
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
     watch: opt.Watch = False
@@ -86,6 +88,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     if not scenario.variants and not others:
         scenario = _with_obvious(ctx, scenario)
     plans, baseline = chosen(scenario, others, options)
+    plans = {name: with_own_policies(plan, options.policies, options.save) for name, plan in plans.items()}
     ctx.files = [file for each in (scenario, *(other for _, other in others)) for file in results.files_of(each)]
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
@@ -105,7 +108,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
             found = batch.paired() if batch.lost else batch.results
             if batch.lost and not found[baseline]:
                 raise nothing_left(batch)
-        unchanged = not (scenario.overrides or options.others or options.tries)
+        unchanged = not (scenario.overrides or options.others or options.tries or options.policies)
         return answer(ctx, scenario, plans, found, baseline, whole, outputs, warnings=warnings, unchanged=unchanged)
 
 
@@ -281,7 +284,7 @@ def _keep(
         if save is None and name != first:
             continue
         of, variant = (beside[name][1], AS_WRITTEN) if name in beside else (scenario, name)
-        path = None if save is None else save if name == first else _beside(save, name)
+        path = None if save is None else save if name == first else beside_path(save, name)
         with recorded(Simulation(plan, seed), of, path, variant, options.force) as source:
             if outputs is not None and name == first:
                 outputs.attach(source)
@@ -290,8 +293,8 @@ def _keep(
             ctx.note(f"recorded {name} with seed {seed} in {path}")
 
 
-def _beside(save: str, name: str) -> str:
-    """``r.resim`` and ``eager``: ``r.eager.resim``."""
+def beside_path(save: str, name: str) -> str:
+    """Where a second recording goes: ``r.resim`` and ``eager`` make ``r.eager.resim``."""
     place = Path(save)
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
     return str(place.with_name(f"{place.stem}.{safe}{place.suffix}"))

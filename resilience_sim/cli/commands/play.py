@@ -41,6 +41,7 @@ class PlayOptions:
     speed: opt.Speed = None
     theme: Annotated[str, opt.choice("--theme", "THEME", THEMES, "Colors of the cockpit", opt.WATCHING)] = "auto"
     save: opt.Save = None
+    force: opt.Overwrite = False
 
 
 def play(ctx: CommandContext, options: PlayOptions) -> int:
@@ -107,7 +108,7 @@ def _play_scenario(ctx: CommandContext, options: PlayOptions, what: str, speed: 
     if tour is not None and tour.variant:
         variant = tour.variant
         plan = next(each.plan for each in scenario.variants if each.name == variant)
-    with recorded(Simulation(plan, seed, []), scenario, options.save, variant) as source:
+    with recorded(Simulation(plan, seed, []), scenario, options.save, variant, options.force) as source:
         session = Session(scenario, source, speed, variant)
         first = session.run
         saved = _show(ctx, session, options.theme, tour)

@@ -32,12 +32,15 @@ class ReplayOptions:
     stack: Annotated[
         str | None,
         opt.option(
-            "--with",
+            "--stack",
             "FILE.yaml",
             "Run the same arrivals and luck with the stack of this file.",
             opt.MAIN,
             complete.scenarios,
         ),
+    ] = None
+    old_stack: Annotated[
+        str | None, opt.option("--with", "FILE.yaml", "The same as --stack.", opt.MAIN, complete.scenarios, hidden=True)
     ] = None
     settings: opt.Set = field(default_factory=list)
     start_at: Annotated[str | None, opt.option("--from", "TIME", "Start at this instant (e.g. 30s).", opt.WATCHING)] = (
@@ -53,7 +56,7 @@ class ReplayOptions:
 def replay(ctx: CommandContext, options: ReplayOptions) -> int:
     """Play a recording back at any speed and from any instant; or verify it; or run it again with other settings.
 
-    --verify simulates again and compares every event: exit code 1 if they diverge. --with and --set run the same
+    --verify simulates again and compares every event: exit code 1 if they diverge. --stack and --set run the same
     arrivals and the same luck with other settings, and show both side by side.
     """
     from resilience_sim.cli.results import recording_file
@@ -62,11 +65,12 @@ def replay(ctx: CommandContext, options: ReplayOptions) -> int:
     from resilience_sim.runs.replay import scenario_of
 
     ctx.subject = options.file
+    options = replace(options, stack=options.stack or options.old_stack)
     what_if = bool(options.stack or options.settings)
     if options.stack and options.settings:
-        raise usage("--with and --set exclude each other", "write the settings into the file of --with")
+        raise usage("--stack and --set exclude each other", "write the settings into the file of --stack")
     if options.verify and what_if:
-        raise usage("--verify excludes --set and --with", "verify first, then ask what if")
+        raise usage("--verify excludes --set and --stack", "verify first, then ask what if")
     start_at = opt.parse_time("--from", options.start_at)
     watch = WatchOptions(options.ui, opt.parse_speed(options.speed), start_at)
     series = opt.parse_time("--series", options.series, least=1)

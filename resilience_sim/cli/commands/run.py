@@ -11,13 +11,13 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
+from resilience_sim.cli.own_policies import with_own_policies
 
 if TYPE_CHECKING:
     from resilience_sim.cli.results import Done
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.runs.batch import Batch
     from resilience_sim.scenario.scenario import Scenario
-    from resilience_sim.settings.plan import Plan
     from resilience_sim.views.export.targets import Outputs
 
 ALONE, CURE = "retry-storm", "budget"  # what is shown to those who name nothing
@@ -47,15 +47,7 @@ class RunOptions:
     seed: opt.FirstSeed = None
     runs: opt.Runs = 1
     settings: opt.Set = field(default_factory=list)
-    policies: Annotated[
-        list[str],
-        opt.option(
-            "--policy",
-            "MODULE:CLASS[@POSITION]",
-            "Add your own policy around the stack, or at a position in it; see docs/plugins.md. Repeatable.",
-            opt.MAIN,
-        ),
-    ] = field(default_factory=list)
+    policies: opt.Policies = field(default_factory=list)
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
     watch: opt.Watch = False
@@ -92,8 +84,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     series = opt.parse_time("--series", options.series, least=1)
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
-    if options.policies:
-        scenario = _with_policies(scenario, options)
+    scenario = scenario.with_plan(with_own_policies(scenario.plan, options.policies, options.save))
     ctx.files = results.files_of(scenario)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     if options.beside is not None:
@@ -174,7 +165,7 @@ def _run_beside(
 ) -> int:
     """Run a scenario and a second configuration of it on the same luck, and compare them."""
     from resilience_sim.cli import results
-    from resilience_sim.cli.commands.compare import answer
+    from resilience_sim.cli.commands.compare import answer, beside_path
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, lost_runs, run_out, run_seeds, watch_live, way_to_watch
     from resilience_sim.measure.run_fold import RunFold
     from resilience_sim.runs.simulation import Simulation
@@ -183,7 +174,9 @@ def _run_beside(
     from resilience_sim.views.next_step import after_beside
     from resilience_sim.views.why import Case, reasons
 
-    name, plan = _second(scenario, text, options)
+    name, of, variant = _second(scenario, text)
+    plan = next((each.plan for each in of.variants if each.name == variant), of.plan)
+    plan = with_own_policies(plan, options.policies, options.save)
     plans = {AS_WRITTEN: scenario.plan, name: plan}
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
@@ -192,17 +185,21 @@ def _run_beside(
         simulations = {each: Simulation(its, seeds[0]) for each, its in plans.items()}
         folds = {each: RunFold(its.plan, its.components, series) for each, its in simulations.items()}
         moments = {each: MomentsFold(its.plan, its.components) for each, its in simulations.items()}
-        first = stack.enter_context(
-            results.recorded(simulations[AS_WRITTEN], scenario, options.save, force=options.force)
-        )
-        racers = {**simulations, AS_WRITTEN: first}
+        second = beside_path(options.save, name) if options.save else None
+        recorded = partial(results.recorded, force=options.force)
+        racers = {
+            AS_WRITTEN: stack.enter_context(recorded(simulations[AS_WRITTEN], scenario, options.save)),
+            name: stack.enter_context(recorded(simulations[name], of, second, variant)),
+        }
         for each, racer in racers.items():
             racer.attach(folds[each])
             racer.attach(moments[each])
         if outputs is not None:
-            outputs.attach(first)
-        if options.save or (outputs is not None and outputs.needs_events):
-            ctx.note("only the first lane, as written, is recorded and exported")
+            outputs.attach(racers[AS_WRITTEN])
+            if outputs.needs_events:
+                ctx.note("events are exported of the first lane, as written")
+        if second:
+            ctx.note(f"recorded with seed {seeds[0]}: {AS_WRITTEN} in {options.save}, {name} in {second}")
         live = way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE
         title = f"{scenario.plan.name} beside {name}"
         ended = watch_live(ctx, list(racers.items()), watch, title) if live else QUIT
@@ -234,33 +231,17 @@ def _run_beside(
         )
 
 
-def _second(scenario: Scenario, text: str, options: RunOptions) -> tuple[str, Plan]:
-    """What ``--beside`` names: a variant of the scenario, or the scenario with other settings."""
+def _second(scenario: Scenario, text: str) -> tuple[str, Scenario, str]:
+    """What ``--beside`` names, a variant or other settings: its name, and of which scenario it is which variant."""
     from resilience_sim.cli.commands.compare import tried
+    from resilience_sim.settings.plan import AS_WRITTEN
 
     if "=" in text:
-        name, other = tried(scenario, "--beside", text)
-    else:
-        known = {variant.name: variant.plan for variant in scenario.variants}
-        if not known:
-            raise usage(
-                f"--beside {text}: {scenario.path} names no variants", "write a setting: --beside retry.attempts=5"
-            )
-        name, other = text, scenario.with_plan(known[opt.one_of("--beside", text, known)])
-    return name, _with_policies(other, options).plan if options.policies else other.plan
-
-
-def _with_policies(scenario: Scenario, options: RunOptions) -> Scenario:
-    """The scenario with the user's own policies. Their code comes with the command line, never with a scenario."""
-    from resilience_sim.policies.plugin import PluginError
-    from resilience_sim.runs.plugins import with_policies
-
-    if options.save:
-        raise usage("--save and --policy exclude each other", "a recording must be repeatable, and carries no code")
-    try:
-        return replace(scenario, plan=with_policies(scenario.plan, options.policies))
-    except PluginError as error:
-        raise usage(f"--policy: {error}", "docs/plugins.md shows how to write a policy") from None
+        return *tried(scenario, "--beside", text), AS_WRITTEN
+    known = [variant.name for variant in scenario.variants]
+    if not known:
+        raise usage(f"--beside {text}: {scenario.path} names no variants", "write a setting: --beside retry.attempts=5")
+    return text, scenario, opt.one_of("--beside", text, known)
 
 
 def _simulate(

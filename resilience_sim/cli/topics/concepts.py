@@ -20,8 +20,8 @@ expectation makes exit code 1, an inconclusive one 4. A failed line names the fi
 violated, where there is one.
 
 The accident that a scenario is there to show stands under shows:, in the same form. It is answered with as announced
-or no longer so, and decides the exit code (1) only of the unchanged scenario: never of a run with --set or --with, of a
-variant, or of one in which something was done by hand.""",
+or no longer so, and decides the exit code (1) only of the unchanged scenario: never of a run with --set or --stack,
+of a variant, or of one in which something was done by hand.""",
     ),
     "changes": (
         "what is changed while it runs, each change at its instant",
@@ -68,7 +68,7 @@ that was interrupted or killed leaves what happened. resim export makes tables o
     resim replay r.resim                         play back: --from 30s
     resim replay r.resim --verify                prove that it happens again
     resim replay r.resim --set retry.attempts=5  the same luck, another setting
-    resim replay r.resim --with other.yaml       the same luck, another stack
+    resim replay r.resim --stack other.yaml      the same luck, another stack
     resim export r.resim --to chrome-trace -o r.json   for ui.perfetto.dev
     resim export r.resim --to sqlite -o r.db          tables for SQL""",
     ),
