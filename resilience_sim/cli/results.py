@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Expectation, Plan
-    from resilience_sim.views.export.targets import Outputs
+    from resilience_sim.views.export.targets import Format, Outputs
     from resilience_sim.views.moments import MomentsFold
 
 MOST_AGAIN = 200_000  # attempts of a run that is made once more to explain it: a few seconds at most
@@ -221,6 +221,7 @@ def open_outputs(
     inputs: Iterable[str | Path | None],
     force: bool,
     save: str | None = None,
+    formats: Sequence[Format] | None = None,
 ) -> Outputs | None:
     """Everything that ``--out`` asks for, opened before anything is simulated; None if nothing is.
 
@@ -229,8 +230,8 @@ def open_outputs(
     """
     if not specs and save is None:
         return None
+    from resilience_sim.views.export.targets import FORMATS, same_file
     from resilience_sim.views.export.targets import open_outputs as open_targets
-    from resilience_sim.views.export.targets import same_file
 
     used = [each for each in inputs if each]
     if save is not None and any(same_file(Path(save), each) for each in used):
@@ -238,7 +239,7 @@ def open_outputs(
     if not specs:
         return None
     taken = used if save is None else [*used, save]
-    outputs = stack.enter_context(open_targets(list(specs), ctx.io.stdout, taken, force))
+    outputs = stack.enter_context(open_targets(list(specs), ctx.io.stdout, taken, force, formats or FORMATS))
     if outputs.uses_stdout and ctx.json:
         raise errors.usage("--json and an --out to standard output exclude each other", "write the output to a file")
     return outputs

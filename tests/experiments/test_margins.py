@@ -209,7 +209,7 @@ def test_all_axes_leave_out_what_cannot_be(exact):
         (["--precision", "0%"], "out of range"),
         (["--variant", "nobody"], "--variant"),
         (["--runs", "0"], "--runs"),
-        (["--out", "jsonl=x.jsonl"], "margins come from many runs"),
+        (["--out", "jsonl=x.jsonl"], "unknown format `jsonl`"),
     ],
 )
 def test_mistakes(exact, arguments, words):

@@ -230,7 +230,7 @@ def test_a_heat_map_fits_eighty_columns(flaky):
         (["--over", "retry.attempts=1..3", "--show", "availabilty"], "did you mean `availability`"),
         (["--over", "retry.attempts=1..3", "--refine", "availability"], "has no `=`"),
         (["--over", "retry.attempts=1..3", "--refine", "availability=5"], "--refine"),
-        (["--over", "retry.attempts=1..3", "--out", "jsonl=x"], "a sweep is many runs"),
+        (["--over", "retry.attempts=1..3", "--out", "jsonl=x"], "unknown format `jsonl`"),
         (["--over", "retry.attempts=1..9999", "--over", "retry.delay=1ms..9s:100"], "too many"),
     ],
 )

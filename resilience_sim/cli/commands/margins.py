@@ -86,6 +86,7 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     from resilience_sim.experiments.crew import local_crew
     from resilience_sim.experiments.margins import Inquiry, below, find_margins
     from resilience_sim.scenario.load import load
+    from resilience_sim.views.export.targets import OF_MARGINS
 
     ctx.subject = options.scenario
     axes = [opt.one_of("--axis", each, AXES) for each in options.axes]
@@ -104,9 +105,7 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     )
     ctx.files = results.files_of(scenario)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force)
-        if outputs is not None and outputs.needs_events:
-            raise usage("--out: margins come from many runs, that format from the events of one", "write json=PATH")
+        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_MARGINS)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         started = ctx.io.clock()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from resilience_sim.cli import complete
@@ -70,6 +69,7 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
     from resilience_sim.experiments.sweep import sweep as measure
     from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.load import load
+    from resilience_sim.views.export.targets import OF_SWEEP
 
     ctx.subject = options.scenario
     if not options.over:
@@ -89,10 +89,7 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
         raise usage(f"--over: {grid.size:,} combinations are too many", f"at most {MOST_POINTS:,}; give fewer values")
     ctx.files = results.files_of(scenario)
     with ExitStack() as stack:
-        outs = [_as_points(each) for each in options.out]
-        outputs = results.open_outputs(ctx, outs, stack, ctx.files, options.force)
-        if outputs is not None and outputs.needs_events:
-            raise usage("--out: a sweep is many runs, that format has the events of one", "write csv=PATH or json=PATH")
+        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_SWEEP)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         started = ctx.io.clock()
@@ -154,14 +151,6 @@ def _refine(text: str) -> tuple[str, float]:
         return name.strip(), parse_expectation(f"{name.strip()} >= {value.strip()}").limit
     except UnitError as error:
         raise usage(f"--refine: {error}", error.help) from None
-
-
-def _as_points(spec: str) -> str:
-    """``csv=x.csv`` means the points here."""
-    name, equals, path = spec.partition("=")
-    if equals and name == "csv":
-        return f"csv-points={path}"
-    return f"csv-points={spec}" if not equals and Path(spec).suffix == ".csv" else spec
 
 
 def _document(

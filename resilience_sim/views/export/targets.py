@@ -102,7 +102,6 @@ FORMATS: tuple[Format, ...] = (
         ".xml",
         begins=r'<\?xml [^>]*>\s*<testsuites name="resim"',
     ),
-    Format("csv-points", "one line per point of a sweep", DOCUMENT, ".csv", begins=r"[^\n]*,runs,[^\n]*\n"),
     Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md", begins=r"### resim \w+: "),
     Format(
         "sqlite",
@@ -113,9 +112,14 @@ FORMATS: tuple[Format, ...] = (
     ),
 )
 
+# Of the commands that make many runs for one question
+POINTS = Format("csv", "one line per point", DOCUMENT, ".csv", ("points",), begins=r"[^\n]*,runs,[^\n]*\n")
+OF_MARGINS: tuple[Format, ...] = (FORMATS[0],)
+OF_SWEEP: tuple[Format, ...] = (FORMATS[0], POINTS)
 
-def format_named(name: str) -> Format | None:
-    return next((known for known in FORMATS if known.name == name), None)
+
+def format_named(name: str, formats: Sequence[Format] = FORMATS) -> Format | None:
+    return next((known for known in formats if known.name == name), None)
 
 
 def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
@@ -153,7 +157,7 @@ def write_document(known: Format, document: Mapping[str, Any], stream: TextIO) -
         from resilience_sim.views.export import markdown
 
         markdown.write(document, stream)
-    elif known.name == "csv-points":
+    elif known is POINTS:
         from resilience_sim.views.export.csv_tables import write_points
 
         write_points(document, stream)
@@ -172,17 +176,17 @@ class Target:
     paths: Mapping[str, Path | None]
 
 
-def parse_target(spec: str) -> Target:
+def parse_target(spec: str, formats: Sequence[Format] = FORMATS) -> Target:
     """``FORMAT=PATH``, or a path whose ending says the format, to a target. ExportError when it is neither."""
     name, equals, path = spec.partition("=")
-    known = format_named(name)
+    known = format_named(name, formats)
     if not equals and known is None:
-        by_ending = next((each for each in FORMATS if each.suffix == Path(spec).suffix), None)
+        by_ending = next((each for each in formats if each.suffix == Path(spec).suffix), None)
         if by_ending is not None:
             return Target(by_ending, _paths(by_ending, spec))
     if known is None:
-        near = difflib.get_close_matches(name, [other.name for other in FORMATS], 1)
-        guess = f"did you mean `{near[0]}`?" if near else f"formats: {', '.join(other.name for other in FORMATS)}"
+        near = difflib.get_close_matches(name, [other.name for other in formats], 1)
+        guess = f"did you mean `{near[0]}`?" if near else f"formats: {', '.join(other.name for other in formats)}"
         raise ExportError(spec, f"unknown format `{name}`", guess)
     if not equals or not path:
         raise ExportError(spec, "no path", f"write `{name}=PATH`, or `{name}=-` for standard output")
@@ -311,14 +315,18 @@ class Outputs:
 
 
 def open_outputs(
-    specs: Sequence[str], stdout: TextIO, inputs: Iterable[str | Path] = (), force: bool = False
+    specs: Sequence[str],
+    stdout: TextIO,
+    inputs: Iterable[str | Path] = (),
+    force: bool = False,
+    formats: Sequence[Format] = FORMATS,
 ) -> Outputs:
     """Open everything that ``--out`` asks for. ExportError, and nothing touched, when anything is wrong.
 
     ``inputs``: files that the command reads (or writes by itself), which no output may replace, not even with
     ``force``: that replaces files which are no earlier output of the same format.
     """
-    targets = [parse_target(spec) for spec in specs]
+    targets = [parse_target(spec, formats) for spec in specs]
     seen: set[Path | None] = set()
     for target, spec in zip(targets, specs, strict=True):
         for path in target.paths.values():
