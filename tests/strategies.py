@@ -14,7 +14,7 @@ from resilience_sim.settings.budget import SCHEMES
 from resilience_sim.settings.budget import TABLE as BUDGET
 from resilience_sim.settings.policy import PolicyKind
 from resilience_sim.settings.table import Nested, Param, Table
-from resilience_sim.settings.urllib3 import Errors, Statuses
+from resilience_sim.settings.urllib3 import Errors, Methods, Statuses
 
 Text = st.SearchStrategy[str]
 Body = st.SearchStrategy[dict[str, str]]
@@ -137,6 +137,8 @@ def text_of(kind: types.Type, narrow: Narrow = _anything) -> Text:
         return st.lists(text_of(kind.of, narrow), min_size=1, max_size=4).map(lambda texts: f"[{', '.join(texts)}]")
     if isinstance(kind, Errors):
         return st.one_of(st.sampled_from(["false", "unlimited", "0"]), st.integers(1, 9).map(str))
+    if isinstance(kind, Methods):
+        return st.one_of(st.just("any"), st.lists(st.sampled_from(kind.words), min_size=1, max_size=3).map(plain))
     if isinstance(kind, Statuses):
         return st.lists(st.sampled_from([413, 429, 500, 502, 503, 504]), max_size=4).map(plain)
     if isinstance(kind, Nested):

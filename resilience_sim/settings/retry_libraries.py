@@ -295,7 +295,7 @@ def emulate_retry(
     if budget is not None:
         settings["budget"] = budget
     if on:
-        settings.update(on=on, on_hint=())
+        settings.update(on=on, on_hint=(), on_any_method=tuple(x for x in settings.get("on_any_method", ()) if x in on))
     settings.setdefault("on", RETRIES[library].on)
     settings.setdefault("rules", RETRIES[library])
     return LikeRetryConfig(ident, **settings)

@@ -14,6 +14,7 @@ from resilience_sim.kernel.events import ERROR, RATE_LIMITED, REFUSED, RESET, SH
 from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import SECONDS, count
 from resilience_sim.settings.retry import RetryRules, StopConfig, WaitConfig
+from resilience_sim.settings.suggest import one_of
 from resilience_sim.settings.table import Param, Settings
 from resilience_sim.settings.types import FLAG, Schema, Type, either, read_count
 from resilience_sim.settings.units import UnitError, shown
@@ -62,7 +63,33 @@ class Statuses(Type):
         return {"type": "array", "items": {"type": "integer", "minimum": 100, "maximum": 599}}
 
 
+class Methods(Type):
+    """A list of HTTP methods, or ``any`` for Python's ``None``; read as () then."""
+
+    name = "methods"
+    example = ("GET",)
+    words = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        if value is False or (isinstance(value, str) and value.lower() in {"any", "none"}):
+            return ()
+        if not isinstance(value, list | tuple):
+            raise UnitError(codes.WRONG_TYPE, f"expected methods, not {shown(value)}", "write `[GET]`, or any")
+        found: dict[str, None] = {}
+        for each in value:
+            name = str(each).upper()
+            if name not in self.words:
+                raise UnitError(codes.CHOICE, f"{shown(each)} is no HTTP method", one_of(self.words))
+            found[name] = None
+        return tuple(found)
+
+    @property
+    def schema(self) -> Schema:
+        return either({"type": "array", "items": {"type": "string"}}, {"enum": [False, "any"]})
+
+
 ERRORS = Errors()
+IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE")
 
 PARAMS: tuple[Param, ...] = (
     Param("total", ERRORS, 10, same_as="attempts"),
@@ -70,6 +97,7 @@ PARAMS: tuple[Param, ...] = (
     Param("read", ERRORS, "unlimited"),
     Param("status", ERRORS, "unlimited"),
     Param("status_forcelist", Statuses(), ()),
+    Param("allowed_methods", Methods(), list(IDEMPOTENT)),
     Param("backoff_factor", SECONDS, 0),
     Param("backoff_max", SECONDS, "2m", same_as="max_delay"),
     Param("backoff_jitter", SECONDS, 0),
@@ -89,6 +117,8 @@ def urllib3(p: Settings) -> Settings:
         "on": (*CONNECT, *READ, *listed),
         # is_retry: `self.total and …`, so never without a total
         "on_hint": tuple(each for each in WITH_RETRY_AFTER if each not in listed) if heeds and p["total"] > 0 else (),
+        "methods": p["allowed_methods"],
+        "on_any_method": CONNECT if p["allowed_methods"] else (),
         "heeds_hint": heeds,
         "hint_most": p["retry_after_max"],
     }

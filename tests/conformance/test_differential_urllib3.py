@@ -21,6 +21,7 @@ configs = st.fixed_dictionaries(
         "total": errors, "connect": errors, "read": errors, "status": errors, "backoff_factor": seconds,
         "backoff_max": seconds, "backoff_jitter": seconds, "respect_retry_after_header": st.booleans(),
         "retry_after_max": st.sampled_from([0, 1, 3]),
+        "allowed_methods": st.sampled_from([None, ["POST"], ["GET", "PUT"]]),
         "status_forcelist": st.lists(st.sampled_from([429, 500, 502, 503]), max_size=3),
     },
 )  # fmt: skip
@@ -34,11 +35,11 @@ ends = st.lists(
 
 
 @settings(max_examples=400)
-@given(configs, ends)
-def test_every_wait_and_the_end(config: dict[str, Any], told: Any) -> None:
+@given(configs, st.sampled_from(["GET", "POST"]), ends)
+def test_every_wait_and_the_end(config: dict[str, Any], method: str, told: Any) -> None:
     """The trace of a random call passes."""
-    steps, final, _ = really(config, "GET", told)
-    document = {"config": config, "method": "GET", "steps": steps, "final": final}
+    steps, final, _ = really(config, method, told)
+    document = {"config": config, "method": method, "steps": steps, "final": final}
     assert run_urllib3(document, UNITS) == ([], [])
 
 

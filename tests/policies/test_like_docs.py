@@ -18,7 +18,7 @@ from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.retry_libraries import ROWS as RETRY_ROWS
 from resilience_sim.settings.table import Param
 from resilience_sim.settings.types import Duration, Flag
-from resilience_sim.settings.urllib3 import Errors, Statuses
+from resilience_sim.settings.urllib3 import Errors, Methods, Statuses
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "libraries.md"
 COMMAND = "python tests/policies/test_like_docs.py --write"
@@ -94,7 +94,7 @@ def default(param: Param) -> str:
         return "true" if value else "false"
     if isinstance(param.type, LibraryShare):
         return f"{value:g}{' %' if param.type.whole == 100 else ''}"
-    if isinstance(param.type, Errors | Statuses):
+    if isinstance(param.type, Errors | Methods | Statuses):
         return param.default_text if param.default else "none"
     return f"`{value}`" if isinstance(value, str) and value else f"{value}" or "none"
 
