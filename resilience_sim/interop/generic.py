@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, floor
 
 from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 from resilience_sim.settings.hedge import HedgeConfig, LikeHedgeConfig
@@ -74,7 +74,7 @@ def _retry(config: LikeRetryConfig) -> RetryConfig:
         jitter=jitter,
         spread=spread,
         on=config.on or config.rules.on,
-        honor_retry_after=config.rules.hint != "ignored",
+        honor_retry_after=config.heeds_hint and config.rules.hint != "ignored",
         max_elapsed=config.limit or _time_limit(config.stop),
         budget=config.budget,
     )
@@ -126,16 +126,18 @@ def _spread(wait: WaitConfig) -> tuple[str, float]:
 _TRIP = re.compile(r"\s*consecutive_?failures\s*(>=|>)\s*([0-9]{1,9})\s*\Z", re.IGNORECASE)
 
 
-def failures_needed(share: float, calls: int) -> int:
-    """How many of ``calls`` must fail to reach the share."""
-    return max(1, ceil(share * calls - 1e-9))
+def failures_needed(share: float, calls: int, strict: bool = False) -> int:
+    """How many of ``calls`` must fail to reach the share, or to exceed it."""
+    return max(1, floor(share * calls + 1e-9) + 1 if strict else ceil(share * calls - 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerView:
     """``consecutive`` 0: by share. ``half_open_limit`` 0: half-open may last for ever. Times in ns.
 
-    ``ignore``: outcomes that count as a success, or not at all; these are ``uncounted``.
+    ``ignore``: outcomes that count as a success, or not at all; these are ``uncounted``. ``strict``: the share must be
+    exceeded. ``errors`` of ``window_time`` open it, whatever share they are, each ``lumping`` ns after the one before.
+    ``waits``: whoever finds a probe under way waits for its result.
     """
 
     consecutive: int
@@ -156,6 +158,10 @@ class BreakerView:
     open_max: int = 0
     counts_cancelled: bool = False
     uncounted: tuple[int, ...] = ()
+    strict: bool = False
+    errors: int = 0
+    lumping: int = 0
+    waits: bool = False
 
     def window_size(self, rate: float) -> int:
         """Calls in a full window, at this many calls a second."""
@@ -163,7 +169,7 @@ class BreakerView:
 
     def failures_from(self, calls: int) -> int:
         """Failures needed among the calls of the window."""
-        return failures_needed(self.share, calls)
+        return self.errors or failures_needed(self.share, calls, self.strict)
 
 
 def breaker_of(config: PolicyConfig) -> BreakerView | None:
@@ -190,19 +196,20 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         )
     if not isinstance(config, LikeBreakerConfig):
         return None
-    consecutive = config.consecutive or (config.failures if config.failures == config.out_of else 0)
+    errors = config.failures if config.window == "errors" else 0
+    consecutive = config.consecutive or (config.failures if config.failures == config.out_of and not errors else 0)
     trip = _TRIP.match(config.trip)
     if trip:
         consecutive = max(1, int(trip.group(2)) + (trip.group(1) == ">"))
-    if not consecutive and not config.failure_share:
+    if not consecutive and not config.failure_share and not errors:
         return None
     return BreakerView(
         consecutive,
         config.failure_share,
         config.window_calls if not config.window_time else 0,
         config.window_time,
-        max(1, config.min_calls),
-        config.open_for,
+        errors or max(1, config.min_calls),
+        int(_single(config.open_wait[0]).base) if config.open_wait else config.open_for,
         config.probes,
         config.successes,
         config.slow_call,
@@ -215,4 +222,8 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         config.open_max,
         config.rules.cancelled in ("failure", "reopens"),
         () if config.rules.ignored == "success" else config.uncounted,
+        config.rules.strict,
+        errors,
+        config.lumping,
+        config.rules.admits == "waiting",
     )

@@ -24,6 +24,7 @@ from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
 from resilience_sim.settings.fallback import FallbackConfig
+from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
@@ -40,7 +41,8 @@ def breakers(subject: Subject) -> Iterator[tuple[int, BreakerView]]:
 
 
 def to_open(subject: Subject, index: int, view: BreakerView) -> float:
-    """Seconds from the start of a total outage, out of full health, until enough failures are counted; ``inf``: never.
+    """Seconds from the start of a total outage, out of full health, until enough failures are counted; ``inf``: never,
+    or by luck only (RL009).
 
     The calls are those of one client instance; that each also needs its time to fail comes on top.
     """
@@ -49,10 +51,11 @@ def to_open(subject: Subject, index: int, view: BreakerView) -> float:
         return inf
     if view.consecutive:
         return (view.consecutive - 1) / rate
+    if view.errors:
+        return (view.errors - 1) * max(1 / rate, view.lumping / SECOND)
     if view.window_time:
         window = view.window_time / SECOND
-        filled = max(0.0, (view.min_calls / rate) - window) if rate * window < view.min_calls else 0.0
-        return view.share * window + filled
+        return view.share * window if enough_calls(subject, index, rate * window, view.min_calls) >= 0.5 else inf
     return (view.failures_from(view.window_calls) - 1) / rate
 
 
@@ -194,7 +197,7 @@ def opens_late(subject: Subject) -> Iterator[Hit]:
     """
     for index, view in breakers(subject):
         seconds = to_open(subject, index, view)
-        if not 10 < seconds < inf:
+        if not 10 < seconds < inf or seconds >= longest_trouble(subject.plan):
             continue
         rate = at_layer(subject.plan, index, failing=True)
         yield Hit(
@@ -205,6 +208,79 @@ def opens_late(subject: Subject) -> Iterator[Hit]:
             "use a smaller window or a lower threshold, as far as RL011 allows",
             {"seconds": seconds, "calls": seconds * rate},
             ("traffic",),
+        )
+
+
+LONG_TROUBLE = 300.0
+HARMFUL = ("outage", "brownout", "errors", "latency", "crash_replica")
+
+
+def longest_trouble(plan: Plan) -> float:
+    """Seconds of the longest fault that can make calls fail; five minutes where there is none."""
+    lengths = [fault.duration / SECOND for fault in plan.faults if fault.kind in HARMFUL]
+    return max(lengths, default=LONG_TROUBLE)
+
+
+@rule("RL030", "a breaker that is inert at this traffic", WARNING)
+def inert(subject: Subject) -> Iterator[Hit]:
+    """Thresholds are counts of calls: at little traffic they take long. Half of 100 calls are 25 minutes at 2 calls a
+    minute; whatever trouble there was is over by then, and the breaker has only cost its maintenance. The time is
+    that of a total outage out of full health, the best case: nothing opens it sooner. It is compared with the longest
+    fault of the scenario, or with five minutes where there is none.
+
+    At such traffic failures in a row, or a window of time with a small minimum of calls, open in time; or leave the
+    breaker away: a timeout protects as well. (Where a window of time never holds enough calls, see RL009.)
+    """
+    trouble = longest_trouble(subject.plan)
+    known = any(fault.kind in HARMFUL for fault in subject.plan.faults)
+    for index, view in breakers(subject):
+        seconds = to_open(subject, index, view)
+        if not max(10.0, trouble) <= seconds < inf:
+            continue
+        rate = at_layer(subject.plan, index, failing=True)
+        than = "the longest fault here lasts" if known else "few outages last longer than"
+        yield Hit(
+            subject.at(index, "failure_threshold" if view.consecutive else "window"),
+            f"at {say.rate(rate)} it takes {say.duration(seconds * SECOND)} of total outage at best to open; "
+            f"{than} {say.duration(trouble * SECOND)}",
+            "count fewer failures in a row, or take a window of time and a small `min_calls`",
+            {"seconds": seconds, "trouble": trouble},
+            ("traffic",),
+            () if known else ("no outage lasts longer than 5 minutes",),
+        )
+
+
+@rule("RL031", "a single failure opens the breaker", WARNING)
+def single_failure(subject: Subject) -> Iterator[Hit]:
+    """With `min_calls: 1` the first call of an empty window is all of it: if it fails, 100 % have failed. A window is
+    empty after the start, after every closing, and after a pause. So the breaker opens on one failure of chance, turns
+    everybody away for the recovery time, and may do so again with the first call after that. The same holds where the
+    share is so small that one failure of `min_calls` reaches it, or where one failure in a row is enough.
+
+    Ask for at least ten calls, and for several failures.
+    """
+    for index, view in breakers(subject):
+        needed = view.consecutive or view.failures_from(view.min_calls)
+        if needed > 1:
+            continue
+        shares = outcomes_at(subject.plan, index + 1)
+        counted = 1.0 - sum(share for code, share in shares.items() if code in view.uncounted)
+        failing = sum(share for code, share in shares.items() if code and code not in view.ignore)
+        p = failing / counted if counted else 0.0
+        often = f"; here {say.share(p)} of the calls fail in normal operation" if p else ""
+        when = (
+            "one failure opens it"
+            if view.consecutive or view.errors
+            else "it looks at nothing below 1 call: the first call of an empty window opens it if it fails"
+            if view.min_calls == 1
+            else f"1 failure among the first {view.min_calls} calls of an empty window opens it"
+        )
+        yield Hit(
+            subject.at(index, "failure_threshold" if view.consecutive else "min_calls"),
+            f"{when}, and everybody is turned away for {say.duration(view.recovery)}{often}",
+            "ask for at least 10 calls in the window, and for several failures",
+            {"failures": needed, "failing": p},
+            ("service",) if p else (),
         )
 
 
@@ -226,7 +302,7 @@ def stuck(subject: Subject) -> Iterator[Hit]:
             subject.at(index, "probes"),
             "half open can last for ever: a probe that B never answers keeps its place "
             f"({view.probes} in all), and everything else "
-            "is rejected, also when B is back",
+            f"{'waits for its result' if view.waits else 'is rejected'}, also when B is back",
             "put a timeout inside the breaker",
             {"probes": view.probes},
             assumes=() if hanging else (HANG,),
@@ -245,6 +321,8 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
     disjoint windows are independent, so 1 - P(none)^windows bounds the chance from below; the expected number is that
     of up-crossings of the threshold, p (1-p) P(Binomial(n-1, p) = c-1) per call, and of verdicts on fresh windows.
     """
+    if view.errors:
+        return _errors_by_chance(view, p * rate)
     calls = rate * HOUR
     pause = (view.recovery / SECOND + 1 / rate) / max(1e-9, 1 - p)
     if view.consecutive:
@@ -262,6 +340,18 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
     per_call = max(crossing, 1e-300)
     mean = min(1 / per_call, 1e300) * (1 - first) + view.min_calls * first
     return max(least, first), HOUR / (mean / rate + pause) / max(1e-9, 1 - p)
+
+
+def _errors_by_chance(view: BreakerView, rate: float) -> tuple[float, float]:
+    """So many errors of a Poisson stream within the window: disjoint windows bound the chance from below; an opening is
+    an error that finds the others in the window before it.
+    """
+    span = view.window_time / SECOND or HOUR
+    each = poisson_least(rate * span, view.errors)
+    before = poisson_least(rate * span, view.errors - 1) - each  # exactly so many
+    mean = 1 / max(rate * before, 1e-300) if view.errors > 1 else 1 / rate
+    number = HOUR / (mean + view.recovery / SECOND)
+    return 1 - exp(HOUR / span * log1p(-min(each, 1 - 1e-15))), number
 
 
 @rule("RL011", "a breaker that flaps on normal error rates", WARNING)
@@ -290,6 +380,8 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         what = (
             f"{view.consecutive} failures in a row"
             if view.consecutive
+            else f"{view.errors} errors within {say.duration(view.window_time)}"
+            if view.errors
             else f"{say.share(view.share)} of {say.plural(max(1, view.window_size(rate)), 'call')}"
         )
         yield Hit(
@@ -330,11 +422,11 @@ def threads_first(subject: Subject) -> Iterator[Hit]:
         held = rate * min(opens, outer / SECOND)
         if held > client.threads:
             gone = client.threads / rate
+            opening = f"opens after {say.duration(opens * SECOND)} at best" if opens < inf else "does not open at all"
             yield Hit(
                 subject.at(index),
                 f"when B hangs, the {client.threads} threads are taken after "
-                f"{say.duration(gone * SECOND)}; the breaker opens after "
-                f"{say.duration(opens * SECOND)} at best (each call first waits {say.duration(inner)}): "
+                f"{say.duration(gone * SECOND)}; the breaker {opening} (each call first waits {say.duration(inner)}): "
                 f"about {say.digits(held)} threads "
                 "would be needed",
                 f"shorten the timeout to less than {say.duration(gone * SECOND)}, or count slow calls",

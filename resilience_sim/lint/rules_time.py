@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from math import inf
 
 from resilience_sim.interop.generic import breaker_of
+from resilience_sim.kernel.events import RATE_LIMITED
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import hangs, inner_timeout, longest_wait, network, traffic, waits, worst_time
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
 from resilience_sim.scenario.text.tree import Loc
-from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 HANG = "B may hang: it takes a call and never answers"
@@ -160,6 +161,64 @@ def rest(subject: Subject) -> Iterator[Hit]:
             {"recovery": view.recovery / 1e9, "inner": inner / 1e9},
             assumes=(HANG,),
         )
+
+
+@rule("RL032", "a Retry-After that outlasts the request", WARNING)
+def hint_too_long(subject: Subject) -> Iterator[Hit]:
+    """A retry that obeys a Retry-After waits as long as B asks for with its 429, whatever its own delays and its cap
+    say. If a timeout outside the retry ends the request before that, nobody makes the second attempt: the caller waits
+    for nothing and gets a timeout in place of the 429. If it is longer than the time limit of the retry, there is no
+    second attempt either; and if it is longer than the deadline, the second attempt is made for a user who has left.
+
+    Fail at once in these cases: a limit of the Retry-After that is obeyed (`retry_after_max` of urllib3), or a time
+    limit of the retry below the timeout.
+    """
+    plan = subject.plan
+    asked = [fault for fault in plan.faults if fault.kind == "rate_limit" and fault.retry_after]
+    if not asked:
+        return
+    limit = inf
+    for index, config in enumerate(subject.stack):
+        if isinstance(config, TimeoutConfig):
+            limit = min(limit, config.after)
+        if not isinstance(config, RetryConfig) or config.attempts < 2 or not config.honor_retry_after:
+            continue
+        exact = subject.exact[index]
+        most = exact.hint_most if isinstance(exact, LikeRetryConfig) and exact.hint_most >= 0 else inf
+        again = {*config.on, *(exact.on_hint if isinstance(exact, LikeRetryConfig) else ())}
+        if RATE_LIMITED not in again:
+            continue
+        fault = max(asked, key=lambda each: each.retry_after)
+        hint = min(float(fault.retry_after), most)
+        back = hint + network(plan)  # a 429 costs B no time
+        gives_up = isinstance(exact, RetryConfig) and config.max_elapsed and back > config.max_elapsed
+        if gives_up:
+            yield _hint(
+                subject, index, fault.id, hint, config.max_elapsed,
+                f"and `{config.id}` gives up after {say.duration(config.max_elapsed)}: its first 429 is its last "
+                "attempt",
+            )  # fmt: skip
+        elif back >= limit:
+            yield _hint(
+                subject, index, fault.id, hint, limit,
+                f"and the timeout outside `{config.id}` ends the request after {say.duration(limit)}: it waits, and "
+                "the second attempt is never made",
+            )  # fmt: skip
+        elif plan.traffic.deadline and back >= plan.traffic.deadline:
+            yield _hint(
+                subject, index, fault.id, hint, plan.traffic.deadline,
+                f"and users leave after {say.duration(plan.traffic.deadline)}: the second attempt is for nobody",
+            )  # fmt: skip
+
+
+def _hint(subject: Subject, index: int, fault: str, hint: float, limit: float, then: str) -> Hit:
+    return Hit(
+        subject.at(index, "honor_retry_after"),
+        f"B asks with its 429 (`{fault}`) to wait {say.duration(hint)}, {then}",
+        "limit the Retry-After that is obeyed, or set `honor_retry_after: false`",
+        {"hint": hint / 1e9, "limit": limit / 1e9},
+        ("faults",),
+    )
 
 
 @rule("RL028", "a timeout below the usual latency", WARNING)

@@ -54,9 +54,13 @@ def found_in(text: str, code: str) -> list[Finding]:
 
 @cache
 def seen(code: str) -> Seen:
-    plan = load_text(text_of(code), f"{code}.yaml").plan
+    return seen_in(text_of(code))
+
+
+def seen_in(text: str, seed: int = 7) -> Seen:
+    plan = load_text(text, "t.yaml").plan
     tape = Tape()
-    result = simulate(plan, 7, [tape])
+    result = simulate(plan, seed, [tape])
     metrics = {name: reading.value for name, reading in result.metrics.items()}
     scoped = {scope: {name: r.value for name, r in found.items()} for scope, found in result.scoped.items()}
     return Seen(metrics, scoped, result.document, tape)
@@ -155,6 +159,28 @@ def _storm(numbers: dict[str, float], run: Seen) -> bool:
 
 def _reasons(run: Seen) -> set[int]:
     return {a & 0xFF for _, _, _, _, a, _ in run.tape.of(ev.BREAKER)}
+
+
+def _opens_when_it_lasts(numbers: dict[str, float], run: Seen) -> bool:
+    """Not in this outage; in one that is long enough, after the time that was named."""
+    longer = seen_in(text_of("RL030").replace("for: 40s", "for: 90s"))
+    after = longer.document["faults"][0]["detected_after"]
+    return run.metrics["opened"] == 0 and after == near(numbers["seconds"], 0.05)
+
+
+def _one_failure_opened(numbers: dict[str, float], run: Seen) -> bool:
+    openings = [event for event in run.tape.of(ev.BREAKER) if event[4] & 0xFF == ev.WHY_FAILURE_SHARE]
+    results = [a & 0xFF for _, _, _, _, a, _ in run.tape.of(ev.RESULT)]
+    failing = sum(outcome != ev.SUCCESS for outcome in results) / len(results)
+    alone = all((ev.first_of(pair), ev.second_of(pair)) == (1, 1) for *_, pair in openings)
+    return len(openings) > 50 and alone and failing == near(numbers["failing"], 0.2)
+
+
+def _waited_in_vain(numbers: dict[str, float], run: Seen) -> bool:
+    waiting = {rid for _, _, _, rid, _, b in run.tape.of(ev.RETRY_WAIT) if b == round(numbers["hint"] * SECOND)}
+    tries = [rid for _, _, _, rid, _, _ in run.tape.of(ev.SENT)]
+    took = run.metrics["max"]
+    return len(waiting) > 10 and all(tries.count(rid) == 1 for rid in waiting) and took == near(numbers["limit"], 1e-6)
 
 
 CASES: dict[str, Case] = {
@@ -271,4 +297,15 @@ CASES: dict[str, Case] = {
         {"attempts": 20, "each": 1.0},
         lambda n, r: max(ev.attempt_of(a) for _, _, _, _, a, _ in r.tape.of(ev.RESULT)) == n["attempts"],
     ),
+    "RL030": Case(
+        ("window: 100, min_calls: 100", "window: 20, min_calls: 20"),
+        {"seconds": 49.0, "trouble": 40.0},
+        _opens_when_it_lasts,
+    ),
+    "RL031": Case(
+        ("window: 1s, min_calls: 1,", "window: 20s, min_calls: 10,"),
+        {"failures": 1, "failing": 0.05},
+        _one_failure_opened,
+    ),
+    "RL032": Case(("retry_after: 30s", "retry_after: 2s"), {"hint": 30.0, "limit": 5.0}, _waited_in_vain),
 }
