@@ -6,6 +6,7 @@ Profiles hold secrets beside these fields; nothing else is looked at. Rules: bot
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from resilience_sim.interop.documents import ConfigFile
@@ -14,7 +15,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Mapping
+from resilience_sim.scenario.text.tree import Mapping, Scalar
 
 TRAPS = traps(
     """
@@ -24,6 +25,12 @@ RL170 info: max_attempts means two things
 RL171 warning: legacy retries have no quota
     The mode `legacy` has neither the retry quota nor the cap of 20 s. In an outage every client makes every
     attempt.
+RL174 error: a retry mode that botocore does not know
+    The modes are `legacy`, `standard` and `adaptive`, in lower case. With any other word botocore retries nothing, and
+    says nothing.
+RL175 warning: a setting of the code in the file
+    connect_timeout, read_timeout, total_max_attempts and the like belong into the code (`Config(…)`). In the file they
+    are ignored without a word.
 RL173 info: timeouts cannot be set in the file
     connect_timeout and read_timeout are settings of the code; 60 s each by default. Four attempts at 60 s are four
     minutes.
@@ -33,11 +40,33 @@ RL173 info: timeouts cannot be set in the file
 NAME = "aws"
 SECOND = 1_000_000_000
 FIELDS = ("retry_mode", "max_attempts", "defaults_mode")
+_MACHINE = "about credentials of the machine, not about calls"
+REASONS = {  # known to botocore, close to what is simulated, and not part of it
+    "metadata_service_num_attempts": _MACHINE,
+    "metadata_service_timeout": _MACHINE,
+    "s3": "settings of transfers are not retries",
+    "tcp_keepalive": "connections are not simulated",
+    "endpoint_discovery_enabled": "there is one endpoint",
+    "defaults_mode": "it changes the connect timeout and the retry mode together; name both instead",
+}
+OTHERS = (  # known to botocore 1.44.8 and nothing to do with how a call ends
+    "region", "output", "data_path", "ca_bundle", "api_versions", "ec2_metadata_service_endpoint",
+    "ec2_metadata_service_endpoint_mode", "ec2_metadata_v1_disabled", "imds_use_ipv6", "use_dualstack_endpoint",
+    "use_fips_endpoint", "ignore_configured_endpoint_urls", "parameter_validation", "csm_enabled", "csm_host",
+    "csm_port", "csm_client_id", "sts_regional_endpoints", "sdk_ua_app_id", "request_min_compression_size_bytes",
+    "disable_request_compression", "sigv4a_signing_region_set", "request_checksum_calculation",
+    "response_checksum_validation", "account_id_endpoint_mode", "disable_host_prefix_injection", "s3_disable_express_session_auth", "s3_use_arn_region",
+    "s3_us_east_1_regional_endpoint", "s3_disable_multiregion_access_points", "proxy_ca_bundle", "proxy_client_cert",
+    "proxy_use_forwarding_for_https",
+    "auth_scheme_preference", "endpoint_url",
+)  # fmt: skip
+_OF_CODE = ("connect_timeout", "read_timeout", "total_max_attempts", "retries", "max_retries", "max_pool_connections")
+_LIKE_OURS = re.compile(r"retr|attempt|timeout|backoff|throttl")
 _ON = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
 
 
 def recognises(file: ConfigFile) -> bool:
-    """Whether an INI file has a profile with one of the fields, or looks like the shared config."""
+    """Whether an INI file has a profile with one of the fields, or is called as the shared config is."""
     return file.notation == "ini" and bool(_profiles(file) or file.name == "config")
 
 
@@ -47,9 +76,10 @@ def _profiles(file: ConfigFile) -> dict[str, Mapping]:
     for document in file.documents:
         for head, entry in document.entries.items():
             name = profile_name(head, file.name == "credentials")
-            if name and isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS):
-                found[name] = entry.value
-    return found
+            if name and isinstance(entry.value, Mapping):
+                found[name] = entry.value  # of two sections for one profile the last counts, as a whole
+    speaking = {name: node for name, node in found.items() if any(field in node.entries for field in FIELDS)}
+    return speaking or (found if file.name == "config" else {})
 
 
 def profile_name(head: str, alone: bool = False) -> str:
@@ -60,7 +90,7 @@ def profile_name(head: str, alone: bool = False) -> str:
         parts = shlex.split(head)
     except ValueError:
         return ""
-    return parts[1] if len(parts) == 2 and parts[0] == "profile" else ""
+    return parts[1] if len(parts) == 2 and head.startswith("profile") else ""
 
 
 def instances(file: ConfigFile) -> list[str]:
@@ -84,13 +114,19 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
                     At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
                     "write `profile` before the name",
                 )
-    reason = "about credentials of the machine, not about calls"
-    section.skip(metadata_service_num_attempts=reason, metadata_service_timeout=reason)
-    section.skip(s3="settings of transfers are not retries", tcp_keepalive="connections are not simulated")
+    _rest(section)
     result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
-    mode = section.word("retry_mode", ("legacy", "standard", "adaptive"))
+    mode = (
+        section.word("retry_mode", ("legacy", "standard", "adaptive"), fold=False) if _mode_is_known(section) else None
+    )
     attempts = section.count("max_attempts", 1)
     kind = mode.value if mode else "standard"
+    result.remarks.append(
+        "the constants are those of botocore up to 1.43 and of other SDKs; from 1.44 on the first wait is U(0, 50 ms) "
+        "and a retry costs 14 tokens: `mode: '2026'`"
+    )
+    if mode is None:
+        result.remarks.append("no mode in the file: `standard`; botocore up to 1.43 takes `legacy` then")
     layer = Layer("retry", f"profile {instance}: retry_mode {kind}", mode.at if mode else section.at(), like="aws")
     layer.put("attempts", attempts.value if attempts else (5 if kind == "legacy" else 3), attempts, "default")
     if attempts:
@@ -119,9 +155,37 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         section.at("retry_mode") if mode else section.at(),
         "set both in code, near the latency you expect",
     )
-    section.skip(defaults_mode="it changes the connect timeout and the retry mode together; name both instead")
-    result.layers = [layer, timeout]
+    result.layers = [layer, timeout] if _mode_is_known(section) else [timeout]
     return result
+
+
+def _mode_is_known(section: Section) -> bool:
+    """Whether botocore knows the mode: in lower case, to the letter."""
+    node = section.node.entries["retry_mode"].value if section.node and "retry_mode" in section else None
+    return not isinstance(node, Scalar) or node.value in (None, "legacy", "standard", "adaptive")
+
+
+def _rest(section: Section) -> None:
+    """What else stands in a profile: known and not simulated, of the code, or like something that is."""
+    section.skip(**REASONS)
+    if not _mode_is_known(section):
+        section.ignore("retry_mode")
+        section.log.trap(
+            "RL174", "a mode that botocore does not know: nothing is retried", section.at("retry_mode"),
+            "write `standard`, `adaptive` or `legacy`, in lower case",
+        )  # fmt: skip
+    for name in section.names():
+        if name in _OF_CODE:
+            section.ignore(name)
+            section.log.trap(
+                "RL175", f"`{name}` belongs into the code: in the file it is ignored", section.at(name),
+                "write `Config(…)` in the code, or `max_attempts` here",
+            )  # fmt: skip
+        elif name in (*FIELDS, *OTHERS):
+            section.ignore(*OTHERS)
+        elif _LIKE_OURS.search(name) and name not in REASONS:
+            section.ignore(name)
+            section.log.unknown(section.at(name))
 
 
 def _quota(layer: Layer, kind: str, section: Section, log: Log) -> None:

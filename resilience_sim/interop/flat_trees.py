@@ -43,12 +43,14 @@ def _continues(line: str) -> bool:
 
 
 def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
-    """Sections with their keys, as Python's RawConfigParser reads them: names in lower case, lines that are indented go
-    on with the value above, comments have lines of their own, and what it would refuse is a finding.
+    """Sections with their keys, as Python's RawConfigParser reads them: names in lower case, a line that is indented
+    further than its key goes on with the value, comments have lines of their own, and what it would refuse is a
+    finding.
     """
     root = Mapping(Span(source, 1, 1, 1, 1), {})
     section: Mapping | None = None
     last: str | None = None
+    depth = 0  # of the key above
 
     def broken(number: int, line: str, why: str) -> None:
         col = len(line) - len(line.lstrip()) + 1
@@ -56,15 +58,20 @@ def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
         found.append(span.finding(BROKEN, f"{why}: the whole file is refused"))
 
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.lstrip()[0] in "#;":
+        plain = line.strip()
+        if not plain or plain[0] in "#;":
             continue
-        if line[0] in " \t" and section is not None and last is not None:  # a nested value goes on
+        indent = len(line) - len(line.lstrip())
+        if section is not None and last is not None and indent > depth:  # a value goes on
             entry = section.entries[last]
             assert isinstance(entry.value, Scalar)
-            below = f"{'' if entry.value.value is None else entry.value.value}\n{line.strip()}"
+            if entry.value.value is None and "=" not in plain:
+                broken(number, line, "a nested value without `=`")
+            below = f"{'' if entry.value.value is None else entry.value.value}\n{plain}"
             section.entries[last] = Entry(entry.key, Scalar(entry.value.span, below))
             continue
-        head = re.match(r"\s*\[([^\]]+)\]", line)
+        depth = indent
+        head = re.match(r"\s*\[(.+)\]", line)
         pair = re.match(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$", line)
         if head:
             span = Span(source, number, head.start(1) + 1, number, head.end(1) + 1)
@@ -73,10 +80,10 @@ def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
             entry = root.entries.setdefault(head.group(1), Entry(span, Mapping(span, {})))
             assert isinstance(entry.value, Mapping)
             section, last = entry.value, None
-        elif pair is None:
-            broken(number, line, "neither a section nor a key with its value")
         elif section is None:
             broken(number, line, "a key before any section")
+        elif pair is None:
+            broken(number, line, "neither a section nor a key with its value")
         else:
             last = pair.group(1).lower()
             if last in section.entries:

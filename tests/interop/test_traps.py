@@ -126,6 +126,8 @@ CASES = [
     ("RL119", "a.yaml", DAPR + '{maxRetries: 2, matching: {httpStatusCodes: "400-599"}}\n', 8),
     ("RL170", "a.ini", "[default]\nmax_attempts = 4\n", 2),
     ("RL171", "a.ini", "[default]\nretry_mode = legacy\n", 2),
+    ("RL174", "a.ini", "[default]\nretry_mode = Standard\n", 2),
+    ("RL175", "a.ini", "[default]\nmax_attempts = 4\nread_timeout = 5\n", 3),
     ("RL173", "a.ini", "[default]\nretry_mode = standard\n", 2),
     ("RL181", "a.properties", "a.B/c/Retry/delay=5\na.B/c/Retry/enabled=false\n", 2),
     ("RL182", "a.properties", "a.B/c/Retry/maxRetries=3\n", 1),
