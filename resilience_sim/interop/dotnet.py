@@ -43,6 +43,24 @@ _KEYS: dict[str, set[str]] = {  # of Microsoft's options, in lower case
     "ratelimiter": {"defaultratelimiteroptions"},
     "endpoint": {"timeout", "circuitbreaker", "ratelimiter"},
 }
+FIELDS: dict[str, tuple[str, ...]] = {  # dotnet/extensions 5862342, Polly 173d6d1: what a file can set
+    "handler": ("RateLimiter", "TotalRequestTimeout", "Retry", "CircuitBreaker", "AttemptTimeout"),
+    "hedging handler": ("TotalRequestTimeout", "Hedging", "Endpoint"),
+    "Endpoint": ("RateLimiter", "CircuitBreaker", "Timeout"),
+    "RateLimiter": ("Name", "DefaultRateLimiterOptions"),
+    "DefaultRateLimiterOptions": ("PermitLimit", "QueueLimit", "QueueProcessingOrder"),
+    "TotalRequestTimeout": ("Name", "Timeout"),
+    "AttemptTimeout": ("Name", "Timeout"),
+    "Timeout": ("Name", "Timeout"),
+    "Retry": ("Name", "MaxRetryAttempts", "BackoffType", "UseJitter", "Delay", "MaxDelay", "ShouldRetryAfterHeader"),
+    "CircuitBreaker": ("Name", "FailureRatio", "MinimumThroughput", "SamplingDuration", "BreakDuration"),
+    "Hedging": ("Name", "MaxHedgedAttempts", "Delay"),
+}
+OF_CODE = (  # properties that are code: a file cannot set them
+    "ShouldHandle", "DelayGenerator", "OnRetry", "Randomizer", "BreakDurationGenerator", "OnClosed", "OnOpened",
+    "OnHalfOpened", "ManualControl", "StateProvider", "TimeoutGenerator", "OnTimeout", "OnRejected", "ActionGenerator",
+    "OnHedging",
+)  # fmt: skip
 _STRICT = "the binder is strict, the application does not start"
 SECOND = 1_000_000_000
 _DAY = 86_400 * SECOND
@@ -134,7 +152,6 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             "standard hedging: limiter, breaker and attempt timeout are per endpoint; here there is one"
         )
         endpoint.rest(_STRICT)
-        top.skip(**dict.fromkeys(("SelectPipelineByAuthority", "Routing"), "there is one endpoint in a simulation"))
     else:
         limiter = _limiter(top.section("RateLimiter"), log)
         retry = _retry(top.section("Retry"), log)
@@ -149,21 +166,18 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     return result
 
 
-def _time(section: Section, name: str, least: int, log: Log, infinite: bool = False) -> Value[int] | None:
-    """A TimeSpan in the range that Polly's validation allows; ``infinite``: -00:00:00.001 is one without end."""
+def _time(section: Section, name: str, least: int, log: Log) -> Value[int] | None:
+    """A TimeSpan in the range that Polly's validation allows."""
     found = section.duration(name, durations.timespan, SPAN)
-    if found is None or (infinite and found.value == -1_000_000):
+    if found is None or least <= found.value <= _DAY:
         return found
-    if not least <= found.value <= _DAY:
-        log.refused(
-            f"`{name}` must be from {show_duration(least)} to 24h: validation fails, the application does not start",
-            found.at,
-            "a bare number is days: write `00:00:30` for 30 seconds"
-            if ":" not in found.at.text.partition(":")[2]
-            else "",
-        )
-        return None
-    return found
+    bare = ":" not in found.at.text.partition(":")[2]
+    log.refused(
+        f"`{name}` must be from {show_duration(least)} to 24h: validation fails, the application does not start",
+        found.at,
+        "a bare number is days: write `00:00:30` for 30 seconds" if bare else "",
+    )
+    return None
 
 
 def _ns(layer: Layer, key: str) -> int:
@@ -199,6 +213,7 @@ def _timeout(section: Section, default: int, name: str, log: Log) -> Layer:
 
 def _names(section: Section, log: Log) -> None:
     section.ignore("Name")
+    section.skip(**dict.fromkeys(OF_CODE, "it is code; a file cannot set it"))
     if section:
         section.rest(_STRICT)
 
@@ -278,11 +293,6 @@ def _retry(section: Section, log: Log) -> Layer:
             cap.at,
             "the total timeout is what bounds it",
         )
-    section.skip(
-        **dict.fromkeys(
-            ("DisableForUnsafeHttpMethods", "DisableFor"), "set `operation.method` and leave the retry away"
-        )
-    )
     _names(section, log)
     return layer
 
@@ -290,7 +300,7 @@ def _retry(section: Section, log: Log) -> Layer:
 def _hedge(section: Section, log: Log, total: Layer) -> Layer:
     layer = Layer("hedge", section.path or "Hedging", section.at() if section else None, like="polly")
     most = section.count("MaxHedgedAttempts", 1)
-    delay = _time(section, "Delay", 0, log, infinite=True)
+    delay = section.duration("Delay", durations.timespan, SPAN)  # of any length; below zero without end
     extra, wait = most.value if most else 1, delay.value if delay else 2 * SECOND
     layer.put("delay", Ns(wait if wait >= 0 else LONGEST), delay, "default")
     if wait < 0:
@@ -319,11 +329,11 @@ def _breaker(section: Section, log: Log, attempt: Layer) -> Layer:
     window = _time(section, "SamplingDuration", SECOND // 2, log)
     pause = _time(section, "BreakDuration", SECOND // 2, log)
     share = ratio.value if ratio else 0.1
-    if not 0 < share <= 1:
+    if not 0 <= share <= 1:
         assert ratio is not None
-        log.refused("`FailureRatio` is a share above 0 and up to 1", ratio.at, "write 0.25 for a quarter")
+        log.refused("`FailureRatio` is a share from 0 to 1", ratio.at, "write 0.25 for a quarter")
         share = 0.1
-    layer.settings["failure_threshold"] = _setting(percent(share), ratio)
+    layer.settings["failure_threshold"] = _setting(percent(share or 1e-8), ratio)  # of 0 any failure opens
     span = window.value if window else 30 * SECOND
     layer.put("window", Ns(span), window, "default")
     layer.put("min_calls", max(1, least.value if least else 100), least, "default")
@@ -340,7 +350,6 @@ def _breaker(section: Section, log: Log, attempt: Layer) -> Layer:
                 at,
                 "make it at least twice as long",
             )
-    section.skip(ManualControl="the breaker is never isolated by hand")
     _names(section, log)
     return layer
 

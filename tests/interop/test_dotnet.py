@@ -1,0 +1,161 @@
+"""Microsoft.Extensions.Http.Resilience in appsettings.json: recognition, TimeSpans, validation, every property."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from interop.shop import codes, imported
+from resilience_sim.interop import durations
+from resilience_sim.interop.dotnet import FIELDS, OF_CODE
+from resilience_sim.interop.emit import settle
+from resilience_sim.interop.formats import Imported, instance_names, open_config
+
+
+def read(section: dict[str, Any], path: str = "H") -> Imported:
+    document: dict[str, Any] = section
+    for name in reversed(path.split(":")):
+        document = {name: document}
+    return imported(json.dumps(document), "appsettings.json")
+
+
+def settings(found: Imported) -> dict[str, dict[str, str]]:
+    return {each.id or each.kind: {k: v.value for k, v in settle(each).items()} for each in found.stack.layers}
+
+
+def said(found: Imported) -> str:
+    return "\n".join(f"{each.code} {each.severity} {each.message}" for each in found.findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("00:00:30", 30), ("00:30", 1800), ("1.00:00:00", 86400), ("1:00:00:00", 86400), ("00:00:00.5", 0.5),
+        ("00:00:00.0000001", 1e-7), ("30", 30 * 86400), ("-00:00:00.001", -0.001), ("0", 0), (5, 5 * 86400),
+    ],
+)  # fmt: skip
+def test_time_spans(text: object, seconds: float):
+    assert durations.timespan(text) == round(seconds * 1e9)
+
+
+@pytest.mark.parametrize("text", ["30s", "25:00:00", "00:60:00", "00:00:61", "1.5", "", "P1D", "00:00:00.12345678"])
+def test_what_is_no_time_span(text: str):
+    with pytest.raises(ValueError, match="no TimeSpan|out of range"):
+        durations.timespan(text)
+
+
+TIMES = {"TotalRequestTimeout": {"Timeout": "00:00:20"}}
+
+
+@pytest.mark.parametrize("path", ["H", "HttpClients:Inventory:Resilience", "A:B:C:D:E"])
+def test_sections_are_found_wherever_they_stand(path: str):
+    found = read({**TIMES, "Retry": {"MaxRetryAttempts": 2}}, path)
+    assert found.stack.instance == path.replace(":", ".")
+    assert settings(found)["retry"]["attempts"] == "3"
+
+
+def test_several_clients_are_several_instances():
+    one = {**TIMES, "Retry": {"MaxRetryAttempts": 2}}
+    opened = open_config("appsettings.json", json.dumps({"Clients": {"A": one, "B": {"Resilience": one}}}))
+    assert opened is not None
+    assert instance_names(*opened) == ["Clients.A", "Clients.B.Resilience"]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"Retry": {"Count": 3, "DelayMs": 200}, "CircuitBreaker": {"FailuresBeforeBreaking": 5}},
+        {"Retry": {"MaxRetries": 3}, "Timeout": {"Seconds": 3}},
+        {"RetryCount": 3, "CircuitBreaker": {"DurationOfBreak": "00:00:30"}},
+        {"RateLimiter": {"PermitLimit": 5, "Window": "00:00:01"}},
+        {"Retry": {"MaxRetryAttempts": 3, "BaseDelayMs": 5, "JitterFactor": 0.1}},
+    ],
+)
+def test_sections_of_ones_own_are_not_microsofts(section: dict[str, Any]):
+    assert open_config("appsettings.json", json.dumps({"Resilience": section})) is None
+
+
+@pytest.mark.parametrize("kind", ["Exponential", "exponential", "2", 2, "EXPONENTIAL"])
+def test_enumerations_in_any_case_or_as_numbers(kind: object):
+    assert settings(read({**TIMES, "Retry": {"BackoffType": kind}}))["retry"]["BackoffType"] == "Exponential"
+
+
+def test_paths_with_colons_join_what_stands_below():
+    found = imported(
+        """{"H:Retry:MaxRetryAttempts": 5, "H": {"Retry:Delay": "00:00:01", "retry": {"UseJitter": false},
+            "TotalRequestTimeout:Timeout": "00:00:20"}}""",
+        "appsettings.json",
+    )
+    got = settings(found)
+    assert (got["retry"]["attempts"], got["retry"]["delay"], got["total"]["after"]) == ("6", "1s", "20s")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"Retry": {"Retries": 3, "MaxRetryAttempts": 2}}, "`Retries` is no key of this section: the binder is strict"),
+        ({"Routing": {}}, "`Routing` is no key of this section"),
+        ({"Retry": {"DisableFor": True, "MaxRetryAttempts": 2}}, "`DisableFor` is no key of this section"),
+        ({"AttemptTimeout": {"Timeout": "00:00:21"}}, "is longer than the total timeout"),
+        ({"AttemptTimeout": {"Timeout": "00:00:16"}}, "is shorter than twice the attempt timeout"),
+        ({"AttemptTimeout": {"Timeout": "00:00:00.005"}}, "`Timeout` must be from 10ms to 24h"),
+        ({"AttemptTimeout": {"Timeout": "30"}}, "`Timeout` must be from 10ms to 24h"),
+        ({"CircuitBreaker": {"MinimumThroughput": 1}}, "`MinimumThroughput` must be at least 2"),
+        ({"CircuitBreaker": {"FailureRatio": 50}}, "`FailureRatio` is a share from 0 to 1"),
+        ({"CircuitBreaker": {"BreakDuration": "00:00:00.1"}}, "`BreakDuration` must be from 500ms to 24h"),
+        ({"Retry": {"MaxRetryAttempts": 0}}, "the value of `MaxRetryAttempts` cannot be read as an integer of at least 1"),
+        ({"Retry": {"BackoffType": "Expo"}}, "the value of `BackoffType` cannot be read"),
+        ({"Retry": {"Delay": "2s"}}, "the value of `Delay` cannot be read as a duration"),
+    ],
+)  # fmt: skip
+def test_the_application_does_not_start(section: dict[str, Any], message: str):
+    found = read({**TIMES, **section})
+    assert message in said(found)
+    assert [each for each in found.findings if each.severity == "error"]
+
+
+def test_a_ratio_of_nothing_opens_at_any_failure():
+    found = read({**TIMES, "CircuitBreaker": {"FailureRatio": 0, "MinimumThroughput": 10}})
+    assert "RL193" not in codes(found)
+    assert settings(found)["circuit_breaker"]["failure_threshold"] == "0.000001%"
+
+
+@pytest.mark.parametrize("delay", ["-00:00:00.001", "-1.00:00:00", "2.00:00:00"])
+def test_the_delay_of_a_hedge_has_no_bounds(delay: str):
+    found = read(
+        {"TotalRequestTimeout": {"Timeout": "1.00:00:00"}, "Hedging": {"Delay": delay, "MaxHedgedAttempts": 1}}
+    )
+    assert "must be from" not in said(found)
+
+
+STANDARD: dict[str, Any] = {
+    "RateLimiter": {"Name": "a", "DefaultRateLimiterOptions": {"PermitLimit": 9, "QueueLimit": 2,
+                                                              "QueueProcessingOrder": "OldestFirst"}},
+    "TotalRequestTimeout": {"Name": "b", "Timeout": "00:00:20"},
+    "Retry": {"Name": "c", "MaxRetryAttempts": 2, "BackoffType": "Linear", "UseJitter": True, "Delay": "00:00:01",
+              "MaxDelay": "00:00:05", "ShouldRetryAfterHeader": False},
+    "CircuitBreaker": {"Name": "d", "FailureRatio": 0.5, "MinimumThroughput": 9, "SamplingDuration": "00:00:30",
+                       "BreakDuration": "00:00:05"},
+    "AttemptTimeout": {"Name": "e", "Timeout": "00:00:03"},
+}  # fmt: skip
+HEDGING: dict[str, Any] = {
+    "TotalRequestTimeout": {"Name": "b", "Timeout": "00:00:20"},
+    "Hedging": {"Name": "c", "MaxHedgedAttempts": 2, "Delay": "00:00:01"},
+    "Endpoint": {"RateLimiter": STANDARD["RateLimiter"], "CircuitBreaker": STANDARD["CircuitBreaker"],
+                 "Timeout": STANDARD["AttemptTimeout"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "document"), [("handler", STANDARD), ("hedging handler", HEDGING)])
+def test_every_property_is_mapped_or_named(kind: str, document: dict[str, Any]):
+    """The lists of the options' classes; code is named wherever it stands."""
+    assert set(document) == set(FIELDS[kind])
+    for name, below in [*document.items(), *document.get("Endpoint", {}).items()]:
+        assert set(below) == set(FIELDS[name])
+    found = read(document)
+    assert not codes(found) & {"RL191", "RL192", "RL193"}, said(found)
+    for name in OF_CODE:
+        changed = {**document, "TotalRequestTimeout": {**document["TotalRequestTimeout"], name: "x"}}
+        assert f"`{name}` is not modelled: it is code" in said(read(changed))
