@@ -153,7 +153,8 @@ def choose(names: list[str], wanted: str | None, format_name: str) -> str:
             f"no instance of that name ({FORMATS[format_name].title})", did_you_mean(wanted, names) or one_of(names)
         )
     aside = getattr(module(format_name), "ASIDE", ())
-    meant = [name for name in names if name not in aside] or names
+    before = tuple(word for word in aside if word.endswith("/"))
+    meant = [name for name in names if name not in aside and not name.startswith(before)] or names
     if len(meant) == 1:
         return meant[0]
     if not names:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from resilience_sim.interop import spring_cloud
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, Log, safe_name
 from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, times
@@ -15,11 +16,12 @@ from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.text.tree import Source, Span
 from resilience_sim.settings.units import SLOWEST, show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
 
-TRAPS = traps(
+TRAPS = spring_cloud.TRAPS | traps(
     """
 RL101 warning: exponentialMaxWaitDuration is ignored
     resilience4j's Spring configuration builds a capped backoff only when `exponentialBackoffMultiplier` is written
@@ -61,6 +63,8 @@ RL114 warning: a key of an older version
 )
 
 NAME = "resilience4j"
+ASIDE = spring_cloud.ASIDE
+_NOWHERE = Span(Source("", ()), 1, 1, 1, 1)
 MODULES = ("retry", "circuitbreaker", "ratelimiter", "timelimiter", "bulkhead", "thread-pool-bulkhead")
 # without numbers of one's own; the smaller is further out: Retry(CircuitBreaker(RateLimiter(TimeLimiter(Bulkhead))))
 _LOWEST = 2**31 - 1
@@ -85,8 +89,12 @@ RENAMED = {
 
 
 def recognises(file: ConfigFile) -> bool:
-    """Whether some document has a ``resilience4j`` section."""
-    return any(uniform(name).startswith("resilience4j") for document in file.documents for name in document.entries)
+    """Whether some document has a ``resilience4j`` section, or routes of a gateway or Feign clients."""
+    names = {uniform(name) for document in file.documents for name in document.entries}
+    if any(name.startswith("resilience4j") for name in names):
+        return True
+    near = any(name.startswith(("spring", "feign")) for name in names)
+    return near and bool(spring_cloud.instances(_environment(file)[0]))
 
 
 def _environment(file: ConfigFile) -> tuple[Environment, list[Diagnostic], list[str]]:
@@ -146,7 +154,8 @@ def instances(file: ConfigFile) -> list[str]:
             for name in section.section(holder).names():
                 found.setdefault(uniform(name), name)
         default = default or "default" in section.section("configs")
-    return list(found.values()) or (["default"] if default else [])
+    own = list(found.values()) or (["default"] if default else [])
+    return own + spring_cloud.instances(environment)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
@@ -156,6 +165,12 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     log.found += found
     log.assumed += assumed
     root = Section(environment.tree("resilience4j"), "", log, relaxed=True).section("resilience4j")
+    if instance.startswith(spring_cloud.ASIDE):
+        off = environment.root.at("spring.cloud.circuitbreaker.resilience4j.disable-time-limiter")
+        limited = off is None or str(getattr(off.value, "value", "")).lower() != "true"
+        return spring_cloud.convert(
+            environment, instance, lambda name, result, log: _of_spring_cloud(root, name, limited, result, log), log
+        )
     made: dict[str, Layer] = {}
     order = dict(DEFAULT_ORDER)
     for module in MODULES:
@@ -179,6 +194,24 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             "it records rejections by the limiter and the bulkhead inside it, and timeouts, as failures"
         )
     return result
+
+
+def _of_spring_cloud(root: Section, name: str, limited: bool, result: Converted, log: Log) -> list[Layer]:
+    """Breaker and time limiter of a name, as Spring Cloud CircuitBreaker makes them: of the defaults if need be."""
+    layers = []
+    for module in ("circuitbreaker", "timelimiter") if limited else ("circuitbreaker",):
+        section = root.section(module)
+        chain = chain_of(section, module, name, log) or chain_of(section, module, "default", log)
+        if not chain:
+            chain = Chain([Section(None, module, log, relaxed=True, span=root.span)])
+            chain.sections = [Section(None, module, log, relaxed=True, span=root.span or _NOWHERE)]
+        layers.append(MAKERS[module](chain, log, f"resilience4j.{module}.instances.{safe_name(name)}"))
+        chain.rest(RENAMED)
+        if module == "timelimiter" and layers[-1].settings["after"].at is None:
+            log.trap(
+                "RL117", "the time limiter of Spring Cloud ends every call after 1 s", layers[-1].at or chain.at("")
+            )
+    return layers
 
 
 def _aspect_order(section: Section, module: str, order: dict[str, int], log: Log) -> None:

@@ -159,9 +159,16 @@ class Environment:
             entries = {each.name: Entry(each.key, self._node(each)) for each in branch.below.values()}
             return Mapping(branch.key, entries)
         value = branch.value if branch.value is not None else Mapping(branch.key, {})
-        if isinstance(value, Sequence):
-            return Sequence(value.span, tuple(self._filled_in(each, branch.name) for each in value.items))
-        return self._filled_in(value, branch.name)
+        return self._deep(value, branch.name)
+
+    def _deep(self, node: Node, name: str) -> Node:
+        """The values of a list too, and of mappings in it."""
+        if isinstance(node, Sequence):
+            return Sequence(node.span, tuple(self._deep(each, name) for each in node.items))
+        if isinstance(node, Mapping):
+            below = {key: Entry(each.key, self._deep(each.value, key)) for key, each in node.entries.items()}
+            return Mapping(node.span, below)
+        return self._filled_in(node, name)
 
     def _filled_in(self, node: Node, name: str) -> Node:
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or "${" not in node.value:

@@ -42,7 +42,7 @@ def test_time_spans(text: object, seconds: float):
 
 @pytest.mark.parametrize("text", ["30s", "25:00:00", "00:60:00", "00:00:61", "1.5", "", "P1D", "00:00:00.12345678"])
 def test_what_is_no_time_span(text: str):
-    with pytest.raises(ValueError, match="no TimeSpan|out of range"):
+    with pytest.raises(ValueError, match=r"no TimeSpan|out of range"):
         durations.timespan(text)
 
 
@@ -105,7 +105,7 @@ def test_paths_with_colons_join_what_stands_below():
         ({"CircuitBreaker": {"MinimumThroughput": 1}}, "`MinimumThroughput` must be at least 2"),
         ({"CircuitBreaker": {"FailureRatio": 50}}, "`FailureRatio` is a share from 0 to 1"),
         ({"CircuitBreaker": {"BreakDuration": "00:00:00.1"}}, "`BreakDuration` must be from 500ms to 24h"),
-        ({"Retry": {"MaxRetryAttempts": 0}}, "the value of `MaxRetryAttempts` cannot be read as an integer of at least 1"),
+        ({"Retry": {"MaxRetryAttempts": 0}}, "the value of `MaxRetryAttempts` cannot be read as an integer"),
         ({"Retry": {"BackoffType": "Expo"}}, "the value of `BackoffType` cannot be read"),
         ({"Retry": {"Delay": "2s"}}, "the value of `Delay` cannot be read as a duration"),
     ],
