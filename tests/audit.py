@@ -19,6 +19,7 @@ class Audit(Fold):
         self.policy = {c.id: plan.stack[c.number] for c in components if c.kind in POLICY_KINDS}
         self.now = 0
         self.arrived: dict[int, int] = {}
+        self.operation: dict[int, int] = {}
         self.held: set[int] = set()
         self.held_at: dict[int, int] = {}
         self.backlog: set[int] = set()
@@ -60,6 +61,9 @@ class Audit(Fold):
         client = self.plan.client
         assert rid == len(self.arrived)
         self.arrived[rid] = source
+        self.operation[rid] = ev.operation_of(a)
+        assert self.operation[rid] < len(self.plan.operation.each)
+        a = ev.admission_of(a)
         if a == ev.ADMITTED:
             assert source not in self.down
             self.hold(rid, 1)
@@ -97,6 +101,12 @@ class Audit(Fold):
         if not any(getattr(p, "cancels_loser", True) is False for p in self.plan.stack):
             assert rid not in self.done, "sent for a request that has its outcome"
             assert self.arrived[rid] not in self.down, "sent by an instance that is down"
+
+    def on_retry_wait(self, t: int, source: int, rid: int, a: int, b: int) -> None:
+        """What must not be done twice is tried again only if B can know it."""
+        assert b >= 0
+        if getattr(self.policy[source], "only_idempotent", False):
+            assert self.plan.operation.each[self.operation[rid]].repeatable
 
     def on_received(self, t: int, source: int, rid: int, a: int, b: int) -> None:
         """B receives each attempt at most once and keeps its places."""
@@ -147,7 +157,8 @@ class Audit(Fold):
         before = self.effects.setdefault(rid, [])
         before.append(effect)
         assert (effect == ev.APPLIED) == (len(before) == 1)
-        operation, service = self.plan.operation, self.plan.service
+        assert ev.operation_of(a) == self.operation[rid]
+        operation, service = self.plan.operation.each[self.operation[rid]], self.plan.service
         assert operation.method != "GET"
         if effect == ev.DUPLICATE:
             assert operation.method == "POST"

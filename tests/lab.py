@@ -373,9 +373,10 @@ def bench(
     calls: TrafficConfig | Sequence[Time] = ("0s",),
     client: ClientConfig | None = None,
     seed: int = 1,
+    operation: OperationConfig | None = None,
 ) -> Story:
     """A stack around a scripted service (after the script's end: instant success), audited."""
-    the_plan = plan(None, calls, stack, client)
+    the_plan = plan(None, calls, stack, client, operation=operation)
     story = Story(the_plan)
     audit = Audit(the_plan, story.components)
     sim = Sim(KeyedRng(seed), Sink([story, audit]))
@@ -391,7 +392,7 @@ def bench(
 
     service = Scripted(sim, instances, answers)
     sources = [range(first + i * depth, first + (i + 1) * depth) for i in range(instances)]
-    source = Client(sim, the_plan.client, service, the_plan.stack, range(instances), sources)
+    source = Client(sim, the_plan.client, service, the_plan.stack, range(instances), sources, the_plan.operation)
     make_traffic(sim, source, the_plan.traffic, ())
     assert sim.run() is False
     audit.close()

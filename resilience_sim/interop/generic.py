@@ -77,6 +77,7 @@ def _retry(config: LikeRetryConfig) -> RetryConfig:
         honor_retry_after=config.heeds_hint and config.rules.hint != "ignored",
         max_elapsed=config.limit or _time_limit(config.stop),
         budget=config.budget,
+        only_idempotent=config.only_idempotent or bool(config.methods and "POST" not in config.methods),
     )
 
 

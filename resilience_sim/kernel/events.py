@@ -176,6 +176,21 @@ WHY_NAMES: Final[tuple[str, ...]] = (
 
 
 # --- packers and readers --------------------------------------------------------------------------------------
+def pack_arrival(admission: i64, operation: i64) -> i64:
+    """``ARRIVE``: what becomes of the request, and which of the scenario's operations it is, from 0."""
+    return operation << 8 | admission
+
+
+def admission_of(a: i64) -> i64:
+    """``ARRIVE``: what becomes of the request."""
+    return a & 0xFF
+
+
+def operation_of(a: i64) -> i64:
+    """``ARRIVE``, ``EFFECT``: which of the scenario's operations the request is, from 0."""
+    return a >> 8 & 0xFF
+
+
 def pack_done(outcome: i64, held: i64, attempts: i64, effects: i64) -> i64:
     """``DONE``: outcome, whether a thread was held (0/1), attempts made (at most 24 bits), effects applied so far."""
     return effects << 40 | attempts << 16 | held << 8 | outcome
@@ -197,7 +212,7 @@ def effects_of(a: i64) -> i64:
 
 
 def pack_attempt(attempt: i64, outcome: i64, abandoned: i64) -> i64:
-    """``END``, ``RESULT``, and ``EFFECT`` with its kind in place of the outcome."""
+    """``END``, ``RESULT``; ``EFFECT`` with its kind in place of the outcome, the operation in that of ``abandoned``."""
     return attempt << 16 | abandoned << 8 | outcome
 
 
@@ -296,7 +311,10 @@ _ATTEMPT: Final = Field("attempt", "a", read=attempt_of)
 _OUTCOME: Final = Field("outcome", "a", "outcome", outcome_of)
 
 PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
-    ARRIVE: (Field("admission", "a", "name", names=ADMISSION_NAMES), Field("user", "b")),  # closed loop, else 0
+    ARRIVE: (
+        Field("admission", "a", "name", admission_of, ADMISSION_NAMES), Field("user", "b"),  # closed loop, else 0
+        Field("operation", "a", read=operation_of),
+    ),
     START: (Field("waited", "b", "ns"),),
     DONE: (
         _OUTCOME, Field("latency", "b", "ns"), Field("attempts", "a", read=attempts_of),
@@ -311,6 +329,7 @@ PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
     EFFECT: (
         _ATTEMPT, Field("effect", "a", "name", effect_of, EFFECT_NAMES),
         Field("after_failure", "b", "flag"),  # the request had been reported as failed
+        Field("operation", "a", read=operation_of),
     ),
     RETRY_WAIT: (Field("next_try", "a"), Field("wait", "b", "ns")),  # tries are counted from 1 within their layer
     RETRY_DENIED: (Field("denied_try", "a"),),

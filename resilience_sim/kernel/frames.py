@@ -130,7 +130,7 @@ class Request(Frame):
     __slots__ = (
         "after", "arrived", "attempts", "before", "done", "drawn", "drawn_at", "drawn_key",
         "drawn_purpose", "effects", "failed", "held", "instance",
-        "key_until", "retry_after", "rid", "user",
+        "key_until", "operation", "retry_after", "rid", "user",
     )  # fmt: skip
 
     before: Request | None
@@ -140,6 +140,7 @@ class Request(Frame):
     arrived: i64
     instance: i64
     user: i64
+    operation: i64  # what it does to B: a word of settings/service.py: operation_word
     attempts: i64  # made so far, by whichever layer
     effects: i64  # applied so far, duplicates included
     key_until: i64  # idempotency key remembered by B up to this instant; -1: not remembered
@@ -167,6 +168,7 @@ class Request(Frame):
         self.arrived = arrived
         self.instance = instance
         self.user = user
+        self.operation = 0
         self.attempts = 0
         self.effects = 0
         self.key_until = -1

@@ -22,6 +22,7 @@ WIRE_BACK: Final = 5
 BALANCER: Final = 6
 SPREAD: Final = 7
 THINK: Final = 8
+OPERATION: Final = 9
 # A range of purposes each: plus the ordinal of the policy among its kind, or of the fault in the timeline.
 JITTER: Final = 1 << 8
 THROTTLE: Final = 2 << 8

@@ -18,8 +18,8 @@ from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
-from resilience_sim.settings.retry import RetryConfig
-from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.retry import RetryConfig, tries_again
+from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 _DEEPEST = 10_000
@@ -152,28 +152,35 @@ def attempt_failures(plan: Plan) -> dict[int, float]:
 
 def outcomes_at(plan: Plan, index: int) -> dict[int, float]:
     """How calls entering layer ``index`` end in normal operation: {outcome code: share}, success as 0."""
+    found: dict[int, float] = {}
+    for operation in plan.operation.each:
+        for code, share in _outcomes(plan, index, operation).items():
+            found[code] = found.get(code, 0.0) + operation.share * share
+    return found
+
+
+def _outcomes(plan: Plan, index: int, operation: OperationConfig) -> dict[int, float]:
     shares = attempt_failures(plan)
     for config in reversed(plan.stack[index:]):
         if isinstance(config, RetryConfig) and config.attempts > 1:
-            again = sum(share for code, share in shares.items() if code and code in config.on)
+            on = {code for code in shares if code and tries_again(config, operation, code)}
+            again = sum(share for code, share in shares.items() if code in on)
             kept = sum(again**i for i in range(min(config.attempts - 1, 200)))
             last = again ** min(config.attempts - 1, 200)
-            shares = {
-                code: share * (kept + last) if not code or code not in config.on else share * last
-                for code, share in shares.items()
-            }
+            shares = {code: share * last if code in on else share * (kept + last) for code, share in shares.items()}
         elif isinstance(config, FallbackConfig):
             kept_on = {code: share for code, share in shares.items() if code and code not in config.on}
             shares = {SUCCESS: 1.0 - sum(kept_on.values()), **kept_on}
     return shares
 
 
-def again_chance(plan: Plan, index: int) -> float:
+def _again(plan: Plan, index: int, operation: OperationConfig) -> float:
     """Chance that a retry layer finds a try's end worth another one, in normal operation."""
     config = plan.stack[index]
     if not isinstance(config, RetryConfig):
         return 0.0
-    return sum(share for code, share in outcomes_at(plan, index + 1).items() if code in config.on)
+    shares = _outcomes(plan, index + 1, operation)
+    return sum(share for code, share in shares.items() if code and tries_again(config, operation, code))
 
 
 def mean_tries(plan: Plan, index: int) -> float:
@@ -181,19 +188,26 @@ def mean_tries(plan: Plan, index: int) -> float:
     config = plan.stack[index]
     if not isinstance(config, RetryConfig):
         return 1.0
-    p = again_chance(plan, index)
-    return sum(p**i for i in range(min(config.attempts, 200)))
+    return sum(each.share * _tries(config, _again(plan, index, each)) for each in plan.operation.each)
+
+
+def _tries(config: RetryConfig, p: float) -> float:
+    return float(sum(p**i for i in range(min(config.attempts, 200))))
 
 
 def mean_time(plan: Plan, index: int = 0) -> float:
     """How long a call entering layer ``index`` takes on average in normal operation."""
+    return sum(each.share * _time(plan, index, each) for each in plan.operation.each)
+
+
+def _time(plan: Plan, index: int, operation: OperationConfig) -> float:
     total = attempt_time(plan)
     for position in range(len(plan.stack) - 1, index - 1, -1):
         config = plan.stack[position]
         if isinstance(config, RetryConfig) and config.attempts > 1:
-            p = again_chance(plan, position)
+            p = _again(plan, position, operation)
             pauses = sum(p**n * mean_wait(config, n) for n in range(1, min(config.attempts, 200)))
-            total = total * mean_tries(plan, position) + pauses
+            total = total * _tries(config, p) + pauses
     return total
 
 
@@ -234,8 +248,18 @@ def at_layer(plan: Plan, index: int, failing: bool = False) -> float:
         config = plan.stack[position]
         if isinstance(config, RateLimiterConfig):
             rate = min(rate, config.count * SECOND / config.per)
-        rate *= most_attempts(plan.stack, position, position + 1) if failing else mean_tries(plan, position)
+        rate *= tries_failing(plan, position) if failing else mean_tries(plan, position)
     return rate
+
+
+def tries_failing(plan: Plan, index: int) -> float:
+    """Calls that a layer makes of one while every attempt fails."""
+    config = plan.stack[index]
+    most = most_attempts(plan.stack, index, index + 1)
+    if not isinstance(config, RetryConfig):
+        return most
+    spared = sum(each.share for each in plan.operation.each if config.only_idempotent and not each.repeatable)
+    return spared + (1 - spared) * most
 
 
 def capacity(plan: Plan) -> float:

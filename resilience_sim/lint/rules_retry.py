@@ -14,6 +14,7 @@ from resilience_sim.lint.arithmetic import (
     longest_wait,
     network,
     traffic,
+    tries_failing,
     waits,
     worst_time,
 )
@@ -24,6 +25,7 @@ from resilience_sim.policies.rules.retry import Draws, Memory, Wait
 from resilience_sim.settings.fallback import FallbackConfig
 from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
+from resilience_sim.settings.service import OperationConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 LONG = 30_000_000_000
@@ -49,9 +51,10 @@ def dozens(subject: Subject) -> Iterator[Hit]:
         each = worst_time(subject.stack, index + 1)
         whole = min(worst_time(subject.stack, index), worst_time(subject.stack))
         long = f", for up to {say.duration(whole)}" if whole < inf else ""
+        load = say.digits(tries_failing(subject.plan, index))
         yield Hit(
             subject.at(index, "attempts"),
-            f"up to {config.attempts} attempts of one request{long}: a down B gets {config.attempts} times as many",
+            f"up to {config.attempts} attempts of one request{long}: a down B gets {load} times as many",
             "make 3 to 5 attempts, with a budget, and put a breaker around B",
             {"attempts": config.attempts} | ({"each": each / 1e9} if each < inf else {}),
         )
@@ -80,12 +83,13 @@ def no_jitter(subject: Subject) -> Iterator[Hit]:
             continue
         first = _first_wait(subject, index, config)
         rate = traffic(subject.plan).usual
+        again = (tries_failing(subject.plan, index) - 1) / (config.attempts - 1)  # the share that comes back at all
         yield Hit(
             subject.at(index, "jitter"),
             "no jitter: requests that fail in the same instant come back in the same instant, "
             f"{say.duration(first)} later and "
             f"{_turns(config)}; a second of traffic that fails together is a wave of "
-            f"{say.plural(rate, 'call')} each time",
+            f"{say.plural(rate * again, 'call')} each time",
             "write `jitter: full`",
             {"again_after": first / 1e9, "waves": config.attempts - 1},
             ("traffic",),
@@ -125,8 +129,8 @@ def at_once(subject: Subject) -> Iterator[Hit]:
         yield Hit(
             subject.at(index, "delay"),
             (
-                f"all {config.attempts} attempts follow each other at once: whatever made the first fail "
-                f"fast still lasts, and B gets {config.attempts} times the calls in the same moment"
+                f"all {config.attempts} attempts follow each other at once: whatever made the first fail fast still "
+                f"lasts, and B gets {say.digits(tries_failing(subject.plan, index))} times the calls in the same moment"
                 if config.attempts < WITHOUT_LIMIT
                 else "the attempts follow each other at once, and nothing limits their number: whatever made the first "
                 "fail fast still lasts, and B gets as many calls as the caller can make"
@@ -211,25 +215,30 @@ def twice(subject: Subject) -> Iterator[Hit]:
     all attempts, less the first.
     """
     plan = subject.plan
-    if plan.operation.method != "POST" or (plan.operation.idempotency_key and plan.service.deduplicate):
+    deduplicates = plan.service.deduplicate
+    posts = [each for each in plan.operation.each if each.method == "POST" and each.share]
+    posts = [each for each in posts if not (each.idempotency_key and deduplicates)]
+    if not posts:
         return
-    half = "B does not deduplicate keys" if plan.operation.idempotency_key else "requests carry no idempotency key"
     for index, config in enumerate(subject.stack):
         timed = any(isinstance(inner, TimeoutConfig) for inner in subject.stack[index + 1 :])
         if isinstance(config, HedgeConfig):
             yield Hit(
                 subject.at(index),
-                f"a hedge sends the same POST again while the first may succeed, and {half}: both are executed",
+                f"a hedge sends the same POST again while the first may succeed, and {_half(posts)}: both are executed",
                 "hedge reads only, or add an idempotency key and `service.deduplicate`",
             )
         elif isinstance(config, RetryConfig) and config.attempts > 1:
+            repeated = [each for each in posts if each.repeatable or not config.only_idempotent]
             after, whence = "a timeout", ""
             hidden = hides_effects(subject, config)
             if hidden is not None:
                 after, whence = f"`{OUTCOME_NAMES[hidden[0]]}`", f" ({hidden[1]})"
             elif TIMEOUT not in config.on or not timed or _stops_work(subject, index):
                 continue
-            expected = duplicates_per_request(subject, config)
+            if not repeated:
+                continue
+            expected = duplicates_per_request(subject, config) * sum(each.share for each in repeated)
             much = (
                 f"about {say.digits(expected * 1000)} of 1,000 requests are executed once too often"
                 if expected > 1e-7
@@ -239,12 +248,21 @@ def twice(subject: Subject) -> Iterator[Hit]:
             )
             yield Hit(
                 subject.at(index, "on"),
-                f"a POST is retried after {after}{whence}, when it may have been executed, and {half}: {much}",
-                "send an idempotency key and set `service.deduplicate`, or take "
+                f"a POST is retried after {after}{whence}, when it may have been executed, and {_half(repeated)}: "
+                f"{much}",
+                "send an idempotency key and set `service.deduplicate`, write `only_idempotent: true`, or take "
                 f"`{'timeout' if hidden is None else OUTCOME_NAMES[hidden[0]]}` out of `on`",
                 {"duplicates_per_request": expected},
                 ("service",),
             )
+
+
+def _half(posts: list[OperationConfig]) -> str:
+    """What is missing, so that B does not know a POST that comes again."""
+    keyed = [each.idempotency_key for each in posts]
+    if all(keyed):
+        return "B does not deduplicate keys"
+    return f"{'some' if any(keyed) else 'requests'} carry no idempotency key"
 
 
 @rule("RL018", "an idempotency key that expires too early", ERROR)
@@ -254,7 +272,8 @@ def forgotten_key(subject: Subject) -> Iterator[Hit]:
     """
     plan = subject.plan
     ttl = plan.service.dedup_ttl
-    if plan.operation.method != "POST" or not plan.operation.idempotency_key or not plan.service.deduplicate or not ttl:
+    keyed = any(each.method == "POST" and each.idempotency_key and each.share for each in plan.operation.each)
+    if not keyed or not plan.service.deduplicate or not ttl:
         return
     for index, config in enumerate(subject.stack):
         if not isinstance(config, RetryConfig) or config.attempts < 2:

@@ -16,6 +16,8 @@ from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Loc, Node, Span
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.service import OperationConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Subject:
     def __post_init__(self) -> None:
         """Put the stack in common terms."""
         object.__setattr__(self, "exact", self.exact or self.plan.stack)
-        object.__setattr__(self, "plan", replace(self.plan, stack=as_generic(self.plan.stack)))
+        stack = tuple(_as_used(config, self.plan.operation) for config in as_generic(self.plan.stack))
+        object.__setattr__(self, "plan", replace(self.plan, stack=stack))
 
     @property
     def stack(self) -> tuple[PolicyConfig, ...]:
@@ -84,6 +87,14 @@ class Subject:
         end = span.end_col if span.end_line == span.line else len(text.rstrip()) + 1
         file = span.source.name
         return Place(file, span.line, span.col, max(end, span.col + 1), path, text)
+
+
+def _as_used(config: PolicyConfig, operation: OperationConfig) -> PolicyConfig:
+    """A retry that tries none of the operations again makes one attempt."""
+    repeatable = any(each.repeatable for each in operation.each if each.share)
+    if isinstance(config, RetryConfig) and config.only_idempotent and not repeatable:
+        return replace(config, attempts=1)
+    return config
 
 
 def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:

@@ -75,19 +75,22 @@ class Part:
 
     Of requests that arrived here: ``arrivals``, ``outcomes`` (by code), ``late``, ``first_try``, ``sent`` and
     ``received`` attempts, ``results`` (by code), ``denied`` retries, ``rejected`` calls, ``work`` and ``wasted``
-    worker time, ``applied`` (duplicates included), ``duplicates``, ``deduplicated``, ``orphans``; latencies of
+    worker time, ``applied`` (duplicates included), ``duplicates``, ``deduplicated``, ``orphans``; by operation
+    ``requests_of`` (only where there are several), ``applied_of``, ``duplicates_of``; latencies of
     ``successes`` (late ones included) and of all ``others``.
     Of instants here: ``busy`` (integral of busy workers over time), ``threads_peak``, ``crashes``.
     """
 
     __slots__ = (
         "applied",
+        "applied_of",
         "arrivals",
         "busy",
         "crashes",
         "deduplicated",
         "denied",
         "duplicates",
+        "duplicates_of",
         "first_try",
         "late",
         "orphans",
@@ -95,6 +98,7 @@ class Part:
         "outcomes",
         "received",
         "rejected",
+        "requests_of",
         "results",
         "sent",
         "successes",
@@ -124,7 +128,7 @@ class Part:
     wasted_small: i64
     work_small: i64
 
-    def __init__(self) -> None:
+    def __init__(self, operations: i64 = 1) -> None:
         self.arrivals = 0
         self.outcomes = vec[i64]([0] * OUTCOMES)
         self.late = 0
@@ -142,6 +146,9 @@ class Part:
         self.duplicates = 0
         self.deduplicated = 0
         self.orphans = 0
+        self.requests_of = vec[i64]([0] * int(operations))
+        self.applied_of = vec[i64]([0] * int(operations))
+        self.duplicates_of = vec[i64]([0] * int(operations))
         self.successes = Latencies()
         self.others = Latencies()
         self.busy = 0
@@ -180,7 +187,7 @@ class Part:
 
 def merged(parts: Sequence[Part]) -> Part:
     """Counters of all the parts together. Latencies are left out: ask :func:`latencies.union` for them."""
-    total = Part()
+    total = Part(len(parts[0].applied_of) if parts else 1)
     for part in parts:
         total.arrivals += part.arrivals
         total.late += part.late
@@ -198,6 +205,10 @@ def merged(parts: Sequence[Part]) -> Part:
         total.busy += part.busy
         total.threads_peak = max(total.threads_peak, part.threads_peak)
         total.crashes += part.crashes
+        for index in range(len(part.applied_of)):
+            total.requests_of[index] += part.requests_of[index]
+            total.applied_of[index] += part.applied_of[index]
+            total.duplicates_of[index] += part.duplicates_of[index]
         for code in range(OUTCOMES):
             total.outcomes[code] += part.outcomes[code]
             total.results[code] += part.results[code]

@@ -17,6 +17,7 @@ from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.result import NO_READING, Reading
 from resilience_sim.settings.metrics import OF_SUCCESSES, Metric, percentile_of
 from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.service import OperationConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ def run_document(figures: Figures, context: RunContext, series: dict[str, Any] |
             "wasted_seconds": part.wasted / 1e9,
         },
         "client": {"threads_peak": part.threads_peak, "crashes": part.crashes},
-        "effects": _effects(part, plan.operation.amount),
+        "effects": _effects(part, plan.operation),
         "faults": [
             {
                 "id": fault.id,
@@ -259,12 +260,33 @@ def _attempts(part: Part, cut: bool) -> dict[str, Any]:
     }
 
 
-def _effects(part: Part, amount: float | None) -> dict[str, Any]:
-    return {
+def _effects(part: Part, operation: OperationConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "applied": part.applied,
         "duplicates": part.duplicates,
         "orphans": part.orphans,
         "deduplicated": part.deduplicated,
-        "amount_applied": None if amount is None else amount * int(part.applied),
-        "amount_duplicated": None if amount is None else amount * int(part.duplicates),
+        "amount_applied": _amount(operation, view(part.applied_of)),
+        "amount_duplicated": _amount(operation, view(part.duplicates_of)),
     }
+    if operation.mix:
+        counts = zip(view(part.requests_of), view(part.applied_of), view(part.duplicates_of), strict=True)
+        found["by_operation"] = [
+            {
+                "method": each.method,
+                "idempotency_key": each.idempotency_key,
+                "share": each.share,
+                "requests": int(requests),
+                "applied": int(applied),
+                "duplicates": int(duplicates),
+            }
+            for each, (requests, applied, duplicates) in zip(operation.mix, counts, strict=True)
+        ]
+    return found
+
+
+def _amount(operation: OperationConfig, counts: Sequence[int]) -> float | None:
+    """Money moved; None where no operation counts any."""
+    if all(each.amount is None for each in operation.each):
+        return None
+    return sum((each.amount or 0.0) * int(count) for each, count in zip(operation.each, counts, strict=True))

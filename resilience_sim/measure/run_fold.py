@@ -39,10 +39,12 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     Component,
     abandoned,
+    admission_of,
     attempts_of,
     effect_of,
     effects_of,
     held_thread,
+    operation_of,
     outcome_of,
 )
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
@@ -137,8 +139,8 @@ class RunFold(Sink):
     __slots__ = (
         "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_cut", "_deadline",
         "_edges", "_first", "_firsts", "_keeps_arrivals", "_keeps_availability", "_keeps_latencies", "_keeps_threads",
-        "_kinds", "_log_of", "_metrics", "_part", "_partial", "_parts", "_plan", "_queue", "_queue_peak", "_rejected",
-        "_series", "_threads", "_unavailable", "arrivals",
+        "_kinds", "_log_of", "_metrics", "_mixed", "_operations", "_part", "_partial", "_parts", "_plan", "_queue",
+        "_queue_peak", "_rejected", "_series", "_threads", "_unavailable", "arrivals",
     )  # fmt: skip
 
     # Ends of work minus beginnings: the integral of busy workers over time, but for those still at it. It may outgrow
@@ -151,6 +153,7 @@ class RunFold(Sink):
     _deadline: i64
     _first: i64
     _kinds: i64
+    _operations: i64
     _queue: i64
     _queue_peak: i64
     arrivals: i64
@@ -167,6 +170,8 @@ class RunFold(Sink):
         self._keeps_availability = "availability" in needs
         self._keeps_threads = "threads" in needs
         self._plan = plan
+        self._operations = len(plan.operation.each)
+        self._mixed = self._operations > 1
         self._deadline = plan.traffic.deadline or FOREVER
         self._breakers: list[BreakerLog] = [BreakerLog(c) for c in components if c.kind == "circuit_breaker"]
         self._log_of: dict[int, BreakerLog] = {log.component.id: log for log in self._breakers}
@@ -188,7 +193,7 @@ class RunFold(Sink):
         # Parts of the run: ``_part`` is current, requests from ``_first`` on belong to it, until instant ``_cut``.
         self._edges: list[int] = [0, FOREVER] if self._partial else [0, *cuts(plan), FOREVER]
         self._cut = self._edges[1]
-        self._part = Part()
+        self._part = Part(self._operations)
         self._parts: list[Part] = [self._part]
         self._first = 0
         self._firsts: list[int] = [0]
@@ -221,7 +226,9 @@ class RunFold(Sink):
                         self._available.add()
                         if self._keeps_arrivals:
                             self._arrivals = append(self._arrivals, t)
-                    if a == ADMITTED and self._keeps_threads:
+                    if self._mixed:
+                        part.requests_of[operation_of(a)] += 1
+                    if self._keeps_threads and admission_of(a) == ADMITTED:
                         self._hold(source)
                 elif kind == DONE:
                     outcome = outcome_of(a)
@@ -286,7 +293,7 @@ class RunFold(Sink):
                 elif kind == LEFT_QUEUE:
                     self._queue -= 1
                 else:  # EFFECT
-                    self._effect(part, effect_of(a), b)
+                    self._effect(part, effect_of(a), operation_of(a), b)
             elif kind == REJECTED:
                 part.rejected += 1
                 self._rejected[source] += 1
@@ -315,14 +322,16 @@ class RunFold(Sink):
         if held > self._part.threads_peak:  # noqa: PLR1730
             self._part.threads_peak = held
 
-    def _effect(self, part: Part, effect: i64, reported_failed: i64) -> None:
+    def _effect(self, part: Part, effect: i64, operation: i64, reported_failed: i64) -> None:
         if effect == DEDUPLICATED:
             part.deduplicated += 1
         elif effect in (APPLIED, DUPLICATE):
             part.applied += 1
+            part.applied_of[operation] += 1
             part.orphans += reported_failed
             if effect == DUPLICATE:
                 part.duplicates += 1
+                part.duplicates_of[operation] += 1
 
     def _advance(self, t: i64) -> None:
         """Close parts until ``t`` lies in the current one."""
@@ -331,7 +340,7 @@ class RunFold(Sink):
             self._part.busy += self._area_far + int(self._area) + until
             self._area = 0
             self._area_far = -until
-            self._part = Part()
+            self._part = Part(self._operations)
             self._part.threads_peak = max(view(self._threads))
             self._parts.append(self._part)
             self._first = self.arrivals

@@ -41,6 +41,7 @@ from resilience_sim.kernel.events import (
     attempts_of,
     effect_of,
     effects_of,
+    operation_of,
     outcome_of,
 )
 from resilience_sim.kernel.sink import Fold
@@ -138,8 +139,8 @@ class Step:
 class Story:
     """A request: give it its events in order. ``done``, ``outcome``: -1 while it is not over.
 
-    ``waits``: retry waits as (start, length). ``made``: attempts made, as its outcome says. ``effects``: executions
-    that changed something at B, those after its outcome included.
+    ``waits``: retry waits as (start, length). ``made``: attempts made, as its outcome says. ``operation``: its number
+    among the scenario's. ``effects``: executions that changed something at B, those after its outcome included.
     """
 
     __slots__ = (
@@ -150,6 +151,7 @@ class Story:
         "effects",
         "latency",
         "made",
+        "operation",
         "outcome",
         "rid",
         "steps",
@@ -164,6 +166,7 @@ class Story:
         self.done = UNKNOWN
         self.outcome = UNKNOWN
         self.latency = 0
+        self.operation = 0
         self.made = 0
         self.effects = 0
         self.attempts: list[Attempt] = []
@@ -198,6 +201,7 @@ class Story:
                 self.effects += 1
         elif kind == ARRIVE:
             self.arrived = t
+            self.operation = operation_of(a)
         elif kind == START:
             self.waited = b
         elif kind == RETRY_WAIT:

@@ -89,7 +89,7 @@ class PlayFold(LiveFold):
             if self.waits:
                 self.waits.pop(rid, None)
         elif kind == ev.ARRIVE:
-            if a == ev.BACKLOGGED:
+            if ev.admission_of(a) == ev.BACKLOGGED:
                 self.backlog[source] += 1
         elif kind == ev.START:
             self.backlog[source] -= 1

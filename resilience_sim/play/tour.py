@@ -260,7 +260,7 @@ def _test(name: str, value: Any, session: Session) -> Callable[[Event], bool]:
     kind, wanted = kinds[name], {"backlogged": ev.BACKLOGGED}.get(name)
     if name == "queued":
         return lambda e: e[1] == kind and e[5] == ev.QUEUED_AT_B
-    return lambda e: e[1] == kind and (wanted is None or e[4] == wanted)
+    return lambda e: e[1] == kind and (wanted is None or ev.admission_of(e[4]) == wanted)
 
 
 def action_of(what: Mapping[str, Any], session: Session) -> Action:

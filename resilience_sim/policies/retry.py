@@ -20,8 +20,9 @@ from resilience_sim.policies.layer import Gauges, PolicyLayer, outcome_set
 from resilience_sim.policies.rules.retry import STOP, Backoff, Draws, Memory, RuleRetry
 from resilience_sim.settings.budget import BudgetConfig
 from resilience_sim.settings.policy import PolicyConfig
-from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, spared
 
+KIND: Final = 7  # of the word that a request carries: settings/service.py, operation_word
 RUSH: Final = 10_000  # tries of one call at one instant
 
 
@@ -50,13 +51,15 @@ class RetryExecution(Frame):
 class BudgetedRetry(PolicyLayer):
     """What retry is under any rules: tries one after the other, and a budget that all calls share."""
 
-    __slots__ = ("_budget", "_has_budget", "_keeps_books", "_on")
+    __slots__ = ("_budget", "_has_budget", "_keeps_books", "_on", "_spared")
 
     _on: i64
+    _spared: i64  # kinds of operations that are not tried again
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, on: tuple[int, ...], budget: BudgetConfig | None) -> None:
         super().__init__(sim, source, inner)
         self._on = outcome_set(on)
+        self._spared = 0
         self._has_budget = budget is not None
         self._keeps_books = self._has_budget  # calls may be under way that some budget, perhaps a former one, knows of
         self._budget = make_budget(budget)
@@ -73,7 +76,7 @@ class BudgetedRetry(PolicyLayer):
 
     def _worth(self, f: Frame, outcome: i64) -> bool:
         """Whether this end of a try is worth another one."""
-        return bool(self._on >> outcome & 1)
+        return self._on >> outcome & 1 != 0 and not self._spared >> (f.req.operation & KIND) & 1
 
     def _next_wait(self, f: RetryExecution, now: i64, outcome: i64) -> i64:
         """Nanoseconds until the next try, or :data:`STOP`."""
@@ -164,6 +167,7 @@ class Retry(BudgetedRetry):
         self._honors_hint = config.honor_retry_after
         self._max_elapsed = config.max_elapsed
         self._on = outcome_set(config.on)
+        self._spared = outcome_set(spared(config))
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         if not isinstance(config, RetryConfig):
@@ -253,9 +257,10 @@ class KeyedDraws(Draws):
 class LibraryRetry(BudgetedRetry):
     """The rules of a library."""
 
-    __slots__ = ("_config", "_draws", "_library", "_machine", "_on_hint", "_restarts")
+    __slots__ = ("_config", "_draws", "_library", "_machine", "_on_any_method", "_on_hint", "_restarts")
 
     _on_hint: i64
+    _on_any_method: i64
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: LikeRetryConfig) -> None:
         super().__init__(sim, source, inner, config.on, config.budget)
@@ -269,6 +274,8 @@ class LibraryRetry(BudgetedRetry):
         self._restarts = config.rules.hint == "restarts"
         self._on = outcome_set(config.on)
         self._on_hint = outcome_set(config.on_hint)
+        self._on_any_method = 0 if config.only_idempotent else outcome_set(config.on_any_method)
+        self._spared = outcome_set(spared(config))
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         if not isinstance(config, LikeRetryConfig) or config.like != self._library:
@@ -290,6 +297,8 @@ class LibraryRetry(BudgetedRetry):
         super().on_timer(f)
 
     def _worth(self, f: Frame, outcome: i64) -> bool:
+        if self._spared >> (f.req.operation & KIND) & 1:
+            return bool(self._on_any_method >> outcome & 1)
         return bool(self._on >> outcome & 1) or bool(self._on_hint >> outcome & 1 and f.req.retry_after > 0)
 
     def _next_wait(self, f: RetryExecution, now: i64, outcome: i64) -> i64:

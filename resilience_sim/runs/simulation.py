@@ -121,7 +121,7 @@ class Simulation:
             sim, instances, plan.service, plan.operation, faults, tuple(range(first_replica, first_fault))
         )
         layer_sources = [range(first_layer + i * depth, first_layer + (i + 1) * depth) for i in range(instances)]
-        client = Client(sim, plan.client, service, plan.stack, range(instances), layer_sources)
+        client = Client(sim, plan.client, service, plan.stack, range(instances), layer_sources, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.release, service.release, sim.close)
         if self.open_to_actions or plan.actions:

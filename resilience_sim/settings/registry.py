@@ -21,9 +21,21 @@ from resilience_sim.settings.expectations import parse_expectation
 from resilience_sim.settings.faults import FAULTS
 from resilience_sim.settings.plan import AS_WRITTEN
 from resilience_sim.settings.policy import PolicyKind
-from resilience_sim.settings.service import OPERATION, SERVICE
+from resilience_sim.settings.service import MIXED, OPERATION, SERVICE
 from resilience_sim.settings.suggest import one_of
-from resilience_sim.settings.table import Findings, ListOf, Loc, MapOf, Nested, OneOf, Param, Table, Values, pick_one
+from resilience_sim.settings.table import (
+    Findings,
+    ListOf,
+    Loc,
+    MapOf,
+    Nested,
+    OneOf,
+    OneOrMany,
+    Param,
+    Table,
+    Values,
+    pick_one,
+)
 from resilience_sim.settings.traffic import TRAFFIC
 from resilience_sim.settings.types import (
     DURATION,
@@ -215,7 +227,11 @@ FILE = Table(
         Param("about", TEXT, about="One line about what it shows.", synonyms=("description",)),
         Param("seed", Count(0, 2**63 - 1), 1, "Random seed of the run."),
         Param("service", Nested(SERVICE), about="Service B."),
-        Param("operation", Nested(OPERATION), about="What each request does to B."),
+        Param(
+            "operation",
+            OneOrMany(Nested(OPERATION), Nested(MIXED)),
+            about="What each request does to B; a list mixes several, by `share`.",
+        ),
         Param(
             "traffic", Nested(TRAFFIC), about="Who calls and when.", required=True, first="{rate: 1/s, requests: 20}"
         ),

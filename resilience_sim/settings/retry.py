@@ -10,6 +10,7 @@ from resilience_sim.settings import codes
 from resilience_sim.settings.budget import TABLE as BUDGET
 from resilience_sim.settings.budget import BudgetConfig, budget
 from resilience_sim.settings.policy import PolicyConfig, added
+from resilience_sim.settings.service import METHODS, OperationConfig, operation_kind
 from resilience_sim.settings.table import Findings, Loc, Nested, Param, Values
 from resilience_sim.settings.types import (
     DURATION,
@@ -43,6 +44,7 @@ class RetryConfig(PolicyConfig):
     honor_retry_after: bool = True
     max_elapsed: int = 0
     budget: BudgetConfig | None = None
+    only_idempotent: bool = added(False)
 
 
 PAGE = """\
@@ -65,7 +67,9 @@ the cost is n attempts for nothing: see `budget`.
 
 A budget limits all retries of a client instance together. A ratio: retries may be that share of the calls of the last
 10 s, plus 1. token_bucket: `capacity` tokens at the start, `deposit` per call or per success, `cost` per retry.
-failure_rate: no retries while more than `threshold` fails."""
+failure_rate: no retries while more than `threshold` fails.
+
+With `only_idempotent` a POST is tried again only if it carries an idempotency key; GET, PUT and DELETE always are."""
 
 PARAMS = (
     Param(
@@ -103,6 +107,7 @@ PARAMS = (
     Param("honor_retry_after", FLAG, True, "Wait as long as B asks for with its 429."),
     Param("max_elapsed", LONGER_THAN_ZERO, about="No retry after this time since the first try."),
     Param("budget", Nested(BUDGET), about="Limits all retries together: a ratio, or a scheme."),
+    Param("only_idempotent", FLAG, False, "A POST is tried again only if it carries an idempotency key."),
 )
 
 
@@ -128,6 +133,7 @@ def classic_retry(values: Values, ident: str, loc: Loc, findings: Findings) -> P
         honor_retry_after=values.honor_retry_after,
         max_elapsed=values.max_elapsed or 0,
         budget=budget(values.budget),
+        only_idempotent=values.only_idempotent,
     )
 
 
@@ -236,6 +242,7 @@ class LikeRetryConfig(PolicyConfig):
     on_any_method: tuple[int, ...] = added(())
     hint_most: int = added(-1)
     heeds_hint: bool = added(True)
+    only_idempotent: bool = added(False)
 
     @property
     def like(self) -> str:
@@ -256,6 +263,27 @@ class LikeRetryConfig(PolicyConfig):
     def delay(self) -> int:
         """The wait before the first retry, before jitter."""
         return int(self.wait.base)
+
+
+def spared(config: RetryConfig | LikeRetryConfig) -> tuple[int, ...]:
+    """The kinds of operations (settings/service.py: operation_kind) that are not tried again, or only at times."""
+    methods = config.methods if isinstance(config, LikeRetryConfig) else ()
+    return tuple(
+        operation_kind(method, keyed)
+        for method in METHODS
+        for keyed in (False, True)
+        if (methods and method not in methods) or (config.only_idempotent and method == "POST" and not keyed)
+    )
+
+
+def tries_again(config: RetryConfig | LikeRetryConfig, operation: OperationConfig, outcome: int) -> bool:
+    """Whether a request with this operation whose attempt ended so is worth another one."""
+    worth = outcome in config.on
+    if config.only_idempotent and not operation.repeatable:
+        return False
+    if isinstance(config, LikeRetryConfig) and config.methods and operation.method not in config.methods:
+        return worth and outcome in config.on_any_method
+    return worth
 
 
 def _max_attempts(stop: StopConfig) -> int:

@@ -428,7 +428,8 @@ def _tenacity(rest: Settings) -> Settings:
 
 def _emulate(library: str, given: Settings, ident: str, values: Values) -> PolicyConfig:
     on = values.on if "on" in values.written else ()
-    return emulate_retry(library, given, ident, on, budget(values.budget))
+    made = emulate_retry(library, given, ident, on, budget(values.budget))
+    return replace(made, only_idempotent=values.only_idempotent)
 
 
 def _translate(library: str, values: Values) -> Settings:
@@ -442,7 +443,7 @@ KIND = PolicyKind(
     classic_retry,
     {RetryConfig: "retry:Retry", LikeRetryConfig: "retry:LibraryRetry"},
     LIBRARIES,
-    ("on", "budget"),
+    ("on", "budget", "only_idempotent"),
     _emulate,
     _translate,
 )

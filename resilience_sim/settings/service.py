@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from resilience_sim.kernel import events
+from resilience_sim.kernel import format as fmt
 from resilience_sim.settings import codes
 from resilience_sim.settings.latency import LATENCY, Files, Latency, latency
 from resilience_sim.settings.policy import added
-from resilience_sim.settings.table import Findings, Nested, Param, Table, Values
+from resilience_sim.settings.table import Findings, Loc, Nested, Param, Table, Values
 from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, NUMBER, SHARE, Choice, Count
 
 
@@ -39,6 +41,42 @@ class OperationConfig:
     method: str = "GET"
     idempotency_key: bool = False
     amount: float | None = None
+    share: float = added(1.0)  # of the requests
+    mix: tuple[OperationConfig, ...] = added(())  # of these instead, drawn per request
+
+    @property
+    def each(self) -> tuple[OperationConfig, ...]:
+        """The operations there are."""
+        return self.mix or (self,)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether doing it again is meant to be harmless: all but a POST without a key."""
+        return self.method != "POST" or self.idempotency_key
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether no request changes anything."""
+        return all(each.method == "GET" for each in self.each)
+
+    @property
+    def title(self) -> str:
+        """``POST with a key``."""
+        return f"{self.method} with a key" if self.idempotency_key else self.method
+
+
+METHODS = ("GET", "PUT", "DELETE", "POST")
+MOST_OPERATIONS = 100
+
+
+def operation_word(index: int, operation: OperationConfig) -> int:
+    """An operation as a request carries it: its kind (:func:`operation_kind`), and above that its index."""
+    return index << 8 | operation_kind(operation.method, operation.idempotency_key)
+
+
+def operation_kind(method: str, keyed: bool) -> int:
+    """A method, with or without an idempotency key, as a number below 8."""
+    return METHODS.index(method) + (4 if keyed else 0)
 
 
 SLOWDOWN = Table(
@@ -135,12 +173,20 @@ OPERATION = Table(
     (
         Param(
             "method",
-            Choice("GET", "PUT", "DELETE", "POST"),
+            Choice(*METHODS),
             "GET",
             "GET has no effect, PUT and DELETE are idempotent, a POST executed twice is a duplicate.",
         ),
         Param("idempotency_key", FLAG, False, "Whether each request carries a key, the same on every attempt."),
         Param("amount", NUMBER, about="Money moved by each effect; the ledger then counts it."),
+    ),
+)
+MIXED = Table(
+    "mixed_operation",
+    "One of several operations; each request is one of them, by chance.",
+    (
+        Param("share", SHARE, about="How many of the requests; default: an equal part of what the others leave."),
+        *OPERATION.params,
     ),
 )
 
@@ -167,6 +213,32 @@ def service(values: Values, findings: Findings, files: Files) -> ServiceConfig:
     )
 
 
-def operation(values: Values) -> OperationConfig:
-    """What a request does to B."""
-    return OperationConfig(values.method, values.idempotency_key, values.amount)
+def operation(said: Values | list[Values], findings: Findings) -> OperationConfig:
+    """What a request does to B, or what each does by chance."""
+    if isinstance(said, Values):
+        return OperationConfig(said.method, said.idempotency_key, said.amount)
+    loc: Loc = ("operation",)
+    if not 1 <= len(said) <= MOST_OPERATIONS:
+        what = "no operation at all" if not said else f"{len(said):,} operations are too many"
+        findings.error(loc, codes.RANGE, what, f"1 to {MOST_OPERATIONS} of them", key=True)
+        return OperationConfig()
+    shares = [Fraction(values.share) if values.share is not None else None for values in said]
+    given = sum(share for share in shares if share is not None)
+    left = [index for index, share in enumerate(shares) if share is None]
+    if given > 1 + _ROUNDING or (given < 1 - _ROUNDING and not left):
+        whole = f"the shares of the operations are {fmt.share(float(given))}"
+        remedy = "they must be 100% together; an operation without `share` gets what the others leave"
+        findings.error(loc, codes.CONFLICT, f"{whole} together", remedy, key=True)
+    rest = float(max(Fraction(0), 1 - given) / len(left)) if left else 0.0
+    if left and not rest:
+        findings.warn(codes.NO_EFFECT, "the operations without `share` are never made: the others leave nothing")
+    found = tuple(
+        OperationConfig(
+            values.method, values.idempotency_key, values.amount, rest if values.share is None else values.share
+        )
+        for values in said
+    )
+    return found[0] if len(found) == 1 else OperationConfig(mix=found)
+
+
+_ROUNDING = Fraction(1, 10**9)

@@ -205,6 +205,23 @@ class Item:
     body: Values
 
 
+class OneOrMany(Type):
+    """A mapping, or a list of mappings of another table; read as :class:`Values` or a list of them."""
+
+    name = "mapping or list"
+
+    def __init__(self, one: Nested, item: Nested) -> None:
+        self.one, self.item, self.many = one, item, ListOf(item)
+
+    def read(self, value: Any) -> Values:
+        """A default."""
+        return self.one.read(value)
+
+    @property
+    def schema(self) -> Schema:
+        return either(self.one.schema, self.many.schema)
+
+
 class OneOf(Type):
     """``- kind: {...}``, or ``- kind``: a mapping with exactly one key, which says by which table it is read."""
 

@@ -37,8 +37,12 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
     plan = scenario.plan
     run = results[0].document
     steps: list[Step] = []
-    if run["effects"]["duplicates"] and not (plan.operation.idempotency_key and plan.service.deduplicate):
-        keyed = " --set operation.idempotency_key=true --set service.deduplicate=true"
+    paths = [f"operation.{index}." for index in range(len(plan.operation.mix))] or ["operation."]
+    posts = [(path, each) for path, each in zip(paths, plan.operation.each, strict=True) if each.method == "POST"]
+    keyless = [path for path, each in posts if not each.idempotency_key]
+    if run["effects"]["duplicates"] and (keyless or not plan.service.deduplicate):
+        keyed = "".join(f" --set {path}idempotency_key=true" for path in keyless)
+        keyed += "" if plan.service.deduplicate else " --set service.deduplicate=true"
         steps.append((f"resim run {name}{again}{keyed}", "the same with idempotency keys"))
     if scenario.variants:
         steps.append((f"resim compare {name}{again}", "the same luck, other settings"))

@@ -328,7 +328,7 @@ class RequestTraceFold(Fold):
         while self.recent and self.recent[0][0] <= t - SECOND:
             self.recent.popleft()
         self.recent.append((t, ev.ARRIVE, 0))
-        self.flights[rid] = Flight(rid, self.components[source].instance, t, held=a == ev.ADMITTED)
+        self.flights[rid] = Flight(rid, self.components[source].instance, t, held=ev.admission_of(a) == ev.ADMITTED)
         if rid == self.rid:
             self.instance = self.components[source].instance
             self.faults_met = [(fault, t) for fault in self.faults]

@@ -15,7 +15,16 @@ from resilience_sim.measure.story import Attempt, Step, attempt_number
 from resilience_sim.runs.simulation import Source
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.request_trace import KNEW, PASSED, SECOND, Flight, RequestTraceFold, history_of
-from resilience_sim.views.story_words import Context, attempt_words, lateness, no_more_tries, step_words, try_words
+from resilience_sim.views.story_words import (
+    Context,
+    attempt_words,
+    lateness,
+    no_more_tries,
+    operation_at,
+    operation_words,
+    step_words,
+    try_words,
+)
 from resilience_sim.views.words import fault_words, outcome_name, speaker
 
 SLICE = 50_000
@@ -137,7 +146,8 @@ class TreeBuilder:
         kind = step.kind
         if kind == ev.ARRIVE:
             self.begun = step.t
-            self.root.text += f" arrived at {fmt.instant(step.t)}"
+            what = operation_words(self.plan, ev.operation_of(step.a))
+            self.root.text += f"{f', {what},' if what else ''} arrived at {fmt.instant(step.t)}"
             self.root.add(self.arrival(step))
         elif kind == ev.DONE:
             self.done(step)
@@ -167,11 +177,12 @@ class TreeBuilder:
         """What the client did with the request; "" where that says nothing."""
         text, _ = step_words(step, Context())
         held, threads = self.fold.held_at_arrival, self.plan.client.threads
-        if step.a == ev.BACKLOGGED:
+        admission = ev.admission_of(step.a)
+        if admission == ev.BACKLOGGED:
             text += f", all {threads} are taken"
-        elif step.a == ev.ADMITTED and threads:
+        elif admission == ev.ADMITTED and threads:
             text += f", on thread {held} of {threads}"
-        elif step.a == ev.ADMITTED:
+        elif admission == ev.ADMITTED:
             text = f"{text}, request number {held} under way" if held > 1 else ""
         return f"`{self.name(step)}` {text}" if text else ""
 
@@ -210,7 +221,8 @@ class TreeBuilder:
         """A retry layer passed a result on."""
         component = self.fold.components[step.source]
         shot = self.fold.history.at(step.t)
-        words = no_more_tries(shot.config[step.source], step.a, step.b, step.source in self.denied)
+        operation = operation_at(self.plan, self.fold.story.operation)
+        words = no_more_tries(shot.config[step.source], step.a, step.b, step.source in self.denied, operation)
         while self.open[-1][0] >= shot.position[step.source]:
             self.open.pop()
         self.here().add(f"`{component.name}`: {words}" if words else "")

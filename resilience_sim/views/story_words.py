@@ -15,7 +15,8 @@ from resilience_sim.measure.breakers import why_text
 from resilience_sim.measure.story import Attempt, Step, Story, read_story
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
-from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, tries_again
+from resilience_sim.settings.service import OperationConfig
 from resilience_sim.views.words import late_effect, outcome_name, speaker, state_name
 
 Said = tuple[str, str]  # words, style (views/text.py)
@@ -52,9 +53,10 @@ def step_words(step: Step, context: Context) -> Said:
 
 
 def _arrive(step: Step, context: Context) -> Said:
-    if step.a == ev.TURNED_AWAY:
+    admission = ev.admission_of(step.a)
+    if admission == ev.TURNED_AWAY:
         return "turned it away: no thread, no place in the backlog, or down", "bad"
-    if step.a == ev.BACKLOGGED:
+    if admission == ev.BACKLOGGED:
         return "had no thread free: it waits in the backlog", "odd"
     return "took it on", ""
 
@@ -147,6 +149,17 @@ def attempt_words(attempt: Attempt, replica: str) -> str:
     return "; ".join(fact for fact in facts if fact)
 
 
+def operation_at(plan: Plan, index: int) -> OperationConfig:
+    """What a request does to B, by the number in its ARRIVE."""
+    each = plan.operation.each
+    return each[index] if index < len(each) else each[0]
+
+
+def operation_words(plan: Plan, index: int) -> str:
+    """``POST with a key``; nothing where all requests only read."""
+    return "" if plan.operation.only_reads else operation_at(plan, index).title
+
+
 # --- retries ------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +201,14 @@ def _formula(config: PolicyConfig, n: int) -> str:
     return f"{text}; {jitter}" if jitter else text
 
 
-def no_more_tries(config: PolicyConfig, tries: int, outcome: int, denied: bool) -> str:
+def spared(config: PolicyConfig, operation: OperationConfig, outcome: int) -> bool:
+    """Whether a retry leaves an outcome alone because of what the request does."""
+    if not isinstance(config, RetryConfig | LikeRetryConfig):
+        return False
+    return outcome in config.on and not tries_again(config, operation, outcome)
+
+
+def no_more_tries(config: PolicyConfig, tries: int, outcome: int, denied: bool, operation: OperationConfig) -> str:
     """Why a retry layer passed a result on; "" for a success at the first try."""
     said = f"`{outcome_name(outcome)}`"
     most = getattr(config, "attempts", 0)
@@ -199,6 +219,9 @@ def no_more_tries(config: PolicyConfig, tries: int, outcome: int, denied: bool) 
     if most and tries >= most:
         last = f"{said} again: that was the last of {fmt.plural(most, 'try', 'tries')}"
         return last if tries > 1 else f"{said}: only one try is allowed"
+    if spared(config, operation, outcome):
+        key = " without an idempotency key" if operation.method == "POST" and not operation.idempotency_key else ""
+        return f"{said} would be tried again, but not of a {operation.method}{key}"
     if outcome not in getattr(config, "on", (outcome,)):
         return f"{said} is not among the outcomes that are tried again"
     longest = getattr(config, "max_elapsed", 0)
@@ -314,10 +337,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ToldStory:
-    """A story with its lines."""
+    """A story with its lines; ``operation``: what the request does to B, if that is to be said."""
 
     story: Story
     lines: list[Line]
+    operation: str = ""
 
 
 def tell(rid: int, events: Sequence[Event], components: Mapping[int, Component], plan: Plan) -> ToldStory:
@@ -331,13 +355,16 @@ def tell(rid: int, events: Sequence[Event], components: Mapping[int, Component],
         if step.kind == ev.DONE:
             retry = next((p for p in plan.stack if p.kind == "retry"), None)
             made, outcome = ev.attempts_of(step.a), ev.outcome_of(step.a)
-            if retry is not None and outcome > ev.FALLBACK and made >= getattr(retry, "attempts", made + 1) > 1:
-                lines.append(Line(step.t, retry.id, no_more_tries(retry, made, outcome, False), "bad"))
+            what = operation_at(plan, story.operation)
+            if retry is not None and outcome > ev.FALLBACK:
+                all_made = made >= getattr(retry, "attempts", made + 1) > 1
+                if all_made or (made and spared(retry, what, outcome)):
+                    lines.append(Line(step.t, retry.id, no_more_tries(retry, made, outcome, False, what), "bad"))
         config = configs.get(component.name) if component is not None else None
         words, style = step_words(step, Context(config, deadline=plan.traffic.deadline))
         if words:
             lines.append(Line(step.t, speaker(component, several), words, style))
-    return ToldStory(story, lines)
+    return ToldStory(story, lines, operation_words(plan, story.operation))
 
 
 # --- a request in a sentence (comparisons) ------------------------------------------------------------------------
@@ -357,7 +384,7 @@ def sentence(story: Story, components: Sequence[Component]) -> str:
             parts.append(f"attempt {step.a} {answered if attempt.outcome >= 0 else 'without an answer'}")
         elif step.kind == ev.RETRY_WAIT and step.b:
             parts.append(f"waited {fmt.duration(step.b)}")
-        elif step.kind in _IN_A_SENTENCE or (step.kind == ev.ARRIVE and step.a != ev.ADMITTED):
+        elif step.kind in _IN_A_SENTENCE or (step.kind == ev.ARRIVE and ev.admission_of(step.a) != ev.ADMITTED):
             words, _ = step_words(step, Context())
             parts.append(f"{speaker(directory.get(step.source), several)} {words}")
         elif step.kind == ev.DONE and not parts:

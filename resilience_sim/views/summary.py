@@ -398,7 +398,7 @@ def _service(run: Run, plan: Plan) -> Line:
 
 def _effects(run: Run, plan: Plan) -> list[Line]:
     effects = run["effects"]
-    if plan.operation.method == "GET" and not effects["applied"]:
+    if plan.operation.only_reads and not effects["applied"]:
         return []
     amount = effects["amount_applied"]
     pieces = [
@@ -411,7 +411,8 @@ def _effects(run: Run, plan: Plan) -> list[Line]:
         pieces.append((f"{fmt.count(effects['deduplicated'])} deduplicated", "good"))
     if effects["orphans"]:
         pieces.append((f"{fmt.plural(effects['orphans'], 'orphan')} (done, but reported as failed)", "bad"))
-    return [_line(f"{plan.operation.method} effects", *pieces)]
+    methods = list(dict.fromkeys(each.method for each in plan.operation.each if each.method != "GET"))
+    return [_line(f"{methods[0]} effects" if len(methods) == 1 else "effects", *pieces)]
 
 
 def _client(run: Run, plan: Plan) -> list[Line]:

@@ -21,7 +21,7 @@ from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.views.moments import Ended, MomentsFold
-from resilience_sim.views.words import breaker_name, outcome_name
+from resilience_sim.views.words import breaker_name, listed, outcome_name
 
 MOST = 6  # sentences; more are not read
 AMPLIFIED = 1.5  # attempts per request from which on the load counts as multiplied
@@ -214,18 +214,19 @@ def duplicates(case: Case) -> str:
     text += f"In all {fmt.plural(number, 'duplicate')}"
     if effects["amount_duplicated"]:
         text += f" worth {fmt.money(effects['amount_duplicated'])}"
-    method, keyed, remembers = (
-        case.plan.operation.method,
-        case.plan.operation.idempotency_key,
-        case.plan.service.deduplicate,
-    )
-    if keyed and not remembers:
-        return f"{text}: requests carry idempotency keys, but B does not deduplicate."
-    if remembers and not keyed:
-        return f"{text}: B would deduplicate, but requests carry no idempotency key."
-    if keyed:
+    remembers = case.plan.service.deduplicate
+    keys = {each.idempotency_key for each in case.plan.operation.each if each.method == "POST"}
+    who = "POSTs" if case.plan.operation.mix else "requests"
+    if keys == {True, False}:
+        some = "B would deduplicate" if remembers else "B does not deduplicate"
+        return f"{text}: {some}, {'but' if remembers else 'and'} some POSTs carry no idempotency key."
+    if keys == {True} and not remembers:
+        return f"{text}: {who} carry idempotency keys, but B does not deduplicate."
+    if remembers and keys == {False}:
+        return f"{text}: B would deduplicate, but {who} carry no idempotency key."
+    if keys == {True}:
         return f"{text}: B had forgotten their idempotency keys."
-    return f"{text}: {method} is not idempotent, and no idempotency key tells B that it is the same request."
+    return f"{text}: POST is not idempotent, and no idempotency key tells B that it is the same request."
 
 
 def deduplicated(case: Case) -> str:
@@ -520,10 +521,13 @@ def retry_after(case: Case) -> str:
 
 def repeated(case: Case) -> str:
     """What was done again, and does no harm."""
-    method, moments = case.plan.operation.method, case.moments
-    if moments is None or not moments.repeated or method == "POST":
+    methods, moments = {each.method for each in case.plan.operation.each if each.share}, case.moments
+    if moments is None or not moments.repeated or "POST" in methods:
         return ""
-    why = "GET changes nothing" if method == "GET" else f"{method} is idempotent: once more changes nothing"
+    idempotent = listed(sorted(methods - {"GET"}))
+    why = f"{idempotent} {'are' if ' ' in idempotent else 'is'} idempotent: once more changes nothing"
+    if "GET" in methods:
+        why = f"GET changes nothing{f', {idempotent} once more neither' if idempotent else ''}"
     return f"While their callers waited, B executed {fmt.plural(moments.repeated, 'request')} more than once; {why}."
 
 

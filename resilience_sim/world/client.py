@@ -24,6 +24,7 @@ from resilience_sim.kernel.events import (
     RESTART,
     START,
     TURNED_AWAY,
+    pack_arrival,
     pack_done,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer, cancel_child
@@ -31,6 +32,8 @@ from resilience_sim.kernel.rng import SPREAD
 from resilience_sim.policies.stack import Stack
 from resilience_sim.settings.client import ClientConfig
 from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.service import OperationConfig
+from resilience_sim.world.operations import Operations
 from resilience_sim.world.service import Service
 
 
@@ -72,8 +75,8 @@ class Client(Layer):
     """The outermost layer."""
 
     __slots__ = (
-        "_caller", "_configs", "_crashes", "_instances", "_newest", "_places", "_random_spread", "_restart_after",
-        "_service", "_threads",
+        "_caller", "_configs", "_crashes", "_instances", "_newest", "_operations", "_places", "_random_spread",
+        "_restart_after", "_service", "_threads",
     )  # fmt: skip
 
     _threads: i64
@@ -88,6 +91,7 @@ class Client(Layer):
         configs: Sequence[PolicyConfig],
         sources: Sequence[int],
         layer_sources: Sequence[Sequence[int]],
+        operation: OperationConfig | None = None,
     ) -> None:
         super().__init__(sim, sources[0])
         self._threads = config.threads
@@ -96,6 +100,7 @@ class Client(Layer):
         self._restart_after = config.restart_after
         self._random_spread = config.spread == "random"
         self._service = service
+        self._operations = Operations(operation or OperationConfig())
         self._configs = configs
         self._caller = Caller(sim, -1)
         self._newest: Request | None = None  # of those without an outcome
@@ -158,22 +163,25 @@ class Client(Layer):
             i = rid % len(instances)
         instance = instances[i]
         req = Request(self, rid, sim.now, i, user)
+        operations = self._operations
+        req.operation = operations.draw(sim, rid) if operations.mixed else operations.only
+        which = req.operation >> 8
         newest = self._newest
         if newest is not None:
             newest.after = req
             req.before = newest
         self._newest = req
         if instance.down:
-            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, TURNED_AWAY, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(TURNED_AWAY, which), user)
             self._report(req, REFUSED, instance)
         elif not self._threads or instance.busy < self._threads:
-            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, ADMITTED, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(ADMITTED, which), user)
             self._admit(req, instance)
         elif len(instance.backlog) < self._places:
-            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, BACKLOGGED, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(BACKLOGGED, which), user)
             instance.backlog.append(req)
         else:
-            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, TURNED_AWAY, user)
+            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(TURNED_AWAY, which), user)
             if self._crashes:
                 self._crash(instance, req)
             else:

@@ -8,42 +8,51 @@ are kept on the request itself, so the ledger needs no memory of its own.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import APPLIED, DEDUPLICATED, DUPLICATE, EFFECT, REPEATED, pack_attempt
 from resilience_sim.kernel.frames import Clock, Request
 from resilience_sim.kernel.sim import FOREVER
-from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.service import ServiceConfig
+
+# what a request carries, see settings/service.py: operation_kind
+_METHOD: Final = 3
+_GET: Final = 0
+_POST: Final = 3
+_KEYED: Final = 4
 
 
 class Ledger:
     """Books the effect of every attempt that B finishes without failing."""
 
-    __slots__ = ("_has_effect", "_idempotent", "_keyed", "_ttl")
+    __slots__ = ("_remembers", "_ttl")
 
     _ttl: i64
 
-    def __init__(self, operation: OperationConfig, service: ServiceConfig) -> None:
-        self._has_effect = operation.method != "GET"
-        self._idempotent = operation.method in {"PUT", "DELETE"}
-        self._keyed = operation.idempotency_key and service.deduplicate
+    def __init__(self, service: ServiceConfig) -> None:
+        self._remembers = service.deduplicate
         self._ttl = service.dedup_ttl or FOREVER
 
     def book(self, sim: Clock, source: i64, req: Request, attempt: i64) -> None:
         """B has finished ``attempt`` of ``req``, and it did not fail."""
-        if not self._has_effect:
+        word = req.operation
+        method = word & _METHOD
+        if method == _GET:
             return
         now = sim.now
-        if req.key_until >= now and self._keyed:
+        keyed = self._remembers and word & _KEYED != 0
+        if req.key_until >= now and keyed:
             effect = DEDUPLICATED
         elif req.effects == 0:
             effect = APPLIED
-        elif self._idempotent:
+        elif method != _POST:
             effect = REPEATED
         else:
             effect = DUPLICATE
         if effect in {APPLIED, DUPLICATE}:
             req.effects += 1
-            if self._keyed:
+            if keyed:
                 req.key_until = min(now + self._ttl, FOREVER)
-        sim.sink.emit(now, EFFECT, source, req.rid, pack_attempt(attempt, effect, 0), 1 if req.failed else 0)
+        sim.sink.emit(now, EFFECT, source, req.rid, pack_attempt(attempt, effect, word >> 8), 1 if req.failed else 0)

@@ -104,8 +104,8 @@ class Service(Layer):
         self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
         self._balancer = Balancer(sim, config.balancer, self._replicas)
         self._alone = len(self._replicas) == 1
-        self._ledger = Ledger(operation, config)
-        self._has_effect = operation.method != "GET"
+        self._ledger = Ledger(config)
+        self._has_effect = not operation.only_reads
         self._faults = faults
         self._struck = FaultEffects(sim, faults)
         self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)

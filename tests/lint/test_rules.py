@@ -185,3 +185,42 @@ stack: [{{circuit_breaker: {{{breaker}}}}}]
 """
     assert bool(found_in(text, "RL011")) == opens
     assert bool(simulate(load_text(text, "s.yaml").plan, 1).metrics["opened"].value) == opens
+
+
+@pytest.mark.parametrize(
+    ("operation", "retry", "said"),
+    [
+        ("[{share: 60%}, {method: POST}]", "", "requests carry no idempotency key"),
+        ("[{share: 60%, method: POST}, {method: POST, idempotency_key: true}]", "", "some carry no idempotency key"),
+        ("[{share: 60%, method: POST}, {method: POST, idempotency_key: true}]", ", only_idempotent: true",
+         "B does not deduplicate keys"),
+        ("[{share: 60%, method: PUT}, {method: POST}]", ", only_idempotent: true", ""),
+    ],
+)  # fmt: skip
+def test_of_several_operations_only_posts_are_executed_twice(operation: str, retry: str, said: str):
+    """RL017: the share of the POSTs that are tried again; as simulated."""
+    text = f"""
+resim: 1
+service: {{latency: {{p50: 50ms, p99: 300ms}}}}
+operation: {operation}
+traffic: {{rate: 20/s, requests: 5000}}
+stack:
+  - retry: {{attempts: 3, delay: 100ms{retry}}}
+  - timeout: {{after: 120ms}}
+"""
+    found = found_in(text, "RL017")
+    duplicates = simulate(load_text(text, "s.yaml").plan, 3).metrics["duplicates"].value
+    assert bool(found) == bool(said) == bool(duplicates)
+    if found:
+        assert said in found[0].message
+        expected = found[0].numbers["duplicates_per_request"] * 5000
+        assert duplicates == pytest.approx(expected, abs=4 * expected**0.5)
+
+
+def test_a_retry_that_tries_nothing_again_is_no_retry():
+    """RL014, RL016: all requests are POSTs without a key."""
+    for code in ("RL014", "RL016"):
+        text = text_of(code)
+        posts = text.replace("traffic:", "operation: {method: POST}\ntraffic:", 1)
+        assert found_in(posts, code)
+        assert found_in(posts.replace("attempts:", "only_idempotent: true, attempts:"), code) == []

@@ -66,7 +66,14 @@ SERVICES = st.builds(
     dedup_ttl=one_of([0, 100 * MS]),
 )
 
-OPERATIONS = st.builds(OperationConfig, one_of(["GET", "PUT", "DELETE", "POST", "POST"]), st.booleans(), st.just(1.0))
+_OPERATION = st.builds(OperationConfig, one_of(["GET", "PUT", "DELETE", "POST", "POST"]), st.booleans(), st.just(1.0))
+OPERATIONS = st.one_of(
+    _OPERATION,
+    _OPERATION,
+    st.lists(_OPERATION, min_size=2, max_size=4).map(
+        lambda each: OperationConfig(mix=tuple(replace(one, share=1 / len(each)) for one in each))
+    ),
+)
 
 CLIENTS = st.builds(
     ClientConfig,

@@ -56,6 +56,7 @@ WORLD = """\
 resim: 1
 name: walk
 service: {latency: {exponential: 60ms}, workers: 4, queue: 30, failure_rate: 25%, replicas: 2}
+operation: {method: POST}
 traffic: {rate: 40/s, duration: 12s}
 client: {threads: 200}
 faults:
@@ -104,6 +105,7 @@ VALUES: dict[tuple[str, str], str] = {
     ("retry", "honor_retry_after"): "false",
     ("retry", "max_elapsed"): "200ms",
     ("retry", "budget"): "5%",
+    ("retry", "only_idempotent"): "true",
     ("circuit_breaker", "failure_threshold"): "6",
     ("circuit_breaker", "window"): "12",
     ("circuit_breaker", "min_calls"): "20",

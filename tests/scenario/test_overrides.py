@@ -160,3 +160,38 @@ def test_every_listed_path_is_understood():
         settable_paths(made.plan)
     )
     assert {"hedge.delay", "faults.spike.rate"} <= set(settable_paths())
+
+
+MIX = "operation: [{share: 70%, method: GET}, {method: POST, amount: 2.50}]\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "read", "value"),
+    [
+        ("operation.0.share=60%", lambda p: [each.share for each in p.operation.each], [0.6, 0.4]),
+        ("operation.1.idempotency_key=true", lambda p: p.operation.mix[1].idempotency_key, True),
+        ("operation.1={method: PUT}", lambda p: p.operation.mix[1].amount, None),
+        ("operation={method: PUT}", lambda p: [each.method for each in p.operation.each], ["PUT"]),
+        ("operation=[{share: 20%}, {method: DELETE}]", lambda p: p.operation.mix[1].method, "DELETE"),
+        ("operation=", lambda p: p.operation.each[0].method, "GET"),
+    ],
+)
+def test_a_path_into_a_mix_of_operations(override, read, value):
+    """By number; an operation without a share takes what the others leave."""
+    assert read(plan(MIX, override)) == (pytest.approx(value) if value == [0.6, 0.4] else value)
+
+
+def test_a_mix_instead_of_one_operation_and_the_other_way_round():
+    """A mapping's keys are set one by one, a list is replaced whole."""
+    one = "operation: {method: POST, amount: 3.00}\n"
+    assert plan(one, "operation={idempotency_key: true}").operation.amount == 3.0
+    assert len(plan(one, "operation=[{share: 20%}, {method: DELETE}]").operation.mix) == 2
+    assert plan("", "operation=[{method: PUT}]").operation == plan("operation: {method: PUT}").operation
+    for text, path in ((MIX, "operation.method=PUT"), (one, "operation.0.method=PUT")):
+        (found,) = findings(HEAD + TRAFFIC + text, path)
+        assert found.code == codes.SET_PATH
+
+
+def test_the_paths_of_a_mix_are_completed():
+    paths = settable_paths(plan(MIX))
+    assert {"operation.0.share", "operation.1.method", "operation.method"} <= set(paths)

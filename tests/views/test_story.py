@@ -200,3 +200,28 @@ def test_the_command(tmp_path: Path):
     assert resim("explain", "first-look:5000").code == 2
     assert resim("explain", f"{file}:50", "--seed", "3").code == 2
     assert "|- " in resim("explain", "first-look:50", stdout=None).out or "├─ " in direct.out
+
+
+MIXED = """
+service: {latency: 50ms, failure_rate: 100%}
+operation: [{share: 50%}, {method: POST}]
+traffic: {rate: 1/s, arrivals: even, requests: 9}
+stack: [{retry: {attempts: 2, only_idempotent: true}}]
+"""
+
+
+def test_a_request_says_what_it_does_and_why_it_is_not_tried_again():
+    """A GET twice, a POST once; where all requests read, nothing is said."""
+    stories = [told(MIXED, rid) for rid in range(9)]
+    posts = [story for story in stories if ", POST, arrived at" in story.splitlines()[0]]
+    reads = [story for story in stories if ", GET, arrived at" in story.splitlines()[0]]
+    assert posts
+    assert reads
+    assert len(posts) + len(reads) == 9
+    for story in posts:
+        assert "`retry`: `error` would be tried again, but not of a POST without an idempotency key" in story
+        assert "attempt 2" not in story
+    for story in reads:
+        assert "that was the last of 2 tries" in story
+        assert "attempt 2" in story
+    assert "request #0 arrived at" in told(RETRIED, 0)

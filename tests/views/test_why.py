@@ -55,6 +55,8 @@ traffic: {rate: 10/s, arrivals: even, requests: 100}
 faults: [{rate_limit: {at: 0s, for: 60s, limit: 5/s, retry_after: 2s}}]
 stack: [{retry: {attempts: 3}}]
 """
+HALF_KEYED = "operation: [{method: POST}, {method: POST, idempotency_key: true}]"
+HALF_READ = "operation: [{method: GET}, {method: POST}]"
 KEYED = PAYING.replace("POST", "POST, idempotency_key: true")
 DEAF = LIMITED.replace("attempts: 3", "attempts: 3, honor_retry_after: false")
 CHANGED = """
@@ -145,6 +147,18 @@ PAIRS: list[tuple[str, str, str]] = [
     ("No policy stands between", BASE + OUTAGE,  # whom A turned away itself, B has not failed
      BASE + OUTAGE.replace("error", "hang") + "client: {threads: 5}\n"),
     ("In all 30 duplicates: POST is not idempotent, and no idempotency key", PAYING, PAYING.replace("POST", "PUT")),
+    ("some POSTs carry no idempotency key", PAYING.replace("operation: {method: POST}", HALF_KEYED), PAYING),
+    ("B would deduplicate, but some POSTs carry no idempotency key",
+     PAYING.replace("150ms,", "150ms, deduplicate: true,").replace("operation: {method: POST}", HALF_KEYED),
+     PAYING.replace("operation: {method: POST}", HALF_KEYED)),
+    ("B would deduplicate, but POSTs carry no idempotency key",
+     PAYING.replace("150ms,", "150ms, deduplicate: true,").replace("operation: {method: POST}", HALF_READ),
+     PAYING.replace("operation: {method: POST}", HALF_READ)),
+    ("GET changes nothing, PUT once more neither",
+     PAYING.replace("operation: {method: POST}", HALF_READ.replace("POST", "PUT")),
+     PAYING.replace("operation: {method: POST}", HALF_READ)),
+    ("duplicates: POST is not idempotent", PAYING.replace("operation: {method: POST}", HALF_READ),
+     PAYING.replace("operation: {method: POST}", HALF_READ).replace("{attempts:", "{only_idempotent: true, attempts:")),
     ("requests carry idempotency keys, but B does not deduplicate", KEYED,
      PAYING),
     ("B recognised 30 repeated attempts by the idempotency key",

@@ -167,8 +167,10 @@ def _all_keys(table: Table, prefix: str, depth: int) -> Iterator[tuple[str, Para
 
 
 def _item(kind: Type) -> Type:
-    from resilience_sim.settings.table import ListOf, MapOf
+    from resilience_sim.settings.table import ListOf, MapOf, OneOrMany
 
+    if isinstance(kind, OneOrMany):
+        kind = kind.many
     return kind.item if isinstance(kind, ListOf | MapOf) else kind
 
 

@@ -27,7 +27,7 @@ def inspector_rows(
         hint = Row("No request is chosen. ", "faint").add("up", "key").add(" and ", "faint").add("down", "key")
         return wrap(hint.add(" choose one of the stream, a click does too.", "faint"), width)[:height]
     story = told.story
-    rows = [_head(story, look, width), *_tree(story, clock, look, width, max(4, height // 2))]
+    rows = [_head(told, look, width), *_tree(story, clock, look, width, max(4, height // 2))]
     room = height - len(rows) - 1
     if room > 0:
         rows.append(Row())
@@ -37,8 +37,11 @@ def inspector_rows(
     return rows[:height]
 
 
-def _head(story: Story, look: Look, width: int) -> Row:
+def _head(told: ToldStory, look: Look, width: int) -> Row:
+    story = told.story
     row = Row(fmt.request(story.rid), "title").add("  ")
+    if told.operation:
+        row.add(f"{told.operation}  ")
     if story.outcome < 0:
         row.add(f"{look.dots} on its way", "calm!")
     else:

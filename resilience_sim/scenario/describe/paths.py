@@ -8,7 +8,7 @@ from resilience_sim.scenario.read.overrides import FIXED, type_at
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.registry import FILE
-from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, Param
+from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMany, Param
 
 
 def settable_paths(plan: Plan | None = None) -> list[str]:
@@ -19,6 +19,9 @@ def settable_paths(plan: Plan | None = None) -> list[str]:
             continue
         if not (isinstance(section.type, ListOf) and isinstance(section.type.item, OneOf)):
             found += _walk(section.name, section, 3)
+            if isinstance(section.type, OneOrMany) and plan is not None:
+                for index in range(len(plan.operation.mix)):
+                    found += [f"{section.name}.{index}.{param.name}" for param in section.type.item.table.params]
             continue
         kinds = section.type.item.kinds
         prefix = "" if section.name == "stack" else "faults."
@@ -35,10 +38,11 @@ def _written(plan: Plan, section: str) -> list[tuple[str, str]]:
 
 
 def _walk(path: str, param: Param, depth: int) -> Iterator[str]:
-    if isinstance(param.type, Nested) and depth:
+    kind = param.type.one if isinstance(param.type, OneOrMany) else param.type
+    if isinstance(kind, Nested) and depth:
         if "." in path:
             yield path
-        for below in param.type.table.params:
+        for below in kind.table.params:
             yield from _walk(f"{path}.{below.name}", below, depth - 1)
     elif not isinstance(param.type, MapOf):
         yield path

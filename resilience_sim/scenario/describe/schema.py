@@ -8,7 +8,7 @@ from typing import Any
 
 from resilience_sim.settings.library_types import LibraryName
 from resilience_sim.settings.registry import FILE
-from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, Param, Table
+from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMany, Param, Table
 from resilience_sim.settings.types import Schema, Type, either
 
 FILE_NAME = "resim-v1.schema.json"
@@ -37,7 +37,10 @@ def schema() -> dict[str, Any]:
 
 def _define(kind: Type, definitions: dict[str, Schema]) -> None:
     """Add the definitions that a type refers to."""
-    if isinstance(kind, ListOf | MapOf):
+    if isinstance(kind, OneOrMany):
+        _define(kind.one, definitions)
+        _define(kind.many, definitions)
+    elif isinstance(kind, ListOf | MapOf):
         _define(kind.item, definitions)
     elif isinstance(kind, OneOf) and kind.what not in definitions:
         definitions[kind.what] = {}

@@ -29,7 +29,7 @@ from resilience_sim.scenario.text.tree import (
 from resilience_sim.settings import codes
 from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.suggest import did_you_mean, one_of
-from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf
+from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMany
 from resilience_sim.settings.types import Type
 from resilience_sim.settings.units import shown
 
@@ -94,6 +94,8 @@ def type_at(loc: Loc) -> Type | None:
     """The type that belongs at a path; None when the tables do not go there."""
     here: Type | None = Nested(FILE)
     for part in loc:
+        if isinstance(here, OneOrMany):
+            here = here.many if isinstance(part, int) else here.one
         if isinstance(here, Nested):
             param = here.table.by_name.get(str(part))
             here = param.type if param else None
@@ -111,6 +113,8 @@ def keys_at(loc: Loc) -> Items[str]:
     here = type_at(loc)
     if isinstance(here, OneOf):
         return list(here.kinds)
+    if isinstance(here, OneOrMany):
+        here = here.one
     return list(here.table.by_name) if isinstance(here, Nested) else ()
 
 
@@ -160,7 +164,7 @@ def _below(root: Node, section: str, item: Item, rest: list[str]) -> Loc:
 
 def _deeper(loc: Loc, rest: list[str]) -> Loc:
     for name in rest:
-        is_list = isinstance(type_at(loc), ListOf)
+        is_list = isinstance(type_at(loc), ListOf | OneOrMany)
         loc = (*loc, int(name) if is_list and name.isascii() and name.isdigit() and len(name) < 6 else name)
     return loc
 
@@ -171,6 +175,8 @@ def put(root: Node, loc: Loc, key: Span, value: Node) -> Node:
         return remove(root, loc)
     root = _open_up(root, loc, key)
     kind = type_at(loc)
+    if isinstance(kind, OneOrMany) and not isinstance(find(root, loc), Sequence):
+        kind = kind.one
     section = isinstance(kind, Nested) and (len(loc) == 1 or (len(loc) == 3 and loc[0] in LISTS))
     if section and isinstance(value, Mapping):
         for name, entry in value.entries.items():

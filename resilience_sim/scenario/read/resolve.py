@@ -40,7 +40,8 @@ def resolve(
     file = Reader(findings, memory).file()
     if file is None:
         return None, None, findings
-    said = (file.service or _NO_SERVICE, file.operation or _NO_OPERATION, file.traffic, file.client or _NO_CLIENT)
+    what = _NO_OPERATION if file.operation is None else file.operation
+    said = (file.service or _NO_SERVICE, what, file.traffic, file.client or _NO_CLIENT)
     found_service: ServiceConfig = memory.recall(
         ("service",), (said[0],), findings, lambda: service(said[0], findings, files)
     )
@@ -53,7 +54,12 @@ def resolve(
     plan = Plan(
         name=file.name or default_name,
         service=found_service,
-        operation=memory.recall(("operation",), (said[1],), findings, lambda: operation(said[1])),
+        operation=memory.recall(
+            ("operation",),
+            tuple(said[1]) if isinstance(said[1], list) else (said[1],),
+            findings,
+            lambda: operation(said[1], findings),
+        ),
         traffic=found_traffic,
         client=memory.recall(("client",), (said[3],), findings, lambda: client(said[3])),
         faults=faults,

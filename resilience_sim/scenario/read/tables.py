@@ -13,7 +13,7 @@ from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, Sequen
 from resilience_sim.settings import codes
 from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.suggest import did_you_mean, nearest, one_of
-from resilience_sim.settings.table import Item, ListOf, MapOf, Nested, OneOf, Param, Table, Values
+from resilience_sim.settings.table import Item, ListOf, MapOf, Nested, OneOf, OneOrMany, Param, Table, Values
 from resilience_sim.settings.types import Type
 from resilience_sim.settings.units import UnitError, shown
 
@@ -111,6 +111,8 @@ class Reader:
                 self.findings,
                 lambda: Values(kind.table, {}, self._leaf(kind.table.short, node, loc)),
             )
+        if isinstance(kind, OneOrMany):
+            return self._value(kind.many if isinstance(node, Sequence) else kind.one, node, loc)
         if isinstance(kind, OneOf):
             return self.item(kind, node, loc)
         if isinstance(kind, ListOf):
@@ -206,6 +208,8 @@ class Reader:
 
     def _stand_in(self, kind: Type) -> Any:
         """A value with which checking can go on."""
+        if isinstance(kind, OneOrMany):
+            kind = kind.one
         if isinstance(kind, Nested):
             if kind.table.short is not None:
                 return Values(kind.table, {}, kind.table.short.read(kind.table.short.example))
@@ -252,7 +256,12 @@ def homes(key: str) -> list[str]:
     """The sections, policies and faults that do have such a key."""
     found: list[str] = []
     for section in FILE.params:
-        if isinstance(section.type, Nested) and key in section.type.table.by_name:
+        if isinstance(section.type, OneOrMany):
+            if key in section.type.one.table.by_name:
+                found.append(section.name)
+            elif key in section.type.item.table.by_name:
+                found.append(f"{section.name}: [{{{key}: …}}, …]")
+        elif isinstance(section.type, Nested) and key in section.type.table.by_name:
             found.append(section.name)
         elif isinstance(section.type, ListOf) and isinstance(section.type.item, OneOf):
             kinds = section.type.item.kinds

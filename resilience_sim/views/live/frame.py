@@ -76,7 +76,7 @@ def figures(state: LiveFold, look: Look) -> list[tuple[str, Row]]:
         pairs.append(
             ("threads", Row(short(held), "bad" if held >= state.plan.client.threads else "").add(peak, "faint"))
         )
-    if state.plan.operation.method != "GET":
+    if not state.plan.operation.only_reads:
         pairs.append(("effects", Row(short(state.applied))))
         pairs.append(("duplicates", Row(short(state.duplicates), "bad!" if state.duplicates else "good")))
         if state.orphans:

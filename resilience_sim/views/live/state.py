@@ -201,7 +201,7 @@ class LiveFold(Fold):
         if kind == ev.ARRIVE:
             self.arrived += 1
             bins.arrivals[index] += 1
-            if a == ev.ADMITTED:
+            if ev.admission_of(a) == ev.ADMITTED:
                 self._hold(source, 1)
             if rid % self.sample == 0:
                 self._remember(rid, t)
