@@ -61,6 +61,7 @@ OF_CODE = (  # properties that are code: a file cannot set them
     "OnHalfOpened", "ManualControl", "StateProvider", "TimeoutGenerator", "OnTimeout", "OnRejected", "ActionGenerator",
     "OnHedging",
 )  # fmt: skip
+_TELLING = ("totalrequesttimeout", "attempttimeout", "hedging", "endpoint")
 _STRICT = "the binder is strict, the application does not start"
 SECOND = 1_000_000_000
 _DAY = 86_400 * SECOND
@@ -68,17 +69,24 @@ _BACKOFF = {"0": "constant", "1": "linear", "2": "exponential"}
 
 
 def _is_handler(node: object) -> bool:
-    """Whether a section has Microsoft's names, and more of them than others: many have a `Retry` of their own."""
+    """Whether a section is Microsoft's, which its binder reads strictly: many have a `Retry` of their own.
+
+    The names that nobody else has make up for a few keys that are wrong; without them hardly any may be.
+    """
     if not isinstance(node, Mapping):
         return False
-    below = {name.lower(): entry.value for name, entry in node.entries.items() if name.lower() in _KEYS}
     known = other = 0
-    for name, value in below.items():
-        for key in value.entries if isinstance(value, Mapping) else ():
-            known += key.lower() in _KEYS[name]
-            other += key.lower() not in _KEYS[name]
-    telling = below.keys() & {"totalrequesttimeout", "attempttimeout", "hedging"}
-    return bool(known > other or (known == other and telling)) and bool(len(below) >= 2 or telling or known >= 2)
+    telling = False
+    for written, entry in node.entries.items():
+        name = written.lower()
+        below = entry.value.entries if isinstance(entry.value, Mapping) else None
+        if name not in _KEYS or below is None:
+            other += 1
+            continue
+        own = sum(key.lower() in _KEYS[name] for key in below)
+        known, other = known + own, other + sum(key.lower() not in (*_KEYS[name], "name") for key in below)
+        telling = telling or (name in _TELLING and bool(own))
+    return known >= other if telling else known >= max(2, 5 * other)
 
 
 def _unfolded(node: Mapping) -> Mapping:

@@ -71,6 +71,42 @@ def test_several_clients_are_several_instances():
         {"RetryCount": 3, "CircuitBreaker": {"DurationOfBreak": "00:00:30"}},
         {"RateLimiter": {"PermitLimit": 5, "Window": "00:00:01"}},
         {"Retry": {"MaxRetryAttempts": 3, "BaseDelayMs": 5, "JitterFactor": 0.1}},
+        {
+            "MaxRetryAttempts": 3,
+            "OperationTimeout": "00:00:30",
+            "CircuitBreaker": {
+                "FailureRatio": 0.5,
+                "SamplingDuration": "00:00:30",
+                "MinimumThroughput": 10,
+                "BreakDuration": "00:00:30",
+            },
+        },
+        {
+            "AttemptTimeout": "00:00:30",
+            "CircuitBreaker": {
+                "Enabled": True,
+                "FailureRatio": 0.5,
+                "MinimumThroughput": 20,
+                "BreakDuration": "00:00:30",
+            },
+        },
+        {
+            "Enabled": True,
+            "Retry": {
+                "IsEnabled": True,
+                "MaxRetryAttempts": 3,
+                "BaseDelay": "00:00:01",
+                "BackoffType": "Exponential",
+                "UseJitter": True,
+            },
+            "CircuitBreaker": {
+                "IsEnabled": True,
+                "FailureThreshold": 5,
+                "BreakDuration": "00:00:30",
+                "SamplingDuration": "00:00:30",
+                "MinimumThroughput": 10,
+            },
+        },
     ],
 )
 def test_sections_of_ones_own_are_not_microsofts(section: dict[str, Any]):
