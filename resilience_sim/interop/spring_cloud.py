@@ -38,16 +38,26 @@ ROUTE, CLIENT = "gateway/", "feign/"
 ASIDE = (ROUTE, CLIENT)
 _PLACES = ("", "server.webflux", "server.webmvc", "mvc")
 _ORDER = {  # of the values in `Retry=3,…`
-    "Retry": ("retries", "statuses", "methods", "backoff.firstBackoff", "backoff.maxBackoff", "backoff.factor",
-              "backoff.basedOnPreviousValue", "jitter.randomFactor", "timeout"),
+    "Retry": (
+        "retries",
+        "statuses",
+        "methods",
+        "backoff.firstBackoff",
+        "backoff.maxBackoff",
+        "backoff.factor",
+        "backoff.basedOnPreviousValue",
+        "jitter.randomFactor",
+        "timeout",
+    ),
     "CircuitBreaker": ("name",),
     "RequestRateLimiter": ("keyResolver", "rateLimiter"),
-}  # fmt: skip
+}
+_MVC_ORDER = {"Retry": ("retries", "series", "methods"), "CircuitBreaker": ("id",)}  # fmt: skip
 FIELDS: dict[str, tuple[str, ...]] = {
     "Retry": ("routeId", "retries", "series", "statuses", "methods", "exceptions", "backoff", "jitter", "timeout"),
     "backoff": ("firstBackoff", "maxBackoff", "factor", "basedOnPreviousValue"),
     "jitter": ("randomFactor",),
-    "CircuitBreaker": ("routeId", "name", "fallbackUri", "statusCodes", "resumeWithoutError", "id"),
+    "CircuitBreaker": ("routeId", "name", "fallbackUri", "fallbackPath", "statusCodes", "resumeWithoutError", "id"),
     "RequestRateLimiter": ("routeId", "keyResolver", "rateLimiter", "denyEmptyKey", "emptyKeyStatus", "statusCode",
                            "redis-rate-limiter.replenishRate", "redis-rate-limiter.burstCapacity",
                            "redis-rate-limiter.requestedTokens", "redis-rate-limiter", "key-resolver", "rate-limiter"),
@@ -71,6 +81,20 @@ class _Filter:
     name: str
     args: Section
     order: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What the filters of a route are made into; ``mvc``: the gateway of servlets, whose filters are others."""
+
+    result: Converted
+    breaker: Breaker
+    log: Log
+    mvc: bool
+
+
+def _is_mvc(gateway: Section) -> bool:
+    return gateway.path.endswith("mvc")
 
 
 def _items(section: Section, name: str) -> list[Node]:
@@ -111,16 +135,17 @@ def _filters(gateway: Section, route: Section, log: Log) -> list[_Filter]:
         each
         for holder, key in ((gateway, "default-filters"), (route, "filters"))
         for number, node in enumerate(_items(holder, key))
-        if (each := _filter(node, number, f"{holder.path}.{key}.{number}", log))
+        if (each := _filter(node, number, f"{holder.path}.{key}.{number}", log, _is_mvc(gateway)))
     ]
     return sorted(found, key=lambda each: each.order)
 
 
-def _filter(node: Node, number: int, path: str, log: Log) -> _Filter | None:
+def _filter(node: Node, number: int, path: str, log: Log, mvc: bool) -> _Filter | None:
     if isinstance(node, Scalar):
         name, _, text = str(node.value).partition("=")
         values = [each.strip() for each in text.split(",")] if text else []
-        rows = dict(zip(_ORDER.get(name, ()), values, strict=False))
+        order = _MVC_ORDER if mvc else _ORDER
+        rows = dict(zip(order.get(name, ()), values, strict=False))
         return _Filter(name, Section(_nested(node, rows), name, log, relaxed=True, span=node.span), number)
     section = Section(node, path, log, relaxed=True)
     word = section.read("name", str, "a name")
@@ -180,7 +205,7 @@ def convert(environment: Environment, instance: str, breaker: Breaker, log: Log)
     for each in _filters(gateway, route, log):
         maker = _MAKERS.get(each.name)
         if maker is not None:
-            result.layers += maker(each.args, result, breaker, log)
+            result.layers += maker(each.args, _Route(result, breaker, log, _is_mvc(gateway)))
     response = _response(route, gateway, log)
     if response is not None:
         layer = Layer("timeout", "response-timeout of the gateway", response.at, id="response")
@@ -219,10 +244,14 @@ def _codes(args: Section, name: str, log: Log) -> list[str] | None:
     return found
 
 
-def _retry(args: Section, result: Converted, breaker: Breaker, log: Log) -> list[Layer]:
+def _retry(args: Section, route: _Route) -> list[Layer]:
+    log = route.log
     layer = Layer("retry", "Retry filter", args.at())
     retries = args.count("retries", 0)
-    layer.put("attempts", (retries.value if retries else 3) + 1, retries, "default 3 retries")
+    number = retries.value if retries else 3
+    layer.put("attempts", max(1, number) if route.mvc else number + 1, retries, "default 3")
+    if route.mvc:
+        layer.remarks.append("in the servlet gateway `retries` counts the first call (with Spring Retry)")
     on: dict[str, None] = {}
     series = args.texts("series") if "series" in args else ["SERVER_ERROR"]
     for word in series:
@@ -230,13 +259,20 @@ def _retry(args: Section, result: Converted, breaker: Breaker, log: Log) -> list
             on.update(dict.fromkeys(("error", "unavailable", "shed", "timeout")))
         elif _SERIES.get(word.upper()) == "4":
             on.update(dict.fromkeys(("client_error", "rate_limited")))
-    for code in _codes(args, "statuses", log) or ():
-        on.update(dict.fromkeys(code_outcomes(code)))
+    if not route.mvc:  # which has no statuses, and does not come to exceptions
+        for code in _codes(args, "statuses", log) or ():
+            on.update(dict.fromkeys(code_outcomes(code)))
     if "exceptions" in args:
         log.skipped(args.at("exceptions"), "classes have no counterpart; broken connections and timeouts are retried")
         args.ignore("exceptions")
-    on.update(dict.fromkeys(_BROKEN))
-    layer.settings["on"] = Setting("[" + ", ".join(on) + "]", "statuses and series; broken connections and timeouts")
+    if route.mvc:
+        on.pop("timeout", None)
+        args.skip(cacheBody="bodies are not simulated")
+    else:
+        on.update(dict.fromkeys(_BROKEN))
+    layer.settings["on"] = Setting(
+        "[" + ", ".join(on) + "]", "series" if route.mvc else "statuses and series; broken connections and timeouts"
+    )
     backoff = args.section("backoff")
     if backoff:
         first = backoff.duration("firstBackoff", durations.spring, DURATION)
@@ -258,13 +294,14 @@ def _retry(args: Section, result: Converted, breaker: Breaker, log: Log) -> list
     if longest and longest.value:
         layer.put("max_elapsed", Ns(longest.value), longest)
     layer.settings["honor_retry_after"] = Setting("false", "the filter does not look at it")
-    _methods(args, result, log)
+    _methods(args, route)
     args.ignore("routeId")
     args.rest()
     return [layer]
 
 
-def _methods(args: Section, result: Converted, log: Log) -> None:
+def _methods(args: Section, route: _Route) -> None:
+    log, result = route.log, route.result
     if "methods" not in args:
         log.trap("RL116", "without `methods` only GET is retried", args.at(), "name the methods that may be repeated")
         return
@@ -274,14 +311,17 @@ def _methods(args: Section, result: Converted, log: Log) -> None:
         result.remarks.append(f"only {', '.join(methods)} is retried: the operation is one")
 
 
-def _breaker(args: Section, result: Converted, breaker: Breaker, log: Log) -> list[Layer]:
-    name = args.read("name", str, "a name")
-    fallback = args.read("fallbackUri", str, "an address")
+def _breaker(args: Section, route: _Route) -> list[Layer]:
+    log = route.log
+    name = args.read("id" if route.mvc else "name", str, "a name")
+    address, path = args.read("fallbackUri", str, "an address"), args.read("fallbackPath", str, "a path")
+    fallback = address or path
+    result = route.result
     codes = _codes(args, "statusCodes", log)
     args.skip(resumeWithoutError="about the answer that the fallback gives")
     args.ignore("routeId", "id")
     args.rest()
-    layers = breaker(name.value if name else result.instance[len(ROUTE) :], result, log)
+    layers = route.breaker(name.value if name else result.instance[len(ROUTE) :], result, log)
     counted = dict.fromkeys(_BROKEN)
     for code in codes or ():
         counted.update(dict.fromkeys(code_outcomes(code)))
@@ -300,7 +340,8 @@ def _breaker(args: Section, result: Converted, breaker: Breaker, log: Log) -> li
     return layers
 
 
-def _limiter(args: Section, result: Converted, breaker: Breaker, log: Log) -> list[Layer]:
+def _limiter(args: Section, route: _Route) -> list[Layer]:
+    log = route.log
     below = args.section("redis-rate-limiter")
 
     def number(name: str, least: int, default: int) -> tuple[int, Value[int] | None]:
@@ -326,7 +367,7 @@ def _limiter(args: Section, result: Converted, breaker: Breaker, log: Log) -> li
     return [layer]
 
 
-_Maker = Callable[[Section, Converted, Breaker, Log], list[Layer]]
+_Maker = Callable[[Section, _Route], list[Layer]]
 _MAKERS: dict[str, _Maker] = {"Retry": _retry, "CircuitBreaker": _breaker, "RequestRateLimiter": _limiter}
 
 

@@ -89,6 +89,19 @@ def test_a_series_is_no_status():
     )
 
 
+@pytest.mark.parametrize("place", ["server: {webmvc: ", "mvc: "])
+def test_the_servlet_gateway_has_filters_of_its_own(place: str):
+    """There the second value is a series, `retries` counts the first call, and only answers are retried."""
+    brackets = "}" * place.count("{")
+    routes = "{routes: [{id: a, uri: x, filters: ['Retry=3,SERVER_ERROR', 'CircuitBreaker=cb']}]}"
+    found = read(f"spring: {{cloud: {{gateway: {{{place}{routes}{brackets}}}}}}}\n")
+    got = settings(found)
+    assert got["retry"]["attempts"] == "3"
+    assert set(got["retry"]["on"].strip("[]").split(", ")) == {"error", "unavailable", "shed"}
+    assert "RL193" not in codes(found)
+    assert list(got) == ["retry", "circuit_breaker", "timeout"]
+
+
 def test_other_methods_make_the_operation_one():
     found = read(route("- name: Retry\n  args: {methods: [PUT, POST]}\n"))
     assert found.stack.method == "PUT"
@@ -171,7 +184,8 @@ def test_properties_and_the_prefixes_of_newer_versions(place: str):
     prefix = f"spring.cloud.gateway.{place}routes[0]"
     text = f"{prefix}.id=a\n{prefix}.uri=lb://a\n{prefix}.filters[0]=Retry=2\n{prefix}.filters[1]=CircuitBreaker=x\n"
     assert names(text, "application.properties") == ["gateway/a"]
-    assert settings(read(text, path="application.properties"))["retry"]["attempts"] == "3"
+    wanted = "2" if "mvc" in place else "3"
+    assert settings(read(text, path="application.properties"))["retry"]["attempts"] == wanted
 
 
 def test_placeholders_in_lists():
