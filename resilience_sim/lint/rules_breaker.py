@@ -357,7 +357,7 @@ def _errors_by_chance(view: BreakerView, rate: float) -> tuple[float, float]:
 @rule("RL011", "a breaker that flaps on normal error rates", WARNING)
 def flaps(subject: Subject) -> Iterator[Hit]:
     """Ordinary failures come in clusters by chance. With 1 % failures and 100 calls a second, five in a row come once
-    in three years; with 20 %, every half minute. The chance per hour is exact for failures in a row (Feller's run
+    in three years; with 20 %, every forty seconds. The chance per hour is exact for failures in a row (Feller's run
     theory), and a lower bound for a share of a window (binomial, disjoint windows). The failure rate is the
     scenario's own: B's failures, and healthy answers above the timeout.
 

@@ -98,8 +98,8 @@ def no_jitter(subject: Subject) -> Iterator[Hit]:
 
 @rule("RL015", "waits without a cap", WARNING)
 def no_cap(subject: Subject) -> Iterator[Hit]:
-    """Exponential waits double: ten attempts from 100 ms wait 25 s before the last, twenty wait half a day. Without a
-    cap the last attempts come when nobody waits for them.
+    """Exponential waits double: ten attempts from 100 ms wait 26 s before the last, twenty more than seven hours.
+    Without a cap the last attempts come when nobody waits for them.
     """
     for index, config in _retries(subject):
         if config.max_delay or config.backoff in ("constant", "linear") or not config.delay:

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.load import load, load_text
 from resilience_sim.views.live.frame import PlaybackStatus, frame
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.live.race import race_frame
@@ -198,3 +199,22 @@ def test_runs_of_a_race_share_their_scales() -> None:
 )  # fmt: skip
 def test_characters_follow_encoding_and_terminal(encoding: str | None, environ: dict[str, str], look: Look) -> None:
     assert look_for(encoding, environ) is look
+
+
+def test_the_caption_never_says_that_b_gets_more_than_every_request_can_make() -> None:
+    """Attempts of the last second may be of requests before it: with three attempts each that is no 3.2 times."""
+    plan = load("retry-storm").plan
+    said = set()
+    for t in range(21, 60):
+        factor = re.search(r"B still gets (\S+)x", lines(frame(state_at(plan, t), 120, 30))[1])
+        if factor is not None:
+            said.add(float(factor[1]))
+    assert said
+    assert 2 < max(said) <= 3
+
+
+def test_the_caption_counts_open_breakers_where_there_are_several() -> None:
+    text = "resim: 1\nname: x\nservice: {failure_rate: 100%}\ntraffic: {rate: 20/s, duration: 10s}\nSTACK"
+    two = "stack: [{circuit_breaker: {id: a, failure_threshold: 90}}, {circuit_breaker: {failure_threshold: 3}}]\n"
+    for stack, said in (("stack: [circuit_breaker]\n", "the breaker is open and turns"), (two, "1 of 2 breakers open")):
+        assert said in lines(frame(state_at(load_text(text.replace("STACK", stack), "x").plan, 5), 120, 30))[1]

@@ -99,7 +99,7 @@ the difference.""",
     --set service.workers=8             a section
     --set faults.main.how=hang          a fault, by id or kind
     --set retry.budget=null             takes a setting away
-    --set 'stack=[{retry: {attempts: 2}}]'""",
+    --set 'stack=[{retry: {attempts: 2}}]'   another stack; the variants of the file must still fit it""",
     ),
     "exports": (
         "files that other programs open",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
+from resilience_sim.views.live.facts import most_attempts
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import BINS, LiveFold
 from resilience_sim.views.text import Row
@@ -55,7 +56,7 @@ def _pieces(state: LiveFold) -> list[Piece]:
     if state.draining:
         pieces.append(_drain(state))
     elif turned_away:
-        pieces.append(("the breaker is open and turns calls away", "breaker OPEN", "odd"))
+        pieces.append(_open(state))
     else:
         pieces += _load(state, first, now, ended)
     pieces += _queue(state, first)
@@ -65,6 +66,13 @@ def _pieces(state: LiveFold) -> list[Piece]:
     elif good >= 5 and not bad and not state.queue and not state.draining:
         pieces.append(("every request succeeds", "all succeed", "good"))
     return pieces
+
+
+def _open(state: LiveFold) -> Piece:
+    count, some = len(state.breakers), sum(lane.state == ev.OPEN for lane in state.breakers.values())
+    if count == 1:
+        return ("the breaker is open and turns calls away", "breaker OPEN", "odd")
+    return (f"{some} of {count} breakers open", f"{some}/{count} OPEN", "odd")
 
 
 def _drain(state: LiveFold) -> Piece:
@@ -92,6 +100,9 @@ def _load(state: LiveFold, first: int, now: int, ended: bool) -> list[Piece]:
     if asked < 5:
         return []
     ratio = sent / asked
+    most = most_attempts(state.plan)
+    if most and not state.by_hand:
+        ratio = min(ratio, most)  # attempts of earlier requests are among these: more than each can make says nothing
     factor = fmt.factor(float(f"{ratio:.2g}"))
     still = "still " if ended else ""
     if ratio >= MORE:

@@ -96,6 +96,21 @@ def horizon(plan: Plan) -> int:
     return max(end, SECOND // 1000)
 
 
+def most_attempts(plan: Plan) -> int:
+    """How many attempts one request can make at most; 0 where the plan does not say."""
+    if plan.actions:
+        return 0
+    most = 1
+    for policy in plan.stack:
+        if policy.kind == "retry":
+            most *= getattr(policy, "attempts", 0)
+        elif policy.kind == "hedge":
+            most *= 1 + getattr(policy, "max_extra", 0)
+        elif policy.kind == "plugin":
+            return 0
+    return most
+
+
 def nice(value: float) -> float:
     """The nearest of 1, 1.5, 2, 3, 5, 7 times a power of ten: speeds people can say."""
     best = 1.0

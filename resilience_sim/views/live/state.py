@@ -145,7 +145,7 @@ NOTES = 12
 
 class LiveFold(Fold):
     __slots__ = (
-        "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_outcome", "capacity",
+        "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_hand", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
         "held", "held_peak", "horizon", "late", "many", "memo", "name", "notes", "orphans", "over", "own_changes",
         "plan", "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
@@ -167,6 +167,7 @@ class LiveFold(Fold):
         self.breakers = {c.id: StateTimeline(speaker(c, self.many)) for c in components if c.kind == "circuit_breaker"}
         self.clients: dict[int, StateTimeline] = {}  # only those that ever crashed: up (0) and down (1)
         self.faults_on: set[int] = set()
+        self.by_hand = False  # something was changed that the plan does not say
         self.own_changes = _own_changes(plan)  # those still to come
         self.notes: deque[tuple[int, str, str, str]] = deque(maxlen=NOTES)  # t, who, what, why
         self.stream: dict[int, BriefStory] = {}
@@ -321,6 +322,7 @@ class LiveFold(Fold):
             self.faults_on.discard(a)
         elif kind == ev.ACTION:
             words = self.own_changes.get(t)
+            self.by_hand = self.by_hand or not words
             self.notes.append((t, "stack", "changed", words.pop(0) if words else "by hand"))
         elif kind in (ev.CRASH, ev.RESTART):
             down = kind == ev.CRASH
