@@ -62,6 +62,7 @@ class Converted:
     layers: list[Layer] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)  # settings that the file does not say, and what was taken for them
+    at: At | None = None
     instead: list[str] = field(default_factory=list)  # rules whose finding the reader of the file has said better
     replicas: int = 1
     method: str = "GET"

@@ -16,6 +16,7 @@ from resilience_sim.scenario.text import source as sources
 from resilience_sim.settings.plan import Plan
 
 _SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
+MADE_UP = ("RL014", "RL028")  # of source: nobody says that many call at once, or how fast B is
 ASSUMED = {
     "traffic": "the traffic is what the import made up",
     "service": "B's latency and failures are what the import made up",
@@ -170,6 +171,8 @@ def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:
         remedy = subject.remedies.get((int(hit.at[1]), rule.code), remedy)
     if (made_up or subject.unsure) and severity == "error":
         severity = "warning"
+    elif made_up and subject.kind == "python" and rule.code in MADE_UP:
+        severity = "info"
     return Finding(
         rule.code, severity, rule.title, hit.message, remedy, place.file, place.line, place.col, place.end_col,
         place.path, place.source, (*hit.assumes, *made_up, *subject.unsure), dict(hit.numbers), subject.instance,

@@ -70,6 +70,8 @@ def _first_wait(subject: Subject, index: int, config: RetryConfig) -> float:
 
 
 def _turns(config: RetryConfig) -> str:
+    if config.attempts == 2:
+        return "once"
     return f"{config.attempts - 1} times" if config.attempts < WITHOUT_LIMIT else "again and again"
 
 

@@ -131,6 +131,8 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
             for key, setting in layer.settings.items():
                 if setting.at is not None:
                     places[index, key] = setting.at
+        if not places and stack.at is not None:
+            places[0, ""] = stack.at
         remedies = {(i, code): said for i, each in enumerate(stack.layers) for code, said in each.remedies.items()}
         subjects.append(
             Subject(

@@ -511,3 +511,53 @@ def _steps(text: str) -> int:
         patch.setattr(Module, "bindings", counted)
         read("x.py", text)
     return count
+
+
+def test_arguments_that_are_not_seen_are_not_missing():
+    """`**options` of elsewhere may hold a timeout: nothing is said about its absence."""
+    text = (
+        "import requests, stamina\nfrom openai import OpenAI\n@stamina.retry(on=OSError)\ndef f(**options):\n    {}\n"
+    )
+    for call in ("requests.get('u', **options)", "OpenAI(**options).models.list()"):
+        (stack,) = [each for each in read("x.py", text.format(call)) if each.name == "f"]
+        assert codes(stack) == ([] if "OpenAI" in call else ["RL204"])
+        assert any("arguments come from `options`" in each for each in stack.converted.unsure)
+    told = stacks(text.format("OpenAI().models.list()"))
+    assert codes(told["f"]) == ["RL208"]
+
+
+def test_a_parameter_without_a_value_is_not_none():
+    """`timeout=None` in a signature is nobody's decision; in a call it is one."""
+    text = "import httpx\ndef make(timeout=None):\n    return httpx.Client(timeout={})\n"
+    (unknown,) = stacks(text.format("timeout")).values()
+    assert [each["kind"] for each in settings(unknown)] == ["timeout"]
+    assert "None by default" in unknown.converted.unsure[0]
+    found = lint_text(text.format("None"), "x.py")
+    assert [(each.code, each.line, each.col) for each in found] == [("RL004", 3, 12)]
+
+
+def test_retry_from_wherever_it_is_exported():
+    """requests.adapters and requests.packages hand out urllib3's."""
+    for place in (
+        "urllib3",
+        "urllib3.util",
+        "urllib3.util.retry",
+        "requests.adapters",
+        "requests.packages.urllib3.util",
+    ):
+        assert one(f"from {place} import Retry\npolicy = Retry(total=2)\n")["total"] == "2"
+
+
+def test_ten_minutes_are_said_once_a_file():
+    """SDKs are made in many places; the first stands for all."""
+    text = "import openai\n" + "".join(f"client{i} = openai.OpenAI()\n" for i in range(5))
+    assert [each.line for each in lint_text(text, "x.py") if each.code == "RL208"] == [2]
+
+
+def test_made_up_traffic_weighs_less_in_source():
+    """How many call at once nobody says: worth knowing, unless it is told."""
+    text = "import tenacity as t\n@t.retry(stop=t.stop_after_attempt(2), wait=t.wait_fixed(1))\ndef f(): ...\n"
+    (guessed,) = [each for each in lint_text(text, "x.py") if each.code == "RL014"]
+    (told,) = [each for each in lint_text(text, "x.py", ["traffic.rate=20/s"]) if each.code == "RL014"]
+    assert (guessed.severity, told.severity) == ("info", "warning")
+    assert "1s later and once;" in told.message

@@ -37,6 +37,8 @@ ASSUMED_TIMEOUT = 1.0  # seconds, of a call that cannot be seen
 def timeout(args: Args, name: str, default: float | None, of: str, parameters: tuple[str, ...] = ()) -> list[Layer]:
     """The timeout of an argument: a number, a pair (connect, read), or an object with parts; [] for none at all."""
     found = args.given.get(name)
+    if found is None and args.more:
+        return [assumed(args.reader, args.call.lineno)]
     if found is None:
         return _after(args, default, None, f"default of {of}")
     node, scope, _ = args.reader.follow(found.node, found.scope)
@@ -83,16 +85,14 @@ def assumed(reader: Reader, line: int) -> Layer:
 
 
 def _of_uses(args: Args, uses: Uses, default: float | None, of: str) -> list[Layer]:
-    """The timeout that the calls of a client are given, else the client's own."""
-    for call, scope in uses:
-        inside = args.reader.args(call, scope, ())
-        if "timeout" in inside:
-            return timeout(inside, "timeout", default, of)
-    if "timeout" in args:
+    """The timeout that a call of a client is given, else the client's own. Of many calls one without any decides."""
+    calls = [args.reader.args(call, scope, ()) for call, scope in uses] if len(uses) == 1 or default is None else []
+    told = [each for each in calls if not each.silent("timeout")]
+    if told and len(told) == len(calls):
+        return timeout(told[0], "timeout", default, of)
+    if not args.silent("timeout") or calls or default is not None:
         return timeout(args, "timeout", default, of)
-    if not uses and default is None:
-        return [assumed(args.reader, args.call.lineno)]
-    return timeout(args, "timeout", default, of)
+    return [assumed(args.reader, args.call.lineno)]
 
 
 # --- urllib3, requests, httpx ----------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _statuses(args: Args, status: Got) -> list[int]:
     if status.given and not status.value and status.value is not None:
         statuses = []
     _hopeless(args, "status_forcelist", statuses)
-    if not statuses:
+    if args.silent("status_forcelist"):
         args.reader.log.trap("RL205", "no status is retried: without `status_forcelist` a 503 is an answer like any",
                              args.at("status_forcelist", "Retry"),
                              "name the statuses: `status_forcelist=[429, 502, 503, 504]`")  # fmt: skip
@@ -362,7 +362,7 @@ def retry_options(symbol: str, args: Args, uses: Uses = ()) -> list[Layer]:
     on = set(outcomes_of_statuses(statuses))
     if args.flag("retry_all_server_errors", True).value:
         on |= {"error", "unavailable", "shed"}
-    if "exceptions" in args:
+    if not args.silent("exceptions"):
         on |= set(args.outcomes("exceptions") or ("timeout", "refused", "reset"))
     else:
         args.reader.log.trap("RL207", "no exception is retried: a refused connection or a timeout ends the request",
@@ -385,7 +385,7 @@ def language_model(args: Args, uses: Uses) -> list[Layer]:
         override = _options(reader, *uses[0])
         if "max_retries" in override:
             retries = override.number("max_retries", 2, 2)
-        args = Args(reader, args.call, args.scope, {**args.given, **override.given})
+        args = Args(reader, args.call, args.scope, {**args.given, **override.given}, args.more or override.more)
     if retries.value and retries.value > 0:
         library = reader.module.symbol(args.call.func, args.scope).partition(".")[0]
         layer = Layer("retry", "max_retries of the SDK", reader.at(args.call, "retry", "max_retries"), id=library)
@@ -394,7 +394,9 @@ def language_model(args: Args, uses: Uses) -> list[Layer]:
         layer.put("max_delay", ns(8.0), None, "always")
         made.append(layer)
     limit = _of_uses(args, uses, 600.0, "the SDK: 10 minutes")
-    if "timeout" not in args and limit and limit[0].settings["after"].at is None and made:
+    if "http_client" in args and "timeout" not in args:
+        reader.note("`http_client` may have a timeout of its own: taken as the SDK's 10 minutes", args.call.lineno)
+    elif args.silent("timeout") and limit and limit[0].settings["after"].value == "10m" and made:
         total = (1 + round(retries.value)) * 10
         reader.log.trap("RL208", f"no `timeout`: a call may take 10 minutes, and {1 + round(retries.value)} attempts "
                         f"{total} minutes", reader.at(args.call, "timeout", described(args.call.func).strip("`")),

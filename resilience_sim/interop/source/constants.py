@@ -78,6 +78,8 @@ def _named(module: Module, node: ast.Name | ast.Attribute, scope: Scope, depth: 
         if found[0].node is None:
             raise NotConstant(f"the parameter `{safe_name(found[0].dotted)}`")
         inside = constant(module, found[0].node, found[0].scope, depth + 1)
+        if inside.value is None:  # most likely: whatever somebody decides elsewhere
+            raise NotConstant(f"the parameter `{safe_name(found[0].dotted)}`, None by default")
         return Constant(inside.value, f"the default of the parameter `{safe_name(found[0].dotted)}`")
     path = module.dotted(node, scope)
     if path.startswith("http.HTTPStatus.") or path.startswith("requests.codes."):

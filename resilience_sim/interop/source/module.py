@@ -146,9 +146,7 @@ class Module:
         if first not in LIBRARIES:
             return ""
         last = rest.rpartition(".")[2]
-        return (
-            "urllib3.Retry" if path.startswith("requests.packages.urllib3.") and last == "Retry" else f"{first}.{last}"
-        )
+        return "urllib3.Retry" if first == "requests" and last == "Retry" else f"{first}.{last}"
 
     def follow(self, node: ast.AST, scope: Scope) -> tuple[ast.AST, Scope, Binding | None]:
         """What an expression stands for: names and attributes of ``self`` are replaced by what they are assigned, if

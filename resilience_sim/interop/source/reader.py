@@ -68,7 +68,7 @@ class Reader:
                 unknown = self._spread(keyword, scope, given) or unknown
         if unknown:
             self.unsure.append(f"line {call.lineno}: {unknown}, which is not known here: taken as none")
-        return Args(self, call, scope, given)
+        return Args(self, call, scope, given, bool(unknown))
 
     def _spread(self, keyword: ast.keyword, scope: Scope, given: dict[str, Argument]) -> str:
         """The entries of a dict that is spread into a call; "" when they are all known."""
@@ -102,15 +102,20 @@ class Reader:
 
 @dataclass(slots=True)
 class Args:
-    """The arguments of one call."""
+    """The arguments of one call; ``more``: there are others, which are not known."""
 
     reader: Reader
     call: ast.Call
     scope: Scope
     given: dict[str, Argument]
+    more: bool = False
 
     def __contains__(self, name: str) -> bool:
         return name in self.given
+
+    def silent(self, name: str) -> bool:
+        """Whether it is certain that an argument is not given."""
+        return name not in self.given and not self.more
 
     def at(self, name: str, text: str = "") -> At:
         """Where an argument stands; the call where there is none."""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 from resilience_sim.interop.findings import NOT_MODELLED, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Setting
@@ -18,6 +19,7 @@ from resilience_sim.interop.source.reader import Args, Reader
 from resilience_sim.interop.source.tenacity import RETRYING, Policy, retrying
 from resilience_sim.interop.traps import Trap
 
+Node: TypeAlias = ast.expr | ast.stmt
 NAME = "python"
 _NO_NAMES: tuple[str, ...] = ()
 _STAMINA = tuple(name for name in decorators.STAMINA if name != "on")
@@ -116,6 +118,7 @@ class Stacks:
         self.used: set[int] = set()
         self.found: list[Stack] = []
         self.mounts: dict[int, Made] = {}
+        self.ten_minutes = False
         for made, calls in self.objects.uses.items():
             for call, scope in calls:
                 if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
@@ -147,15 +150,17 @@ class Stacks:
     def _reader(self, name: str) -> Reader:
         return Reader(self.module, Log(traps=self.traps), name, used=self.used)
 
-    def _add(self, reader: Reader, line: int, layers: list[Layer], method: str = "GET") -> None:
+    def _add(self, reader: Reader, where: Node, layers: list[Layer], method: str = "GET") -> None:
         taken: set[str] = set()
         for layer in layers:
-            if layer.id in taken:
-                layer.id = ""
+            known, number = layer.id, 2
+            while layer.id in taken:
+                layer.id, number = f"{known}-{number}", number + 1
             taken.add(layer.id)
-        name = safe_name(reader.instance)
+        name, line = safe_name(reader.instance), where.lineno
         converted = Converted(NAME, f"Python, {name} (line {line})", name, layers, method=method)
         converted.unsure, converted.instead = list(dict.fromkeys(reader.unsure)), list(dict.fromkeys(reader.instead))
+        converted.at = reader.at(where, name, name)
         reader.log.assumed += converted.unsure
         self.found.append(Stack(name, line, converted, reader.log))
 
@@ -170,12 +175,13 @@ class Stacks:
         layers = [*outer, *inside.layers]
         if not outer and not inside.weight and not inside.seen:
             return
-        line = function.node.lineno  # type: ignore[attr-defined]
+        node = function.node
+        assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
-            layers.append(clients.assumed(reader, line))
+            layers.append(clients.assumed(reader, node.lineno))
         if outer and inside.library in ("requests", "httpx"):
             self._unseen_statuses(reader, function, outer, inside.library)
-        self._add(reader, line, layers, inside.method)
+        self._add(reader, node, layers, inside.method)
 
     def _decorators(self, reader: Reader, function: Scope) -> list[Layer]:
         """The layers of the decorators, outermost first."""
@@ -406,7 +412,10 @@ class Stacks:
             return
         reader = self._reader(self._name_of(call, scope, symbol))
         layers = self._client_layers(reader, (call, scope), self._calls_on(call))
-        self._add(reader, call.lineno, layers)
+        if any(each.code == "RL208" for each in reader.log.found):  # once a file: SDKs are made in many places
+            reader.log.found = [each for each in reader.log.found if each.code != "RL208" or not self.ten_minutes]
+            self.ten_minutes = True
+        self._add(reader, call, layers)
 
     def _calls_on(self, call: ast.Call) -> list[Made]:
         """The requests made with an object, as far as they are seen."""
@@ -430,7 +439,7 @@ class Stacks:
             return
         if not any(layer.kind == "timeout" for layer in layers):
             layers.append(clients.assumed(reader, call.lineno))
-        self._add(reader, call.lineno, layers)
+        self._add(reader, call, layers)
 
     def _name_of(self, call: ast.Call, scope: Scope, symbol: str) -> str:
         """What it is assigned to, else where it stands."""
