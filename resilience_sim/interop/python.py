@@ -50,12 +50,12 @@ RL208 info: ten minutes for a call
 NAME = "python"
 UNREAD = "RL200"
 _USES = re.compile(
-    r"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:tenacity|stamina|backoff|urllib3|httpx|httpx_retries|aiohttp|"
+    r"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:tenacity|stamina|hyx|backoff|urllib3|httpx|httpx_retries|aiohttp|"
     r"aiohttp_retry|pybreaker|aiobreaker|circuitbreaker|botocore|boto3|openai|anthropic|requests)\b",
     re.MULTILINE,
 )
 _SAYS = re.compile(
-    r"\b(?:tenacity|stamina|backoff|Retry|HTTPAdapter|pybreaker|aiobreaker|circuitbreaker|PoolManager|RetryClient|"
+    r"\b(?:tenacity|stamina|hyx|backoff|Retry|HTTPAdapter|pybreaker|aiobreaker|circuitbreaker|PoolManager|RetryClient|"
     r"(?:Async)?(?:Azure)?OpenAI|(?:Async)?Anthropic\w*)\b|\bConfig\(|\b(?:Async)?Client\(|ClientSession\("
 )
 

@@ -166,6 +166,20 @@ def test_breakers():
     assert settings(found["ledger"])[0]["failure_threshold"] == "7"
 
 
+def test_hyx():
+    """Decorators around decorators; attempts are retries."""
+    found = of("hyx_stock")
+    layers = settings(found["stock"])
+    assert [each["kind"] for each in layers] == ["bulkhead", "retry", "circuit_breaker", "timeout"]
+    assert (layers[0]["max_concurrent"], layers[0]["queue"]) == ("5", "3")
+    assert (layers[1]["like"], layers[1]["attempts"], layers[1]["delay"]) == ("hyx", "2", "250ms")
+    assert (layers[2]["failure_threshold"], layers[2]["success_threshold"]) == ("4", "3")
+    limit, retry, _ = settings(found["reserve"])
+    assert (limit["after"], retry["attempts"], retry["factor"], retry["max_delay"]) == ("4s", "4", "3x", "2s")
+    assert settings(found["forever"])[0]["attempts"] == "10000"
+    assert codes(found["forever"]) == ["RL202"]
+
+
 def test_sdks():
     """botocore counts retries, the SDKs of language models wait ten minutes, retries around them multiply."""
     found = of("sdks")

@@ -19,7 +19,7 @@ LIBRARIES = frozenset(
         "tenacity", "stamina", "backoff", "urllib3", "requests", "httpx", "httpx_retries", "aiohttp", "aiohttp_retry",
         "pybreaker", "aiobreaker", "circuitbreaker", "botocore", "boto3", "aioboto3", "aiobotocore", "openai",
         "anthropic", "asyncio", "async_timeout", "anyio", "datetime", "os", "http", "functools", "builtins", "socket",
-        "concurrent", "json", "pydantic",
+        "concurrent", "json", "pydantic", "hyx",
     )
 )  # fmt: skip
 _SELF = ("self", "cls")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from resilience_sim.interop.findings import NOT_MODELLED, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Setting
-from resilience_sim.interop.source import clients, decorators
+from resilience_sim.interop.source import clients, decorators, hyx
 from resilience_sim.interop.source.breakers import PARAMETERS as BREAKERS
 from resilience_sim.interop.source.breakers import breaker
 from resilience_sim.interop.source.module import Module, Scope
@@ -36,6 +36,7 @@ RETRIES: dict[str, tuple[Callable[[Args, str], Policy], tuple[str, ...]]] = {
     "backoff.on_exception": (decorators.backoff, ("wait_gen", "exception")),
     "backoff.on_predicate": (decorators.backoff, ("wait_gen", "predicate")),
 }
+POLICIES = frozenset((*RETRIES, *BREAKERS, *hyx.POLICIES))
 _LLM = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI", "Anthropic", "AsyncAnthropic", "AnthropicBedrock",
         "AsyncAnthropicBedrock", "AnthropicVertex", "AsyncAnthropicVertex")  # fmt: skip
 # what makes calls, the names of its parameters, and what must be said for it to be worth a stack of its own
@@ -114,7 +115,7 @@ class Stacks:
 
     def __init__(self, module: Module, traps: dict[str, Trap]) -> None:
         self.module, self.traps = module, traps
-        self.objects = Objects(module, {*CLIENTS, *SESSIONS, *BREAKERS, *RETRIES})
+        self.objects = Objects(module, {*CLIENTS, *SESSIONS, *POLICIES})
         self.used: set[int] = set()
         self.found: list[Stack] = []
         self.mounts: dict[int, Made] = {}
@@ -191,7 +192,7 @@ class Stacks:
 
     def _decorator(self, reader: Reader, node: ast.expr, scope: Scope) -> Layer | None:
         symbol = self.module.symbol(node, scope)
-        if symbol in RETRIES or symbol in BREAKERS:  # bare, without a call
+        if symbol in POLICIES:  # bare, without a call
             return self._layer(reader, ast.copy_location(ast.Call(node, [], []), node), scope, symbol)
         if isinstance(node, ast.Attribute) and node.attr == "wraps":
             node = node.value
@@ -215,32 +216,23 @@ class Stacks:
         return made if made and self._is_policy(made) else None
 
     def _is_policy(self, made: Made) -> bool:
-        symbol = self.module.symbol(made[0].func, made[1])
-        return symbol in RETRIES or symbol in BREAKERS
+        return self.module.symbol(made[0].func, made[1]) in POLICIES
 
     def _layer(self, reader: Reader, call: ast.Call, scope: Scope, symbol: str) -> Layer | None:
         """The policy; None for a retry that no failure of a call makes try again."""
         if symbol in BREAKERS:
             return breaker(reader.args(call, scope, BREAKERS[symbol]), symbol)
+        if symbol in hyx.POLICIES:
+            plain, parameters = hyx.POLICIES[symbol]
+            made = plain(reader.args(call, scope, parameters), symbol)
+            if made.kind == "retry" and made.settings["attempts"].value == "10000":
+                self._endless_retry(reader, call, symbol, True)
+            return made
         read, names = RETRIES[symbol]
         policy = read(reader.args(call, scope, names), symbol)
         at = reader.at(call, "retry", symbol)
-        if policy.endless and not policy.waits:
-            reader.log.trap(
-                "RL201",
-                f"`{symbol}` has neither `stop` nor `wait`: it tries for ever and at once, a tight loop of calls from "
-                "every caller as long as B fails",
-                at,
-                "give it an end (`stop_after_attempt(3)`) and a random wait (`wait_exponential_jitter()`)",
-            )
-            reader.instead += ["RL014", "RL016"]
-        elif policy.endless:
-            reader.log.trap(
-                "RL202",
-                f"`{symbol}` never gives up: as long as B fails no caller gets an answer, and callers pile up",
-                at,
-                "limit the attempts or the time",
-            )
+        if policy.endless:
+            self._endless_retry(reader, call, symbol, policy.waits)
         layer = policy.layer
         layer.remedies = REMEDIES[symbol.partition(".")[0]]
         if layer.settings.get("on", Setting("")).value == "[]":
@@ -252,6 +244,26 @@ class Stacks:
             )
             return None
         return layer
+
+    @staticmethod
+    def _endless_retry(reader: Reader, call: ast.Call, symbol: str, waits: bool) -> None:
+        at = reader.at(call, "retry", symbol)
+        if waits:
+            reader.log.trap(
+                "RL202",
+                f"`{symbol}` never gives up: as long as B fails no caller gets an answer, and callers pile up",
+                at,
+                "limit the attempts or the time",
+            )
+            return
+        reader.log.trap(
+            "RL201",
+            f"`{symbol}` has neither `stop` nor `wait`: it tries for ever and at once, a tight loop of calls from "
+            "every caller as long as B fails",
+            at,
+            "give it an end (`stop_after_attempt(3)`) and a random wait (`wait_exponential_jitter()`)",
+        )
+        reader.instead += ["RL014", "RL016"]
 
     # --- what a function calls ----------------------------------------------------------------------------------
 
@@ -312,7 +324,7 @@ class Stacks:
             limit = clients.timeout(args, name, None, self.module.symbol(node.func, scope))
             return limit[0] if limit else None
         made = self._policy_in(node, scope)
-        if made is None or self.module.symbol(made[0].func, made[1]) not in BREAKERS:
+        if made is None or self.module.symbol(made[0].func, made[1]) in RETRIES:
             return None
         return self._layer_of(reader, made)
 
@@ -427,7 +439,7 @@ class Stacks:
         """A retry, a breaker or an adapter that belongs to something which is not seen here."""
         symbol = self.module.symbol(call.func, scope)
         reader = self._reader(self._name_of(call, scope, symbol))
-        if symbol in RETRIES or symbol in BREAKERS:
+        if symbol in POLICIES and symbol not in ("hyx.timeout", "hyx.bulkhead"):
             layer = self._layer(reader, call, scope, symbol)
             layers = [layer] if layer is not None else []
         elif symbol in PARTS:
