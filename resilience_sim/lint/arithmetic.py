@@ -54,7 +54,11 @@ def waits(config: RetryConfig) -> float:
         total += wait
         if config.max_elapsed and total > config.max_elapsed:
             return float(config.max_elapsed)
-    return total
+        capped = config.max_delay and wait >= config.max_delay and config.factor >= 1
+        if config.backoff == "constant" or capped or not config.delay:  # it stays what it is
+            total += wait * (min(config.attempts, _DEEPEST) - 1 - n)
+            break
+    return min(total, float(config.max_elapsed)) if config.max_elapsed else total
 
 
 def worst_time(stack: tuple[PolicyConfig, ...], index: int = 0) -> float:

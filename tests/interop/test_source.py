@@ -575,3 +575,23 @@ def test_made_up_traffic_weighs_less_in_source():
     (told,) = [each for each in lint_text(text, "x.py", ["traffic.rate=20/s"]) if each.code == "RL014"]
     assert (guessed.severity, told.severity) == ("info", "warning")
     assert "1s later and once;" in told.message
+
+
+def test_a_thousand_files_take_a_thousand_times_as_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each file is read once, parsed once where it mentions a library, and let go of before the next."""
+    plain = "import os\n" + "print(os.name)\n" * 20
+    for i in range(1000):
+        text = TENACITY if i % 20 == 0 else plain
+        (tmp_path / f"m{i:04}.py").write_text(text, encoding="utf-8")
+    parsed = 0
+    real = ast.parse
+
+    def counted(*args: object, **options: object) -> ast.AST:
+        nonlocal parsed
+        parsed += 1
+        return real(*args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(ast, "parse", counted)
+    answer = resim("lint", str(tmp_path), "--format", "concise")
+    assert answer.out.count("RL201") == 50
+    assert parsed == 50
