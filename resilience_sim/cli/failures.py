@@ -21,6 +21,9 @@ def answer(ctx: CommandContext, error: BaseException) -> int:
         return say(ctx, problem, errors.INTERRUPTED)
     if isinstance(error, Problem):
         return say(ctx, error)
+    if isinstance(error, MemoryError):
+        remedy = "simulate less at once: fewer requests, a coarser `--series`, or bounds on what waits"
+        return say(ctx, Problem("memory", "there is not enough memory for this", remedy))
     from resilience_sim.scenario.diagnostics import ScenarioError
 
     if isinstance(error, ScenarioError):

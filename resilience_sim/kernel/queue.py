@@ -215,6 +215,11 @@ class EventQueue:
                 self._close_hole()
         return None if due == NEVER else self._recurring
 
+    def size(self) -> int:
+        """How many frames it holds, dead ones included."""
+        waiting = sum([int(queue.count) for queue in self.delay_queues])
+        return int(self._count) + len(self.tuples) + waiting
+
     def clear(self) -> None:
         """Drop every frame."""
         for queue in self.delay_queues:

@@ -160,6 +160,10 @@ class Sim(Clock):
             layer.on_timer(found)
         return True
 
+    def size(self) -> int:
+        """How many timers and waiting jobs are kept in memory."""
+        return self._queue.size() + int(self.pending_work)
+
     def close(self) -> None:
         """Drop all frames, so that a finished run can be freed without the garbage collector."""
         self._queue.clear()

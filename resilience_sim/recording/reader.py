@@ -137,7 +137,7 @@ class Recording:
         if isinstance(error, (LookupError, ArithmeticError, RecursionError, ValueError)) and not isinstance(
             error, UnicodeError
         ):
-            cause = f"its events make no sense ({type(error).__name__}: {error})"
+            cause = f"its events make no sense ({type(error).__name__})"
             remedy = f"`resim replay {self.path} --verify` compares them with the scenario; if they agree, report this"
             raise RecordingError(str(self.path), cause, remedy) from error
 
@@ -194,9 +194,17 @@ class Recording:
         self.actions = self._load_actions()
         # An action may bring components along that can speak from then on.
         everybody = directory + [tuple(row) for action in self.actions for row in action.detail.get("components", ())]
+        self._check_directory(everybody)
         self.components = tuple(Component(*row) for row in everybody)
         self._known = frozenset(component.id for component in self.components)
         self._chunks = self._load_chunks()
+
+    def _check_directory(self, rows: list[tuple[Any, ...]]) -> None:
+        """Components are numbered from 0 without a gap, and so few that tables over them are small."""
+        for number, row in enumerate(rows):
+            kinds = [type(each) for each in row]
+            if kinds != [int, str, str, int, int, str] or row[0] != number or not -1 <= row[3] <= number:
+                raise self._damaged("its directory of components cannot be")
 
     def _load_chunks(self) -> list[_Chunk]:
         chain, events, last_t = self.state.head, 0, 0

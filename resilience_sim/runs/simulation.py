@@ -7,7 +7,7 @@ from typing import Protocol
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.rng import KeyedRng
-from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim
+from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim, SimulationError
 from resilience_sim.kernel.sink import Fold, sink_for
 from resilience_sim.policies.layer import Gauges
 from resilience_sim.runs.action_schedule import BY_HAND, Step, components_with, merge_actions, own_components
@@ -19,6 +19,9 @@ from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
 from resilience_sim.world.service import Service
 from resilience_sim.world.traffic import make_traffic
+
+MOST_UNDER_WAY = 4_000_000  # timers and waiting jobs: one to two gigabytes
+_LOOK_EVERY = 100_000  # events
 
 
 class Source(Protocol):
@@ -94,6 +97,7 @@ class Simulation:
         self.components = components_with(plan, make_components(plan), actions or ())
         self._folds: list[Fold] = []
         self._sim: Sim | None = None
+        self._looked_at = 0  # how many events there were when the size of what is under way was looked at
         self._parts: tuple[Callable[[], None], ...] = ()  # what to call at the end
         self._reserved: list[tuple[Component, ...]] = []  # whom each of the plan's own changes brings along
         self.applier: ActionApplier | None = None  # from the first step on, of a run that is open to actions
@@ -150,11 +154,14 @@ class Simulation:
         """See :meth:`Source.run`; ``budget`` counts steps of the engine.
 
         Raises:
-            SimulationError: time stands still.
+            SimulationError: time stands still, or more is under way than memory can be relied on to hold.
         """
         if self._sim is None:
             self._sim = self._assemble()
         sim = self._sim
+        if sim.sink.count - self._looked_at > _LOOK_EVERY:
+            self._looked_at = sim.sink.count
+            self._mind_the_size(sim)
         while self._pending:
             action = self._pending[0].action
             if action.t > until:
@@ -165,6 +172,13 @@ class Simulation:
                 return True  # the budget ends before
             self._apply(self._pending.pop(0))
         return sim.run(until, budget) or self._is_over()
+
+    def _mind_the_size(self, sim: Sim) -> None:
+        if sim.size() > MOST_UNDER_WAY:
+            raise SimulationError(
+                f"more than {MOST_UNDER_WAY:,} calls are under way at {sim.now / 1e9:.3f}s, and memory may run out; let "
+                "fewer arrive, or bound what waits: `service.queue`, `client.threads`, a timeout"
+            )
 
     def _is_over(self) -> bool:
         """The run is over: False. What still waits is dropped, unless somebody may want to look at it."""

@@ -279,6 +279,20 @@ def test_an_internal_error_names_a_file_with_the_traceback(here, monkeypatch, tm
     assert document["error"]["code"] == "internal"
 
 
+def test_a_run_that_does_not_fit_into_memory_says_so(here, monkeypatch):
+    """It was "a fault in resim"."""
+
+    def full(*_: object, **__: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr("resilience_sim.runs.simulation.Simulation.run", full)
+    answer = resim("run", "quick.yaml")
+    assert answer.code == 2
+    assert "not enough memory" in answer.err
+    assert "help: simulate less at once" in answer.err
+    assert resim("run", "quick.yaml", "--json").document["error"]["code"] == "memory"
+
+
 def test_interrupted_run_is_summarised_but_not_judged(here, monkeypatch):
     """Ctrl-C: exit code 130, what was simulated is there, no expectation counts."""
     from resilience_sim.runs.simulation import Simulation

@@ -136,6 +136,27 @@ def test_components_without_sense(honest: Path, tmp_path: Path) -> None:
     assert "\x1b" not in said
 
 
+@pytest.mark.parametrize(
+    "twist",
+    [
+        lambda each: (each.id + 10**12, each.kind, each.name, each.instance),
+        lambda each: (each.id * 2, each.kind, each.name, each.instance),
+        lambda each: (each.id, each.kind, each.name, 10**12),
+        lambda each: (each.id, each.kind, each.name, "x"),
+    ],
+    ids=["ids far", "gaps", "instance far", "text"],
+)
+@pytest.mark.parametrize("command", ["replay F -q", "export F --to csv-requests", "explain F@1s"])
+def test_a_directory_that_no_run_has_is_refused(honest: Path, tmp_path: Path, twist, command: str) -> None:
+    """Component 10**12 took memory for as many: an internal error."""
+    with open_recording(honest) as recording:
+        twisted = [Component(*twist(each), each.number, each.node) for each in recording.components]
+    path = forge(honest, tmp_path / "f.resim", lambda events: events, twisted)
+    code, said = resim(*command.replace("F", str(path)).split())
+    assert code == 2
+    assert "the recording is damaged: its directory of components cannot be" in said
+
+
 @pytest.mark.parametrize("name", ["files", "meta", "state"])
 def test_a_view_in_place_of_a_table_does_not_keep_it_busy(honest: Path, tmp_path: Path, name: str) -> None:
     path = forge(honest, tmp_path / "f.resim", lambda events: events)

@@ -1,0 +1,126 @@
+"""What is done to resim beside its commands: plain values in, text out that both forms must agree on."""
+
+from __future__ import annotations
+
+import json
+
+from resilience_sim.kernel.sim import SimulationError
+from resilience_sim.measure.run_fold import RunFold
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.load import load, load_text
+from resilience_sim.settings.actions import Action
+
+BUDGET = 20_000  # steps of the engine
+KEPT = ("service", "traffic", "client", "operation")  # sections whose ``--set`` the written file leaves to the caller
+
+
+def _end(simulation: Simulation) -> str:
+    try:
+        over = not simulation.run(budget=BUDGET)
+    except SimulationError:
+        return f"stuck {simulation.digest()}"
+    return f"{'over' if over else 'on'} {simulation.digest()}"
+
+
+def written(path: str, *overrides: str) -> str:
+    """A valid scenario, written as the cockpit writes it, is the same run."""
+    from resilience_sim.play.written import scenario_text
+    from resilience_sim.scenario.text.spelling import Unwritable
+
+    try:
+        scenario = load(path, overrides)
+    except ScenarioError:
+        return "refused"
+    before = _end(Simulation(scenario.plan, 1))
+    try:
+        text = scenario_text(scenario, scenario.plan, ())
+    except Unwritable as error:
+        return f"unwritable: {error}"
+    try:
+        again = load_text(text, path, [each for each in overrides if each.partition(".")[0] in KEPT])
+    except ScenarioError as error:
+        raise AssertionError(f"what was written is refused: {error.diagnostics[0]}") from error
+    after = _end(Simulation(again.plan, 1))
+    if before != after:
+        raise AssertionError("what was written is another run")
+    return before
+
+
+def line(path: str, typed: str, at: int) -> str:
+    """A line of the cockpit at an instant: refused in words, or the run goes on under what it says."""
+    from resilience_sim.play.command_line import Completion, read_line
+    from resilience_sim.runs.actions import ActionError
+
+    try:
+        scenario = load(path)
+    except ScenarioError:
+        return "refused"
+    Completion(scenario.plan).words(typed)
+    Completion(scenario.plan).on(typed)
+    try:
+        done = read_line(typed, scenario.plan, at)
+    except ValueError as error:
+        if not str(error).strip():
+            raise AssertionError("refused without a word") from error
+        return f"refused: {error}"
+    if not isinstance(done, Action):
+        return f"until {done.text}"
+    simulation = Simulation(scenario.plan, 1, [])
+    figures = RunFold(scenario.plan, simulation.components)
+    simulation.attach(figures)
+    try:
+        simulation.run(until=at - 1, budget=BUDGET)
+        simulation.act(done)
+    except ActionError as error:
+        return f"not possible: {error}"
+    except SimulationError:
+        return "stuck"
+    found = _end(simulation)
+    result = figures.result(1, simulation.digest(), simulation.now)
+    return f"{found} {json.dumps(result.document, sort_keys=True, default=repr)}"
+
+
+def session(path: str, seeks: list[float]) -> str:
+    """A recording, opened as the cockpit opens it: it plays, is sought through and drawn, or is refused in words."""
+    from resilience_sim.play.panel_renderer import PanelRenderer
+    from resilience_sim.play.session import Session
+    from resilience_sim.play.state import CockpitState
+    from resilience_sim.recording.layout import RecordingError
+    from resilience_sim.recording.reader import open_recording
+    from resilience_sim.runs.actions import ActionError
+    from resilience_sim.runs.replay import Playback, actions_of, plan_of, scenario_of
+
+    said = []
+    try:
+        with open_recording(path) as recording:
+            scenario = scenario_of(recording)
+            sources = [
+                Playback(recording),
+                Simulation(plan_of(recording, scenario), recording.meta.seed, actions_of(recording) or []),
+            ]
+            for source in sources:
+                played = Session(scenario, source, None, recording.meta.variant)
+                state = CockpitState(played)
+                renderer = PanelRenderer(state)
+                for where in seeks:
+                    played.seek(round(where * max(1, recording.end)))
+                    for _ in range(3):
+                        played.frame(1 / 15)
+                    said.append("\n".join(row.plain() for row in renderer.screen_rows(100, 30)))
+    except (RecordingError, ActionError, SimulationError) as error:
+        said.append(f"{type(error).__name__}: {error}")
+    return "\n".join(said)
+
+
+def imported(path: str) -> str:
+    """What an import wrote loads and runs."""
+    from pathlib import Path
+
+    if not Path(path).exists():
+        return "nothing"
+    try:
+        scenario = load(path)
+    except ScenarioError as error:
+        raise AssertionError(f"an import wrote what does not load: {error.diagnostics[0]}") from error
+    return _end(Simulation(scenario.plan, 1))

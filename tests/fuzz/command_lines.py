@@ -1,0 +1,66 @@
+"""Command lines: the options of every command, with values that nobody would type and somebody does."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+from scenario.extremes import BITS, RATES, SHARES, TIMES
+
+from resilience_sim.cli.app import COMMANDS, load
+
+from .case import Case, Step
+from .dice import Dice
+from .recordings import bases as recordings
+from .scenarios import DATA, SHORT, bases, from_tables
+
+WORDS = ["", "-", "--", "x", "s.yaml", "r.resim", "c.yml", "nothing.yaml", ".", "..", "/", "/dev/null", "a\nb",
+         "\x1b[31m", "-1", "0", "1.5", "nan", "inf", "1e9", "max", "10x", "0x", "1e300x", "phase 1", "=", "json=-",
+         "retry.attempts=2", "json=out.json", "csv=out", "x=y", "first-look", "retry-storm", "retry", "p99", "RL001",
+         "RS001", "exit-codes",
+         "s.yaml@1s", "s.yaml:3", "r.resim@1s", "r.resim:3", "full", "live", "plain", "\udcff", "🦆", "x" * 5000,
+         *BITS, *TIMES, *RATES, *SHARES]  # fmt: skip
+LONG = ("run", "compare")  # what is not given a short scenario would run for long
+NEVER = ("--watch", "--policy", "--runs")  # waits for somebody; runs foreign code; forks
+
+
+def options(command: str) -> tuple[list[tuple[str, bool]], int]:
+    """The options of a command (flag, whether it takes a value), and how many arguments it has."""
+    _, function = load(command)
+    hints = get_type_hints(get_type_hints(function)["options"], include_extras=True)
+    found, arguments = [("--json", False), ("-q", False), ("-v", False)], 0
+    for name, hint in hints.items():
+        assert get_origin(hint) is Annotated, name
+        kind, info = get_args(hint)[:2]
+        flags = getattr(info, "param_decls", None) or ()
+        if flags:
+            found += [(flag, kind is not bool) for flag in flags if flag.startswith("-")]
+        else:
+            arguments += 1
+    return found, arguments
+
+
+def case(dice: Dice) -> Case:
+    command = dice.one(COMMANDS)
+    known, arguments = options(command)
+    argv: list[str] = []
+    for _ in range(arguments):
+        usual = {"replay": "r.resim", "import": "c.yml", "init": "new", "list": "policies", "explain": "retry",
+                 "schema": "x"}.get(command, "s.yaml")  # fmt: skip
+        argv.append(usual if dice.chance(0.8) else dice.one(WORDS))
+    for flag, valued in dice.some(known, 3):
+        if flag in NEVER:
+            continue
+        argv += [flag, dice.one(WORDS)] if valued else [flag]
+    if command in LONG:
+        argv += [*SHORT, "--runs", "1"]
+    if dice.chance(0.1):
+        argv.append(dice.one(WORDS))
+    if dice.chance(0.05):
+        dice.luck.shuffle(argv)
+    files = {
+        "s.yaml": dice.one([*bases()[:-2], from_tables(dice)]).encode(), "r.resim": dice.one(recordings()),
+        "c.yml": b"resilience4j.retry.instances.a.maxAttempts: 3\n", **DATA,
+    }  # fmt: skip
+    outputs = ("out", "out.json", "out.requests.csv", "out.attempts.csv", "out.transitions.csv", "new.yaml",
+               "resim-v1.schema.json", *(word for word in argv if "/" not in word and word not in files))  # fmt: skip
+    return Case("cli", files, (Step((command, *argv), outputs, simulates=True),))

@@ -1,0 +1,205 @@
+"""What must hold whatever is put in: a documented exit code, words, printable text, bounded time and memory, and
+nothing half-written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import resource
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from resilience_sim.cli import errors
+from resilience_sim.cli.environment import Environment
+from resilience_sim.cli.main import execute
+
+from . import calls
+from .case import Case, Step
+
+PATIENCE = 4.0  # s of CPU until Ctrl-C is pressed
+HEARD = 1.5  # s of CPU within which it is heard
+MOST_MEMORY = 1_000_000  # kB that one step may add to the peak of the process
+DOCUMENTED = (errors.OK, errors.NO, errors.NOTHING_DONE, errors.INCONCLUSIVE)
+CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+HALF = re.compile(r"(\.part|\.new|\.tmp|-journal|-wal|-shm)$|^\.")
+
+
+@dataclass
+class Judgement:
+    """``problems``: what must not be. ``same``: what the other form of the core must say, too, word by word."""
+
+    problems: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)  # how each step ended, for the statistics
+
+
+def judge(case: Case) -> Judgement:
+    """Do what the case says, in this process, in a folder of its own."""
+    found = Judgement()
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        os.chdir(folder)
+        try:
+            for name, content in case.files.items():
+                path = Path(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            for step in case.steps:
+                if not _step(step, found):
+                    break
+        finally:
+            os.chdir(before)
+    return found
+
+
+def _step(step: Step, found: Judgement) -> bool:
+    """Whether to go on."""
+
+    def problem(what: str) -> None:
+        found.problems.append(f"{step.argv[0] if step.argv else step.call}: {what}")
+
+    files, peak = _files(), _peak()
+    out, err = io.StringIO(), io.StringIO()
+    with _patience() as clock:
+        try:
+            if step.argv:
+                code: int | str = execute(step.argv, Environment(io.StringIO(), out, err))
+            else:
+                code = getattr(calls, step.call)(*step.with_)
+        except KeyboardInterrupt:
+            code = errors.INTERRUPTED
+        except BaseException as error:
+            problem(f"raised {_raised(error)}")
+            return False
+    interrupted = clock.pressed > 0
+    said = out.getvalue() + err.getvalue()
+    if interrupted:
+        late = time.process_time() - clock.pressed
+        if late > HEARD:
+            problem(f"Ctrl-C was heard after {late:.0f} s of CPU")
+        if not step.simulates:
+            problem(f"took more than {PATIENCE:.0f} s of CPU")
+        code = "interrupted" if code in (*DOCUMENTED, errors.INTERRUPTED) else code
+    elif isinstance(code, int) and code not in DOCUMENTED:
+        problem(f"exit code {code}: {_first_line(said)}")
+    if "Traceback (most recent" in said or "internal error" in said:
+        problem(f"an internal error: {_first_line(said)}")
+    for stream, text in (("output", out.getvalue()), ("errors", err.getvalue())):
+        bad = CONTROLS.search(text)
+        if bad:
+            problem(f"U+{ord(bad.group()):04X} in the {stream}")
+    if "there is not enough memory" in said:
+        problem("ran out of memory")
+    if code == errors.NOTHING_DONE and not said.strip():
+        problem("exit code 2 without a word")
+    if step.argv and "--json" in step.argv and not interrupted:
+        _is_a_document(out.getvalue(), code, problem)
+    if _peak() - peak > MOST_MEMORY:
+        problem(f"took {(_peak() - peak) // 1000} MB of memory")
+    _look_at_files(step, code, files, problem)
+    found.ends.append(f"{step.argv[0] if step.argv else step.call} {str(code).split()[0] if str(code) else code}")
+    if interrupted:
+        return False
+    found.same.append(f"{step}\n{code}\n{_comparable(said)}\n{_hash_of_outputs(step)}")
+    return True
+
+
+def _raised(error: BaseException) -> str:
+    """The error, and where it comes from: what tells one finding from another."""
+    trace = error.__traceback__
+    place = ""
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if "resilience_sim" in name:
+            place = f"{Path(name).name}:{trace.tb_frame.f_code.co_name}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} in {place}: {str(error)[:200]}"
+
+
+def _is_a_document(text: str, code: int | str, problem) -> None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        problem("--json prints no JSON document")
+        return
+    said = document.get("error")
+    if said is not None and code == errors.NO and said.get("code") == "diverged":
+        return
+    if (said is not None) != (code == errors.NOTHING_DONE):
+        problem(f"exit code {code} with error {str(document.get('error'))[:100]}")
+
+
+def _look_at_files(step: Step, code: int | str, before: dict[str, str], problem) -> None:
+    after = _files()
+    for name in before:
+        if name not in after:
+            problem(f"a file is gone: {Path(name).suffix}")
+        elif after[name] != before[name] and name not in step.makes:
+            problem(f"a file was changed: {Path(name).suffix}")
+    for name in after.keys() - before.keys():
+        if HALF.search(Path(name).name) and name not in step.makes:
+            problem(f"left behind: {Path(name).suffix or 'hidden file'}")
+        elif name not in step.makes:
+            problem(f"made a file that nobody asked for: {name}")
+        elif code == errors.NOTHING_DONE:
+            problem(f"exit code 2, but made {Path(name).suffix}")
+
+
+def _files() -> dict[str, str]:
+    here = Path()
+    return {
+        str(path): hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+        for path in sorted(here.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _hash_of_outputs(step: Step) -> str:
+    return " ".join(f"{name} {digest}" for name, digest in _files().items() if name in step.makes)
+
+
+def _comparable(said: str) -> str:
+    return re.sub(r"[0-9.]+ s in total", "", said)
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "")[:200]
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+class _Clock:
+    pressed = 0.0
+
+
+@contextmanager
+def _patience() -> Iterator[_Clock]:
+    """After a while of CPU time, press Ctrl-C."""
+    clock = _Clock()
+
+    def press(number: int, frame: FrameType | None) -> None:
+        clock.pressed = time.process_time()
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGVTALRM, press)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
+    try:
+        yield clock
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
