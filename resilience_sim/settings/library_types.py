@@ -106,9 +106,10 @@ class Nest(Type):
                 remedy = did_you_mean(str(name), self.keys) or one_of(self.keys)
                 raise UnitError(codes.CHOICE, f"`{self.what}` has no {shown(name)}", remedy)
         for name in self.keys:
-            if name not in value and name not in self.defaults:
+            if value.get(name) is None and name not in self.defaults:
                 raise UnitError(codes.MISSING, f"`{self.what}` needs `{name}`", f"it has {one_of(self.keys)}")
-        whole = {**self.defaults, **value}
+        # written and empty is the default, too
+        whole = {**self.defaults, **{name: each for name, each in value.items() if each is not None}}
         return {name: None if each is None else self.keys[name].read(each) for name, each in whole.items()}
 
     @property

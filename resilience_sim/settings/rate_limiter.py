@@ -200,6 +200,10 @@ def _envoy(ident: str, p: Settings) -> PolicyConfig:
     if p["fill_interval"] < SHORTEST_FILL:
         raise LibraryError("fill_interval", "Envoy refuses an interval below 50 ms", "write `50ms` or more")
     _each_nanosecond("fill_interval", p["tokens_per_fill"], p["fill_interval"])
+    if max(p["max_tokens"] - 1, 1) * p["fill_interval"] > SLOWEST * p["tokens_per_fill"]:
+        raise LibraryError(
+            "fill_interval", "the bucket takes more than 36 years to fill", "fewer `max_tokens`, or a shorter interval"
+        )
     if not p["timer_based"]:
         return RateLimiterConfig(
             ident, count=float(p["tokens_per_fill"]), per=p["fill_interval"], burst=p["max_tokens"]

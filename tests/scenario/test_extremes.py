@@ -184,6 +184,10 @@ def test_a_limiter_with_a_large_burst_lets_it_in() -> None:
         ("timeout: {like: hyx, timeout_secs: .inf}", "timeout_secs"),
         ("retry: {like: tenacity, stop: {kind: stop_after_delay, value: .inf}}", "stop"),
         ("timeout: {after: 36500d}", "after"),
+        ("rate_limiter: {like: envoy, max_tokens: 50, fill_interval: 26688d}", "fill_interval"),
+        ("rate_limiter: {like: envoy, max_tokens: 1, fill_interval: 26688d}", "fill_interval"),
+        ("rate_limiter: {like: envoy, max_tokens: 1000000, fill_interval: 30d}", "fill_interval"),
+        ("retry: {like: smallrye, ExponentialBackoff: {factor: , maxDelay: 1s}}", "ExponentialBackoff"),
     ],
 )
 def test_what_the_arithmetic_does_not_hold_is_refused_with_its_place(policy: str, key: str) -> None:
