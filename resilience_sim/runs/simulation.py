@@ -176,8 +176,8 @@ class Simulation:
     def _mind_the_size(self, sim: Sim) -> None:
         if sim.size() > MOST_UNDER_WAY:
             raise SimulationError(
-                f"more than {MOST_UNDER_WAY:,} calls are under way at {sim.now / 1e9:.3f}s, and memory may run out; let "
-                "fewer arrive, or bound what waits: `service.queue`, `client.threads`, a timeout"
+                f"more than {MOST_UNDER_WAY:,} calls are under way at {sim.now / 1e9:.3f}s, and memory may run out; "
+                "let fewer arrive, or bound what waits: `service.queue`, `client.threads`, a timeout"
             )
 
     def _is_over(self) -> bool:
