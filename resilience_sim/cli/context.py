@@ -6,13 +6,13 @@ Data go to standard output, everything else to standard error.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from resilience_sim.cli.environment import Environment
-from resilience_sim.cli.errors import Problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from resilience_sim.measure.result import RunResult
     from resilience_sim.scenario.diagnostics import Diagnostic
     from resilience_sim.settings.plan import Warned
@@ -114,17 +114,3 @@ class CommandContext:
 
 
 Action: TypeAlias = Callable[[CommandContext], int]  # what to do once the command line has been parsed
-
-
-def write_file(path: Path, text: str, force: bool) -> None:
-    """Write a new file; replace an existing one only with ``force``."""
-    try:
-        with path.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Problem("output", f"{path} already exists", "--force replaces it") from None
-    except FileNotFoundError:
-        raise Problem("output", f"{path}: its folder does not exist", f"create {path.parent} first") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not a usable name"
-        raise Problem("output", f"{path}: cannot be written: {why}", "choose another path") from None

@@ -37,6 +37,7 @@ class Environment:
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
     color: str = "auto"
+    stdout_failed: bool = False  # and somebody has said so
 
     @property
     def encoding(self) -> str | None:

@@ -27,19 +27,7 @@ OUTPUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EBADF)
 def main() -> None:
     """The ``resim`` command. SIGTERM and SIGHUP end it as Ctrl-C does, with exit codes of their own."""
     endings.install()
-    environment = of_process()
-    code = execute(sys.argv[1:], environment)
-    lost = code == errors.PIPE_CLOSED
-    try:
-        environment.stdout.flush()
-    except BrokenPipeError:
-        lost, code = True, errors.PIPE_CLOSED
-    except OSError as error:
-        lost, code = True, code if code == errors.NOTHING_DONE else _output_failed(environment, error)
-    except KeyboardInterrupt:
-        code = errors.INTERRUPTED
-    if endings.terminated_by():
-        code = 128 + endings.terminated_by()
+    code, lost = run(sys.argv[1:], of_process())
     if lost:
         # What is left in the buffer has nowhere to go; without this, Python complains about it at exit.
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123
@@ -51,10 +39,37 @@ def main() -> None:
     sys.exit(code)
 
 
+def run(argv: Sequence[str], environment: Environment) -> tuple[int, bool]:
+    """Execute a command line and see to it that what it said is written: the exit code, and whether it is not."""
+    code = execute(argv, environment)
+    lost = code == errors.PIPE_CLOSED
+    try:
+        environment.stdout.flush()
+    except BrokenPipeError:
+        lost, code = True, errors.PIPE_CLOSED
+    except OSError as error:
+        lost, code = True, _output_failed(environment, error)
+    except MemoryError:
+        lost, code = True, _no_memory_for_words(environment)
+    except KeyboardInterrupt:
+        code = errors.INTERRUPTED
+    if endings.terminated_by():
+        code = 128 + endings.terminated_by()
+    return code, lost
+
+
 def _output_failed(environment: Environment, error: OSError) -> int:
     """Standard output takes no more: in words, on the other stream, even with ``--json``."""
+    if not environment.stdout_failed:
+        environment.stdout_failed = True
+        with suppress(OSError):
+            environment.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
+    return errors.NOTHING_DONE
+
+
+def _no_memory_for_words(environment: Environment) -> int:
     with suppress(OSError):
-        environment.stderr.write(f"error: cannot write to standard output: {error.strerror}\n")
+        environment.stderr.write("error: there is not enough memory for this\n")
     return errors.NOTHING_DONE
 
 
@@ -73,6 +88,7 @@ def execute(argv: Sequence[str], environment: Environment) -> int:
 
 
 def _execute(ctx: CommandContext) -> int:
+    trouble: BaseException | None = None
     try:
         action = _parse(ctx)
         if action == errors.INTERRUPTED:  # Ctrl-C while parsing
@@ -83,12 +99,30 @@ def _execute(ctx: CommandContext) -> int:
         return code
     except BrokenPipeError:
         raise
+    except MemoryError:
+        pass  # all that led here is let go before anything is said
     except (Exception, KeyboardInterrupt) as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_FAILS:
-            return _output_failed(ctx.io, error)
+        trouble = error
+    if trouble is not None:
+        if isinstance(trouble, OSError) and trouble.filename is None and trouble.errno in OUTPUT_FAILS:
+            return _output_failed(ctx.io, trouble)
+        with suppress(MemoryError):
+            from resilience_sim.cli import failures
+
+            return failures.answer(ctx, trouble)
+        trouble = None
+    return _out_of_memory(ctx)
+
+
+def _out_of_memory(ctx: CommandContext) -> int:
+    """In words, or as the document, if memory suffices for that; in one short line else."""
+    try:
         from resilience_sim.cli import failures
 
-        return failures.answer(ctx, error)
+        remedy = "make the run shorter, its bins (--series) wider or its file smaller, or allow more memory (ulimit -v)"
+        return failures.say(ctx, Problem("memory", "there is not enough memory for this", remedy))
+    except Exception:  # whatever comes of importing modules halfway
+        return _no_memory_for_words(ctx.io)
 
 
 def _parse(ctx: CommandContext) -> Any:

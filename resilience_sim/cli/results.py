@@ -230,7 +230,8 @@ def open_outputs(
     """
     if not specs and save is None:
         return None
-    from resilience_sim.views.export.targets import FORMATS, same_file
+    from resilience_sim.views.export.files import same_file
+    from resilience_sim.views.export.targets import FORMATS
     from resilience_sim.views.export.targets import open_outputs as open_targets
 
     used = [each for each in inputs if each]

@@ -35,9 +35,10 @@ class FileDialogs:
         def done(run: Run, path: str) -> None:
             from resilience_sim.play.written import scenario_text
             from resilience_sim.scenario.diagnostics import ScenarioError
+            from resilience_sim.views.export.files import write_text
 
             text = scenario_text(scenario, run.plan_now, run.actions, run.source.plan)
-            Path(path).write_text(text, encoding="utf-8")
+            write_text(Path(path), text, force=False)
             try:
                 self._state.say(f"written: resim run {path}{_options(scenario, text, run)}")
             except ScenarioError as error:
@@ -96,6 +97,7 @@ class FileDialogs:
 
         def given(run: Run, path: str) -> None:
             from resilience_sim.recording.layout import RecordingError
+            from resilience_sim.views.export.files import ExportError
 
             if not path:
                 return
@@ -104,7 +106,7 @@ class FileDialogs:
                     self._state.say(f"{path} already exists; choose another name")
                 else:
                     then(run, path)
-            except RecordingError as error:
+            except (RecordingError, ExportError) as error:
                 self._state.say(f"{error.place}: {error.cause}")
             except (OSError, ValueError) as error:  # a folder one may not enter, a name that is too long, ...
                 self._state.say(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")

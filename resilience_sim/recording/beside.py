@@ -20,6 +20,21 @@ def beside(place: Path, ending: str) -> Path:
     return place.with_name(f".{place.name}.{os.getpid()}.{ending}")
 
 
+def move(begun: Path, place: Path, new: bool = False) -> None:
+    """Put it in its place. ``new``: FileExistsError when something has come there, which a rename would replace."""
+    if not new:
+        begun.replace(place)
+        return
+    try:
+        os.link(begun, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        begun.replace(place)
+    else:
+        begun.unlink()
+
+
 def sweep(place: Path, ending: str) -> None:
     """Remove what writers that are gone have left beside ``place``."""
     shape = re.compile(rf"\.{re.escape(place.name)}\.(\d+)\.{ending}(?:{'|'.join(COMPANIONS)})?")

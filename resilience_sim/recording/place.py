@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from resilience_sim.recording.beside import COMPANIONS, beside, sweep
+from resilience_sim.recording.beside import COMPANIONS, beside, move, sweep
 from resilience_sim.recording.layout import APPLICATION_ID, FORMAT, MAGIC, RecordingError
 
 
@@ -39,7 +39,10 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None], force: bool =
                 held.close()
             begun.replace(target)
         else:
-            _move_to_new_place(path, begun, target)
+            try:
+                move(begun, target, new=True)
+            except FileExistsError:
+                raise _in_use(path) from None
         connection = _connect(target)
         try:
             connection.execute("BEGIN EXCLUSIVE")
@@ -88,18 +91,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.execute("PRAGMA synchronous = OFF")
     return connection
-
-
-def _move_to_new_place(path: Path, begun: Path, target: Path) -> None:
-    """Unlike a rename, a hard link fails when somebody else has made a file there since we looked."""
-    try:
-        os.link(begun, target)
-    except FileExistsError:
-        raise _in_use(path) from None
-    except OSError:  # a file system without hard links
-        begun.replace(target)
-    else:
-        begun.unlink()
 
 
 def _hold(path: Path, force: bool) -> sqlite3.Connection | None:

@@ -7,7 +7,7 @@ SIGKILL, SIGTERM or SIGHUP at some instant between its first and its last breath
 
 * no process of it is left;
 * the recording, where there is one, can be read and was made by that run; after SIGKILL at most the last second is
-  missing, after the others nothing;
+  missing, after the others nothing, and the exports are whole;
 * nothing else is left: no ``.part``, ``.new`` or journal, but after SIGKILL, where the next run cleans up.
 """
 
@@ -117,6 +117,9 @@ def judge(found: Trial, session: int, here: Path, changed: float | None, verify:
     if left := still_alive(session):
         found.faults.append(f"processes left: {left}")
     expected = {"s.yaml", "short.yaml", "r.resim"}
+    made = {"requests.csv", "attempts.csv", "transitions.csv", "t.db"}
+    if found.signal != "KILL":  # they end like Ctrl-C: with the outputs, whole
+        expected |= made
     found.left = sorted({path.name for path in here.rglob("*") if path.is_file()} - expected)
     if found.left and found.signal != "KILL":
         found.faults.append(f"files left: {found.left}")
@@ -134,7 +137,6 @@ def judge(found: Trial, session: int, here: Path, changed: float | None, verify:
         )
         if again.returncode != 0:
             found.faults.append(f"the next run ends with {again.returncode}: {again.stderr.strip()}")
-        made = {"requests.csv", "attempts.csv", "transitions.csv", "t.db"}
         dirt = sorted({path.name for path in here.rglob("*") if path.is_file()} - expected - made)
         if dirt:
             found.faults.append(f"not cleaned at the next run: {dirt}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import CommandContext, write_file
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
 from resilience_sim.interop.registry import WRITTEN as LIBRARIES
 
@@ -110,13 +110,15 @@ def export_config(ctx: CommandContext, source: str, to: str, output: str, force:
         raise usage(
             f"--to {to} takes a scenario, not a recording", f"name the scenario: resim export SCENARIO --to {to}"
         )
-    if output != "-" and Path(source).is_file() and Path(output).exists() and Path(source).samefile(output):
-        raise usage(f"{output} is the scenario itself", "choose another path")
-    written = write(load(source).plan, to)
+    scenario = load(source)
+    written = write(scenario.plan, to)
     if output == "-":
         ctx.out(written.text.rstrip("\n"))
     else:
-        write_file(Path(output), written.text, force)
+        from resilience_sim.cli.results import files_of
+        from resilience_sim.views.export.files import write_text
+
+        write_text(Path(output), written.text, force, files_of(scenario))
     if ctx.json:
         ctx.reply(format=to, wrote=[output], notes=list(written.notes))
         return 0

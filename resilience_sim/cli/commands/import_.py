@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import CommandContext, write_file
+from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import Problem, usage
 from resilience_sim.interop.registry import titles
 
@@ -58,12 +58,14 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
     ctx.subject = files[0] if len(files) == 1 else None
     if ctx.json and output == "-":
         raise usage("--json needs -o PATH: it reports what was imported", "add -o PATH, or leave out --json")
-    imported = _read(files, options)
+    imported, read = _read(files, options)
     code = errors.NO if any(each.severity == "error" for each in imported.findings) else errors.OK
     if output == "-":
         ctx.out(imported.text.rstrip("\n"))
     else:
-        write_file(Path(output), imported.text, options.force)
+        from resilience_sim.views.export.files import write_text
+
+        write_text(Path(output), imported.text, options.force, read)
     if ctx.json:
         findings = [asdict(each) for each in imported.findings]
         ctx.reply(
@@ -84,8 +86,8 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
 import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
 
 
-def _read(files: list[str], options: ImportOptions) -> Imported:
-    """The scenario; a problem quotes nothing of the files, which may hold secrets."""
+def _read(files: list[str], options: ImportOptions) -> tuple[Imported, list[str]]:
+    """The scenario, and the files that were read; a problem quotes nothing of the files, which may hold secrets."""
     from resilience_sim.interop import folders, formats
 
     shown = files[0] if len(files) == 1 else f"{len(files)} files"
@@ -96,6 +98,6 @@ def _read(files: list[str], options: ImportOptions) -> Imported:
             raise Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
         config, name = opened
         chosen = formats.choose(formats.instance_names(config, name), options.instance, name)
-        return formats.convert(config, name, chosen)
+        return formats.convert(config, name, chosen), [each.path for each in texts]
     except formats.ConfigImportError as error:
         raise usage(f"{shown}: {error}", error.help) from None

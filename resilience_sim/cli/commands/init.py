@@ -10,8 +10,8 @@ from typing import Annotated
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import CommandContext, write_file
-from resilience_sim.cli.errors import Problem, usage
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import usage
 
 ABOUT = "Write a new scenario, and the schema for your editor."
 
@@ -37,17 +37,16 @@ def init(ctx: CommandContext, options: InitOptions) -> int:
 
     An existing file is never replaced without --force.
     """
-    from resilience_sim.scenario.describe.schema import FILE_NAME, schema_text
+    from resilience_sim.scenario.describe.schema import BEGINNING, FILE_NAME, schema_text
+    from resilience_sim.views.export.files import write_text
 
     path = Path(options.name if options.name.endswith((".yaml", ".yml")) else f"{options.name}.yaml")
     text = text_of(path.stem, options.template)
     schema = path.parent / FILE_NAME
-    if path.exists() and not options.force:
-        raise Problem("output", f"{path} already exists", "choose another name; --force replaces it")
-    write_file(path, text, options.force)
+    write_text(path, text, options.force)
     wrote = [str(path)]
-    if not schema.exists() or schema.read_text(encoding="utf-8", errors="replace") != schema_text():
-        write_file(schema, schema_text(), force=True)  # generated: nothing in it is the user's
+    if not (schema.is_file() and schema.read_text(encoding="utf-8", errors="replace") == schema_text()):
+        write_text(schema, schema_text(), options.force, begins=BEGINNING)  # that of another version is replaced
         wrote.append(str(schema))
     if ctx.json:
         ctx.reply(template=options.template, wrote=wrote)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from resilience_sim.cli import complete
@@ -94,11 +95,12 @@ def _tour(name: str) -> Tour:
 
 
 def _play_scenario(ctx: CommandContext, options: PlayOptions, what: str, speed: float | None, tour: Tour | None) -> int:
-    from resilience_sim.cli.results import recorded
+    from resilience_sim.cli.results import files_of, recorded
     from resilience_sim.play.session import Session
     from resilience_sim.runs.simulation import Simulation
     from resilience_sim.scenario.load import load
     from resilience_sim.settings.plan import AS_WRITTEN
+    from resilience_sim.views.export.files import same_file
 
     scenario = load(what, options.settings)
     seed = options.seed if options.seed is not None else tour.seed if tour is not None else None
@@ -108,6 +110,8 @@ def _play_scenario(ctx: CommandContext, options: PlayOptions, what: str, speed: 
     if tour is not None and tour.variant:
         variant = tour.variant
         plan = next(each.plan for each in scenario.variants if each.name == variant)
+    if options.save is not None and any(same_file(Path(options.save), each) for each in files_of(scenario)):
+        raise usage(f"--save {options.save}: this command itself uses that file", "choose another path")
     with recorded(Simulation(plan, seed, []), scenario, options.save, variant, options.force) as source:
         session = Session(scenario, source, speed, variant)
         first = session.run

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from resilience_sim.cli import options as opt
-from resilience_sim.cli.context import CommandContext, write_file
+from resilience_sim.cli.context import CommandContext
 
 ABOUT = "Print the JSON Schema of scenario files, or of results."
 
@@ -34,7 +34,9 @@ def schema(ctx: CommandContext, options: SchemaOptions) -> int:
     if options.output == "-":
         ctx.io.stdout.write(text)  # itself a JSON document, so --json changes nothing
         return 0
-    write_file(Path(options.output), text, options.force)
+    from resilience_sim.views.export.files import write_text
+
+    write_text(Path(options.output), text, options.force)
     if ctx.json:
         ctx.reply(wrote=[options.output])
     else:

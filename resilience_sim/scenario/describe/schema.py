@@ -12,6 +12,7 @@ from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMan
 from resilience_sim.settings.types import Schema, Type, either
 
 FILE_NAME = "resim-v1.schema.json"
+BEGINNING = r'\{\s*"\$schema": "[^"]*",\s*"\$id": "https://resim\.invalid/'  # of such a file, of any version
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 

@@ -6,10 +6,13 @@ import errno
 import os
 import re
 import shutil
+import stat
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from resilience_sim.recording.beside import COMPANIONS, beside, sweep
+from resilience_sim.recording.beside import COMPANIONS, beside, move, sweep
 
 TABLES_ID = 0x52534954  # "RSIT", the application id of a database of tables
 
@@ -27,10 +30,10 @@ class ExportError(Exception):
 class OutputFile:
     """One file being written, UTF-8 with plain line feeds; or standard output when ``path`` is None.
 
-    Devices and pipes (``/dev/stderr``, a named pipe) are written to directly. A symbolic link keeps pointing to the
-    file, which is replaced; an existing file passes its rights on. Replaced is only an empty file or one that begins
-    as this output does (``begins``, a pattern); with ``force`` any file. A ``database`` is written by SQLite to the
-    name of the stream.
+    Terminals, ``/dev/null`` and pipes that somebody reads are written to directly. A symbolic link keeps pointing to
+    the file, which is replaced; an existing file passes its rights on. Replaced is only an empty file or one that
+    begins as this output does (``begins``, a pattern; None: no file at all); with ``force`` any file. A ``database``
+    is written by SQLite to the name of the stream.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class OutputFile:
         stdout: TextIO,
         make_folder: bool = False,
         database: bool = False,
-        begins: str = "",
+        begins: str | None = "",
         force: bool = False,
     ) -> None:
         self.stream: TextIO = stdout
@@ -48,23 +51,22 @@ class OutputFile:
         self._made: Path | None = None
         self._open = path is not None
         self._database = database
+        self._new = False
         if path is None:
             return
+        place = _resolved(path)
         if make_folder and not path.parent.exists():
             path.parent.mkdir()
             self._made = path.parent
-        place = path.resolve()
-        if place.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if database and place.exists() and not (place.is_file() and (force or _is_our_database(place))):
-            raise FileExistsError(errno.EEXIST, "what is there is not a database that resim made", str(path))
-        if not database and not force and place.is_file() and not _begins_with(begins, place):
-            raise FileExistsError(errno.EEXIST, "what is there is not such an output of resim", str(path))
-        if place.exists() and not place.is_file():
-            self.stream = place.open("w", encoding="utf-8", newline="\n")
+        there = place.exists()
+        if there and not place.is_file():
+            self.stream = _opened_device(place, path, database)
             return
-        if place.exists() and not os.access(place, os.W_OK):
+        if there and not force:
+            _check_ours(place, path, database, begins)
+        if there and not os.access(place, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        self._new = not there and not force
         sweep(place, "part")
         self._place, self._beside = place, beside(place, "part")
         self.stream = self._beside.open("w", encoding="utf-8", newline="\n", errors="backslashreplace")
@@ -82,7 +84,7 @@ class OutputFile:
             if self._database:  # an old journal would be applied to the new file
                 for companion in COMPANIONS:
                     self._place.with_name(self._place.name + companion).unlink(missing_ok=True)
-            self._beside.replace(self._place)
+            move(self._beside, self._place, self._new)
             self._beside = None
         self._made = None
 
@@ -102,6 +104,72 @@ class OutputFile:
         except OSError:
             pass  # somebody else has put something there
         self._beside = self._made = None
+
+
+def write_text(
+    path: Path, text: str, force: bool, inputs: Iterable[str | Path] = (), begins: str | None = None
+) -> None:
+    """Write a whole file. ExportError when that is impossible, or would replace what it must not: one of ``inputs``,
+    which are read, or without ``force`` any file (any that does not begin as ``begins`` says).
+    """
+    if any(same_file(path, one) for one in inputs):
+        raise ExportError(str(path), "this command itself uses that file", "choose another path")
+    file = None
+    try:
+        file = OutputFile(path, sys.stdout, begins=begins, force=force)
+        file.stream.write(text)
+        file.complete()
+    except OSError as error:
+        raise ExportError(str(path), *problem(error)) from error
+    finally:
+        if file is not None:
+            file.discard()
+
+
+def same_file(path: Path, other: str | Path) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return path.resolve() == Path(other).resolve() or path.samefile(other)
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _check_ours(place: Path, path: Path, database: bool, begins: str | None) -> None:
+    """FileExistsError for a file that is no earlier output."""
+    if begins is None:
+        raise FileExistsError(errno.EEXIST, "already exists", str(path))
+    if database and not _is_our_database(place):
+        raise FileExistsError(errno.EEXIST, "what is there is not a database that resim made", str(path))
+    if not database and not _begins_with(begins, place):
+        raise FileExistsError(errno.EEXIST, "what is there is not such an output of resim", str(path))
+
+
+def _opened_device(place: Path, path: Path, database: bool) -> TextIO:
+    """What is no file, open for writing: a terminal, ``/dev/null``, a pipe that is read; else an error in words."""
+    kind = place.stat().st_mode
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if database:
+        raise FileExistsError(errno.EEXIST, "what is there is not a database that resim made", str(path))
+    if stat.S_ISFIFO(kind):
+        try:
+            number = os.open(place, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            raise OSError(errno.ENXIO, "nobody reads from that pipe", str(path)) from None
+        os.set_blocking(number, True)
+        return open(number, "w", encoding="utf-8", newline="\n")  # noqa: PTH123 (no path)
+    if not stat.S_ISCHR(kind):
+        raise OSError(errno.EINVAL, "it is neither a file nor a terminal", str(path))
+    return place.open("w", encoding="utf-8", newline="\n")
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (ValueError, RuntimeError):  # a NUL in it; links in a circle
+        raise OSError(errno.EINVAL, "that is not a usable name", str(path)) from None
 
 
 def _begins_with(pattern: str, place: Path) -> bool:

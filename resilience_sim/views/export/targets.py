@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.tables import TABLES
 from resilience_sim.views.export.base import Export, RecordedRun, about
-from resilience_sim.views.export.files import ExportError, OutputFile, problem
+from resilience_sim.views.export.files import ExportError, OutputFile, problem, same_file
 
 if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
@@ -358,17 +358,9 @@ def open_outputs(
     return outputs
 
 
-def same_file(path: Path, other: str | Path) -> bool:
-    try:
-        return path.resolve() == Path(other).resolve() or path.samefile(other)
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
 def _failure(target: Target, error: OSError) -> Exception:
-    """The error to report; a pipe that nobody reads any more is none of the file."""
-    if isinstance(error, BrokenPipeError):
-        return error
+    """The error to report; one of standard output, or a pipe that nobody reads any more, is none of a file."""
     path = next(iter(target.paths.values()))
-    place = f"{target.format.name}={STDOUT if path is None else path}"
-    return ExportError(place, *problem(error))
+    if isinstance(error, BrokenPipeError) or path is None:
+        return error
+    return ExportError(f"{target.format.name}={path}", *problem(error))
