@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -33,28 +34,8 @@ class Writing:
         )
 
 
-# A new option that writes needs a line here.
-WRITING = {
-    ("run", "--out"): Writing("run quick.yaml -q --out json=PLACE", "quick.yaml"),
-    ("run", "--save"): Writing("run quick.yaml -q --save PLACE", "quick.yaml"),
-    ("compare", "--out"): Writing("compare quick.yaml -q --runs 1 --out junit=PLACE", "quick.yaml"),
-    ("compare", "--save"): Writing("compare quick.yaml -q --runs 1 --save PLACE", "quick.yaml"),
-    ("replay", "--out"): Writing("replay r.resim -q --out jsonl=PLACE", "r.resim"),
-    ("play", "--save"): Writing("play quick.yaml --save PLACE", "quick.yaml", terminal=True),
-    ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
-    ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
-    ("schema", "--output"): Writing("schema --output PLACE"),
-}
-READING = {("run", "--policy"), ("replay", "--with")}
-OTHERS = {  # the same options in other words, and the argument that names a new file
-    "run --out sqlite": Writing("run quick.yaml -q --out sqlite=PLACE", "quick.yaml"),
-    "export to a library": Writing("export quick.yaml -q --to resilience4j --output PLACE", "quick.yaml"),
-    "init": Writing("init PLACE.yaml"),
-}
-ALL = {" ".join(key): each for key, each in WRITING.items()} | OTHERS
-
-
 def options_with_paths() -> Iterator[tuple[str, str, Any]]:
+    """Command, name and declaration of each."""
     for command in COMMANDS:
         _, function = load(command)
         options = get_type_hints(function)["options"]
@@ -63,8 +44,35 @@ def options_with_paths() -> Iterator[tuple[str, str, Any]]:
             info = hints[each.name].__metadata__[0]
             declared = [each for each in (info.default, *(info.param_decls or ())) if str(each).startswith("--")]
             metavar = info.metavar or ""
-            if declared and ("PATH" in metavar or "FILE" in metavar) and not metavar.endswith("=VALUE"):
+            if declared and re.search(r"(^|=)(PATH|FILE[.\w]*)$", metavar):  # not `PATH=VALUE`, the path of a setting
                 yield command, declared[0], info
+
+
+# Where `COMMAND quick.yaml --out json=PLACE` (or `--save PLACE`) is not what has to be said.
+WRITING = {
+    ("compare", "--out"): Writing("compare quick.yaml -q --runs 1 --out junit=PLACE", "quick.yaml"),
+    ("compare", "--save"): Writing("compare quick.yaml -q --runs 1 --save PLACE", "quick.yaml"),
+    ("sweep", "--out"): Writing("sweep quick.yaml -q --over retry.attempts=2..3 --out json=PLACE", "quick.yaml"),
+    ("margins", "--out"): Writing(
+        "margins quick.yaml -q --axis load --runs 2 --precision 20% --out json=PLACE", "quick.yaml"
+    ),
+    ("replay", "--out"): Writing("replay r.resim -q --out jsonl=PLACE", "r.resim"),
+    ("play", "--save"): Writing("play quick.yaml --save PLACE", "quick.yaml", terminal=True),
+    ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
+    ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
+    ("schema", "--output"): Writing("schema --output PLACE"),
+}
+READING = {("replay", "--stack"), ("replay", "--with")}
+for _command, _flag, _ in options_with_paths():
+    if _flag in ("--out", "--save") and (_command, _flag) not in WRITING:
+        _place = "json=PLACE" if _flag == "--out" else "PLACE"
+        WRITING[_command, _flag] = Writing(f"{_command} quick.yaml -q {_flag} {_place}", "quick.yaml")
+OTHERS = {  # the same options in other words, and the argument that names a new file
+    "run --out sqlite": Writing("run quick.yaml -q --out sqlite=PLACE", "quick.yaml"),
+    "export to a library": Writing("export quick.yaml -q --to resilience4j --output PLACE", "quick.yaml"),
+    "init": Writing("init PLACE.yaml"),
+}
+ALL = {" ".join(key): each for key, each in WRITING.items()} | OTHERS
 
 
 def test_every_option_that_takes_a_path_is_known_here():

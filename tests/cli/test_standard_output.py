@@ -17,16 +17,16 @@ from resilience_sim.cli.app import COMMANDS
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import run
 
-# A command line of each command that has something to say; a new command needs one.
+# Command lines that have something to say, where it is not `COMMAND quick.yaml`.
 LINES = {
-    "run": ["run", "quick.yaml"],
     "compare": ["compare", "quick.yaml", "--runs", "2"],
+    "margins": ["margins", "quick.yaml", "--axis", "load", "--runs", "2", "--precision", "20%"],
+    "sweep": ["sweep", "quick.yaml", "--over", "retry.attempts=2..3", "--runs", "2"],
     "replay": ["replay", "r.resim"],
     "play": ["play", "--tour", "list"],
     "list": ["list"],
     "explain": ["explain", "retry"],
     "init": ["init", "new"],
-    "validate": ["validate", "quick.yaml"],
     "lint": ["lint", "quick.yaml", "--format", "sarif"],
     "schema": ["schema"],
     "import": ["import", "app.yml"],
@@ -69,10 +69,10 @@ def without_output(error: BaseException, *argv: str) -> tuple[int, str]:
 def lines() -> list[list[str]]:
     found = []
     for command in COMMANDS:
-        assert command in LINES, f"give test_standard_output.py a command line of {command}"
-        found.append(LINES[command])
+        line = LINES.get(command, [command, "quick.yaml"])
+        found.append(line)
         if command not in WITHOUT_JSON:
-            found.append([*LINES[command], "--json"])
+            found.append([*line, "--json"])
     return [*found, ["--help"], ["run", "--help"], ["--version"], ["--version", "--json"], ["run", "nowhere", "--json"]]
 
 
