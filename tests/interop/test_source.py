@@ -199,6 +199,7 @@ def test_sdks():
     assert [each["kind"] for each in settings(found["store"])] == ["retry", "retry", "timeout"]
     multiplied = [each for each in lint_text((FOLDER / "sdks.py").read_text(), "sdks.py") if each.code == "RL005"]
     assert [(each.instance, each.numbers["attempts"]) for each in multiplied] == [("ask", 36), ("store", 15)]
+    assert "`max_retries=0`" in multiplied[0].remedy
 
 
 # --- names and constants ----------------------------------------------------------------------------------------------
@@ -356,6 +357,7 @@ def test_the_remedy_is_in_the_words_of_the_library():
     (jitter,) = [each for each in lint_text(text, "x.py") if each.code == "RL014"]
     assert "wait_random(0, 1)" in jitter.remedy
     assert "1s later and 2 times" in jitter.message
+    assert jitter.source.strip() == "wait=t.wait_fixed(1)"  # as written, for it is made of names and numbers
 
 
 def test_a_random_wait_is_no_wait_at_once():

@@ -25,7 +25,7 @@ def breaker(args: Args, symbol: str) -> Layer:
     library = symbol.partition(".")[0]
     counted = args.number(failures, 5, 5)
     opened = args.number(recovery, 30 if library == "circuitbreaker" else 60, 30)
-    at = args.reader.at(args.call, "circuit_breaker", symbol.partition(".")[2])
+    at = args.reader.head(args.call, "circuit_breaker", symbol.partition(".")[2])
     layer = Layer("circuit_breaker", symbol, at, id=library, like="pybreaker")
     layer.put("failure_threshold", max(1, round(counted.value or 5)), counted.source, "default")
     layer.put("recovery_time", ns(float(opened.value or 60)), opened.source, "default")

@@ -69,7 +69,7 @@ def _parts(inside: Args, aiohttp: bool) -> tuple[float | None, Got | None]:
 def _after(args: Args, seconds: float | None, got: Got | None, of: str) -> list[Layer]:
     if not seconds or seconds <= 0:
         return []
-    layer = Layer("timeout", f"timeout of a call: {of}", args.reader.at(args.call, "timeout", "timeout"), "attempt")
+    layer = Layer("timeout", f"timeout of a call: {of}", args.reader.head(args.call, "timeout", "timeout"), "attempt")
     source = got.source if got is not None else None
     layer.put("after", ns(float(seconds)), source, of)
     layer.remarks.append(GAPS if not of.endswith("aiohttp") else "it limits the whole call")
@@ -108,7 +108,7 @@ def urllib3_retry(args: Args, uses: Uses = ()) -> list[Layer]:
         number = max([each.value for each in kinds.values() if each.value], default=0)
     if not number or number < 0:
         return []
-    layer = Layer("retry", "urllib3.Retry", reader.at(args.call, "retry", "Retry"), "urllib3", "urllib3")
+    layer = Layer("retry", "urllib3.Retry", reader.head(args.call, "retry", "Retry"), "urllib3", "urllib3")
     layer.put("attempts", 1 + round(number), total.source, "default: 10 retries")
     factor, most = args.number("backoff_factor", 0, 0.5), args.number("backoff_max", 120, 120)
     jitter = args.number("backoff_jitter", 0.0, 0.0)
@@ -253,7 +253,7 @@ def httpx_retry(args: Args, uses: Uses = ()) -> list[Layer]:
     total = args.number("total", 10, 3)
     if not total.value:
         return []
-    layer = Layer("retry", "httpx_retries.Retry", args.reader.at(args.call, "retry", "Retry"), id="httpx-retries")
+    layer = Layer("retry", "httpx_retries.Retry", args.reader.head(args.call, "retry", "Retry"), id="httpx-retries")
     layer.put("attempts", 1 + round(total.value), total.source, "default: 10 retries")
     factor, jitter = args.number("backoff_factor", 0.0, 0.5), args.number("backoff_jitter", 1.0, 1.0)
     most = args.number("max_backoff_wait", 120.0, 120.0)
@@ -388,7 +388,7 @@ def language_model(args: Args, uses: Uses) -> list[Layer]:
         args = Args(reader, args.call, args.scope, {**args.given, **override.given}, args.more or override.more)
     if retries.value and retries.value > 0:
         library = reader.module.symbol(args.call.func, args.scope).partition(".")[0]
-        layer = Layer("retry", "max_retries of the SDK", reader.at(args.call, "retry", "max_retries"), id=library)
+        layer = Layer("retry", "max_retries of the SDK", reader.head(args.call, "retry", "max_retries"), id=library)
         layer.put("attempts", 1 + round(retries.value), retries.source, "default: 2 retries")
         _spread_below(layer, 0.5, 0.25)
         layer.put("max_delay", ns(8.0), None, "always")
@@ -399,7 +399,7 @@ def language_model(args: Args, uses: Uses) -> list[Layer]:
     elif args.silent("timeout") and limit and limit[0].settings["after"].value == "10m" and made:
         total = (1 + round(retries.value)) * 10
         reader.log.trap("RL208", f"no `timeout`: a call may take 10 minutes, and {1 + round(retries.value)} attempts "
-                        f"{total} minutes", reader.at(args.call, "timeout", described(args.call.func).strip("`")),
+                        f"{total} minutes", reader.head(args.call, "timeout", "client"),
                         "set `timeout=` to what you are ready to wait")  # fmt: skip
     return [*made, *limit]
 
@@ -431,7 +431,7 @@ def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
     mode = inside.get("mode", "standard", "standard")
     kind = mode.value if mode.value in ("legacy", "standard", "adaptive") else "standard"
     total, retries = inside.number("total_max_attempts", None, 3), inside.number("max_attempts", None, 2)
-    layer = Layer("retry", f"botocore: mode {kind}", reader.at(args.call, "retry", "Config"), "botocore", "aws")
+    layer = Layer("retry", f"botocore: mode {kind}", reader.head(args.call, "retry", "Config"), "botocore", "aws")
     if total.value:
         layer.put("attempts", max(1, round(total.value)), total.source)
     elif retries.value is not None:
@@ -450,7 +450,7 @@ def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
     }
     if kind == "legacy":
         reader.log.trap("RL171", "`legacy` has no retry quota and no cap on the wait: in an outage every client "
-                        "sends every attempt", inside.at("mode"), "write `'mode': 'standard'`")  # fmt: skip
+                        "sends every attempt", inside.at("mode", "legacy"), "write `'mode': 'standard'`")  # fmt: skip
     else:
         layer.put("max_delay", ns(20), None, "always")
         layer.settings["budget"] = Setting(

@@ -170,6 +170,21 @@ def _called(module: Module, node: ast.Call, scope: Scope, inner: Callable[[ast.A
     raise NotConstant(described(node))
 
 
+_HARMLESS = (ast.Name, ast.Attribute, ast.Call, ast.keyword, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop,
+             ast.Tuple, ast.List, ast.Load)  # fmt: skip
+_LONGEST = 100
+
+
+def as_written(node: ast.AST, otherwise: str) -> str:
+    """The source of an expression of names and numbers; ``otherwise`` for what holds anything else, or is long."""
+    for count, each in enumerate(ast.walk(node)):
+        number = isinstance(each, ast.Constant) and not isinstance(each.value, str | bytes)
+        if count > _LONGEST or not (number or isinstance(each, _HARMLESS)):
+            return otherwise
+    text = ast.unparse(node)
+    return text if len(text) <= _LONGEST else otherwise
+
+
 def described(node: ast.AST) -> str:
     """An expression in words: a name as it stands there, nothing else of the file."""
     if isinstance(node, ast.Call):

@@ -22,7 +22,7 @@ ENDLESS = 10_000
 
 def stamina(args: Args, title: str) -> Policy:
     """``@stamina.retry``, ``retry_context``, ``RetryingCaller``."""
-    layer = Layer("retry", title, args.reader.at(args.call, "retry", title), id="stamina", like="stamina")
+    layer = Layer("retry", title, args.reader.head(args.call, "retry", title), id="stamina", like="stamina")
     attempts, limit = args.number("attempts", 10, 10), args.number("timeout", 45.0, 45.0)
     layer.put("attempts", round(attempts.value or 0) or ENDLESS, attempts.source, "default")
     if limit.value:
@@ -53,7 +53,7 @@ def stamina(args: Args, title: str) -> Policy:
 def backoff(args: Args, title: str) -> Policy:
     """``@backoff.on_exception`` and ``on_predicate``."""
     reader = args.reader
-    layer = Layer("retry", title, reader.at(args.call, "retry", title), id="backoff")
+    layer = Layer("retry", title, reader.head(args.call, "retry", title), id="backoff")
     tries = args.number("max_tries", None, 3)
     limit = args.number("max_time", None, 30)
     layer.put("attempts", max(1, round(tries.value)) if tries.value else ENDLESS, tries.source, "default: no end")
@@ -133,7 +133,7 @@ def _in_tenacity_s_words(args: Args, layer: Layer, tries: float | None, limit: f
 
 
 def _source(args: Args, name: str) -> Value[object] | None:
-    return Value(name, args.at(name, name)) if name in args else None
+    return Value(name, args.at(name, args.shown(name))) if name in args else None
 
 
 def _seconds(shown: str) -> str:

@@ -16,7 +16,7 @@ from resilience_sim.interop.source.reader import Args, ns
 
 def retry(args: Args, title: str) -> Layer:
     """``@retry(on=…, attempts=3, backoff=0.5)``; None for attempts: no end."""
-    layer = Layer("retry", title, args.reader.at(args.call, "retry", title), id="hyx")
+    layer = Layer("retry", title, args.reader.head(args.call, "retry", title), id="hyx")
     attempts = args.number("attempts", 3, 3)
     layer.put(
         "attempts", 1 + round(attempts.value) if attempts.value else 10_000, attempts.source, "default: 3 retries"
@@ -69,7 +69,7 @@ def _backoff(args: Args, layer: Layer) -> bool:
 
 def breaker(args: Args, title: str) -> Layer:
     """``consecutive_breaker``."""
-    layer = Layer("circuit_breaker", title, args.reader.at(args.call, "circuit_breaker", title), "hyx", "hyx")
+    layer = Layer("circuit_breaker", title, args.reader.head(args.call, "circuit_breaker", title), "hyx", "hyx")
     failures, recovery = args.number("failure_threshold", 5, 5), args.number("recovery_time_secs", 30, 30)
     threshold = args.number("recovery_threshold", 3, 3)
     layer.put("failure_threshold", max(1, round(failures.value or 5)), failures.source, "default")
@@ -81,7 +81,7 @@ def breaker(args: Args, title: str) -> Layer:
 def timeout(args: Args, title: str) -> Layer:
     """``timeout(5)``."""
     limit = args.number("max_delay_secs", 10, 10)
-    layer = Layer("timeout", title, args.reader.at(args.call, "timeout", title), "limit")
+    layer = Layer("timeout", title, args.reader.head(args.call, "timeout", title), "limit")
     layer.put("after", ns(float(limit.value or 10)), limit.source)
     return layer
 
@@ -89,7 +89,7 @@ def timeout(args: Args, title: str) -> Layer:
 def bulkhead(args: Args, title: str) -> Layer:
     """``bulkhead(max_concurrency, max_capacity)``: the capacity holds those that run and those that wait."""
     running, all_of_them = args.number("max_concurrency", 10, 10), args.number("max_capacity", 10, 10)
-    layer = Layer("bulkhead", title, args.reader.at(args.call, "bulkhead", title), "hyx-bulkhead")
+    layer = Layer("bulkhead", title, args.reader.head(args.call, "bulkhead", title), "hyx-bulkhead")
     at_once = max(1, round(running.value or 1))
     layer.put("max_concurrent", at_once, running.source)
     layer.put("queue", max(0, round(all_of_them.value or 0) - at_once), all_of_them.source)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.layers import Ns
 from resilience_sim.interop.section import Value, harmless
-from resilience_sim.interop.source.constants import Constant, NotConstant, constant, described
+from resilience_sim.interop.source.constants import Constant, NotConstant, as_written, constant, described
 from resilience_sim.interop.source.failures import ANY, in_order, outcomes_of
 from resilience_sim.interop.source.module import Module, Scope
 from resilience_sim.scenario.text.tree import Span
@@ -95,6 +95,10 @@ class Reader:
         """Something that is not known here, and what is taken instead."""
         self.unsure.append(f"{what} (line {line})")
 
+    def head(self, call: ast.Call, name: str, otherwise: str) -> At:
+        """A call, shown by the name of what is called."""
+        return self.at(call, name, as_written(call.func, otherwise))
+
     def constant(self, argument: Argument) -> Constant:
         """Its value; NotConstant."""
         return constant(self.module, argument.node, argument.scope)
@@ -113,6 +117,12 @@ class Args:
     def __contains__(self, name: str) -> bool:
         return name in self.given
 
+    def shown(self, name: str) -> str:
+        """An argument as it is written, if it is made of names and numbers."""
+        found = self.given[name]
+        text = as_written(found.node, "…")
+        return f"{name}={text}" if isinstance(found.place, ast.keyword) else text
+
     def silent(self, name: str) -> bool:
         """Whether it is certain that an argument is not given."""
         return name not in self.given and not self.more
@@ -120,7 +130,9 @@ class Args:
     def at(self, name: str, text: str = "") -> At:
         """Where an argument stands; the call where there is none."""
         found = self.given.get(name)
-        return self.reader.at(found.place if found else self.call, name, text or f"{name}=…")
+        if found is None:
+            return self.reader.at(self.call, name, text or f"{name}=…")
+        return self.reader.at(found.place, name, text or self.shown(name))
 
     def get(self, name: str, default: Any, taken: Any, shown: str = "") -> Got:
         """The constant value of an argument. ``taken``: what replaces it where it is none."""

@@ -78,6 +78,13 @@ REMEDIES: dict[str, dict[str, str]] = {
         "RL029": "`max_tries=4`, and a breaker around the call",
     },
 }
+# how the retries of what is called are switched off
+ONCE = {
+    "openai": "`max_retries=0`",
+    "anthropic": "`max_retries=0`",
+    "botocore": "`total_max_attempts: 1`",
+    "urllib3": "an adapter without `max_retries`",
+}
 _DEADLINES = ("asyncio.timeout", "async_timeout.timeout", "anyio.fail_after", "anyio.move_on_after")
 _LOOKS = ("raise_for_status", "status_code", "status", "ok", "is_success", "is_error")
 _WIRE = ("timeout", "refused", "reset")
@@ -159,6 +166,10 @@ class Stacks:
                 layer.id, number = f"{known}-{number}", number + 1
             taken.add(layer.id)
         name, line = safe_name(reader.instance), where.lineno
+        for index, inner in enumerate(layers):
+            once = ONCE.get(inner.id.partition("-")[0], "") if inner.kind == "retry" else ""
+            for outer in layers[:index] if once else ():
+                outer.remedies = outer.remedies | {"RL005": f"retry in one place: {once} inside, or none here"}
         converted = Converted(NAME, f"Python, {name} (line {line})", name, layers, method=method)
         converted.unsure, converted.instead = list(dict.fromkeys(reader.unsure)), list(dict.fromkeys(reader.instead))
         converted.at = reader.at(where, name, name)
@@ -230,11 +241,11 @@ class Stacks:
             return made
         read, names = RETRIES[symbol]
         policy = read(reader.args(call, scope, names), symbol)
-        at = reader.at(call, "retry", symbol)
+        at = reader.head(call, "retry", symbol)
         if policy.endless:
             self._endless_retry(reader, call, symbol, policy.waits)
         layer = policy.layer
-        layer.remedies = REMEDIES[symbol.partition(".")[0]]
+        layer.remedies = dict(REMEDIES[symbol.partition(".")[0]])
         if layer.settings.get("on", Setting("")).value == "[]":
             reader.log.add(
                 NOT_MODELLED,
@@ -247,7 +258,7 @@ class Stacks:
 
     @staticmethod
     def _endless_retry(reader: Reader, call: ast.Call, symbol: str, waits: bool) -> None:
-        at = reader.at(call, "retry", symbol)
+        at = reader.head(call, "retry", symbol)
         if waits:
             reader.log.trap(
                 "RL202",
@@ -371,7 +382,7 @@ class Stacks:
             "RL203",
             f"`{what}` without `timeout=`: requests has no default, and a server that does not answer holds the caller "
             "for ever",
-            reader.at(call, "timeout", what.partition(" ")[0]),
+            reader.head(call, "timeout", what.partition(" ")[0]),
             "write `timeout=(3, 10)`: seconds to connect, and between bytes",
         )
         reader.instead.append("RL004")

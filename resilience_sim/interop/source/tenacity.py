@@ -51,9 +51,7 @@ class Policy(NamedTuple):
 def retrying(args: Args, title: str) -> Policy:
     """The layer of one ``retry(...)`` or ``Retrying(...)``."""
     reader = args.reader
-    layer = Layer(
-        "retry", title, reader.at(args.call, "retry", title.partition(":")[0]), id="tenacity", like="tenacity"
-    )
+    layer = Layer("retry", title, reader.head(args.call, "retry", title), id="tenacity", like="tenacity")
     stop = _stop(reader, args.given["stop"]) if "stop" in args else None
     wait = _wait(reader, args.given["wait"]) if "wait" in args else {"kind": "none"}
     stop = stop or {"kind": "never"}
@@ -71,15 +69,15 @@ def retrying(args: Args, title: str) -> Policy:
 
 
 def _source(args: Args, name: str) -> Value[object] | None:
-    return Value(name, args.at(name, name)) if name in args else None
+    return Value(name, args.at(name, args.shown(name))) if name in args else None
 
 
 def _shown(args: Args, name: str) -> str:
-    return name if name in args else "default"
+    return args.shown(name) if name in args else "default"
 
 
 def _at(args: Args, name: str) -> Any:
-    return args.at(name, name) if name in args else None
+    return args.at(name, args.shown(name)) if name in args else None
 
 
 def flow(tree: Tree) -> str:
