@@ -287,7 +287,7 @@ def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
                     "RL165",
                     f"`{safe_name(name)}` is a reserved name: "
                     + ("it replaces Dapr's own policy wherever no target is listed" if built_in
-                       else "it applies to every target that is not listed"),
+                       else "it applies to those of its kind that no target lists"),
                     section.at(name),
                 )  # fmt: skip
             else:

@@ -39,6 +39,9 @@ RL182 info: maxRetries does not count the first call
 RL183 info: settings for every annotation of a kind
     Properties without a class change every annotation of that kind. Whether a method has the annotation stands in its
     code.
+RL185 warning: a place that is no class
+    Properties name a class in full, with its package: `com.acme.Svc/pay/Retry/maxRetries`. A name without a package,
+    or with a dash in it, is that of no class in any usual program, and nothing reads the property.
 RL184 warning: retries without limit
     `maxRetries=-1` retries until maxDuration has passed, three minutes unless set.
 """
@@ -86,6 +89,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     log.assumed += properties.log.assumed
     place = {ALL: GLOBAL, **distinct(properties.places())}[instance]
     result = Converted(NAME, f"MicroProfile Fault Tolerance, '{instance}'", instance)
+    _is_a_class(properties, place, log)
     for annotation, maker in MAKERS.items():
         found = _found(properties, annotation, place, log)
         if found is None or not _enabled(properties, annotation, place, found, log):
@@ -101,6 +105,15 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         result.remarks.append(f"read with the profiles {', '.join(map(safe_name, properties.profiles))}")
     log.assumed.append("what the file does not say has the default of the annotation; the code may say otherwise")
     return result
+
+
+def _is_a_class(properties: Properties, place: str, log: Log) -> None:
+    """A method's class has a package, and no dash; a name alone may be a guard's."""
+    owner = _class_of(place)
+    if owner and ("." not in owner or "-" in owner):
+        why = "a class has no dash in its name" if "-" in owner else "the class is named without its package"
+        at = At(next(s.entry.key for s in properties.said if s.place == place), safe_name(place), safe_name(place))
+        log.trap("RL185", f"{why}: nothing reads this", at, "write `com.acme.Svc/method/…`, the class in full")
 
 
 def _class_of(place: str) -> str:
@@ -220,6 +233,14 @@ def _long(value: object) -> int:
     return number
 
 
+def _double(value: object) -> float:
+    """As Java reads it: `0.75d` too."""
+    text = str(value).strip()
+    if isinstance(value, bool) or "_" in text:
+        raise ValueError
+    return float(text[:-1] if text[-1:] in "dDfF" and text[:1] not in "iInN" else text)
+
+
 def _not_below(value: Value[int] | None, least: int, log: Log, what: str = "") -> Value[int] | None:
     if value is not None and value.value < least:
         name = value.at.path.rpartition(".")[2]
@@ -308,7 +329,7 @@ def _backoff(layer: Layer, wait: int, log: Log, around: _Around) -> None:
 def _breaker(found: Section, log: Log, around: _Around) -> Layer:
     layer = Layer("circuit_breaker", found.path, found.at(), like="smallrye")
     window = _whole(found, "requestVolumeThreshold", 1, log)
-    ratio = found.number("failureRatio")
+    ratio = found.read("failureRatio", _double, "a number")
     pause = _not_below(_time(found, "delay", "delayUnit", 5_000), 0, log)
     probes = _whole(found, "successThreshold", 1, log)
     if ratio is not None and not 0 <= ratio.value <= 1:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from resilience_sim.interop.findings import NOT_MODELLED, At, Log, safe_name
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
+from resilience_sim.settings.suggest import did_you_mean
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Section:
         self.span = span or (node.span if node is not None else None)
         self._entries: dict[str, tuple[str, Entry]] = {}
         self._read: set[str] = set()
+        self._asked: dict[str, None] = {}  # names that somebody looked for
         self.unread: list[str] = []  # keys that were looked for, stand there, and could not be read
         if self.node is not None:
             for name, entry in self.node.entries.items():
@@ -68,6 +70,7 @@ class Section:
         return self.node is not None
 
     def __contains__(self, name: str) -> bool:
+        self._asked[name] = None
         return self._plain(name) in self._entries
 
     def names(self) -> list[str]:
@@ -92,6 +95,7 @@ class Section:
 
     def node_at(self, name: str) -> Node | None:
         """The value of a key, ticked off."""
+        self._asked[name] = None
         found = self._entries.get(self._plain(name))
         if found is None:
             return None
@@ -224,7 +228,7 @@ class Section:
             if strict:
                 self.log.refused(f"`{safe_name(name)}` is no key of this section: {strict}", self.at(name))
             else:
-                self.log.unknown(self.at(name))
+                self.log.unknown(self.at(name), did_you_mean(name, self._asked))
 
 
 def filled_in_elsewhere(value: object) -> str:

@@ -102,6 +102,16 @@ def test_06_documents_are_laid_over_each_other_by_profile(profiles: tuple[str, .
     assert (got["attempts"], got["delay"]) == (attempts, delay)
 
 
+def test_an_unknown_key_has_a_suggestion():
+    """`maxAttempt` is the usual slip."""
+    opened = formats.open_config(
+        "application.yml", "resilience4j.retry.instances.pay: {maxAttempt: 4, waitDuration: 1s}\n"
+    )
+    assert opened is not None
+    (finding,) = [each for each in formats.convert(*opened, "pay").findings if each.code == "RL191"]
+    assert finding.help == "did you mean `maxAttempts`?"
+
+
 def test_07_tokens_of_the_build():
     found = case("07")
     assert settings(found)["circuit_breaker"]["window"] == "10"

@@ -244,6 +244,20 @@ def test_what_is_wrong_is_said(text: str, message: str):
     assert message in said(read(text))
 
 
+@pytest.mark.parametrize(("ratio", "wanted"), [("0.75d", "0.75"), (".5f", "0.5"), ("1", "1")])
+def test_numbers_as_java_writes_them(ratio: str, wanted: str):
+    assert settings(read(f"{M}/CircuitBreaker/failureRatio={ratio}\n"))["circuit_breaker"]["failureRatio"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("Svc/pay", True), ("mp.fault-tolerance.Svc/pay", True), (M, False), ("my-guard", False), ("com.acme.Svc", False)],
+)
+def test_a_place_that_is_no_class_is_told(place: str, told: bool):
+    """Two of ten public files name the class without its package."""
+    assert ("RL185" in codes(read(f"{place}/Retry/delay=5\n"))) == told
+
+
 def test_nothing_else_is_recognised():
     for text in ("com.acme/x/y=3\n", "a.Retry.maxRetries=3\n", "spring.x=Retry/maxRetries\n"):
         assert open_config("application.properties", text) is None
