@@ -97,13 +97,12 @@ def per_request(subject: Subject) -> Iterator[Hit]:
                 continue
             needed = view.consecutive or view.failures_from(view.min_calls)
             pause = sum(mean_wait(config, n) for n in range(1, min(config.attempts, 1000)))
+            waits = f"{say.duration(pause)} of waits" if pause else "all of its attempts"
             yield Hit(
                 subject.at(index, "failure_threshold"),
                 f"`{config.id}` stands inside: {config.attempts} failed attempts are one failure here. It "
-                f"takes {needed} failed "
-                f"requests, {needed * config.attempts} failed attempts, and each request fails only after "
-                f"{say.duration(pause)} of "
-                "waits",
+                f"takes {say.plural(needed, 'failed request')}, {needed * config.attempts} failed attempts, "
+                f"and each request fails only after {waits}",
                 "put the breaker inside the retry if it is to count attempts (and see RL007)",
                 {"attempts": needed * config.attempts, "pause": pause / SECOND},
             )
@@ -378,7 +377,7 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         if chance < 0.05:
             continue
         what = (
-            f"{view.consecutive} failures in a row"
+            f"{say.plural(view.consecutive, 'failure')}{' in a row' if view.consecutive > 1 else ''}"
             if view.consecutive
             else f"{view.errors} errors within {say.duration(view.window_time)}"
             if view.errors
@@ -387,7 +386,7 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         yield Hit(
             subject.at(index, "failure_threshold"),
             f"it opens without any outage: {say.share(p)} of the calls fail in normal operation, and "
-            f"at {say.rate(rate)} {what} come "
+            f"at {say.rate(rate)} {what} {'comes' if view.consecutive == 1 else 'come'} "
             f"about by chance with a probability of {say.share(chance)} per hour; about "
             f"{say.digits(number)} openings an hour, each "
             f"turning everybody away for {say.duration(view.recovery)}",

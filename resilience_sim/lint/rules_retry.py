@@ -91,7 +91,7 @@ def no_jitter(subject: Subject) -> Iterator[Hit]:
             "no jitter: requests that fail in the same instant come back in the same instant, "
             f"{say.duration(first)} later and "
             f"{_turns(config)}; a second of traffic that fails together is a wave of "
-            f"{say.plural(rate * again, 'call')} each time",
+            f"{say.plural(max(1, round(rate * again)), 'call')} each time",
             "write `jitter: full`",
             {"again_after": first / 1e9, "waves": config.attempts - 1},
             ("traffic",),
@@ -131,7 +131,8 @@ def at_once(subject: Subject) -> Iterator[Hit]:
         yield Hit(
             subject.at(index, "delay"),
             (
-                f"all {config.attempts} attempts follow each other at once: whatever made the first fail fast still "
+                f"{'both' if config.attempts == 2 else f'all {config.attempts}'} attempts follow each other at once: "
+                "whatever made the first fail fast still "
                 f"lasts, and B gets {say.digits(tries_failing(subject.plan, index))} times the calls in the same moment"
                 if config.attempts < WITHOUT_LIMIT
                 else "the attempts follow each other at once, and nothing limits their number: whatever made the first "

@@ -38,17 +38,17 @@ METRICS: tuple[Metric, ...] = (
     # Failing fast is no merit: only the latency of successes is better or worse.
     Metric("mean", "seconds", 0, "mean latency of the requests that got an outcome", "latencies"),
     Metric("p50", "seconds", 0, "median latency, failures included", "latencies"),
-    Metric("p90", "seconds", 0, "latency that 90 % of the requests do not exceed", "latencies"),
-    Metric("p95", "seconds", 0, "latency that 95 % of the requests do not exceed", "latencies"),
-    Metric("p99", "seconds", 0, "latency that 99 % of the requests do not exceed", "latencies"),
-    Metric("p99.9", "seconds", 0, "latency that 99.9 % of the requests do not exceed", "latencies"),
+    Metric("p90", "seconds", 0, "latency that 90% of the requests do not exceed", "latencies"),
+    Metric("p95", "seconds", 0, "latency that 95% of the requests do not exceed", "latencies"),
+    Metric("p99", "seconds", 0, "latency that 99% of the requests do not exceed", "latencies"),
+    Metric("p99.9", "seconds", 0, "latency that 99.9% of the requests do not exceed", "latencies"),
     Metric("max", "seconds", 0, "highest latency", "latencies"),
     Metric("mean_success", "seconds", -1, "mean latency of the requests that succeeded", "latencies"),
     Metric("p50_success", "seconds", -1, "median latency of the requests that succeeded", "latencies"),
-    Metric("p90_success", "seconds", -1, "latency that 90 % of the successes do not exceed", "latencies"),
-    Metric("p95_success", "seconds", -1, "latency that 95 % of the successes do not exceed", "latencies"),
-    Metric("p99_success", "seconds", -1, "latency that 99 % of the successes do not exceed", "latencies"),
-    Metric("p99.9_success", "seconds", -1, "latency that 99.9 % of the successes do not exceed", "latencies"),
+    Metric("p90_success", "seconds", -1, "latency that 90% of the successes do not exceed", "latencies"),
+    Metric("p95_success", "seconds", -1, "latency that 95% of the successes do not exceed", "latencies"),
+    Metric("p99_success", "seconds", -1, "latency that 99% of the successes do not exceed", "latencies"),
+    Metric("p99.9_success", "seconds", -1, "latency that 99.9% of the successes do not exceed", "latencies"),
     Metric("max_success", "seconds", -1, "highest latency of the requests that succeeded", "latencies"),
     Metric("amplification", "factor", -1, "attempts that reached B, per request", "received"),
     Metric("attempts_per_request", "factor", -1, "attempts made, per request", "sent"),
@@ -114,7 +114,7 @@ def metric(name: str) -> Metric | None:
     if known is None and percentile_of(name) is not None:
         good = name.endswith(OF_SUCCESSES)
         whose = "successes" if good else "requests"
-        meaning = f"latency that {name.removesuffix(OF_SUCCESSES)[1:]} % of the {whose} do not exceed"
+        meaning = f"latency that {name.removesuffix(OF_SUCCESSES)[1:]}% of the {whose} do not exceed"
         return Metric(name, "seconds", -1 if good else 0, meaning, "latencies")
     return known
 

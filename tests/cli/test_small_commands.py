@@ -185,7 +185,7 @@ def test_version_everywhere(argv):
         (["play", "--tour", "retris"], "did you mean `retries`?"),
         (["run", "--sed", "4"], "did you mean `--seed`?"),
         (["list", "scenario"], "did you mean `scenarios`?"),
-        (["sweep"], "commands: "),
+        (["photograph"], "commands: "),
         (["validate"], "--help"),
         (["run", "first-look", "hard-outage"], "unexpected: hard-outage"),
         (["run", "--runs", "few"], "'--runs'"),

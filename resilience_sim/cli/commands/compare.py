@@ -64,7 +64,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     """Run a scenario as written and its variants under the same arrivals and the same luck, and show what each gains.
 
     On a terminal the variants first race side by side with the first seed. The answer covers all seeds: which is best
-    and by how much, then differences to the baseline with 95 % intervals. A scenario without variants is compared with
+    and by how much, then differences to the baseline with 95% intervals. A scenario without variants is compared with
     the obvious ones: each policy left out, the retry on the other side of the breaker, a retry budget. Exit codes as
     for run.
     """

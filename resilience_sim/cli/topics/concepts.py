@@ -14,7 +14,7 @@ CONCEPTS: dict[str, tuple[str, str]] = {
 Scopes: before ID, during ID, after ID of a fault; phase N; variant NAME (judged by resim compare). A request
 belongs to the scope in which it arrived.
 
-One run: the value decides. Several runs: the whole 95 % interval of the mean must agree, else it is inconclusive;
+One run: the value decides. Several runs: the whole 95% interval of the mean must agree, else it is inconclusive;
 == and !=, and a count against zero, must hold in every run. No data is inconclusive, never a pass. A failed
 expectation makes exit code 1, an inconclusive one 4. A failed line names the first instant at which it was
 violated, where there is one.
@@ -99,7 +99,9 @@ the difference.""",
     --set service.workers=8             a section
     --set faults.main.how=hang          a fault, by id or kind
     --set retry.budget=null             takes a setting away
-    --set 'stack=[{retry: {attempts: 2}}]'   another stack; the variants of the file must still fit it""",
+    --set 'stack=[{retry: {attempts: 2}}]'
+
+Another stack must still have what the variants of the file speak of.""",
     ),
     "exports": (
         "files that other programs open",
