@@ -18,6 +18,7 @@ FORMATS: dict[str, Format] = {
     "microprofile": Format(
         "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)", "microprofile-config.properties"
     ),
+    "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml"),
     "dotnet": Format(".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json"),
     "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml"),
     "gateway_api": Format("Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's", "route.yaml"),

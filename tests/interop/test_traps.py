@@ -131,6 +131,7 @@ CASES = [
     ("RL173", "a.ini", "[default]\nretry_mode = standard\n", 2),
     ("RL181", "a.properties", "a.B/c/Retry/delay=5\na.B/c/Retry/enabled=false\n", 2),
     ("RL185", "a.properties", "Svc/pay/Retry/delay=5\n", 1),
+    ("RL186", "a.yml", "micronaut:\n  http:\n    client: {read-timeout: 5s}\n", 3),
     ("RL182", "a.properties", "a.B/c/Retry/maxRetries=3\n", 1),
     ("RL184", "a.properties", "a.B/c/Retry/maxRetries=-1\n", 1),
     ("RL191", "a.properties", R4J + "maxAttemps=4\n", 2),

@@ -1,0 +1,82 @@
+"""Micronaut's HTTP clients: inheritance, defaults, durations, the pool."""
+
+from __future__ import annotations
+
+import pytest
+
+from interop.shop import codes, imported
+from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.interop.micronaut import FIELDS, OTHERS, POOL
+
+
+def read(text: str, instance: str | None = None, path: str = "application.yml") -> Imported:
+    return imported(text, path, instance)
+
+
+def settings(found: Imported) -> dict[str, dict[str, str]]:
+    return {each.id or each.kind: {k: v.value for k, v in each.settings.items()} for each in found.stack.layers}
+
+
+def said(found: Imported) -> str:
+    return "\n".join(f"{each.code} {each.severity} {each.message}" for each in found.findings)
+
+
+def test_a_service_inherits_from_the_client():
+    text = """\
+        micronaut.http:
+          client: {readTimeout: 7s}
+          services:
+            a: {url: http://a}
+            b: {url: http://b, read-timeout: 2s, request-timeout: 9s}
+            c: [http://c]
+        """
+    opened = open_config("application.yml", text)
+    assert opened is not None
+    assert instance_names(*opened) == ["a", "b", "default"]
+    assert settings(read(text, "a")) == {"total": {"after": "8s"}, "read": {"after": "7s"}}
+    assert settings(read(text, "b")) == {"total": {"after": "9s"}, "read": {"after": "2s"}}
+    assert settings(read(text, "default"))["read"]["after"] == "7s"
+
+
+def test_defaults_are_ten_seconds_and_one_more():
+    got = settings(read("micronaut.http.client.connect-timeout: 5s\n"))
+    assert got == {"total": {"after": "11s"}, "read": {"after": "10s"}}
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("500ms", "500ms"), ("1m", "1m"), ("PT2S", "2s"), ("${T:4s}", "4s")])
+def test_durations(text: str, wanted: str):
+    assert settings(read(f"micronaut.http.client.read-timeout: {text}\n"))["read"]["after"] == wanted
+
+
+@pytest.mark.parametrize("text", ["5", "1.5s", "soon"])
+def test_durations_that_are_refused(text: str):
+    assert "RL192 error the value of `read-timeout`" in said(read(f"micronaut.http.client.read-timeout: {text}\n"))
+
+
+def test_the_pool_is_a_bulkhead():
+    text = "micronaut.http.client.pool: {max-concurrent-http1-connections: 8, acquire-timeout: 1s}\n"
+    got = settings(read(text))["bulkhead"]
+    assert got == {"max_concurrent": "8", "queue": "1000000", "max_wait": "1s"}
+    assert "bulkhead" not in settings(read(text.replace("{", "{enabled: false, ")))
+
+
+def test_retries_stand_in_the_code():
+    assert "RL186 info `@Retryable` and `@CircuitBreaker` stand in the code" in said(
+        read("micronaut.http.client.read-timeout: 5s\n")
+    )
+
+
+def test_files_without_clients_are_none_of_ours():
+    assert open_config("application.yml", "micronaut: {application: {name: x}, server: {port: 8080}}\n") is None
+
+
+def test_every_field_is_mapped_or_named():
+    """The setters of HttpClientConfiguration at 6a1c9e8."""
+    body = ", ".join(f"{field}: 5s" for field in FIELDS if field != "pool")
+    pool = ", ".join(f"{field}: {'5s' if field == 'acquireTimeout' else 1}" for field in POOL if field != "enabled")
+    others = ", ".join(f"{field}: x" for field in OTHERS)
+    found = read(f"micronaut: {{http: {{client: {{{body}, {others}, pool: {{{pool}}}}}}}}}\n")
+    assert not codes(found) & {"RL191", "RL192", "RL193"}, said(found)
+    for field in ("connectTimeout", "readIdleTimeout", "connectTtl", "maxPendingConnections"):
+        assert f"`{field}` is not modelled" in said(found)
+    assert "RL191" in codes(read("micronaut.http.client: {readTimeout: 5s, readTimeOuts: 5s}\n"))
