@@ -67,9 +67,16 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     attempt: list[Layer] = []
     retry: Layer | None = None
     high = False
-    if cluster.routes:
+    if not cluster.routes:
+        result.remarks.append("no route leads to this cluster: one without settings is taken")
+        layer = Layer("timeout", "the whole request", None, id="total", like="envoy")
+        layer.put("after", Ns(15 * SECOND), None, "default of a route")
+        outer = [layer]
+        result.at = _section(cluster.node, f"clusters.{instance}", log).at("name") if cluster.node else None
+    else:
         route = _chosen(cluster.routes, file.route, log, result)
         high = text(route.action, "priority").lower() == "high"
+        result.at = _section(route.action, "route", log).at()
         outer = _local_rate_limit(route, log)
         timeout, retry, attempt = _route(route, cluster.node, log)
         outer += timeout

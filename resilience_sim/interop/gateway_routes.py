@@ -53,6 +53,7 @@ def convert(file: ConfigFile, instance: str, host: Host, log: Log) -> Converted:
     policies = host.policies
     if host.routes:
         route = choose(host.routes, file.route, log, result)
+        result.at = Section(route.entry, route.path, log).at()
         attached = _attached(route, known)
         policy = Policy.of(attached, log) if known.plane == "envoy-gateway" else None
         outer, attempt = service(route, known, result, log, policy)
@@ -63,11 +64,15 @@ def convert(file: ConfigFile, instance: str, host: Host, log: Log) -> Converted:
                 log.skipped(Section(document, "", log).at("spec"), "the gateway that reads it is not known")
     elif policies and any(kind_of(each) == "BackendTrafficPolicy" and _is_envoy_gateway(each) for each in policies):
         policy = Policy.of(policies, log)
+        result.at = Section(policies[0], "", log).at("spec")
         result.remarks.append("no route of the policy's target stands here: one without settings of its own is taken")
         outer, attempt = policy.outer(Section(None, "", log), (None, None), log)
         inner = policy.inner(next((layer for layer in outer if layer.kind == "retry"), None), log)
     else:
         result.remarks.append("no route leads to this service")
+        result.instead.append("RL004")
+        if policies:
+            result.at = Section(policies[0], "", log).at("spec")
     constrain(host, next((layer for layer in outer if layer.kind == "retry"), None), log)
     result.layers = [*outer, *inner, *attempt]
     assume_hosts(result, log)
@@ -169,6 +174,7 @@ def _plain(
         layer.put("after", Ns(total.value), total)
         layers.append(layer)
     elif total is None and not istio:
+        result.instead.append("RL004")
         log.trap(
             "RL144", "no `timeouts.request`: how long a request may take is up to the implementation", rule.at(),
             "write `timeouts: {request: 10s}`; `0s` for no limit",

@@ -78,6 +78,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     if host.routes:
         route = choose(host.routes, file.route, log, result)
         subset, port = route.subset, route.port
+        result.at = Section(route.entry, route.path, log).at()
         if route.kind == "VirtualService":
             outer, attempt = _service(route, log)
         else:
@@ -85,6 +86,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             outer, attempt = gateway_routes.service(route, known, result, log)
     else:
         outer = [_mesh_retry()]
+        result.at = Section(host.rules[0], "", log).section("spec").at("host") if host.rules else None
         result.remarks.append("no VirtualService leads to this host: the mesh retries all the same, twice by default")
     retry = next((layer for layer in outer if layer.kind == "retry"), None)
     gateway_routes.constrain(host, retry, log)

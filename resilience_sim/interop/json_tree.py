@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
@@ -11,6 +12,9 @@ from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequ
 BROKEN = "RL195"
 MOST_DEPTH = 60
 _BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_MAY_BE_BLANK = frozenset(" \t\r\n\f\v/")
+TEMPLATE = re.compile(r"\{\{.*?\}\}|<%.*?%>|\{%.*?%\}")
+RENDER = "render it first (helm template, kustomize build, envsubst ...) and read the result"
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _WORD = re.compile(r"[-+0-9.eE]+|[A-Za-z]+")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
@@ -32,7 +36,17 @@ def parse_json(text: str, source: Source, found: list[Diagnostic]) -> Node | Non
         if reader.skip() != len(text):
             raise _Stop(reader.at, "something follows the end of the document")
     except _Stop as stop:
-        found.append(reader.span(stop.place, stop.place + 1).finding(BROKEN, f"not JSON: {stop}"))
+        here = reader.span(stop.place, stop.place + 1)
+        template = next(
+            (number for number, line in enumerate(source.lines[: here.line], 1) if TEMPLATE.search(line)), 0
+        )
+        if template:
+            here = Span(source, template, 1, template, 2)
+            found.append(
+                here.finding(BROKEN, "this is a template: `{{ … }}` stands here where JSON has a value", RENDER)
+            )
+        else:
+            found.append(here.finding(BROKEN, f"not JSON: {stop}"))
         return None
     return node
 
@@ -44,19 +58,16 @@ class _Reader:
         self.at = 0
         self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
-    def position(self, index: int) -> tuple[int, int]:
-        low, high = 0, len(self.starts)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self.starts[middle] <= index else (low, middle)
-        return low + 1, index - self.starts[low] + 1
-
     def span(self, start: int, end: int) -> Span:
-        return Span(self.source, *self.position(start), *self.position(end))
+        starts = self.starts
+        line = bisect_right(starts, start)
+        last = line if line == len(starts) or end < starts[line] else bisect_right(starts, end)
+        return Span(self.source, line, start - starts[line - 1] + 1, last, end - starts[last - 1] + 1)
 
     def skip(self) -> int:
-        match = _BLANK.match(self.text, self.at)
-        self.at = match.end() if match else self.at
+        if self.text[self.at : self.at + 1] in _MAY_BE_BLANK:
+            match = _BLANK.match(self.text, self.at)
+            self.at = match.end() if match else self.at
         return self.at
 
     def value(self, depth: int) -> Node:
@@ -89,8 +100,11 @@ class _Reader:
         if match is None:
             raise _Stop(self.at, "a quote is not closed")
         start, self.at = self.at, match.end()
+        said = match.group()
+        if "\\" not in said:
+            return said[1:-1]
         try:
-            return str(json.loads(match.group(), strict=False))
+            return str(json.loads(said, strict=False))
         except ValueError:
             raise _Stop(start, "an escape that JSON does not have") from None
 

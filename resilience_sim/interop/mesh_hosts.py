@@ -51,6 +51,11 @@ class Route:
         """The name of the resource."""
         return name_of(self.document)
 
+    @property
+    def path(self) -> str:
+        """The path of its entry."""
+        return f"spec.{'http' if self.kind == 'VirtualService' else 'rules'}.{self.place}"
+
     def names(self) -> list[str]:
         """What ``--route`` may call it."""
         found = [self.rule, self.subset, text(self.entry, "name")]
@@ -332,9 +337,8 @@ def choose(found: list[Route], wanted: str, log: Log, result: Converted) -> Rout
     for each in found:
         if id(each.entry) not in told:
             told.add(id(each.entry))
-            path = f"spec.{'http' if each.kind == 'VirtualService' else 'rules'}.{each.place}"
             log.skipped(
-                Section(each.entry, path, log).at(),
+                Section(each.entry, each.path, log).at(),
                 "another route to the same host is simulated; `--route` names this one",
             )
     return route

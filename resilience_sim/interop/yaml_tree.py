@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
+from resilience_sim.interop.json_tree import RENDER, TEMPLATE
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
@@ -19,10 +20,8 @@ from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequ
 MOST_DEPTH = 60
 MOST_VALUES = 1_000_000
 MOST_BROKEN = 20
-RENDER = "render it first (helm template, kustomize build, envsubst ...) and read the result"
 _MARK = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _BUILD_TOKEN = re.compile(r"(?m)((?:^|[:\-,\[{])[ \t]*)@([A-Za-z][\w.\-]*)@(?=[ \t\r,\]}]|$)")
-_TEMPLATE = re.compile(r"\{\{.*?\}\}|<%.*?%>|\{%.*?%\}")
 _QUOTED = re.compile(r"'[^']{3,}'|\"[^\"]{3,}\"|`[^`]{3,}`")
 
 
@@ -87,7 +86,7 @@ def _template_line(text: str, start: int, near: int) -> int:
     """The first line of the broken document with the mark of a template, from 1; 0 for none."""
     first = text.count("\n", 0, start)
     for number, line in enumerate(text[start:].split("\n"), first + 1):
-        if _TEMPLATE.search(line):
+        if TEMPLATE.search(line):
             return number
         if number > near + 1 and _MARK.match(line):
             break
