@@ -153,6 +153,60 @@ def run_within(n: float, k: int, p: float) -> float:
     return 1 - (1 - p * x) / ((k + 1 - k * x) * q) * exp(-(n + 1) * log(x))
 
 
+def none_in_windows(size: int, k: int, p: float) -> tuple[float, float]:
+    """P(no ``size`` calls in a row with ``k`` failures) among 2 and 3 times ``size`` calls.
+
+    Exact, J. I. Naus, Approximations for distributions of scan statistics, JASA 77 (1982), theorem 1. What follows
+    decays from window to window by the ratio of the two.
+    """
+    at = [binomial_at(size, j, p) for j in range(2 * k + 1)]
+
+    def up_to(n: int) -> list[float]:
+        found, total = [], 0.0
+        for j in range(k + 1):
+            total += binomial_at(n, j, p)
+            found.append(min(1.0, total))
+        return found
+
+    sums = (up_to(size), up_to(size - 1), up_to(max(size - 2, 0)))
+
+    def cdf(j: int, less: int = 0) -> float:
+        return sums[less][j] if j >= 0 else 0.0
+
+    mp = size * p
+    two = cdf(k - 1) ** 2 - (k - 1) * at[k] * cdf(k - 2) + mp * at[k] * cdf(k - 3, 1)
+    a1 = 2 * at[k] * cdf(k - 1) * ((k - 1) * cdf(k - 2) - mp * cdf(k - 3, 1))
+    a2 = 0.5 * at[k] ** 2 * (
+        (k - 1) * (k - 2) * cdf(k - 3) - 2 * (k - 2) * mp * cdf(k - 4, 1) + size * (size - 1) * p * p * cdf(k - 5, 2)
+    )  # fmt: skip
+    a3 = sum(at[2 * k - r] * cdf(r - 1) ** 2 for r in range(1, k))
+    a4 = sum(at[2 * k - r] * at[r] * ((r - 1) * cdf(r - 2) - mp * cdf(r - 3, 1)) for r in range(2, k))
+    three = cdf(k - 1) ** 3 - a1 + a2 + a3 - a4
+    return min(1.0, max(0.0, two)), min(1.0, max(0.0, three))
+
+
+def windows_with(size: int, k: int, p: float, calls: float, full: bool) -> tuple[float, float]:
+    """P(``k`` failures among ``size`` calls in a row, somewhere in ``calls``), and the mean number of calls until so.
+
+    ``full``: nobody looks before there have been ``size`` calls.
+    """
+    if k <= 1:
+        return 1 - (1 - p) ** calls, 1 / p
+    if k > size:
+        return 0.0, inf
+    one = 1 - binomial_least(size, k, p)
+    two, three = none_in_windows(size, k, p)
+    if not two or three >= two:
+        return (0.0, inf) if three >= two else (1.0, float(size))
+    decay = log(two / three)  # a window
+    first = float(size) if full else k + (size - k) * (1 + one) / 2  # each stretch by the mean of its ends
+    mean = first + size * (one + two) / 2 + two * size / decay
+    windows = calls / size
+    if windows >= 2:
+        return 1 - two * exp(-decay * (windows - 2)), mean
+    return (1 - one) * min(1.0, windows), mean
+
+
 def erlang_b(servers: int, load: float) -> float:
     """Share of calls that find all places taken (Erlang's loss formula; any distribution of the holding time)."""
     if load <= 0:
@@ -164,4 +218,50 @@ def erlang_b(servers: int, load: float) -> float:
         blocked = load * blocked / (n + load * blocked)
         if n > load and blocked < 1e-12:
             return 0.0
+    return blocked
+
+
+MANY_SERVERS = 1_000_000
+STEPS = 2_000  # of Simpson's rule
+
+
+def evenness(latency: Latency, most: float = inf) -> float:
+    """Integral of P(T > t)^2 over the integral of P(T > t), up to ``most``: 1 for a constant, 1/2 for exponential T."""
+    limit = min(most, quantile(latency, 0.999_999))
+    step = limit / STEPS
+    weights = [1, *(4 if i % 2 else 2 for i in range(1, STEPS)), 1]
+    tails = [longer_than(latency, i * step) for i in range(STEPS + 1)]
+    whole = sum(w * p for w, p in zip(weights, tails, strict=True))
+    return sum(w * p * p for w, p in zip(weights, tails, strict=True)) / whole if whole else 1.0
+
+
+def loss_of_turns(servers: int, load: float, turns: int, even: float) -> float:
+    """About the same where every ``turns``-th arrival of a Poisson stream comes here: such arrivals are more even.
+
+    Hayward's approximation: Erlang's formula of servers/z and load/z, where the peakedness z of renewal arrivals with
+    c^2 = 1/turns is 1 + (c^2 - 1) * evenness (Whitt, Heavy-traffic approximations for service systems with blocking,
+    1984).
+    """
+    z = 1.0 - (1.0 - 1.0 / turns) * even
+    if turns <= 1 or not 0 < load < inf or servers / z > MANY_SERVERS:
+        return erlang_b(servers, load)
+    scaled = servers / z
+    low = int(scaled)
+    under, over = erlang_b(low, load / z), erlang_b(low + 1, load / z)
+    return float(under ** (1 - scaled + low) * over ** (scaled - low))
+
+
+def engset(servers: int, users: int, busy: float) -> float:
+    """Share of calls of so many users that find all places taken; ``busy``: a call's time / the time between calls.
+
+    T. O. Engset (1918): what the other users occupy; any distribution of the holding time.
+    """
+    if users <= servers:
+        return 0.0
+    if busy == inf:
+        return 1.0
+    blocked = 1.0  # the recursion over places, for users - 1 others
+    for n in range(1, min(servers, MANY_SERVERS) + 1):
+        offered = (users - n) * busy
+        blocked = offered * blocked / (n + offered * blocked)
     return blocked

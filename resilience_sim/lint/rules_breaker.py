@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, exp, inf, log1p
+from math import ceil, inf
 
 from resilience_sim.interop.generic import BreakerView, breaker_of
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
@@ -19,7 +19,7 @@ from resilience_sim.lint.arithmetic import (
     traffic,
     worst_time,
 )
-from resilience_sim.lint.chance import binomial_at, binomial_least, mean_calls_to_run, poisson_least, run_within
+from resilience_sim.lint.chance import binomial_least, mean_calls_to_run, poisson_least, run_within, windows_with
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
@@ -121,7 +121,8 @@ def enough_calls(subject: Subject, index: int, calls: float, least: int) -> floa
     if not takes_turns or instances == 1:
         return poisson_least(calls, least)
     each = max(1, most_attempts(subject.stack, 0, index))  # calls of one request
-    return poisson_least(calls / each * instances, instances * (ceil(least / each) - 1) + 1)
+    needed = instances * (ceil(least / each) - 1) + 1  # arrivals at all of them, if its turn is the first; or some more
+    return sum(poisson_least(calls / each * instances, needed + turn) for turn in range(instances)) / instances
 
 
 @rule("RL009", "a breaker that can never open", WARNING)
@@ -314,50 +315,33 @@ INDEPENDENT = "failures are independent of each other"
 
 
 def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
-    """Chance of at least one opening in an hour, and openings per hour; of a share the chance is a lower bound.
+    """Chance of at least one opening in an hour, and openings per hour.
 
-    In a row: the mean calls to a run (Feller) and the open times make one cycle of a renewal process. Of a window:
-    disjoint windows are independent, so 1 - P(none)^windows bounds the chance from below; the expected number is that
-    of up-crossings of the threshold, p (1-p) P(Binomial(n-1, p) = c-1) per call, and of verdicts on fresh windows.
+    The mean calls until it trips (in a row: Feller; of a window: Naus) and the open times make one cycle of a renewal
+    process; a probe that fails is an opening, too. A window of time is taken for one of as many calls as it has on
+    average.
     """
-    if view.errors:
-        return _errors_by_chance(view, p * rate)
     calls = rate * HOUR
-    pause = (view.recovery / SECOND + 1 / rate) / max(1e-9, 1 - p)
+    again = 1 / max(1e-9, (1 - p) ** max(1, view.successes))  # openings until the probes succeed
+    pause = (view.recovery / SECOND + 1 / rate) * again + (view.successes - 1) / rate
     if view.consecutive:
-        mean = mean_calls_to_run(view.consecutive, p)
-        cycle = mean / rate + pause
-        return run_within(calls, view.consecutive, p), HOUR / cycle / max(1e-9, 1 - p)
-    size = max(view.window_size(rate), 1)
-    if size < view.min_calls:
-        return 0.0, 0.0
-    needed = view.failures_from(size)
-    each = binomial_least(size, needed, p)
-    least = 1 - exp(calls / size * log1p(-min(each, 1 - 1e-15)))
-    first = binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
-    crossing = p * (1 - p) * binomial_at(size - 1, needed - 1, p)
-    per_call = max(crossing, 1e-300)
-    mean = min(1 / per_call, 1e300) * (1 - first) + view.min_calls * first
-    return max(least, first), HOUR / (mean / rate + pause) / max(1e-9, 1 - p)
-
-
-def _errors_by_chance(view: BreakerView, rate: float) -> tuple[float, float]:
-    """So many errors of a Poisson stream within the window: disjoint windows bound the chance from below; an opening is
-    an error that finds the others in the window before it.
-    """
-    span = view.window_time / SECOND or HOUR
-    each = poisson_least(rate * span, view.errors)
-    before = poisson_least(rate * span, view.errors - 1) - each  # exactly so many
-    mean = 1 / max(rate * before, 1e-300) if view.errors > 1 else 1 / rate
-    number = HOUR / (mean + view.recovery / SECOND)
-    return 1 - exp(HOUR / span * log1p(-min(each, 1 - 1e-15))), number
+        chance, mean = run_within(calls, view.consecutive, p), mean_calls_to_run(view.consecutive, p)
+    else:
+        size = max(view.window_size(rate), 1) if view.window_calls or view.window_time else round(calls)
+        if size < view.min_calls and not view.errors:
+            return 0.0, 0.0
+        chance, mean = windows_with(size, view.failures_from(size), p, calls, not view.errors)
+        if view.min_calls < size and not view.errors:  # a fresh window may trip before it is full
+            first = binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
+            chance, mean = max(chance, first), mean * (1 - first) + view.min_calls * first
+    return chance, HOUR / (mean / rate + pause) * again
 
 
 @rule("RL011", "a breaker that flaps on normal error rates", WARNING)
 def flaps(subject: Subject) -> Iterator[Hit]:
     """Ordinary failures come in clusters by chance. With 1 % failures and 100 calls a second, five in a row come once
-    in three years; with 20 %, every forty seconds. The chance per hour is exact for failures in a row (Feller's run
-    theory), and a lower bound for a share of a window (binomial, disjoint windows). The failure rate is the
+    in three years; with 20 %, every forty seconds. The chance per hour is that of runs (Feller) and of scan
+    statistics (Naus): so many failures among so many calls, wherever they begin. The failure rate is the
     scenario's own: B's failures, and healthy answers above the timeout.
 
     A share of a large window with a minimum of calls sleeps through chance and wakes for outages.
@@ -376,6 +360,8 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         chance, number = openings(view, p, rate)
         if chance < 0.05:
             continue
+        instances = subject.plan.client.instances
+        each = f" in each of {instances} instances" if instances > 1 else ""
         what = (
             f"{say.plural(view.consecutive, 'failure')}{' in a row' if view.consecutive > 1 else ''}"
             if view.consecutive
@@ -388,7 +374,7 @@ def flaps(subject: Subject) -> Iterator[Hit]:
             f"it opens without any outage: {say.share(p)} of the calls fail in normal operation, and "
             f"at {say.rate(rate)} {what} {'comes' if view.consecutive == 1 else 'come'} "
             f"about by chance with a probability of {say.share(chance)} per hour; about "
-            f"{say.digits(number)} openings an hour, each "
+            f"{say.digits(number)} openings an hour{each}, each "
             f"turning everybody away for {say.duration(view.recovery)}",
             "use a share of a larger window, or a higher threshold",
             {"chance": chance, "per_hour": number, "failures": p},

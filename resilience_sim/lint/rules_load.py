@@ -16,12 +16,13 @@ from resilience_sim.lint.arithmetic import (
     most_attempts,
     traffic,
 )
-from resilience_sim.lint.chance import erlang_b, longer_than, mean_until
+from resilience_sim.lint.chance import engset, erlang_b, evenness, longer_than, loss_of_turns, mean_until
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
 from resilience_sim.settings.budget import BudgetConfig
 from resilience_sim.settings.bulkhead import BulkheadConfig
 from resilience_sim.settings.hedge import HedgeConfig
+from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
 from resilience_sim.settings.retry import RetryConfig
@@ -179,6 +180,15 @@ def eager_hedge(subject: Subject) -> Iterator[Hit]:
             )
 
 
+def _of_users(plan: Plan, index: int, limit: float, rate: float) -> float:
+    """Calls per second at a limiter of one instance, in a closed loop: who is turned away is back sooner."""
+    think = mean_until(plan.traffic.think) / SECOND
+    if plan.traffic.loop != "closed" or not think:
+        return rate
+    served = limit * mean_time(plan, index + 1) / SECOND
+    return max(rate, (plan.traffic.users / plan.client.instances - served) / think)
+
+
 @rule("RL026", "a rate limit below the traffic", WARNING)
 def narrow_limiter(subject: Subject) -> Iterator[Hit]:
     """What arrives above the limit is turned away, or waits until it cannot. Retries outside the limiter count as
@@ -189,6 +199,8 @@ def narrow_limiter(subject: Subject) -> Iterator[Hit]:
             continue
         limit = config.count * SECOND / config.per
         rate, share = at_layer(subject.plan, index), traffic(subject.plan)
+        if rate > limit:
+            rate = _of_users(subject.plan, index, limit, rate)
         highest = rate * (share.peak / share.usual if share.usual else 1)
         if rate > limit:
             rejected = 1 - limit / rate
@@ -221,8 +233,9 @@ SECOND = 1e9
 def too_few_places(subject: Subject) -> Iterator[Hit]:
     """Calls at once = arrivals per second x seconds each takes (J. Little, 1961). A bulkhead or thread pool of exactly
     that size turns many away: arrivals are random, and with 20 at once on average, 20 places lose 16 % (Erlang's
-    loss formula, any distribution of latency). The suggestion loses 1 in 1,000. With a queue only a load above the
-    places is reported.
+    loss formula, any distribution of latency). Instances that take turns get more even arrivals and lose less
+    (Hayward's approximation), and so do few users who wait for their answers (Engset). The suggestion loses 1 in
+    1,000. With a queue only a load above the places is reported.
     """
     for index, config in enumerate(subject.stack):
         if isinstance(config, BulkheadConfig):
@@ -236,34 +249,53 @@ def too_few_places(subject: Subject) -> Iterator[Hit]:
         yield from _judge(subject, ("client", "threads"), client.threads, client.backlog, rate, held)
 
 
+def _lost(plan: Plan, places: int, load: float, held: float) -> float:
+    """Share of calls that find no place, as the arrivals at one instance are; each holds a place for ``held`` s."""
+    found, instances = plan.traffic, plan.client.instances
+    if found.loop == "closed" and instances == 1:
+        away = (mean_until(found.think) + mean_time(plan)) / SECOND - held
+        return engset(places, found.users, held / away if away > 0 else inf)
+    if found.loop == "closed" and found.users <= places:
+        return 0.0
+    if plan.client.spread != "round_robin" or instances == 1 or found.loop == "closed":
+        return erlang_b(places, load)
+    limit = min((inner_timeout(plan.stack, i) for i in range(len(plan.stack))), default=inf)
+    return loss_of_turns(places, load, instances, evenness(plan.service.latency, limit))
+
+
 def _judge(
     subject: Subject, at: tuple[str | int, ...], places: int, waiting: int, rate: float, held: float
 ) -> Iterator[Hit]:
+    plan = subject.plan
     load = rate * held
     if held == inf or not load:
         return
-    blocked = erlang_b(places, load) if not waiting else max(0.0, 1 - places / load)
+    blocked = _lost(plan, places, load, held) if not waiting else max(0.0, 1 - places / load)
     if load <= places and (waiting or blocked < 0.01):
         return
-    even = subject.plan.traffic.arrivals == "even"
+    instances = plan.client.instances
+    assumes = []
+    if plan.traffic.arrivals == "even" and plan.traffic.loop == "open":
+        assumes.append("arrivals are random (Poisson)")
     yield Hit(
         at,
         f"{say.rate(rate)} of calls that take {say.duration(held * SECOND)} on average are "
-        f"{say.digits(load)} at once (Little's law); "
+        f"{say.digits(load)} at once (Little's law)"
+        f"{' in each instance' if instances > 1 else ''}; "
         f"{places} {'place holds' if places == 1 else 'places hold'} them badly: "
         f"{say.share(blocked)} are turned away with B in "
         "full health",
-        f"allow at least {_places_for(load)} (1 in 1,000 turned away)",
+        f"allow at least {_places_for(plan, load, held)} (1 in 1,000 turned away)",
         {"load": load, "rejected": blocked},
         ("traffic", "service"),
-        ("arrivals are random (Poisson)",) if even else (),
+        tuple(assumes),
         ERROR if load > places else WARNING,
     )
 
 
-def _places_for(load: float) -> int:
+def _places_for(plan: Plan, load: float, held: float) -> int:
     places = max(1, int(load))
-    while erlang_b(places, load) > 1e-3 and places < 1_000_000:
+    while _lost(plan, places, load, held) > 1e-3 and places < 1_000_000:
         places += max(1, places // 50)
     return places
 

@@ -204,3 +204,28 @@ def test_our_words_and_theirs_are_one_setting(ours: str, theirs: str) -> None:
     head = "resim: 1\nname: t\ntraffic: {rate: 1/s, requests: 1}\nstack:\n"
     made = [load_text(f"{head}  - circuit_breaker: {{{text}}}\n", "t.yaml").plan.stack[0] for text in (ours, theirs)]
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("retry: {like: failsafe-go, Backoff: {delay: 1s, maxDelay: 1s, factor: null}}", "Backoff"),
+        ("circuit_breaker: {like: cockatiel, CountBreaker: {threshold: null, size: 5}}", "CountBreaker"),
+        ("circuit_breaker: {like: cockatiel, IterableBackoff: []}", "IterableBackoff"),
+        ("circuit_breaker: {like: cockatiel, IterableBackoff: [1s, null]}", "IterableBackoff"),
+    ],
+)
+def test_what_must_be_there_is_not_empty(text: str, path: str) -> None:
+    """A key of a mapping that has no default, written without a value."""
+    head = "resim: 1\nname: t\ntraffic: {rate: 1/s, requests: 1}\nstack:\n"
+    with pytest.raises(ScenarioError) as caught:
+        load_text(f"{head}  - {text}\n", "t.yaml")
+    assert [each.path.rpartition(".")[2] for each in caught.value.diagnostics] == [path]
+
+
+def test_an_empty_key_of_a_mapping_is_its_default() -> None:
+    """As an empty parameter is."""
+    head = "resim: 1\nname: t\ntraffic: {rate: 1/s, requests: 1}\nstack:\n  - circuit_breaker: {like: cockatiel, "
+    made = [load_text(f"{head}ExponentialBackoff: {inner}}}\n", "t.yaml").plan.stack[0]
+            for inner in ("{initialDelay: null, generator: null}", "{}")]  # fmt: skip
+    assert made[0] == made[1]
