@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from cli.shell import resim
 
 from interop.shop import imported, plan_of
-from resilience_sim.interop.emit import settle
+from resilience_sim.interop.emit import policies, settle
 from resilience_sim.interop.python import read
 from resilience_sim.interop.source.module import Module
 from resilience_sim.interop.source.stacks import Stack
@@ -442,6 +443,28 @@ def test_secrets_in_source_are_not_shown(tmp_path: Path):
     ]
     assert all(each.out + each.err for each in said)
     assert "hunter2" not in "".join(each.out + each.err for each in said)
+
+
+EXTREMES = ("0", "-5", "1e308", "None", "True", "'x'", "lambda e: 1", "10**9", "(1, 2)", "1e-12")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_extreme_values_make_a_scenario_that_loads(path: Path):
+    """One number after the other, and all at once: whatever stands there, an import ends in a scenario or in words."""
+    text = path.read_text(encoding="utf-8")
+    numbers = [each.span() for each in re.finditer(r"(?<==)\d[\d.]*|(?<=\()\d[\d.]*(?=[),])", text)]
+    assert len(numbers) > 3
+    for index, value in enumerate(EXTREMES):
+        for at in ([numbers[index % len(numbers)]], numbers):
+            changed = text
+            for start, end in reversed(at):
+                changed = changed[:start] + value + changed[end:]
+            try:
+                found = read(path.name, changed)
+            except ScenarioError:
+                continue  # no Python any more
+            for stack in found:
+                assert policies(stack.converted) is not None, [settings(stack), value]
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------

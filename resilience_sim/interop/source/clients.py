@@ -226,7 +226,7 @@ def transport(reader: Reader, node: ast.AST, scope: Scope) -> list[Layer]:
     if symbol in ("httpx.HTTPTransport", "httpx.AsyncHTTPTransport") and isinstance(node, ast.Call):
         args = reader.args(node, scope, ())
         got = args.number("retries", 0, 0)
-        if not got.value:
+        if not got.value or got.value < 0:
             return []
         layer = Layer(
             "retry", "httpx transport: connecting only", reader.at(node, "retry", "HTTPTransport"), id="httpx"
@@ -251,7 +251,7 @@ def transport(reader: Reader, node: ast.AST, scope: Scope) -> list[Layer]:
 def httpx_retry(args: Args, uses: Uses = ()) -> list[Layer]:
     """httpx-retries: the n-th wait is ``backoff_factor`` x 2^n x U(1 - jitter, 1), cut at ``max_backoff_wait``."""
     total = args.number("total", 10, 3)
-    if not total.value:
+    if not total.value or total.value < 0:
         return []
     layer = Layer("retry", "httpx_retries.Retry", args.reader.head(args.call, "retry", "Retry"), id="httpx-retries")
     layer.put("attempts", 1 + round(total.value), total.source, "default: 10 retries")

@@ -24,7 +24,7 @@ def stamina(args: Args, title: str) -> Policy:
     """``@stamina.retry``, ``retry_context``, ``RetryingCaller``."""
     layer = Layer("retry", title, args.reader.head(args.call, "retry", title), id="stamina", like="stamina")
     attempts, limit = args.number("attempts", 10, 10), args.number("timeout", 45.0, 45.0)
-    layer.put("attempts", round(attempts.value or 0) or ENDLESS, attempts.source, "default")
+    layer.put("attempts", max(1, round(attempts.value)) if attempts.value else ENDLESS, attempts.source, "default")
     if limit.value:
         layer.put("max_elapsed", ns(limit.value), limit.source, "default")
     else:

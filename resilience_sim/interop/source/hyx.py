@@ -19,11 +19,14 @@ def retry(args: Args, title: str) -> Layer:
     layer = Layer("retry", title, args.reader.head(args.call, "retry", title), id="hyx")
     attempts = args.number("attempts", 3, 3)
     layer.put(
-        "attempts", 1 + round(attempts.value) if attempts.value else 10_000, attempts.source, "default: 3 retries"
+        "attempts",
+        1 + max(0, round(attempts.value)) if attempts.value else 10_000,
+        attempts.source,
+        "default: 3 retries",
     )
     if _backoff(args, layer) and attempts.value:
         layer.like = "hyx"
-        layer.exact["attempts"] = Setting(str(round(attempts.value)), "retries", layer.settings["attempts"].at)
+        layer.exact["attempts"] = Setting(str(max(0, round(attempts.value))), "retries", layer.settings["attempts"].at)
         layer.exact["honor_retry_after"] = None
     on = args.outcomes("on")
     if on is not None:

@@ -17,6 +17,7 @@ from resilience_sim.interop.source.module import Module, Scope
 from resilience_sim.scenario.text.tree import Span
 
 SECOND = 1_000_000_000
+LARGEST = 10**12  # seconds, or attempts: more than anybody can tell from for ever
 
 
 class Argument(NamedTuple):
@@ -154,8 +155,10 @@ class Args:
         """A number, or None where that is said; a duration is its seconds."""
         got = self.get(name, default, taken)
         value = got.value.total_seconds() if isinstance(got.value, timedelta) else got.value
-        if value is None or value is False or (isinstance(value, int | float) and not isinstance(value, bool)):
+        if value is None or value is False:
             return replace(got, value=value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return replace(got, value=max(-LARGEST, min(value, LARGEST)))
         self.reader.log.bad("a number", self.at(name))
         return Got(taken, got.source, True, False)
 
@@ -177,8 +180,8 @@ class Args:
 
 
 def ns(seconds: float) -> Ns:
-    """Seconds as nanoseconds."""
-    return Ns(round(seconds * SECOND))
+    """Seconds as nanoseconds; no wait is shorter than none."""
+    return Ns(round(max(0.0, min(seconds, LARGEST)) * SECOND))
 
 
 def show(value: object) -> str:
