@@ -347,9 +347,9 @@ def retry_options(symbol: str, args: Args, uses: Uses = ()) -> list[Layer]:
             layer.put("jitter", "100%", None, "0 to 2 s, to the power of factor, is added")
     elif name == "RandomRetry":
         low, high = args.number("min_timeout", 0.1, 0.1), args.number("max_timeout", 3.0, 3.0)
-        a, b = float(low.value or 0), float(high.value or 0)
+        a, b = max(0.0, float(low.value or 0)), max(0.0, float(high.value or 0))
         layer.put("delay", ns((a + b) / 2), high.source, "the middle of 0.1 to 3 s")
-        layer.put("jitter", percent((b - a) / (a + b) if a + b else 0), high.source)
+        layer.put("jitter", percent(abs(b - a) / (a + b) if a + b else 0), high.source)
     elif name == "FibonacciRetry":
         factor = args.number("multiplier", 1.0, 1.0)
         layer.put("delay", ns(2 * float(factor.value or 1)), factor.source, "default: 2, 3, 5 s")
