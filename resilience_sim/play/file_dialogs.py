@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from resilience_sim.play.state import CockpitState, Ui
@@ -12,10 +13,6 @@ from resilience_sim.play.state import CockpitState, Ui
 if TYPE_CHECKING:
     from resilience_sim.play.run import GoOn, Run
     from resilience_sim.play.save_recording import RecordingJob
-    from resilience_sim.scenario.scenario import Scenario
-
-# Sections of a scenario that keep what stands in its file: settings made with --set have to be made again.
-NOT_WRITTEN = ("service", "traffic", "client", "operation")
 
 
 class FileDialogs:
@@ -34,15 +31,12 @@ class FileDialogs:
 
         def done(run: Run, path: str) -> None:
             from resilience_sim.play.written import scenario_text
-            from resilience_sim.scenario.diagnostics import ScenarioError
             from resilience_sim.views.export.files import write_text
 
-            text = scenario_text(scenario, run.plan_now, run.actions, run.source.plan)
+            source = run.source
+            text = scenario_text(scenario, run.plan_now, run.actions, source.plan, source.seed, path)
             write_text(Path(path), text, force=False)
-            try:
-                self._state.say(f"written: resim run {path}{_options(scenario, text, run)}")
-            except ScenarioError as error:
-                self._state.say(f"written, but it needs a hand to run: {error.diagnostics[0].message}")
+            self._state.say(f"written: resim run {quote(path)}")
 
         self._ask("Write as a scenario file", "yaml", done)
 
@@ -121,17 +115,3 @@ class FileDialogs:
         futures = [session.run, fork]
         options = ["the run as it is", "the fork"]
         self._ui.choose(f"{title}: which future?", options, lambda index: ask(futures[index]))
-
-
-def _options(scenario: Scenario, text: str, run: Run) -> str:
-    """What has to follow ``resim run FILE`` for the run that was played. ScenarioError: the file cannot be read."""
-    from shlex import quote
-
-    from resilience_sim.scenario.load import load_text
-
-    plan = load_text(text, scenario.path, files=dict(scenario.files)).plan
-    outside = [each for each in scenario.overrides if each.split(".")[0].split("=")[0] in NOT_WRITTEN]
-    found = [f" --set {quote(each)}" for each in outside]
-    if plan.seed != run.source.seed:
-        found.append(f" --seed {run.source.seed}")
-    return "".join(found)

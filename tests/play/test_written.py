@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.play.forms import FAULTS, POLICIES, FormError, fault_fields, policy_fields, read_fault, read_policy
 from resilience_sim.play.session import Session
-from resilience_sim.play.written import scenario_text
+from resilience_sim.play.written import NotWritable, scenario_text
 from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
@@ -149,6 +150,60 @@ def test_a_variant_and_other_settings_are_written_with_their_stack() -> None:
         play(s, 1e6)
         text = scenario_text(scenario, s.run.plan_now, s.run.actions, plan)
         assert digest(text) == s.run.source.digest()
+
+
+SETTINGS = [
+    "service.latency=80ms", "service.workers=7", "service={latency: {uniform: [10ms, 90ms]}, failure_rate: 7%}",
+    "traffic.rate=17/s", "traffic.requests=150", "traffic={rate: 9/s, duration: 12s, arrivals: even}",
+    "client.threads=5", "operation.method=POST", "retry.attempts=2", "changes=[]", "seed=99",
+    "name=other", "service.latency=null",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_and_the_seed_are_in_the_file(setting: str, seed: int | None) -> None:
+    """It ran otherwise than it had been played: `w` left --set and --seed to a notice, or said nothing of them."""
+    scenario = load("retry-storm", [setting])
+    chosen = scenario.plan.seed if seed is None else seed
+    s = Session(scenario, Simulation(scenario.plan, chosen, []))
+    play(s, 1)
+    if scenario.plan.stack:
+        s.act(Remove(s.instant(), scenario.plan.stack[0].id))
+    play(s, 1e6)
+    text = scenario_text(scenario, s.run.plan_now, s.run.actions, scenario.plan, chosen)
+    plan = load_text(text, "played.yaml").plan
+    assert plan.seed == chosen
+    again = Simulation(plan, plan.seed)
+    drain(again)
+    assert again.digest() == s.run.source.digest()
+
+
+def test_a_section_as_it_was_is_not_written_anew() -> None:
+    """Its comments stay."""
+    scenario = load("retry-storm", ["retry.attempts=2"])
+    text = scenario_text(scenario, scenario.plan, [])
+    lines = [line for line in scenario.text.splitlines() if line.startswith(("service:", "traffic:"))]
+    assert lines
+    assert all(line in text.splitlines() for line in lines)
+    assert "\nseed:" not in text or "\nseed:" in scenario.text
+
+
+def test_a_data_file_is_found_from_where_the_file_is_written(tmp_path: Path) -> None:
+    """And where it cannot be found, nothing is written."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a" / "t.csv").write_text("0.1\n0.2\n0.9\n")
+    source = tmp_path / "a" / "s.yaml"
+    source.write_text("resim: 1\nservice: {latency: 50ms}\ntraffic: {trace: t.csv}\n")
+    scenario = load(str(source))
+    place = tmp_path / "b" / "played.yaml"
+    place.write_text(scenario_text(scenario, scenario.plan, [], path=str(place)))
+    assert "../a/t.csv" in place.read_text()
+    assert load(str(place)).plan.traffic == scenario.plan.traffic
+    recorded = load_text(scenario.text, "elsewhere/s.yaml", files=dict(scenario.files))
+    with pytest.raises(NotWritable, match=r"t\.csv"):
+        scenario_text(recorded, recorded.plan, [], path=str(place))
 
 
 @pytest.mark.parametrize("name", names())

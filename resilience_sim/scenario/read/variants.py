@@ -49,7 +49,7 @@ def resolve_variants(
         if not isinstance(change, Mapping):
             continue
         lenient = "changes" not in change.entries
-        plan, _, own = resolve(_changed(root, change, loc, findings), files, name, entries, lenient)
+        plan, _, own = resolve(changed(root, change, loc, findings), files, name, entries, lenient)
         _adopt(own, entry, loc, findings)
         findings.warnings += [each for each in own.warnings if each not in findings.warnings]
         if plan is not None:
@@ -66,7 +66,8 @@ def _check_baseline(root: Node, base: Values | None, names: list[str], findings:
         findings.error(("compare", "baseline"), codes.REFERENCE, f"no variant {shown(wanted)}", remedy)
 
 
-def _changed(root: Node, variant: Mapping, loc: Loc, findings: Findings) -> Node:
+def changed(root: Node, variant: Mapping, loc: Loc, findings: Findings) -> Node:
+    """The tree of a variant."""
     stack = variant.entries.get("stack")
     if stack is not None and not (isinstance(stack.value, Scalar) and stack.value.value is None):
         root = replace(root, ("stack",), stack)
