@@ -111,9 +111,11 @@ def _is_a_class(properties: Properties, place: str, log: Log) -> None:
     """A method's class has a package, and no dash; a name alone may be a guard's."""
     owner = _class_of(place)
     if owner and ("." not in owner or "-" in owner):
-        why = "a class has no dash in its name" if "-" in owner else "the class is named without its package"
+        why = "a class has no dash in its name: nothing reads this"
+        if "-" not in owner:
+            why = "the class is named without its package: only one in no package would read this"
         at = At(next(s.entry.key for s in properties.said if s.place == place), safe_name(place), safe_name(place))
-        log.trap("RL185", f"{why}: nothing reads this", at, "write `com.acme.Svc/method/…`, the class in full")
+        log.trap("RL185", why, at, "write `com.acme.Svc/method/…`, the class in full")
 
 
 def _class_of(place: str) -> str:
