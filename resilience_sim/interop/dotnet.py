@@ -7,12 +7,14 @@ the section.
 from __future__ import annotations
 
 import json
+import re
+from pathlib import PurePath
 from typing import Any
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_timespan
-from resilience_sim.interop.findings import Log, distinct
+from resilience_sim.interop.findings import At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
@@ -124,12 +126,55 @@ def recognises(file: ConfigFile) -> bool:
     return file.notation == "json" and bool(_all(file))
 
 
+def _environment(document: Mapping) -> str:
+    """``production`` of a document out of ``appsettings.Production.json``, "" of any other."""
+    match = re.fullmatch(r"appsettings\.([^.]+)\.json", PurePath(document.span.source.name).name, re.IGNORECASE)
+    return match.group(1).lower() if match else ""
+
+
+def _laid_over(below: Mapping, above: Mapping) -> Mapping:
+    """Two configurations as one, key by key; names are the same in any case."""
+    entries = dict(below.entries)
+    for name, entry in above.entries.items():
+        same = next((each for each in entries if each.lower() == name.lower()), name)
+        before = entries.get(same)
+        both = before is not None and isinstance(before.value, Mapping) and isinstance(entry.value, Mapping)
+        entries[same] = Entry(entry.key, _laid_over(before.value, entry.value)) if both else entry  # type: ignore[union-attr,arg-type]
+    return Mapping(below.span, entries)
+
+
+def _together(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
+    """The configurations to look at, and those left out: `appsettings.X.json` is for one environment, and lies over
+    `appsettings.json`. Without a word about it the environment is Production.
+    """
+    documents = [_unfolded(document) for document in file.documents]
+    base = next((each for each in documents if _is_base(each)), None)
+    if base is None or len(documents) == 1:
+        return documents, []
+    wanted = [word.strip().lower() for text in file.profiles for word in text.split(",")] or ["production"]
+    out: list[Mapping] = []
+    rest: list[Mapping] = []
+    for each in documents:
+        name = _environment(each)
+        if name in wanted:
+            base = _laid_over(base, each)
+        elif name:
+            out.append(each)
+        elif not _is_base(each):
+            rest.append(each)
+    return [base, *rest], out
+
+
+def _is_base(document: Mapping) -> bool:
+    return PurePath(document.span.source.name).name.lower() == "appsettings.json"
+
+
 def _all(file: ConfigFile) -> dict[str, Mapping]:
     known: dict[str, Mapping] | None = file.memo.get(NAME)
     if known is not None:
         return known
     found: dict[str, Mapping] = {}
-    for document in map(_unfolded, file.documents):
+    for document in _together(file)[0]:
         if _is_handler(document):
             found["default"] = document
         else:
@@ -146,6 +191,11 @@ def instances(file: ConfigFile) -> list[str]:
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The handler of one section."""
     top = Section(_all(file)[instance], instance, log, fold=True)
+    for document in _together(file)[1]:
+        name = safe_name(_environment(document))
+        first = next(iter(document.entries.values()), None)
+        if first is not None:
+            log.skipped(At(first.key, name, ""), f"this file is for the environment {name} only: `--profile {name}`")
     result = Converted(NAME, f"Microsoft.Extensions.Http.Resilience, section '{instance}'", instance)
     hedging = "Hedging" in top or "Endpoint" in top
     total = _timeout(top.section("TotalRequestTimeout"), 30 * SECOND, "total", log)

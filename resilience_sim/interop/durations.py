@@ -16,8 +16,10 @@ _NS: dict[str, int] = {
     "h": 3600 * SECOND,
     "d": 86_400 * SECOND,
 }
-_SPRING = re.compile(r"([0-9]+)\s*(ns|us|ms|s|m|h|d)?\Z")
-_ISO = re.compile(r"PT(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?\Z", re.IGNORECASE)
+_SPRING = re.compile(r"\+?([0-9]+)(ns|us|ms|s|m|h|d)?\Z", re.IGNORECASE)
+_ISO = re.compile(
+    r"P(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?\Z", re.IGNORECASE
+)
 _TIMESPAN = re.compile(
     r"(?:([0-9]+)(?:\.|:(?=[0-9]+:[0-9]+:)))?([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.([0-9]{1,7}))?)?\Z"
 )
@@ -26,15 +28,15 @@ _GO = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 
 def spring(value: object) -> int:
-    """``250ms``, ``12s``, ``PT1.5S``; a bare number is milliseconds; no fractions: Spring refuses ``1.5s``."""
+    """``250ms``, ``12S``, ``PT1.5S``, ``P1DT2H``; a bare number is milliseconds; Spring refuses ``1.5s``."""
     text = _text(value)
     match = _SPRING.match(text)
     if match:
-        return int(match.group(1)) * _NS[match.group(2) or "ms"]
+        return int(match.group(1)) * _NS[(match.group(2) or "ms").lower()]
     iso = _ISO.match(text)
     if iso and any(iso.groups()):
-        hours, minutes, seconds = iso.groups(default="0")
-        return _whole((int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) * SECOND)
+        days, hours, minutes, seconds = iso.groups(default="0")
+        return _whole((int(days) * 86_400 + int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) * SECOND)
     raise ValueError(text)
 
 

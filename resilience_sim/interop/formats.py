@@ -6,10 +6,12 @@ for), and a line in registry.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from pathlib import PurePath
 from types import ModuleType
 
 from resilience_sim.interop.documents import ConfigFile, read_documents
@@ -77,8 +79,36 @@ def open_together(
     texts: Sequence[tuple[str, str]], profiles: Sequence[str] = (), route: str = ""
 ) -> tuple[ConfigFile, str] | None:
     """Several files (path, text) as one, as a program reads them together; those of no known format are left out."""
-    files = [read_documents(path, text) for path, text in texts]
-    return together([(file, name) for file in files if (name := recognise(file)) is not None], profiles, route)
+    files = [(file, recognise(file)) for file in (read_documents(path, text) for path, text in texts)]
+    known = [(file, name) for file, name in files if name is not None]
+    strangers = [file for file, name in files if name is None]
+    return together(with_companions(known, strangers), profiles, route)
+
+
+_APPLICATION = r"(?:application|bootstrap)(?:-[\w-]+)?\.(?:ya?ml|properties)"
+COMPANIONS = {  # what a program reads beside a file of that format, whatever stands in it
+    "resilience4j": _APPLICATION,
+    "micronaut": _APPLICATION,
+    "microprofile": rf"{_APPLICATION}|microprofile-config(?:-[\w-]+)?\.properties",
+    "dotnet": r"appsettings(?:\.[^.]+)?\.json",
+}
+
+
+def with_companions(
+    known: Sequence[tuple[ConfigFile, str]], strangers: Sequence[ConfigFile]
+) -> list[tuple[ConfigFile, str]]:
+    """Files of one format, and those that the program reads beside them: values for a profile, for placeholders."""
+    names = {name for _, name in known}
+    pattern = COMPANIONS.get(next(iter(names)), "") if len(names) == 1 else ""
+    if not pattern:
+        return list(known)
+    folders = {PurePath(file.path).parent for file, _ in known if re.fullmatch(pattern, file.name, re.IGNORECASE)}
+    also = [
+        (file, next(iter(names)))
+        for file in strangers
+        if PurePath(file.path).parent in folders and re.fullmatch(pattern, file.name, re.IGNORECASE)
+    ]
+    return sorted([*known, *also], key=lambda each: each[0].path) if also else list(known)
 
 
 def together(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import NOT_MODELLED, UNKNOWN_KEY, At, Log, safe_name
@@ -123,8 +124,24 @@ def _flat(file: ConfigFile) -> Iterator[tuple[str, Entry]]:
             else:
                 yield whole, entry
 
-    for document in file.documents:
-        yield from below(document, "")
+    for document in sorted(file.documents, key=_ordinal):
+        of_file = _file_profile(document, file)
+        for name, entry in below(document, ""):
+            yield f"%{of_file}.{name}" if of_file and name[:1] not in '%"' else name, entry
+
+
+def _ordinal(document: Mapping) -> int:
+    """Which of several files goes before: of one kind the later one, YAML before properties before MicroProfile's."""
+    name = PurePath(document.span.source.name).name
+    return 0 if name.startswith("microprofile-config") else 2 if name.endswith((".yaml", ".yml")) else 1
+
+
+def _file_profile(document: Mapping, file: ConfigFile) -> str:
+    """``dev`` of a document out of ``application-dev.properties``, when it is read together with others."""
+    stem = PurePath(document.span.source.name).stem
+    match = re.fullmatch(r"(?:application|microprofile-config)-([\w-]+)", stem)
+    several = len({each.span.source.name for each in file.documents}) > 1
+    return match.group(1) if match and several else ""
 
 
 def _without_profile(name: str) -> tuple[list[str], str]:

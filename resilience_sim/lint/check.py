@@ -49,10 +49,12 @@ class Linted:
 def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> Linted:
     """All findings in files and whole folders. What a program reads together is one; Python is read file by file."""
     from resilience_sim.interop import folders, formats
+    from resilience_sim.interop.documents import read_documents
 
     linted = Linted()
     unreadable = linted.unreadable
     groups: dict[tuple[str, str], list[tuple[ConfigFile, str]]] = {}
+    strangers: list[ConfigFile] = []
     for asked in dict.fromkeys(paths):
         for name in folders.expanded(asked, python=True):
             linted.files += 1
@@ -66,6 +68,7 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                     continue
                 opened = formats.open_config(read.path, read.text, profiles)
                 if opened is None:
+                    strangers.append(read_documents(read.path, read.text))
                     raise _unknown(read.path)
                 family = "istio" if opened[1] in formats.MESHES else opened[1]
                 groups.setdefault((family, _read_with(opened)), []).append(opened)
@@ -76,7 +79,7 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                     unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
     for files in groups.values():
         try:
-            joined = formats.together(files, profiles)
+            joined = formats.together(formats.with_companions(files, strangers), profiles)
             linted.take(_of_config(joined, settings) if joined else [])
         except ScenarioError as error:
             unreadable += error.diagnostics
@@ -92,11 +95,15 @@ def _left_out(why: Diagnostic) -> Finding:
 
 
 def _read_with(opened: tuple[ConfigFile, str]) -> str:
-    """Files of one format and the same answer are read together: a mesh, a Spring application's files of one folder."""
+    """Files of one format and the same answer are read together: a mesh, an application's files of one folder."""
+    import re
     from pathlib import PurePath
 
+    from resilience_sim.interop.formats import COMPANIONS, MESHES
+
     file, name = opened
-    return {"istio": "", "gateway_api": "", "resilience4j": str(PurePath(file.path).parent)}.get(name, file.path)
+    beside = name in COMPANIONS and re.fullmatch(COMPANIONS[name], file.name, re.IGNORECASE)
+    return "" if name in MESHES else str(PurePath(file.path).parent) if beside else file.path
 
 
 def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> list[Finding]:

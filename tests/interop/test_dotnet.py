@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.shell import resim
 
 from interop.shop import codes, imported
 from resilience_sim.interop import durations
@@ -195,3 +197,18 @@ def test_every_property_is_mapped_or_named(kind: str, document: dict[str, Any]):
     for name in OF_CODE:
         changed = {**document, "TotalRequestTimeout": {**document["TotalRequestTimeout"], name: "x"}}
         assert f"`{name}` is not modelled: it is code" in said(read(changed))
+
+
+def test_files_of_environments_lie_over_the_common_one(tmp_path: Path):
+    """Key by key; without a word the environment is Production, as in .NET."""
+    base = {"H": {**TIMES, "Retry": {"MaxRetryAttempts": 2, "Delay": "00:00:01"}}}
+    (tmp_path / "appsettings.json").write_text(json.dumps(base), encoding="utf-8")
+    for name, retries in (("Production", 5), ("Development", 7)):
+        changed = json.dumps({"h": {"retry": {"MaxRetryAttempts": retries}}})
+        (tmp_path / f"appsettings.{name}.json").write_text(changed, encoding="utf-8")
+    told = resim("import", str(tmp_path))
+    assert "attempts: 6" in told.out
+    assert "delay: 1s" in told.out
+    assert "this file is for the environment development only" in told.err
+    assert "attempts: 8" in resim("import", str(tmp_path), "--profile", "Development").out
+    assert "attempts: 3" in resim("import", str(tmp_path / "appsettings.json")).out

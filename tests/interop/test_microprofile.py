@@ -292,6 +292,17 @@ def test_an_inner_class_keeps_its_name():
     assert found.stack.instance == "com.acme.Svc$Inner/pay"
 
 
+def test_several_files_are_one_configuration(tmp_path):  # type: ignore[no-untyped-def]
+    """Quarkus' file goes before MicroProfile's, and one for a profile before both."""
+    (tmp_path / "microprofile-config.properties").write_text(f"{M}/Retry/maxRetries=1\n{M}/Retry/delay=40\n")
+    (tmp_path / "application.properties").write_text(f"quarkus.x=1\n{M}/Retry/maxRetries=2\n")
+    (tmp_path / "application-dev.properties").write_text(f"{M}/Retry/maxRetries=7\n")
+    told = resim("import", str(tmp_path))
+    assert "attempts: 3" in told.out
+    assert "delay: 40ms" in told.out
+    assert "attempts: 8" in resim("import", str(tmp_path), "--profile", "dev").out
+
+
 def test_from_the_command_line(tmp_path):  # type: ignore[no-untyped-def]
     place = tmp_path / "microprofile-config.properties"
     place.write_text(LEVELS, encoding="utf-8")

@@ -139,3 +139,29 @@ def test_a_rule_for_the_whole_mesh():
         """
     kinds = [layer.kind for layer in imported(text, "m.yaml", "a").stack.layers]
     assert kinds == ["timeout", "retry", "circuit_breaker"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("250", "250ms"), ("2S", "2s"), ("+3s", "3s"), ("P1DT2H", "26h"), ("pt0.5s", "500ms"), ("10Ms", "10ms")],
+)
+def test_durations_as_spring_reads_them(text: str, wanted: str):
+    found = imported(f"resilience4j.timelimiter.instances.pay.timeoutDuration: '{text}'\n", "application.yml")
+    assert found.stack.layers[0].settings["after"].value == wanted
+
+
+@pytest.mark.parametrize("text", ["1.5s", "10 s", "1h30m", "P", "PT", "ten", "5w"])
+def test_durations_that_spring_refuses(text: str):
+    found = imported(f"resilience4j.timelimiter.instances.pay.timeoutDuration: '{text}'\n", "application.yml")
+    assert "RL192" in {each.code for each in found.findings}
+
+
+def test_values_for_placeholders_may_stand_in_a_file_beside(tmp_path: Path):
+    """A profile's own file has them, and nothing about resilience4j."""
+    (tmp_path / "application.yml").write_text(f"pay.tries: 2\n{ATTEMPTS}: ${{pay.tries}}\n", encoding="utf-8")
+    (tmp_path / "application-prod.yml").write_text("pay.tries: 6\n", encoding="utf-8")
+    assert "attempts: 2" in resim("import", str(tmp_path)).out
+    assert "attempts: 6" in resim("import", str(tmp_path), "--profile", "prod").out
+    linted = resim("lint", str(tmp_path), "--format", "concise")
+    assert linted.code in (0, 1)
+    assert "configuration that resim knows" not in linted.err
