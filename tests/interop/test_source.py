@@ -561,6 +561,12 @@ def test_arguments_that_are_not_seen_are_not_missing():
         (stack,) = [each for each in read("x.py", text.format(call)) if each.name == "f"]
         assert codes(stack) == ([] if "OpenAI" in call else ["RL204"])
         assert any("arguments come from `options`" in each for each in stack.converted.unsure)
+    for library in ("tenacity.retry({})", "backoff.on_exception(backoff.expo, OSError, {})"):
+        made = f"import tenacity, backoff\ndef make(**options):\n    return {library}\n"
+        (unknown,) = stacks(made.format("**options")).values()
+        assert codes(unknown) == []
+        (bare,) = stacks(made.format("")).values()
+        assert codes(bare) == ["RL201" if "tenacity" in library else "RL202"]
     told = stacks(text.format("OpenAI().models.list()"))
     assert codes(told["f"]) == ["RL208"]
 

@@ -47,14 +47,14 @@ def stamina(args: Args, title: str) -> Policy:
     on = args.outcomes("on")
     if on is not None:
         layer.put("on", list(on), None)
-    return Policy(layer, not attempts.value and not limit.value, True)
+    return Policy(layer, not attempts.value and not limit.value and not args.more, True)
 
 
 def backoff(args: Args, title: str) -> Policy:
     """``@backoff.on_exception`` and ``on_predicate``."""
     reader = args.reader
     layer = Layer("retry", title, reader.head(args.call, "retry", title), id="backoff")
-    tries = args.number("max_tries", None, 3)
+    tries = args.number("max_tries", 3 if args.more else None, 3)
     limit = args.number("max_time", None, 30)
     layer.put("attempts", max(1, round(tries.value)) if tries.value else ENDLESS, tries.source, "default: no end")
     waits = _growth(args, layer)
@@ -75,7 +75,7 @@ def backoff(args: Args, title: str) -> Policy:
     if "giveup" in args:
         reader.note(f"{described(args.given['giveup'].node)} gives up some errors early: taken as none",
                     args.given["giveup"].place.lineno)  # fmt: skip
-    return Policy(layer, tries.value is None and limit.value is None, waits)
+    return Policy(layer, tries.value is None and limit.value is None and not args.more, waits)
 
 
 def _growth(args: Args, layer: Layer) -> bool:

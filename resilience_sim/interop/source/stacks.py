@@ -269,10 +269,12 @@ class Stacks:
             return
         reader.log.trap(
             "RL201",
-            f"`{symbol}` has neither `stop` nor `wait`: it tries for ever and at once, a tight loop of calls from "
-            "every caller as long as B fails",
+            f"`{symbol}` has no end and no wait here: it tries for ever and at once, a tight loop of calls from every "
+            "caller as long as B fails",
             at,
-            "give it an end (`stop_after_attempt(3)`) and a random wait (`wait_exponential_jitter()`)",
+            "give it an end (`stop_after_attempt(3)`) and a random wait (`wait_exponential_jitter()`)"
+            if symbol.startswith("tenacity")
+            else "limit the attempts, and wait longer each time",
         )
         reader.instead += ["RL014", "RL016"]
 

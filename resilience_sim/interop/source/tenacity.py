@@ -54,7 +54,9 @@ def retrying(args: Args, title: str) -> Policy:
     layer = Layer("retry", title, reader.head(args.call, "retry", title), id="tenacity", like="tenacity")
     stop = _stop(reader, args.given["stop"]) if "stop" in args else None
     wait = _wait(reader, args.given["wait"]) if "wait" in args else {"kind": "none"}
-    stop = stop or {"kind": "never"}
+    unseen_stop, unseen_wait = (name not in args and args.more for name in ("stop", "wait"))
+    stop = dict(_CALM_STOP) if unseen_stop else stop or {"kind": "never"}
+    wait = dict(_CALM_WAIT) if unseen_wait else wait
     attempts = least_attempts(stop)
     layer.put("attempts", attempts or 10_000, _source(args, "stop"), "default: no end")
     layer.put("delay", ns(first_wait(wait)), _source(args, "wait"), "default: none")
