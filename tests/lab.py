@@ -23,7 +23,7 @@ from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.kernel.sink import Fold, Sink
 from resilience_sim.measure.run_fold import RunFold
-from resilience_sim.runs.simulation import Simulation, make_components
+from resilience_sim.runs.simulation import Simulation, layer_sources, make_components
 from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.budget import BudgetConfig
 from resilience_sim.settings.bulkhead import BulkheadConfig
@@ -380,7 +380,7 @@ def bench(
     story = Story(the_plan)
     audit = Audit(the_plan, story.components)
     sim = Sim(KeyedRng(seed), Sink([story, audit]))
-    instances, depth = the_plan.client.instances, len(the_plan.stack)
+    instances = the_plan.client.instances
     first = instances + 1 + the_plan.service.replicas
     if callable(script):
         answers = script
@@ -391,7 +391,7 @@ def bench(
             return steps[n] if n < len(steps) else "success"
 
     service = Scripted(sim, instances, answers)
-    sources = [range(first + i * depth, first + (i + 1) * depth) for i in range(instances)]
+    sources = layer_sources(the_plan, first)
     source = Client(sim, the_plan.client, service, the_plan.stack, range(instances), sources, the_plan.operation)
     make_traffic(sim, source, the_plan.traffic, ())
     assert sim.run() is False

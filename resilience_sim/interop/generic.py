@@ -33,7 +33,11 @@ _JITTER = {"none": "none", "full": "full", "equal": "equal"}
 
 def as_generic(stack: tuple[PolicyConfig, ...]) -> tuple[PolicyConfig, ...]:
     """The same stack in generic policies; breakers stay as they are."""
-    return tuple(_generic(config) for config in stack)
+    return tuple(_shared(config, _generic(config)) for config in stack)
+
+
+def _shared(config: PolicyConfig, made: PolicyConfig) -> PolicyConfig:
+    return made if made.shared == config.shared else replace(made, shared=config.shared)
 
 
 def _generic(config: PolicyConfig) -> PolicyConfig:

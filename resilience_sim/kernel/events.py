@@ -402,13 +402,17 @@ def fields_of(kind: int, a: int, b: int) -> tuple[Field, ...] | None:
     return fields
 
 
+# the kinds of components that are no layers of a stack
+NO_LAYERS: Final[tuple[str, ...]] = ("client", "service", "replica", "fault")
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """What can emit events; a run's components are the directory that gives names to ``source``.
 
     ``kind``: ``client``, ``service``, ``replica``, ``fault``, or a policy's kind (``retry``, ``circuit_breaker`` …).
     ``name``: for a policy its id in the scenario, for a fault its id, ``B`` for the service, ``B#1`` for a replica.
-    ``instance``: the client instance it belongs to, counted from 0; -1 when it belongs to none.
+    ``instance``: the client instance it belongs to, counted from 0; -1 when it belongs to none, or to all of them.
     ``number``: replica number from 1; position in the stack from 0 (outermost); index of the fault; else 0.
     ``node``: the service it concerns; only ``B`` exists today.
     """

@@ -246,14 +246,17 @@ def traffic(plan: Plan) -> Traffic:
 
 
 def at_layer(plan: Plan, index: int, failing: bool = False) -> float:
-    """Calls per second that reach a layer of one client instance; ``failing``: while every attempt fails."""
-    rate = traffic(plan).usual / plan.client.instances
+    """Calls per second that reach a layer, of one client instance or of all that share it; ``failing``: while every
+    attempt fails.
+    """
+    instances = plan.client.instances
+    rate = traffic(plan).usual / instances
     for position in range(index):
         config = plan.stack[position]
         if isinstance(config, RateLimiterConfig):
-            rate = min(rate, config.count * SECOND / config.per)
+            rate = min(rate, config.count * SECOND / config.per / (instances if config.shared else 1))
         rate *= tries_failing(plan, position) if failing else mean_tries(plan, position)
-    return rate
+    return rate * instances if index < len(plan.stack) and plan.stack[index].shared else rate
 
 
 def tries_failing(plan: Plan, index: int) -> float:

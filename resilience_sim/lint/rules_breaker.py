@@ -110,9 +110,9 @@ def per_request(subject: Subject) -> Iterator[Hit]:
 
 
 def enough_calls(subject: Subject, index: int, calls: float, least: int) -> float:
-    """Chance that at least ``least`` calls come to one instance in a window that has ``calls`` of them on average."""
+    """Chance that at least ``least`` calls come to a breaker in a window that has ``calls`` of them on average."""
     plan = subject.plan
-    instances = plan.client.instances
+    instances = 1 if subject.stack[index].shared else plan.client.instances
     takes_turns = plan.client.spread == "round_robin" or instances == 1
     if plan.traffic.arrivals == "even":
         if takes_turns:

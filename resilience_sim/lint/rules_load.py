@@ -192,7 +192,8 @@ def _of_users(plan: Plan, index: int, limit: float, rate: float) -> float:
 @rule("RL026", "a rate limit below the traffic", WARNING)
 def narrow_limiter(subject: Subject) -> Iterator[Hit]:
     """What arrives above the limit is turned away, or waits until it cannot. Retries outside the limiter count as
-    traffic too. The limit is per client instance: several instances together send several times as much.
+    traffic too. The limit is per client instance, unless it is `shared`: several instances together send several times
+    as much.
     """
     for index, config in enumerate(subject.stack):
         if not isinstance(config, RateLimiterConfig):
@@ -206,7 +207,8 @@ def narrow_limiter(subject: Subject) -> Iterator[Hit]:
             rejected = 1 - limit / rate
             yield Hit(
                 subject.at(index, "limit"),
-                f"{say.rate(rate)} arrive at a limit of {say.rate(limit)} per client instance: "
+                f"{say.rate(rate)} arrive at a limit of {say.rate(limit)} "
+                f"{'for all client instances' if config.shared else 'per client instance'}: "
                 f"{say.share(rejected)} are "
                 "turned away in normal operation",
                 f"raise it above {say.rate(highest)}",

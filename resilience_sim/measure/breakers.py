@@ -131,7 +131,7 @@ class BreakerLog:
         """Its entry in the RUN document; ``end`` is the end of the run (ns), ``rejected`` the calls it turned away."""
         return {
             "id": self.component.name,
-            "instance": self.component.instance,
+            "instance": None if self.component.instance < 0 else self.component.instance,
             "opened": self.opened(0, end + 1),
             "open_seconds": self.open_time(0, end) / 1e9,
             "rejected": rejected,

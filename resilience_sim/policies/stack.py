@@ -15,6 +15,7 @@ from resilience_sim.kernel.frames import Clock, Layer
 from resilience_sim.kernel.rng import JITTER, OPEN_TIME, THROTTLE, purpose_of
 from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.plugin import make_plugin
+from resilience_sim.policies.shared import Common, WayIn
 from resilience_sim.settings.breaker import LikeBreakerConfig
 from resilience_sim.settings.plugin import PluginConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -56,12 +57,25 @@ def make_layer(sim: Clock, source: i64, inner: Layer, config: PolicyConfig, ordi
 
 
 class Stack:
-    """The layers of one client instance around a service; ``outer`` is where calls come in."""
+    """The layers of one client instance around a service; ``outer`` is where calls come in.
 
-    __slots__ = ("_configs", "_former", "_service", "_sim", "layers", "outer")
+    ``commons``: the layers that all instances share, by component; the stack of each instance gets the same dictionary.
+    """
 
-    def __init__(self, sim: Clock, service: Layer, configs: Sequence[PolicyConfig], sources: Sequence[int]) -> None:
+    __slots__ = ("_commons", "_configs", "_former", "_instance", "_service", "_sim", "layers", "outer")
+
+    def __init__(
+        self,
+        sim: Clock,
+        service: Layer,
+        configs: Sequence[PolicyConfig],
+        sources: Sequence[int],
+        instance: int = 0,
+        commons: dict[int, Common] | None = None,
+    ) -> None:
         self._sim = sim
+        self._instance = instance
+        self._commons: dict[int, Common] = {} if commons is None else commons
         self._service = service
         self._configs: Sequence[PolicyConfig] = ()
         self.outer: Layer = service
@@ -98,7 +112,7 @@ class Stack:
                     ordinals[config.kind] = ordinal + 1
                 else:
                     ordinal = sum(1 for other in configs[:i] if other.kind == config.kind)
-                layer = make_layer(self._sim, sources[i], inner, config, ordinal)
+                layer = self._make(sources[i], inner, config, ordinal)
             layers.append(layer)
             inner = layer
         layers.reverse()
@@ -110,6 +124,17 @@ class Stack:
         if before:
             for layer in layers:
                 layer.resume()
+
+    def _make(self, source: int, inner: Layer, config: PolicyConfig, ordinal: int) -> PolicyLayer:
+        """A layer of this instance's own, or its way to one that all share, which the first to ask for makes."""
+        if not config.shared:
+            return make_layer(self._sim, source, inner, config, ordinal)
+        common = self._commons.get(source)
+        if common is None or not common.takes(config):
+            way_in = WayIn(self._sim)
+            common = Common(make_layer(self._sim, source, way_in, config, ordinal), way_in, config)
+            self._commons[source] = common
+        return common.door(inner, self._instance)
 
     def _pass_on(
         self, before: Sequence[PolicyConfig], layers: list[PolicyLayer], configs: Sequence[PolicyConfig]

@@ -90,6 +90,8 @@ def _stack_after(plan: Plan, action: Action) -> list[PolicyConfig]:
         place = position(plan, action.policy.id)
         if stack[place].kind != action.policy.kind:
             raise ActionError(f"{action.policy.id} is a {stack[place].kind}, not a {action.policy.kind}")
+        if stack[place].shared != action.policy.shared:
+            raise ActionError(f"whether {action.policy.id} is shared cannot be changed while it runs")
         stack[place] = action.policy
     elif isinstance(action, Remove):
         del stack[position(plan, action.policy)]
@@ -131,6 +133,8 @@ def new_components(plan: Plan, components: Sequence[Component], action: Action) 
         return (Component(first, "fault", action.fault.id, -1, len(plan.faults), node),)
     if isinstance(action, Add):
         policy = action.policy
+        if policy.shared:
+            return (Component(first, policy.kind, policy.id, -1, action.position, node),)
         return tuple(
             Component(first + i, policy.kind, policy.id, i, action.position, node) for i in range(plan.client.instances)
         )

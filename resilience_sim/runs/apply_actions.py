@@ -5,7 +5,7 @@ When that is, runs/simulation.py decides; whether an action makes sense, runs/ac
 
 from __future__ import annotations
 
-from resilience_sim.kernel.events import ACTION, Component
+from resilience_sim.kernel.events import ACTION, NO_LAYERS, Component
 from resilience_sim.kernel.sim import Sim
 from resilience_sim.runs.actions import ActionError, active_fault, fingerprint, new_components, plan_with
 from resilience_sim.settings.actions import Action, Inject, Lift, Reset, Trip
@@ -40,8 +40,15 @@ class ActionApplier:
         # A component that is added later may have the name of an earlier one.
         self._sources: list[dict[str, int]] = [{} for _ in range(plan.client.instances)]
         for component in reversed(components):
-            if component.instance >= 0:
-                self._sources[component.instance][component.name] = component.id
+            self._name(component)
+
+    def _name(self, component: Component) -> None:
+        """Know a layer by its name: in its instance, or in all of them when they share it."""
+        if component.instance >= 0:
+            self._sources[component.instance][component.name] = component.id
+        elif component.kind not in NO_LAYERS:
+            for ours in self._sources:
+                ours[component.name] = component.id
 
     def apply(self, action: Action, known: tuple[Component, ...] | None = None) -> None:
         """Do it, at its instant. ActionError, and nothing changed, when it is not possible.
@@ -73,7 +80,7 @@ class ActionApplier:
             self._by_hand(action)
         else:
             for component in new:
-                self._sources[component.instance][component.name] = component.id
+                self._name(component)
             sources = [[ours[policy.id] for policy in after.stack] for ours in self._sources]
             self.client.restack(after.stack, sources)
 

@@ -73,10 +73,33 @@ def make_components(plan: Plan) -> tuple[Component, ...]:
         add("fault", fault.id, -1, i)
     for i in range(instances):
         for position, policy in enumerate(plan.stack):
-            add(policy.kind, policy.id, i, position)
+            if not policy.shared:
+                add(policy.kind, policy.id, i, position)
+            elif i == 0:
+                add(policy.kind, policy.id, -1, position)
     for joining in own_components(plan, found):
         found += joining
     return tuple(found)
+
+
+def layer_sources(plan: Plan, first: int) -> list[list[int]]:
+    """The component of each layer of each instance's stack, as :func:`make_components` numbers them from ``first``.
+
+    A policy that all instances share has one component.
+    """
+    number, shared, found = first, dict[int, int](), list[list[int]]()
+    for _ in range(plan.client.instances):
+        row: list[int] = []
+        for position, policy in enumerate(plan.stack):
+            if position in shared:
+                row.append(shared[position])
+                continue
+            if policy.shared:
+                shared[position] = number
+            row.append(number)
+            number += 1
+        found.append(row)
+    return found
 
 
 class Simulation:
@@ -119,19 +142,19 @@ class Simulation:
         first_replica = instances + 1
         first_fault = first_replica + plan.service.replicas
         first_layer = first_fault + len(plan.faults)
-        depth = len(plan.stack)
         faults = Faults(sim, plan.faults, tuple(range(first_fault, first_layer)))
         service = Service(
             sim, instances, plan.service, plan.operation, faults, tuple(range(first_replica, first_fault))
         )
-        layer_sources = [range(first_layer + i * depth, first_layer + (i + 1) * depth) for i in range(instances)]
-        client = Client(sim, plan.client, service, plan.stack, range(instances), layer_sources, plan.operation)
+        layers = layer_sources(plan, first_layer)
+        client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.release, service.release, sim.close)
         if self.open_to_actions or plan.actions:
             service.track_work()
             everybody = make_components(plan)
-            self._reserved = own_components(plan, everybody[: first_layer + depth * instances])
+            count = len({source for row in layers for source in row})
+            self._reserved = own_components(plan, everybody[: first_layer + count])
             self.applier = ActionApplier(plan, everybody, sim, faults, service, client, traffic)
         return sim
 

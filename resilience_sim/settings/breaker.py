@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from resilience_sim.kernel.events import CLIENT_ERROR
 from resilience_sim.settings import codes
-from resilience_sim.settings.policy import PolicyConfig, added
+from resilience_sim.settings.policy import SHARED, PolicyConfig, added
 from resilience_sim.settings.retry import WaitConfig
 from resilience_sim.settings.table import Findings, Loc, Nested, Param, Table, Values
 from resilience_sim.settings.types import (
@@ -81,6 +81,9 @@ A failure is every outcome but success and client_error (an answer: the request 
 lists; what is not among them, or in `ignore`, is as if it had not happened. The result of a call that was admitted
 before the last change of state changes nothing; the event `late_result` says so.
 
+Each client instance has a breaker of its own; `shared: true` is one for all of them, as with a common storage
+(pybreaker's Redis storage, say): it counts all their calls, and the restart of one does not close it.
+
 Outside a retry it sees one result per request, after all tries: it opens later. Inside a retry it sees every
 attempt, and its rejections end the retrying (unless `on` lists breaker_open).
 
@@ -137,6 +140,7 @@ PARAMS = (
         Nested(BACKOFF),
         about="Each re-opening multiplies the open time: `2x`, `exponential`, or `{factor: 2x, max: 5m}`.",
     ),
+    SHARED,
 )
 
 

@@ -239,7 +239,7 @@ KIND = PolicyKind(
         OutlierConfig: "outliers:OutlierWatch",
     },
     LIBRARIES,
-    ("on", "ignore"),
+    ("on", "ignore", "shared"),
     _emulate,
     _translate,
 )

@@ -7,7 +7,14 @@ from typing import ClassVar
 
 from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import SECONDS, count
-from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
+from resilience_sim.settings.policy import (
+    SHARED,
+    PolicyConfig,
+    PolicyKind,
+    library_settings,
+    one_to_one,
+    policy_table,
+)
 from resilience_sim.settings.table import Findings, Loc, Param, Settings, Values
 from resilience_sim.settings.types import DURATION, Count
 
@@ -90,6 +97,7 @@ TABLE = policy_table(
         ),
         Param("queue", Count(0), 0, "Calls that may wait for a place.", first="0"),
         Param("max_wait", DURATION, about="How long they wait; default: as long as their caller does."),
+        SHARED,
     ),
     LIBRARIES,
     PAGE,
@@ -129,7 +137,7 @@ KIND = PolicyKind(
     _classic,
     {BulkheadConfig: "bulkhead:Bulkhead"},
     LIBRARIES,
-    (),
+    ("shared",),
     lambda library, given, ident, values: emulate_bulkhead(library, given, ident),
     _translate,
 )

@@ -8,17 +8,19 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from resilience_sim.settings.library_types import LibraryName
 from resilience_sim.settings.table import Findings, LibraryError, Loc, Param, Settings, Table, Values, with_defaults
-from resilience_sim.settings.types import IDENTIFIER
+from resilience_sim.settings.types import FLAG, IDENTIFIER
 
 T = TypeVar("T")
-
-ID = Param("id", IDENTIFIER, about="Its name in results and `set` paths; default: its kind.")
 
 
 def added(default: T) -> T:
     """A config field that came after digests were published: at its default it leaves them alone."""
     made: T = field(default=default, metadata={"added": True})
     return made
+
+
+ID = Param("id", IDENTIFIER, about="Its name in results and `set` paths; default: its kind.")
+SHARED = Param("shared", FLAG, False, "One for all client instances, as in common storage; it outlives their restarts.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +30,12 @@ class PolicyConfig:
     Attributes:
         id: What events, ``set:`` paths and results call it (``retry``, ``timeout#2``, or the user's own name).
         written: The mapping it was read from, without the id; None when it came from elsewhere. It decides nothing.
+        shared: One for all client instances, rather than one in each.
     """
 
     kind: ClassVar[str] = ""
     id: str = field(kw_only=False)
+    shared: bool = added(False)
     written: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 

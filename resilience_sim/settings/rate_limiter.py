@@ -7,7 +7,14 @@ from typing import ClassVar
 
 from resilience_sim.settings import codes
 from resilience_sim.settings.library_types import SECONDS, Nest, count
-from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
+from resilience_sim.settings.policy import (
+    SHARED,
+    PolicyConfig,
+    PolicyKind,
+    library_settings,
+    one_to_one,
+    policy_table,
+)
 from resilience_sim.settings.table import Findings, LibraryError, Loc, Param, Settings, Values
 from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, SOME_RATE, Choice, Count
 from resilience_sim.settings.units import SLOWEST
@@ -102,6 +109,7 @@ TABLE = policy_table(
         ),
         Param("max_wait", DURATION, "0ms", "How long a call may wait for its turn."),
         Param("kind", Choice("token_bucket", "fixed_window", "smooth"), "token_bucket", "How permits are given out."),
+        SHARED,
     ),
     LIBRARIES,
     PAGE,
@@ -238,7 +246,7 @@ KIND = PolicyKind(
     _classic,
     {RateLimiterConfig: "rate_limiter:RateLimiter", LikeLimiterConfig: "rate_limiter:LibraryLimiter"},
     LIBRARIES,
-    (),
+    ("shared",),
     lambda library, given, ident, values: emulate_limiter(library, given, ident),
     _translate,
 )

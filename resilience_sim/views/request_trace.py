@@ -69,8 +69,11 @@ class StackHistory:
             self.phrases.append(action_words(action, taken.before))
 
     def _take(self, component: Component) -> None:
-        if component.instance >= 0 and component.kind != "client":
-            self._names[component.instance][component.name] = component.id
+        if component.kind in ev.NO_LAYERS:
+            return
+        for instance, names in enumerate(self._names):
+            if component.instance in (-1, instance):
+                names[component.name] = component.id
 
     def _snapshot(self, plan: Plan, before: StackSnapshot | None) -> StackSnapshot:
         places = {

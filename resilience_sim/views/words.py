@@ -59,7 +59,8 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
 def breaker_name(breaker: Mapping[str, Any], plan: Plan) -> str:
     """The name of a breaker of a result document: ``breaker``, ``outer``, of several client instances ``outer@1``."""
     name = printable(breaker["id"]).replace(BreakerConfig.kind, "breaker")
-    return f"{name}@{breaker['instance']}" if plan.client.instances > 1 else name
+    several = plan.client.instances > 1 and breaker["instance"] is not None
+    return f"{name}@{breaker['instance']}" if several else name
 
 
 def fault_words(fault: FaultConfig) -> str:

@@ -29,6 +29,7 @@ from resilience_sim.kernel.events import (
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer, cancel_child
 from resilience_sim.kernel.rng import SPREAD
+from resilience_sim.policies.shared import Common
 from resilience_sim.policies.stack import Stack
 from resilience_sim.settings.client import ClientConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -75,8 +76,8 @@ class Client(Layer):
     """The outermost layer."""
 
     __slots__ = (
-        "_caller", "_configs", "_crashes", "_instances", "_newest", "_operations", "_places", "_random_spread",
-        "_restart_after", "_service", "_threads",
+        "_caller", "_commons", "_configs", "_crashes", "_instances", "_newest", "_operations", "_places",
+        "_random_spread", "_restart_after", "_service", "_threads",
     )  # fmt: skip
 
     _threads: i64
@@ -101,11 +102,12 @@ class Client(Layer):
         self._random_spread = config.spread == "random"
         self._service = service
         self._operations = Operations(operation or OperationConfig())
+        self._commons: dict[int, Common] = {}
         self._configs = configs
         self._caller = Caller(sim, -1)
         self._newest: Request | None = None  # of those without an outcome
         self._instances = [
-            Instance(sources[i], Stack(sim, service, configs, layer_sources[i]), layer_sources[i])
+            Instance(sources[i], Stack(sim, service, configs, layer_sources[i], i, self._commons), layer_sources[i])
             for i in range(config.instances)
         ]
         self._announce()
@@ -121,6 +123,8 @@ class Client(Layer):
         for i, instance in enumerate(self._instances):
             instance.stack.reconfigure(configs, layer_sources[i])
             instance.sources = layer_sources[i]
+        for common in self._commons.values():
+            common.layer.resume()
         self._configs = configs
         self._announce()
 
@@ -147,6 +151,8 @@ class Client(Layer):
             instance.in_flight = {}
             for layer in instance.stack.layers:
                 layer.shut_down()
+        for common in self._commons.values():
+            common.release()
 
     # --- in ---
 
@@ -268,5 +274,5 @@ class Client(Layer):
         sim.sink.emit(sim.now, RESTART, instance.source, -1, 0, 0)
         for layer in instance.stack.layers:
             layer.restart()
-        instance.stack = Stack(sim, self._service, self._configs, instance.sources)
+        instance.stack = Stack(sim, self._service, self._configs, instance.sources, int(f.instance), self._commons)
         self._announce()

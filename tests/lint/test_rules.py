@@ -224,3 +224,21 @@ def test_a_retry_that_tries_nothing_again_is_no_retry():
         posts = text.replace("traffic:", "operation: {method: POST}\ntraffic:", 1)
         assert found_in(posts, code)
         assert found_in(posts.replace("attempts:", "only_idempotent: true, attempts:"), code) == []
+
+
+def test_a_shared_breaker_counts_the_calls_of_all_instances():
+    """RL009, RL026: what one of ten instances never sees, all together do. As simulated."""
+    text = DEALT.format(spread="round_robin")
+    together = text.replace("recovery_time: 15s", "recovery_time: 15s, shared: true")
+    assert found_in(text, "RL009")[0].severity == "error"
+    assert found_in(together, "RL009") == []
+    assert simulate(load_text(together, "s.yaml").plan, 1).metrics["opened"].value
+    limited = DEALT.format(spread="round_robin").replace("faults:", "x-faults:").split("x-faults")[0] + (
+        "stack: [{rate_limiter: {limit: 100/s}}, {timeout: {after: 1s}}]\n"
+    )
+    assert found_in(limited, "RL026") == []
+    shared = limited.replace("limit: 100/s", "limit: 100/s, shared: true")
+    (found,) = found_in(shared, "RL026")
+    assert "for all client instances" in found.message
+    rejected = simulate(load_text(shared, "s.yaml").plan, 1).document["requests"]["by_outcome"]["rate_limited"]
+    assert rejected == pytest.approx(found.numbers["rejected"] * 24_000, rel=0.02)

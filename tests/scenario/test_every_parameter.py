@@ -116,15 +116,18 @@ VALUES: dict[tuple[str, str], str] = {
     ("circuit_breaker", "slow_threshold"): "20%",
     ("circuit_breaker", "on"): "[timeout]",
     ("circuit_breaker", "ignore"): "[error]",
+    ("circuit_breaker", "shared"): "true",
     ("circuit_breaker", "backoff"): "4x",
     ("timeout", "after"): "90ms",
     ("timeout", "cancels_work"): "true",
     ("bulkhead", "max_concurrent"): "8",
     ("bulkhead", "queue"): "0",
+    ("bulkhead", "shared"): "true",
     ("bulkhead", "max_wait"): "20ms",
     ("rate_limiter", "limit"): "10/s",
     ("rate_limiter", "burst"): "3",
     ("rate_limiter", "max_wait"): "80ms",
+    ("rate_limiter", "shared"): "true",
     ("rate_limiter", "kind"): "smooth",
     ("hedge", "delay"): "150ms",
     ("hedge", "max_extra"): "2",
@@ -150,10 +153,11 @@ def digest_of(text: str) -> str:
     return simulation.digest()
 
 
-def stack_text(kind: str, body: dict[str, str]) -> str:
+def stack_text(kind: str, body: dict[str, str], shared: bool = False) -> str:
     outside, inside = AROUND.get(kind, ("", ""))
     inner = ", ".join(f"{name}: {value}" for name, value in body.items())
-    return f"{WORLD}{outside}  - {kind}: {{{inner}}}\n{inside}"
+    world = WORLD.replace("threads: 200", "threads: 200, instances: 3") if shared else WORLD
+    return f"{world}{outside}  - {kind}: {{{inner}}}\n{inside}"
 
 
 def settings_for(kind: str, param: Param) -> dict[str, str]:
@@ -183,7 +187,8 @@ def test_our_parameters_change_what_happens(kind: str, param: Param) -> None:
     if param.name in NAMES_ONLY:
         return
     body = settings_for(kind, param)
-    plain, before = policy_from(kind, body, "it"), digest_of(stack_text(kind, body))
+    shared = param.name == "shared"
+    plain, before = policy_from(kind, body, "it"), digest_of(stack_text(kind, body, shared))
     changed = False
     for value in values_for(kind, param):
         try:
@@ -194,7 +199,9 @@ def test_our_parameters_change_what_happens(kind: str, param: Param) -> None:
         assert again == other
         assert again.written == other.written
         assert param.name in again.written
-        changed = changed or (other != plain and digest_of(stack_text(kind, {**body, param.name: value})) != before)
+        changed = changed or (
+            other != plain and digest_of(stack_text(kind, {**body, param.name: value}, shared)) != before
+        )
     assert changed
 
 

@@ -215,7 +215,11 @@ class _Course:
         made = self._resolved([rows[place] for place in touched], (*loc, "set"), list(touched.values()))
         if not made:
             return []
-        for place, policy in zip(touched, made, strict=True):
+        for (place, path), policy in zip(touched.items(), made, strict=True):
+            before = rows[place].policy
+            if before is not None and before.shared != policy.shared:
+                message = f"whether `{policy.id}` is shared cannot be changed while it runs"
+                raise _Refused(message, "write it in `stack`", ("set", path), codes.CONFLICT)
             rows[place] = replace(rows[place], policy=policy)
         self.rows = rows
         return [Change(values.at, policy) for policy in made]

@@ -16,8 +16,9 @@ from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.tables import Memory, Reader
 from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Sequence, find, plain
 from resilience_sim.settings import codes
+from resilience_sim.settings.breaker import OutlierConfig
 from resilience_sim.settings.library_types import Expression as ExpressionType
-from resilience_sim.settings.policy import PolicyConfig, PolicyKind
+from resilience_sim.settings.policy import SHARED, PolicyConfig, PolicyKind
 from resilience_sim.settings.registry import POLICIES, POLICY_ITEM
 from resilience_sim.settings.table import Item, LibraryError, Settings, Values
 
@@ -52,6 +53,17 @@ def ids_of(items: SequenceType[Item], section: str, findings: Findings) -> list[
 
 def policy(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
     """The config of a policy; with findings, something to go on with. ``loc`` ends with the kind."""
+    made = _alone(item, ident, loc, findings)
+    if SHARED.name not in item.body.table.by_name or not item.body.shared:
+        return made
+    if isinstance(made, OutlierConfig):
+        message = "outlier detection cannot be shared: each proxy ejects by what it has seen itself"
+        findings.error((*loc, SHARED.name), codes.CONFLICT, message, "leave `shared` away", key=True)
+        return made
+    return replace(made, shared=True)
+
+
+def _alone(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
     kind, values = POLICIES[item.kind], item.body
     if not kind.libraries:
         return kind.classic(values, ident, loc, findings)
