@@ -210,7 +210,7 @@ def stacks(plan: Plan) -> Iterator[tuple[int, Plan]]:
 def changed_subjects(subject: Subject) -> Iterator[tuple[Subject, int]]:
     """The stacks that follow as something to lint, and which item of ``changes`` makes each one what it is."""
     for t, then in stacks(subject.plan):
-        yield replace(subject, plan=then), _item(subject, t)
+        yield replace(subject, plan=then, exact=()), _item(subject, t)
 
 
 def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[str]) -> list[Finding]:
