@@ -142,7 +142,7 @@ class BreakerView:
 
     ``ignore``: outcomes that count as a success, or not at all; these are ``uncounted``. ``strict``: the share must be
     exceeded. ``errors`` of ``window_time`` open it, whatever share they are, each ``lumping`` ns after the one before.
-    ``waits``: whoever finds a probe under way waits for its result.
+    ``waits``: whoever finds a probe under way waits for its result. ``looks_when_failing``: a success trips nothing.
     """
 
     consecutive: int
@@ -167,6 +167,7 @@ class BreakerView:
     errors: int = 0
     lumping: int = 0
     waits: bool = False
+    looks_when_failing: bool = False
 
     def window_size(self, rate: float) -> int:
         """Calls in a full window, at this many calls a second."""
@@ -231,4 +232,5 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         errors,
         config.lumping,
         config.rules.admits == "waiting",
+        config.rules.judged_on == "failure",
     )

@@ -355,8 +355,15 @@ def _outlier(section: Section, log: Log) -> list[Layer]:
     base = section.duration("baseEjectionTime", durations.istio, SPAN)
     share = _set(section.count("maxEjectionPercent"))
     health = section.count("minHealthPercent")
+    if "consecutiveErrors" in section:
+        section.ignore("consecutiveErrors")
+        log.trap(
+            "RL114",
+            "`consecutiveErrors` is a key of older versions and is ignored today: it is called `consecutive5xxErrors`",
+            section.at("consecutiveErrors"),
+            "write `consecutive5xxErrors`",
+        )
     section.skip(
-        consecutiveErrors="deprecated; Istio ignores it",
         outlierDetectionHttpErrorCodes="every 5xx counts, and nothing else",
         splitExternalLocalOriginErrors="all errors count alike",
         consecutiveLocalOriginFailures="all errors count alike",

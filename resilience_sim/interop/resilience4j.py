@@ -56,9 +56,6 @@ RL112 info: half-open without a time limit
 RL113 info: exceptions that do not count as you may think
     An ignored exception counts neither way. With `recordExceptions` every exception that is not listed counts as a
     success, and dilutes the failures. resim reads no classes: map them to outcomes yourself.
-RL114 warning: a key of an older version
-    resilience4j renamed some keys before version 1 and reads the old ones no more: Spring ignores them without a word,
-    and the default applies. `maxRetryAttempts`, today `maxAttempts`, is the usual one.
 """
 )
 
@@ -80,6 +77,7 @@ RENAMED = {
     "maxRetryAttempts": "maxAttempts",
     "ringBufferSizeInClosedState": "slidingWindowSize",
     "ringBufferSizeInHalfOpenState": "permittedNumberOfCallsInHalfOpenState",
+    "waitInterval": "waitDurationInOpenState",
     "maxConcurrentCall": "maxConcurrentCalls",
     "maxWaitTime": "maxWaitDuration",
     "limitRefreshPeriodInNanos": "limitRefreshPeriod",

@@ -273,6 +273,8 @@ def single_failure(subject: Subject) -> Iterator[Hit]:
             if view.consecutive or view.errors
             else "it looks at nothing below 1 call: the first call of an empty window opens it if it fails"
             if view.min_calls == 1
+            else f"if call number {view.min_calls} of an empty window fails, that 1 failure opens it"
+            if view.looks_when_failing
             else f"1 failure among the first {view.min_calls} calls of an empty window opens it"
         )
         yield Hit(
