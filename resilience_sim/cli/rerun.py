@@ -23,8 +23,9 @@ def run_when_saved(ctx: CommandContext, scenario: str, once: Callable[[], int]) 
     """
     from resilience_sim.cli import failures
     from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.scenario.text.source import file_named
 
-    path = Path(scenario)
+    path = Path(file_named(scenario))
     if not path.is_file():
         raise usage("--watch needs a scenario file", f"write one: resim init my-scenario --template {scenario}")
     if ctx.json:

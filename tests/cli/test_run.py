@@ -399,3 +399,12 @@ def test_a_librarys_configuration_is_replaced_only_with_force(here):
     assert (here / "application.yml").read_text() == "precious: true\n"
     assert resim(*words, "--force").code == 0
     assert "precious" not in (here / "application.yml").read_text()
+
+
+def test_what_init_has_written_runs_by_its_name(here):
+    """``init shop`` writes shop.yaml; a shipped scenario of that name comes first."""
+    assert resim("init", "shop").code == 0
+    assert resim("run", "shop", "--json").document["scenario"]["path"] == "shop.yaml"
+    assert resim("lint", "shop").err == "nothing found\n"
+    assert resim("init", "retry-storm").code == 0
+    assert resim("run", "retry-storm", "--json").document["scenario"]["path"] == "retry-storm"

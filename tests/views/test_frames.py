@@ -218,3 +218,18 @@ def test_the_caption_counts_open_breakers_where_there_are_several() -> None:
     two = "stack: [{circuit_breaker: {id: a, failure_threshold: 90}}, {circuit_breaker: {failure_threshold: 3}}]\n"
     for stack, said in (("stack: [circuit_breaker]\n", "the breaker is open and turns"), (two, "1 of 2 breakers open")):
         assert said in lines(frame(state_at(load_text(text.replace("STACK", stack), "x").plan, 5), 120, 30))[1]
+
+
+def test_nothing_is_cut_without_a_sign() -> None:
+    """A long name of a breaker, several faults at once: at any width."""
+    text = (
+        "resim: 1\nname: x\ntraffic: {rate: 20/s, duration: 10s}\n"
+        "stack: [{circuit_breaker: {id: the-breaker-of-payments}}]\n"
+        "faults: [{outage: {at: 1s, for: 5s}}, {latency: {at: 2s, for: 5s, add: 1s}}, {errors: {at: 2s, for: 4s}}]\n"
+    )
+    state = state_at(load_text(text, "x").plan, 4)
+    for width in (60, 80, 140):
+        shown = lines(frame(state, width, 30))
+        assert any(line.startswith("the-break") and "… " in line for line in shown)
+        assert any(line.rstrip().endswith("3 faults ON") for line in shown)
+        assert "3 faults on" in shown[1] or "outage, slow answers and errors on" in shown[1]

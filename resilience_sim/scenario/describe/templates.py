@@ -10,7 +10,7 @@ from resilience_sim.settings.suggest import did_you_mean, one_of
 MODELINE = f"# yaml-language-server: $schema=./{FILE_NAME}"
 
 _BASIC = """\
-about: B fails now and then; three tries behind a circuit breaker
+about: B fails now and then; three tries, each through a circuit breaker
 
 service:
   latency: {p50: 40ms, p99: 250ms}     # lognormal through these two points; `50ms` is always the same
@@ -20,8 +20,8 @@ traffic:
   rate: 50/s                           # arrivals that do not wait for answers
   duration: 60s
 stack:                                 # outermost first: each wraps the next, Service B is innermost
-  - circuit_breaker: {failure_threshold: 50%, window: 10s, recovery_time: 5s}
   - retry: {attempts: 3, delay: 100ms, backoff: exponential, jitter: full}
+  - circuit_breaker: {failure_threshold: 50%, window: 10s, recovery_time: 5s}
   - timeout: {after: 500ms}
 compare:                               # `resim compare` runs these with the same arrivals and the same luck
   variants:

@@ -15,6 +15,7 @@ from resilience_sim.settings import codes
 from resilience_sim.settings.suggest import nearest
 
 LARGEST = 2 * 1024 * 1024
+ENDING = ".yaml"
 STDIN = "-"
 
 
@@ -28,13 +29,25 @@ class Text:
     stem: str
 
 
+def file_named(source: str) -> str:
+    """``checkout.yaml`` for ``checkout``, where there is such a file and nothing else of that name."""
+    if source == STDIN or shipped.find(source) is not None:
+        return source
+    path, other = Path(source), Path(f"{source}{ENDING}")
+    try:
+        return source if path.suffix or path.exists() or not other.is_file() else str(other)
+    except (OSError, ValueError):
+        return source
+
+
 def read(source: str, encoding: Callable[[bytes], str] | None = None) -> Text:
     """The text of a scenario, or a ScenarioError that says what to do. ``encoding``: of bytes that are not UTF-8."""
     if source == STDIN:
         return Text(_decode(_standard_input(), STDIN), STDIN, Path(), "stdin")
     known = shipped.find(source)
-    path = Path(source)
     try:
+        source = file_named(source)
+        path = Path(source)
         if known is not None and not path.is_file():
             return Text(_decode(_bytes(known), source), source, known.parent, known.stem)
         if path.is_dir():
@@ -44,7 +57,7 @@ def read(source: str, encoding: Callable[[bytes], str] | None = None) -> Text:
         raw = _bytes(path)
         return Text(_decode(raw, source, encoding(raw) if encoding else "utf-8-sig"), source, path.parent, path.stem)
     except FileNotFoundError:
-        raise _failed(source, "no such file or shipped scenario", _suggest(path)) from None
+        raise _failed(source, "no such file or shipped scenario", _suggest(Path(source))) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a usable name"
         raise _failed(source, f"cannot be read: {why}", "check the name and your rights to the file") from None

@@ -8,7 +8,7 @@ from resilience_sim.views.live.facts import most_attempts
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.state import BINS, LiveFold
 from resilience_sim.views.text import Row
-from resilience_sim.views.words import fault_kind
+from resilience_sim.views.words import fault_kind, listed
 
 ENOUGH = 30  # requests a ratio is computed from, where a tenth of the run has as many
 LOOK_BACK, LONGEST = 40, 10  # the share of the run that is looked back on: at least a 40th, at most a 10th
@@ -46,7 +46,8 @@ def _pieces(state: LiveFold) -> list[Piece]:
     pieces: list[Piece] = []
     if state.faults_on:
         kinds = list(dict.fromkeys(fault_kind(state.plan.faults[index]) for index in sorted(state.faults_on)))
-        pieces.append((f"{' and '.join(kinds)} on", f"{kinds[0]} on", "bad!"))
+        short = f"{kinds[0]} on" if len(kinds) == 1 else f"{len(state.faults_on)} faults on"
+        pieces.append((f"{listed(kinds)} on", short, "bad!"))
     elif ended:
         pieces.append(("fault over", "fault over", "good!"))
     elif state.plan.faults:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.views import charts
@@ -68,9 +69,12 @@ def _fault_row(
     row.add(look.track * (axis.width - x), "faint")
     on_now = [fault_kind(state.plan.faults[i]) for i in sorted(state.faults_on)]
     if first and on_now:
-        row.add(" ").add(", ".join(dict.fromkeys(on_now)) + " ON", "bad!")
+        texts = (", ".join(dict.fromkeys(on_now)), fmt.plural(len(on_now), "fault"), "")
+        row.add(" ").add(
+            next(f"{text} ON".strip() for text in texts if len(text) + 4 <= axis.right or not text), "bad!"
+        )
     elif more > 0:
-        row.add(f" {more} more rows", "faint")
+        row.add(f" {fmt.plural(more, 'more row')}", "faint")
     return row
 
 
