@@ -70,8 +70,13 @@ class Trial:
         return f"{self.command} -{self.signal} after {self.after:.2f} s ({self.stage}): {'; '.join(self.faults)}"
 
 
-def trial(command: str, name: str, luck: random.Random, verify: bool = True) -> Trial:
-    """Start a command in a new folder, kill it, look."""
+def trial(
+    command: str, name: str, luck: random.Random, verify: bool = True, stage: str = "", patient: bool = False
+) -> Trial:
+    """Start a command in a new folder, kill it, look. ``stage``: when; else luck decides. ``patient``: with a machine
+    that is busy, where commits come late.
+    """
+    stage = stage or luck.choice(("starting", "at work"))
     with tempfile.TemporaryDirectory(prefix="resim-kill-") as folder:
         here = Path(folder)
         (here / "s.yaml").write_text(SCENARIO)
@@ -80,16 +85,14 @@ def trial(command: str, name: str, luck: random.Random, verify: bool = True) -> 
         with started(COMMANDS[command], here, terminal=command == "play") as process:
             # Half of them while the program starts, the others once it is at work.
             begun = time.monotonic()
-            if luck.random() < 0.5:
+            if stage == "at work":
                 while process.poll() is None and not at_work(process, here) and time.monotonic() - begun < PATIENCE:
                     time.sleep(0.01)
-                stage = "at work"
                 time.sleep(luck.uniform(0.0, 2.5))
             else:
-                stage = "starting"
                 time.sleep(luck.uniform(0.0, 1.5))
             found = Trial(command, name, time.monotonic() - begun, stage)
-            changed = age(here / "r.resim")
+            changed = None if patient else age(here / "r.resim")
             killed = time.time()
             process.send_signal(number)
             try:
