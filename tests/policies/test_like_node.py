@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from lab import bench, ns, timeout
+from lab import a, bench, ns, timeout
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.scenario.load import ScenarioError, load_text
@@ -229,3 +230,16 @@ def test_an_empty_key_of_a_mapping_is_its_default() -> None:
     made = [load_text(f"{head}ExponentialBackoff: {inner}}}\n", "t.yaml").plan.stack[0]
             for inner in ("{initialDelay: null, generator: null}", "{}")]  # fmt: skip
     assert made[0] == made[1]
+
+
+def test_cockatiel_shared_by_instances_makes_all_of_them_wait() -> None:
+    """One probe for all. A crash of the instance that made it is a failure; who waited elsewhere learns of it."""
+    shared = replace(like("cockatiel", ConsecutiveBreaker=1, halfOpenAfter=S), shared=True)
+    script = ["error", ("success", "2s")]
+    run = bench([shared], script, at_seconds(0, 1, 1.5, 2), a(instances=3))
+    assert run.outcomes == ["error"] + ["success"] * 3
+    assert run.sent() == [0, 1000, 3000, 3000]
+    crashing = a(instances=2, threads=1, on_exhaustion="crash", restart_after="9s")
+    gone = bench([shared], script, at_seconds(0, 1, 1.2, 1.4, 3), crashing)
+    assert gone.outcomes == ["error", "crashed", "breaker_open", "crashed", "success"]
+    assert gone.breaker == [(0, "OPEN"), (1000, "HALF_OPEN"), (1400, "OPEN"), (3000, "HALF_OPEN"), (3000, "CLOSED")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lab import b, bench, fault, lab
+from lab import b, bench, fault, lab, run
 
 from resilience_sim.kernel.events import BREAKER_OPEN
 from resilience_sim.scenario.load import load_text
@@ -92,3 +92,38 @@ def test_an_on_of_ours_says_it_all() -> None:
 def test_how_many_attempts_there_can_be(settings: dict[str, Any], tries: int) -> None:
     """The limits of the kinds together, where each kind has one."""
     assert urllib3(**settings).attempts == tries
+
+
+METHODS = """
+resim: 1
+name: t
+operation: {operation}
+service: {{latency: 20ms, failure_rate: 100%, failure: {failure}}}
+traffic: {{rate: 10/s, requests: 40}}
+faults: [{{outage: {{at: {outage}, for: 1h, how: refuse}}}}]
+stack: [{{retry: {{like: urllib3, total: 2, status_forcelist: [503]{more}}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "more", "outage", "each"),
+    [
+        ("{method: GET}", "", "1h", {3}),
+        ("{method: POST}", "", "1h", {1}),
+        ("{method: POST}", "", "0s", {3}),  # it never reached B
+        ("{method: POST, idempotency_key: true}", "", "1h", {1}),  # urllib3 knows methods, not keys
+        ("{method: POST}", ", allowed_methods: any", "1h", {3}),
+        ("{method: POST}", ", allowed_methods: [POST]", "1h", {3}),
+        ("{method: GET}", ", allowed_methods: [POST]", "1h", {1}),
+        ("{method: GET}", ", allowed_methods: [POST]", "0s", {3}),
+        ("[{share: 50%, method: GET}, {share: 50%, method: POST}]", "", "1h", {1, 3}),
+    ],
+)
+def test_the_method_decides_what_is_tried_again(operation: str, more: str, outage: str, each: set[int]) -> None:
+    """Reads and statuses only for allowed_methods, connections that were refused for all."""
+    text = METHODS.format(operation=operation, failure="unavailable", more=more, outage=outage)
+    made = run(load_text(text, "t.yaml").plan)
+    tries: dict[int, int] = {}
+    for _, _, _, rid, _, _ in made.of("sent"):
+        tries[rid] = tries.get(rid, 0) + 1
+    assert set(tries.values()) == each
