@@ -289,7 +289,7 @@ def test_a_run_that_does_not_fit_into_memory_says_so(here, monkeypatch):
     answer = resim("run", "quick.yaml")
     assert answer.code == 2
     assert "not enough memory" in answer.err
-    assert "help: simulate less at once" in answer.err
+    assert "help: make the run shorter" in answer.err
     assert resim("run", "quick.yaml", "--json").document["error"]["code"] == "memory"
 
 

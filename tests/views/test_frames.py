@@ -233,3 +233,17 @@ def test_nothing_is_cut_without_a_sign() -> None:
         assert any(line.startswith("the-break") and "… " in line for line in shown)
         assert any(line.rstrip().endswith("3 faults ON") for line in shown)
         assert "3 faults on" in shown[1] or "outage, slow answers and errors on" in shown[1]
+
+
+@pytest.mark.parametrize(
+    ("expected", "style"), [("p99 < 10s", "good"), ("p99_success < 1ms", "bad"), ("max < 1s", "note")]
+)
+def test_latency_has_the_colour_of_the_users_expectation(expected: str, style: str) -> None:
+    text = (
+        f"resim: 1\nname: x\nservice: {{latency: 50ms}}\ntraffic: {{rate: 20/s, duration: 9s}}\nexpect: [{expected}]\n"
+    )
+    rows = frame(state_at(load_text(text, "x").plan, 4), 80, 30).rows
+    (row,) = [row for row in rows if "p99 " in row.plain()]
+    assert [name for figure, name in row.spans if figure.strip().endswith("ms") and figure.strip()[0].isdigit()] == [
+        style
+    ]

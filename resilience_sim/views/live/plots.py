@@ -202,10 +202,19 @@ def latency_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: 
         kinds.append([CALM if height > 4 * row else NOTE for height in p50])
     middle, high = _latest(points.p50), _latest(points.p99)
     figures = [
-        Row("p99 ", "faint").add(look.rule if high is None else _two(high), "note"),
-        Row("p50 ", "faint").add(look.rule if middle is None else _two(middle), "calm"),
+        Row("p99 ", "faint").add(look.rule if high is None else _two(high), _in_time(state, "p99", high, "note")),
+        Row("p50 ", "faint").add(look.rule if middle is None else _two(middle), _in_time(state, "p50", middle, "calm")),
     ]
     return _assemble(axis, ["latency ok", f"scale {_two(top)}"], charts.overlay(below, above), kinds, figures)
+
+
+def _in_time(state: LiveFold, name: str, ns: float | None, otherwise: str) -> str:
+    """The style of a latency: good or bad where the user's own expectation says what it is to be."""
+    for expectation in state.plan.expect:
+        wanted = expectation.metric in (name, f"{name}_success") and expectation.op in ("<", "<=")
+        if wanted and expectation.scope.kind == "all" and not expectation.shows and ns is not None:
+            return STYLES[GOOD if ns / fmt.SECOND <= expectation.limit else BAD]
+    return otherwise
 
 
 def load_rows(state: LiveFold, points: Points, axis: Axis, look: Look, rows: int) -> list[Row]:
