@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.durations import show_go
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
-from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.interop.write_dapr import EVERYTHING, write
 from resilience_sim.scenario.text.tree import Mapping, Scalar
-from resilience_sim.settings.retry import RetryConfig
+
+__all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
 
 TRAPS = traps(
     """
@@ -57,7 +58,6 @@ SPAN = "durations are Go's: `300ms`, `1m30s`; a bare number is milliseconds"
 UNLIMITED = 10_000
 _TRIP = re.compile(r"\s*(consecutiveFailures|totalFailures|requests)\s*(>=|>)\s*([0-9]{1,6})\s*\Z")
 _COUNTS = {"requests", "totalSuccesses", "totalFailures", "consecutiveSuccesses", "consecutiveFailures"}
-EVERYTHING = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed", "client_error")
 
 CALLERS_FAULT = [str(code) for code in range(400, 500) if code not in (408, 429)]
 
@@ -152,7 +152,13 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     wanted = distinct(_all_targets(file))[instance]
     others: dict[str, tuple[Section, str]] = {}  # by kind, the default that applies to what is not listed
     built_in: tuple[Section, str] | None = None
-    for document in _documents(file):
+    documents = list(_documents(file))
+    speaking = [each for each in documents if wanted in _targets(Section(each, "", Log()).section("spec"))]
+    unscoped = [each for each in speaking if not _scopes(each)]
+    chosen = next(reversed(unscoped or speaking), None)  # of several resources for one target the last counts
+    together = [each for each in documents if chosen is None or _scopes(each) in ((), _scopes(chosen))]
+    shared = {kind: _Lookup([], plural) for kind, plural in _KINDS.items()}
+    for document in documents:
         top = Section(document, "", log)
         top.skip(scopes="the policies apply to these applications only")
         spec = top.section("spec")
@@ -162,19 +168,24 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         used: set[tuple[str, str]] = set()
         for target in targets.values():
             used |= _references(target, log)
-        if wanted in targets and not result.layers:
-            result.layers = _stack(targets[wanted], policies, log)
-            _app_trap(spec, wanted, targets[wanted], log)
         for kind, plural in _KINDS.items():
             group = policies.section(plural)
+            if any(document is each for each in together):
+                shared[kind].groups.append(group)
             for level in reversed(_LEVELS.get(wanted, ())):
                 if (name := f"Default{level}{_WORDS[kind]}Policy") in group:
                     others[kind] = (group, name)
             if kind == "retry" and _BUILT_IN in group:
                 built_in = (group, _BUILT_IN)
-        _unused(policies, used, log)
+        everywhere = used if len(documents) == 1 else used | _used_elsewhere(documents)
+        _unused(policies, everywhere, log)
         _actor_scopes(spec, log)
         _decoded(policies, log)
+    if chosen is not None:
+        spec = Section(chosen, "", log).section("spec")
+        target = _targets(spec)[wanted]
+        result.layers = _stack(target, shared, log)
+        _app_trap(spec, wanted, target, log)
     if wanted in _LEVELS and wanted not in set(_all_of(file)):
         result.layers = [maker(*others[kind], log) for kind, maker in _MAKERS.items() if kind in others]
         if wanted == "other-apps":
@@ -300,23 +311,43 @@ def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
     policies.rest()
 
 
-def _named(target: Section, key: str, policies: Section, group: str, log: Log) -> tuple[Section, str] | None:
-    name = target.word(key, fold=False)
-    if name is None:
-        return None
-    section = policies.section(group)
-    if name.value not in section:
-        log.add("RL192", "error", f"`{key}` names `{safe_name(name.value)}`, which is not among the {group}", name.at)
-        return None
-    return section, name.value
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """The policies of one kind in all resources that are loaded together; of two with one name the last counts."""
+
+    groups: list[Section]
+    plural: str
+
+    def find(self, name: str) -> Section | None:
+        return next((group for group in reversed(self.groups) if name in group), None)
 
 
-def _stack(target: Section, policies: Section, log: Log) -> list[Layer]:
+def _scopes(document: Mapping) -> tuple[str, ...]:
+    return tuple(sorted(Section(document, "", Log()).texts("scopes")))
+
+
+def _used_elsewhere(documents: list[Mapping]) -> set[tuple[str, str]]:
+    """What the targets of all resources refer to: Dapr keeps the policies of all of them in one place."""
+    found: set[tuple[str, str]] = set()
+    for document in documents:
+        for target in _targets(Section(document, "", Log()).section("spec")).values():
+            found |= _references(target, Log())
+    return found
+
+
+def _stack(target: Section, shared: dict[str, _Lookup], log: Log) -> list[Layer]:
     layers: list[Layer] = []
     for key, maker in _MAKERS.items():
-        found = _named(target, key, policies, _KINDS[key], log)
-        if found:
-            layers.append(maker(*found, log))
+        name = target.word(key, fold=False)
+        if name is None:
+            continue
+        lookup = shared[key]
+        group = lookup.find(name.value)
+        if group is None:
+            message = f"`{key}` names `{safe_name(name.value)}`, which is not among the {lookup.plural}"
+            log.add("RL192", "error", message, name.at)
+        else:
+            layers.append(maker(group, name.value, log))
     return layers
 
 
@@ -510,71 +541,3 @@ def _signed(value: object) -> int:
     if isinstance(value, bool):
         raise ValueError
     return int(str(value))
-
-
-_ORDER = ("retry", "breaker", "attempt")
-
-
-def write(parts: Parts) -> str:
-    """The whole document."""
-    for policy in (parts.limiter, parts.bulkhead, parts.hedge, parts.total):
-        if policy is not None:
-            parts.lost(f"`{policy.id}`", "Dapr has retries, breakers and a timeout of each attempt")
-    present = [role for role in parts.order if role in _ORDER]
-    if present != [role for role in _ORDER if role in present]:
-        parts.lost("the order", "always retry(breaker(timeout))")
-    lines, target = ["  policies:"], []
-    if parts.attempt is not None:
-        lines.append(f"    timeouts: {{limit: {show_go(parts.attempt.after)}}}")
-        target.append("timeout: limit")
-    if parts.retry is not None:
-        lines += ["    retries:", f"      again: {{{_write_retry(parts)}}}"]
-        target.append("retry: again")
-    if parts.breaker is not None:
-        lines += ["    circuitBreakers:", f"      breaker: {{{_write_breaker(parts)}}}"]
-        target.append("circuitBreaker: breaker")
-    if not target:
-        lines = ["  policies: {}"]
-    head = ["apiVersion: dapr.io/v1alpha1", "kind: Resiliency", f"metadata: {{name: {parts.name}}}", "spec:"]
-    tail = ["  targets:", "    apps:", f"      {parts.name}: {{{', '.join(target)}}}"]
-    return "\n".join([*head, *lines, *tail]) + "\n"
-
-
-def _write_retry(parts: Parts) -> str:
-    retry = parts.retry
-    assert retry is not None
-    if retry.budget is not None:
-        parts.lost("the budget", "Dapr has none")
-    match = _write_matching(parts, retry)
-    most = -1 if retry.attempts >= 10_000 else retry.attempts - 1
-    if retry.backoff == "exponential":
-        if retry.delay != 500_000_000 or retry.factor != 1.5 or (retry.jitter, retry.spread) != ("spread", 0.5):
-            parts.lost("the shape of the waits", "always from 500 ms, by 1.5, plus or minus 50 %")
-        cap = f"maxInterval: {show_go(retry.max_delay)}, " if retry.max_delay else ""
-        return f"policy: exponential, {cap}maxRetries: {most}{match}"
-    if retry.backoff != "constant" or retry.jitter != "none":
-        parts.lost("the shape of the waits", "written as constant, without jitter")
-    return f"policy: constant, duration: {show_go(retry.delay)}, maxRetries: {most}{match}"
-
-
-def _write_matching(parts: Parts, retry: RetryConfig) -> str:
-    """The statuses to retry; nothing when it is all of them."""
-    wanted = outcomes(retry)
-    known = ("400-407,409-428,430-499", "429", "500", "503", "504")
-    codes = [code for code in known if set(code_outcomes(code)) <= wanted]
-    if {*EVERYTHING} <= wanted and len(codes) == len(known):
-        return ""
-    return f', matching: {{httpStatusCodes: "{",".join(codes)}"}}'
-
-
-def _write_breaker(parts: Parts) -> str:
-    view = parts.breaker
-    assert view is not None
-    row = view.consecutive
-    if not row:
-        row = view.failures_from(view.min_calls)
-        parts.lost("a share of a window", f"written as {row} failures in a row")
-    interval = f"interval: {show_go(view.window_time)}, " if view.consecutive and view.window_time else ""
-    return (
-        f"maxRequests: {view.probes}, {interval}timeout: {show_go(view.recovery)}, trip: consecutiveFailures >= {row}"
-    )

@@ -49,7 +49,7 @@ _OTHER = "about metrics, threads and interceptors"
 OTHER_SWITCHES = ("metrics.enabled", "mp-compatibility", "opentelemetry.enabled", "micrometer.enabled",
                   "interceptor-priority", "mainThreadPoolSize", "mainThreadPoolQueueSize")  # fmt: skip
 _ANNOTATIONS = "|".join(MEMBERS)
-_CLASSIC = re.compile(rf"(?:(?P<place>[^=\s]+)/)?(?P<annotation>{_ANNOTATIONS})/(?P<member>[A-Za-z]+)\Z")
+_CLASSIC = re.compile(rf"(?:(?P<place>[^=\s]+)/)?(?P<annotation>{_ANNOTATIONS})/(?P<member>[A-Za-z][\w-]*)\Z")
 _LIKE_CLASSIC = re.compile(r"[^=\s]+/(?P<annotation>[A-Za-z]+)/(?P<member>[A-Za-z]+)\Z")
 _STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."]+)')
 _CLIENT = re.compile(r"(?P<place>[^=\s]+)/mp-rest/(?P<member>connectTimeout|readTimeout)\Z")

@@ -43,11 +43,12 @@ RL108 info: the order of the policies is overridden
 RL109 warning: a named base does not inherit configs.default
     An instance without `baseConfig` inherits `configs.default`. One that names a base inherits that base only: for
     circuit breakers the default configuration is not looked at any more (for retries it is).
-RL110 warning: a bulkhead of no places
-    `maxConcurrentCalls: 0` is accepted by resilience4j and lets nothing through.
-RL111 warning: a percentage written as a share
-    resilience4j's thresholds are percentages. 0.5 means half a percent: with a window of 100 calls one failure
-    opens.
+RL110 error: a bulkhead of no places
+    `maxConcurrentCalls` is at least 1 in Spring: with 0 the application does not start. The library itself accepts it,
+    and then lets nothing through.
+RL111 error: a percentage written as a share
+    resilience4j's thresholds are percentages, in Spring from 1 to 100: with 0.5 the application does not start. 1 means
+    one per cent: of 100 calls one failure opens.
 RL112 info: half-open without a time limit
     resilience4j lets a fixed number of calls through when half open and waits for all of them. If one never
     returns, its permit is never given back and everything else is rejected for ever.
@@ -235,6 +236,8 @@ def _rate_limiter(chain: Chain, log: Log, title: str) -> Layer:
     period = chain.time("limitRefreshPeriod")
     wait = chain.time("timeoutDuration")
     permits, per = (limit.value if limit else 50), min(SLOWEST, period.value if period else 500)
+    if period is not None and not per:
+        log.refused("`limitRefreshPeriod` is longer than nothing: the application does not start", period.at)
     text = f"{permits}/s" if per == 1_000_000_000 else f"{permits}/{show_duration(max(1, per))}"
     shown = ", ".join(each.shown for each in (limit, period) if each) or "defaults: 50 every 500ns"
     if permits * 1_000 > per:  # more than a million a second
@@ -276,7 +279,7 @@ def _bulkhead(chain: Chain, log: Log, title: str) -> Layer:
     wait = chain.time("maxWaitDuration")
     layer.put("max_concurrent", max(1, most.value if most else 25), most, "default")
     if most and most.value == 0:
-        log.trap("RL110", "`maxConcurrentCalls: 0` lets nothing through; 1 was taken", most.at)
+        log.trap("RL110", "`maxConcurrentCalls` is at least 1: the application does not start", most.at)
     if wait and wait.value:
         layer.put("queue", 1_000_000, None, "resilience4j does not bound how many wait")
         layer.put("max_wait", Ns(wait.value), wait)
@@ -339,7 +342,9 @@ def _retry(chain: Chain, log: Log, title: str) -> Layer:
                 )
     if jittered:
         share = spread.value if spread else 0.5
-        if 0 < share <= 1:
+        if not 0 <= share < 1:
+            log.refused("`randomizedWaitFactor` is a share, less than 1: the application does not start", spread.at)
+        elif share:
             layer.put("jitter", percent(share), spread or random)
     elif spread:
         log.trap(
@@ -440,15 +445,16 @@ def _threshold(found: Value[float] | None, default: float, log: Log) -> float:
     if found is None:
         return default
     if not 0 < found.value <= 100:
-        log.refused("the threshold is a percentage above 0 and up to 100", found.at)
+        log.refused("the threshold is a percentage from 1 to 100: the application does not start", found.at)
         return default
-    if found.value <= 1:
+    if found.value < 1:
         log.trap(
-            "RL111",
-            f"the threshold is a percentage: {found.value:g} means {found.value:g} %, one failure in "
-            f"{100 / found.value:.0f} calls opens the breaker",
-            found.at,
+            "RL111", "the threshold is a percentage from 1 to 100: the application does not start", found.at,
             f"for a share of {found.value:g} write {found.value * 100:g}",
+        )  # fmt: skip
+    elif found.value == 1:
+        log.add(
+            "RL111", "warning", "1 means one per cent: of 100 calls one failure opens", found.at, "write 100 for all"
         )
     return found.value
 
@@ -464,6 +470,8 @@ def _multiplier(found: Value[float] | None, log: Log) -> float:
 
 def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
     wait = chain.time("waitDurationInOpenState")
+    if wait is not None and wait.value < 1_000_000:
+        log.refused("`waitDurationInOpenState` is at least 1 ms: the application does not start", wait.at)
     layer.put("recovery_time", Ns(wait.value if wait else 60_000_000_000), wait, "default")
     growing = chain.get("flag", "enableExponentialBackoff")
     factor = chain.get("number", "exponentialBackoffMultiplier")

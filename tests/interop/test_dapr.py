@@ -153,3 +153,28 @@ def test_every_field_is_mapped_or_named(instance: str):
 def test_an_app_and_an_actor_of_one_name_stay_two():
     spec = RETRIES + "  targets: {apps: {b: {retry: r}}, actors: {b: {timeout: t}}}\n"
     assert names(spec) == ["b", "actors/b"]
+
+
+def resource(spec: str, scopes: str = "") -> str:
+    return HEAD + spec + (f"scopes: [{scopes}]\n" if scopes else "") + "---\n"
+
+
+def test_several_resources_are_one_configuration():
+    """Policies are kept by name over all of them, and the last one to list a target counts."""
+    one = resource("  policies: {retries: {r: {maxRetries: 1}, s: {maxRetries: 3}}}\n" + TARGET)
+    two = resource("  policies: {retries: {r: {maxRetries: 5}}}\n")
+    found = imported(one + two, "r.yaml", "b")
+    assert settings(found)["retry"]["attempts"] == "6"
+    three = resource("  targets: {apps: {b: {retry: s}}}\n")
+    found = imported(one + two + three, "r.yaml", "b")
+    assert settings(found)["retry"]["attempts"] == "4"
+    assert "RL192" not in codes(found)
+    assert "`s`: it does nothing" not in said(found)
+
+
+def test_a_resource_for_one_application_is_not_for_the_others():
+    one = resource("  policies: {retries: {r: {maxRetries: 1}}}\n" + TARGET)
+    two = resource("  policies: {retries: {r: {maxRetries: 5}}}\n" + TARGET, "z")
+    assert settings(imported(one + two, "r.yaml", "b"))["retry"]["attempts"] == "2"
+    alone = resource("  policies: {retries: {r: {maxRetries: 5}}}\n" + TARGET, "z")
+    assert settings(imported(alone, "r.yaml", "b"))["retry"]["attempts"] == "6"

@@ -234,6 +234,7 @@ def test_yaml():
         (f"{M}/Retry/delay=5s\n", "1 RL192 error the value of `delay` cannot be read as a whole number"),
         (f"{M}/Retry/delayUnit=MS\n", "1 RL192 error the value of `delayUnit` cannot be read as one of nanos"),
         (f"{M}/Retry/maxAttempts=5\n", "1 RL191 warning `maxAttempts` is no key known here"),
+        (f"{M}/Retry/delay=1\n{M}/Retry/delay-unit=SECONDS\n", "2 RL191 warning `delay-unit` is no key known here"),
         (f"{M}/Retry/delay=1\n{M}/Retryable/maxRetries=5\n", "2 RL191 warning `Retryable` is no annotation"),
         (f"{M}/Retry/retryOn=java.io.IOException\n", "1 RL190 info `retryOn` is not modelled"),
         (f"{M}/Retry/delay=1\nMP_Fault_Tolerance_Metrics_Enabled=false\n", "2 RL190 info"),

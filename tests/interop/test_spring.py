@@ -165,3 +165,27 @@ def test_values_for_placeholders_may_stand_in_a_file_beside(tmp_path: Path):
     linted = resim("lint", str(tmp_path), "--format", "concise")
     assert linted.code in (0, 1)
     assert "configuration that resim knows" not in linted.err
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("circuitbreaker.instances.pay.failureRateThreshold: 0.5", "RL111"),
+        ("circuitbreaker.instances.pay.slowCallRateThreshold: 101", "RL193"),
+        ("circuitbreaker.instances.pay.waitDurationInOpenState: 0", "RL193"),
+        ("circuitbreaker.instances.pay.slidingWindowSize: 0", "RL192"),
+        ("bulkhead.instances.pay.maxConcurrentCalls: 0", "RL110"),
+        ("ratelimiter.instances.pay: {limitForPeriod: 5, limitRefreshPeriod: 0}", "RL193"),
+        ("retry.instances.pay: {waitDuration: 1s, enableRandomizedWait: true, randomizedWaitFactor: 1}", "RL193"),
+        ("retry.instances.pay.maxAttempts: 0", "RL192"),
+    ],
+)
+def test_values_that_the_setters_refuse(key: str, code: str):
+    """The checks of the library's configuration classes: the application does not start."""
+    found = imported(f"resilience4j.{key}\n", "application.yml")
+    assert (code, "error") in {(each.code, each.severity) for each in found.findings}
+
+
+def test_one_per_cent_is_a_warning():
+    found = imported("resilience4j.circuitbreaker.instances.pay.failureRateThreshold: 1\n", "application.yml")
+    assert ("RL111", "warning") in {(each.code, each.severity) for each in found.findings}
