@@ -37,7 +37,7 @@ def as_generic(stack: tuple[PolicyConfig, ...]) -> tuple[PolicyConfig, ...]:
 
 
 def _shared(config: PolicyConfig, made: PolicyConfig) -> PolicyConfig:
-    return made if made.shared == config.shared else replace(made, shared=config.shared)
+    return made if made is config else replace(made, shared=config.shared)
 
 
 def _generic(config: PolicyConfig) -> PolicyConfig:
@@ -187,7 +187,7 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
             config.window_calls if not config.window_time else 0,
             config.window_time,
             config.min_calls,
-            config.recovery_time,
+            round(config.recovery_time * {"full": 0.5, "equal": 0.75}.get(config.jitter, 1.0)),
             config.probes,
             config.success_threshold,
             config.slow_call,

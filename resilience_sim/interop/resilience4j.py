@@ -481,9 +481,15 @@ def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
             f"{{factor: {times(_multiplier(factor, log))}" + (f", max: {show_duration(cap.value)}" if cap else "") + "}"
         )
         layer.settings["backoff"] = Setting(body, ", ".join(v.shown for v in (growing, factor, cap) if v), growing.at)
+    random, spread = chain.get("flag", "enableRandomizedWait"), chain.get("number", "randomizedWaitFactor")
+    if random and random.value and growing and growing.value:
+        log.skipped(random.at, "the exponential backoff goes before it")
+    elif random and random.value and wait:
+        share = min(1.0, max(0.0, spread.value)) if spread else 0.5
+        layer.settings["jitter"] = Setting(percent(share), ", ".join(v.shown for v in (random, spread) if v), random.at)
+    elif random and random.value:
+        log.skipped(random.at, "without `waitDurationInOpenState` it does nothing")
     chain.skip(
-        enableRandomizedWait="the open time is not spread by chance",
-        randomizedWaitFactor="the open time is not spread by chance",
         automaticTransitionFromOpenToHalfOpenEnabled="without traffic the state makes no difference; the next call "
         "after the open time is a probe either way",
     )

@@ -56,7 +56,7 @@ from resilience_sim.policies.rules.breaker import (
     WAITING_CALL,
     RuleBreaker,
 )
-from resilience_sim.policies.rules.retry import is_random
+from resilience_sim.policies.rules.retry import JITTERS, NO_JITTER, is_random, jittered
 from resilience_sim.policies.windows import Window
 from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -93,9 +93,10 @@ class CircuitBreaker(PolicyLayer):
     """The rules of ``classic``. A frame's ``k`` is the generation it was admitted in, ``x`` the instant."""
 
     __slots__ = (
-        "_admitted_state", "_config", "_failure_share", "_generation", "_ignore", "_in_a_row", "_min_calls",
-        "_open_factor", "_open_for", "_open_max", "_opened_at", "_probes", "_probing", "_recovery_time",
-        "_slow_call", "_slow_share", "_succeeded", "_success_threshold", "_threshold", "_window", "state",
+        "_admitted_state", "_config", "_failure_share", "_generation", "_ignore", "_in_a_row", "_jitter", "_luck",
+        "_min_calls", "_open_factor", "_open_for", "_open_max", "_open_now", "_opened_at", "_probes", "_probing",
+        "_recovery_time", "_slow_call", "_slow_share", "_spread", "_succeeded", "_success_threshold", "_threshold",
+        "_window", "state",
     )  # fmt: skip
 
     state: i64
@@ -109,7 +110,10 @@ class CircuitBreaker(PolicyLayer):
     _generation: i64
     _in_a_row: i64
     _opened_at: i64
-    _open_for: i64
+    _open_for: i64  # before jitter
+    _open_now: i64
+    _luck: float  # of this opening
+    _jitter: i64
     _open_max: i64
     _probing: i64
     _succeeded: i64
@@ -124,6 +128,8 @@ class CircuitBreaker(PolicyLayer):
         self._in_a_row = 0
         self._opened_at = 0
         self._open_for = config.recovery_time
+        self._open_now = config.recovery_time
+        self._luck = 0.5
         self._probing = 0
         self._succeeded = 0
 
@@ -140,6 +146,8 @@ class CircuitBreaker(PolicyLayer):
         self._open_factor = config.open_factor
         self._open_max = config.open_max
         self._ignore = outcome_set(config.uncounted)
+        self._jitter = JITTERS[config.jitter]
+        self._spread = config.spread
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         before = self._config
@@ -148,6 +156,7 @@ class CircuitBreaker(PolicyLayer):
         self._take(config)
         if before.recovery_time != config.recovery_time:
             self._open_for = config.recovery_time
+        self._draw()
         if before.window_calls != config.window_calls or before.window_time != config.window_time:
             self._window = Window(config.window_calls, config.window_time)
         return True
@@ -158,7 +167,7 @@ class CircuitBreaker(PolicyLayer):
         sim = self.sim
         now = sim.now
         if self.state != CLOSED and not self._admits(now, parent.req.rid):
-            left = max(0, self._opened_at + self._open_for - now) if self.state == OPEN else 0
+            left = max(0, self._opened_at + self._open_now - now) if self.state == OPEN else 0
             self.reject(parent, BREAKER_OPEN, left)
             return
         f = Frame(self, parent)
@@ -170,7 +179,7 @@ class CircuitBreaker(PolicyLayer):
         """Whether a call may pass though the breaker is not CLOSED; OPEN ends with the first late enough call."""
         if self.state == OPEN:
             waited = now - self._opened_at
-            if waited <= self._open_for:
+            if waited <= self._open_now:
                 return False
             self._become(HALF_OPEN, WHY_RECOVERY_TIME, rid, pack_pair(waited // 1_000_000, 0))
         if self._probing >= self._probes:
@@ -254,6 +263,10 @@ class CircuitBreaker(PolicyLayer):
             if old == HALF_OPEN:
                 grown = int(float(self._open_for) * self._open_factor + 0.5)
                 self._open_for = min(grown, self._open_max or _LONGEST)
+            if self._jitter != NO_JITTER:  # by hand it belongs to no request, but to this instance's layer
+                key = rid if rid >= 0 else -1 - self.source
+                self._luck = sim.rng.uniform(self.purpose, key, self._generation)
+            self._draw()
         elif state == CLOSED:
             self._open_for = self._recovery_time
         self._admitted_state[self._generation] = old
@@ -266,6 +279,11 @@ class CircuitBreaker(PolicyLayer):
         self._probing = 0
         self._succeeded = 0
         sim.sink.emit(sim.now, BREAKER, self.source, rid, pack_change(old, state, why), numbers)
+
+    def _draw(self) -> None:
+        """How long it stays open this time: drawn, then capped."""
+        drawn = jittered(float(self._open_for), self._jitter, self._spread, self._luck)
+        self._open_now = min(int(drawn + 0.5), self._open_max or _LONGEST)
 
     def restart(self) -> None:
         if self.state != CLOSED:
@@ -292,7 +310,7 @@ class CircuitBreaker(PolicyLayer):
             "min_calls": int(self._min_calls),
             "share": self._failure_share,
             "slow_share": self._slow_share,
-            "until": int(self._opened_at) + int(self._open_for),
+            "until": int(self._opened_at) + int(self._open_now),
             "probing": int(self._probing),
             "probes": int(self._probes),
             "succeeded": int(self._succeeded),

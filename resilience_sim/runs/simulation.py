@@ -199,7 +199,7 @@ class Simulation:
     def _mind_the_size(self, sim: Sim) -> None:
         if sim.size() > MOST_UNDER_WAY:
             raise SimulationError(
-                f"more than {MOST_UNDER_WAY:,} calls are under way at {sim.now / 1e9:.3f}s, and memory may run out; "
+                f"more than {MOST_UNDER_WAY:,} calls are under way at {self.now / 1e9:.3f}s, and memory may run out; "
                 "let fewer arrive, or bound what waits: `service.queue`, `client.threads`, a timeout"
             )
 

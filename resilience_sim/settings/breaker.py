@@ -19,6 +19,7 @@ from resilience_sim.settings.types import (
     Count,
     Factor,
     Growth,
+    Jitter,
     Outcomes,
     Threshold,
     Window,
@@ -56,6 +57,8 @@ class BreakerConfig(PolicyConfig):
     open_max: int = 0
     like: str = "classic"
     on: tuple[int, ...] = added(FAILURES)
+    jitter: str = added("none")  # of the open time: none | full | equal | spread
+    spread: float = added(0.0)  # with jitter "spread"
 
     @property
     def uncounted(self) -> tuple[int, ...]:
@@ -80,6 +83,9 @@ failed probe opens again, `success_threshold` successes close it and clear what 
 A failure is every outcome but success and client_error (an answer: the request is at fault, not B), or those that `on`
 lists; what is not among them, or in `ignore`, is as if it had not happened. The result of a call that was admitted
 before the last change of state changes nothing; the event `late_result` says so.
+
+With `jitter` each opening draws its own open time (25%: U(0.75 w, 1.25 w); equal: U(w/2, w); full: U(0, w)): the
+breakers of many instances, which opened together, do not probe together.
 
 Each client instance has a breaker of its own; `shared: true` is one for all of them, as with a common storage
 (pybreaker's Redis storage, say): it counts all their calls, and the restart of one does not close it.
@@ -140,6 +146,7 @@ PARAMS = (
         Nested(BACKOFF),
         about="Each re-opening multiplies the open time: `2x`, `exponential`, or `{factor: 2x, max: 5m}`.",
     ),
+    Param("jitter", Jitter(), "none", "How each open time is randomized: none, full, equal, or a share like `25%`."),
     SHARED,
 )
 
@@ -194,6 +201,8 @@ def classic_breaker(values: Values, ident: str, loc: Loc, findings: Findings) ->
         open_factor=factor,
         open_max=longest,
         like=values.like,
+        jitter=values.jitter[0],
+        spread=values.jitter[1],
     )
 
 

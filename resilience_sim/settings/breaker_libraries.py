@@ -38,6 +38,7 @@ from resilience_sim.settings.opossum import PARAMS as OPOSSUM_PARAMS
 from resilience_sim.settings.opossum import RULES as OPOSSUM
 from resilience_sim.settings.opossum import opossum
 from resilience_sim.settings.outliers import OUTLIER_PARAMS
+from resilience_sim.settings.retry import WaitConfig
 from resilience_sim.settings.semian import PARAMS as SEMIAN_PARAMS
 from resilience_sim.settings.semian import RULES as SEMIAN
 from resilience_sim.settings.semian import semian
@@ -133,6 +134,8 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("enableExponentialBackoff", FLAG, False),
         Param("exponentialBackoffMultiplier", LibraryNumber(1), 1.5, same_as="backoff"),
         Param("exponentialMaxWaitDurationInOpenState", DURATION, "0ms"),
+        Param("enableRandomizedWait", FLAG, False),
+        Param("randomizedWaitFactor", FRACTION, 0.5),
         Param("permittedNumberOfCallsInHalfOpenState", count(1), 10, same_as="probes"),
         Param("maxWaitDurationInHalfOpenState", DURATION, "0ms"),
         Param("transitionToStateAfterWaitDuration", Choice("OPEN", "CLOSED"), "OPEN"),
@@ -216,7 +219,10 @@ def _resilience4j(p: Settings) -> Settings:
     by_time = p["slidingWindowType"] == "TIME_BASED"
     size, least = p["slidingWindowSize"], p["minimumNumberOfCalls"]
     probes = p["permittedNumberOfCallsInHalfOpenState"]
-    growing = p["enableExponentialBackoff"]
+    growing = p["enableExponentialBackoff"]  # goes before chance: configureCircuitBreakerOpenStateIntervalFunction
+    chance = WaitConfig("constant", float(p["waitDurationInOpenState"]), jitter="resilience4j",
+                        spread=p["randomizedWaitFactor"], cut=True)  # fmt: skip
+    spread = chance if p["enableRandomizedWait"] else None
     return {
         "window": "grid" if by_time else "ring",
         "window_calls": 0 if by_time else size,
@@ -227,7 +233,8 @@ def _resilience4j(p: Settings) -> Settings:
         "slow_call": p["slowCallDurationThreshold"],
         "slow_share": p["slowCallRateThreshold"] / 100,
         "open_for": p["waitDurationInOpenState"],
-        "growth": "exponential" if growing else "constant",
+        "growth": "exponential" if growing else "waits" if spread else "constant",
+        "open_wait": (spread,) if spread and not growing else (),
         "open_factor": p["exponentialBackoffMultiplier"] if growing else 1.0,
         "open_max": p["exponentialMaxWaitDurationInOpenState"],
         "automatic": p["automaticTransitionFromOpenToHalfOpenEnabled"],

@@ -31,7 +31,7 @@ def from_classic(library: str, written: Settings) -> Settings:
 
     ``written`` holds what was written: ``calls`` or ``share`` (of failure_threshold), ``window_calls`` or
     ``window_time``, and ``min_calls``, ``recovery_time``, ``probes``, ``success_threshold``, ``slow_call``,
-    ``slow_threshold``, ``factor``, ``longest``. LibraryError names the key of ours that cannot be said.
+    ``slow_threshold``, ``factor``, ``longest``, ``jitter``. LibraryError names the key of ours that cannot be said.
     """
     rest = dict(written)
     found: Settings = {}
@@ -45,6 +45,13 @@ def from_classic(library: str, written: Settings) -> Settings:
         if library != "resilience4j":
             raise LibraryError("slow_call", f"{library} does not look at slow calls", what_it_has(LIBRARIES[library]))
         found["slowCallRateThreshold"] = rest.pop("slow_threshold") * 100
+    if "jitter" in rest:
+        kind, share = rest.pop("jitter")
+        if library != "resilience4j" or kind != "spread" or "factor" in rest:
+            raise LibraryError(
+                "jitter", f"{library} does not randomize the open time so", what_it_has(LIBRARIES[library])
+            )
+        found.update(enableRandomizedWait=True, randomizedWaitFactor=share)
     if "factor" in rest:
         found.update(_growth_in(library, rest.pop("factor"), rest.pop("longest", 0), found))
     if library == "envoy":
@@ -223,6 +230,8 @@ def _translate(library: str, values: Values) -> Settings:
     for name in ("min_calls", "recovery_time", "probes", "success_threshold", "slow_call", "slow_threshold"):
         if name in written and values[name] is not None:
             said[name] = values[name]
+    if values.jitter[0] != "none":
+        said["jitter"] = values.jitter
     if values.backoff is not None:
         short = values.backoff.scalar
         said["factor"] = short if short is not None else values.backoff.factor

@@ -164,6 +164,9 @@ class BreakerMemory:
         return f"leaving nobody out ({self.why})" if self.why else "leaving nobody out"
 
     def _left(self, now: int) -> str:
+        drawn = getattr(self.config, "jitter", "none") != "none" or getattr(self.config, "open_factor", 1.0) != 1.0
+        if drawn or getattr(self.config, "growth", "constant") != "constant":
+            return "how long it stays open varies from opening to opening"
         pause = getattr(self.config, "recovery_time", 0) or getattr(self.config, "open_for", 0)
         left = self.since + pause - now
         return f"probes after {fmt.duration(left)} more" if left > 0 else "the next call will be a probe"

@@ -116,6 +116,7 @@ VALUES: dict[tuple[str, str], str] = {
     ("circuit_breaker", "slow_threshold"): "20%",
     ("circuit_breaker", "on"): "[timeout]",
     ("circuit_breaker", "ignore"): "[error]",
+    ("circuit_breaker", "jitter"): "full",
     ("circuit_breaker", "shared"): "true",
     ("circuit_breaker", "backoff"): "4x",
     ("timeout", "after"): "90ms",

@@ -33,6 +33,17 @@ JITTERS: Final = {"none": NO_JITTER, "full": FULL, "equal": EQUAL, "spread": SPR
 _LONGEST: Final = 1 << 61  # ns; longer waits are cut to this, beyond the end of virtual time
 
 
+def jittered(w: float, jitter: i64, spread: float, luck: float) -> float:
+    """Of a wait ``w``: full U(0, w), equal w/2 + U(0, w/2), spread s: w·U(1-s, 1+s)."""
+    if jitter == FULL:
+        return w * luck
+    if jitter == EQUAL:
+        return w / 2.0 + luck * (w / 2.0)
+    if jitter == SPREAD:
+        return w * (1.0 - spread + 2.0 * spread * luck)
+    return w
+
+
 class Backoff:
     """Waits before retry n = 1, 2, … in nanoseconds."""
 
@@ -76,13 +87,7 @@ class Backoff:
             w = base + shape_luck * (3.0 * before - base)
         w = min(w, float(self._cap))
         plain = int(w + 0.5)
-        jitter = self._jitter
-        if jitter == FULL:
-            w *= jitter_luck
-        elif jitter == EQUAL:
-            w = w / 2.0 + jitter_luck * (w / 2.0)
-        elif jitter == SPREAD:
-            w *= 1.0 - self._spread + 2.0 * self._spread * jitter_luck
+        w = jittered(w, self._jitter, self._spread, jitter_luck)
         return min(int(w + 0.5), self._cap), plain
 
 
