@@ -626,3 +626,26 @@ def test_a_thousand_files_take_a_thousand_times_as_long(tmp_path: Path, monkeypa
     answer = resim("lint", str(tmp_path), "--format", "concise")
     assert answer.out.count("RL201") == 50
     assert parsed == 50
+
+
+@pytest.mark.parametrize(
+    ("argument", "methods"),
+    [
+        ("", None),
+        ("allowed_methods=None", "any"),
+        ("allowed_methods=False", "any"),
+        ('allowed_methods=["get", "POST"]', "[GET, POST]"),
+        ('allowed_methods=frozenset({"PUT"})', "[PUT]"),
+        ("allowed_methods=METHODS", None),
+    ],
+)
+def test_the_methods_that_urllib3_tries_again(argument: str, methods: str | None):
+    """They decide whether a POST is; where they are no constant the default stands in, and that is said."""
+    made = f"urllib3.PoolManager(retries=urllib3.Retry(total=3, {argument}))"
+    text = f"import urllib3\npool = {made}\npool.request('GET', U)\n"
+    (stack,) = stacks(text).values()
+    retry = next(each for each in settings(stack) if each["kind"] == "retry")
+    assert retry.get("allowed_methods") == methods
+    assert any("`allowed_methods` is not a constant" in each for each in stack.converted.unsure) == (
+        "METHODS" in argument
+    )

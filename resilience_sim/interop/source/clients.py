@@ -124,6 +124,10 @@ def urllib3_retry(args: Args, uses: Uses = ()) -> list[Layer]:
     _in_urllib3_s_words(layer, total, kinds, {"backoff_factor": factor, "backoff_max": most, "backoff_jitter": jitter})
     if statuses:
         layer.exact["status_forcelist"] = Setting(yaml_value(statuses), "")
+    methods = args.get("allowed_methods", (), (), "the default: all but POST and PATCH")
+    if methods.given and methods.value != ():
+        where = methods.source.at if methods.source else None
+        layer.exact["allowed_methods"] = Setting(_methods(methods.value), "", where)
     if not args.flag("respect_retry_after_header", True).value:
         layer.put("honor_retry_after", False, None, "respect_retry_after_header=False")
         layer.exact |= {"honor_retry_after": None, "respect_retry_after_header": Setting("false")}
@@ -146,6 +150,13 @@ def _in_urllib3_s_words(layer: Layer, total: Got, kinds: dict[str, Got], waits: 
             layer.exact[name] = Setting(
                 f"{max(0.0, float(each.value or 0)):.9g}", "", each.source.at if each.source else None
             )
+
+
+def _methods(value: Any) -> str:
+    """``allowed_methods`` as the scenario writes it: None and, of old, False allow any."""
+    if not value:
+        return "any"
+    return yaml_value([str(each).upper() for each in (value if isinstance(value, tuple) else (value,))])
 
 
 def _statuses(args: Args, status: Got) -> list[int]:
