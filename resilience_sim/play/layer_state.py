@@ -83,6 +83,12 @@ class LayerState:
         if len(self._samples) > MOST:
             self._positions, self._samples = self._positions[1::2], self._samples[1::2]
 
+    def close(self) -> None:
+        """Let go of the second simulation."""
+        if self._again is not None:
+            self._again.close()
+            self._again = None
+
     def catch_up(self, go_on: Callable[[], bool]) -> None:
         """Run the second simulation up to what is shown, while ``go_on`` agrees."""
         if self.exact or self._simulation is None or not self._position:
@@ -90,6 +96,7 @@ class LayerState:
         again, place = self._again, self._position
         done = self._simulation.actions
         if again is None or again.event_count >= place or self._acted != len(done):
+            self.close()
             again = self._again = Simulation(self._simulation.plan, self._simulation.seed, list(done))
             self._acted, self._stepped_from = len(done), 0
         t = self._tape.time(place - 1)

@@ -140,6 +140,12 @@ class Run:
         self._plans = [source.plan]  # [n]: the plan after n actions
         self._acted_at: array[int] = array("q")  # index of each ACTION event
 
+    def close(self) -> None:
+        """Nobody will look at it any more."""
+        self.layer_state.close()
+        if self.simulation is not None:
+            self.simulation.close()
+
     def _fold(self) -> PlayFold:
         return PlayFold(self.source.plan, self.source.seed, self.source.components, self.name)
 

@@ -313,6 +313,7 @@ class Session:
 
     def branch(self, action: Action) -> None:
         """Fork here: the same past, arrivals and random numbers, and ``action`` from now on."""
+        self.drop_fork()
         self._fork = Fork(self.run, action)
 
     def _prepare_fork(self, go_on: GoOn) -> None:
@@ -320,7 +321,7 @@ class Session:
         try:
             self._fork.prepare(go_on)
         except ActionError as error:
-            self._fork = None
+            self.drop_fork()
             self.said = str(error)
             raise
         if not self.forking:  # the action is shown too
@@ -335,11 +336,14 @@ class Session:
         if fork is None or fork.action is not None:
             raise ActionError("there is no fork to keep" if fork is None else "the fork is not ready yet")
         self.hunting = ""
+        self.run.close()
         self.run, self._fork = fork.run, None
         self.run.name = self.run.source.plan.name
 
     def drop_fork(self) -> None:
         """Go on without the fork."""
+        if self._fork is not None:
+            self._fork.run.close()
         self._fork = None
 
     def difference(self) -> Divergence | None:

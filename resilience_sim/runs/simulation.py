@@ -211,6 +211,18 @@ class Simulation:
             self._parts = ()
         return False
 
+    def close(self) -> None:
+        """Nobody will step it any more: let go of what it holds, which the collector cannot when it is compiled.
+
+        Its digest and its clock stay.
+        """
+        for each in self._parts:
+            each()
+        self._parts = ()
+        self._folds.clear()
+        if self._sim is not None:
+            self._sim.sink.feed([])
+
     def act(self, action: Action) -> None:
         """Apply ``action``, which lies after everything that has happened; what comes before it happens first.
 
