@@ -65,16 +65,18 @@ class Meanwhile:
     """What became of the requests that came while a fault was on.
 
     ``came`` counts them, ``over`` those of them that have their outcome, ``good`` those that succeeded in time;
-    ``next``: when (ns) the first one after it came, None: not yet.
+    ``next``: when (ns) the first one after it came, None: not yet. ``good_after``: how many of those that came after
+    it succeeded in time.
     """
 
-    __slots__ = ("_first", "_last", "came", "good", "next", "on", "over")
+    __slots__ = ("_after", "_first", "_last", "came", "good", "good_after", "next", "on", "over")
 
     def __init__(self) -> None:
-        self._first = self._last = -1  # requests
+        self._first = self._last = self._after = -1  # requests
         self.came = 0
         self.over = 0
         self.good = 0
+        self.good_after = 0
         self.next: int | None = None
         self.on = True
 
@@ -85,11 +87,14 @@ class Meanwhile:
             self.came += 1
         elif self.next is None:
             self.next = t
+            self._after = rid
 
     def end(self, rid: int, in_time: bool) -> None:
         if self._first <= rid <= self._last:
             self.over += 1
             self.good += in_time
+        elif 0 <= self._after <= rid:
+            self.good_after += in_time
 
 
 _B = -1  # in place of the source of a policy

@@ -492,6 +492,8 @@ def _recovered(case: Case, index: int, fault: Run) -> Piece | None:
     after, last = fault["recovered_after"], max(case.run["faults"], key=lambda each: float(each["to"]))
     if after is not None:
         found = case.moments.meanwhile.get(index) if case.moments is not None else None
+        if found is not None and not found.good_after:  # as good as before: nobody was served then, either
+            return ("no request that came after it succeeded", "bad") if not case.cut else None
         at_once = found is not None and found.next is not None and after <= found.next / 1e9 - fault["to"] + 1e-9
         words = "recovered at once" if at_once else f"recovered after {fmt.seconds(after)}"
         if fault is not last or case.after_last_fault() - after >= LEAST_RECOVERED * after:

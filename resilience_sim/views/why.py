@@ -29,6 +29,7 @@ LEAST_ATTEMPTS = 20  # in the busiest stretch; fewer are no load worth mentionin
 LEAST_ARRIVALS = 20  # fewer after a fault prove nothing
 NOTEWORTHY_WASTE = 0.05  # of B's work
 MOST_POLICIES = 3  # that are named in one sentence
+GOOD_OR_NEUTRAL = (ev.SUCCESS, ev.CANCELLED, ev.CLIENT_ERROR)
 BY_HAND = "by hand"  # why a breaker changed its state, as measure/breakers.py says it
 
 
@@ -72,9 +73,9 @@ class Case:
 
     @property
     def failed_attempts(self) -> int:
-        """Attempts that did not succeed, without the losers of hedges."""
+        """Attempts that did not succeed, without the losers of hedges and errors of the caller."""
         attempts = self.run["attempts"]
-        good = sum(attempts["by_outcome"].get(ev.OUTCOME_NAMES[code], 0) for code in (ev.SUCCESS, ev.CANCELLED))
+        good = sum(attempts["by_outcome"].get(ev.OUTCOME_NAMES[code], 0) for code in GOOD_OR_NEUTRAL)
         return int(attempts["total"] - attempts.get("under_way", 0) - good)
 
     @property
@@ -365,7 +366,10 @@ def breaker(case: Case) -> str:
         name = "The breaker" if which["id"] == BreakerConfig.kind else f"Breaker {printable(which['id'])}"
         return f"{name} opened {at_first} It opened {times}, was {open_for} in all and {turned_away} at once."
     some = len([each for each in breakers if each["opened"]])
-    text = f"Of the {fmt.count(len(breakers))} breakers {breaker_name(which, case.plan)} opened first, {at_first} "
+    names = [breaker_name(each, case.plan) for each in breakers]
+    name = breaker_name(which, case.plan)
+    name = name if names.count(name) == 1 else "one"
+    text = f"Of the {fmt.count(len(breakers))} breakers {name} opened first, {at_first} "
     if some == 1:
         return f"{text}No other one did. It opened {times}, was {open_for} in all and {turned_away} at once."
     times = "once each" if opened == some else times

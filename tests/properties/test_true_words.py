@@ -204,7 +204,7 @@ def breaker(ran: Ran, said: str) -> None:
     else:
         assert said.startswith(f"Of the {len(breakers)} breakers ")
         first = {ran.names[e[2]] for e in opened if e[0] == opened[0][0]}
-        named = {each.name.replace("circuit_breaker", "breaker") for each in first}
+        named = {"one"} | {each.name.replace("circuit_breaker", "breaker") for each in first}
         assert re.match(r"Of the \d+ breakers (\S+?)(@\d+)? opened first, at", said)[1] in named  # type: ignore[index]
         if len(which) == 1:
             assert f"No other one did. It opened {times}," in said
@@ -396,8 +396,13 @@ def fault_row(ran: Ran, fault: FaultConfig, said: str) -> None:
         assert all(ran.in_time(rid) or (ran.cut and rid not in ran.done) for rid in came)
     if "no request came meanwhile" in said:
         assert not came
-    if "recovered at once" in said or "every request" in said:
-        assert after or "every request" in said
+    if "recovered at once" in said:
+        assert after
+    if re.search(r"\brecovered (at once|after)", said):
+        assert any(ran.in_time(rid) for rid in after)
+    if "no request that came after it succeeded" in said:
+        assert after
+        assert not any(ran.in_time(rid) for rid in after)
     if "never recovered" in said or "not recovered" in said:
         assert any(not ran.in_time(rid) for rid in after)
     if "never recovered" in said:

@@ -184,3 +184,44 @@ def test_interrupted_over_many_seeds_counts_the_runs_that_were_finished() -> Non
     results = [simulate(found.plan, seed) for seed in (1, 2)]
     rows = [row.plain() for row in summary_rows(found, results, [], interrupted=True)]
     assert "interrupted: everything below is about the 2 runs that were finished" in rows
+
+
+FAULTY = (
+    "resim: 1\nname: x\nservice: {latency: 50ms}\ntraffic: {rate: 10/s, arrivals: even, duration: 20s}\n"
+    "faults: [{outage: {at: 5s, for: 2s, how: error, id: f}}]\n"
+)
+FAULT_WORDS = [
+    # what is said of a fault, a run of which it is true, one near it of which it is not
+    ("every request that came meanwhile succeeded", FAULTY + "stack: [{retry: {attempts: 2, delay: 3s}}]\n", FAULTY),
+    ("every request that came meanwhile succeeded",
+     FAULTY.replace("outage:", "latency:").replace("how: error", "add: 10ms"),
+     FAULTY.replace("error", "hang")),  # never answered
+    ("recovered at once", FAULTY, FAULTY.replace("outage:", "latency:").replace("how: error", "add: 1s") +
+     "stack: [{bulkhead: {max_concurrent: 3}}]\n"),
+    ("recovered at once", FAULTY, FAULTY.replace("50ms", "50ms, failure_rate: 100%")),
+    ("no request that came after it succeeded", FAULTY.replace("50ms", "50ms, failure_rate: 100%"), FAULTY),
+    ("no request came meanwhile", FAULTY.replace("for: 2s", "for: 50ms").replace("at: 5s", "at: 5020ms"), FAULTY),
+    ("after the last request came", FAULTY.replace("at: 5s", "at: 25s"), FAULTY.replace("at: 5s", "at: 19s")),
+    ("recovered after 900ms", FAULTY.replace("outage:", "latency:").replace("how: error", "add: 1s")
+     + "stack: [{circuit_breaker: {failure_threshold: 3, slow_call: 500ms, slow_threshold: 50%, window: 4, "
+     "recovery_time: 300ms}}]\n", FAULTY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "true", "near"), FAULT_WORDS)
+def test_what_became_of_a_fault(said: str, true: str, near: str) -> None:
+    def row(yaml: str) -> str:
+        return next(line for line in summary(yaml).splitlines() if line.startswith("  fault f"))
+
+    assert said in row(true)
+    assert said not in row(near)
+
+
+def test_figures_that_read_alike_are_one_figure_and_rates_keep_their_unit() -> None:
+    """``20.6/s to 20.6/s`` told nothing; a goodput that misses its limit by little was told without ``/s``."""
+    steady = "resim: 1\nname: x\nservice: {latency: {uniform: [50ms, 50.001ms]}}\ntraffic: {rate: 10/s, requests: 60}\n"
+    even = steady.replace("requests", "arrivals: even, requests")
+    page = summary(even + "expect: [goodput > 10.0001/s]\n", 2)
+    row = next(line for line in page.splitlines() if line.startswith("  goodput"))
+    assert "to" not in row
+    assert re.search(r"goodput > 10.0001/s  \S+/s", page)
