@@ -13,12 +13,14 @@ from typing import Any
 class Step:
     """``argv``: a command of resim's. Otherwise ``call`` names a function of calls.py that takes ``with_``.
 
-    ``makes``: files that the command may write. ``simulates``: it may take as long as it likes if Ctrl-C ends it.
+    ``makes``: files that the command may write. ``simulates``: it may take as long as it likes if Ctrl-C ends it, which
+    is pressed after ``patience`` seconds of CPU.
     """
 
     argv: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     simulates: bool = False
+    patience: float = 4.0
     call: str = ""
     with_: tuple[Any, ...] = ()
 
@@ -38,7 +40,8 @@ class Case:
 
     def to_json(self) -> str:
         files = {name: _packed(content) for name, content in self.files.items()}
-        steps = [{name: value for name, value in vars(step).items() if value} for step in self.steps]
+        usual = vars(Step())
+        steps = [{name: each for name, each in vars(step).items() if each != usual[name]} for step in self.steps]
         whole = {
             "target": self.target, "about": self.about, "found": self.found, "steps": steps, "files": files,
         }  # fmt: skip

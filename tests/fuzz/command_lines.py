@@ -19,7 +19,6 @@ WORDS = ["", "-", "--", "x", "s.yaml", "r.resim", "c.yml", "nothing.yaml", ".", 
          "RS001", "exit-codes",
          "s.yaml@1s", "s.yaml:3", "r.resim@1s", "r.resim:3", "full", "live", "plain", "\udcff", "🦆", "x" * 5000,
          *BITS, *TIMES, *RATES, *SHARES]  # fmt: skip
-LONG = ("run", "compare")  # what is not given a short scenario would run for long
 NEVER = ("--watch", "--policy", "--runs")  # waits for somebody; runs foreign code; forks
 
 
@@ -51,8 +50,8 @@ def case(dice: Dice) -> Case:
         if flag in NEVER:
             continue
         argv += [flag, dice.one(WORDS)] if valued else [flag]
-    if command in LONG:
-        argv += [*SHORT, "--runs", "1"]
+    flags = {flag for flag, _ in known}
+    argv += [*(SHORT if "--set" in flags else ()), *(["--runs", "1"] if "--runs" in flags else ())]
     if dice.chance(0.1):
         argv.append(dice.one(WORDS))
     if dice.chance(0.05):

@@ -26,7 +26,6 @@ from resilience_sim.cli.main import execute
 from . import calls
 from .case import Case, Step
 
-PATIENCE = 4.0  # s of CPU until Ctrl-C is pressed
 HEARD = 1.5  # s of CPU within which it is heard
 MOST_MEMORY = 1_000_000  # kB that one step may add to the peak of the process
 DOCUMENTED = (errors.OK, errors.NO, errors.NOTHING_DONE, errors.INCONCLUSIVE)
@@ -45,8 +44,8 @@ class Judgement:
     ends: list[str] = field(default_factory=list)  # how each step ended, for the statistics
 
 
-def judge(case: Case) -> Judgement:
-    """Do what the case says, in this process, in a folder of its own."""
+def judge(case: Case, alone: bool = False) -> Judgement:
+    """Do what the case says, in this process, in a folder of its own. ``alone``: no other child processes are known."""
     found = Judgement()
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
@@ -57,7 +56,10 @@ def judge(case: Case) -> Judgement:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             for step in case.steps:
-                if not _step(step, found):
+                goes_on = _step(step, found)
+                if alone and _children():
+                    found.problems.append(f"{step.argv[0] if step.argv else step.call}: a process stays")
+                if not goes_on:
                     break
         finally:
             os.chdir(before)
@@ -72,7 +74,7 @@ def _step(step: Step, found: Judgement) -> bool:
 
     files, peak = _files(), _peak()
     out, err = io.StringIO(), io.StringIO()
-    with _patience() as clock:
+    with _patience(step.patience) as clock:
         try:
             if step.argv:
                 code: int | str = execute(step.argv, Environment(io.StringIO(), out, err))
@@ -90,7 +92,7 @@ def _step(step: Step, found: Judgement) -> bool:
         if late > HEARD:
             problem(f"Ctrl-C was heard after {late:.0f} s of CPU")
         if not step.simulates:
-            problem(f"took more than {PATIENCE:.0f} s of CPU")
+            problem(f"took more than {step.patience:.0f} s of CPU")
         code = "interrupted" if code in (*DOCUMENTED, errors.INTERRUPTED) else code
     elif isinstance(code, int) and code not in DOCUMENTED:
         problem(f"exit code {code}: {_first_line(said)}")
@@ -178,6 +180,14 @@ def _first_line(text: str) -> str:
     return next((line for line in text.splitlines() if line.strip()), "")[:200]
 
 
+def _children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -187,19 +197,26 @@ class _Clock:
 
 
 @contextmanager
-def _patience() -> Iterator[_Clock]:
-    """After a while of CPU time, press Ctrl-C."""
+def _patience(seconds: float) -> Iterator[_Clock]:
+    """After a while of CPU time, or ten times as long on the wall (others may be working), press Ctrl-C."""
     clock = _Clock()
 
     def press(number: int, frame: FrameType | None) -> None:
+        stop()
         clock.pressed = time.process_time()
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGVTALRM, press)
-    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
+    def stop() -> None:
+        for timer in (signal.ITIMER_VIRTUAL, signal.ITIMER_REAL):
+            signal.setitimer(timer, 0)
+
+    numbers = (signal.SIGVTALRM, signal.SIGALRM)
+    before = [signal.signal(number, press) for number in numbers]
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * 10)
     try:
         yield clock
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        stop()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

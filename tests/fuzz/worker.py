@@ -25,7 +25,7 @@ def main() -> None:
     os.dup2(2, 1)
     print(json.dumps(describe()), file=answers, flush=True)
     for line in sys.stdin:
-        found = judge(Case.from_json(line))
+        found = judge(Case.from_json(line), alone=True)
         print(json.dumps([found.problems, found.same, found.ends]), file=answers, flush=True)
 
 
