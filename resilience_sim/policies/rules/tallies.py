@@ -121,45 +121,65 @@ class RingTally(Tally):
         super().add(now, since, bad, slow)
 
 
-class GridTally(Tally):
-    """``count`` slices of ``width`` ns on the grid of the clock; ``ages``: reading forgets what is too old."""
+class Slice:
+    """What happened since ``start``, or in the slice of that number."""
 
-    __slots__ = ("_ages", "_bad", "_count", "_head", "_slow", "_total", "_width")
+    __slots__ = ("bad", "slow", "start", "total")
+
+    start: i64
+    bad: i64
+    slow: i64
+    total: i64
+
+    def __init__(self, start: i64) -> None:
+        self.start = start
+        self.bad = 0
+        self.slow = 0
+        self.total = 0
+
+
+class GridTally(Tally):
+    """``count`` slices of ``width`` ns on the grid of the clock; ``ages``: reading forgets what is too old.
+
+    Only slices in which something happened are kept: neither memory nor time grows with their number.
+    """
+
+    __slots__ = ("_ages", "_count", "_slices", "_width")
 
     _count: i64
     _width: i64
-    _head: i64
 
     def __init__(self, min_calls: i64, width: i64, count: i64, ages: bool) -> None:
         super().__init__(min_calls)
         self._width = width
         self._count = count
         self._ages = ages
-        self._head = 0
-        self._total: list[int] = [0] * count
-        self._bad: list[int] = [0] * count
-        self._slow: list[int] = [0] * count
+        self._slices: deque[Slice] = deque()  # by number, the oldest first
 
-    def _roll(self, now: i64) -> None:
+    def _roll(self, now: i64) -> i64:
+        """Forget what is too old; the number of the slice of now."""
         head = now // self._width
-        moves = min(head - self._head, self._count)
-        for step in range(1, moves + 1):
-            i = (self._head + step) % self._count
-            self.total -= self._total[i]
-            self.bad -= self._bad[i]
-            self.slow -= self._slow[i]
-            self._total[i] = 0
-            self._bad[i] = 0
-            self._slow[i] = 0
-        self._head = max(self._head, head)
+        slices = self._slices
+        while slices and slices[0].start <= head - self._count:
+            gone = slices.popleft()
+            self.total -= gone.total
+            self.bad -= gone.bad
+            self.slow -= gone.slow
+        return head
+
+    def _current(self, now: i64) -> Slice:
+        head = self._roll(now)
+        slices = self._slices
+        if not slices or slices[-1].start < head:
+            slices.append(Slice(head))
+        return slices[-1]
 
     def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
         """Into the slice of now."""
-        self._roll(now)
-        i = self._head % self._count
-        self._total[i] += 1
-        self._bad[i] += bad
-        self._slow[i] += slow
+        current = self._current(now)
+        current.total += 1
+        current.bad += bad
+        current.slow += slow
         super().add(now, since, bad, slow)
 
     def look(self, now: i64) -> None:
@@ -170,11 +190,8 @@ class GridTally(Tally):
     def counts(self, now: i64) -> Counts:
         if not self._ages:
             return self.total, self.bad, self.slow
-        gone: list[Counts] = []
-        for step in range(1, min(now // self._width - self._head, self._count) + 1):
-            i = (self._head + step) % self._count
-            gone.append((self._total[i], self._bad[i], self._slow[i]))
-        return self._without(gone)
+        oldest = now // self._width - self._count
+        return self._without([(each.total, each.bad, each.slow) for each in self._slices if each.start <= oldest])
 
 
 class CallTally(GridTally):
@@ -194,14 +211,12 @@ class CallTally(GridTally):
     def request(self, now: i64) -> None:
         """Into the slice of now."""
         self.requests += 1
-        self._roll(now - self._start)
-        self._total[self._head % self._count] += 1
+        self._current(now - self._start).total += 1
         self.total += 1
 
     def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
         """A failure, into the slice of now."""
-        self._roll(now - self._start)
-        self._bad[self._head % self._count] += bad
+        self._current(now - self._start).bad += bad
         self._run(bad)
 
     def look(self, now: i64) -> None:
@@ -209,21 +224,6 @@ class CallTally(GridTally):
 
     def counts(self, now: i64) -> Counts:
         return super().counts(now - self._start)
-
-
-class Slice:
-    """What happened since ``start``."""
-
-    __slots__ = ("bad", "start", "total")
-
-    start: i64
-    bad: i64
-    total: i64
-
-    def __init__(self, start: i64) -> None:
-        self.start = start
-        self.bad = 0
-        self.total = 0
 
 
 class AnchoredTally(Tally):
@@ -371,7 +371,10 @@ class SingleTally(Tally):
 
 
 class RollingTally(Tally):
-    """``count`` slices of ``width`` ns from ``now`` on; a result belongs to the slice its call was let in."""
+    """``count`` slices of ``width`` ns from ``now`` on; a result belongs to the slice its call was let in.
+
+    Only slices in which something happened are kept, by number.
+    """
 
     __slots__ = ("_age", "_count", "_slices", "_start", "_width")
 
@@ -386,17 +389,23 @@ class RollingTally(Tally):
         self._width = width
         self._count = count
         self._age = 0
-        self._slices: list[Tally] = [Tally(0) for _ in range(count)]
+        self._slices: dict[int, Tally] = {}
 
     def request(self, now: i64) -> None:
         """Into the current slice."""
         self.requests += 1
-        self._slices[self._age % self._count].requests += 1
+        self._slice(self._age).requests += 1
+
+    def _slice(self, age: int) -> Tally:
+        found = self._slices.get(age)
+        if found is None:
+            found = self._slices[age] = Tally(0)
+        return found
 
     def _slice_of(self, since: i64) -> Tally | None:
         # half open the slices do not grow: all belongs to the first
         age = min((since - self._start) // self._width, self._age)
-        return self._slices[age % self._count] if 0 <= self._age - age < self._count else None
+        return self._slice(age) if 0 <= self._age - age < self._count else None
 
     def exclude(self, now: i64, since: i64) -> None:
         """In the slice of its call, while there is one."""
@@ -416,7 +425,7 @@ class RollingTally(Tally):
         """Forget slices that have left the window."""
         age = (now - self._start) // self._width
         if age - self._age >= self._count:
-            self._slices = [Tally(0) for _ in range(self._count)]
+            self._slices = {}
             self.total = 0
             self.bad = 0
             self.slow = 0
@@ -425,35 +434,34 @@ class RollingTally(Tally):
             self.requests = 0
             self.excluded = 0
             self._age = age
-        while self._age < age:
-            self._age += 1
-            self._drop(self._age % self._count)
+        if age > self._age:
+            for oldest in self._leaving(age):
+                self._drop(self._slices.pop(oldest))
+            self._age = age
 
-    def _drop(self, oldest: i64) -> None:
+    def _leaving(self, age: i64) -> list[int]:
+        """The numbers of the slices that are gone at that age, the oldest first."""
+        first, last = int(self._age - self._count + 1), int(age - self._count)
+        if last - first < len(self._slices):
+            return [number for number in range(first, last + 1) if number in self._slices]
+        return sorted([number for number in self._slices if number <= last])
+
+    def _drop(self, gone: Tally) -> None:
         """Take a slice out; a row of equal results loses its part only if it reaches back that far."""
-        gone = self._slices[oldest]
-        good = gone.run_good
-        bad = gone.run_bad
-        for i in range(1, self._count):
-            piece = self._slices[(oldest + i) % self._count]
-            good += piece.total - piece.bad
-            bad += piece.bad
-        if self.run_good == good:
+        bad = self.bad - gone.bad
+        good = self.total - gone.total - bad
+        if self.run_good == good + gone.run_good:
             self.run_good = max(0, self.run_good - gone.run_good)
-        if self.run_bad == bad:
+        if self.run_bad == bad + gone.run_bad:
             self.run_bad = max(0, self.run_bad - gone.run_bad)
         self.total -= gone.total
         self.bad -= gone.bad
         self.requests = max(0, self.requests - gone.requests)
         self.excluded -= gone.excluded
-        self._slices[oldest] = Tally(0)
 
     def counts(self, now: i64) -> Counts:
-        gone: list[Counts] = []
-        for step in range(1, min((now - self._start) // self._width - self._age, self._count) + 1):
-            piece = self._slices[(self._age + step) % self._count]
-            gone.append((piece.total, piece.bad, piece.slow))
-        return self._without(gone)
+        oldest = (now - self._start) // self._width - self._count
+        return self._without([(each.total, each.bad, each.slow) for age, each in self._slices.items() if age <= oldest])
 
 
 def make_tally(config: LikeBreakerConfig, now: i64) -> Tally:
