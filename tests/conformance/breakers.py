@@ -106,7 +106,7 @@ class Drive:
         if outcome == "unrecorded":
             return GOOD  # resilience4j: an exception that is not recorded is a success
         if outcome in {"ignored", "unhandled", "cancelled"} and self.library in IGNORE_BY_NAME:
-            return IGNORED
+            return BAD if self.library == "opossum" and not self.config.get("ignored") else IGNORED
         return BAD
 
     def _excluded(self, outcome: str) -> bool:

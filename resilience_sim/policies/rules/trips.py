@@ -98,7 +98,7 @@ class Trips:
         if isinstance(tally, ErrorTally):
             errors = self._failures
             return tally.bad >= errors and self._because(WHY_ERRORS, tally.bad, tally.span() // 1_000_000)
-        if self._share and self._exceeded(tally.bad, tally.total, self._share):
+        if (self._share or self._calls) and self._exceeded(tally.bad, tally.total, self._share):
             return self._because(WHY_FAILURE_SHARE, tally.bad, tally.total)
         if self._failures and not self._share and tally.bad >= self._failures:
             return self._because(WHY_FAILURE_SHARE, tally.bad, tally.total)

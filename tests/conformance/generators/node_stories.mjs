@@ -38,6 +38,8 @@ const opossum = [
     steps: [...calls(0, 5, 'failure', 0.1), [1.999, 'call', 'failure'], [2, 'call', 'failure']] },
   { name: 'seven-percent', title: 'percent of floating point', why: '7 of 100 is 7.000000000000001 %', config: { errorThresholdPercentage: 7, volumeThreshold: 100 },
     steps: [...calls(0, 93, 'success'), ...calls(0.1, 7, 'failure')] },
+  { name: 'no-percent', title: 'a threshold of nothing', why: 'any failure is more than 0 %', config: { errorThresholdPercentage: 0, volumeThreshold: 3 },
+    steps: [[0, 'call', 'success'], [0, 'call', 'failure'], [0, 'call', 'success'], [0, 'call', 'failure']] },
   { name: 'by-hand', title: 'opened and closed by hand', why: 'opening what is open does nothing', config: { resetTimeout_s: 2 },
     steps: [[0, 'force', 'open'], [1, 'force', 'open'], [1.9, 'call', 'success'], [2, 'peek'], [2, 'force', 'closed'], [2, 'call', 'success']] }
 ];
