@@ -24,7 +24,7 @@ from resilience_sim.views.differences import STYLES, difference_text, more_runs,
 from resilience_sim.views.divergence import divergence_rows
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.next_step import Step, after_comparison
-from resilience_sim.views.ranking import ranking_rows, winner_row
+from resilience_sim.views.ranking import few_rows, ranking_rows, winner_row
 from resilience_sim.views.summary import look_of, step_rows, verdict_rows
 from resilience_sim.views.text import Row, emit, wrap
 
@@ -113,7 +113,7 @@ def comparison_rows(
     steps = after_comparison(scenario, runs) if steps is None else steps
     answer = ranking_rows(found, differences, baseline, runs, look, width)
     winner = winner_row(results, found, runs)
-    rows += [Row(), *answer, winner]
+    rows += [Row(), *answer, winner, *few_rows(results)]
     if runs == 1:
         more = next((f": {command}" for command, _ in steps if command.startswith("resim compare ")), "")
         more += " adds intervals and says better or worse" if more else ""

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len
 
 from resilience_sim.kernel import format as fmt
+from resilience_sim.measure.expectations import too_few
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import BETTER, COLLAPSE, WORSE, Difference, Summary, VariantDifference, compare
-from resilience_sim.settings.metrics import metric
+from resilience_sim.settings.metrics import least_values, metric
 from resilience_sim.views.differences import STYLES, difference_text, more_runs, ratio_text, value_text
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
@@ -126,6 +127,19 @@ def _rows(
             row.add("  ").add(text, style).to(row.width + max(width, len(heading)) - len(text))
         rows.append(row.trim())
     return rows
+
+
+def few_rows(results: Results) -> list[Row]:
+    """That a p99 of so few successes is the highest of them, where it is so for some variant."""
+    few = []
+    for name, runs in results.items():
+        figures = [run.metrics for run in runs if run.metrics]
+        if figures and too_few(LATENCY, figures):
+            few.append(name)
+    if not few:
+        return []
+    whose = "" if len(few) == len(results) else f" of {listed(few)}"
+    return [Row(f"p99 success{whose}: of fewer than {least_values(99)} successes it is the highest", "faint", hang=2)]
 
 
 def bar(share: float, size: int, look: Look) -> str:

@@ -48,6 +48,7 @@ def test_one_seed_exactly() -> None:
         "  as-written  █████████▍      62.5%  baseline    50ms         0.78x\n"
         "With this seed equally available: none and retry; as-written is less available; of these none has the fewest"
         " attempts per request\n"
+        "p99 success: of fewer than 100 successes it is the highest\n"
         "one seed is an anecdote: resim compare demo.yaml --runs 20 adds intervals and says better or worse\n"
         "\n"
         "  none: +7.5 points availability (62.5% to 70%), 29% more attempts per request\n"

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from resilience_sim.measure.result import Reading, RunResult
 from resilience_sim.measure.statistics import compare, summaries
 from resilience_sim.views.live.look import ASCII, UNICODE
-from resilience_sim.views.ranking import ranked, ranking_rows, winner_row
+from resilience_sim.views.ranking import few_rows, ranked, ranking_rows, winner_row
 
 Figures = dict[str, list[dict[str, float | None]]]  # by variant: the metrics of its runs
 
@@ -111,3 +111,13 @@ def test_every_figure_stands_under_its_heading(width: int, look: object) -> None
         line = next(row.plain() for row in rows if row.plain().startswith("  as-written"))
         assert line[head.index(heading) :].startswith(text)
     assert any("█" in row.plain() or "#" in row.plain() for row in rows) == (width > 80)
+
+
+def test_a_p99_of_few_successes_is_told_for_what_it_is() -> None:
+    few, many = runs([0.9], succeeded=90.0, late=0.0), runs([0.9], succeeded=99.0, late=1.0)
+    assert few_rows(results({"a": many, "b": many})) == []
+    assert few_rows({"a": []}) == []
+    (row,) = few_rows(results({"a": few, "b": few}))
+    assert row.plain() == "p99 success: of fewer than 100 successes it is the highest"
+    (row,) = few_rows(results({"a": few, "b": many}))
+    assert row.plain().startswith("p99 success of a: ")
