@@ -104,23 +104,20 @@ def test_there_must_be_a_fork_to_take() -> None:
 def test_forks_one_after_another_and_back_to_none() -> None:
     """The run itself never notices; each fork is what it would be alone."""
     s = play(session(), 18)
-    found = []
     for n in (1, 2, 3):
         play(s, 18 + n)
         s.branch(fewer_tries(s, n))
         until_still(s)
         assert s.fork is not None
         assert len(s.fork.actions) == 1
-        found.append(s.fork)
         play(s, 18.5 + n)
+        s.fork.extend()
+        assert same_again(s.fork)
     s.drop_fork()
     assert s.fork is None
     to_the_end(s)
     assert not s.run.actions
     assert same_again(s.run)
-    for fork in found:
-        fork.extend()
-        assert same_again(fork)
 
 
 def test_a_fork_of_what_was_once_a_fork() -> None:
