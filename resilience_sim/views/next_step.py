@@ -58,7 +58,7 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
         if times and not retries[0].budget and not cut and run["requests"]["total"] >= LEAST_REQUESTS:
             budget = f" --set {retries[0].id}.budget=10%"
             steps.insert(0, (f"resim run {name}{again}{budget}", "retries capped at a tenth"))
-        elif not times and isinstance(retries[0], RetryConfig):
+        elif not times and not cut and isinstance(retries[0], RetryConfig):
             more = retries[0].attempts + 2
             steps.append((f"resim run {name}{again} --set {retries[0].id}.attempts={more}", "does trying harder help?"))
     if not retries and not any(policy.kind in ("circuit_breaker", "timeout") for policy in plan.stack):

@@ -225,3 +225,23 @@ def test_figures_that_read_alike_are_one_figure_and_rates_keep_their_unit() -> N
     row = next(line for line in page.splitlines() if line.startswith("  goodput"))
     assert "to" not in row
     assert re.search(r"goodput > 10.0001/s  \S+/s", page)
+
+
+STEPS = [
+    # a step, a run after which it is worth typing, one near it after which it is not
+    ("retry.budget=10%", "traffic: {rate: 10/s, requests: 60}\nstack: [{retry: {attempts: 4}}]\n",
+     "traffic: {rate: 10/s, requests: 1}\nstack: [{retry: {attempts: 4}}]\n"),
+    ("resim lint demo.yaml", "traffic: {rate: 10/s, requests: 60}\nstack: [{retry: {attempts: 4}}]\nHANGS",
+     "traffic: {rate: 10/s, requests: 60}\nstack: [{retry: {attempts: 4}}, {timeout: {after: 1s}}]\nHANGS"),
+    ("retry.attempts=3", "traffic: {rate: 10/s, requests: 60}\nstack: [{retry: {attempts: 1}}]\n",
+     "traffic: {rate: 10/s, requests: 60}\nstack: [{retry: {like: polly, MaxRetryAttempts: 1}}]\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "after", "near"), STEPS)
+def test_the_next_step_can_help(step: str, after: str, near: str) -> None:
+    """No budget for one request or for calls that hang, and no setting that another rule spells otherwise."""
+    hangs = "faults: [{outage: {at: 1s, for: 9s, how: hang}}]\n"
+    head = "resim: 1\nname: x\nservice: {failure_rate: 100%}\n"
+    assert step in summary(head + after.replace("HANGS", hangs))
+    assert step not in summary(head + near.replace("HANGS", hangs))
