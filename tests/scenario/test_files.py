@@ -2,12 +2,16 @@
 
 import io
 import sys
+import time
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load, load_text
-from resilience_sim.scenario.text import shipped
+from resilience_sim.scenario.text import datafiles, shipped
 from resilience_sim.settings import codes
 
 from .lab import HEAD, SOURCE, TRAFFIC
@@ -161,3 +165,28 @@ def test_a_replay_takes_its_files_along(tmp_path):
     assert made.plan.traffic.trace == (10**9, 2 * 10**9)
     with pytest.raises(ScenarioError, match="not kept"):
         load_text(text, str(tmp_path / "s.yaml"), files={})
+
+
+def test_a_data_file_may_lie_elsewhere(tmp_path):
+    """It is read from where the scenario says, like any path beside it."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "t.csv").write_text("1\n2\n")
+    loaded = load_text(HEAD + "traffic: {trace: ../t.csv}\n", str(tmp_path / "inner" / "s.yaml"))
+    assert loaded.plan.traffic.trace == (1_000_000_000, 2_000_000_000)
+
+
+@given(st.from_regex(r"[0-9]{1,12}(\.[0-9]{0,14})?", fullmatch=True), st.sampled_from([10**9, 10**6, 10**3, 1]))
+def test_simple_numbers_are_read_as_all_others(text, unit):
+    """The quick way says the same as the exact one, or leaves it to that."""
+    quick = datafiles._simple(text, unit)
+    assert quick in (-1, round(Fraction(text) * unit))
+    if quick >= 0:
+        assert quick == datafiles._value("a.csv", 1, text, unit)
+
+
+def test_a_trace_of_many_lines_is_read_in_no_time(tmp_path):
+    """Four million took half a minute; 16 s of CPU before, 2 s now."""
+    (tmp_path / "t.csv").write_text("0.001\n" * 400_000)
+    begin = time.process_time()
+    load_text(HEAD + "traffic: {trace: t.csv}\n", str(tmp_path / "s.yaml"))
+    assert time.process_time() - begin < 1.0

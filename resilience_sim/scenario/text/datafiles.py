@@ -25,6 +25,9 @@ _TIME_KEYS = ("t", "time", "arrival")
 _COLUMNS = ("t", "time", "arrival", "timestamp", "latency", "duration", "elapsed", "response_time", "value")
 
 
+_DIGITS = 9  # that many seconds are within the clock's reach
+
+
 class DataFiles:
     """The data files of one scenario, each read once.
 
@@ -105,6 +108,11 @@ def _csv(name: str, lines: list[str]) -> list[int]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
+        if header_seen and not column:
+            ns = _simple(text, unit)
+            if ns >= 0:
+                values.append(ns)
+                continue
         written = line.replace(";", ",").split(",")
         cells = [cell.strip().strip('"').strip() for cell in written]
         if not header_seen:
@@ -157,6 +165,19 @@ def _json_lines(name: str, lines: list[str]) -> list[int]:
             found, unit = found[key], wanted[key]
         values.append(_value(name, number, found, unit))
     return values
+
+
+def _simple(text: str, unit: int) -> int:
+    """What :func:`_value` says of plain decimals, which nearly all values are, in a tenth of its time; -1 of others."""
+    whole, point, rest = text.partition(".")
+    if not (whole.isdecimal() and whole.isascii() and len(whole) <= _DIGITS):
+        return -1
+    if not point:
+        return int(whole) * unit
+    if not (rest.isdecimal() and rest.isascii()):
+        return -1
+    part, inexact = divmod(int(rest) * unit, 10 ** len(rest)) if len(rest) <= _DIGITS else (0, 1)
+    return -1 if inexact else int(whole) * unit + part
 
 
 def _value(name: str, number: int, value: object, unit: int, col: int = 1) -> int:
