@@ -364,10 +364,15 @@ def test_dotnet_paths_numbers_and_ranges():
 
 
 def test_61_dapr_retries_errors_of_the_caller():
-    """Scenarios have no such outcome; it is said."""
+    """It is said; and simulated, a B that answers 404 is asked four times for each request until the breaker opens."""
     found = case("61")
     assert "answers of 400 to 499 too, and a breaker counts them" in said(found)
     assert settings(found)["circuit_breaker"]["failure_threshold"] == "6"
+    missing = "faults=[{errors: {at: 0s, for: 1h, status: 404}}]"
+    tripped = simulate(load_text(found.text, "s.yaml", [missing]).plan, 1).document
+    assert tripped["breakers"][0]["opened"] > 0
+    again = [missing, "circuit_breaker.failure_threshold=1000000"]
+    assert simulate(load_text(found.text, "s.yaml", again).plan, 1).document["attempts"]["per_request"] == 4
 
 
 def test_fault_12_one_bad_policy_refuses_the_resource():

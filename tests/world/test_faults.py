@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from lab import b, every, fault, lab, outage, post, retry, timeout
+from lab import b, every, fault, lab, outage, post, retry, run, timeout
 
 from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE, KeyedRng
+from resilience_sim.scenario.load import load_text
 
 # --- when ---
 
@@ -365,3 +366,28 @@ def test_nobody_hears_a_lost_answer_after_giving_up():
     """The caller has left by the time the work is done."""
     story = lab(b("500ms"), faults=[lost("unavailable")], stack=[timeout("100ms")], operation=post())
     assert (story.results(), len(story.effects)) == ([(100, "timeout")], 1)
+
+
+def test_case_56_a_mesh_pays_twice():
+    """istio/istio #13851, #50506: the connection breaks after the work, the sidecar answers 503, the mesh retries."""
+    text = """
+resim: 1
+service: {latency: 100ms}
+operation: {method: POST, amount: 100.00}
+traffic: {rate: 10/s, duration: 60s}
+stack:
+  - retry: {like: envoy, num_retries: 2, on: [unavailable, refused, reset]}
+faults:
+  - outage: {id: cut, at: 20s, for: 5s, how: reset}
+  - errors: {id: e503, at: 30s, for: 5s, rate: 50%, status: 503}
+  - lost_responses: {id: lost, at: 40s, for: 5s, rate: 50%, answer: unavailable}
+"""
+    paid = run(load_text(text, "payout.yaml").plan)
+    assert paid.document["effects"]["duplicates"] > 20
+    assert paid.document["effects"]["amount_duplicated"] == 100.0 * paid.document["effects"]["duplicates"]
+    assert (
+        paid.document["requests"]["by_outcome"]["timeout"] == paid.document["requests"]["by_outcome"]["unanswered"] == 0
+    )
+    assert all(40_000 <= t < 46_000 for t, effect in paid.effects if effect == "duplicate")
+    careful = run(load_text(text.replace("num_retries: 2", "num_retries: 2, only_idempotent: true"), "p.yaml").plan)
+    assert careful.document["effects"]["duplicates"] == 0
