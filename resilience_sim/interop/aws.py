@@ -15,7 +15,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Mapping, Scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
 
 TRAPS = traps(
     """
@@ -73,10 +73,42 @@ def recognises(file: ConfigFile) -> bool:
 
 def _profiles(file: ConfigFile) -> dict[str, Mapping]:
     """The profiles as botocore finds them: `[default]`, `[profile name]`; in the credentials file the name alone."""
+    if NAME not in file.memo:
+        file.memo[NAME] = _found(file)
+    known: dict[str, Mapping] = file.memo[NAME]
+    return known
+
+
+def _shown(file: ConfigFile) -> dict[str, str]:
+    """Their names as they may be shown, each with the real one."""
+    if "aws names" not in file.memo:
+        file.memo["aws names"] = distinct(_profiles(file))
+    known: dict[str, str] = file.memo["aws names"]
+    return known
+
+
+def _no_profiles(file: ConfigFile) -> list[tuple[str, Entry]]:
+    """Sections with such settings that no profile is read from."""
+    if "aws others" not in file.memo:
+        alone = file.name == "credentials"
+        file.memo["aws others"] = [
+            (head, entry)
+            for document in file.documents
+            for head, entry in document.entries.items()
+            if isinstance(entry.value, Mapping)
+            and any(field in entry.value.entries for field in FIELDS)
+            and not profile_name(head, alone)
+        ]
+    known: list[tuple[str, Entry]] = file.memo["aws others"]
+    return known
+
+
+def _found(file: ConfigFile) -> dict[str, Mapping]:
     found = {}
+    alone = file.name == "credentials"
     for document in file.documents:
         for head, entry in document.entries.items():
-            name = profile_name(head, file.name == "credentials")
+            name = profile_name(head, alone)
             if name and isinstance(entry.value, Mapping):
                 found[name] = entry.value  # of two sections for one profile the last counts, as a whole
     speaking = {name: node for name, node in found.items() if any(field in node.entries for field in FIELDS)}
@@ -96,25 +128,22 @@ def profile_name(head: str, alone: bool = False) -> str:
 
 def instances(file: ConfigFile) -> list[str]:
     """The profiles that say something about retries."""
-    return list(distinct(_profiles(file)))
+    return list(_shown(file))
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """Retry with its quota around the timeouts of the client."""
     profiles = _profiles(file)
-    section = Section(profiles[distinct(profiles)[instance]], f"[{instance}]", log)
-    for document in file.documents:
-        for head, entry in document.entries.items():
-            holds = isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS)
-            if holds and not profile_name(head, file.name == "credentials"):
-                log.add(
-                    UNKNOWN_KEY,
-                    "warning",
-                    "no profile: in this file a profile is written `[profile NAME]`, a name with spaces in quotes; "
-                    "these settings are ignored",
-                    At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
-                    "write `profile` before the name",
-                )
+    section = Section(profiles[_shown(file)[instance]], f"[{instance}]", log)
+    for head, entry in _no_profiles(file):
+        log.add(
+            UNKNOWN_KEY,
+            "warning",
+            "no profile: in this file a profile is written `[profile NAME]`, a name with spaces in quotes; "
+            "these settings are ignored",
+            At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
+            "write `profile` before the name",
+        )
     _rest(section)
     result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
     mode = (

@@ -15,8 +15,9 @@ from resilience_sim.interop.findings import BAD_VALUE, REFUSED, At, Log, distinc
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.traps import traps
+from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_dapr import EVERYTHING, write
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Scalar
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
@@ -102,19 +103,20 @@ _BUILT_IN = "DaprBuiltInServiceRetries"
 _PROTECTED = "DaprBuiltInActorNotFoundRetries"
 
 
-def _targets(spec: Section) -> dict[str, Section]:
-    found: dict[str, Section] = {}
+def _targets(spec: Section) -> dict[str, tuple[Section, str]]:
+    """The targets by their names: the section that each stands in, and its key there."""
+    found: dict[str, tuple[Section, str]] = {}
     targets = spec.section("targets")
     for kind in ("apps", "actors"):
         group = targets.section(kind)
         for name in group.names():
-            found[name if name not in found else f"{kind}/{name}"] = group.section(name)
+            found[name if name not in found else f"{kind}/{name}"] = (group, name)
     components = targets.section("components")
     for name in components.names():
         component = components.section(name)
         for way in component.names():
             if way in FIELDS["components"]:
-                found[f"{name}/{way}"] = component.section(way)
+                found[f"{name}/{way}"] = (component, way)
             else:
                 component.ignore(way)
                 component.log.trap(
@@ -125,9 +127,46 @@ def _targets(spec: Section) -> dict[str, Section]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What every target needs of the file: names as shown, the documents that speak of one, what is said of all."""
+
+    shown: dict[str, str]
+    speaking: dict[str, list[Mapping]]
+    found: list[Diagnostic]
+    assumed: list[str]
+
+
+def _whole(file: ConfigFile) -> _Whole:
+    """Made once."""
+    known: _Whole | None = file.memo.get(NAME)
+    if known is not None:
+        return known
+    log = Log(traps=SHARED | TRAPS)
+    speaking: dict[str, list[Mapping]] = {}
+    documents = list(_documents(file))
+    for document in documents:
+        top = Section(document, "", log)
+        top.skip(scopes="the policies apply to these applications only")
+        spec = top.section("spec")
+        targets = _targets(spec)
+        policies = spec.section("policies")
+        _misplaced(spec, policies, log)
+        used: set[tuple[str, str]] = set()
+        for name, (group, key) in targets.items():
+            speaking.setdefault(name, []).append(document)
+            used |= _references(group.section(key), log)
+        _unused(policies, used if len(documents) == 1 else used | _used_elsewhere(documents), log)
+        _actor_scopes(spec, log)
+        _decoded(policies, log)
+    made = _Whole(distinct(_all_targets(file)), speaking, list(dict.fromkeys(log.found)), log.assumed)
+    file.memo[NAME] = made
+    return made
+
+
 def instances(file: ConfigFile) -> list[str]:
     """The targets, and what is none of them where something is said about those."""
-    return list(distinct(_all_targets(file)))
+    return list(_whole(file).shown)
 
 
 def _all_targets(file: ConfigFile) -> dict[str, None]:
@@ -149,25 +188,20 @@ def _all_targets(file: ConfigFile) -> dict[str, None]:
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """retry(breaker(timeout(target)))."""
     result = Converted(NAME, f"Dapr Resiliency, target '{instance}'", instance)
-    wanted = distinct(_all_targets(file))[instance]
+    known = _whole(file)
+    wanted = known.shown[instance]
+    log.found += known.found
+    log.assumed += known.assumed
     others: dict[str, tuple[Section, str]] = {}  # by kind, the default that applies to what is not listed
     built_in: tuple[Section, str] | None = None
     documents = list(_documents(file))
-    speaking = [each for each in documents if wanted in _targets(Section(each, "", Log()).section("spec"))]
+    speaking = known.speaking.get(wanted, [])
     unscoped = [each for each in speaking if not _scopes(each)]
     chosen = next(reversed(unscoped or speaking), None)  # of several resources for one target the last counts
     together = [each for each in documents if chosen is None or _scopes(each) in ((), _scopes(chosen))]
     shared = {kind: _Lookup([], plural) for kind, plural in _KINDS.items()}
     for document in documents:
-        top = Section(document, "", log)
-        top.skip(scopes="the policies apply to these applications only")
-        spec = top.section("spec")
-        targets = _targets(spec)
-        policies = spec.section("policies")
-        _misplaced(spec, policies, log)
-        used: set[tuple[str, str]] = set()
-        for target in targets.values():
-            used |= _references(target, log)
+        policies = Section(document, "", log).section("spec").section("policies")
         for kind, plural in _KINDS.items():
             group = policies.section(plural)
             if any(document is each for each in together):
@@ -177,26 +211,18 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
                     others[kind] = (group, name)
             if kind == "retry" and _BUILT_IN in group:
                 built_in = (group, _BUILT_IN)
-        everywhere = used if len(documents) == 1 else used | _used_elsewhere(documents)
-        _unused(policies, everywhere, log)
-        _actor_scopes(spec, log)
-        _decoded(policies, log)
     if chosen is not None:
         spec = Section(chosen, "", log).section("spec")
-        target = _targets(spec)[wanted]
+        place, key = _targets(spec)[wanted]
+        target = place.section(key)
         result.layers = _stack(target, shared, log)
         _app_trap(spec, wanted, target, log)
-    if wanted in _LEVELS and wanted not in set(_all_of(file)):
+    if wanted in _LEVELS and wanted not in known.speaking:
         result.layers = [maker(*others[kind], log) for kind, maker in _MAKERS.items() if kind in others]
         if wanted == "other-apps":
             result.layers.append(_built_in_retry(built_in, log))
         result.remarks.append("what is listed under no target: named defaults, and what is built in")
     return result
-
-
-def _all_of(file: ConfigFile) -> Iterator[str]:
-    for document in _documents(file):
-        yield from _targets(Section(document, "", Log()).section("spec"))
 
 
 def _misplaced(spec: Section, policies: Section, log: Log) -> None:
@@ -330,7 +356,8 @@ def _used_elsewhere(documents: list[Mapping]) -> set[tuple[str, str]]:
     """What the targets of all resources refer to: Dapr keeps the policies of all of them in one place."""
     found: set[tuple[str, str]] = set()
     for document in documents:
-        for target in _targets(Section(document, "", Log()).section("spec")).values():
+        for group, key in _targets(Section(document, "", Log()).section("spec")).values():
+            target = group.section(key)
             found |= _references(target, Log())
     return found
 

@@ -94,17 +94,19 @@ def _is_handler(node: object) -> bool:
 def _unfolded(node: Mapping) -> Mapping:
     """``"Retry:MaxDelay": …`` is a path, and joins what stands under `Retry`."""
     entries: dict[str, Entry] = {}
+    spelled: dict[str, str] = {}  # names are the same in any case
     for name, entry in node.entries.items():
         head, colon, rest = name.partition(":")
         value = Mapping(entry.key, {rest: entry}) if colon else entry.value
         if isinstance(value, Mapping):
-            same = next((each for each in entries if each.lower() == head.lower()), head)
+            same = spelled.setdefault(head.lower(), head)
             before = entries[same].value if same in entries else None
             joined = {**(before.entries if isinstance(before, Mapping) else {}), **value.entries}
             span = before.span if isinstance(before, Mapping) else value.span
             entries[same] = Entry(entry.key, _unfolded(Mapping(span, joined)))
         else:
             entries[name] = entry
+            spelled.setdefault(name.lower(), name)
     return Mapping(node.span, entries)
 
 
@@ -135,8 +137,9 @@ def _environment(document: Mapping) -> str:
 def _laid_over(below: Mapping, above: Mapping) -> Mapping:
     """Two configurations as one, key by key; names are the same in any case."""
     entries = dict(below.entries)
+    spelled = {name.lower(): name for name in reversed(entries)}
     for name, entry in above.entries.items():
-        same = next((each for each in entries if each.lower() == name.lower()), name)
+        same = spelled.setdefault(name.lower(), name)
         before = entries.get(same)
         both = before is not None and isinstance(before.value, Mapping) and isinstance(entry.value, Mapping)
         entries[same] = Entry(entry.key, _laid_over(before.value, entry.value)) if both else entry  # type: ignore[union-attr,arg-type]
@@ -147,6 +150,14 @@ def _together(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
     """The configurations to look at, and those left out: `appsettings.X.json` is for one environment, and lies over
     `appsettings.json`. Without a word about it the environment is Production.
     """
+    known = file.memo.get("dotnet together")
+    if known is None:
+        known = file.memo["dotnet together"] = _apart(file)
+    found: tuple[list[Mapping], list[Mapping]] = known
+    return found
+
+
+def _apart(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
     documents = [_unfolded(document) for document in file.documents]
     base = next((each for each in documents if _is_base(each)), None)
     if base is None or len(documents) == 1:

@@ -171,7 +171,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one method."""
     result = Converted(NAME, f"gRPC service config, method '{instance}'", instance)
     known = _known(file)
-    names = file.memo.setdefault(f"{NAME} names", distinct(known.named))
+    names = file.memo.get(f"{NAME} names") or file.memo.setdefault(f"{NAME} names", distinct(known.named))
     document, node, path = known.named[names[instance]]
     log.found += known.log.found
     for other, at in known.invalid:

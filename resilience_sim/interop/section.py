@@ -35,6 +35,9 @@ class Value(Generic[T_co]):
         return self.at.text
 
 
+LARGE = 50
+
+
 class Section:
     """A mapping whose keys are ticked off as they are read. ``relaxed``: Spring's binding of ``max-attempts``."""
 
@@ -58,8 +61,17 @@ class Section:
         self._asked: dict[str, None] = {}  # names that somebody looked for
         self.unread: list[str] = []  # keys that were looked for, stand there, and could not be read
         if self.node is not None:
-            for name, entry in self.node.entries.items():
-                self._entries[self._plain(name)] = (name, entry)
+            self._entries = self._view(self.node)
+
+    def _view(self, node: Mapping) -> dict[str, tuple[str, Entry]]:
+        """The entries by the names that they are looked for under; a large one is kept for the next section of it."""
+        kind = "relaxed" if self.relaxed else "fold" if self.fold else ""
+        known = node.views.get(kind) if node.views else None
+        if known is None:
+            known = {self._plain(name): (name, entry) for name, entry in node.entries.items()}
+            if len(known) > LARGE:
+                node.views = {**(node.views or {}), kind: known}
+        return known
 
     def _plain(self, name: str) -> str:
         if self.relaxed:

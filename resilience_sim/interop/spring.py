@@ -93,6 +93,7 @@ class Environment:
     def __init__(self, file: ConfigFile, log: Log) -> None:
         self.log = log
         self.filled: list[str] = []
+        self._trees: dict[tuple[str, ...], Mapping] = {}
         own = [(document, _flat(document), _file_profile(document, file)) for document in file.documents]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
         for document, flat, of_file in own:
@@ -146,7 +147,12 @@ class Environment:
         self.log.skipped(Section(document, "", self.log).at(first), why)
 
     def tree(self, *keys: str) -> Mapping:
-        """The part below some top-level names, placeholders filled in."""
+        """The part below some top-level names, placeholders filled in. Made once."""
+        if keys not in self._trees:
+            self._trees[keys] = self._tree(keys)
+        return self._trees[keys]
+
+    def _tree(self, keys: tuple[str, ...]) -> Mapping:
         entries = {}
         for key in keys:
             branch = self.root.at(key)

@@ -113,11 +113,31 @@ def binomial_at(n: int, k: int, p: float) -> float:
     return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p))
 
 
+@lru_cache(maxsize=4096)
 def binomial_least(n: int, k: int, p: float) -> float:
-    """P(at least k of n)."""
+    """P(at least k of n): from the largest term outwards, each from its neighbour, until they no longer count."""
     if k <= 0:
         return 1.0
-    return min(1.0, sum(binomial_at(n, i, p) for i in range(k, n + 1))) if n <= 200_000 else 0.0
+    if n > 200_000 or k > n or p <= 0:
+        return 0.0
+    if p >= 1:
+        return 1.0
+    start = max(k, min(n, int((n + 1) * p)))
+    first = binomial_at(n, start, p)
+    total, odds = first, p / (1 - p)
+    term = first
+    for i in range(start, n):
+        term *= (n - i) / (i + 1) * odds
+        total += term
+        if term < total * 1e-17:
+            break
+    term = first
+    for i in range(start, k, -1):
+        term *= i / ((n - i + 1) * odds)
+        total += term
+        if term < total * 1e-17:
+            break
+    return min(1.0, total)
 
 
 def poisson_least(mean: float, k: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -95,10 +95,11 @@ class Entry:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Mapping:
-    """Keys in the order of the file."""
+    """Keys in the order of the file. ``views``: the same by other spellings of the keys, kept by who makes them."""
 
     span: Span
     entries: dict[str, Entry]
+    views: dict[str, dict[str, tuple[str, Entry]]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True, unsafe_hash=True)
