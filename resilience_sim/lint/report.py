@@ -128,7 +128,10 @@ def sarif(found: Sequence[Finding]) -> dict[str, Any]:
 def _result(each: Finding, used: list[str]) -> dict[str, Any]:
     text = each.text + (f" Remedy: {each.remedy}." if each.remedy else "")
     place: dict[str, Any] = {
-        "artifactLocation": {"uri": quote(each.file.replace("\\", "/"), safe="/:@!$&'()*+,;=~-._")}
+        # A name that is no text keeps its bytes.
+        "artifactLocation": {
+            "uri": quote(each.file.replace("\\", "/"), safe="/:@!$&'()*+,;=~-._", errors="surrogateescape")
+        }
     }
     if each.line:
         place["region"] = {

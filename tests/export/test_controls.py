@@ -1,43 +1,106 @@
-"""Names that steer terminals or spreadsheets, through every export and `explain`."""
+"""Names that steer terminals or spreadsheets, through every output there is: the lists are those of the program."""
 
 from __future__ import annotations
 
 import csv
+import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 from cli.shell import resim
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-SCENARIO = """\
+from resilience_sim.cli.app import COMMANDS
+from resilience_sim.cli.commands.lint import FORMATS as LINT_FORMATS
+from resilience_sim.views.export.targets import FORMATS
+
+STEERING = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+ALL = "".join(each for each in STEERING if each != "\0")
+HALVES = (ALL[: len(ALL) // 2], ALL[len(ALL) // 2 :])  # a name has 64 letters at most
+NAME = os.fsdecode(b"e\x1b]0;PWN\x07\xff\x80") + "\u202e.yaml"
+
+
+def scenario(half: str) -> str:
+    """Every name that a file can carry, with controls as YAML's escapes."""
+
+    def name(text: str) -> str:
+        return json.dumps(text + "\x1b]0;PWN\x07" + half)
+
+    def id(text: str) -> str:  # which has no spaces of any kind
+        return json.dumps(text + "\x1b]0;PWN\x07" + "".join(each for each in half if not each.isspace()))
+
+    return f"""\
 resim: 1
-name: "ev\\u001b]0;PWN\\u0007\\u009b31m\\u202e"
-service: {latency: 10ms, failure_rate: 50%}
-traffic: {rate: 10/s, requests: 40}
-faults: [outage: {id: "f\\u001b[31m\\u202e", at: 0s, for: 1s}]
-stack: [circuit_breaker: {id: "@SUM(1+1)\\u009b[2J", failure_threshold: 2}]
+name: {name("ev")}
+about: {name("about")}
+service: {{latency: 10ms, failure_rate: 50%}}
+traffic: {{rate: 10/s, requests: 40}}
+faults: [outage: {{id: {id("f")}, at: 0s, for: 1s}}]
+stack: [circuit_breaker: {{id: {id("@SUM(1)")}, failure_threshold: 2}}]
+compare: {{variants: {{{name("v")}: {{set: {{service.workers: 2}}}}}}}}
+expect: [availability > 99%]
 """
+
+
+@pytest.fixture(params=HALVES, ids=["C0", "C1 and bidi"])
+def hostile(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    path = tmp_path / NAME
+    path.write_text(scenario(request.param), encoding="utf-8")
+    return str(path)
 
 
 def command(*argv: str) -> str:
     answer = resim(*argv)
+    assert answer.code in (0, 1, 4), answer
     return answer.out + answer.err
 
 
-@pytest.mark.parametrize("kind", ["markdown", "json", "jsonl", "csv", "junit", "chrome-trace"])
-def test_no_export_carries_a_control(kind: str, tmp_path: Path) -> None:
-    (tmp_path / "esc.yaml").write_text(SCENARIO, encoding="utf-8")
-    command("run", str(tmp_path / "esc.yaml"), "-q", "--out", f"{kind}={tmp_path / 'out'}")
+def formats(command: str) -> list[str]:
+    """The outputs that a command has."""
+    answer = resim(command, "--help")
+    return [known.name for known in FORMATS if not known.database] if "--out " in answer.out else []
+
+
+@pytest.mark.parametrize(
+    ("which", "kind"), [(name, kind) for name in COMMANDS if name != "replay" for kind in formats(name)]
+)
+def test_no_output_carries_a_control(which: str, kind: str, hostile: str, tmp_path: Path) -> None:
+    """File names and ids, in every format of every command."""
+    more = {"compare": ["--runs", "1"], "margins": ["--axis", "load", "--runs", "1", "--until", "availability > 1%"]}
+    more["sweep"] = ["--over", "service.workers=1..2", "--runs", "1"]
+    out = tmp_path / "out"
+    answer = resim(which, hostile, "-q", *more.get(which, []), "--out", f"{kind}={out}")
+    if answer.code == 2 and f"{kind}=" in answer.err:  # not one of its formats
+        assert not CONTROL.search(answer.out + answer.err)
+        return
+    assert answer.code in (0, 1, 4), answer
     written = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".yaml"]
     assert written
     for path in written:
         assert not CONTROL.search(path.read_text(encoding="utf-8")), path
+        assert not CONTROL.search(path.name)
+    assert not CONTROL.search(answer.out + answer.err)
 
 
-def test_no_cell_of_csv_is_a_formula(tmp_path: Path) -> None:
-    (tmp_path / "esc.yaml").write_text(SCENARIO, encoding="utf-8")
-    command("run", str(tmp_path / "esc.yaml"), "-q", "--out", f"csv={tmp_path / 'out'}")
+@pytest.mark.parametrize("style", LINT_FORMATS)
+def test_no_report_of_lint_carries_a_control(style: str, hostile: str) -> None:
+    """For terminals, continuous integration and code scanning alike."""
+    said = command("lint", hostile, "--format", style)
+    assert said
+    assert not CONTROL.search(said)
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+@pytest.mark.parametrize("argv", [["run"], ["run", "--ui", "plain"], ["compare", "--runs", "1"], ["validate"]])
+def test_no_answer_carries_a_control(argv: list[str], json_too: bool, hostile: str) -> None:
+    """Summaries, lines and documents."""
+    assert not CONTROL.search(command(argv[0], hostile, *argv[1:], *(["--json"] if json_too else [])))
+
+
+def test_no_cell_of_csv_is_a_formula(hostile: str, tmp_path: Path) -> None:
+    command("run", hostile, "-q", "--out", f"csv={tmp_path / 'out'}")
     with (tmp_path / "out" / "transitions.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert any(cell.startswith("'@SUM") for cell in cells)
@@ -45,9 +108,6 @@ def test_no_cell_of_csv_is_a_formula(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", [":5", "@500ms"])
-def test_explain_and_validate_steer_no_terminal(where: str, tmp_path: Path) -> None:
+def test_explain_steers_no_terminal(where: str, hostile: str) -> None:
     """The window title became PWN."""
-    path = tmp_path / "e\x1b]0;PWN\x07.yaml"
-    path.write_text(SCENARIO, encoding="utf-8")
-    for argv in (["explain", f"{path}{where}"], ["validate", str(path)]):
-        assert not CONTROL.search(command(*argv))
+    assert not CONTROL.search(command("explain", f"{hostile}{where}"))
