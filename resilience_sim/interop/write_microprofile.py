@@ -29,7 +29,8 @@ def write(parts: Parts) -> str:
             found["Bulkhead"].append(("waitingTaskQueue", str(parts.bulkhead.queue)))
         if parts.bulkhead.max_wait >= 0 and parts.bulkhead.queue:
             parts.lost("`max_wait` of the bulkhead", "who waits does so as long as it takes")
-    lines = [_line(parts.name, annotation, name, value) for annotation, rows in found.items() for name, value in rows]
+    place = "com.example." + "".join(word.capitalize() for word in parts.name.split("-"))
+    lines = [_line(place, annotation, name, value) for annotation, rows in found.items() for name, value in rows]
     return "\n".join(lines or ["MP_Fault_Tolerance_NonFallback_Enabled=false"]) + "\n"
 
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 ABOUT = "Turn your library's configuration into a scenario."
 Profile = Annotated[
     list[str],
-    opt.option("--profile", "NAME", "A profile of Spring's that is active. Repeatable.", opt.MAIN, complete.profiles),
+    opt.option(
+        "--profile",
+        "NAME",
+        "A profile (Spring, Quarkus) or environment (.NET) that is active. Repeatable.",
+        opt.MAIN,
+        complete.profiles,
+    ),
 ]
 
 
