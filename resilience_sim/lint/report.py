@@ -142,7 +142,8 @@ def _result(each: Finding, used: list[str]) -> dict[str, Any]:
     location: dict[str, Any] = {"physicalLocation": place}
     if each.path:
         location["logicalLocations"] = [{"fullyQualifiedName": each.path}]
-    print_ = hashlib.sha256(f"{each.code}|{each.file}|{each.path}|{each.instance}".encode()).hexdigest()[:32]
+    identity = f"{each.code}|{each.file}|{each.path}|{each.instance}"
+    print_ = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
     result: dict[str, Any] = {
         "ruleId": each.code,
         "level": _SARIF_LEVELS[each.severity],
