@@ -24,7 +24,7 @@ class Axis:
         return min(self.width - 1, max(0, t * self.width // self.horizon))
 
     def label(self, text: str, style: str = "faint") -> Row:
-        return Row(text.replace("circuit_breaker", "breaker"), style).fit(self.left - 1, "…").to(self.left)
+        return Row(text.replace("circuit_breaker", "breaker"), style).fit(self.left - 1, "..").to(self.left)
 
 
 def axis_row(axis: Axis, look: Look) -> Row:
