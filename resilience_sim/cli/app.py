@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
     "play": "Simulate",
     "margins": "Find settings",
     "sweep": "Find settings",
+    "tune": "Find settings",
     "list": "Learn",
     "explain": "Learn",
     "init": "Write and check scenarios",

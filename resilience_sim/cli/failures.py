@@ -43,7 +43,10 @@ def answer(ctx: CommandContext, error: BaseException) -> int:
     if isinstance(error, RunFailed) and error.cause.startswith(f"{SimulationError.__name__}: "):
         return say(ctx, Problem("stuck", str(error)))
     from resilience_sim.experiments.crew import WorkFailed
+    from resilience_sim.experiments.study import StudyError
 
+    if isinstance(error, StudyError):
+        return say(ctx, Problem("study", str(error), error.help))
     if isinstance(error, WorkFailed):
         return say(ctx, Problem("work", f"a piece of the work has no answer: {error}", "ask for less, or try again"))
     return internal_error(ctx, error)

@@ -225,6 +225,16 @@ Policies = Annotated[
         MAIN,
     ),
 ]
+Over = Annotated[
+    list[str],
+    option(
+        "--over",
+        "PATH=SPEC",
+        "A setting and its values: 1..6, 50/s..120/s:8, 10ms..2s:6:log, or 5%,10%,none. Repeatable.",
+        MAIN,
+        complete.settings,
+    ),
+]
 Ui = Annotated[
     str, choice("--ui", "MODE", USER_INTERFACES, "How to watch (auto: live on a terminal, else not at all)", WATCHING)
 ]

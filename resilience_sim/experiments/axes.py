@@ -247,7 +247,7 @@ def load_ladder(plan: Plan, precision: float) -> Ladder | str:
         users = traffic.users
         return CountLadder(plan, _with_users, lambda n: n / users, "x", 1.0, max(1, ceil(users / WIDEST)),
                            users * WIDEST, users)  # fmt: skip
-    return FactorLadder(plan, _with_load, precision / 2)
+    return FactorLadder(plan, at_load, precision / 2)
 
 
 def slower_ladder(plan: Plan, precision: float) -> Ladder | str:
@@ -267,7 +267,7 @@ def outage_ladder(plan: Plan, precision: float) -> Ladder | str:
     """Faults ``factor`` times as long; what comes later, the end of the traffic too, moves with them."""
     if not plan.faults:
         plan = _with_outage(plan)
-    return FactorLadder(plan, _longer_faults, precision / 2)
+    return FactorLadder(plan, with_longer_faults, precision / 2)
 
 
 def capacity_ladder(plan: Plan, precision: float) -> Ladder | str:
@@ -298,7 +298,10 @@ def _with_users(plan: Plan, users: int) -> Plan:
     return replace(plan, traffic=replace(traffic, users=users, requests=requests))
 
 
-def _with_load(plan: Plan, factor: float) -> Plan:
+def at_load(plan: Plan, factor: float) -> Plan:
+    """The plan with ``factor`` times the arrivals over the same time; with a closed loop, times the users."""
+    if plan.traffic.loop == "closed":
+        return _with_users(plan, max(1, round(plan.traffic.users * factor)))
     traffic = plan.traffic
     requests = ceil(traffic.requests * factor) if traffic.requests else 0
     if traffic.loop == "trace":
@@ -380,7 +383,8 @@ class Stretched:
         return max(0, min(LONGEST, t + round((self._factor - 1) * inside)))
 
 
-def _longer_faults(plan: Plan, factor: float) -> Plan:
+def with_longer_faults(plan: Plan, factor: float) -> Plan:
+    """The plan with faults ``factor`` times as long; what comes later, the end of the traffic too, moves with them."""
     time = Stretched(plan.faults, factor)
     faults = tuple(
         replace(fault, at=time.at(fault.at), duration=max(1, time.at(fault.at + fault.duration) - time.at(fault.at)))

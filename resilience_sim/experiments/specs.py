@@ -90,6 +90,14 @@ class Range:
             return self.quantity.tidy(exp(log(self.low) + share * (log(self.high) - log(self.low))))
         return self.quantity.tidy(self.low + share * (self.high - self.low))
 
+    def share(self, value: float) -> float:
+        """Where a value lies on the way from low to high, within 0 and 1."""
+        if self.log:
+            found = (log(value) - log(self.low)) / (log(self.high) - log(self.low)) if value > 0 else 0.0
+        else:
+            found = (value - self.low) / (self.high - self.low)
+        return min(1.0, max(0.0, found))
+
     def values(self) -> tuple[str, ...]:
         """Every value, in order, each once."""
         count = self.count

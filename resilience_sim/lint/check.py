@@ -243,3 +243,13 @@ def _item(subject: Subject, t: int) -> int:
         except UnitError:
             continue
     return last
+
+
+def errors_of(plan: Plan) -> frozenset[str]:
+    """The codes of the rules that call something in a plan an error."""
+    from resilience_sim.lint.pages import RULES
+
+    subject = Subject("", plan)
+    return frozenset(
+        rule.code for rule in RULES for hit in rule.check(subject) if (hit.severity or rule.severity) == "error"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import atan, ceil, cos, fsum, inf, pi, sin, sqrt
+from statistics import NormalDist
 from typing import Final
 
 from resilience_sim.measure.result import NO_READING, Reading, RunResult
@@ -52,24 +53,29 @@ def two_sided_t(t: float, df: int) -> float:
     return sin(theta) * series
 
 
-@lru_cache(maxsize=4096)
 def t_quantile_95(df: int) -> float:
-    """The t with 95 % of Student's distribution within ±t: 12.706 for one degree of freedom, towards 1.960.
+    """The t with 95 % of Student's distribution within ±t: 12.706 for one degree of freedom, towards 1.960."""
+    return t_quantile(0.95, df)
+
+
+@lru_cache(maxsize=4096)
+def t_quantile(share: float, df: int) -> float:
+    """The t with a ``share`` of Student's distribution within ±t.
 
     Up to 200 degrees of freedom by bisection of :func:`two_sided_t`, beyond by the asymptotic expansion around the
-    normal quantile (Abramowitz and Stegun 26.7.5), there good to ten digits.
+    normal quantile (Abramowitz and Stegun 26.7.5), for 95 % there good to ten digits.
     """
     if df > 200:
-        x = Z95
+        x = Z95 if share == 0.95 else NormalDist().inv_cdf((1 + share) / 2)
         g1 = (x**3 + x) / 4
         g2 = (5 * x**5 + 16 * x**3 + 3 * x) / 96
         g3 = (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384
         g4 = (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160
         return x + g1 / df + g2 / df**2 + g3 / df**3 + g4 / df**4
-    low, high = 1.9, 13.0
+    low, high = (1.9, 13.0) if share == 0.95 else (0.0, 1e6)
     for _ in range(60):
         middle = (low + high) / 2
-        if two_sided_t(middle, df) < 0.95:
+        if two_sided_t(middle, df) < share:
             low = middle
         else:
             high = middle

@@ -11,6 +11,7 @@ from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.text import source as sources
 from resilience_sim.settings.plan import AS_WRITTEN, Variant
+from resilience_sim.settings.traffic import TrafficConfig
 
 if TYPE_CHECKING:
     from resilience_sim.scenario.read.tables import Memory
@@ -130,6 +131,14 @@ def _load(
     memory.frozen = True
     findings.errors[:0] = errors
     variants = resolve_variants(root, file, data, name, findings)
+    tune = None
+    if file is not None and file.tune is not None:
+        from resilience_sim.scenario.read.expectations import expectations, known
+        from resilience_sim.settings.tune import tune_config
+
+        names = known(plan.faults, plan.traffic, ()) if plan is not None else known((), TrafficConfig(), ())
+        wanted = expectations(file.tune.subject_to or [], ("tune", "subject_to"), names, findings)
+        tune = tune_config(file.tune, wanted)
     if findings.errors or plan is None or file is None:
         raise ScenarioError(_sorted(findings.errors, path))
     return Scenario(
@@ -140,6 +149,7 @@ def _load(
         files=tuple(sorted(data.texts.items())),
         overrides=tuple(overrides),
         warnings=tuple(findings.warnings),
+        tune=tune,
         source=TreeOrigin(root, data, name, path, memory, variants),
     )
 

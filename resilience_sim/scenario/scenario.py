@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from resilience_sim.settings.plan import AS_WRITTEN, Plan, Variant, Warned
+from resilience_sim.settings.tune import TuneConfig
 
 
 class Origin(Protocol):
@@ -33,6 +34,7 @@ class Scenario:
             that a replay needs nothing else).
         overrides: The settings given beside the file, as ``PATH=VALUE``.
         warnings: What is odd about it.
+        tune: What ``resim tune`` may change, and what it is to reach.
         source: What it was read from; None for one that was put together from parts.
     """
 
@@ -43,6 +45,7 @@ class Scenario:
     files: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    tune: TuneConfig | None = None
     source: Origin | None = field(default=None, compare=False, repr=False)
 
     @cached_property

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.overrides import PathError
 from resilience_sim.scenario.read.stack import stack_of
 from resilience_sim.scenario.read.tables import Memory
+from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.text.spelling import Settings, Unwritable, duration, flow, plain, quoted
 from resilience_sim.scenario.text.tree import Node, Source, Span, node_of
 from resilience_sim.settings.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
@@ -101,3 +105,29 @@ def _whole(policy: PolicyConfig) -> dict[str, str]:
     """All settings, with whose rules they are: then nothing is left of those before."""
     rules = {} if policy.kind == "fallback" else {"like": "classic"}
     return {quoted(policy.id): flow({**rules, **policy_settings(policy)})}
+
+
+def text_with(scenario: Scenario, settings: Mapping[str, str]) -> str:
+    """The text of a scenario with settings (values as ``--set`` takes them) put in; comments stay.
+
+    Raises:
+        Unwritable: the text cannot take them so that it says the same.
+    """
+    from resilience_sim.scenario.load import TreeOrigin, load_text
+    from resilience_sim.scenario.read.overrides import locate
+    from resilience_sim.scenario.text.edit import Uneditable, replaced
+
+    wanted = scenario.with_settings([f"{path}={value}" for path, value in settings.items()])
+    text = scenario.text
+    asked = [*(each.partition("=")[::2] for each in scenario.overrides), *settings.items()]
+    try:
+        for path, value in asked:
+            origin = load_text(text, scenario.path, files=dict(scenario.files)).source
+            assert isinstance(origin, TreeOrigin)
+            text = replaced(text, {locate(origin.root, path.strip()): value.strip()})
+        written = load_text(text, scenario.path, files=dict(scenario.files))
+    except (Uneditable, ScenarioError, PathError) as error:
+        raise Unwritable(str(error)) from None
+    if replace(written.plan, name="") != replace(wanted.plan, name=""):
+        raise Unwritable("the text would say something else")
+    return text

@@ -37,6 +37,7 @@ from resilience_sim.settings.table import (
     pick_one,
 )
 from resilience_sim.settings.traffic import TRAFFIC
+from resilience_sim.settings.tune import NAMES, WORLDS_TYPE, SpecValue
 from resilience_sim.settings.types import (
     DURATION,
     IDENTIFIER,
@@ -218,6 +219,17 @@ class _Version(Type):
         return {"const": 1}
 
 
+TUNE = Table(
+    "tune",
+    "What `resim tune` may change, and what it is to reach. `run` and `compare` ignore it.",
+    (
+        Param("vary", MapOf(SpecValue()), about="Values by path: `{retry.attempts: 1..6, retry.delay: 10ms..2s:log}`."),
+        Param("minimize", NAMES, about="Metrics that are to be low."),
+        Param("maximize", NAMES, about="Metrics that are to be high."),
+        Param("subject_to", ListOf(Nested(EXPECT)), about="What must hold, written like `expect`."),
+        Param("worlds", WORLDS_TYPE, about="Load and faults that the settings have to fit."),
+    ),
+)
 FILE = Table(
     "scenario",
     "A resim scenario: what is simulated, and what must hold.",
@@ -242,5 +254,6 @@ FILE = Table(
         Param("compare", Nested(COMPARE), about="Variants for `resim compare`.", synonyms=("variants",)),
         Param("expect", ListOf(Nested(EXPECT)), about="What must hold.", synonyms=("expectations",)),
         Param("shows", ListOf(Nested(EXPECT)), about="The accident that it shows, written like `expect`."),
+        Param("tune", Nested(TUNE), about="What `resim tune` may change, and what it is to reach."),
     ),
 )

@@ -19,7 +19,19 @@ from resilience_sim.cli.errors import Problem
 from resilience_sim.cli.options import GlobalOptions
 
 # Values without names to offer
-FREE = {"--seed", "--runs", "--save", "--series", "--policy", "--output", "--from", "--precision"}
+FREE = {
+    "--seed",
+    "--runs",
+    "--save",
+    "--series",
+    "--policy",
+    "--output",
+    "--from",
+    "--precision",
+    "--budget",
+    "--resume",
+    "--write",
+}
 NEEDED = {"replay": ["r.resim"], "export": ["r.resim", "--to", "json"], "validate": ["quick.yaml"],
           "lint": ["quick.yaml"], "import": ["quick.yaml"]}  # fmt: skip
 

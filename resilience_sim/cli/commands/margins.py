@@ -29,16 +29,7 @@ class MarginsOptions:
         list[str],
         opt.option("--axis", "AXIS", f"Only {opt.words(AXES)}. Repeatable.", opt.MAIN, complete.words(*AXES)),
     ] = field(default_factory=list)
-    over: Annotated[
-        list[str],
-        opt.option(
-            "--over",
-            "PATH=LO..HI",
-            "A setting as an axis, e.g. retry.attempts=1..10. Repeatable.",
-            opt.MAIN,
-            complete.settings,
-        ),
-    ] = field(default_factory=list)
+    over: opt.Over = field(default_factory=list)
     until: Annotated[
         list[str],
         opt.option(

@@ -25,16 +25,7 @@ MOST_POINTS = 100_000
 @dataclass(frozen=True)
 class SweepOptions:
     scenario: opt.ScenarioName = "retry-storm"
-    over: Annotated[
-        list[str],
-        opt.option(
-            "--over",
-            "PATH=SPEC",
-            "Values: 1..6, 50/s..120/s:8, 10ms..2s:6:log, or 5%,10%,none. Repeatable.",
-            opt.MAIN,
-            complete.settings,
-        ),
-    ] = field(default_factory=list)
+    over: opt.Over = field(default_factory=list)
     show: Annotated[
         list[str],
         opt.option("--show", "METRIC", "What to show; default: availability. Repeatable.", opt.MAIN, complete.metrics),
@@ -77,7 +68,7 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
     specs = tuple(_spec(each) for each in options.over)
     if len({spec.path for spec in specs}) < len(specs):
         raise usage("--over: a setting is named twice", "give all its values in one --over")
-    names = tuple(dict.fromkeys(_metric("--show", each) for each in options.show or ["availability"]))
+    names = tuple(dict.fromkeys(known_metric("--show", each) for each in options.show or ["availability"]))
     refine = None if options.refine is None else _refine(options.refine)
     if refine is not None and refine[0] not in names:
         names = (*names, refine[0])
@@ -129,7 +120,7 @@ def _spec(text: str) -> Spec:
     return found
 
 
-def _metric(option: str, name: str) -> str:
+def known_metric(option: str, name: str) -> str:
     from resilience_sim.settings.metrics import METRICS, metric
 
     if metric(name) is None:
@@ -144,7 +135,7 @@ def _refine(text: str) -> tuple[str, float]:
     from resilience_sim.settings.units import UnitError
 
     name, equals, value = text.partition("=")
-    _metric("--refine", name.strip())
+    known_metric("--refine", name.strip())
     if not equals:
         raise usage(f"--refine: `{text}` has no `=`", "write it like `availability=99%`")
     try:

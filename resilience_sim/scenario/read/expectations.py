@@ -33,14 +33,14 @@ def known(faults: Sequence[FaultConfig], traffic: TrafficConfig, variants: Colle
     return Known([fault.id for fault in faults], len(traffic.phases) if traffic.phased else 0, variants)
 
 
-def expectations(listed: Sequence[Values], section: str, names: Known, findings: Findings) -> tuple[Expectation, ...]:
-    """All of a section, ``expect`` or ``shows``, in the order of the file."""
+def expectations(listed: Sequence[Values], loc: Loc, names: Known, findings: Findings) -> tuple[Expectation, ...]:
+    """All of a section, ``expect`` or ``shows`` (or ``tune.subject_to``), in the order of the file."""
     found: list[Expectation] = []
     for index, values in enumerate(listed):
         claim = values.scalar if values.scalar is not None else values.that
-        scope = Scope() if values.scalar is not None else _scope(values, (section, index), names, findings)
+        scope = Scope() if values.scalar is not None else _scope(values, (*loc, index), names, findings)
         because = "" if values.scalar is not None else values.because or ""
-        found.append(Expectation(claim.text, claim.metric, claim.op, claim.limit, scope, because, section == "shows"))
+        found.append(Expectation(claim.text, claim.metric, claim.op, claim.limit, scope, because, loc == ("shows",)))
     return tuple(found)
 
 

@@ -33,7 +33,7 @@ from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMan
 from resilience_sim.settings.types import Type
 from resilience_sim.settings.units import shown
 
-FIXED = ("resim", "compare", "expect", "shows")
+FIXED = ("resim", "compare", "expect", "shows", "tune")
 LISTS = ("stack", "faults")
 COMMAND_LINE = "--set"
 

@@ -96,7 +96,7 @@ def expectation_from(text: str, plan: Plan, variants: Collection[str] = ()) -> E
             errors or [Diagnostic(codes.EXPECTATION, f"{shown(text)} is no expectation", "expectation")]
         )
     values = Reader(findings, Memory()).table(EXPECT, item, ("expect", 0))
-    found = expectations([values], "expect", known(plan.faults, plan.traffic, variants), findings)
+    found = expectations([values], ("expect",), known(plan.faults, plan.traffic, variants), findings)
     if findings.errors:
         raise ScenarioError(findings.errors)
     return found[0]

@@ -69,8 +69,8 @@ def resolve(
             (*(file.expect or ()), *(file.shows or ()), *faults, found_traffic),
             findings,
             lambda: (
-                expectations(file.expect or [], "expect", names, findings)
-                + expectations(file.shows or [], "shows", names, findings)
+                expectations(file.expect or [], ("expect",), names, findings)
+                + expectations(file.shows or [], ("shows",), names, findings)
             ),
         ),
         seed=file.seed,

@@ -1,0 +1,261 @@
+"""``resim tune``: which settings are surely better."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from resilience_sim.cli import complete
+from resilience_sim.cli import options as opt
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.errors import INCONCLUSIVE, INTERRUPTED, NO, OK, Problem, usage
+
+if TYPE_CHECKING:
+    from resilience_sim.experiments.space import Space
+    from resilience_sim.experiments.tune import Objective, Tuned
+    from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.plan import Expectation
+
+ABOUT = "Find better settings, certified on fresh seeds."
+DEFAULT_BUDGET = "20M requests"
+MULTIPLES = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    scenario: opt.ScenarioName = "retry-storm"
+    vary: Annotated[
+        list[str],
+        opt.option(
+            "--vary",
+            "PATH=SPEC",
+            "What may change: 1..6, 10ms..2s:log, 5%,10%,none; default: the stack's settings. Repeatable.",
+            opt.MAIN,
+            complete.settings,
+        ),
+    ] = field(default_factory=list)
+    minimize: Annotated[
+        list[str],
+        opt.option("--minimize", "METRIC", "A metric that is to be low. Repeatable.", opt.MAIN, complete.metrics),
+    ] = field(default_factory=list)
+    maximize: Annotated[
+        list[str],
+        opt.option("--maximize", "METRIC", "A metric that is to be high. Repeatable.", opt.MAIN, complete.metrics),
+    ] = field(default_factory=list)
+    subject_to: Annotated[
+        list[str],
+        opt.option(
+            "--subject-to", "EXPECTATION", "What must hold, e.g. `p99 < 800ms`. Repeatable.", opt.MAIN, complete.metrics
+        ),
+    ] = field(default_factory=list)
+    budget: Annotated[
+        str, opt.option("--budget", "BUDGET", "How much to spend: `200M requests`, or a time like 5m.", opt.MAIN)
+    ] = DEFAULT_BUDGET
+    seed: opt.FirstSeed = None
+    settings: opt.Set = field(default_factory=list)
+    resume: Annotated[
+        str | None,
+        opt.option("--resume", "STUDY", "Keep what is measured in this file, and go on with it.", opt.OUTPUT),
+    ] = None
+    write: Annotated[
+        str | None,
+        opt.option("--write", "FILE.yaml", "Write the scenario with the first settings of the front.", opt.OUTPUT),
+    ] = None
+    out: opt.Out = field(default_factory=list)
+    force: opt.Overwrite = False
+
+
+def tune(ctx: CommandContext, options: TuneOptions) -> int:
+    """Search for settings that are surely better than those of a scenario, and say by how much.
+
+    Candidates race on the same luck; what is left is certified on seeds that nobody has used. The answer is a front of
+    settings with paired differences to today's, or that this cannot be told. What to vary, to reach and to keep also
+    stands under ``tune:`` in the scenario. Exit codes: 0 better, 1 nothing meets the constraints, 4 cannot tell.
+    """
+    from resilience_sim.cli import results
+    from resilience_sim.cli.watching import Progress
+    from resilience_sim.experiments.crew import local_crew
+    from resilience_sim.experiments.study import Study
+    from resilience_sim.experiments.tune import Tuning
+    from resilience_sim.experiments.tune import tune as search
+    from resilience_sim.scenario.load import load
+    from resilience_sim.views.export.targets import OF_MARGINS
+
+    ctx.subject = options.scenario
+    requests, seconds = _budget(options.budget)
+    opt.parse_seeds(options.seed or 0, 1)
+    scenario = load(options.scenario, options.settings)
+    wanted = scenario.tune
+    objectives = _objectives(options, scenario)
+    constraints = tuple(_constraint(each, scenario) for each in options.subject_to)
+    if not constraints:
+        own = tuple(each for each in scenario.plan.expect if not each.shows and not each.scope.variant)
+        constraints = wanted.subject_to if wanted is not None and wanted.subject_to else own
+    space = _space(options, scenario)
+    worlds = wanted.worlds if wanted is not None else None
+    seed = scenario.plan.seed if options.seed is None else options.seed
+    tuning = Tuning(space, objectives, constraints, worlds, seed, requests, seconds)
+    if options.write is not None:
+        _check_write(options, scenario)
+    ctx.files = results.files_of(scenario)
+    with ExitStack() as stack:
+        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_MARGINS)
+        if not ctx.json:
+            ctx.warnings(scenario.warnings)
+        started = ctx.io.clock()
+        study = stack.enter_context(Study(options.resume, tuning.question()))
+        if study.resumed:
+            ctx.note(f"{options.resume}: {study.resumed:,} runs are known already")
+        with Progress(ctx, "searching", 1.0) as progress:
+            ctx.detail("searching")
+
+            def heard(words: str) -> None:
+                progress.at(min(0.99, _spent(study, ctx, started, requests, seconds)), words)
+
+            found = search(tuning, local_crew(), study, heard)
+        if found.interrupted and not found.front:
+            raise KeyboardInterrupt
+        code = {"better": OK, "cannot_tell": INCONCLUSIVE, "none_feasible": NO}[found.verdict]
+        code = INTERRUPTED if found.interrupted else code
+        wrote = _write(options, scenario, found) if options.write is not None else ""
+
+        def document() -> dict[str, Any]:
+            return _document(ctx, scenario, found, ctx.io.clock() - started)
+
+        if results.finish(ctx, outputs, document):
+            return code
+        from resilience_sim.views.tune import render_tune
+
+        console = ctx.io.console(stderr=results.stdout_taken(outputs))
+        render_tune(console, scenario, objectives, found, wrote, quiet=ctx.quiet)
+        return code
+
+
+def _spent(study: object, ctx: CommandContext, started: float, requests: int, seconds: float) -> float:
+    """The share of the budget that is used, as far as time tells."""
+    if seconds:
+        return (ctx.io.clock() - started) / seconds
+    known = getattr(study, "requests", 0)
+    return float(known / requests) if requests else 0.0
+
+
+def _budget(text: str) -> tuple[int, float]:
+    """``200M requests`` or ``5m``: requests, seconds; the other one is 0."""
+    found = re.match(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKMG]?)\s*requests?\s*\Z", text)
+    if found:
+        return max(1, round(float(found[1]) * MULTIPLES[found[2]])), 0.0
+    try:
+        ns = opt.parse_time("--budget", text, least=1_000_000_000)
+    except Problem:
+        raise usage(f"--budget: `{text}` is no budget", "write it like `200M requests`, or `5m`") from None
+    return 0, ns / 1e9
+
+
+def _objectives(options: TuneOptions, scenario: Scenario) -> tuple[Objective, ...]:
+    from resilience_sim.cli.commands.sweep import known_metric
+    from resilience_sim.experiments.tune import Objective
+
+    wanted = scenario.tune
+    low, high = options.minimize, options.maximize
+    if not low and not high and wanted is not None:
+        low, high = list(wanted.minimize), list(wanted.maximize)
+    if not low and not high:
+        low, high = ["attempts_per_request"], ["availability"]
+    found = [Objective(known_metric("--maximize", name), +1) for name in dict.fromkeys(high)]
+    found += [Objective(known_metric("--minimize", name), -1) for name in dict.fromkeys(low)]
+    if len({each.metric for each in found}) < len(found):
+        raise usage("a metric cannot be to be high and low", "name it once")
+    return tuple(found)
+
+
+def _constraint(text: str, scenario: Scenario) -> Expectation:
+    from resilience_sim.scenario.diagnostics import ScenarioError
+    from resilience_sim.scenario.read.pieces import expectation_from
+
+    try:
+        return expectation_from(text, scenario.plan)
+    except ScenarioError as error:
+        raise ScenarioError([replace(each, file="--subject-to") for each in error.diagnostics]) from None
+
+
+def _space(options: TuneOptions, scenario: Scenario) -> Space:
+    from resilience_sim.experiments.space import STACK, space_of
+    from resilience_sim.experiments.specs import SpecError, parse_setting
+    from resilience_sim.scenario.diagnostics import ScenarioError
+
+    where = "--vary" if options.vary else "tune.vary"
+    try:
+        vary = [parse_setting(each, "retry.attempts=1..6") for each in options.vary]
+        given: Sequence[tuple[str, Any]] = vary or (scenario.tune.vary if scenario.tune is not None else ())
+        space = space_of(scenario, given)
+        for spec in space.specs:
+            if spec.path == STACK:
+                continue
+            for text in (spec.values() if not spec.continuous else ())[:1]:
+                scenario.with_settings([f"{spec.path}={text}"])
+            if spec.continuous and spec.range is not None:
+                scenario.with_settings([f"{spec.path}={spec.range.at(0.0)}"])
+                scenario.with_settings([f"{spec.path}={spec.range.at(1.0)}"])
+    except SpecError as error:
+        raise usage(f"{where}: {error}", error.help) from None
+    except ScenarioError as error:
+        raise ScenarioError([replace(each, file=where) for each in error.diagnostics]) from None
+    return space
+
+
+def _check_write(options: TuneOptions, scenario: Scenario) -> None:
+    from resilience_sim.views.export.files import same_file
+
+    assert options.write is not None
+    path = Path(options.write)
+    if Path(scenario.path).is_file() and same_file(path, scenario.path):
+        raise usage(f"--write {path}: this is the scenario itself", "choose another path")
+    if path.exists() and not options.force:
+        raise usage(f"--write {path}: it exists already", "--force replaces it")
+    if not path.parent.is_dir():
+        raise usage(f"--write {path}: its folder does not exist", f"create {path.parent} first")
+
+
+def _write(options: TuneOptions, scenario: Scenario, found: Tuned) -> str:
+    """The scenario with the first settings of the front that are others than today's; where it went."""
+    from resilience_sim.scenario.text.spelling import Unwritable
+    from resilience_sim.scenario.write import text_with
+    from resilience_sim.views.export.files import write_text
+
+    first = next((each for each in found.front if each.settings and each.feasible), None)
+    if first is None:
+        return ""
+    try:
+        text = text_with(scenario, first.settings)
+    except Unwritable as error:
+        raise Problem("output", f"--write: {error}", "put the settings in by hand, or use --set") from None
+    write_text(Path(str(options.write)), text, options.force)
+    return str(options.write)
+
+
+def _document(ctx: CommandContext, scenario: Scenario, found: Tuned, seconds: float) -> dict[str, Any]:
+    from resilience_sim.views.document import failure, result_document
+    from resilience_sim.views.tune import entry_document
+
+    return result_document(
+        ctx.command,
+        scenario=scenario,
+        seeds=found.certified_on,
+        warnings=scenario.warnings,
+        error=failure("interrupted", "interrupted; nothing is certified") if found.interrupted else None,
+        front=[entry_document(each) for each in found.front],
+        verdict=found.verdict,
+        certified_on=list(found.certified_on),
+        search={
+            "library": found.search,
+            "generations": found.generations,
+            "candidates": found.candidates,
+            "impossible": found.impossible,
+            "refused_by_lint": found.linted,
+        },
+        spent={"runs": found.runs, "requests": found.requests, "seconds": seconds},
+    )

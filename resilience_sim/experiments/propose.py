@@ -1,0 +1,196 @@
+"""Where to look next: NSGA-II (Deb et al. 2002), from Optuna where it is installed, else our own.
+
+A proposer is told what every candidate it proposed has come to: values that are to be low, and by how much the
+constraints are violated.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from importlib import import_module
+from math import inf
+from typing import Any, Protocol
+
+from resilience_sim.experiments.space import Cube
+
+GENERATION = 16
+WORST = 1e300
+
+
+class Proposer(Protocol):
+    """Proposes points of the unit cube, a generation at a time."""
+
+    name: str
+
+    def propose(self, count: int) -> list[Cube]:
+        """Points to try, which may have been tried before."""
+
+    def learn(self, results: Sequence[tuple[Cube, tuple[float, ...], float]]) -> None:
+        """What points have come to: values to be low, violation."""
+
+
+def proposer(sizes: Sequence[int], objectives: int, seed: int, library: str = "auto") -> Proposer:
+    """Optuna's where it is installed and wanted, else our own."""
+    if library != "own":
+        try:
+            return OptunaSearch(sizes, objectives, seed)
+        except ImportError:
+            if library == "optuna":
+                raise
+    return OwnSearch(sizes, seed)
+
+
+def ranked(values: Sequence[tuple[tuple[float, ...], float]]) -> list[int]:
+    """Positions of (values to be low, violation), the best first: what violates less, then by fronts, then by room.
+
+    Constrained domination and crowding distance (Deb et al., A Fast and Elitist Multiobjective Genetic Algorithm:
+    NSGA-II, IEEE Transactions on Evolutionary Computation 6, 2002, sections III and VI).
+    """
+    order: list[int] = []
+    groups: dict[float, list[int]] = {}
+    for place, (_, violation) in enumerate(values):
+        groups.setdefault(violation, []).append(place)
+    for violation in sorted(groups):
+        left = groups[violation]
+        while left:
+            front = [here for here in left if not any(dominates(values[other][0], values[here][0]) for other in left)]
+            room = crowding([values[place][0] for place in front])
+            order += [place for _, place in sorted(zip(room, front, strict=True), key=lambda each: (-each[0], each[1]))]
+            taken = set(front)
+            left = [place for place in left if place not in taken]
+    return order
+
+
+def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether ``a`` is nowhere worse than ``b`` and somewhere better; low is good."""
+    return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
+
+
+def crowding(front: Sequence[Sequence[float]]) -> list[float]:
+    """The room around each point of a front; the ends have all of it."""
+    room = [0.0] * len(front)
+    for axis in range(len(front[0]) if front else 0):
+        order = sorted(range(len(front)), key=lambda place: front[place][axis])
+        low, high = front[order[0]][axis], front[order[-1]][axis]
+        room[order[0]] = room[order[-1]] = inf
+        if high <= low or high - low == inf:
+            continue
+        for before, here, after in zip(order, order[1:], order[2:], strict=False):
+            room[here] += (front[after][axis] - front[before][axis]) / (high - low)
+    return room
+
+
+class OwnSearch:
+    """Tournaments among the best, uniform crossover, steps in a few coordinates that shrink with time."""
+
+    name = "built-in"
+
+    def __init__(self, sizes: Sequence[int], seed: int) -> None:
+        self._sizes = sizes
+        self._random = random.Random(seed)
+        self._known: dict[Cube, tuple[tuple[float, ...], float]] = {}
+        self._generation = 0
+
+    def propose(self, count: int) -> list[Cube]:
+        """Children of the best so far."""
+        self._generation += 1
+        cubes = list(self._known)
+        order = ranked([self._known[cube] for cube in cubes])[: max(8, count)]
+        parents = [cubes[place] for place in order]
+        found = []
+        for _ in range(count):
+            if not parents or self._random.random() < 0.1:
+                found.append(tuple(self._random.random() for _ in self._sizes))
+                continue
+            one, two = self._pick(parents), self._pick(parents)
+            child = [a if self._random.random() < 0.5 else b for a, b in zip(one, two, strict=True)]
+            found.append(self._moved(child))
+        return found
+
+    def learn(self, results: Sequence[tuple[Cube, tuple[float, ...], float]]) -> None:
+        """Keep them; what is told again replaces what was told before."""
+        self._known.update((cube, (values, violation)) for cube, values, violation in results)
+
+    def _pick(self, parents: Sequence[Cube]) -> Cube:
+        return parents[min(self._random.randrange(len(parents)), self._random.randrange(len(parents)))]
+
+    def _moved(self, child: list[float]) -> Cube:
+        """Moved in one coordinate at least: by a step of the list, or by a normal deviate that shrinks."""
+        must = self._random.randrange(len(child))
+        width = max(0.02, 0.3 * 0.85**self._generation)
+        for axis, size in enumerate(self._sizes):
+            if axis != must and self._random.random() > 1.5 / len(child):
+                continue
+            if size:
+                far = self._random.random() < 0.3
+                step = self._random.choice((-1, 1)) if not far else self._random.randrange(size)
+                place = min(size - 1, max(0, int(child[axis] * size) + step)) if not far else step
+                child[axis] = (place + 0.5) / size
+            else:
+                at = child[axis] + self._random.gauss(0.0, width)
+                child[axis] = min(0.999999, abs(at) if at < 1 else max(0.0, 2 - at))
+        return tuple(child)
+
+
+class OptunaSearch:
+    """Optuna's NSGA-II by ask and tell, in memory (extra ``tune``)."""
+
+    name = "optuna"
+
+    def __init__(self, sizes: Sequence[int], objectives: int, seed: int) -> None:
+        optuna: Any = import_module("optuna")
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._optuna = optuna
+        self._sizes = sizes
+        sampler = optuna.samplers.NSGAIISampler(
+            seed=seed % 2**32,
+            population_size=GENERATION,
+            constraints_func=lambda trial: (trial.user_attrs["violation"],),
+        )
+        self._study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
+        self._asked: dict[Cube, list[Any]] = {}
+
+    def propose(self, count: int) -> list[Cube]:
+        """What Optuna asks for."""
+        found = []
+        for _ in range(count):
+            trial = self._study.ask()
+            cube = tuple(
+                (trial.suggest_int(f"x{axis}", 0, size - 1) + 0.5) / size
+                if size
+                else trial.suggest_float(f"x{axis}", 0, 1)
+                for axis, size in enumerate(self._sizes)
+            )
+            self._asked.setdefault(cube, []).append(trial)
+            found.append(cube)
+        return found
+
+    def learn(self, results: Sequence[tuple[Cube, tuple[float, ...], float]]) -> None:
+        """Tell what was asked for; anything else is added as a trial of its own, once."""
+        for cube, values, violation in results:
+            clean = [min(WORST, value) for value in values]
+            trials = self._asked.get(cube)
+            if trials is None:
+                self._asked[cube] = []
+                self._study.add_trial(self._foreign(cube, clean, violation))
+                continue
+            for trial in trials:
+                trial.set_user_attr("violation", violation)
+                self._study.tell(trial, clean)
+            trials.clear()
+
+    def _foreign(self, cube: Cube, values: list[float], violation: float) -> Any:
+        spread = self._optuna.distributions
+        kinds = {
+            f"x{axis}": spread.IntDistribution(0, size - 1) if size else spread.FloatDistribution(0, 1)
+            for axis, size in enumerate(self._sizes)
+        }
+        params = {
+            f"x{axis}": min(size - 1, int(at * size)) if size else at
+            for axis, (size, at) in enumerate(zip(self._sizes, cube, strict=True))
+        }
+        return self._optuna.trial.create_trial(
+            params=params, distributions=kinds, values=values, user_attrs={"violation": violation}
+        )

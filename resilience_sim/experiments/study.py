@@ -1,0 +1,141 @@
+"""What was measured, kept in a file, so that a search that was interrupted or killed goes on where it was.
+
+A search decides by nothing but measurements, so it is resumed by searching again: what is known costs no run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from resilience_sim.measure.result import Reading
+
+if TYPE_CHECKING:
+    import sqlite3
+
+APPLICATION = 0x7265736D  # "resm": a file that is ours
+VERSION = 1
+
+Measured = tuple[tuple[Reading, ...], int]  # the readings of a run, and its requests
+
+
+class StudyError(Exception):
+    """The file cannot be used; ``help`` says what to do."""
+
+    def __init__(self, path: str, message: str, help: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.help = help
+
+
+class Study:
+    """Measurements by candidate and pair, of one question. Without a path they live in memory only."""
+
+    def __init__(self, path: str | None = None, question: str = "") -> None:
+        self._known: dict[tuple[str, int], Measured] = {}
+        self._new: list[tuple[str, int]] = []
+        self._path = path
+        self._file: sqlite3.Connection | None = None
+        self.resumed = 0
+        if path is not None:
+            self._open(path, question)
+
+    def get(self, candidate: str, pair: int) -> Measured | None:
+        return self._known.get((candidate, pair))
+
+    def put(self, candidate: str, pair: int, measured: Measured) -> None:
+        """Keep a measurement; it is on disk after :meth:`commit`."""
+        self._known[candidate, pair] = measured
+        self._new.append((candidate, pair))
+
+    def commit(self) -> None:
+        """Write what is new, all of it or, when we are killed, nothing."""
+        import sqlite3
+
+        if self._file is not None and self._new:
+            try:
+                with self._file:
+                    self._file.executemany("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)", self._rows())
+            except sqlite3.Error as error:
+                raise StudyError(str(self._path), f"cannot be written ({error})", "choose another place") from None
+        self._new.clear()
+
+    def _rows(self) -> Iterable[tuple[str, int, str, int]]:
+        for candidate, pair in self._new:
+            readings, requests = self._known[candidate, pair]
+            yield candidate, pair, json.dumps([[each.value, each.bound] for each in readings]), requests
+
+    def _open(self, path: str, question: str) -> None:
+        import sqlite3
+
+        place = Path(path)
+        if place.exists() and not place.is_file():
+            raise StudyError(path, "is no file", "name a file for the study")
+        if place.is_file() and place.stat().st_size and place.read_bytes()[:16] != b"SQLite format 3\0":
+            raise StudyError(path, "is no study", "name another file, or a new one")
+        try:
+            self._file = sqlite3.connect(path)
+            mark = self._file.execute("PRAGMA application_id").fetchone()[0]
+            tables = self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if mark != APPLICATION and tables:
+                raise StudyError(path, "is a database, but no study", "name another file, or a new one")
+            if mark == APPLICATION:
+                self._read(path, question)
+            else:
+                self._make(question)
+        except sqlite3.Error as error:
+            self.close()
+            raise StudyError(path, f"cannot be used ({error})", "name another file, or a new one") from None
+        except StudyError:
+            self.close()
+            raise
+
+    def _make(self, question: str) -> None:
+        assert self._file is not None
+        with self._file:
+            self._file.execute(f"PRAGMA application_id = {APPLICATION}")
+            self._file.execute(f"PRAGMA user_version = {VERSION}")
+            self._file.execute("CREATE TABLE question (text TEXT NOT NULL)")
+            self._file.execute(
+                "CREATE TABLE run (candidate TEXT, pair INTEGER, readings TEXT NOT NULL, requests INTEGER NOT NULL, "
+                "PRIMARY KEY (candidate, pair)) WITHOUT ROWID"
+            )
+            self._file.execute("INSERT INTO question VALUES (?)", (question,))
+
+    def _read(self, path: str, question: str) -> None:
+        assert self._file is not None
+        if self._file.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            raise StudyError(path, "is a study of another version of resim", "name a new file")
+        asked = self._file.execute("SELECT text FROM question").fetchone()
+        if asked is None or asked[0] != question:
+            raise StudyError(path, "is the study of another question", "name a new file, or ask the same as before")
+        for candidate, pair, readings, requests in self._file.execute("SELECT * FROM run"):
+            try:
+                found = tuple(Reading(_number(value), _number(bound)) for value, bound in json.loads(readings))
+                self._known[str(candidate), int(pair)] = found, int(requests)
+            except (TypeError, ValueError):
+                raise StudyError(path, "is damaged", "name a new file") from None
+        self.resumed = len(self._known)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(value)
+    return value
