@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from resilience_sim.cli.errors import usage
-from resilience_sim.settings.plan import Plan
+
+if TYPE_CHECKING:
+    from resilience_sim.settings.plan import Plan
 
 
 def with_own_policies(plan: Plan, asked: Sequence[str], save: str | None) -> Plan:
