@@ -45,6 +45,9 @@ _SURPRISES = (
     RecursionError,
 )
 
+# what reading events that no run has had may end with
+_NONSENSE = (LookupError, ArithmeticError, RecursionError, ValueError, TypeError, AttributeError)
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -134,9 +137,7 @@ class Recording:
     ) -> None:
         """Close it. Readers of events trust that a run made them, so their failures are put down to the recording."""
         self.close()
-        if isinstance(error, (LookupError, ArithmeticError, RecursionError, ValueError)) and not isinstance(
-            error, UnicodeError
-        ):
+        if isinstance(error, _NONSENSE) and not isinstance(error, UnicodeError):
             cause = f"its events make no sense ({type(error).__name__})"
             remedy = f"`resim replay {self.path} --verify` compares them with the scenario; if they agree, report this"
             raise RecordingError(str(self.path), cause, remedy) from error

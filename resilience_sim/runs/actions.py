@@ -166,8 +166,8 @@ def _source(written: Any) -> Any:
 def from_detail(t: int, kind: str, detail: Mapping[str, Any]) -> Action:
     """Back from :func:`to_detail`. ActionError when it is of another version of resim, or damaged."""
     try:
-        return KINDS[kind](t, **{name: _rich(value) for name, value in detail.items()})
-    except (KeyError, TypeError, ValueError) as error:
+        return _typed(KINDS[kind](t, **{name: _rich(value) for name, value in detail.items()}))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ActionError(f"cannot read the action `{kind}`: {error}") from error
 
 
@@ -195,7 +195,36 @@ def _rich(value: Any) -> Any:
         made = _SHAPES[value["="]](
             **{name: _rich(each) for name, each in value.items() if name not in ("=", "written")}
         )
-        return replace(made, written=_source(value["written"])) if "written" in value else made
+        return _typed(replace(made, written=_source(value["written"])) if "written" in value else made)
     if isinstance(value, list):
         return tuple(_rich(each) for each in value)
     return value
+
+
+_PLAIN: dict[str, tuple[type[Any], ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+_FAR = 1 << 62
+
+
+def _typed(made: Any) -> Any:
+    """A config or an action, if its fields hold what they are declared to hold; else TypeError."""
+    for each in fields(made):
+        if each.name != "written" and not _fits(getattr(made, each.name), str(each.type)):
+            raise TypeError(f"`{each.name}` of {type(made).__name__} cannot be that")
+    return made
+
+
+def _fits(value: Any, declared: str) -> bool:
+    for kind in declared.split(" | "):
+        if kind in _PLAIN:
+            if isinstance(value, _PLAIN[kind]) and isinstance(value, bool) == (kind == "bool"):
+                return isinstance(value, str) or abs(value) < _FAR  # neither huge nor a NaN
+        elif kind == "None":
+            if value is None:
+                return True
+        elif kind.startswith("tuple["):
+            inner = kind.removeprefix("tuple[").removesuffix("]").removesuffix(", ...").replace(", ", " | ")
+            if isinstance(value, tuple) and all(_fits(each, inner) for each in value):
+                return True
+        elif any(base.__name__ == kind for base in type(value).__mro__):
+            return True
+    return False

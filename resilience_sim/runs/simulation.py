@@ -193,6 +193,8 @@ class Simulation:
                 return self._is_over()
             if sim.next_time() < action.t:
                 return True  # the budget ends before
+            if not sim.run(action.t - 1):
+                return self._is_over()  # the budget ended with the last event
             self._apply(self._pending.pop(0))
         return sim.run(until, budget) or self._is_over()
 

@@ -56,6 +56,8 @@ def ranking_rows(
 ) -> list[Row]:
     """A bar a variant: its availability, what that is against the baseline, and what it costs; below their headings."""
     order = ranked(found)
+    if not order:
+        return []
     changes = {difference.variant: difference.metrics for difference in differences}
     cells = [_cells(found, name, changes.get(name, {}), name == baseline, runs) for name in order]
     headings = ["available", "difference", "p99 success", "attempts"]

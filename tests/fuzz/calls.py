@@ -12,7 +12,6 @@ from resilience_sim.scenario.load import load, load_text
 from resilience_sim.settings.actions import Action
 
 BUDGET = 20_000  # steps of the engine
-KEPT = ("service", "traffic", "client", "operation")  # sections whose ``--set`` the written file leaves to the caller
 
 
 def _end(simulation: Simulation) -> str:
@@ -25,7 +24,7 @@ def _end(simulation: Simulation) -> str:
 
 def written(path: str, *overrides: str) -> str:
     """A valid scenario, written as the cockpit writes it, is the same run."""
-    from resilience_sim.play.written import scenario_text
+    from resilience_sim.play.written import NotWritable, scenario_text
     from resilience_sim.scenario.text.spelling import Unwritable
 
     try:
@@ -35,10 +34,10 @@ def written(path: str, *overrides: str) -> str:
     before = _end(Simulation(scenario.plan, 1))
     try:
         text = scenario_text(scenario, scenario.plan, ())
-    except Unwritable as error:
+    except (NotWritable, Unwritable) as error:
         return f"unwritable: {error}"
     try:
-        again = load_text(text, path, [each for each in overrides if each.partition(".")[0] in KEPT])
+        again = load_text(text, path)
     except ScenarioError as error:
         raise AssertionError(f"what was written is refused: {error.diagnostics[0]}") from error
     after = _end(Simulation(again.plan, 1))
@@ -124,3 +123,34 @@ def imported(path: str) -> str:
     except ScenarioError as error:
         raise AssertionError(f"an import wrote what does not load: {error.diagnostics[0]}") from error
     return _end(Simulation(scenario.plan, 1))
+
+
+def cockpit(path: str, actions: int, luck: int) -> str:
+    """Somebody does anything at all in the cockpit (cockpit.py): it lives, and what it writes is what was played."""
+    import os
+    import shutil
+    from pathlib import Path
+    from random import Random
+
+    from resilience_sim.play.session import Session
+
+    from .cockpit import Report, play
+
+    try:
+        scenario = load(path)
+    except ScenarioError:
+        return "refused"
+    report = Report()
+    Path("played").mkdir()
+    os.chdir("played")
+    try:
+        play(path, Session(scenario, Simulation(scenario.plan, 1, []), None), actions, Random(luck), report)
+    except SimulationError:
+        return "stuck"
+    finally:
+        os.chdir("..")
+        shutil.rmtree("played")
+    faults = [each for each in report.faults if "MB more" not in each and "SimulationError" not in each]
+    if faults:
+        raise AssertionError(faults[0])
+    return "played"

@@ -27,6 +27,7 @@ TARGETS: dict[str, Maker] = {
     "export": configs.written_case,
     "recording": recordings.case,
     "cli": command_lines.case,
+    "cockpit": scenarios.cockpit_case,
 }
 
 

@@ -258,3 +258,10 @@ def line_case(dice: Dice) -> Case:
     at = dice.luck.randrange(2 * 10**9) if dice.chance(0.6) else at
     steps[1] = Step(call="line", with_=("s.yaml", typed, at), simulates=True)
     return Case("line", {"s.yaml": made.encode(), **DATA}, tuple(steps))
+
+
+def cockpit_case(dice: Dice) -> Case:
+    """A session on a drawn scenario."""
+    made = from_tables(dice) if dice.chance(0.8) else dice.mutated(dice.one(bases()))
+    step = Step(call="cockpit", with_=("s.yaml", 40, dice.luck.randrange(10**9)), simulates=True)
+    return Case("cockpit", {"s.yaml": made.encode("utf-8", "surrogatepass"), **DATA}, (step,))

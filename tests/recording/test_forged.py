@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 from itertools import pairwise
 from pathlib import Path
@@ -185,6 +186,37 @@ def test_a_deeply_nested_action(honest: Path, tmp_path: Path) -> None:
         db.execute("INSERT INTO actions VALUES (0, 0, 0, 'set', ?, '')", ("[" * 100_000,))
     with pytest.raises(RecordingError, match="damaged"):
         open_recording(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail"),
+    [
+        ("inject", 5),
+        ("inject", {"fault": 5}),
+        ("inject", {"fault": {"=": "FaultConfig", "kind": "outage", "id": "a", "at": "x", "duration": 1}}),
+        ("inject", {"fault": {"=": "FaultConfig", "kind": "outage", "id": "a", "at": 1, "duration": 1 << 63}}),
+        ("add", {"policy": {"=": "TimeoutConfig", "id": "t", "after": 1e400}, "position": 0}),
+        ("add", {"policy": {"=": "TimeoutConfig", "id": "t", "after": True}, "position": 0}),
+        ("reorder", {"order": [1, None]}),
+        ("remove", {"policy": ["x"]}),
+    ],
+)
+@pytest.mark.parametrize("command", ["replay F -q", "export F --to markdown", "explain F:1", "replay F --verify"])
+def test_actions_that_nobody_can_have_done(honest: Path, tmp_path: Path, kind: str, detail, command: str) -> None:
+    """An `int` without items was an internal error; numbers of any size went on into the engine."""
+    path = forge(honest, tmp_path / "f.resim", lambda events: events)
+    with sqlite3.connect(path) as db:
+        head, chain = db.execute("SELECT head, chain FROM state").fetchone()
+        row = (0, 3, 10**9, kind, json.dumps({"action": detail}))
+        link = layout.fingerprint(head, *row)
+        db.execute("INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?)", (*row, link))
+        old = db.execute("SELECT finished, events, chunks, end_ns, digest FROM state").fetchone()
+        state = State(bool(old[0]), old[1], old[2], 1, old[3], old[4], head, chain, link)
+        db.execute("DELETE FROM state")
+        db.execute("INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", state.row())
+    code, said = resim(*command.replace("F", str(path)).split())
+    assert code == 2, said
+    assert "what was done to the run cannot be read" in said
 
 
 def test_times_of_an_honest_recording_never_decrease(honest: Path) -> None:

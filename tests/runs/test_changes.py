@@ -209,3 +209,21 @@ def test_its_events_are_numbered_and_hashed_as_those_by_hand(scenario: Scenario)
 
 def test_a_shipped_one_is_written_with_its_changes_in_force() -> None:
     assert [policy.attempts for policy in plan_after(load("live-fix").plan).stack[:1]] == [3]
+
+
+def test_a_change_after_the_last_event_is_not_made_however_the_run_is_stepped() -> None:
+    """With the last event a step at a time, as the cockpit goes, it was: another digest."""
+    text = (
+        "resim: 1\ntraffic: {rate: 10/s, requests: 5, arrivals: even}\nstack: [timeout: {after: 300ms}]\n"
+        "changes: [{at: 9s, set: {timeout.after: 1s}}]\n"
+    )
+    plan = load_text(text, "late.yaml").plan
+    whole = Simulation(plan, 1)
+    drain(whole)
+    for budget in (1, 2, 3, 7):
+        stepped = Simulation(plan, 1, [])
+        while stepped.run(budget=budget):
+            pass
+        assert stepped.digest() == whole.digest()
+        assert stepped.now < 10**9
+        assert stepped.actions == []
