@@ -124,8 +124,9 @@ def _flat(file: ConfigFile) -> Iterator[tuple[str, Entry]]:
             else:
                 yield whole, entry
 
+    several = len({document.span.source.name for document in file.documents}) > 1
     for document in sorted(file.documents, key=_ordinal):
-        of_file = _file_profile(document, file)
+        of_file = _file_profile(document) if several else ""
         for name, entry in below(document, ""):
             yield f"%{of_file}.{name}" if of_file and name[:1] not in '%"' else name, entry
 
@@ -136,12 +137,11 @@ def _ordinal(document: Mapping) -> int:
     return 0 if name.startswith("microprofile-config") else 2 if name.endswith((".yaml", ".yml")) else 1
 
 
-def _file_profile(document: Mapping, file: ConfigFile) -> str:
-    """``dev`` of a document out of ``application-dev.properties``, when it is read together with others."""
+def _file_profile(document: Mapping) -> str:
+    """``dev`` of a document out of ``application-dev.properties``."""
     stem = PurePath(document.span.source.name).stem
     match = re.fullmatch(r"(?:application|microprofile-config)-([\w-]+)", stem)
-    several = len({each.span.source.name for each in file.documents}) > 1
-    return match.group(1) if match and several else ""
+    return match.group(1) if match else ""
 
 
 def _without_profile(name: str) -> tuple[list[str], str]:

@@ -313,3 +313,14 @@ def test_from_the_command_line(tmp_path):  # type: ignore[no-untyped-def]
     linted = resim("lint", str(place), "--format", "concise")
     assert linted.code in (0, 1)
     assert "RL182" in linted.out
+
+
+def test_ten_thousand_documents_take_ten_thousand_times_as_long(tmp_path):
+    """Each was compared with all of them: half a minute."""
+    import time
+
+    from resilience_sim.interop import formats
+
+    begin = time.process_time()
+    assert formats.open_together([("docs.yaml", "a: 1\n---\n" * 10_000)], [], "") is None
+    assert time.process_time() - begin < 5.0
