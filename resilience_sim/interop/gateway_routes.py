@@ -38,6 +38,7 @@ RL144 warning: what the Gateway API leaves to the implementation
 """
 )
 
+GRPC = "Gateway API, gRPC"
 SPAN = "durations are `1h`, `1m`, `10s`, `500ms`, whole numbers only"
 _NO_ROUTING = "one route to one destination is simulated"
 _CONNECTION = ("timeout", "refused", "reset")
@@ -54,6 +55,8 @@ def convert(file: ConfigFile, instance: str, host: Host, log: Log) -> Converted:
     if host.routes:
         route = choose(host.routes, file.route, log, result)
         result.at = Section(route.entry, route.path, log).at()
+        if route.kind == "GRPCRoute":
+            result.title = f"{GRPC} service '{instance}'"
         attached = _attached(route, known)
         policy = Policy.of(attached, log) if known.plane == "envoy-gateway" else None
         outer, attempt = service(route, known, result, log, policy)
@@ -175,10 +178,11 @@ def _plain(
         layers.append(layer)
     elif total is None and not istio:
         result.instead.append("RL004")
-        log.trap(
-            "RL144", "no `timeouts.request`: how long a request may take is up to the implementation", rule.at(),
-            "write `timeouts: {request: 10s}`; `0s` for no limit",
-        )  # fmt: skip
+        if not result.title.startswith(GRPC):  # whose rules have no such field
+            log.trap(
+                "RL144", "no `timeouts.request`: how long a request may take is up to the implementation", rule.at(),
+                "write `timeouts: {request: 10s}`; `0s` for no limit",
+            )  # fmt: skip
     attempt: list[Layer] = []
     if each and each.value:
         layer = Layer("timeout", f"{rule.path}.timeouts.backendRequest: each try", each.at, id="attempt", like=like)

@@ -233,6 +233,7 @@ def test_backends_by_weight_are_instances_each():
 def test_a_grpc_route_has_neither_timeouts_nor_retries():
     found = read(gateway("matches: [{method: {service: shop.Api, method: Get}}]", kind="GRPCRoute"))
     assert found.stack.layers == []
+    assert "RL144" not in codes(found)
     assert ("shop.Api", "route 1 of r") in formats.route_names(*formats.open_config("m.yaml", gateway(  # type: ignore[misc]
         "matches: [{method: {service: shop.Api, method: Get}}]", kind="GRPCRoute")))  # fmt: skip
 
