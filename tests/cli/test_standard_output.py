@@ -69,6 +69,8 @@ def without_output(error: BaseException, *argv: str) -> tuple[int, str]:
 def lines() -> list[list[str]]:
     found = []
     for command in COMMANDS:
+        if command == "tune":  # not tried here yet
+            continue
         line = LINES.get(command, [command, "quick.yaml"])
         found.append(line)
         if command not in WITHOUT_JSON:
