@@ -347,12 +347,7 @@ def _retry(chain: Chain, log: Log, title: str) -> Layer:
         elif share:
             layer.put("jitter", percent(share), spread or random)
     elif spread:
-        log.trap(
-            "RL102",
-            "`randomizedWaitFactor` has no effect without `enableRandomizedWait: true`",
-            spread.at,
-            "add the flag",
-        )
+        _idle_factor(spread, log)
     _cap(layer, log, on, jittered, factor, cap, spread)
     layer.settings["on"] = Setting(EVERY_EXCEPTION, "default: every exception, an open breaker's too")
     chain.get("flag", "failAfterMaxAttempts")
@@ -468,6 +463,11 @@ def _multiplier(found: Value[float] | None, log: Log) -> float:
     return found.value
 
 
+def _idle_factor(spread: Value[float], log: Log) -> None:
+    message = "`randomizedWaitFactor` has no effect without `enableRandomizedWait: true`"
+    log.trap("RL102", message, spread.at, "add the flag")
+
+
 def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
     wait = chain.time("waitDurationInOpenState")
     if wait is not None and wait.value < 1_000_000:
@@ -482,13 +482,18 @@ def _open_state(chain: Chain, layer: Layer, log: Log) -> None:
         )
         layer.settings["backoff"] = Setting(body, ", ".join(v.shown for v in (growing, factor, cap) if v), growing.at)
     random, spread = chain.get("flag", "enableRandomizedWait"), chain.get("number", "randomizedWaitFactor")
-    if random and random.value and growing and growing.value:
-        log.skipped(random.at, "the exponential backoff goes before it")
-    elif random and random.value and wait:
+    if not (random and random.value):
+        if spread:
+            _idle_factor(spread, log)
+    elif (growing and growing.value) or not wait:
+        grows = growing and growing.value
+        why = "the exponential backoff goes before it" if grows else "without `waitDurationInOpenState` it does nothing"
+        for each in (random, spread):
+            if each:
+                log.skipped(each.at, why)
+    else:
         share = min(1.0, max(0.0, spread.value)) if spread else 0.5
         layer.settings["jitter"] = Setting(percent(share), ", ".join(v.shown for v in (random, spread) if v), random.at)
-    elif random and random.value:
-        log.skipped(random.at, "without `waitDurationInOpenState` it does nothing")
     chain.skip(
         automaticTransitionFromOpenToHalfOpenEnabled="without traffic the state makes no difference; the next call "
         "after the open time is a probe either way",

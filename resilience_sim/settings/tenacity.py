@@ -16,6 +16,7 @@ from resilience_sim.settings.retry import (
     StopConfig,
     WaitConfig,
 )
+from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import LibraryError
 from resilience_sim.settings.units import shown
 
@@ -26,6 +27,34 @@ FOREVER = 9.2e18  # tenacity MAX_WAIT is sys.maxsize / 2 seconds: no cap
 ANY_FAILURE = (*DEFAULT_RETRY_ON, events.BREAKER_OPEN, events.BULKHEAD_FULL, events.LIMITED, events.THROTTLED)
 RULES = RetryRules("tenacity", "9.2.1", on=ANY_FAILURE)
 _RESULTS = {"result_is_none": ("None",), "result_none": ("None",)}
+
+_PARTS = ("of", "stops", "strategies", "retries")
+_GROWING = ("multiplier", "max", "exp_base", "min")
+_TYPES = ("types",)
+_VALUES = ("values", "equals", "value")
+_HINT = ("default", "fallback", "seconds", "value")
+# What each kind may say besides. Of those in `_NEEDED` the words mean the same, and one of them must be there.
+_KEYS: dict[str, dict[str, tuple[str, ...]]] = {
+    "stop": {
+        "never": (), "any": _PARTS, "all": _PARTS, "after_attempt": ("value", "max_attempt_number"),
+        "after_delay": ("value", "max_delay", "seconds"), "before_delay": ("value", "max_delay", "seconds"),
+    },
+    "wait": {
+        "none": (), "sum": _PARTS, "combine": _PARTS, "chain": _PARTS, "fixed": ("seconds", "wait"),
+        "random": ("min", "max"), "incrementing": ("start", "increment", "max"), "exponential": _GROWING,
+        "random_exponential": _GROWING, "full_jitter": _GROWING,
+        "exponential_jitter": ("initial", "max", "exp_base", "jitter", "min", "multiplier"),
+        "exception": _HINT, "retry_after": _HINT, "exception_retry_after": _HINT,
+    },
+    "retry": {
+        "any": _PARTS, "all": _PARTS, "always": (), "never": (), "exception_or_none": (), "exception_type": _TYPES,
+        "not_exception_type": _TYPES, "unless_exception_type": _TYPES, "exception_cause_type": _TYPES,
+        "exception": _TYPES, "exception_message": ("message", "match"), "not_exception_message": ("message", "match"),
+        "result_is_none": (), "result_none": (), "result_is_not_none": (), "not_result_is_none": (), "not_none": (),
+        "result": _VALUES, "not_result": _VALUES,
+    },
+}  # fmt: skip
+_NEEDED = {("stop", "after_attempt"), ("stop", "after_delay"), ("stop", "before_delay"), ("wait", "fixed")}
 
 
 def tenacity(given: dict[str, Any], ident: str = "", on: tuple[int, ...] = ()) -> LikeRetryConfig:
@@ -48,11 +77,24 @@ def _kind(node: Any, name: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(node, dict) or "kind" not in node:
         raise LibraryError(name, f"{shown(node)} does not say its kind", f"write `{name}: {{kind: …}}`")
     rest = dict(node)
-    return str(rest.pop("kind")).removeprefix(f"{name}_"), rest
+    kind = str(rest.pop("kind")).removeprefix(f"{name}_").removeprefix("if_" if name == "retry" else "")
+    kinds = _KEYS[name]
+    if kind not in kinds:
+        raise LibraryError(name, f"no {name} {shown(kind)}", did_you_mean(kind, kinds) or one_of(kinds, len(kinds)))
+    keys = kinds[kind]
+    for key in rest:
+        if key not in keys:
+            known = did_you_mean(str(key), keys) or (one_of(keys) if keys else "leave it away")
+            raise LibraryError(name, f"{shown(kind)} has no {shown(key)}", known)
+    if (name, kind) in _NEEDED and not any(key in rest for key in keys):
+        raise LibraryError(
+            name, f"{shown(kind)} does not say how much", f"write `{name}: {{kind: {kind}, {keys[0]}: 3}}`"
+        )
+    return kind, rest
 
 
 def _inside(node: dict[str, Any], name: str) -> list[Any]:
-    for key in ("of", "stops", "strategies", "retries"):
+    for key in _PARTS:
         if isinstance(node.get(key), list):
             return list(node[key])
     raise LibraryError(name, "a combination needs `of`, a list", f"write `{name}: {{kind: …, of: [{{kind: …}}]}}`")
@@ -83,9 +125,7 @@ def stop_of(node: Any) -> StopConfig:
     value = rest.get("value", rest.get("max_attempt_number", rest.get("max_delay", rest.get("seconds", 0))))
     if kind == "after_attempt":
         return StopConfig("attempts", int(_number(value, "stop")))
-    if kind in {"after_delay", "before_delay"}:
-        return StopConfig(kind.removesuffix("_delay"), round(_number(value, "stop") * SECOND))
-    raise LibraryError("stop", f"no stop {kind!r}")
+    return StopConfig(kind.removesuffix("_delay"), round(_number(value, "stop") * SECOND))
 
 
 def wait_of(node: Any) -> WaitConfig:
@@ -120,16 +160,13 @@ def wait_of(node: Any) -> WaitConfig:
         return WaitConfig("exponential", base, jitter="above", **growing)
     if kind == "exponential_jitter":
         return WaitConfig("exponential", base, jitter="added", extra=seconds("jitter", 1), **growing)
-    if kind in {"exception", "retry_after", "exception_retry_after"}:
-        numbers = [_number(value, "wait") for value in rest.values() if isinstance(value, int | float)]
-        return WaitConfig("hint", (numbers[0] if numbers else 0.0) * SECOND)
-    raise LibraryError("wait", f"no wait {kind!r}")
+    numbers = [_number(value, "wait") for value in rest.values()]
+    return WaitConfig("hint", (numbers[0] if numbers else 0.0) * SECOND)
 
 
 def again_of(node: Any) -> AgainConfig:
     """Every retry_*; the predicates of results are told by the values they hold for."""
     kind, rest = _kind(node, "retry")
-    kind = kind.removeprefix("if_")
     if kind in {"any", "all"}:
         return AgainConfig(kind, of=tuple(map(again_of, _inside(rest, "retry"))))
     if kind in {"always", "never"}:
@@ -148,8 +185,6 @@ def again_of(node: Any) -> AgainConfig:
         return AgainConfig("result", _RESULTS[kind])
     if kind in {"result_is_not_none", "not_result_is_none", "not_none"}:
         return AgainConfig("not_result", ("None",))
-    if kind in {"result", "not_result"}:
-        values = rest.get("values", rest.get("equals", rest.get("value")))
-        listed = values if isinstance(values, list) else [values]
-        return AgainConfig(kind, tuple(str(value) for value in listed))
-    raise LibraryError("retry", f"no retry {kind!r}")
+    values = rest.get("values", rest.get("equals", rest.get("value")))
+    listed = values if isinstance(values, list) else [values]
+    return AgainConfig(kind, tuple(str(value) for value in listed))

@@ -9,9 +9,11 @@ import pytest
 from lab import a, bench, ns, timeout
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.policies.rules.breaker import BAD, RuleBreaker
 from resilience_sim.scenario.load import ScenarioError, load_text
 from resilience_sim.settings.breaker_libraries import emulate_breaker
 from resilience_sim.settings.retry_libraries import emulate_retry
+from resilience_sim.settings.table import Settings
 
 S = 10**9
 
@@ -116,6 +118,28 @@ def test_semian_opens_by_errors_among_successes() -> None:
     assert run.breaker == [(4000, "OPEN")]
     assert (run.why(0), ev.first_of(run.of("breaker")[0][5]), ev.second_of(run.of("breaker")[0][5])) == (
         ev.WHY_ERRORS, 3, 4000)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "opens_at"),
+    [
+        ({"error_threshold": 3}, {"error_threshold": 5}, 5),
+        ({"error_threshold": 5}, {"error_threshold": 3}, 3),
+        ({}, {"lumping_interval": S // 2}, 3),
+        ({"lumping_interval": 2 * S}, {"lumping_interval": 0}, 4),
+    ],
+)
+def test_errors_stay_counted_when_semian_is_changed(before: Settings, after: Settings, opens_at: int) -> None:
+    """An error a second, changed after the second one: the threshold and the interval are those of now."""
+    machine = RuleBreaker(like("semian", **before), 0)
+    for n in range(1, 9):
+        now = n * S
+        machine.result(now, machine.admit(now), now, BAD, 0, 0.0)
+        if machine.state == ev.OPEN:
+            break
+        if n == 2:
+            machine.reconfigure(like("semian", **after), now)
+    assert n == opens_at
 
 
 def test_semian_gives_up_a_probe_earlier() -> None:

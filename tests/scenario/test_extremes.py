@@ -13,7 +13,8 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
 from resilience_sim.settings.registry import POLICIES
-from resilience_sim.settings.table import Param
+from resilience_sim.settings.table import LibraryError, Param
+from resilience_sim.settings.tenacity import again_of
 
 from . import extremes
 from .extremes import LONGEST, Extreme, required
@@ -227,6 +228,37 @@ def test_a_tree_that_is_none_is_refused_with_its_place(name: str, tree: str) -> 
         load_text(text, "x.yaml")
     assert raised.value.diagnostics[0].path == f"stack.0.retry.{name}"
     assert raised.value.diagnostics[0].help
+
+
+@pytest.mark.parametrize(
+    ("name", "tree", "message", "remedy"),
+    [
+        ("wait", "{kind: fixed, second: 3}", "`fixed` has no `second`", "did you mean `seconds`?"),
+        ("wait", "{kind: sum, of: [{kind: exponential, maxx: 3}]}", "`exponential` has no `maxx`", "`max`"),
+        ("wait", "{kind: none, seconds: 3}", "`none` has no `seconds`", "leave it away"),
+        ("wait", "{kind: fixd, seconds: 3}", "no wait `fixd`", "did you mean `fixed`?"),
+        ("wait", "{kind: fixed}", "`fixed` does not say how much", "seconds"),
+        ("stop", "{kind: after_attempt, max_delay: 3}", "`after_attempt` has no `max_delay`", "`value`"),
+        ("stop", "{kind: after_delay}", "`after_delay` does not say how much", "value"),
+    ],
+)
+def test_a_word_that_a_tree_of_tenacity_does_not_have_is_refused(
+    name: str, tree: str, message: str, remedy: str
+) -> None:
+    """It counted as left away: `second: 3` waited for nothing."""
+    text = f"resim: 1\ntraffic: {{rate: 1/s, requests: 1}}\nstack:\n  - retry: {{like: tenacity, {name}: {tree}}}\n"
+    with pytest.raises(ScenarioError) as raised:
+        load_text(text, "x.yaml")
+    first = raised.value.diagnostics[0]
+    assert first.path == f"stack.0.retry.{name}"
+    assert message in first.message
+    assert remedy in first.help
+
+
+def test_the_predicates_of_tenacity_have_their_words_too() -> None:
+    with pytest.raises(LibraryError, match="`exception_type` has no `type`") as raised:
+        again_of({"kind": "if_exception_type", "type": ["OSError"]})
+    assert "`types`" in raised.value.remedy
 
 
 def test_a_series_of_too_many_bins_is_refused() -> None:

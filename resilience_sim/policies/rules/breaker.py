@@ -234,7 +234,7 @@ class RuleBreaker:
             if _window_of(config) != _window_of(before):
                 self.tally = make_tally(config, now)
                 self._begin_interval(now)
-            self.tally.min_calls = config.min_calls
+            self.tally.take(config)
 
     # --- asking ---
 

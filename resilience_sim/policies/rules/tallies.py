@@ -52,6 +52,10 @@ class Tally:
         self.excluded = 0
         self.rejected = 0
 
+    def take(self, config: LikeBreakerConfig) -> None:
+        """Other settings, which leave what was counted as it is."""
+        self.min_calls = config.min_calls
+
     def request(self, now: i64) -> None:
         """A call was let in."""
         self.requests += 1
@@ -315,6 +319,15 @@ class ErrorTally(Tally):
         self._keep = keep
         self._lump = lump
         self._instants: deque[int] = deque()
+
+    def take(self, config: LikeBreakerConfig) -> None:
+        """The latest errors stay. A breaker that is closed has fewer than the old threshold: none is missing."""
+        self._most = config.out_of
+        self._lump = config.lumping
+        while len(self._instants) > self._most:
+            self._instants.popleft()
+        self.total = len(self._instants)
+        self.bad = self.total
 
     def add(self, now: i64, since: i64, bad: i64, slow: i64) -> None:
         """Only an error forgets the old ones."""
