@@ -3,8 +3,8 @@
 Whatever is wrong with a file, readers get a RecordingError with place, cause and remedy, and never wrong events: the
 whole file is checked against its fingerprints when it is opened (a gigabyte a second), and each chunk again when it is
 read, together with what holds for the events of every run: times do not go backwards, components exist, requests have
-arrived. A recording whose run was killed or interrupted is readable up to its last commit;
-``finished`` tells.
+arrived, kinds and payloads are ones that there are. A recording whose run was killed or interrupted is readable up to
+its last commit; ``finished`` tells.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from resilience_sim.recording.decode import Columns, decode, decode_format_1, ev
 from resilience_sim.recording.encode import CHUNK
 from resilience_sim.recording.layout import FORMATS, RecordingError, RecordingMeta, State
 from resilience_sim.recording.place import is_recording
+from resilience_sim.recording.possible import possible
 
 _TABLES = ("meta", "files", "components", "chunks", "actions", "state")
 _LONGEST = 1 << 28  # bytes of one value: a chunk has half a megabyte at most, but texts and data files may be large
@@ -162,6 +163,7 @@ class Recording:
             or not self._known.issuperset(sources)
             or min(rids) < -1
             or max(rids) >= chunk.number * CHUNK + chunk.events  # every request had an event of its own before
+            or not possible(columns)
         )
         if wrong:
             raise self._damaged(f"its events near {chunk.first_t / 1e9:.3f} s cannot have happened")

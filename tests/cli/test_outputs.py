@@ -44,10 +44,13 @@ def options_with_paths() -> Iterator[tuple[str, str, Any]]:
             info = hints[each.name].__metadata__[0]
             declared = [each for each in (info.default, *(info.param_decls or ())) if str(each).startswith("--")]
             metavar = info.metavar or ""
-            if declared and re.search(r"(^|=)(PATH|FILE[.\w]*)$", metavar):  # not `PATH=VALUE`, the path of a setting
+            if declared and re.search(
+                r"(^|=)(PATH|FILE[.\w]*|STUDY)$", metavar
+            ):  # not `PATH=VALUE`, the path of a setting
                 yield command, declared[0], info
 
 
+TUNE = "tune quick.yaml -q --budget 1000requests --vary retry.attempts=6 --maximize availability"
 # Where `COMMAND quick.yaml --out json=PLACE` (or `--save PLACE`) is not what has to be said.
 WRITING = {
     ("compare", "--out"): Writing("compare quick.yaml -q --runs 1 --out junit=PLACE", "quick.yaml"),
@@ -61,11 +64,13 @@ WRITING = {
     ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
     ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
     ("schema", "--output"): Writing("schema --output PLACE"),
+    ("tune", "--write"): Writing(f"{TUNE} --write PLACE", "quick.yaml"),
+    ("tune", "--out"): Writing(f"{TUNE} --out json=PLACE", "quick.yaml"),
 }
 READING = {("replay", "--stack"), ("replay", "--with")}
-LATER = {("tune", "--write"), ("tune", "--out")}  # not tried here yet
+GOING_ON = {("tune", "--resume")}  # with what is there, which is never replaced
 for _command, _flag, _ in options_with_paths():
-    if _flag in ("--out", "--save") and (_command, _flag) not in {*WRITING, *LATER}:
+    if _flag in ("--out", "--save") and (_command, _flag) not in WRITING:
         _place = "json=PLACE" if _flag == "--out" else "PLACE"
         WRITING[_command, _flag] = Writing(f"{_command} quick.yaml -q {_flag} {_place}", "quick.yaml")
 OTHERS = {  # the same options in other words, and the argument that names a new file
@@ -79,9 +84,9 @@ ALL = {" ".join(key): each for key, each in WRITING.items()} | OTHERS
 def test_every_option_that_takes_a_path_is_known_here():
     """A new one is either tried below or only reads."""
     found = {(command, flag) for command, flag, _ in options_with_paths()}
-    assert found == set(WRITING) | ((READING | LATER) & found)
+    assert found == set(WRITING) | ((READING | GOING_ON) & found)
     for command, flag, info in options_with_paths():
-        assert ((command, flag) in {*WRITING, *LATER}) == (info.rich_help_panel == opt.OUTPUT)
+        assert ((command, flag) in {*WRITING, *GOING_ON}) == (info.rich_help_panel == opt.OUTPUT)
 
 
 @pytest.fixture
@@ -207,3 +212,46 @@ def test_the_schema_of_another_version_is_replaced_and_no_file_of_somebodys(here
     schema.write_text(text.replace('"type"', '"typ"', 1))
     assert resim("init", "three").code == 0
     assert schema.read_text() == text
+
+
+@pytest.mark.parametrize("place", [*PLACES, "quick.yaml", "r.resim", "circle"])
+@pytest.mark.parametrize("force", [[], ["--force"]], ids=["", "--force"])
+def test_a_study_is_never_begun_in_place_of_something(world, place, force):
+    """Not of an input, a recording, a folder or a pipe, and `--force` is about other files."""
+    if place == "pipe" and not hasattr(os, "mkfifo"):
+        pytest.skip("no fifos here")
+    Path("circle").symlink_to("circle")
+    before = contents(world)
+    answer = resim(*TUNE.split(), "--resume", place, *force)
+    assert answer.code == 2, answer
+    assert answer.err.startswith("error:"), answer
+    assert "internal error" not in answer.err
+    assert "--force" not in answer.err
+    assert contents(world) == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--resume", "one", "--out", "json=one"],
+        ["--resume", "one", "--write", "one", "--force"],
+        ["--write", "one", "--out", "json=one", "--force"],
+    ],
+    ids=" ".join,
+)
+def test_two_outputs_of_a_search_have_two_files(world, options):
+    before = contents(world)
+    answer = resim(*TUNE.split(), *options)
+    assert answer.code == 2
+    assert "one: this command itself uses that file" in answer.err
+    assert contents(world) == before
+
+
+def test_a_study_is_kept_behind_a_link(world):
+    Path("s").symlink_to("real.study")
+    for _ in range(2):
+        answer = resim(*TUNE.split(), "--resume", "s", "--set", "traffic.requests=20")
+        assert answer.code in (0, 1, 4), answer
+    assert "are known already" not in answer.err  # -q
+    assert Path("s").is_symlink()
+    assert Path("real.study").read_bytes().startswith(b"SQLite format 3")

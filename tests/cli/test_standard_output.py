@@ -30,8 +30,10 @@ LINES = {
     "lint": ["lint", "quick.yaml", "--format", "sarif"],
     "schema": ["schema"],
     "import": ["import", "app.yml"],
+    "tune": ["tune", "quick.yaml", "--vary", "retry.attempts=2", "--budget", "100 requests",
+             "--set", "traffic.requests=10"],
     "export": ["export", "r.resim", "--to", "jsonl"],
-}
+}  # fmt: skip
 WITHOUT_JSON = {"play", "import", "export"}  # the cockpit has no document; those two need -o for it
 APP = "resilience4j: {retry: {instances: {a: {maxAttempts: 3}}}}\n"
 
@@ -69,8 +71,6 @@ def without_output(error: BaseException, *argv: str) -> tuple[int, str]:
 def lines() -> list[list[str]]:
     found = []
     for command in COMMANDS:
-        if command == "tune":  # not tried here yet
-            continue
         line = LINES.get(command, [command, "quick.yaml"])
         found.append(line)
         if command not in WITHOUT_JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from resilience_sim.experiments.space import own_space, space_of, spread_evenly
 from resilience_sim.experiments.study import Study, StudyError
 from resilience_sim.experiments.tune import Objective, Tuning, tune
 from resilience_sim.experiments.worlds import draw_worlds, in_world
+from resilience_sim.measure.result import Reading
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.scenario.read.pieces import expectation_from
@@ -171,6 +173,55 @@ def test_a_study_of_something_else_is_refused(tmp_path, damage):
         Study(str(path), "another")
     assert caught.value.help
     assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+def test_of_two_that_use_one_study_the_second_is_told_at_once(here):
+    with Study("s.study", "a question"):
+        answer = resim(*ASK, "--resume", "s.study", "--write", "tuned.yaml")
+    assert answer.code == 2
+    assert "error: s.study: another program is using this study" in answer.err
+    assert sorted(path.name for path in here.iterdir()) == ["s.study", "workers.yaml"]
+    assert resim(*ASK, "--resume", "s.study").code == 2  # now it is that of another question
+    with Study("s.study", "a question") as study:
+        assert study.resumed == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM run; END",
+        "ALTER TABLE run ADD COLUMN more TEXT",
+        "DROP TABLE run; CREATE VIEW run AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) "
+        "SELECT n AS candidate, n AS pair, n AS readings, n AS requests FROM c",
+        "UPDATE run SET readings = '[]'",
+        "UPDATE run SET readings = '[[NaN, null], [1, null]]'",
+        f"UPDATE run SET readings = '{'[' * 50_000}'",
+        "UPDATE run SET readings = x'ff'",
+        "UPDATE run SET requests = -1",
+        "UPDATE run SET requests = 1.5",
+        "UPDATE run SET candidate = x'ff', pair = 'x'",
+        "DELETE FROM question",
+        "UPDATE question SET text = x'ff'",
+        "PRAGMA user_version = 99",
+    ],
+)  # fmt: skip
+def test_a_forged_study_is_refused_in_words(tmp_path, damage):
+    import sqlite3
+
+    path = tmp_path / "s.study"
+    with Study(str(path), "q", 2) as study:
+        study.put("{}", 0, ((Reading(1.0), Reading(None, 2.0)), 5))
+        study.commit()
+    with Study(str(path), "q", 2) as study:
+        assert study.get("{}", 0) == ((Reading(1.0), Reading(None, 2.0)), 5)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(damage)
+    if damage.startswith("ALTER"):
+        Study(str(path), "q", 2).close()  # somebody's own column does no harm
+        return
+    with pytest.raises(StudyError) as caught:
+        Study(str(path), "q", 2)
+    assert caught.value.help
 
 
 def test_impossible_candidates_cost_no_run():
@@ -378,9 +429,9 @@ def test_cannot_tell_is_an_answer(here):
         (["--maximize", "availabilty"], "did you mean `availability`"),
         (["--maximize", "mean", "--minimize", "mean"], "high and low"),
         (["--subject-to", "mean"], "--subject-to"),
-        (["--write", "workers.yaml"], "the scenario itself"),
+        (["--write", "workers.yaml"], "this command itself uses that file"),
         (["--write", "no/such/x.yaml"], "does not exist"),
-        (["--resume", "workers.yaml"], "is no study"),
+        (["--resume", "workers.yaml"], "this command itself uses that file"),
         (["--out", "csv=x.csv"], "unknown format"),
     ],
 )

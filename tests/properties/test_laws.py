@@ -27,6 +27,7 @@ from resilience_sim.policies.circuit_breaker import CircuitBreaker
 from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.rate_limiter import RateLimiter
 from resilience_sim.policies.stack import Stack
+from resilience_sim.recording.possible import possible
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.settings.latency import Latency
 from resilience_sim.world import client
@@ -65,6 +66,8 @@ def test_every_run_keeps_the_laws(the_plan, seed):
     assert (effects["duplicates"], effects["deduplicated"]) == (kinds["duplicate"], kinds["deduplicated"])
     assert effects["applied"] - effects["duplicates"] == len({e[3] for e in story.of("effect")})
     assert 0 <= effects["orphans"] <= effects["applied"]
+    if story.events:  # what reading a recording of it demands
+        assert possible(tuple(zip(*story.events, strict=True)))
 
 
 @given(plans(), SEEDS)

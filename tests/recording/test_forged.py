@@ -12,7 +12,16 @@ import pytest
 
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
-from resilience_sim.kernel.events import DONE, Component, Event
+from resilience_sim.kernel.events import (
+    BREAKER,
+    DONE,
+    KIND_NAMES,
+    OUTCOME_NAMES,
+    RECEIVED,
+    Component,
+    Event,
+    pack_change,
+)
 from resilience_sim.recording import layout, reader
 from resilience_sim.recording.encode import encode
 from resilience_sim.recording.layout import RecordingError, State
@@ -83,10 +92,23 @@ def test_the_forger_knows_his_trade(honest: Path, tmp_path: Path) -> None:
         lambda events: [events[0], *events[-2:0:-1], events[-1]],
         lambda events: [*events, (LAST, *events[-1][1:])],
         lambda events: [(-(10**9), *events[0][1:]), *events[1:]],
+        each(kind=0),
+        each(kind=len(KIND_NAMES)),
+        lambda events: [(events[0][0], -(1 << 62), *events[0][2:]), *events[1:]],
+        each(a=-1),
+        each(a=1 << 62),
+        each(b=-2),
+        each(b=1 << 62),
+        each(kind=DONE, a=len(OUTCOME_NAMES)),
+        each(kind=BREAKER, a=pack_change(0, 3, 1)),
+        each(kind=RECEIVED, b=5),
     ],
-    ids=["rids huge", "rids negative", "unknown source", "negative source", "rids far", "backwards", "late", "early"],
-)
+    ids=["rids huge", "rids negative", "unknown source", "negative source", "rids far", "backwards", "late", "early",
+         "no kind", "kind unknown", "kind negative", "a negative", "a huge", "b negative", "b huge", "outcome unknown",
+         "state unknown", "reception unknown"],
+)  # fmt: skip
 def test_events_that_cannot_have_happened_are_refused(honest: Path, tmp_path: Path, change) -> None:
+    """Not left to whoever reads them: the interpreted core gave up on some that the compiled one showed."""
     path = forge(honest, tmp_path / "f.resim", change)
     with pytest.raises(RecordingError, match=r"cannot have happened|changed"), open_recording(path) as recording:
         list(recording.iter_events())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resilience_sim.experiments.tune import Objective, Tuned
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Expectation
+    from resilience_sim.views.export.files import OutputFile
 
 ABOUT = "Find better settings, certified on fresh seeds."
 DEFAULT_BUDGET = "20M requests"
@@ -83,6 +84,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     from resilience_sim.experiments.tune import Tuning
     from resilience_sim.experiments.tune import tune as search
     from resilience_sim.scenario.load import load
+    from resilience_sim.views.export.files import same_file
     from resilience_sim.views.export.targets import OF_MARGINS
 
     ctx.subject = options.scenario
@@ -99,15 +101,19 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     worlds = wanted.worlds if wanted is not None else None
     seed = scenario.plan.seed if options.seed is None else options.seed
     tuning = Tuning(space, objectives, constraints, worlds, seed, requests, seconds)
-    if options.write is not None:
-        _check_write(options, scenario)
     ctx.files = results.files_of(scenario)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_MARGINS)
+        kept: list[str | Path] = [*ctx.files, *([options.resume] if options.resume is not None else [])]
+        tuned_file = _tuned_file(options, kept, stack)
+        used = [*kept, *([options.write] if options.write is not None else [])]
+        outputs = results.open_outputs(ctx, options.out, stack, used, options.force, formats=OF_MARGINS)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         started = ctx.io.clock()
-        study = stack.enter_context(Study(options.resume, tuning.question()))
+        if options.resume is not None and any(same_file(Path(options.resume), each) for each in ctx.files):
+            raise usage(f"--resume {options.resume}: this command itself uses that file", "name a file for the study")
+        readings = len(objectives) + len(constraints)
+        study = stack.enter_context(Study(options.resume, tuning.question(), readings))
         if study.resumed:
             ctx.note(f"{options.resume}: {study.resumed:,} runs are known already")
         with Progress(ctx, "searching", 1.0) as progress:
@@ -121,7 +127,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
             raise KeyboardInterrupt
         code = {"better": OK, "cannot_tell": INCONCLUSIVE, "none_feasible": NO}[found.verdict]
         code = INTERRUPTED if found.interrupted else code
-        wrote = _write(options, scenario, found) if options.write is not None else ""
+        wrote = "" if tuned_file is None else _write(tuned_file, str(options.write), scenario, found)
 
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, found, ctx.io.clock() - started)
@@ -207,24 +213,22 @@ def _space(options: TuneOptions, scenario: Scenario) -> Space:
     return space
 
 
-def _check_write(options: TuneOptions, scenario: Scenario) -> None:
-    from resilience_sim.views.export.files import same_file
+def _tuned_file(options: TuneOptions, used: Sequence[str | Path], stack: ExitStack) -> OutputFile | None:
+    """The file of ``--write``, before anything is searched; it appears when there is something to write."""
+    if options.write is None:
+        return None
+    from resilience_sim.views.export.files import opened
 
-    assert options.write is not None
-    path = Path(options.write)
-    if Path(scenario.path).is_file() and same_file(path, scenario.path):
-        raise usage(f"--write {path}: this is the scenario itself", "choose another path")
-    if path.exists() and not options.force:
-        raise usage(f"--write {path}: it exists already", "--force replaces it")
-    if not path.parent.is_dir():
-        raise usage(f"--write {path}: its folder does not exist", f"create {path.parent} first")
+    file = opened(Path(options.write), options.force, used)
+    stack.callback(file.discard)
+    return file
 
 
-def _write(options: TuneOptions, scenario: Scenario, found: Tuned) -> str:
+def _write(file: OutputFile, path: str, scenario: Scenario, found: Tuned) -> str:
     """The scenario with the first settings of the front that are others than today's; where it went."""
     from resilience_sim.scenario.text.spelling import Unwritable
     from resilience_sim.scenario.write import text_with
-    from resilience_sim.views.export.files import write_text
+    from resilience_sim.views.export.files import written
 
     first = next((each for each in found.front if each.settings and each.feasible), None)
     if first is None:
@@ -233,8 +237,8 @@ def _write(options: TuneOptions, scenario: Scenario, found: Tuned) -> str:
         text = text_with(scenario, first.settings)
     except Unwritable as error:
         raise Problem("output", f"--write: {error}", "put the settings in by hand, or use --set") from None
-    write_text(Path(str(options.write)), text, options.force)
-    return str(options.write)
+    written(file, Path(path), text)
+    return path
 
 
 def _document(ctx: CommandContext, scenario: Scenario, found: Tuned, seconds: float) -> dict[str, Any]:

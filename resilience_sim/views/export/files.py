@@ -112,18 +112,30 @@ def write_text(
     """Write a whole file. ExportError when that is impossible, or would replace what it must not: one of ``inputs``,
     which are read, or without ``force`` any file (any that does not begin as ``begins`` says).
     """
+    file = opened(path, force, inputs, begins)
+    try:
+        written(file, path, text)
+    finally:
+        file.discard()
+
+
+def opened(path: Path, force: bool, inputs: Iterable[str | Path] = (), begins: str | None = None) -> OutputFile:
+    """A whole file that will be written later: what :func:`write_text` would refuse is refused now."""
     if any(same_file(path, one) for one in inputs):
         raise ExportError(str(path), "this command itself uses that file", "choose another path")
-    file = None
     try:
-        file = OutputFile(path, sys.stdout, begins=begins, force=force)
+        return OutputFile(path, sys.stdout, begins=begins, force=force)
+    except OSError as error:
+        raise ExportError(str(path), *problem(error)) from error
+
+
+def written(file: OutputFile, path: Path, text: str) -> None:
+    """Write the whole text and complete the file; ExportError when that is impossible."""
+    try:
         file.stream.write(text)
         file.complete()
     except OSError as error:
         raise ExportError(str(path), *problem(error)) from error
-    finally:
-        if file is not None:
-            file.discard()
 
 
 def same_file(path: Path, other: str | Path) -> bool:
