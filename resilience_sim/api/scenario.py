@@ -145,11 +145,13 @@ class Scenario:
         baseline: str | None = None,
         metrics: Iterable[str] | None = None,
         workers: int = 1,
+        cluster: str | None = None,
     ) -> Comparison:
         """Run this scenario ("as-written") and variants of it on the same seeds, and say what each is worth.
 
         ``variants`` by name: settings that change this scenario, or another scenario; without them those of its
         ``compare:`` section. ``baseline``: what the others are compared with; as the scenario says, or as written.
+        ``cluster``: the address of a Dask scheduler whose workers do the runs; see docs/cluster.md.
         """
         own = variants is None
         chosen = {AS_WRITTEN: self} | {
@@ -157,7 +159,7 @@ class Scenario:
             for name, each in (self.variants if variants is None else variants).items()
         }
         first = baseline or (self._loaded.baseline if own else AS_WRITTEN)
-        return compare(chosen, seeds=seeds, baseline=first, metrics=metrics, workers=workers)
+        return compare(chosen, seeds=seeds, baseline=first, metrics=metrics, workers=workers, cluster=cluster)
 
     def margins(
         self,
@@ -167,20 +169,23 @@ class Scenario:
         seeds: int | Iterable[int] = 60,
         precision: float = 0.01,
         workers: int = 1,
+        cluster: str | None = None,
     ) -> Margins:
         """How much more it stands: for every seed the value at which its run breaks, axis by axis.
 
         ``axes``: of ``load``, ``slower``, ``failing``, ``outage`` and ``capacity``, all of them by default. ``over``:
         settings as axes, ``{"retry.attempts": "1..10"}``; without ``axes`` only these. ``until``: what has to hold,
-        written like an expectation. ``precision``: how finely, as a share of the value. See docs/tuning.md.
+        written like an expectation. ``precision``: how finely, as a share of the value. ``cluster``: the address of
+        a Dask scheduler whose workers do the runs, ``tcp://HOST:8786``. See docs/tuning.md and docs/cluster.md.
 
         Raises:
+            ClusterError: nobody answers there, or nobody who does can be used.
             ValueError: an axis or a range that cannot be read.
             ScenarioError: an expectation, or an end of a range, that cannot be.
         """
         from resilience_sim.api.experiments import Margins
         from resilience_sim.experiments.axes import AXES
-        from resilience_sim.experiments.crew import local_crew
+        from resilience_sim.experiments.cluster import crew_for
         from resilience_sim.experiments.margins import Inquiry, find_margins
         from resilience_sim.experiments.specs import parse_range
         from resilience_sim.scenario.read.pieces import expectation_from
@@ -192,17 +197,16 @@ class Scenario:
             raise ValueError("settings are searched in a scenario as its file says, without policies of your own")
         ranges = tuple((path, parse_range(path, text)) for path, text in (over or {}).items())
         texts = [until] if isinstance(until, str) else list(until)
-        found = find_margins(
-            Inquiry(
-                {self._variant: self._loaded if ranges else self._loaded.with_plan(self.plan)},
-                tuple(_seeds(self, seeds)),
-                axes or (() if ranges else tuple(AXES)),
-                ranges,
-                tuple(expectation_from(text, self.plan) for text in texts),
-                precision,
-            ),
-            local_crew(workers),
+        inquiry = Inquiry(
+            {self._variant: self._loaded if ranges else self._loaded.with_plan(self.plan)},
+            tuple(_seeds(self, seeds)),
+            axes or (() if ranges else tuple(AXES)),
+            ranges,
+            tuple(expectation_from(text, self.plan) for text in texts),
+            precision,
         )
+        with crew_for(cluster, workers, _warn) as crew:
+            found = find_margins(inquiry, crew)
         if found.interrupted:
             raise KeyboardInterrupt
         return Margins(found)
@@ -286,8 +290,12 @@ def compare(
     baseline: str | None = None,
     metrics: Iterable[str] | None = None,
     workers: int = 1,
+    cluster: str | None = None,
 ) -> Comparison:
-    """Run scenarios on the same seeds (those of the first) and compare them with ``baseline``, which is the first."""
+    """Run scenarios on the same seeds (those of the first) and compare them with ``baseline``, which is the first.
+
+    ``cluster``: see :meth:`Scenario.compare`.
+    """
     if not variants:
         raise ValueError("nothing to compare; give scenarios by name")
     from resilience_sim.runs.batch import run_many
@@ -296,12 +304,23 @@ def compare(
     first = next(iter(variants))
     chosen = known(baseline or first, variants)
     plans = {name: each.plan for name, each in variants.items()}
-    batch = run_many(plans, _seeds(variants[first], seeds), workers, metrics=names)
+    chosen_seeds = _seeds(variants[first], seeds)
+    if cluster is None:
+        batch = run_many(plans, chosen_seeds, workers, metrics=names)
+    else:
+        from resilience_sim.experiments.cluster import open_cluster
+
+        with open_cluster(cluster, _warn) as elsewhere:
+            batch = run_many(plans, chosen_seeds, metrics=names, elsewhere=elsewhere)
     runs = _answers(batch)
     found = {
         name: Results(scenario, [Result(scenario, run) for run in runs[name]]) for name, scenario in variants.items()
     }
     return Comparison(found, chosen)
+
+
+def _warn(words: str) -> None:
+    warnings.warn(words, RuntimeWarning, stacklevel=2)
 
 
 def _answers(batch: Batch) -> dict[str, list[RunResult]]:

@@ -42,9 +42,12 @@ def answer(ctx: CommandContext, error: BaseException) -> int:
 
     if isinstance(error, RunFailed) and error.cause.startswith(f"{SimulationError.__name__}: "):
         return say(ctx, Problem("stuck", str(error)))
+    from resilience_sim.experiments.cluster import ClusterError
     from resilience_sim.experiments.crew import WorkFailed
     from resilience_sim.experiments.study import StudyError
 
+    if isinstance(error, ClusterError):
+        return say(ctx, Problem("cluster", str(error), error.help))
     if isinstance(error, StudyError):
         return say(ctx, Problem("study", str(error), error.help))
     if isinstance(error, WorkFailed):

@@ -235,6 +235,10 @@ Over = Annotated[
         complete.settings,
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    option("--cluster", "ADDRESS", "Run on a Dask cluster, e.g. tcp://HOST:8786; see docs/cluster.md.", MAIN),
+]
 Ui = Annotated[
     str, choice("--ui", "MODE", USER_INTERFACES, "How to watch (auto: live on a terminal, else not at all)", WATCHING)
 ]

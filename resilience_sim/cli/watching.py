@@ -14,7 +14,7 @@ from resilience_sim.runs.endings import Interrupts
 
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
-    from resilience_sim.runs.batch import Batch
+    from resilience_sim.runs.batch import Batch, Hands
     from resilience_sim.runs.simulation import Source
     from resilience_sim.settings.plan import Plan, Warned
     from resilience_sim.views.actions_text import ActionText
@@ -166,8 +166,14 @@ def drain_until(ctx: CommandContext, source: Source, interrupts: Interrupts, pro
     return drain(source, go_on)
 
 
-def run_seeds(ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int], series: int = 0) -> Batch:
-    """Run every plan with every seed, on all cores, with a progress bar; after Ctrl-C some are missing.
+def run_seeds(
+    ctx: CommandContext,
+    plans: Mapping[str, Plan],
+    seeds: Sequence[int],
+    series: int = 0,
+    elsewhere: Hands | None = None,
+) -> Batch:
+    """Run every plan with every seed, on all cores or elsewhere, with a progress bar; after Ctrl-C some are missing.
 
     The bar also says what is known of the availability so far, with its 95 % interval. A warning names what was lost.
     """
@@ -187,7 +193,7 @@ def run_seeds(ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[in
 
     with Progress(ctx, "simulating", total) as progress:
         ctx.detail(f"simulating {total} runs")
-        batch = run_many(plans, seeds, on_result=count, series=series)
+        batch = run_many(plans, seeds, on_result=count, series=series, elsewhere=elsewhere)
     if not ctx.json:
         ctx.warnings(lost_runs(batch))
     return batch

@@ -69,7 +69,7 @@ class Processes:
             size = min(self.size, len(todo))
             left = todo
             if size > 1 or attempt:
-                left = Workers(size, _Guarded(work), take, lose).work_through(todo)
+                left = Workers(size, Guarded(work), take, lose).work_through(todo)
             for task in left:
                 take(task, work(task[1]))
             todo = [(number, tasks[number]) for number in sorted(lost)]
@@ -82,8 +82,8 @@ class Processes:
 
 
 @dataclass(frozen=True)
-class _Guarded:
-    """The work of a worker process, which must not raise."""
+class Guarded:
+    """Work that is done elsewhere, and must not raise there."""
 
     work: Callable[[Any], Any]
 

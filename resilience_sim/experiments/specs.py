@@ -44,6 +44,10 @@ class Quantity:
             return self.text(round(value))
         return self.text(float(f"{value:.{DIGITS}g}"))
 
+    def __reduce__(self) -> tuple[Callable[[str], Quantity], tuple[str]]:
+        """Pickle by name: other processes have the same ones."""
+        return _named, (self.name,)
+
 
 def _ns(seconds: float) -> str:
     return spelling.duration(round(seconds * units.SECOND))
@@ -57,6 +61,10 @@ QUANTITIES: Final = (
     Quantity("rate", "/s", lambda text: units.rate(text).per_second, spelling.rate),
     Quantity("duration", "s", lambda text: units.duration(text) / units.SECOND, _ns),
 )
+
+
+def _named(name: str) -> Quantity:
+    return next(each for each in QUANTITIES if each.name == name)
 
 
 def quantity_of(text: str) -> Quantity | None:

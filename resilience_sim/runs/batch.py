@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.runs.simulate import simulate
@@ -61,6 +62,19 @@ class Batch:
         return {name: [run for run in its if run.seed in common] for name, its in self.results.items()}
 
 
+class Hands(Protocol):
+    """Whoever does tasks in the place of this machine's processes."""
+
+    def work_through(
+        self,
+        answer: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        on_answer: Callable[[Any, Any], None],
+        on_loss: Callable[[Any, str], None],
+    ) -> None:
+        """Answer every task, as :class:`resilience_sim.runs.workers.Crew` does."""
+
+
 def cores() -> int:
     """How many processes may run at once: the cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -75,13 +89,14 @@ def run_many(
     on_result: Callable[[str, RunResult], None] | None = None,
     series: int = 0,
     metrics: Sequence[str] | None = None,
+    elsewhere: Hands | None = None,
 ) -> Batch:
     """Run every plan with every seed.
 
-    ``workers`` 0: one per core; fewer where the system does not let so many start. ``series`` and ``metrics``: see
-    :func:`simulate`. ``on_result(variant, result)`` is called for each run as it finishes, in any order.
-    KeyboardInterrupt ends the workers at once and returns what is done. A worker that is killed costs the run it was
-    at, which is ``lost``; so is a run that memory does not suffice for.
+    ``workers`` 0: one per core; fewer where the system does not let so many start. ``elsewhere``: whoever does the runs
+    instead. ``series`` and ``metrics``: see :func:`simulate`. ``on_result(variant, result)`` is called for each run as
+    it finishes, in any order. KeyboardInterrupt ends the workers at once and returns what is done. A worker that is
+    killed costs the run it was at, which is ``lost``; so is a run that memory does not suffice for.
 
     Raises:
         RunFailed: one run failed; the others are abandoned.
@@ -107,7 +122,10 @@ def run_many(
 
     interrupted = False
     try:
-        if workers > 1:
+        if elsewhere is not None:
+            elsewhere.work_through(job, tasks, take, lose)
+            tasks = []
+        elif workers > 1:
             from resilience_sim.runs.workers import Crew
 
             tasks = Crew(workers, job, take, lose).work_through(tasks)

@@ -29,6 +29,7 @@ FREE = {
     "--from",
     "--precision",
     "--budget",
+    "--cluster",
     "--resume",
     "--write",
 }

@@ -50,6 +50,7 @@ class CompareOptions:
     seed: opt.FirstSeed = None
     runs: opt.Runs = RUNS
     settings: opt.Set = field(default_factory=list)
+    cluster: opt.Cluster = None
     policies: opt.Policies = field(default_factory=list)
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
@@ -95,6 +96,11 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
+        elsewhere = None
+        if options.cluster is not None:
+            from resilience_sim.experiments.cluster import open_cluster
+
+            elsewhere = stack.enter_context(open_cluster(options.cluster, ctx.note))
         _keep(ctx, scenario, others, plans, seeds[0], options, outputs)
         found: Mapping[str, Sequence[RunResult]] | None = None
         if way_to_watch(ctx, watch, results.stdout_taken(outputs)) == LIVE:
@@ -102,7 +108,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
         whole = found is None
         warnings = list(scenario.warnings)
         if found is None:
-            batch = run_seeds(ctx, plans, seeds, series)
+            batch = run_seeds(ctx, plans, seeds, series, elsewhere)
             whole = not batch.interrupted
             warnings += lost_runs(batch)
             found = batch.paired() if batch.lost else batch.results

@@ -60,6 +60,7 @@ class MarginsOptions:
         str, opt.option("--precision", "RATIO", "How finely critical values are searched.", opt.MAIN)
     ] = "1%"
     settings: opt.Set = field(default_factory=list)
+    cluster: opt.Cluster = None
     out: opt.Out = field(default_factory=list)
     force: opt.Overwrite = False
 
@@ -74,7 +75,7 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
 
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.crew import local_crew
+    from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.margins import Inquiry, below, find_margins
     from resilience_sim.scenario.load import load
     from resilience_sim.views.export.targets import OF_MARGINS
@@ -99,12 +100,13 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_MARGINS)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
+        crew = stack.enter_context(crew_for(options.cluster, say=ctx.note))
         started = ctx.io.clock()
         with Progress(ctx, "searching", 1.0) as progress:
             ctx.detail("searching")
             answer = find_margins(
                 inquiry,
-                local_crew(),
+                crew,
                 lambda axis, done, of: progress.at(done / of, f"{axis}: {done} of {of} seeds"),
             )
         _check_found([*options.axes, *(axis for axis, _ in wanted)], answer)

@@ -43,6 +43,7 @@ class SweepOptions:
     seed: opt.FirstSeed = None
     runs: opt.Runs = RUNS
     settings: opt.Set = field(default_factory=list)
+    cluster: opt.Cluster = None
     out: opt.Out = field(default_factory=list)
     force: opt.Overwrite = False
 
@@ -55,7 +56,7 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.crew import local_crew
+    from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.sweep import Grid
     from resilience_sim.experiments.sweep import sweep as measure
     from resilience_sim.scenario.diagnostics import ScenarioError
@@ -83,13 +84,12 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_SWEEP)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
+        crew = stack.enter_context(crew_for(options.cluster, say=ctx.note))
         started = ctx.io.clock()
         with Progress(ctx, "simulating", 1.0) as progress:
             ctx.detail(f"simulating {grid.size} points")
             try:
-                found = measure(
-                    grid, local_crew(), lambda done, of: progress.at(done / of, f"{done} of {of} pieces of work")
-                )
+                found = measure(grid, crew, lambda done, of: progress.at(done / of, f"{done} of {of} pieces of work"))
             except ScenarioError as error:
                 raise ScenarioError([replace(each, file="--over") for each in error.diagnostics]) from None
         if not found.points:

@@ -58,6 +58,7 @@ class TuneOptions:
     ] = DEFAULT_BUDGET
     seed: opt.FirstSeed = None
     settings: opt.Set = field(default_factory=list)
+    cluster: opt.Cluster = None
     resume: Annotated[
         str | None,
         opt.option("--resume", "STUDY", "Keep what is measured in this file, and go on with it.", opt.OUTPUT),
@@ -79,7 +80,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.crew import local_crew
+    from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.study import Study
     from resilience_sim.experiments.tune import Tuning
     from resilience_sim.experiments.tune import tune as search
@@ -109,6 +110,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         outputs = results.open_outputs(ctx, options.out, stack, used, options.force, formats=OF_MARGINS)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
+        crew = stack.enter_context(crew_for(options.cluster, say=ctx.note))
         started = ctx.io.clock()
         if options.resume is not None and any(same_file(Path(options.resume), each) for each in ctx.files):
             raise usage(f"--resume {options.resume}: this command itself uses that file", "name a file for the study")
@@ -122,7 +124,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
             def heard(words: str) -> None:
                 progress.at(min(0.99, _spent(study, ctx, started, requests, seconds)), words)
 
-            found = search(tuning, local_crew(), study, heard)
+            found = search(tuning, crew, study, heard)
         if found.interrupted and not found.front:
             raise KeyboardInterrupt
         code = {"better": OK, "cannot_tell": INCONCLUSIVE, "none_feasible": NO}[found.verdict]
