@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
@@ -129,12 +129,46 @@ def _targets(spec: Section) -> dict[str, tuple[Section, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """What every target needs of the file: names as shown, the documents that speak of one, what is said of all."""
+    """What every target needs of the file: names as shown, where each stands, every policy, what is said of all."""
 
     shown: dict[str, str]
-    speaking: dict[str, list[Mapping]]
+    targets: dict[str, _Target]
+    policies: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]]  # by scopes; kind, name; where, which
+    layers: dict[tuple[str, int, str], tuple[Layer, Log]]
     found: list[Diagnostic]
     assumed: list[str]
+
+    def find(self, kind: str, name: str, scopes: tuple[str, ...]) -> Section | None:
+        """Where the policy is, in all resources that are loaded together; of two with one name the last counts."""
+        found = [at for each in {(), scopes} if (at := self.policies.get(each, {}).get((kind, name))) is not None]
+        return max(found, key=lambda at: at[0])[1] if found else None
+
+    def layer(self, kind: str, group: Section, name: str, log: Log) -> Layer:
+        """A policy, made once for all targets that refer to it."""
+        made, aside = _made(self.layers, kind, group, name)
+        log.found += aside.found
+        log.assumed += aside.assumed
+        return replace(made, settings={**made.settings}, exact={**made.exact}, remarks=[*made.remarks])
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One target: the resource that it is taken from, whom that is for, and its place there."""
+
+    spec: Section
+    scopes: tuple[str, ...]
+    group: Section
+    key: str
+
+
+def _made(
+    known: dict[tuple[str, int, str], tuple[Layer, Log]], kind: str, group: Section, name: str
+) -> tuple[Layer, Log]:
+    found = known.get((kind, id(group.node), name))
+    if found is None:
+        aside = Log(traps=SHARED | TRAPS)
+        found = known[kind, id(group.node), name] = (_MAKERS[kind](group.anew(aside), name, aside), aside)
+    return found
 
 
 def _whole(file: ConfigFile) -> _Whole:
@@ -143,23 +177,32 @@ def _whole(file: ConfigFile) -> _Whole:
     if known is not None:
         return known
     log = Log(traps=SHARED | TRAPS)
-    speaking: dict[str, list[Mapping]] = {}
+    chosen: dict[str, _Target] = {}
+    kept: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]] = {}
+    layers: dict[tuple[str, int, str], tuple[Layer, Log]] = {}
     documents = list(_documents(file))
-    for document in documents:
+    elsewhere = _used_elsewhere(documents) if len(documents) > 1 else set()
+    for number, document in enumerate(documents):
         top = Section(document, "", log)
         top.skip(scopes="the policies apply to these applications only")
         spec = top.section("spec")
         targets = _targets(spec)
         policies = spec.section("policies")
         _misplaced(spec, policies, log)
-        used: set[tuple[str, str]] = set()
+        used = set(elsewhere)
+        scopes = _scopes(document)
         for name, (group, key) in targets.items():
-            speaking.setdefault(name, []).append(document)
+            before = chosen.get(name)  # of several resources for one target the last counts, of those for all
+            if before is None or before.scopes or not scopes:
+                chosen[name] = _Target(spec, scopes, group, key)
             used |= _references(group.section(key), log)
-        _unused(policies, used if len(documents) == 1 else used | _used_elsewhere(documents), log)
+        _unused(policies, used, log)
         _actor_scopes(spec, log)
-        _decoded(policies, log)
-    made = _Whole(distinct(_all_targets(file)), speaking, list(dict.fromkeys(log.found)), log.assumed)
+        _decoded(policies, layers, log)
+        for kind, plural in _KINDS.items():
+            section = policies.section(plural)
+            kept.setdefault(scopes, {}).update({(kind, name): (number, section) for name in section.names()})
+    made = _Whole(distinct(_all_targets(file)), chosen, kept, layers, list(dict.fromkeys(log.found)), log.assumed)
     file.memo[NAME] = made
     return made
 
@@ -190,39 +233,34 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     result = Converted(NAME, f"Dapr Resiliency, target '{instance}'", instance)
     known = _whole(file)
     wanted = known.shown[instance]
-    log.found += known.found
-    log.assumed += known.assumed
-    others: dict[str, tuple[Section, str]] = {}  # by kind, the default that applies to what is not listed
+    log.of_all(known.found, known.assumed)
+    target = known.targets.get(wanted)
+    if target is not None:
+        holder = target.group.anew(log)
+        section = holder.section(target.key)
+        result.layers = _stack(section, known, target.scopes, log)
+        _app_trap(target.spec, wanted, section, log)
+    elif wanted in _LEVELS:
+        result.layers = _others(file, known, wanted, log)
+        result.remarks.append("what is listed under no target: named defaults, and what is built in")
+    return result
+
+
+def _others(file: ConfigFile, known: _Whole, wanted: str, log: Log) -> list[Layer]:
+    """What applies to those that are listed nowhere."""
+    others: dict[str, tuple[Section, str]] = {}  # by kind
     built_in: tuple[Section, str] | None = None
-    documents = list(_documents(file))
-    speaking = known.speaking.get(wanted, [])
-    unscoped = [each for each in speaking if not _scopes(each)]
-    chosen = next(reversed(unscoped or speaking), None)  # of several resources for one target the last counts
-    together = [each for each in documents if chosen is None or _scopes(each) in ((), _scopes(chosen))]
-    shared = {kind: _Lookup([], plural) for kind, plural in _KINDS.items()}
-    for document in documents:
+    for document in _documents(file):
         policies = Section(document, "", log).section("spec").section("policies")
         for kind, plural in _KINDS.items():
             group = policies.section(plural)
-            if any(document is each for each in together):
-                shared[kind].groups.append(group)
-            for level in reversed(_LEVELS.get(wanted, ())):
+            for level in reversed(_LEVELS[wanted]):
                 if (name := f"Default{level}{_WORDS[kind]}Policy") in group:
                     others[kind] = (group, name)
             if kind == "retry" and _BUILT_IN in group:
                 built_in = (group, _BUILT_IN)
-    if chosen is not None:
-        spec = Section(chosen, "", log).section("spec")
-        place, key = _targets(spec)[wanted]
-        target = place.section(key)
-        result.layers = _stack(target, shared, log)
-        _app_trap(spec, wanted, target, log)
-    if wanted in _LEVELS and wanted not in known.speaking:
-        result.layers = [maker(*others[kind], log) for kind, maker in _MAKERS.items() if kind in others]
-        if wanted == "other-apps":
-            result.layers.append(_built_in_retry(built_in, log))
-        result.remarks.append("what is listed under no target: named defaults, and what is built in")
-    return result
+    found = [known.layer(kind, *others[kind], log) for kind in _MAKERS if kind in others]
+    return [*found, _built_in_retry(built_in, log)] if wanted == "other-apps" else found
 
 
 def _misplaced(spec: Section, policies: Section, log: Log) -> None:
@@ -263,18 +301,15 @@ def _actor_scopes(spec: Section, log: Log) -> None:
             )  # fmt: skip
 
 
-def _decoded(policies: Section, log: Log) -> None:
+def _decoded(policies: Section, layers: dict[tuple[str, int, str], tuple[Layer, Log]], log: Log) -> None:
     """Dapr decodes every policy of a resource, whether a target refers to it or not; one bad refuses all."""
     bad: list[At] = []
-    for kind, maker in _MAKERS.items():
+    for kind in _MAKERS:
         section = policies.section(_KINDS[kind])
         for name in section.names():
-            aside = Log(traps=log.traps)
-            holder = Section(section.node, section.path, aside, span=section.span)
-            maker(holder, name, aside)
+            _, aside = _made(layers, kind, section, name)
             errors = [each for each in aside.found if each.code in (BAD_VALUE, REFUSED)]
-            told = [*errors, *(each for each in aside.found if each.code == "RL168")]
-            log.found += [each for each in told if each not in log.found]
+            log.found += [*errors, *(each for each in aside.found if each.code == "RL168")]
             bad += [section.at(name)] if errors else []
     for at in bad:
         log.refused(
@@ -302,7 +337,7 @@ def _references(target: Section, log: Log) -> set[tuple[str, str]]:
 
 def _app_trap(spec: Section, instance: str, target: Section, log: Log) -> None:
     apps = spec.section("targets").section("apps")
-    if instance in apps.names() and "retry" not in target:
+    if apps.node is not None and instance in apps.node.entries and "retry" not in target:
         log.trap(
             "RL164",
             "listing an app takes its built-in retries away (3, a second apart): without `retry` "
@@ -337,17 +372,6 @@ def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
     policies.rest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Lookup:
-    """The policies of one kind in all resources that are loaded together; of two with one name the last counts."""
-
-    groups: list[Section]
-    plural: str
-
-    def find(self, name: str) -> Section | None:
-        return next((group for group in reversed(self.groups) if name in group), None)
-
-
 def _scopes(document: Mapping) -> tuple[str, ...]:
     return tuple(sorted(Section(document, "", Log()).texts("scopes")))
 
@@ -362,19 +386,18 @@ def _used_elsewhere(documents: list[Mapping]) -> set[tuple[str, str]]:
     return found
 
 
-def _stack(target: Section, shared: dict[str, _Lookup], log: Log) -> list[Layer]:
+def _stack(target: Section, known: _Whole, scopes: tuple[str, ...], log: Log) -> list[Layer]:
     layers: list[Layer] = []
-    for key, maker in _MAKERS.items():
+    for key in _MAKERS:
         name = target.word(key, fold=False)
         if name is None:
             continue
-        lookup = shared[key]
-        group = lookup.find(name.value)
+        group = known.find(key, name.value, scopes)
         if group is None:
-            message = f"`{key}` names `{safe_name(name.value)}`, which is not among the {lookup.plural}"
+            message = f"`{key}` names `{safe_name(name.value)}`, which is not among the {_KINDS[key]}"
             log.add("RL192", "error", message, name.at)
         else:
-            layers.append(maker(group, name.value, log))
+            layers.append(known.layer(key, group, name.value, log))
     return layers
 
 

@@ -7,7 +7,7 @@ values that were read as numbers, durations or known words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop.traps import Trap
@@ -34,12 +34,13 @@ def safe_name(text: str) -> str:
 def distinct(names: Iterable[str]) -> dict[str, str]:
     """Names as they may be shown, each with the real one: two that look alike when masked stay two."""
     found: dict[str, str] = {}
+    next_of: dict[str, int] = {}
     for name in names:
         plain = name if _HOST.match(name) else "…"
-        shown, number = plain, 2
+        shown, number = plain, next_of.get(plain, 2)
         while shown in found:
             shown, number = f"{plain}#{number}", number + 1
-        found[shown] = name
+        found[shown], next_of[plain] = name, number
     return found
 
 
@@ -56,12 +57,24 @@ class At:
 class Log:
     """Everything there is to say about one file, in the order it was found.
 
-    ``traps``: the codes of the format; None for a log that nobody reads.
+    ``traps``: the codes of the format; None for a log that nobody reads. ``told``: what was said already, with other
+    instances of the file, about it as a whole; None for a log that is the only one.
     """
 
     found: list[Diagnostic] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     traps: Mapping[str, Trap] | None = None
+    told: set[int] | None = None
+
+    def of_all(self, found: Sequence[Diagnostic], assumed: Sequence[str] = ()) -> bool:
+        """What was found about the whole file, kept there: said with the first of the instances. Whether it was."""
+        if self.told is not None:
+            if id(found) in self.told:
+                return False
+            self.told.add(id(found))
+        self.found += found
+        self.assumed += assumed
+        return True
 
     def add(self, code: str, severity: str, message: str, at: At, help: str = "") -> None:
         """One finding; the line shown is made of what is known to be harmless."""

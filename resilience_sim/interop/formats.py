@@ -144,9 +144,16 @@ def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
     return [] if names is None else [(str(number), str(text)) for number, text in names(file)]
 
 
-def convert(file: ConfigFile, name: str, instance: str) -> Imported:
-    """One instance as a scenario."""
-    log = Log(list(file.findings), traps=SHARED | module(name).TRAPS)
+@cache
+def _traps(name: str) -> dict[str, Trap]:
+    own: dict[str, Trap] = module(name).TRAPS
+    return SHARED | own
+
+
+def convert(file: ConfigFile, name: str, instance: str, told: set[int] | None = None) -> Imported:
+    """One instance as a scenario. ``told``: what was said about the whole file, with other ones."""
+    log = Log(traps=_traps(name), told=told)
+    log.of_all(file.findings)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
     found = sorted(

@@ -112,7 +112,7 @@ class _Known:
 
     named: dict[str, tuple[Mapping, Node, str]] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
-    invalid: list[tuple[Node, At]] = field(default_factory=list)
+    invalid: dict[int, tuple[Node, At]] = field(default_factory=dict)
 
 
 def _known(file: ConfigFile) -> _Known:
@@ -132,7 +132,7 @@ def _known(file: ConfigFile) -> _Known:
             _method(Section(config.node, config.path, aside, fold=True), throttling, aside)
             bad = next((each for each in aside.found if each.severity == "error"), None)
             if bad is not None and "name" in config:
-                known.invalid.append((config.node, config.at("name")))
+                known.invalid[id(config.node)] = (config.node, config.at("name"))
     return known
 
 
@@ -173,8 +173,9 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     known = _known(file)
     names = file.memo.get(f"{NAME} names") or file.memo.setdefault(f"{NAME} names", distinct(known.named))
     document, node, path = known.named[names[instance]]
-    log.found += known.log.found
-    for other, at in known.invalid:
+    told = not log.of_all(known.log.found)
+    of_first = known.invalid.get(id(next(iter(known.named.values()))[1]))  # which the first method did not name
+    for other, at in known.invalid.values() if not told else [of_first] if of_first else []:
         if other is not node:
             log.refused("this configuration is not valid, and with it no other one of the service config", at)
     top = Section(document, "", log, fold=True)

@@ -70,8 +70,7 @@ def _clients(file: ConfigFile, log: Log) -> tuple[Environment, Section, Section]
         log_of_all = Log(traps=TRAPS)
         known = file.memo[NAME] = (Environment(file, log_of_all), log_of_all)
     environment, of_all = known
-    log.found += of_all.found
-    log.assumed += of_all.assumed
+    log.of_all(of_all.found, of_all.assumed)
     http = Section(environment.tree("micronaut"), "", log, relaxed=True).section("micronaut").section("http")
     return environment, http.section("client"), http.section("services")
 
@@ -95,14 +94,23 @@ def _node(section: Section, name: str) -> object:
 def instances(file: ConfigFile) -> list[str]:
     """The services, and ``default`` for every other client."""
     _, shared, services = _clients(file, Log())
-    names = [name for name in services.names() if isinstance(_node(services, name), Mapping)]
-    return [*distinct(names), *([DEFAULT] if shared or not names else [])]
+    names = _names(file, services)
+    return [*names, *([DEFAULT] if shared or not names else [])]
+
+
+def _names(file: ConfigFile, services: Section) -> dict[str, str]:
+    """The services as they are shown, each with its real name. Made once."""
+    known: dict[str, str] | None = file.memo.get(f"{NAME} names")
+    if known is None:
+        names = (name for name in services.names() if isinstance(_node(services, name), Mapping))
+        known = file.memo[f"{NAME} names"] = distinct(names)
+    return known
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The whole request around the pool around the read timeout."""
     _, shared, services = _clients(file, log)
-    names = distinct(name for name in services.names() if isinstance(_node(services, name), Mapping))
+    names = _names(file, services)
     own = services.section(names[instance]) if instance in names else None
     chain = Chain([*([own] if own is not None else []), shared])
     if not chain:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import ceil
 
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import At, Log, distinct, safe_name
+from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.microprofile_keys import (
     GLOBAL,
@@ -78,16 +78,15 @@ def instances(file: ConfigFile) -> list[str]:
     """Methods, classes and guards; ``global`` is any other method, where there are settings for all."""
     properties = _properties(file)
     of_all = any(each.place == GLOBAL and each.member != "enabled" for each in properties.said)
-    found = list(distinct(properties.places()))
+    found = list(properties.shown)
     return [*found, ALL] if of_all or not found else found
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one method or class; its order is that of the specification."""
     properties = _properties(file)
-    log.found += properties.log.found
-    log.assumed += properties.log.assumed
-    place = {ALL: GLOBAL, **distinct(properties.places())}[instance]
+    log.of_all(properties.log.found, properties.log.assumed)
+    place = properties.shown.get(instance, GLOBAL)
     result = Converted(NAME, f"MicroProfile Fault Tolerance, '{instance}'", instance)
     _is_a_class(properties, place, log)
     for annotation, maker in MAKERS.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import NOT_MODELLED, UNKNOWN_KEY, At, Log, safe_name
+from resilience_sim.interop.findings import NOT_MODELLED, UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.placeholders import filled_in
 from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Sequence
@@ -87,6 +87,13 @@ class Properties:
     clients: dict[str, dict[str, Entry]] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     log: Log = field(default_factory=Log)
+    by_annotation: dict[tuple[str, str], list[Said]] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)  # the places, by the names they are shown by
+
+    def add(self, said: Said) -> None:
+        """One more."""
+        self.said.append(said)
+        self.by_annotation.setdefault((said.place, said.annotation), []).append(said)
 
     def places(self) -> list[str]:
         """The methods, classes and guards, in the order of the file."""
@@ -97,7 +104,7 @@ class Properties:
         """The members as the first place has them that says something; of one place the higher rank, then the last."""
         found: dict[str, Entry] = {}
         for place in reversed(places):
-            mine = [each for each in self.said if each.place == place and each.annotation == annotation]
+            mine = self.by_annotation.get((place, annotation), ())
             for each in sorted(mine, key=lambda said: said.rank):
                 found[each.member] = each.entry
         return found
@@ -170,6 +177,7 @@ def read_properties(file: ConfigFile, log: Log) -> Properties:
                 log.add(NOT_MODELLED, "info", f"this is for one profile only ({only}): `--profile NAME` reads it", at)
             continue
         _take(found, name, Entry(entry.key, _value(entry, values, log)), 10 * applies)
+    found.shown = distinct(found.places())
     return found
 
 
@@ -208,7 +216,7 @@ def _take(found: Properties, name: str, entry: Entry, rank: int) -> None:
     at = At(entry.key, safe_name(name), f"{_shown(name)}:")
     said = _said(name, entry, rank)
     if said is not None:
-        found.said.append(said)
+        found.add(said)
         return
     switch = SWITCHES.get(name)
     prefix = next((each for each in PREFIXES if name.startswith(each)), "")

@@ -161,8 +161,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one instance."""
     result = Converted(NAME, f"resilience4j, instance '{instance}'", instance)
     environment, found, assumed = _environment(file)
-    log.found += found
-    log.assumed += assumed
+    log.of_all(found, assumed)
     root = Section(environment.tree("resilience4j"), "", log, relaxed=True).section("resilience4j")
     if instance.startswith(spring_cloud.ASIDE):
         off = environment.root.at("spring.cloud.circuitbreaker.resilience4j.disable-time-limiter")

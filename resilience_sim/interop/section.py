@@ -63,6 +63,10 @@ class Section:
         if self.node is not None:
             self._entries = self._view(self.node)
 
+    def anew(self, log: Log) -> Section:
+        """The same with no key read yet, for another log."""
+        return Section(self.node, self.path, log, self.relaxed, self.span, self.fold)
+
     def _view(self, node: Mapping) -> dict[str, tuple[str, Entry]]:
         """The entries by the names that they are looked for under; a large one is kept for the next section of it."""
         kind = "relaxed" if self.relaxed else "fold" if self.fold else ""

@@ -94,6 +94,7 @@ class Environment:
         self.log = log
         self.filled: list[str] = []
         self._trees: dict[tuple[str, ...], Mapping] = {}
+        self.memo: dict[str, Any] = {}  # what others made of the whole
         own = [(document, _flat(document), _file_profile(document, file)) for document in file.documents]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
         for document, flat, of_file in own:

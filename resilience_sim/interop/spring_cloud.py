@@ -8,7 +8,7 @@ resilience4j (docs/reference/config-formats.md section 1). What a breaker of a r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.findings import At, Log, distinct, safe_name
@@ -17,6 +17,7 @@ from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import DURATION, Environment
 from resilience_sim.interop.traps import traps
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.units import show_duration
 
@@ -185,11 +186,33 @@ def clients(environment: Environment, log: Log) -> dict[str, Section]:
 
 def instances(environment: Environment) -> list[str]:
     """Routes and clients, each with a word before its name."""
-    log = Log()
-    return [
-        *(ROUTE + name for name in distinct(routes(environment, log))),
-        *(CLIENT + name for name in distinct(clients(environment, log))),
-    ]
+    known = _whole(environment)
+    return [*(ROUTE + name for name in known.shown_routes), *(CLIENT + name for name in known.shown_clients)]
+
+
+@dataclass(slots=True)
+class _Whole:
+    """All routes and clients, the names that they are shown by, and what was said on the way."""
+
+    routes: dict[str, tuple[Section, Section]]
+    clients: dict[str, Section]
+    found: list[Diagnostic]  # about routes
+    of_clients: list[Diagnostic]
+    shown_routes: dict[str, str] = field(init=False)
+    shown_clients: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shown_routes, self.shown_clients = distinct(self.routes), distinct(self.clients)
+
+
+def _whole(environment: Environment) -> _Whole:
+    """Made once."""
+    known: _Whole | None = environment.memo.get("spring cloud")
+    if known is None:
+        log, of_clients = Log(traps=TRAPS), Log(traps=TRAPS)
+        found = routes(environment, log), clients(environment, of_clients)
+        known = environment.memo["spring cloud"] = _Whole(*found, log.found, of_clients.found)
+    return known
 
 
 Breaker = Callable[[str, Converted, Log], list[Layer]]
@@ -200,8 +223,9 @@ def convert(environment: Environment, instance: str, breaker: Breaker, log: Log)
     if instance.startswith(CLIENT):
         return _client(environment, instance, log)
     result = Converted("resilience4j", f"Spring Cloud Gateway, route '{instance[len(ROUTE) :]}'", instance)
-    found = routes(environment, log)
-    route, gateway = found[distinct(found)[instance[len(ROUTE) :]]]
+    known = _whole(environment)
+    log.of_all(known.found)
+    route, gateway = (each.anew(log) for each in known.routes[known.shown_routes[instance[len(ROUTE) :]]])
     for each in _filters(gateway, route, log):
         maker = _MAKERS.get(each.name)
         if maker is not None:
@@ -373,10 +397,11 @@ _MAKERS: dict[str, _Maker] = {"Retry": _retry, "CircuitBreaker": _breaker, "Requ
 
 def _client(environment: Environment, instance: str, log: Log) -> Converted:
     result = Converted("resilience4j", f"Feign client '{instance[len(CLIENT) :]}'", instance)
-    found = clients(environment, log)
-    name = distinct(found)[instance[len(CLIENT) :]]
-    own, shared = found[name], found.get("default")
-    sections = [own, *([shared] if shared is not None and name != "default" else [])]
+    known = _whole(environment)
+    log.of_all(known.of_clients)
+    name = known.shown_clients[instance[len(CLIENT) :]]
+    own, shared = known.clients[name].anew(log), known.clients.get("default")
+    sections = [own, *([shared.anew(log)] if shared is not None and name != "default" else [])]
     read: Value[int] | None = None
     retryer: Value[str] | None = None
     for section in sections:

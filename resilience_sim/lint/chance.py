@@ -173,6 +173,7 @@ def run_within(n: float, k: int, p: float) -> float:
     return 1 - (1 - p * x) / ((k + 1 - k * x) * q) * exp(-(n + 1) * log(x))
 
 
+@lru_cache(maxsize=4096)
 def none_in_windows(size: int, k: int, p: float) -> tuple[float, float]:
     """P(no ``size`` calls in a row with ``k`` failures) among 2 and 3 times ``size`` calls.
 

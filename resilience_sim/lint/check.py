@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
 from resilience_sim.lint.finding import Finding, Hit, Rule
@@ -114,8 +115,10 @@ def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequ
 def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
     found: dict[Finding, None] = {}
     places: set[tuple[str, str, int, int]] = set()
+    known_hits: Hits = {}
+    said: set[Diagnostic] = set()
     for subject in all_subjects:
-        first = findings(subject)
+        first = findings(subject, known_hits, said)
         if subject.kind == "python":  # a client is a stack of its own, and a part of those that use it: said once
             first = [each for each in first if (each.code, each.file, each.line, each.col) not in places]
             places.update((each.code, each.file, each.line, each.col) for each in first)
@@ -151,21 +154,41 @@ def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[
     return found
 
 
-def findings(subject: Subject) -> list[Finding]:
-    """All rules on one subject, after what its import had to say."""
-    from resilience_sim.interop.formats import all_traps
-    from resilience_sim.lint.pages import RULES
+def findings(subject: Subject, known: Hits | None = None, said: set[Diagnostic] | None = None) -> list[Finding]:
+    """All rules on one subject, after what its import had to say, unless that is among what was ``said``.
 
-    titles = all_traps() if subject.found else {}
+    ``known``: what the rules say of stacks that were looked at before.
+    """
+    from resilience_sim.interop.formats import all_traps
+
+    fresh = subject.found
+    if said is not None:
+        fresh = tuple(each for each in fresh if each not in said)
+        said.update(fresh)
+    titles = all_traps() if fresh else {}
     found = [
         Finding(
             each.code, each.severity, titles[each.code].title if each.code in titles else "", each.message, each.help,
             each.file, each.line, each.col, each.end_col, each.path, each.source,
         )
-        for each in subject.found
+        for each in fresh
     ]  # fmt: skip
-    for rule in RULES if not subject.instead else [each for each in RULES if each.code not in subject.instead]:
-        found += [_finding(subject, rule, hit) for hit in rule.check(subject)]
+    found += [_finding(subject, rule, hit) for rule, hit in hits(subject, {} if known is None else known)]
+    return found
+
+
+def hits(subject: Subject, known: Hits) -> list[tuple[Rule, Hit]]:
+    """What all rules say; of a stack that is ``known`` under the same traffic without looking again.
+
+    Thousands of instances of a large file share their settings, and no rule asks for more of a subject than this.
+    """
+    from resilience_sim.lint.pages import RULES
+
+    key = (subject.kind, subject.instead, subject.exact, replace(subject.plan, name="", about=""))
+    found = known.get(key)
+    if found is None:
+        rules = [each for each in RULES if each.code not in subject.instead]
+        found = known[key] = [(rule, hit) for rule in rules for hit in rule.check(subject)]
     return found
 
 
@@ -192,6 +215,7 @@ def worst(found: Iterable[Finding]) -> str:
     return next((severity for severity in ("error", "warning", "info") if severity in seen), "")
 
 
+Hits: TypeAlias = "dict[Hashable, list[tuple[Rule, Hit]]]"
 UNKNOWN = "neither a scenario nor a configuration that resim knows"
 HELP = "a scenario begins with `resim: 1`; `resim import --help` lists the formats"
 NOTHING = "nothing in this configuration that resim could import"

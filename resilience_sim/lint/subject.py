@@ -120,9 +120,10 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
     surroundings = _Surroundings(settings)
     path = file.path
     subjects = []
-    told = {setting.partition("=")[0].partition(".")[0] for setting in settings}
+    given = {setting.partition("=")[0].partition(".")[0] for setting in settings}
+    told: set[int] = set()
     for instance in formats.instance_names(file, name):
-        imported = formats.convert(file, name, instance)
+        imported = formats.convert(file, name, instance, told)
         plan, stack = surroundings.plan(imported), imported.stack
         places: dict[tuple[int, str], At] = {}
         for index, layer in enumerate(stack.layers):
@@ -140,7 +141,7 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
                 plan,
                 None,
                 places,
-                frozenset(ASSUMED) - told,
+                frozenset(ASSUMED) - given,
                 name,
                 instance,
                 imported.findings,
