@@ -46,7 +46,7 @@ def test_figures_over_time_beside_selected_metrics():
     plan = load("first-look").plan
     some = simulate(plan, 1, series=10**9, metrics=["p99"])
     assert some.document["series"] == simulate(plan, 1, series=10**9).document["series"]
-    assert set(some.document) == {"seed", "digest", "virtual_seconds", "series"}
+    assert set(some.document) == {"seed", "digest", "virtual_seconds", "requests", "series"}
 
 
 def test_many_seeds_in_processes():
