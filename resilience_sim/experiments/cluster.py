@@ -32,8 +32,8 @@ BLOCK = 0.5  # s of work in a block: what Dask does for a task costs a hundredth
 IN_HAND = 2  # blocks that a worker has: the one it works on and the next
 LOSSES = 2  # workers lost over a task, after which nobody else gets it
 CONNECT = 5.0  # s that a scheduler may take to answer
-ARRIVAL = 10.0  # s in which the first worker must be there, and every probe of those that are
-GONE = 60.0  # s without any worker until the work is given up
+ARRIVAL, PROBED = 10.0, 30.0  # s in which the first worker must be there, and show what it is like
+MISSED, GONE = 2.0, 60.0  # s without any worker until that is said, and until the work is given up
 LOOK_UP = 0.01  # s between two looks at answers and Ctrl-C
 ROLL_CALL = 0.5  # s between two looks at who is there
 SCHEMES = ("tcp", "tls", "ws", "wss")
@@ -116,7 +116,7 @@ def _connected(distributed: Any, address: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other versions of Dask's parts: what counts is the probe
         thread.start()
-        thread.join(2 * CONNECT)
+        thread.join(CONNECT + 1)
     if not found:
         late.set()
         raise TimeoutError
@@ -169,6 +169,7 @@ class _Hand:
     """A worker. ``fit`` is None until its probe has answered."""
 
     address: str
+    threads: int
     probe: Any
     fit: bool | None = None
     given: list[_Block] = field(default_factory=list)  # the one it works on first
@@ -185,6 +186,7 @@ class Cluster:
         self._hands: dict[str, _Hand] = {}
         self._refused: dict[str, str] = {}
         self._here: Likeness | None = None
+        self._threads_told = False
         self._called = -ROLL_CALL
         self._names = count()
         self._pace: dict[type, float] = {}  # s that a task takes, by the kind of work
@@ -209,7 +211,7 @@ class Cluster:
                     f"{self._address}: no worker can be used: " + "; ".join(self._refused.values()),
                     "every worker needs the same resim as this one, on the same kind of machine; see docs/cluster.md",
                 )
-            if time.monotonic() - begun > ARRIVAL:
+            if time.monotonic() - begun > (PROBED if self._hands else ARRIVAL):
                 if self._fit():
                     return
                 raise ClusterError(
@@ -243,9 +245,9 @@ class Cluster:
         gone = [hand for address, hand in self._hands.items() if address not in present]
         for hand in gone:
             del self._hands[hand.address]
-        for address in present:
+        for address, threads in present.items():
             if address not in self._hands:
-                self._hands[address] = _Hand(address, self._send(address, Call(likeness)))
+                self._hands[address] = _Hand(address, threads, self._send(address, Call(likeness)))
         return gone
 
     def _judge(self, hand: _Hand) -> None:
@@ -257,6 +259,10 @@ class Cluster:
         except Exception as error:  # whatever another resim, or another Python, makes of our words
             why = f"the probe run fails there ({type(error).__name__}: {error})"
         hand.fit = not why
+        if hand.fit and hand.threads > 1 and not self._threads_told:
+            self._threads_told = True
+            words = f"worker {hand.address} has {hand.threads} threads, of which resim can use one"
+            self._say(f"{words}; `dask worker ... --nworkers -1 --nthreads 1` starts a process for each core")
         if why:
             self._refused[hand.address] = f"worker {hand.address} is refused: {why}"
             self._say(self._refused[hand.address])
@@ -308,7 +314,7 @@ class Cluster:
             raise WorkFailed(f"it cannot be sent to another machine ({error})") from None
         shift = _Shift(tasks, on_answer, on_loss, f"{sha256(work).hexdigest()}", work)
         kind = kind or type(answer)
-        left = time.monotonic()
+        left, told = time.monotonic(), False
         with Interrupts(patient=True) as interrupts:
             try:
                 while shift.todo or any(hand.given for hand in self._hands.values()):
@@ -316,9 +322,12 @@ class Cluster:
                         shift.lost(hand.given)
                     self._hand_out(shift, self._size(shift, kind))
                     if self._fit():
-                        left = time.monotonic()
+                        left, told = time.monotonic(), False
                     elif time.monotonic() - left > GONE:
                         raise ClusterError(f"{self._address}: all workers have gone", "start some, and try again")
+                    elif time.monotonic() - left > MISSED and not told:
+                        told = True
+                        self._say(f"{self._address}: all workers have gone; waiting for others for {GONE:g} s")
                     if not self._hear(shift, kind):
                         time.sleep(LOOK_UP)
                     interrupts.check()

@@ -36,7 +36,7 @@ class Cluster:
 
         self._wait(answers)
 
-    def worker(self, name: str, preload: str = "") -> subprocess.Popen[bytes]:
+    def worker(self, name: str, preload: str = "", threads: int = 1) -> subprocess.Popen[bytes]:
         """Start a worker; ``preload`` is Python that it runs first."""
         more = []
         if preload:
@@ -44,7 +44,17 @@ class Cluster:
             script.write_text(preload, encoding="utf-8")
             more = ["--preload", str(script)]
         return self._start(
-            *("worker", self.address, "--name", name, "--nthreads", "1", "--no-nanny", "--death-timeout", "60"),
+            *(
+                "worker",
+                self.address,
+                "--name",
+                name,
+                "--nthreads",
+                str(threads),
+                "--no-nanny",
+                "--death-timeout",
+                "60",
+            ),
             *("--host", "127.0.0.1", "--local-directory", str(self._folder / name), *more),
         )
 

@@ -45,6 +45,13 @@ def cluster(tmp_path_factory):
         yield found
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine is no cluster that does not answer."""
+    for name in ("CONNECT", "ARRIVAL", "PROBED"):
+        monkeypatch.setattr(house, name, PATIENCE)
+
+
 @pytest.fixture
 def quick(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -95,9 +102,10 @@ def test_a_lost_worker_costs_its_blocks_only(cluster):
     """One joins, is given work, hangs, and is killed half-way: others do its blocks, and the answer is the same."""
     from experiments.clusters import stop
 
-    with open_cluster(cluster.address) as crew:
-        assert crew.size == 2
-        doomed = cluster.worker("doomed")
+    said: list[str] = []
+    with open_cluster(cluster.address, said.append) as crew:
+        assert (crew.size, said) == (2, [])
+        doomed = cluster.worker("doomed", threads=2)
         address = cluster.wait_for("one", "two", "doomed")["doomed"]
         while crew.size < 3:
             crew.muster()
@@ -112,6 +120,8 @@ def test_a_lost_worker_costs_its_blocks_only(cluster):
 
         found = sweep(GRID, crew, kill_half_way)
         assert had
+        assert len(said) == 1
+        assert said[0].startswith(f"worker {address} has 2 threads, of which resim can use one")
         assert address not in crew._hands
         assert crew.size == 2
     assert found == sweep(GRID, Alone())
@@ -222,18 +232,24 @@ def test_dask_that_is_not_installed(quick, monkeypatch):
     assert "pip install 'resilience-sim[cluster]'" in answer.err
 
 
-def test_a_scheduler_without_workers(tmp_path, monkeypatch):
+def test_a_scheduler_whose_workers_have_gone(tmp_path, monkeypatch):
+    """While they work: that is said, and after some time it is an error; before anything: an error."""
     pytest.importorskip("distributed")
     from experiments.clusters import cluster_of
 
-    monkeypatch.setattr(house, "ARRIVAL", 0.2)
-    with (
-        cluster_of(tmp_path) as empty,
-        pytest.raises(ClusterError, match="has no worker that answers") as caught,
-        open_cluster(empty.address),
-    ):
-        pass
-    assert f"dask worker {empty.address}" in caught.value.help
+    monkeypatch.setattr(house, "MISSED", 0.0)
+    monkeypatch.setattr(house, "GONE", 0.5)
+    said: list[str] = []
+    with cluster_of(tmp_path, "only") as lonely:
+        with open_cluster(lonely.address, said.append) as crew:
+            with pytest.raises(ClusterError, match="all workers have gone") as caught:
+                sweep(GRID, crew, lambda done, of: lonely.processes[-1].kill())
+            assert caught.value.help == "start some, and try again"
+        assert said == [f"{lonely.address}: all workers have gone; waiting for others for 0.5 s"]
+        monkeypatch.setattr(house, "ARRIVAL", 0.2)
+        with pytest.raises(ClusterError, match="has no worker that answers") as caught, open_cluster(lonely.address):
+            pass
+        assert f"dask worker {lonely.address}" in caught.value.help
 
 
 # --- whose fault it was
