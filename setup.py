@@ -57,7 +57,10 @@ class BuildWithScenarios(build_py):
 
 
 PACKAGE = Path("resilience_sim")
-FOLDS = ("breakers", "counters", "latencies", "recovery", "run_fold", "series", "story", "tables")
+FOLDS = (
+    "breakers", "counters", "latencies", "outer_events", "recovery", "run_fold", "series", "services_fold", "story",
+    "tables",
+)  # fmt: skip
 
 # Signed overflow wraps (the digest and the random numbers rely on it); a product and a sum are rounded one after the
 # other, as the interpreter does it. The third tells the compiler that no function is replaced from outside: + 15 %.

@@ -12,6 +12,7 @@ from resilience_sim.scenario.text.spelling import duration, flow, number, plain,
 from resilience_sim.settings import library_types, types
 from resilience_sim.settings.budget import SCHEMES
 from resilience_sim.settings.budget import TABLE as BUDGET
+from resilience_sim.settings.calls import Pair
 from resilience_sim.settings.policy import PolicyKind
 from resilience_sim.settings.table import Nested, Param, Table
 from resilience_sim.settings.urllib3 import Errors, Methods, Statuses
@@ -106,6 +107,8 @@ def text_of(kind: types.Type, narrow: Narrow = _anything) -> Text:
         return st.sampled_from(kind.words).map(quoted)
     if isinstance(kind, types.Flag):
         return st.booleans().map(plain)
+    if isinstance(kind, Pair):
+        return st.just("[client, shop]")
     if isinstance(kind, types.Text):
         return st.sampled_from(["a", "b-2", "it"])
     if isinstance(kind, types.Threshold):

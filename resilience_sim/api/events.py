@@ -45,6 +45,9 @@ class Event:
 class _Gather(Fold):
     """Keeps the events until they are taken."""
 
+    def sees_services(self) -> bool:
+        return True
+
     def __init__(self, kinds: frozenset[int], rid: int | None) -> None:
         self.kinds = kinds
         self.rid = rid

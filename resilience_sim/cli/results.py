@@ -74,10 +74,10 @@ def carry_out(
     finished: bool = True,
 ) -> Done:
     """Run a source to its end while it is watched, measured and exported. ``finished``: that is the end of the run."""
-    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.measure.violations import ViolationFold, overdue
 
-    figures = RunFold(source.plan, source.components, series)
+    figures = figures_of(source.plan, source.components, series)
     source.attach(figures)
     violations = ViolationFold(source.plan)
     if violations.needed:
@@ -103,12 +103,12 @@ def carry_out(
 
 def figures_of(recording: Recording, series: int) -> RunResult:
     """The figures of a recorded run."""
-    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.runs.replay import Playback
     from resilience_sim.runs.simulate import drain
 
     playback = Playback(recording)
-    figures = RunFold(playback.plan, playback.components, series)
+    figures = figures_of(playback.plan, playback.components, series)
     playback.attach(figures)
     drain(playback)
     return figures.result(recording.meta.seed, playback.digest(), playback.now, not recording.finished)

@@ -240,6 +240,9 @@ class Axis:
     harder: str  # what more of it is called
 
 
+_WHICH = "there are several services: say which, as in `--over services.NAME.{setting}={values}`"
+
+
 def load_ladder(plan: Plan, precision: float) -> Ladder | str:
     """Arrivals at ``factor`` times the rate, over the same time; with a closed loop, as many times the users."""
     traffic = plan.traffic
@@ -253,6 +256,8 @@ def load_ladder(plan: Plan, precision: float) -> Ladder | str:
 def slower_ladder(plan: Plan, precision: float) -> Ladder | str:
     """Every latency of B, and of the network, ``factor`` times as long."""
     service = plan.service
+    if plan.several:
+        return _WHICH.format(setting="latency", values="10ms..1s")
     if service.latency.is_zero and service.network.is_zero:
         return "B's latency is zero: no factor makes it longer"
     return FactorLadder(plan, _slower, precision / 2)
@@ -260,6 +265,8 @@ def slower_ladder(plan: Plan, precision: float) -> Ladder | str:
 
 def failing_ladder(plan: Plan, precision: float) -> Ladder | str:
     """B's failure rate plus so many points."""
+    if plan.several:
+        return _WHICH.format(setting="failure_rate", values="0%..50%")
     return ShareLadder(plan, _failing, precision / 10)
 
 
@@ -273,6 +280,8 @@ def outage_ladder(plan: Plan, precision: float) -> Ladder | str:
 def capacity_ladder(plan: Plan, precision: float) -> Ladder | str:
     """A share of each replica's workers lost; at least one is left."""
     workers = plan.service.workers
+    if plan.several:
+        return _WHICH.format(setting="workers", values="1..8")
     if not workers:
         return "B has no limit on its workers: there are none to lose"
     if workers == 1:

@@ -73,7 +73,7 @@ class _Probe:
 
 def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> tuple[str, int]:
     """The first of ``until`` that a run fails, or empty; and the requests it took."""
-    whole = all(each.scope.kind == "all" for each in until)
+    whole = all(each.scope.whole for each in until)
     names = sorted({each.metric for each in until}) if whole else None
     run = simulate(plan_for(plan, until), seed, metrics=names)
     broken = next((each.text for each in until if broken_by(each, run)), "")

@@ -44,21 +44,18 @@ def agreeing(found: list[Cliff], factor: float) -> Cliff | None:
 
 
 def _cliffs(plan: Plan, axis: str, until: tuple[Expectation, ...]) -> Iterator[Cliff]:
-    if plan.traffic.loop != "open" or plan.service.per_concurrent:
+    if plan.traffic.loop != "open" or plan.service.per_concurrent or plan.several:
         return
     rate, places = traffic(plan).peak, capacity(plan)
     if rate <= 0:
         return
     if places < float("inf"):
         attempts, words = worst_attempts(plan.stack)
-        alone = (1.0, "")
-        for number, said in [(attempts, f"{words} x "), alone] if attempts > 1 else [alone]:
-            factor = places / number / rate
-            if axis == "load":
-                yield Cliff(factor, f"{said}{fmt.rate(places / number)} = B's {fmt.rate(places)}")
-            else:
-                served = f"B's {fmt.rate(places / factor)} at {fmt.factor(factor)} its latency"
-                yield Cliff(factor, f"{said}{fmt.rate(rate)} = {served}")
+        whose = "B's"
+        if attempts > 1:
+            at = places / attempts
+            yield Cliff(at / rate, _said(axis, f"{words} x {fmt.rate(at)}", f"{whose} {fmt.rate(places)}", at / rate))
+        yield Cliff(places / rate, _said(axis, fmt.rate(places), f"{whose} capacity", places / rate))
         yield from _waiting(plan, axis, rate, until)
     if plan.client.threads and axis == "load":
         held = mean_time(plan) / 1e9
@@ -67,6 +64,12 @@ def _cliffs(plan: Plan, axis: str, until: tuple[Expectation, ...]) -> Iterator[C
             at = threads / held
             words = f"{fmt.rate(at)} x {fmt.seconds(held)} = {threads} threads (Little's law)"
             yield Cliff(at / rate, words)
+
+
+def _said(axis: str, left: str, right: str, factor: float) -> str:
+    if axis == "load":
+        return f"{left} = {right}"
+    return f"{left} = {right}, which is {fmt.factor(factor)} today's traffic"
 
 
 def worst_attempts(stack: tuple[PolicyConfig, ...]) -> tuple[float, str]:
@@ -109,7 +112,7 @@ def _waiting(plan: Plan, axis: str, rate: float, until: tuple[Expectation, ...])
         return
     work = service.latency.a / 1e9
     for each in until:
-        if each.op in ("<", "<=") and each.scope.kind == "all":
+        if each.op in ("<", "<=") and each.scope.whole:
             percent = percentile_of(each.metric)
             if percent is not None or each.metric == "mean":
                 at = _reaches(each.limit, percent, service.workers, work)

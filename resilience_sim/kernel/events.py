@@ -83,11 +83,15 @@ FAULT_OFF: Final = 24
 CRASH: Final = 25
 RESTART: Final = 26
 ACTION: Final = 27
+# calls between services
+CALL: Final = 28
+CALL_OVER: Final = 29
+ANSWERED: Final = 30
 
 KIND_NAMES: Final[tuple[str, ...]] = (
     "", "arrive", "start", "done", "sent", "received", "begin", "end", "left_queue", "result", "effect", "retry_wait",
     "retry_denied", "breaker", "rejected", "late_result", "probe", "timed_out", "queued", "admitted_late", "hedge",
-    "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart", "action",
+    "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart", "action", "call", "call_over", "answered",
 )  # fmt: skip
 
 # kind: (who emits it, what it says)
@@ -119,6 +123,9 @@ MEANINGS: Final[dict[int, tuple[str, str]]] = {
     CRASH: ("client", "a client instance goes down, with the requests it has"),
     RESTART: ("client", "it is back, with fresh policies"),
     ACTION: ("client or service", "settings are changed"),
+    CALL: ("link", "a service calls another"),
+    CALL_OVER: ("link", "and has an answer, or no longer waits for one"),
+    ANSWERED: ("replica", "a service among several answers what it has worked on, heard or not"),
 }
 
 # ARRIVE: admission
@@ -131,12 +138,14 @@ STARTED: Final = 1
 QUEUED_AT_B: Final = 2
 TURNED_DOWN: Final = 3  # answered at once without a worker: queue full (shed), rate limit (429)
 HUNG: Final = 4
-RECEPTION_NAMES: Final[tuple[str, ...]] = ("", "started", "queued", "turned_down", "hung")
+TOO_LATE: Final = 5  # after the deadline it was told: answered at once, without any work
+RECEPTION_NAMES: Final[tuple[str, ...]] = ("", "started", "queued", "turned_down", "hung", "expired")
 # LEFT_QUEUE: why
 ABANDONED: Final = 1  # drop_abandoned skipped it
 STOPPED: Final = 2  # its caller cancelled the work
 REPLICA_LOST: Final = 3
-LEFT_NAMES: Final[tuple[str, ...]] = ("", "abandoned", "stopped", "replica_lost")
+EXPIRED: Final = 4  # its turn came after the deadline it was told
+LEFT_NAMES: Final[tuple[str, ...]] = ("", "abandoned", "stopped", "replica_lost", "expired")
 # effect kinds
 APPLIED: Final = 1
 DUPLICATE: Final = 2
@@ -236,6 +245,22 @@ def abandoned(a: i64) -> bool:
     return a >> 8 & 0xFF != 0
 
 
+# Where services call each other, each call of a request has a number, from 1; that of its user is 0. The number of an
+# attempt then has that of its call above these bits, so that it stays one of a kind within the request.
+TRIES: Final = 0xFFFFFF
+CALL_NUMBER: Final = 24
+
+
+def call_of(attempt: i64) -> i64:
+    """The number of the call that an attempt belongs to, 0: of the user's."""
+    return attempt >> CALL_NUMBER
+
+
+def pack_call(number: i64, outcome: i64) -> i64:
+    """``CALL_OVER``: which call of the request, and how it ended."""
+    return number << 16 | outcome
+
+
 def pack_change(old: i64, new: i64, why: i64) -> i64:
     """``BREAKER.a``."""
     return old << 16 | new << 8 | why
@@ -320,7 +345,7 @@ PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
         _OUTCOME, Field("latency", "b", "ns"), Field("attempts", "a", read=attempts_of),
         Field("effects", "a", read=effects_of), Field("held_thread", "a", "flag", held_thread),
     ),
-    SENT: (Field("attempt", "a"),),
+    SENT: (Field("attempt", "a"), Field("by_link", "b")),  # the component of the link, between services
     RECEIVED: (Field("attempt", "a"), Field("reception", "b", "name", names=RECEPTION_NAMES)),
     BEGIN: (Field("attempt", "a"), Field("waited", "b", "ns")),
     END: (_ATTEMPT, _OUTCOME, Field("abandoned", "a", "flag", abandoned), Field("worked", "b", "ns")),
@@ -354,6 +379,9 @@ PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
     CRASH: (Field("went_down", "a"), Field("back_at", "b", "ns")),  # requests; an instant
     RESTART: (),
     ACTION: (Field("action", "a"), Field("hash", "b", "hash")),  # its number from 0, a hash of what it was
+    CALL: (Field("call", "a"), Field("by_attempt", "b")),  # the attempt that the caller is working on
+    CALL_OVER: (Field("call", "a", read=attempt_of), _OUTCOME, Field("latency", "b", "ns")),
+    ANSWERED: (_ATTEMPT, _OUTCOME, Field("since_arrival", "b", "ns")),
 }  # fmt: skip
 
 
@@ -403,7 +431,7 @@ def fields_of(kind: int, a: int, b: int) -> tuple[Field, ...] | None:
 
 
 # the kinds of components that are no layers of a stack
-NO_LAYERS: Final[tuple[str, ...]] = ("client", "service", "replica", "fault")
+NO_LAYERS: Final[tuple[str, ...]] = ("client", "service", "replica", "fault", "link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,7 +442,8 @@ class Component:
     ``name``: for a policy its id in the scenario, for a fault its id, ``B`` for the service, ``B#1`` for a replica.
     ``instance``: the client instance it belongs to, counted from 0; -1 when it belongs to none, or to all of them.
     ``number``: replica number from 1; position in the stack from 0 (outermost); index of the fault; else 0.
-    ``node``: the service it concerns; only ``B`` exists today.
+    ``node``: the service it concerns; ``shop>stock`` for a link between services and the layers around it, whose
+    ``instance`` is the calling replica, counted from 0.
     """
 
     id: int
@@ -423,3 +452,8 @@ class Component:
     instance: int = -1
     number: int = 0
     node: str = "B"
+
+    @property
+    def link(self) -> str:
+        """``shop>stock`` for a link and its layers, else "" (the layers around Service A's calls, too)."""
+        return self.node if ">" in self.node else ""

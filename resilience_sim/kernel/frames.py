@@ -22,13 +22,14 @@ from resilience_sim.kernel.sink import Sink
 class Clock:
     """The engine as layers see it: virtual time, random numbers, events and timers. kernel/sim.py implements it."""
 
-    __slots__ = ("leaves_calls", "now", "pending_work", "rng", "sink")
+    __slots__ = ("leaves_calls", "now", "passes_deadlines", "pending_work", "rng", "sink")
 
     rng: KeyedRng
     sink: Sink
     now: i64  # virtual ns
     pending_work: i64  # jobs that only a background timer may be able to release; kept by the service
     leaves_calls: bool  # some layer stops waiting without telling the inside, which goes on answering to nobody
+    passes_deadlines: bool  # some timeout tells the inside by when its answer is of use
 
     def __init__(self, rng: KeyedRng, sink: Sink) -> None:
         self.now = 0
@@ -36,6 +37,7 @@ class Clock:
         self.sink = sink
         self.pending_work = 0
         self.leaves_calls = False
+        self.passes_deadlines = False
 
     def schedule(self, when: i64, f: Frame) -> None:
         """Call ``f.layer.on_timer(f)`` at ``when`` (>= now), unless ``f.armed`` is cleared before.
@@ -120,28 +122,36 @@ class Frame:
             child.detach()
 
 
+class Shared:
+    """What the calls between services that are made for one request of a user have in common (world/calls.py)."""
+
+    __slots__ = ()
+
+
 @mypyc_attr(acyclic=True, free_list_len=1)
 class Request(Frame):
     """What a user asked Service A for: the outermost frame, shared by all frames of the call.
 
-    ``before`` and ``after`` are its neighbours among those without an outcome (world/client.py).
+    Where a service calls another, the call is one, too (world/calls.py: Call): policies see no difference. ``before``
+    and ``after`` are its neighbours among those without an outcome (world/client.py).
     """
 
     __slots__ = (
         "after", "arrived", "attempts", "before", "done", "drawn", "drawn_at", "drawn_key",
         "drawn_purpose", "effects", "failed", "held", "instance",
-        "key_until", "operation", "retry_after", "rid", "user",
+        "key_until", "luck", "operation", "retry_after", "rid", "shared", "user",
     )  # fmt: skip
 
     before: Request | None
     after: Request | None
 
     rid: i64
+    luck: i64  # keys its random numbers: ``rid``, of a call between services a hash of how it came about
     arrived: i64
     instance: i64
     user: i64
     operation: i64  # what it does to B: a word of settings/service.py: operation_word
-    attempts: i64  # made so far, by whichever layer
+    attempts: i64  # made so far, by whichever layer; of a call between services its number lies above (TRIES)
     effects: i64  # applied so far, duplicates included
     key_until: i64  # idempotency key remembered by B up to this instant; -1: not remembered
     retry_after: i64  # hint of the last answer, ns; 0: none
@@ -151,6 +161,7 @@ class Request(Frame):
     drawn_at: i64  # how many attempts there were at the last draw of a policy (policies/layer.py: fresh)
     drawn_purpose: i64  # the first draw since then
     drawn_key: i64
+    shared: Shared | None
     drawn: dict[tuple[int, int], int] | None  # all draws since then, if more than one: (purpose, key) -> how many
 
     def __init__(self, layer: Layer, rid: i64, arrived: i64, instance: i64, user: i64) -> None:
@@ -165,6 +176,7 @@ class Request(Frame):
         self.x = 0
         self.k = 0
         self.rid = rid
+        self.luck = rid
         self.arrived = arrived
         self.instance = instance
         self.user = user
@@ -180,6 +192,7 @@ class Request(Frame):
         self.drawn_purpose = 0
         self.drawn_key = 0
         self.drawn = None
+        self.shared = None
         self.before = None
         self.after = None
 

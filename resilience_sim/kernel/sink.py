@@ -40,6 +40,10 @@ class Fold:
     def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Take one event; see kernel/events.py for the meaning of the six integers."""
 
+    def sees_services(self) -> bool:
+        """Whether it knows of several services; one that does not sees the first of them only."""
+        return False
+
 
 _NOTHING: Final = Fold()
 

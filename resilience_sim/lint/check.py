@@ -14,6 +14,7 @@ from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text import source as sources
+from resilience_sim.settings import codes
 from resilience_sim.settings.plan import Plan
 
 _SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
@@ -67,11 +68,9 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                 if _SCENARIO.search(read.text):
                     linted.take(subjects(read.text, read.path, settings, profiles))
                     continue
-                file = read_documents(read.path, read.text)
-                kind = formats.recognise(file)
-                opened = formats.together([(file, kind)], profiles) if kind is not None else None
+                opened = formats.open_config(read.path, read.text, profiles)
                 if opened is None:
-                    strangers.append(file)
+                    strangers.append(read_documents(read.path, read.text))
                     raise _unknown(read.path)
                 family = "istio" if opened[1] in formats.MESHES else opened[1]
                 groups.setdefault((family, _read_with(opened)), []).append(opened)
@@ -134,7 +133,10 @@ def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
 def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
     """What there is to lint in a text: a scenario, or every instance of a configuration."""
     if _SCENARIO.search(text):
-        return [of_scenario(path, text, settings)]
+        subject = of_scenario(path, text, settings)
+        if subject.plan.several:
+            raise ScenarioError([Diagnostic(codes.NOT_YET, _SEVERAL, path, help=_ONE)])
+        return [subject]
     from resilience_sim.interop.formats import open_config
 
     opened = open_config(path, text, profiles)
@@ -143,6 +145,10 @@ def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[s
     if opened is None:
         raise _unknown(path)
     return _of_config(opened, settings)
+
+
+_SEVERAL = "the scenario has several services, and lint knows the rules of one"
+_ONE = "lint a scenario of each service by itself (`service:`), with the stack that calls it"
 
 
 def _unknown(path: str) -> ScenarioError:

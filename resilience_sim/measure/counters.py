@@ -78,6 +78,7 @@ class Part:
     worker time, ``applied`` (duplicates included), ``duplicates``, ``deduplicated``, ``orphans``; by operation
     ``requests_of`` (only where there are several), ``applied_of``, ``duplicates_of``; latencies of
     ``successes`` (late ones included) and of all ``others``.
+    Of one service among several (services_fold.py): ``expired`` attempts, and ``queue_peak``.
     Of instants here: ``busy`` (integral of busy workers over time), ``threads_peak``, ``crashes``.
     """
 
@@ -91,11 +92,13 @@ class Part:
         "denied",
         "duplicates",
         "duplicates_of",
+        "expired",
         "first_try",
         "late",
         "orphans",
         "others",
         "outcomes",
+        "queue_peak",
         "received",
         "rejected",
         "requests_of",
@@ -115,9 +118,11 @@ class Part:
     deduplicated: i64
     denied: i64
     duplicates: i64
+    expired: i64
     first_try: i64
     late: i64
     orphans: i64
+    queue_peak: i64
     received: i64
     rejected: i64
     sent: i64
@@ -132,6 +137,8 @@ class Part:
         self.arrivals = 0
         self.outcomes = vec[i64]([0] * OUTCOMES)
         self.late = 0
+        self.expired = 0
+        self.queue_peak = 0
         self.first_try = 0
         self.sent = 0
         self.received = 0
@@ -191,6 +198,8 @@ def merged(parts: Sequence[Part]) -> Part:
     for part in parts:
         total.arrivals += part.arrivals
         total.late += part.late
+        total.expired += part.expired
+        total.queue_peak = max(total.queue_peak, part.queue_peak)
         total.first_try += part.first_try
         total.sent += part.sent
         total.received += part.received

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
+from resilience_sim.measure.result import NO_READING, Reading, RunResult
 from resilience_sim.measure.statistics import COLLAPSE, interval, mean
 from resilience_sim.settings import codes
 from resilience_sim.settings.metrics import OF_SUCCESSES, least_values, metric, percentile_of
@@ -86,8 +86,7 @@ def evaluate(
 
 def judge(expectation: Expectation, runs: Sequence[RunResult]) -> Verdict:
     """One expectation over all runs of the variant that it is about."""
-    key = scope_key(expectation.scope.kind, expectation.scope.ref)
-    scopes = [run.metrics if key == "all " else run.scoped.get(key, {}) for run in runs]
+    scopes = [run.at(expectation.scope) for run in runs]
     readings = [scope.get(expectation.metric, NO_READING) for scope in scopes]
     values = [reading.value for reading in readings if reading.value is not None]
     complete = len(values) == len(readings)
@@ -185,7 +184,7 @@ def _breaks(expectation: Expectation, reading: Reading) -> bool:
 def broken_by(expectation: Expectation, run: RunResult) -> bool:
     """Whether this run alone breaks it. Without data it does not."""
     scope = expectation.scope
-    readings = run.metrics if scope.kind == "all" else run.scoped.get(scope_key(scope.kind, scope.ref), {})
+    readings = run.at(scope)
     return _breaks(expectation, readings.get(expectation.metric, NO_READING))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from resilience_sim.settings.plan import Scope
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -38,7 +40,11 @@ class RunResult:
     scoped: dict[str, dict[str, Reading]]
     partial: bool = False
 
+    def at(self, scope: Scope) -> dict[str, Reading]:
+        """The readings of a scope, as far as there are any."""
+        return self.metrics if scope.whole else self.scoped.get(scope_key(scope.kind, scope.ref, scope.place), {})
 
-def scope_key(kind: str, ref: str) -> str:
-    """The key of a scope in ``RunResult.scoped``: ``"before main"``, ``"phase 2"``, ``"all "``."""
-    return f"{kind} {ref}"
+
+def scope_key(kind: str, ref: str, place: str = "") -> str:
+    """The key of a scope in ``RunResult.scoped``: ``"before main"``, ``"phase 2"``, ``"all "``, ``"all @shop>db"``."""
+    return f"{kind} {ref}@{place}" if place else f"{kind} {ref}"

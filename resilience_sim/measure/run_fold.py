@@ -139,8 +139,8 @@ class RunFold(Sink):
     __slots__ = (
         "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_cut", "_deadline",
         "_edges", "_first", "_firsts", "_keeps_arrivals", "_keeps_availability", "_keeps_latencies", "_keeps_threads",
-        "_kinds", "_log_of", "_metrics", "_mixed", "_operations", "_part", "_partial", "_parts", "_plan", "_queue",
-        "_queue_peak", "_rejected", "_series", "_threads", "_unavailable", "arrivals",
+        "_kinds", "_log_of", "_metrics", "_mixed", "_operations", "_over_time", "_part", "_partial", "_parts", "_plan",
+        "_queue", "_queue_peak", "_rejected", "_series", "_threads", "_unavailable", "arrivals",
     )  # fmt: skip
 
     # Ends of work minus beginnings: the integral of busy workers over time, but for those still at it. It may outgrow
@@ -179,6 +179,7 @@ class RunFold(Sink):
         self._threads = vec[i64]([0] * places)  # held now, by component id of the client instance
         self._rejected = vec[i64]([0] * places)  # by component id of the layer
         self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
+        self._over_time: Fold | None = self._series
         self._available = Marks()  # requests that succeeded in time
         self._unavailable = Marks()  # requests with another outcome; neither: still under way
         self._keeps_arrivals = bool(plan.faults) and self._keeps_availability
@@ -201,7 +202,7 @@ class RunFold(Sink):
 
     def feed(self, folds: list[Fold]) -> None:
         """The figures over time are a fold of ours, too."""
-        super().feed(folds if self._series is None else [self._series, *folds])
+        super().feed(folds if self._over_time is None else [self._over_time, *folds])
 
     def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event, after doing what every sink does."""
@@ -387,11 +388,21 @@ class RunFold(Sink):
         successes, everything = _latencies(self._parts)
         metrics = read(context, whole, everything, successes, (0, FOREVER), None)
         scoped = {
-            scope_key(scope.kind, scope.ref): metrics if scope.kind == "all" else self._scope(context, scope)
+            scope_key(scope.kind, scope.ref, scope.place): (
+                self._at_place(context, scope)
+                if scope.place
+                else metrics
+                if scope.kind == "all"
+                else self._scope(context, scope)
+            )
             for scope in dict.fromkeys(expectation.scope for expectation in plan.expect)
         }
         figures = Figures(seed, digest, whole, everything, successes, self._queue_peak, self._busy_peak)
         return RunResult(seed, digest, run_document(figures, context, series), metrics, scoped)
+
+    def _at_place(self, context: RunContext, scope: Scope) -> dict[str, Reading]:
+        """What an expectation asks of a service or a link, where there are several (services_fold.py)."""
+        return dict.fromkeys([each.name for each in context.metrics], NO_READING)
 
     def _scope(self, context: RunContext, scope: Scope) -> dict[str, Reading]:
         limits = window(self._plan, scope)

@@ -70,7 +70,7 @@ class Watched:
 def _watched(plan: Plan, expectation: Expectation) -> Watched | None:
     scope = window(plan, expectation.scope)
     name, op, limit = expectation.metric, expectation.op, expectation.limit
-    if expectation.scope.variant or scope is None:
+    if expectation.scope.variant or expectation.scope.place or scope is None:
         return None
     if name in (*OF_REQUESTS, *OF_INSTANTS, *LATENCIES):
         return Watched(expectation, scope, limit) if op in UPPER else None
@@ -155,7 +155,12 @@ def overdue(plan: Plan, expectations: Sequence[Expectation]) -> dict[Expectation
     """When a recovery or detection had taken longer than it may: the end, or start, of its fault and the limit."""
     found: dict[Expectation, int] = {}
     for each in expectations:
-        if each.metric in ("recovery", "detection") and each.op in ("<", "<=") and not each.scope.variant:
+        if (
+            each.metric in ("recovery", "detection")
+            and each.op in ("<", "<=")
+            and not each.scope.variant
+            and not each.scope.place
+        ):
             fault = next((fault for fault in plan.faults if fault.id == each.scope.ref), None)
             if fault is not None:
                 start = fault.at + (fault.duration if each.metric == "recovery" else 0)

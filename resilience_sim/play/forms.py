@@ -113,7 +113,7 @@ def read_fault(kind: str, values: Answers, plan: Plan, t: int) -> Inject:
     from resilience_sim.scenario.read.pieces import fault_from
 
     taken = {known.id for known in plan.faults}
-    fault = _or_error(lambda: fault_from(kind, _given(values), max(1, plan.service.replicas)))
+    fault = _or_error(lambda: fault_from(kind, _given(values), max(1, plan.service.replicas), plan))
     action = Inject(t, replace(fault, at=t, id=_new_id(kind, taken)))
     plan_with(plan, [action])
     return action

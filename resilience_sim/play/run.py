@@ -344,11 +344,11 @@ def _feed(fold: PlayFold, tape: Tape, start: int, stop: int) -> None:
 
 def final_result(run: Run) -> tuple[RunResult, MomentsFold]:
     """The figures of everything that was simulated, whatever position was shown last."""
-    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.views.moments import MomentsFold
 
     run.release()
-    fold = RunFold(run.plan_now, run.source.components)
+    fold = figures_of(run.plan_now, run.source.components)
     moments = MomentsFold(run.plan_now, run.source.components)
     for event in run.tape.slice(0, len(run.tape)):
         fold.on_event(*event)

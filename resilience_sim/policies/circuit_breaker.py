@@ -30,6 +30,7 @@ from resilience_sim.kernel.events import (
     SUCCESS,
     TIMED_OUT,
     TIMEOUT,
+    TRIES,
     WHY_CONSECUTIVE,
     WHY_FAILURE_SHARE,
     WHY_MANUAL,
@@ -438,7 +439,8 @@ class LibraryBreaker(PolicyLayer):
         unit = 0.0
         if self._draws:
             req = f.req
-            unit = sim.rng.uniform(self.fresh(req, req.attempts), req.rid, req.attempts)
+            tries = req.attempts & TRIES
+            unit = sim.rng.uniform(self.fresh(req, tries), req.luck, tries)
         machine.result(now, f.k, f.x, kind, slow, unit)
         self._tell(f.req.rid, outcome)
 

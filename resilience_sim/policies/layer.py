@@ -51,7 +51,7 @@ class PolicyLayer(Layer):
 
     def uniform(self, req: Request, key: i64 = 0, nth: i64 = 0) -> float:
         """A random number of [0, 1) that belongs to this policy, the request, ``key`` (an attempt, say) and ``nth``."""
-        return self.sim.rng.uniform(self.purpose + nth * EXTRA, req.rid, key)
+        return self.sim.rng.uniform(self.purpose + nth * EXTRA, req.luck, key)
 
     def fresh(self, req: Request, key: i64) -> i64:
         """A purpose that this policy has not yet used for this request and ``key``; to be asked once for each draw.

@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT
+from resilience_sim.kernel.events import ADMITTED_LATE, FALLBACK, QUEUED, RETRY_DENIED, RETRY_WAIT, TRIES
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.kernel.rng import EXTRA, KeyedRng
 from resilience_sim.kernel.sim import SimulationError
@@ -196,11 +196,11 @@ class Retry(BudgetedRetry):
         for_jitter = 0.0
         if self._backoff.needs_luck:
             # One call may pass here several times (a retry around a retry): attempts tell the rounds apart.
-            key = draw_key(req.attempts, f.k)
+            key = draw_key(req.attempts & TRIES, f.k)
             purpose = self.fresh(req, key)
             rng = self.sim.rng
-            for_shape = rng.uniform(purpose + EXTRA, req.rid, key)
-            for_jitter = rng.uniform(purpose, req.rid, key)
+            for_shape = rng.uniform(purpose + EXTRA, req.luck, key)
+            for_jitter = rng.uniform(purpose, req.luck, key)
         wait, f.previous = self._backoff.wait(f.k, f.previous, for_shape, for_jitter)
         return wait
 
@@ -308,8 +308,8 @@ class LibraryRetry(BudgetedRetry):
         f.memory.hint = float(req.retry_after) if req.retry_after > 0 else -1.0
         ends = f.memory.ends
         ends[outcome] = ends.get(outcome, 0) + 1
-        key = draw_key(req.attempts, f.k)
-        self._draws.turn_to(self.fresh(req, key), req.rid, key)
+        key = draw_key(req.attempts & TRIES, f.k)
+        self._draws.turn_to(self.fresh(req, key), req.luck, key)
         return self._machine.next(f.k, f.retry, now - f.x, f.memory, self._draws)
 
     def _go_on(self, f: RetryExecution, now: i64) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import CLIENT_ERROR, ERROR, FALLBACK, THROTTLED
+from resilience_sim.kernel.events import CLIENT_ERROR, ERROR, FALLBACK, THROTTLED, TRIES
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer
 from resilience_sim.policies.layer import Gauges, PolicyLayer
 from resilience_sim.policies.windows import Window
@@ -31,7 +31,8 @@ class ChanceThrottle(PolicyLayer):
         chance = self._chance(self.sim.now)
         if chance > 0.0:
             req = parent.req
-            if self.sim.rng.uniform(self.fresh(req, req.attempts), req.rid, req.attempts) < chance:
+            tries = req.attempts & TRIES
+            if self.sim.rng.uniform(self.fresh(req, tries), req.luck, tries) < chance:
                 self.reject(parent, THROTTLED, int(chance * 1_000_000))
                 return
         self.inner.enter(Frame(self, parent))

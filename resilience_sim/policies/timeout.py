@@ -18,7 +18,10 @@ from resilience_sim.settings.timeout import TimeoutConfig
 
 @mypyc_attr(acyclic=True, free_list_len=1)
 class Timed(Frame):
-    """One call with a timer; a class of its own for the sake of its free list."""
+    """One call with a timer. ``x`` is the deadline that the inside is told, 0: none.
+
+    A class of its own also for the sake of its free list.
+    """
 
     __slots__ = ()
 
@@ -26,7 +29,7 @@ class Timed(Frame):
 class Timeout(PolicyLayer):
     """The layer; all its timers have the same delay and share a queue."""
 
-    __slots__ = ("_after", "_stops_work")
+    __slots__ = ("_after", "_passes_on", "_stops_work")
 
     _after: i64
 
@@ -34,16 +37,24 @@ class Timeout(PolicyLayer):
         super().__init__(sim, source, inner)
         self._after = config.after
         self._stops_work = config.cancels_work
+        self._passes_on = config.passes_on
+        if config.passes_on:
+            sim.passes_deadlines = True
         self.delay_queue = sim.delay_queue(config.after)
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         if not isinstance(config, TimeoutConfig) or config.after != self._after:
             return False  # its timers are in the queue of their delay
         self._stops_work = config.cancels_work
+        self._passes_on = config.passes_on
+        if config.passes_on:
+            self.sim.passes_deadlines = True
         return True
 
     def enter(self, parent: Frame) -> None:
         f = Timed(self, parent)
+        if self._passes_on:
+            f.x = self.sim.now + self._after
         self.sim.schedule_in_queue(self.delay_queue, f)
         self.inner.enter(f)
 

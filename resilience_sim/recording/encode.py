@@ -111,6 +111,9 @@ class Encoder(Fold):
     wides: i64
     _room: i64
 
+    def sees_services(self) -> bool:
+        return True
+
     def __init__(self, room: i64, on_full: Callable[[], None]) -> None:
         self._room = room
         self._on_full = on_full

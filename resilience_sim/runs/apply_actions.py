@@ -44,6 +44,8 @@ class ActionApplier:
 
     def _name(self, component: Component) -> None:
         """Know a layer by its name: in its instance, or in all of them when they share it."""
+        if component.link:
+            return
         if component.instance >= 0:
             self._sources[component.instance][component.name] = component.id
         elif component.kind not in NO_LAYERS:

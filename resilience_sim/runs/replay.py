@@ -11,6 +11,7 @@ from resilience_sim import __version__
 from resilience_sim.kernel.events import Component, Event
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED
 from resilience_sim.kernel.sink import Fold, Sink
+from resilience_sim.measure.outer_events import seen_by
 from resilience_sim.recording.decode import events_of
 from resilience_sim.recording.layout import RecordingError
 from resilience_sim.recording.reader import Recording
@@ -92,7 +93,7 @@ class Playback:
         """Let ``fold`` see every event. RuntimeError when playing has begun."""
         if self._sink is not None:
             raise RuntimeError("folds are attached before the first step")
-        self._folds.append(fold)
+        self._folds.append(seen_by(fold, self.plan, self.components))
 
     def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
         """Yield events with ``t <= until``, at most ``budget`` of them. False when the recording is at its end."""
@@ -163,6 +164,9 @@ class Verification:
 
 class _Comparer(Fold):
     """Compares every simulated event with the recorded one at its place."""
+
+    def sees_services(self) -> bool:
+        return True
 
     def __init__(self, recording: Recording) -> None:
         self._recorded = recording.iter_events()

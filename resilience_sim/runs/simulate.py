@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.result import RunResult
-from resilience_sim.measure.run_fold import RunFold
+from resilience_sim.measure.services_fold import figures_of
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.settings.plan import Plan
 
@@ -44,7 +44,7 @@ def simulate(
     ``series``: bins of that many ns in the result document, 0: none. ``metrics``: compute only these.
     """
     simulation = Simulation(plan, seed)
-    figures = RunFold(plan, simulation.components, series, metrics)
+    figures = figures_of(plan, simulation.components, series, metrics)
     simulation.attach(figures)
     for fold in folds:
         simulation.attach(fold)

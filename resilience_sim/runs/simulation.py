@@ -9,15 +9,16 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim, SimulationError
 from resilience_sim.kernel.sink import Fold, sink_for
+from resilience_sim.measure.outer_events import seen_by
 from resilience_sim.policies.layer import Gauges
 from resilience_sim.runs.action_schedule import BY_HAND, Step, components_with, merge_actions, own_components
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
+from resilience_sim.runs.topology import World, inner_components
 from resilience_sim.settings.actions import Action
 from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
-from resilience_sim.world.service import Service
 from resilience_sim.world.traffic import make_traffic
 
 MOST_UNDER_WAY = 4_000_000  # timers and waiting jobs: one to two gigabytes
@@ -77,6 +78,7 @@ def make_components(plan: Plan) -> tuple[Component, ...]:
                 add(policy.kind, policy.id, i, position)
             elif i == 0:
                 add(policy.kind, policy.id, -1, position)
+    found += inner_components(plan, len(found))
     for joining in own_components(plan, found):
         found += joining
     return tuple(found)
@@ -133,7 +135,7 @@ class Simulation:
         """
         if self._sim is not None:
             raise RuntimeError("folds are attached before the first step")
-        self._folds.append(fold)
+        self._folds.append(seen_by(fold, self.plan, self.components))
 
     def _assemble(self) -> Sim:
         plan = self.plan
@@ -142,18 +144,17 @@ class Simulation:
         first_replica = instances + 1
         first_fault = first_replica + plan.service.replicas
         first_layer = first_fault + len(plan.faults)
-        faults = Faults(sim, plan.faults, tuple(range(first_fault, first_layer)))
-        service = Service(
-            sim, instances, plan.service, plan.operation, faults, tuple(range(first_replica, first_fault))
-        )
+        faults = Faults(sim, plan.faults, tuple(range(first_fault, first_layer)), plan.service.name)
+        everybody = make_components(plan)
+        world = World(sim, plan, everybody, faults)
+        service = world.entry
         layers = layer_sources(plan, first_layer)
         client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
-        self._parts = (client.release, service.release, sim.close)
+        self._parts = (client.release, world.release, sim.close)
         if self.open_to_actions or plan.actions:
-            service.track_work()
-            everybody = make_components(plan)
-            count = len({source for row in layers for source in row})
+            world.track_work()
+            count = len({source for row in layers for source in row}) + len(inner_components(plan, 0))
             self._reserved = own_components(plan, everybody[: first_layer + count])
             self.applier = ActionApplier(plan, everybody, sim, faults, service, client, traffic)
         return sim

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from resilience_sim.kernel import events
 from resilience_sim.settings import codes
+from resilience_sim.settings.calls import Pair
 from resilience_sim.settings.policy import added
 from resilience_sim.settings.service import LOST_ANSWERS, ServiceConfig
+from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import Findings, Item, Loc, Param, Settings, Table, Values
 from resilience_sim.settings.traffic import TrafficConfig
 from resilience_sim.settings.types import (
@@ -17,12 +19,14 @@ from resilience_sim.settings.types import (
     FACTOR,
     IDENTIFIER,
     LONGER_THAN_ZERO,
+    NAME,
     SHARE,
     SOME_RATE,
     SOME_SHARE,
     Choice,
     Count,
 )
+from resilience_sim.settings.units import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,14 @@ class FaultConfig:
     half_life: int = 0
     factor: float = 1.0
     answer: int = added(0)  # 0: none
+    service: str = added("")  # where there are several: the one it strikes
+    link: tuple[str, ...] = added(())  # or the two that it comes between: caller, callee
     written: tuple[str, Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def place(self) -> str:
+        """Where it strikes: ``db``, ``shop>stock``; "" where there is one service."""
+        return ">".join(self.link) or self.service
 
 
 COMMON = """\
@@ -82,7 +93,10 @@ _WHEN = (
         "What `share` is a share of; `requests` hits the same ones on every attempt.",
     ),
     Param("replica", Count(1, 10_000), about="Only that replica, counted from 1; default: all of them."),
+    Param("service", NAME, about="Of several services, the one it strikes."),
 )
+_BETWEEN = Param("link", Pair(), about="What comes between two: `[CALLER, CALLEE]`, Service A being `client`.")
+ON_LINKS = ("outage", "latency", "errors", "lost_responses")
 _STATUS: dict[int, int] = {503: events.UNAVAILABLE, 429: events.RATE_LIMITED}
 
 
@@ -116,6 +130,8 @@ def _fault(
     common = tuple(
         replace(param, first=first.get(param.name, param.first)) for param in _WHEN if param.name not in without
     )
+    if name in ON_LINKS:
+        common += (_BETWEEN,)
     return FaultKind(Table(name, about, (*common, *params), page=page), fields, kind or name)
 
 
@@ -246,33 +262,70 @@ others. Without `replica` all of them are down, and calls are refused.""",
             "The arrival rate is multiplied by `rate`. Open loop only: users who wait for answers send no spikes.",
             Param("rate", FACTOR, about="What the arrival rate is multiplied by.", required=True, first="3x"),
             fields=lambda v: {"factor": v.rate},
-            without=("share", "of", "replica"),
+            without=("share", "of", "replica", "service"),
         ),
     )
 }
+
+
+def _place(
+    item: Item, loc: Loc, services: Mapping[str, ServiceConfig], links: Collection[str], findings: Findings
+) -> tuple[str, tuple[str, ...]]:
+    """Which service it strikes, or which link."""
+    body, named = item.body, item.body.table.by_name
+    service = body.service if "service" in named else None
+    link = body.link if "link" in named else None
+    if "" in services:
+        for name in [name for name, said in (("service", service), ("link", link)) if said is not None]:
+            message = f"`{name}` needs several services, and there is one"
+            findings.error((*loc, name), codes.CONFLICT, message, "leave it away, or write `services:`", key=True)
+        return "", ()
+    if service is not None and link is not None:
+        findings.error((*loc, "link"), codes.CONFLICT, "`service` and `link` together", "keep one", key=True)
+    elif service is not None and service not in services:
+        remedy = did_you_mean(service, services) or one_of(services)
+        findings.error((*loc, "service"), codes.REFERENCE, f"no service {shown(service)}", remedy)
+    elif link is not None and ">".join(link) not in links:
+        pairs = [f"[{each.replace('>', ', ')}]" for each in links]
+        message = f"{shown(link[0])} does not call {shown(link[1])}"
+        findings.error((*loc, "link"), codes.REFERENCE, message, one_of(pairs))
+    elif service is None and link is None and "service" in named:
+        remedy = "write `service: NAME`" + (", or `link: [CALLER, CALLEE]`" if "link" in named else "")
+        message = "with several services a fault says where it strikes"
+        findings.error(loc, codes.MISSING, message, remedy, key=True)
+    return service or "", link or ()
 
 
 def fault(
     item: Item,
     ident: str,
     loc: Loc,
-    service: ServiceConfig,
+    services: Mapping[str, ServiceConfig],
+    links: Collection[str],
     traffic: TrafficConfig,
     findings: Findings,
     written: tuple[str, Mapping[str, Any]] | None = None,
 ) -> FaultConfig:
-    """A fault as the core takes it; checks it against the service and the traffic it hits."""
+    """A fault as the core takes it; checks it against the service and the traffic it hits.
+
+    ``services``: one, called "", or several by name; then ``links`` are the names of what is between them.
+    """
     body, kind = item.body, item.kind
     named = body.table.by_name
+    where, between = _place(item, loc, services, links, findings)
+    service = services.get(where, ServiceConfig(replicas=10_000))
     replica: int = (body.replica or 0) if "replica" in named else 0
+    if replica and between:
+        message = "`replica` and `link` together: a link is the way to all of them"
+        findings.error((*loc, "replica"), codes.CONFLICT, message, "keep one", key=True)
     if replica > service.replicas:
         have = "is only one replica" if service.replicas == 1 else f"are only {service.replicas} replicas"
         findings.error(
             (*loc, "replica"),
             codes.REFERENCE,
             f"no replica {replica}: there {have}",
-            "write `service: {replicas: …}`, or leave `replica` away",
-            rests_on=(("service", "replicas"),),
+            f"write `{where or 'service'}: {{replicas: …}}`, or leave `replica` away",
+            rests_on=(("services", where, "replicas") if where else ("service", "replicas"),),
         )
     if kind == "spike" and traffic.loop != "open":
         findings.error(
@@ -296,6 +349,8 @@ def fault(
         share=body.share if "share" in named else 1.0,
         of=body.of if "of" in named else "attempts",
         replica=replica,
+        service=where,
+        link=between,
         written=written,
         **found.fields(body),
     )

@@ -79,7 +79,19 @@ METRICS: tuple[Metric, ...] = (
     Metric("collapse_probability", "ratio", -1, "share of runs that had collapsed by their end", "availability"),
 )
 
-_BY_NAME = {metric.name: metric for metric in METRICS}
+# Asked of a service or a link among several, and of nothing else.
+OF_PLACES: tuple[Metric, ...] = (
+    Metric("queue_peak", "count", -1, "most attempts that waited at once for a worker of the service"),
+    Metric("expired", "count", -1, "attempts whose work was not begun, for the deadline they were told had passed"),
+    Metric("calls", "count", 0, "calls that entered the stack of the link"),
+)
+OF_SERVICES: tuple[str, ...] = (
+    "amplification", "availability", "mean", "max", "utilization", "queue_peak", "wasted_work", "expired",
+    "duplicates", "orphans",
+)  # fmt: skip
+OF_LINKS: tuple[str, ...] = ("calls", "attempts_per_request", "opened", "open_time", "rejected", "denied_by_budget")
+
+_BY_NAME = {metric.name: metric for metric in (*METRICS, *OF_PLACES)}
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,6})?)\Z")
 OF_SUCCESSES = "_success"
 
@@ -123,5 +135,5 @@ def metrics_of(plan: Plan, wanted: Sequence[str] | None = None) -> tuple[Metric,
     """What a run of the plan reads: the table, and what percentiles its expectations name beyond it; or ``wanted``."""
     if wanted is not None:
         return tuple(found for name in dict.fromkeys(wanted) if (found := metric(name)) is not None)
-    extra = {e.metric for e in plan.expect} - _BY_NAME.keys()
+    extra = {e.metric for e in plan.expect if not e.scope.place} - _BY_NAME.keys()
     return METRICS + tuple(found for name in sorted(extra) if (found := metric(name)) is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from resilience_sim.settings.actions import Action
+from resilience_sim.settings.calls import LinkConfig, StepConfig
 from resilience_sim.settings.client import ClientConfig
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -20,13 +21,20 @@ class Scope:
 
     ``kind``: ``all`` | ``before`` | ``during`` | ``after`` (``ref`` names a fault) | ``phase`` (``ref`` is its number
     from 1). ``variant``: name of a variant, or "" for the run at hand. ``label`` is what results print:
-    "", "before main", "phase 2", "variant eager", "during main, variant eager".
+    "", "before main", "phase 2", "variant eager", "during main, variant eager". ``place``: of several services, what it
+    is about; "": the user's requests.
     """
 
     kind: str = "all"
     ref: str = ""
     variant: str = ""
     label: str = ""
+    place: str = field(default="", metadata={"added": True})  # a service, or ``caller>callee``
+
+    @property
+    def whole(self) -> bool:
+        """All requests of the users, over the whole run."""
+        return self.kind == "all" and not self.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Plan:
     """One configuration, ready to run with any seed. A run is a pure function of (plan, seed).
 
     ``actions`` are the changes that the scenario itself makes while it runs (``changes:``), in the order of the file.
+    ``service`` is the one that Service A calls. Where it calls others, they are ``services``, and ``steps`` are the
+    calls of all of them, in the order in which each makes them.
     """
 
     name: str
@@ -64,6 +74,32 @@ class Plan:
     seed: int = 1
     about: str = ""
     actions: tuple[Action, ...] = field(default=(), metadata={"added": True})
+    several: bool = field(default=False, metadata={"added": True})  # services have names, even if there is only one
+    services: tuple[ServiceConfig, ...] = field(default=(), metadata={"added": True})
+    steps: tuple[StepConfig, ...] = field(default=(), metadata={"added": True})
+
+    @property
+    def links(self) -> tuple[LinkConfig, ...]:
+        """The calls between services, in the order of the file."""
+        return tuple(link for step in self.steps for link in step.links)
+
+    def inward(self) -> tuple[ServiceConfig, ...]:
+        """All services, the entry first, each before those that it calls."""
+        callees: dict[str, list[str]] = {}
+        for link in self.links:
+            callees.setdefault(link.caller, []).append(link.callee)
+        ordered: list[str] = []
+
+        def visit(name: str) -> None:
+            if name not in ordered:
+                for callee in callees.get(name, []):
+                    visit(callee)
+                ordered.append(name)
+
+        for service in (*self.services[::-1], self.service):
+            visit(service.name)
+        known = {service.name: service for service in (self.service, *self.services)}
+        return tuple(known[name] for name in reversed(ordered))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from resilience_sim.settings import (
     throttle,
     timeout,
 )
+from resilience_sim.settings.calls import FAILS_AS, Need, Pair
 from resilience_sim.settings.client import CLIENT
 from resilience_sim.settings.expectations import parse_expectation
 from resilience_sim.settings.faults import FAULTS
@@ -40,10 +41,13 @@ from resilience_sim.settings.traffic import TRAFFIC
 from resilience_sim.settings.tune import NAMES, WORLDS_TYPE, SpecValue
 from resilience_sim.settings.types import (
     DURATION,
+    FLAG,
     IDENTIFIER,
     NAME,
+    SHARE,
     TEXT,
     Anything,
+    Choice,
     Count,
     Schema,
     Type,
@@ -68,6 +72,94 @@ POLICIES: dict[str, PolicyKind] = {
 POLICY_ITEM = OneOf("policy", {name: kind.table for name, kind in POLICIES.items()}, "fallback")
 FAULT_ITEM = OneOf("fault", {name: kind.table for name, kind in FAULTS.items()}, "crash_replica")
 BUDGET = budget.TABLE
+
+# --- several services ---------------------------------------------------------------------------------------------
+
+_LINK = (
+    Param(
+        "stack",
+        ListOf(POLICY_ITEM),
+        about="Policies of this link, outermost first; they belong to the calling replica.",
+    ),
+    Param("times", Count(1, 1_000_000), 1, "So many calls, one after the other."),
+    Param("chance", SHARE, "100%", "Chance that it is made at all, decided once per request of a user."),
+    Param("optional", FLAG, False, "Whether its failure is no failure of the caller."),
+    Param("operation", Nested(OPERATION), about="What the call does to the callee."),
+    Param("fails_as", Choice(*FAILS_AS), "error", "What the caller answers when this call fails."),
+)
+
+
+def _one_call(values: Values, loc: Loc, findings: Findings) -> None:
+    if values.together is not None:
+        message = "`together` within `together`"
+        remedy = "put a service in between, which makes the calls of the inner group"
+        findings.error((*loc, "together"), codes.CONFLICT, message, remedy, key=True)
+    elif values.to is None:
+        findings.error(loc, codes.MISSING, "the call does not say whom", "write `to: SERVICE`")
+
+
+MEMBER = Table(
+    "member",
+    "One of several calls made at the same time.",
+    (
+        Param("to", NAME, about="The service that is called.", first="db"),
+        *_LINK,
+        Param("together", Anything(), about="Not here: groups do not nest."),
+    ),
+    check=_one_call,
+    alternatives={"required": ["to"], "not": {"required": ["together"]}},
+)
+
+
+def _one_or_several(values: Values, loc: Loc, findings: Findings) -> None:
+    if values.together is None:
+        if values.to is None:
+            remedy = "write `to: SERVICE`, or `together:` with a list of calls"
+            findings.error(loc, codes.MISSING, "the call does not say whom", remedy)
+        elif "need" in values.written:
+            remedy = "leave it away"
+            findings.error((*loc, "need"), codes.CONFLICT, "`need` goes with `together` only", remedy, key=True)
+    elif values.to is not None:
+        remedy = "begin each with its own `-`"
+        findings.error((*loc, "to"), codes.CONFLICT, "`to` and `together` in one entry", remedy, key=True)
+    elif not values.together:
+        remedy = "list the calls to be made at the same time"
+        findings.error((*loc, "together"), codes.MISSING, "no call at all", remedy, key=True)
+    else:
+        for name in (param.name for param in _LINK if param.name in values.written):
+            remedy = "write it in the calls below `together`"
+            findings.error((*loc, name), codes.CONFLICT, f"`{name}` belongs to one call", remedy, key=True)
+        there = len(values.together)
+        if values.need > there:
+            message = f"{values.need} of the calls cannot succeed: there {'is' if there == 1 else 'are'} only {there}"
+            findings.error((*loc, "need"), codes.RANGE, message, "write `all`, `any`, or a smaller number")
+
+
+STEP = Table(
+    "call",
+    "A call to another service, or several at the same time (`together`).",
+    (
+        Param("to", NAME, about="The service that is called.", first="db"),
+        *_LINK,
+        Param("together", ListOf(Nested(MEMBER)), about="Calls made at the same time, instead of `to`."),
+        Param("need", Need(), "all", "How many of them must succeed: `all`, `any`, or a number."),
+    ),
+    check=_one_or_several,
+)
+NODE = Table(
+    "one_service",
+    "One of several services.",
+    (
+        *SERVICE.params,
+        Param(
+            "waits",
+            Choice("holding", "free"),
+            "holding",
+            "Whether a worker is held until the calls have answered, or only by own work.",
+        ),
+        Param("calls", ListOf(Nested(STEP)), about="Calls to other services after its own work, one after the other."),
+    ),
+)
 
 # --- expectations -------------------------------------------------------------------------------------------------
 
@@ -123,6 +215,8 @@ EXPECT = Table(
         Param("phase", _Phase(), about="Number of a phase of the traffic, from 1."),
         Param("variant", NAME, about="Name of a variant of `compare`."),
         Param("scope", NAME, about="Any of these in words: `before main`, `phase 2`, `variant eager`."),
+        Param("service", NAME, about="Of several services, the one it is about."),
+        Param("link", Pair(), about="The calls it is about: `[CALLER, CALLEE]`, Service A being `client`."),
         Param("because", TEXT, about="Why it is expected; printed as such."),
     ),
     short=_That(),
@@ -239,6 +333,8 @@ FILE = Table(
         Param("about", TEXT, about="One line about what it shows.", synonyms=("description",)),
         Param("seed", Count(0, 2**63 - 1), 1, "Random seed of the run."),
         Param("service", Nested(SERVICE), about="Service B."),
+        Param("services", MapOf(Nested(NODE)), about="Several services instead, by name; A calls the first."),
+        Param("entry", NAME, about="Of several services, the one that A calls; default: the first."),
         Param(
             "operation",
             OneOrMany(Nested(OPERATION), Nested(MIXED)),

@@ -32,6 +32,7 @@ class ServiceConfig:
     deduplicate: bool = False
     dedup_ttl: int = 0  # 0: for ever
     lost_answer: int = added(0)  # with failure LOST: what the caller hears, 0: nothing
+    waits: str = added("holding")  # a worker, until the calls have answered; or free
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +192,17 @@ MIXED = Table(
 )
 
 
-def service(values: Values, findings: Findings, files: Files) -> ServiceConfig:
-    """Service B as the core takes it."""
+def service(
+    values: Values, findings: Findings, files: Files, loc: Loc = ("service",), name: str = "B", waits: str = "holding"
+) -> ServiceConfig:
+    """Service B, or one of several, as the core takes it."""
     dedup = values.deduplicate
     if values.lost_answer != "none" and values.failure != "lost_response":
         findings.warn(codes.NO_EFFECT, "`lost_answer` has no effect without `failure: lost_response`")
     return ServiceConfig(
-        latency=latency(values.latency, ("service", "latency"), findings, files),
-        network=latency(values.network, ("service", "network"), findings, files),
+        name=name,
+        latency=latency(values.latency, (*loc, "latency"), findings, files),
+        network=latency(values.network, (*loc, "network"), findings, files),
         workers=values.workers,
         queue=values.queue,
         discipline=values.discipline,
@@ -210,6 +214,7 @@ def service(values: Values, findings: Findings, files: Files) -> ServiceConfig:
         deduplicate=dedup.scalar is not False,
         dedup_ttl=0 if dedup.scalar is not None else dedup.ttl,
         lost_answer=LOST_ANSWERS[values.lost_answer],
+        waits=waits,
     )
 
 

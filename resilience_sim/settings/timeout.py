@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from resilience_sim.settings.library_types import MILLISECONDS, SECONDS
-from resilience_sim.settings.policy import PolicyConfig, PolicyKind, library_settings, one_to_one, policy_table
+from resilience_sim.settings.policy import PolicyConfig, PolicyKind, added, library_settings, one_to_one, policy_table
 from resilience_sim.settings.table import Findings, Loc, Param, Settings, Values
 from resilience_sim.settings.types import DURATION, FLAG, LONGER_THAN_ZERO, Choice
 
@@ -18,6 +18,7 @@ class TimeoutConfig(PolicyConfig):
     kind: ClassVar[str] = "timeout"
     after: int = 0
     cancels_work: bool = False
+    passes_on: bool = added(False)
 
 
 # No library's timeout stops the work at B by itself.
@@ -48,6 +49,9 @@ Stops waiting after `after`. The outcome is `timeout`.
 B does not know: it goes on working, and the effect may still happen (orphans, duplicates when the caller tries
 again). With `cancels_work: true` B's work ends too.
 
+With `passes_on: true` the caller tells B its deadline, as gRPC does: B begins no work after it (that counts as
+expired), makes no call after it, bounds each call by what is left, and passes it on itself.
+
 At load, an attempt that was given up still costs B its time: work for nobody. Timeouts with retries therefore
 raise the load exactly when B is slow; see the metric wasted_work."""
 
@@ -64,6 +68,7 @@ TABLE = policy_table(
             synonyms=("seconds",),
         ),
         Param("cancels_work", FLAG, False, "Whether B's work stops too."),
+        Param("passes_on", FLAG, False, "Whether B is told the deadline: it begins nothing after it."),
     ),
     LIBRARIES,
     PAGE,
@@ -71,13 +76,16 @@ TABLE = policy_table(
 
 
 def _classic(values: Values, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
-    return TimeoutConfig(ident, after=values.after, cancels_work=values.cancels_work)
+    return TimeoutConfig(ident, after=values.after, cancels_work=values.cancels_work, passes_on=values.passes_on)
 
 
-def emulate_timeout(library: str, given: Settings, ident: str = "", cancels_work: bool = False) -> TimeoutConfig:
+def emulate_timeout(
+    library: str, given: Settings, ident: str = "", cancels_work: bool = False, passes_on: bool = False
+) -> TimeoutConfig:
     """A library's timeout differs from ours in its name and default only."""
     settings = library_settings(LIBRARIES, library, given, "timeout")
-    return TimeoutConfig(ident, after=settings[LIBRARIES[library][0].name], cancels_work=cancels_work)
+    after = settings[LIBRARIES[library][0].name]
+    return TimeoutConfig(ident, after=after, cancels_work=cancels_work, passes_on=passes_on)
 
 
 def _translate(library: str, values: Values) -> Settings:
@@ -89,7 +97,7 @@ KIND = PolicyKind(
     _classic,
     {TimeoutConfig: "timeout:Timeout"},
     LIBRARIES,
-    ("cancels_work",),
-    lambda library, given, ident, values: emulate_timeout(library, given, ident, values.cancels_work),
+    ("cancels_work", "passes_on"),
+    lambda library, given, ident, values: emulate_timeout(library, given, ident, values.cancels_work, values.passes_on),
     _translate,
 )

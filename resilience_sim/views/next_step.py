@@ -20,7 +20,7 @@ Step = tuple[str, str]  # command, what it shows
 def next_steps(scenario: Scenario, results: Sequence[RunResult], saved: str = "") -> list[Step]:
     """At most three commands, the most useful first, and a tour of the cockpit. ``saved``: the recording, if any."""
     steps: list[Step] = []
-    if scenario.path != "-":
+    if scenario.path != "-" and not scenario.plan.several:
         steps += _about_scenario(scenario, results)
     if saved:
         steps.insert(min(1, len(steps)), (f"resim replay {quote(saved)} --verify", "does it happen again, exactly?"))
@@ -87,7 +87,7 @@ def tour_step(scenario: Scenario) -> Step:
 def after_beside(scenario: Scenario, beside: str, saved: str = "") -> list[Step]:
     """What to type after a run beside a variant or a setting."""
     steps: list[Step] = []
-    if scenario.path != "-":
+    if scenario.path != "-" and not scenario.plan.several:
         what = f"--try {quote(beside)}" if "=" in beside else f"--variant {quote(beside)}"
         shows = "twenty seeds each, with intervals"
         if "=" not in beside and len(scenario.variants) > 1:
@@ -111,7 +111,7 @@ def after_what_if(scenario: Scenario, variant: str, settings: Sequence[str]) -> 
 def after_comparison(scenario: Scenario, runs: int) -> list[Step]:
     """What to type after a comparison of ``runs`` seeds."""
     steps: list[Step] = []
-    if scenario.path != "-":
+    if scenario.path != "-" and not scenario.plan.several:
         name = quote(scenario.path)
         again = "".join(f" --set {quote(override)}" for override in scenario.overrides)
         if runs < 20:

@@ -290,6 +290,7 @@ def numbers(case: Case) -> list[Row]:
     rows = [_requests(run), *_failures(run), *_latency(run), _attempts(run)]
     rows += [_breaker(breaker, plan) for breaker in run["breakers"]]
     rows.append(_service(run, plan))
+    rows += _inner_services(run)
     rows += _effects(run, plan)
     rows += _client(run, plan)
     rows += [_fault(case, index, fault) for index, fault in enumerate(run["faults"])]
@@ -394,6 +395,36 @@ def _service(run: Run, plan: Plan) -> Line:
     if service["wasted_seconds"]:
         pieces.append((f"{fmt.seconds(service['wasted_seconds'])} of work for nobody", "odd"))
     return _line(name, *pieces)
+
+
+def _inner_services(run: Run) -> list[Line]:
+    """The services behind the first: what reached them, and how they answered."""
+    found = []
+    for service in run.get("services", [])[1:]:
+        if not service["attempts_received"]:
+            found.append(_line(f"service {printable(service['name'])}", ("nothing received", "")))
+            continue
+        times = f" ({fmt.factor(service['amplification'])[:-1]} per request)" if service["amplification"] else ""
+        succeeded, received = service["succeeded"], service["attempts_received"]
+        pieces = [
+            (f"{fmt.count(received)} received{times}", ""),
+            (
+                f"{fmt.share(succeeded / received)} succeeded",
+                "" if succeeded == received else "odd",
+            ),
+        ]
+        if service["utilization"] is not None:
+            pieces.append((f"{fmt.share(service['utilization'])} busy", ""))
+        if service["queue_peak"]:
+            pieces.append((f"up to {fmt.count(service['queue_peak'])} in the queue", "odd"))
+        if service["expired"]:
+            pieces.append((f"{fmt.count(service['expired'])} expired", "odd"))
+        if service["wasted_seconds"]:
+            pieces.append((f"{fmt.seconds(service['wasted_seconds'])} of work for nobody", "odd"))
+        if service["effects"]["duplicates"]:
+            pieces.append((fmt.plural(service["effects"]["duplicates"], "duplicate"), "bad!"))
+        found.append(_line(f"service {printable(service['name'])}", *pieces))
+    return found
 
 
 def _effects(run: Run, plan: Plan) -> list[Line]:

@@ -109,6 +109,8 @@ class Case:
 
 def reasons(case: Case) -> list[str]:
     """The sentences, what hurt most first."""
+    if case.plan.several:  # the rules know of one service
+        return [_otherwise(case)]
     found = [sentence for rule in RULES if (sentence := rule(case))]
     return found[:MOST] or [_otherwise(case)]
 

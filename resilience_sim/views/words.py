@@ -59,13 +59,17 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
 def breaker_name(breaker: Mapping[str, Any], plan: Plan) -> str:
     """The name of a breaker of a result document: ``breaker``, ``outer``, of several client instances ``outer@1``."""
     name = printable(breaker["id"]).replace(BreakerConfig.kind, "breaker")
-    several = plan.client.instances > 1 and breaker["instance"] is not None
+    caller = breaker.get("link", ["client"])[0]
+    copies = next((each.replicas for each in (plan.service, *plan.services) if each.name == caller), 1)
+    several = (plan.client.instances if caller == "client" else copies) > 1 and breaker["instance"] is not None
     return f"{name}@{breaker['instance']}" if several else name
 
 
 def fault_words(fault: FaultConfig) -> str:
     describe = _FAULTS.get(fault.kind)
     words = describe(fault) if describe is not None else fault.kind
+    if fault.place:
+        words += f" between {fault.link[0]} and {fault.link[1]}" if fault.link else f" of {fault.service}"
     if fault.replica:
         words += f" of replica {fault.replica}"
     if fault.share < 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import ERROR, REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
+from resilience_sim.kernel.events import ERROR, REFUSED, RESET, SHED, TIMEOUT, TRIES, UNAVAILABLE
 from resilience_sim.kernel.frames import Clock
 from resilience_sim.kernel.rng import BALANCER, EXTRA
 from resilience_sim.policies.outliers import OutlierWatch
@@ -56,7 +56,7 @@ class Balancer:
         if self._round_robin:
             return self._turn(replicas)
         if self._random:
-            return replicas[int(self._sim.rng.uniform(BALANCER, job.req.rid, job.attempt) * len(replicas))]
+            return replicas[int(self._sim.rng.uniform(BALANCER, job.req.luck, job.attempt & TRIES) * len(replicas))]
         best = replicas[0]
         for replica in replicas:
             if replica.busy + replica.queued < best.busy + best.queued:
@@ -85,6 +85,6 @@ class Balancer:
             return
         sim = self._sim
         failed = bool(_FAILED >> outcome & 1)
-        unit = sim.rng.uniform(BALANCER + EXTRA, job.req.rid, job.attempt)
+        unit = sim.rng.uniform(BALANCER + EXTRA, job.req.luck, job.attempt & TRIES)
         watch.machine.on_answer(sim.now, job.replica.number - 1, failed, bool(_GATEWAY >> outcome & 1), unit)
         watch.tell(job.req.rid)

@@ -22,7 +22,7 @@ from resilience_sim.world.faults import (
     RATE_LIMIT,
     REFUSE,
     SLOWED,
-    Faults,
+    Place,
     cold_factor,
 )
 from resilience_sim.world.replica import Job, Replica
@@ -42,7 +42,7 @@ class FaultEffects:
     lost: bool  # the answer, whatever it is
     lost_answer: i64  # and what the caller hears instead; SUCCESS: nothing
 
-    def __init__(self, sim: Clock, faults: Faults) -> None:
+    def __init__(self, sim: Clock, faults: Place) -> None:
         self._sim = sim
         self._faults = faults
         self.rate = 0.0
@@ -56,16 +56,16 @@ class FaultEffects:
         """``REFUSE``, ``HANG``, ``RATE_LIMIT`` (with its hint in ``job``) or 0; the first one wins."""
         faults = self._faults
         sim = self._sim
-        rid = job.req.rid
+        req = job.req
         if faults.crashes and faults.down(replica.number):
             return REFUSE
         for how in (REFUSE, HANG):
             for fault in faults.at_arrival:
-                if fault.how == how and fault.permits is None and fault.hits(sim, rid, job.attempt, replica.number):
+                if fault.how == how and fault.permits is None and fault.hits(sim, req, job.attempt, replica.number):
                     return how
         for fault in faults.at_arrival:
             permits = fault.permits
-            if permits is not None and fault.hits(sim, rid, job.attempt, replica.number):
+            if permits is not None and fault.hits(sim, req, job.attempt, replica.number):
                 if permits.wait(sim.now) == 0:
                     permits.take(sim.now)
                     continue
@@ -76,14 +76,14 @@ class FaultEffects:
     def at_work(self, job: Job, replica: Replica, rate: float) -> None:
         """``rate``: at which attempts fail without faults."""
         sim = self._sim
-        rid = job.req.rid
+        req = job.req
         slower = 1.0
         add: i64 = 0
         outcome: i64 = SUCCESS
         lost = False
         answered = False
         for fault in self._faults.at_work:
-            if not fault.hits(sim, rid, job.attempt, replica.number):
+            if not fault.hits(sim, req, job.attempt, replica.number):
                 continue
             kind = fault.kind
             if kind == SLOWED:
@@ -95,10 +95,10 @@ class FaultEffects:
                 slower *= cold_factor(fault, sim.now)
             elif kind == ERRORS:
                 if fault.outcome == LOST:
-                    if not lost and fault.strikes_error(sim, rid, job.attempt):
+                    if not lost and fault.strikes_error(sim, req, job.attempt):
                         lost = True
                         self.lost_answer = fault.answer
-                elif outcome == SUCCESS and fault.strikes_error(sim, rid, job.attempt):
+                elif outcome == SUCCESS and fault.strikes_error(sim, req, job.attempt):
                     outcome = fault.outcome
             elif kind == OUTAGE:
                 answered = True

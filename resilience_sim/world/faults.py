@@ -1,7 +1,7 @@
 """The fault timeline: which faults are active now, and whether one hits this attempt.
 
-Overlapping faults are combined here; a listener (the service) is told when one begins or ends. A fault is active for
-``at <= t < at + duration``; both ends come before anything else at their instants.
+Overlapping faults are combined here, place by place; a listener (the service they strike) is told when one begins or
+ends. A fault is active for ``at <= t < at + duration``; both ends come before anything else at their instants.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON
-from resilience_sim.kernel.frames import Clock, Frame, Layer, Timer
+from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON, TRIES
+from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer
 from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE
 from resilience_sim.policies.rate_limiter import Permits
 from resilience_sim.settings.faults import FaultConfig
@@ -79,42 +79,98 @@ class Fault:
         # Service B's own limiter: a bucket of one second's worth, full when the fault begins.
         self.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit))) if config.limit > 0 else None
 
-    def hits(self, sim: Clock, rid: i64, attempt: i64, replica: i64) -> bool:
+    def hits(self, sim: Clock, req: Request, attempt: i64, replica: i64) -> bool:
         """Whether this attempt, at this replica (from 1), is among those the fault strikes."""
         if not self.concerns(replica):
             return False
         if self._share >= 1.0:
             return True
-        key = attempt if self._by_attempt else 0
-        return sim.rng.uniform(FAULT_SHARE + self.index, rid, key) < self._share
+        if self._by_attempt:
+            return sim.rng.uniform(FAULT_SHARE + self.index, req.luck, attempt & TRIES) < self._share
+        return sim.rng.uniform(FAULT_SHARE + self.index, req.rid, 0) < self._share
 
     def concerns(self, replica: i64) -> bool:
         """Whether it is a fault of this replica (from 1)."""
         return self._replica in (0, replica)
 
-    def strikes_error(self, sim: Clock, rid: i64, attempt: i64) -> bool:
+    def strikes_error(self, sim: Clock, req: Request, attempt: i64) -> bool:
         """``errors``: whether the attempt is among the share that fails."""
-        return self._rate >= 1.0 or sim.rng.uniform(FAULT_ERROR + self.index, rid, attempt) < self._rate
+        return self._rate >= 1.0 or sim.rng.uniform(FAULT_ERROR + self.index, req.luck, attempt & TRIES) < self._rate
 
 
-class Faults(Layer):
-    """The timeline of a run. Lists of active faults, by when they are asked about."""
+class Place:
+    """Where faults strike, a service or the way to it: those that are active there, by when they are asked about."""
 
-    __slots__ = ("_ends", "_listener", "_sources", "any_active", "at_arrival", "at_work", "crashes", "timeline")
+    __slots__ = ("_listener", "any_active", "at_arrival", "at_work", "crashes")
 
-    def __init__(self, sim: Clock, configs: tuple[FaultConfig, ...], sources: tuple[int, ...]) -> None:
-        super().__init__(sim, -1)
-        self._sources = sources
+    def __init__(self) -> None:
         self._listener: Callable[[Fault, bool], None] | None = None
-        self._ends: list[Frame] = []  # the timer of each fault's end, by index
-        self.timeline = [Fault(config, i) for i, config in enumerate(configs)]
         self.any_active = False
         self.at_arrival: list[Fault] = []  # outages that refuse or hang, rate limits
         self.at_work: list[Fault] = []  # the rest of what a started attempt meets
         self.crashes: list[Fault] = []
+
+    def listen(self, listener: Callable[[Fault, bool], None]) -> None:
+        """Tell ``listener`` about every change from now on."""
+        self._listener = listener
+
+    def note(self, fault: Fault, begins: bool) -> None:
+        """A fault of this place begins or ends."""
+        if fault.kind == REPLICA_CRASH:
+            active = self.crashes
+        elif fault.kind == RATE_LIMIT or (fault.kind == OUTAGE and fault.how <= HANG):
+            active = self.at_arrival
+        else:
+            active = self.at_work
+        if begins:
+            active.append(fault)
+        else:
+            active.remove(fault)
+        self.any_active = bool(self.at_arrival or self.at_work or self.crashes)
+
+    def tell(self, fault: Fault, begins: bool) -> None:
+        """It has begun or ended."""
+        if self._listener is not None:
+            self._listener(fault, begins)
+
+    def worker_share(self, replica: i64) -> float:
+        """The share of its workers that brownouts leave a replica: the product of those that are active."""
+        share = 1.0
+        for fault in self.at_work:
+            if fault.kind == BROWNOUT and fault.concerns(replica):
+                share *= fault.config.workers
+        return share
+
+    def down(self, replica: i64) -> bool:
+        """Whether a ``crash_replica`` keeps this replica (from 1) down."""
+        for fault in self.crashes:  # noqa: SIM110 (a generator costs a frame, for every attempt)
+            if fault.concerns(replica):
+                return True
+        return False
+
+
+class Faults(Layer):
+    """The timeline of a run, and the places where its faults strike."""
+
+    __slots__ = ("_ends", "_places", "_sources", "timeline")
+
+    def __init__(self, sim: Clock, configs: tuple[FaultConfig, ...], sources: tuple[int, ...], entry: str = "") -> None:
+        """``entry``: the service that a fault strikes which does not say where."""
+        super().__init__(sim, -1)
+        self._sources = sources
+        first = Place()
+        self._places: dict[str, Place] = {"": first, entry: first}
+        self._ends: list[Frame] = []  # the timer of each fault's end, by index
+        self.timeline = [Fault(config, i) for i, config in enumerate(configs)]
         for fault in self.timeline:
             self._time(fault, fault.config.at, 1)
             self._time(fault, fault.config.at + fault.config.duration, 0)
+
+    def at(self, name: str) -> Place:
+        """The place of that name: a service, or ``caller>callee``."""
+        if name not in self._places:
+            self._places[name] = Place()
+        return self._places[name]
 
     def _time(self, fault: Fault, when: i64, begins: i64) -> None:
         f = Timer(self)
@@ -141,48 +197,21 @@ class Faults(Layer):
         self.sim.unschedule_background(end)
         self.on_timer(end)
 
-    def listen(self, listener: Callable[[Fault, bool], None]) -> None:
-        """Tell ``listener`` about every change from now on."""
-        self._listener = listener
-
     def on_timer(self, f: Frame) -> None:
         """A fault begins (``x`` 1) or ends (``x`` 0)."""
         sim = self.sim
         fault = self.timeline[f.k]
         config = fault.config
         begins = f.x == 1
-        if fault.kind == REPLICA_CRASH:
-            active = self.crashes
-        elif fault.kind == RATE_LIMIT or (fault.kind == OUTAGE and fault.how <= HANG):
-            active = self.at_arrival
-        else:
-            active = self.at_work
+        place = self.at(config.place)
+        place.note(fault, begins)
         if begins:
-            active.append(fault)
             if config.limit > 0:
                 fault.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit)))
             sim.sink.emit(sim.now, FAULT_ON, self._sources[f.k], -1, f.k, config.at + config.duration)
         else:
-            active.remove(fault)
             sim.sink.emit(sim.now, FAULT_OFF, self._sources[f.k], -1, f.k, 0)
-        self.any_active = bool(self.at_arrival or self.at_work or self.crashes)
-        if self._listener is not None:
-            self._listener(fault, begins)
-
-    def worker_share(self, replica: i64) -> float:
-        """The share of its workers that brownouts leave a replica: the product of those that are active."""
-        share = 1.0
-        for fault in self.at_work:
-            if fault.kind == BROWNOUT and fault.concerns(replica):
-                share *= fault.config.workers
-        return share
-
-    def down(self, replica: i64) -> bool:
-        """Whether a ``crash_replica`` keeps this replica (from 1) down."""
-        for fault in self.crashes:  # noqa: SIM110 (a generator costs a frame, for every attempt)
-            if fault.concerns(replica):
-                return True
-        return False
+        place.tell(fault, begins)
 
 
 def cold_factor(fault: Fault, now: i64) -> float:

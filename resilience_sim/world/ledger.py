@@ -24,6 +24,22 @@ _POST: Final = 3
 _KEYED: Final = 4
 
 
+class Account:
+    """What a call between services has done so far at the callee, for one request of a user and one path of calls.
+
+    However often it was made: a caller that is executed again makes the same call, with the same key.
+    """
+
+    __slots__ = ("effects", "key_until")
+
+    effects: i64
+    key_until: i64
+
+    def __init__(self) -> None:
+        self.effects = 0
+        self.key_until = -1
+
+
 class Ledger:
     """Books the effect of every attempt that B finishes without failing."""
 
@@ -36,23 +52,33 @@ class Ledger:
         self._ttl = service.dedup_ttl or FOREVER
 
     def book(self, sim: Clock, source: i64, req: Request, attempt: i64) -> None:
-        """B has finished ``attempt`` of ``req``, and it did not fail."""
+        """B has finished ``attempt`` of ``req``, which a user asked for, and it did not fail."""
         word = req.operation
-        method = word & _METHOD
-        if method == _GET:
+        if word & _METHOD == _GET:
             return
-        now = sim.now
-        keyed = self._remembers and word & _KEYED != 0
-        if req.key_until >= now and keyed:
-            effect = DEDUPLICATED
-        elif req.effects == 0:
-            effect = APPLIED
-        elif method != _POST:
-            effect = REPEATED
-        else:
-            effect = DUPLICATE
-        if effect in {APPLIED, DUPLICATE}:
+        effect = self._effect(sim.now, word, req.effects, req.key_until)
+        if effect <= DUPLICATE:
             req.effects += 1
-            if keyed:
-                req.key_until = min(now + self._ttl, FOREVER)
-        sim.sink.emit(now, EFFECT, source, req.rid, pack_attempt(attempt, effect, word >> 8), 1 if req.failed else 0)
+            if self._remembers and word & _KEYED != 0:
+                req.key_until = min(sim.now + self._ttl, FOREVER)
+        packed = pack_attempt(attempt, effect, word >> 8)
+        sim.sink.emit(sim.now, EFFECT, source, req.rid, packed, 1 if req.failed else 0)
+
+    def book_call(self, sim: Clock, source: i64, user: Request, word: i64, account: Account, attempt: i64) -> None:
+        """As :meth:`book`, of a call that a service made for the request ``user``."""
+        if word & _METHOD == _GET:
+            return
+        effect = self._effect(sim.now, word, account.effects, account.key_until)
+        if effect <= DUPLICATE:
+            account.effects += 1
+            if self._remembers and word & _KEYED != 0:
+                account.key_until = min(sim.now + self._ttl, FOREVER)
+        packed = pack_attempt(attempt, effect, word >> 8)
+        sim.sink.emit(sim.now, EFFECT, source, user.rid, packed, 1 if user.failed else 0)
+
+    def _effect(self, now: i64, word: i64, effects: i64, key_until: i64) -> i64:
+        if key_until >= now and self._remembers and word & _KEYED != 0:
+            return DEDUPLICATED
+        if effects == 0:
+            return APPLIED
+        return DUPLICATE if word & _METHOD == _POST else REPEATED

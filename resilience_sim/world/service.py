@@ -2,7 +2,8 @@
 
 The life of an attempt on B's side: wire, arrival, queue, work, wire back. The order of decisions is part of the model
 (docs/model.md): refusing, hanging and rate limits when it arrives; everything else when its work starts; when work
-ends, the effect is booked, the next work starts, and only then does the caller react.
+ends, the effect is booked, the next work starts, and only then does the caller react. Where B calls others
+(world/calls.py), it does when its own work has ended, and the effect is booked when they have succeeded.
 
 Work whose caller gave up goes on (that is where retry storms and double charges come from) unless the policy that gave
 up also stops it.
@@ -16,9 +17,13 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import (
     ABANDONED,
+    ANSWERED,
     BEGIN,
     CANCELLED,
+    CRASHED,
     END,
+    ERROR,
+    EXPIRED,
     HUNG,
     LEFT_QUEUE,
     LOST,
@@ -35,23 +40,29 @@ from resilience_sim.kernel.events import (
     STOPPED,
     SUCCESS,
     TIMEOUT,
+    TOO_LATE,
+    TRIES,
     TURNED_DOWN,
     UNAVAILABLE,
     pack_attempt,
 )
-from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, answer
+from resilience_sim.kernel.frames import Clock, Frame, Request, answer
 from resilience_sim.kernel.rng import FAILURE, SERVICE, WIRE_BACK, WIRE_OUT
 from resilience_sim.policies.stack import Stack
-from resilience_sim.settings.service import OperationConfig, ServiceConfig
+from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.world.balancer import Balancer
+from resilience_sim.world.calls import Call, CallingLayer, Calls, Link, Visit, deadline_of
 from resilience_sim.world.fault_effects import FaultEffects
 from resilience_sim.world.faults import (
     BROWNOUT,
+    CUT,
     HANG,
+    OUTAGE,
     REFUSE,
     REPLICA_CRASH,
+    SLOWED,
     Fault,
-    Faults,
+    Place,
 )
 from resilience_sim.world.latency import make_times
 from resilience_sim.world.ledger import Ledger
@@ -63,33 +74,43 @@ IN_QUEUE: Final = 2
 AT_WORK: Final = 3
 ON_WIRE_BACK: Final = 4
 GONE: Final = 5  # hung, lost, or finished
+CALLING: Final = 6  # its own work has ended, its calls have not
 NO_REPLICA: Final = -1  # in place of the time an attempt began to wait: none was there to take it
 LONGEST: Final = 1 << 61  # ns; a service time that slowing would push beyond every clock
 
 
-class Service(Layer):
-    """The innermost layer."""
+class Service(CallingLayer):
+    """The innermost layer of a stack."""
 
     __slots__ = (
-        "_alone", "_balancer", "_drops_abandoned", "_failure", "_failure_rate", "_faults", "_has_effect", "_latency",
+        "_alone", "_among", "_balancer", "_calls", "_calls_others", "_drops_abandoned", "_failure",
+        "_failure_rate", "_faults", "_has_effect", "_holds", "_latency",
         "_ledger", "_lifo", "_lost_answer", "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work",
-        "_wire",
+        "_way", "_ways_struck", "_wire",
     )  # fmt: skip
 
     _failure: i64
     _lost_answer: i64
     _per_concurrent: i64
     _places: i64
+    _ways_struck: i64
 
     def __init__(
         self,
         sim: Clock,
         source: i64,
         config: ServiceConfig,
-        operation: OperationConfig,
-        faults: Faults,
+        has_effect: bool,
+        faults: Place,
         replica_sources: tuple[int, ...],
+        crashes: bool = False,
+        among: bool = False,
+        way: Place | None = None,
     ) -> None:
+        """``has_effect``: whether some operation is more than reading; ``crashes``: whether a replica may crash.
+
+        ``among``: it is one of several services; ``way``: where faults between Service A and it strike.
+        """
         super().__init__(sim, source)
         self._latency = make_times(config.latency)
         network = config.network
@@ -99,17 +120,36 @@ class Service(Layer):
         self._lost_answer = config.lost_answer if config.failure == LOST else SUCCESS
         self._per_concurrent = config.per_concurrent
         self._places = config.queue
+        self._holds = config.waits == "holding"
         self._lifo = config.discipline == "lifo"
         self._drops_abandoned = config.discipline == "drop_abandoned"
         self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
         self._balancer = Balancer(sim, config.balancer, self._replicas)
         self._alone = len(self._replicas) == 1
         self._ledger = Ledger(config)
-        self._has_effect = not operation.only_reads
+        self._has_effect = has_effect
         self._faults = faults
         self._struck = FaultEffects(sim, faults)
-        self._tracks_work = any(fault.config.kind == "crash_replica" for fault in faults.timeline)
+        self._tracks_work = crashes
+        self._among = among
+        self._calls_others = False
+        self._calls = Calls(self, [])
+        self._way = way
+        self._ways_struck = 0  # how many faults are active on some way to it
+        if way is not None:
+            way.listen(self.on_way_fault)
         faults.listen(self.on_fault)
+
+    def make_calls(self, calls: Calls) -> None:
+        """What it does when its own work has ended."""
+        self._calls = calls
+        self._calls_others = True
+
+    def called_by(self, link: Link) -> None:
+        """Another service calls it."""
+        link.place.listen(self.on_way_fault)
+        for i, stack in enumerate(link.stacks()):
+            self.watch(stack, link.instance_of(i))
 
     def track_work(self) -> None:
         """Keep a list of what is at work: an action may crash a replica. To be called before the first attempt."""
@@ -127,22 +167,84 @@ class Service(Layer):
         for replica in self._replicas:
             replica.queue = JobQueue()
             replica.working = {}
+        self._calls.release()
 
     # --- on the way in ---
 
     def enter(self, parent: Frame) -> None:
         sim = self.sim
-        job = Job(self, parent)
+        if self._among or sim.passes_deadlines:
+            job: Job = self._visit(parent)
+        else:
+            job = Job(self, parent)
         req = job.req
         req.attempts += 1
         job.attempt = req.attempts
         job.sent = sim.now
-        sim.sink.emit(sim.now, SENT, self.source, req.rid, job.attempt, 0)
+        by: i64 = 0
+        if self._among and isinstance(req, Call):
+            by = req.link.source
+        sim.sink.emit(sim.now, SENT, self.source, req.rid, job.attempt, by)
+        if self._ways_struck and self._stopped_on_the_way(job):
+            return
         if self._wire is None:
             self._arrive(job)
         else:
             job.k = ON_WIRE
-            sim.schedule(sim.now + self._wire.draw(sim.rng, WIRE_OUT, req.rid, job.attempt), job)
+            sim.schedule(sim.now + self._wire.draw(sim.rng, WIRE_OUT, req.luck, job.attempt & TRIES), job)
+
+    def _visit(self, parent: Frame) -> Visit:
+        visit = Visit(self, parent)
+        if self.sim.passes_deadlines:
+            visit.deadline = deadline_of(parent)
+        return visit
+
+    def _stopped_on_the_way(self, job: Job) -> bool:
+        """Faults between the caller and B: whether it does not go on from here now."""
+        req = job.req
+        way = req.link.place if isinstance(req, Call) else self._way
+        if way is None or not way.any_active:
+            return False
+        assert isinstance(job, Visit)
+        sim = self.sim
+        add: i64 = 0
+        outcome: i64 = SUCCESS
+        hangs = False
+        for fault in way.at_arrival:
+            if fault.hits(sim, req, job.attempt, 0):
+                if fault.how == HANG:
+                    hangs = True
+                else:
+                    outcome = REFUSED
+        if outcome == SUCCESS and not hangs:
+            for fault in way.at_work:
+                if not fault.hits(sim, req, job.attempt, 0):
+                    continue
+                if fault.kind == SLOWED:
+                    add = min(add + fault.add, LONGEST)
+                elif fault.kind == OUTAGE:
+                    outcome = RESET if fault.how == CUT else ERROR
+                elif fault.strikes_error(sim, req, job.attempt):
+                    if fault.outcome == LOST:
+                        job.lost = fault.answer
+                    elif outcome == SUCCESS:
+                        outcome = fault.outcome
+        if outcome == SUCCESS and not hangs and not add:
+            return False
+        if outcome != SUCCESS:
+            job.since = NO_REPLICA
+            job.lost = -1
+            job.outcome = outcome
+            self._deliver(job)
+        elif hangs:
+            job.since = NO_REPLICA
+            job.k = GONE
+        else:
+            job.k = ON_WIRE
+            if self._wire is not None:
+                add += self._wire.draw(sim.rng, WIRE_OUT, req.luck, job.attempt & TRIES)
+            sim.schedule(sim.now + add, job)
+        return True
 
     def on_timer(self, f: Frame) -> None:
         """Wire crossed, or work done."""
@@ -155,7 +257,7 @@ class Service(Layer):
             self._deliver(f)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
-        raise AssertionError("Service B calls nobody")
+        raise AssertionError("calls answer to their link")
 
     def _arrive(self, job: Job) -> None:
         sim = self.sim
@@ -168,6 +270,13 @@ class Service(Layer):
         rid = job.req.rid
         if self._faults.any_active and self._turned_away(job, replica):
             return
+        if isinstance(job, Visit):
+            job.arrived = sim.now
+            if sim.now >= job.deadline:
+                sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, TOO_LATE)
+                self._tell(job, TIMEOUT)
+                self._respond(job, TIMEOUT)
+                return
         if replica.busy < replica.limit:
             sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, STARTED)
             self._start(job, replica)
@@ -204,7 +313,7 @@ class Service(Layer):
     def _start(self, job: Job, replica: Replica) -> None:
         sim = self.sim
         req = job.req
-        time = self._latency.draw(sim.rng, SERVICE, req.rid, job.attempt)
+        time = self._latency.draw(sim.rng, SERVICE, req.luck, job.attempt & TRIES)
         if self._per_concurrent:
             more = float(self._per_concurrent) * float(replica.busy)
             time = min(time + self._per_concurrent * replica.busy, LONGEST) if more < 2.0e18 else LONGEST
@@ -224,7 +333,7 @@ class Service(Layer):
             time = min(time + struck.add, LONGEST)
             if outcome == RESET:
                 time //= 2
-        if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.rid, job.attempt) < rate:
+        if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.luck, job.attempt & TRIES) < rate:
             outcome = self._failure
             job.heard = self._lost_answer
         if lost:
@@ -240,12 +349,39 @@ class Service(Layer):
         sim.schedule(sim.now + time, job)
 
     def _finish(self, job: Job) -> None:
-        sim = self.sim
         replica = job.replica
         outcome = job.outcome
+        if self._calls_others and outcome in (SUCCESS, LOST) and not job.fails:
+            assert isinstance(job, Visit)
+            if self._holds:
+                job.k = CALLING
+            else:
+                self._leave_work(job, replica, outcome, job.x)
+                job.k = CALLING
+                if replica.queued:
+                    self._start_waiting(replica)
+            self._calls.begin(job)
+            return
         self._leave_work(job, replica, outcome, job.x)
+        self._close(job, replica, outcome)
+
+    def after_calls(self, visit: Visit, outcome: i64) -> None:
+        """Its calls are over: ``outcome`` is the answer, unless it was to be lost."""
+        replica = visit.replica
+        if visit.outcome == LOST:
+            visit.fails = outcome != SUCCESS
+            outcome = LOST
+        if self._holds:
+            self._leave_work(visit, replica, outcome, self.sim.now - visit.since)
+        self._close(visit, replica, outcome)
+
+    def _close(self, job: Job, replica: Replica, outcome: i64) -> None:
+        """The effect, then whoever waits for a worker, then the caller."""
         if self._has_effect and outcome in (SUCCESS, LOST) and not job.fails:
-            self._ledger.book(sim, replica.source, job.req, job.attempt)
+            self._book(job, replica)
+        if self._among:
+            failed = job.fails and outcome == LOST
+            self._tell(job, ERROR if failed else SUCCESS if outcome == LOST else outcome)
         if replica.queued:
             self._start_waiting(replica)
         if outcome != LOST:
@@ -254,6 +390,21 @@ class Service(Layer):
             self._respond(job, job.heard)
         else:
             job.k = GONE
+
+    def _book(self, job: Job, replica: Replica) -> None:
+        req = job.req
+        if not isinstance(req, Call):
+            self._ledger.book(self.sim, replica.source, req, job.attempt)
+        elif req.account is not None:
+            self._ledger.book_call(self.sim, replica.source, req.root, req.operation, req.account, job.attempt)
+
+    def _tell(self, job: Job, outcome: i64) -> None:
+        """Say how it answers, heard or not, where it is one of several services."""
+        if self._among:
+            assert isinstance(job, Visit)
+            sim = self.sim
+            packed = pack_attempt(job.attempt, outcome, 0)
+            sim.sink.emit(sim.now, ANSWERED, job.replica.source, job.req.rid, packed, sim.now - job.arrived)
 
     def _leave_work(self, job: Job, replica: Replica, outcome: i64, used: i64) -> None:
         sim = self.sim
@@ -267,6 +418,7 @@ class Service(Layer):
         """Give free workers to waiting jobs, in the order of the discipline."""
         sim = self.sim
         queue = replica.queue
+        expired: list[Job] | None = None
         while replica.queued and replica.busy < replica.limit:
             job = queue.last() if self._lifo else queue.first()
             if job.k != IN_QUEUE:
@@ -274,10 +426,20 @@ class Service(Layer):
             if self._drops_abandoned and not job.waited_for():
                 self._leave_queue(job, replica, ABANDONED)
                 continue
+            if sim.passes_deadlines and isinstance(job, Visit) and sim.now >= job.deadline:
+                self._leave_queue(job, replica, EXPIRED)
+                if expired is None:
+                    expired = []
+                expired.append(job)
+                continue
             replica.queued -= 1
             sim.pending_work -= 1
             sim.sink.emit(sim.now, BEGIN, replica.source, job.req.rid, job.attempt, sim.now - job.since)
             self._start(job, replica)
+        if expired is not None:
+            for job in expired:
+                self._tell(job, TIMEOUT)
+                self._respond(job, TIMEOUT)
 
     def _leave_queue(self, job: Job, replica: Replica, why: i64) -> None:
         sim = self.sim
@@ -293,13 +455,18 @@ class Service(Layer):
         if not job.live:
             job.k = GONE
             return
+        if isinstance(job, Visit) and job.lost >= 0:  # on the way back
+            if job.lost == SUCCESS:
+                job.k = GONE
+                return
+            outcome = job.lost
         job.outcome = outcome
         if self._wire is None:
             self._deliver(job)
             return
         sim = self.sim
         job.k = ON_WIRE_BACK
-        sim.schedule(sim.now + self._wire.draw(sim.rng, WIRE_BACK, job.req.rid, job.attempt), job)
+        sim.schedule(sim.now + self._wire.draw(sim.rng, WIRE_BACK, job.req.luck, job.attempt & TRIES), job)
 
     def _deliver(self, job: Job) -> None:
         job.k = GONE
@@ -335,10 +502,22 @@ class Service(Layer):
             self._leave_work(f, f.replica, CANCELLED, sim.now - f.since)
             if f.replica.queued:
                 self._start_waiting(f.replica)
+        elif source == CALLING:
+            assert isinstance(f, Visit)
+            f.k = GONE
+            self._calls.stop(f, why, True)
+            if self._holds:
+                self._leave_work(f, f.replica, CANCELLED, sim.now - f.since)
+                if f.replica.queued:
+                    self._start_waiting(f.replica)
         else:
             f.k = GONE
 
     # --- faults ---
+
+    def on_way_fault(self, fault: Fault, begins: bool) -> None:
+        """A fault between a caller and B begins or ends."""
+        self._ways_struck += 1 if begins else -1
 
     def on_fault(self, fault: Fault, begins: bool) -> None:
         """Brownouts change how many workers there are; a crash takes everything at the replica with it."""
@@ -348,15 +527,28 @@ class Service(Layer):
             if fault.kind == BROWNOUT:
                 replica.limit_to(self._faults.worker_share(replica.number))
                 self._start_waiting(replica)
-            elif fault.kind == REPLICA_CRASH and begins:
-                self._crash(replica)
+            elif fault.kind == REPLICA_CRASH:
+                if begins:
+                    self._crash(replica)
+                elif self._calls_others and not self._faults.down(replica.number):
+                    for link in self._calls.links():
+                        link.come_back(int(replica.number) - 1)
 
     def _crash(self, replica: Replica) -> None:
         sim = self.sim
         lost = list(replica.working)
+        for link in self._calls.links():
+            link.go_down(int(replica.number) - 1)
+        for visit in self._calls.on_replica(replica.number):
+            self._calls.stop(visit, CRASHED, False)
+            if not self._holds:
+                visit.k = GONE
+                lost.append(visit)
         for job in lost:
-            sim.unschedule(job)
-            self._leave_work(job, replica, RESET, sim.now - job.since)
+            if job.k == AT_WORK:
+                sim.unschedule(job)
+            if job.k != GONE:
+                self._leave_work(job, replica, RESET, sim.now - job.since)
             job.k = GONE  # a caller's reaction to one loss may cancel another
         while not replica.queue.is_empty():
             job = replica.queue.first()

@@ -88,8 +88,7 @@ def trial(
             if stage == "at work":
                 while process.poll() is None and not at_work(process, here) and time.monotonic() - begun < PATIENCE:
                     time.sleep(0.01)
-                # What is recorded is simulated again: of a run that ends in order a little is enough.
-                time.sleep(luck.uniform(0.0, 0.5 if patient and name != "KILL" else 2.5))
+                time.sleep(luck.uniform(0.0, 2.5))
             else:
                 time.sleep(luck.uniform(0.0, 1.5))
             found = Trial(command, name, time.monotonic() - begun, stage)

@@ -167,7 +167,7 @@ POLICIES = st.one_of(
 )
 FAULTS = st.one_of(
     *(
-        strategies.body(kind.table.params, leave_out=("id", "replica"), narrow=_small).map(
+        strategies.body(kind.table.params, leave_out=("id", "replica", "service", "link"), narrow=_small).map(
             lambda body, name=name: _fault(name, body)
         )
         for name, kind in FAULT_KINDS.items()

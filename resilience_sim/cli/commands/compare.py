@@ -252,11 +252,11 @@ def _race(
 ) -> dict[str, list[RunResult]] | None:
     """Watch the variants race; their results so far after Ctrl-C, else None: the table is still to be made."""
     from resilience_sim.cli.watching import OVER, QUIT, watch_live
-    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.runs.simulation import Simulation
 
     racers = {name: Simulation(plans[name], seed) for name in sorted(plans, key=lambda name: name != baseline)}
-    folds = {name: RunFold(racer.plan, racer.components, series) for name, racer in racers.items()}
+    folds = {name: figures_of(racer.plan, racer.components, series) for name, racer in racers.items()}
     for name, racer in racers.items():
         racer.attach(folds[name])
     if watch_live(ctx, list(racers.items()), watch, title) in (OVER, QUIT):

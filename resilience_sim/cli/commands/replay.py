@@ -239,7 +239,7 @@ def _ask_what_if(
     from resilience_sim.cli import results
     from resilience_sim.cli.commands.compare import answer
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, run_out, watch_live, way_to_watch
-    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.runs.action_schedule import plan_after
     from resilience_sim.runs.replay import actions_of, plan_of, scenario_of
     from resilience_sim.runs.simulation import Simulation
@@ -257,7 +257,7 @@ def _ask_what_if(
         actions = actions_of(recording)
         racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
         folds = {
-            name: RunFold(plan_after(racer.plan, actions or ()), racer.components, series)
+            name: figures_of(plan_after(racer.plan, actions or ()), racer.components, series)
             for name, racer in racers.items()
         }
         for name, racer in racers.items():

@@ -167,7 +167,7 @@ def _run_beside(
     from resilience_sim.cli import results
     from resilience_sim.cli.commands.compare import answer, beside_path
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, lost_runs, run_out, run_seeds, watch_live, way_to_watch
-    from resilience_sim.measure.run_fold import RunFold
+    from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.runs.simulation import Simulation
     from resilience_sim.settings.plan import AS_WRITTEN
     from resilience_sim.views.moments import MomentsFold
@@ -183,7 +183,7 @@ def _run_beside(
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         simulations = {each: Simulation(its, seeds[0]) for each, its in plans.items()}
-        folds = {each: RunFold(its.plan, its.components, series) for each, its in simulations.items()}
+        folds = {each: figures_of(its.plan, its.components, series) for each, its in simulations.items()}
         moments = {each: MomentsFold(its.plan, its.components) for each, its in simulations.items()}
         second = beside_path(options.save, name) if options.save else None
         recorded = partial(results.recorded, force=options.force)

@@ -9,6 +9,7 @@ from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, find
 from resilience_sim.settings import codes
 from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.metrics import OF_LINKS, OF_PLACES, OF_SERVICES, OF_SUCCESSES, percentile_of
 from resilience_sim.settings.plan import AS_WRITTEN, Expectation, Scope
 from resilience_sim.settings.registry import TIME_SCOPES
 from resilience_sim.settings.suggest import did_you_mean, one_of
@@ -26,11 +27,20 @@ class Known:
     faults: Collection[str]
     phases: int
     variants: Collection[str]
+    services: Collection[str] = ()
+    links: Collection[str] = ()
 
 
-def known(faults: Sequence[FaultConfig], traffic: TrafficConfig, variants: Collection[str]) -> Known:
+def known(
+    faults: Sequence[FaultConfig],
+    traffic: TrafficConfig,
+    variants: Collection[str],
+    services: Collection[str] = (),
+    links: Collection[str] = (),
+) -> Known:
     """What exists in a plan."""
-    return Known([fault.id for fault in faults], len(traffic.phases) if traffic.phased else 0, variants)
+    phases = len(traffic.phases) if traffic.phased else 0
+    return Known([fault.id for fault in faults], phases, variants, services, links)
 
 
 def expectations(listed: Sequence[Values], loc: Loc, names: Known, findings: Findings) -> tuple[Expectation, ...]:
@@ -39,6 +49,7 @@ def expectations(listed: Sequence[Values], loc: Loc, names: Known, findings: Fin
     for index, values in enumerate(listed):
         claim = values.scalar if values.scalar is not None else values.that
         scope = Scope() if values.scalar is not None else _scope(values, (*loc, index), names, findings)
+        _check_metric(claim.metric, scope.place, (*loc, index), values.scalar is None, findings)
         because = "" if values.scalar is not None else values.because or ""
         found.append(Expectation(claim.text, claim.metric, claim.op, claim.limit, scope, because, loc == ("shows",)))
     return tuple(found)
@@ -57,8 +68,54 @@ def _scope(values: Values, loc: Loc, names: Known, findings: Findings) -> Scope:
                 _check(kind, ref, (*loc, key), names, findings)
     if values.variant:
         _check("variant", values.variant, (*loc, "variant"), names, findings)
+    place = _place(values, loc, names, findings)
     parts = [f"{kind} {ref}"] if kind != "all" else []
-    return Scope(kind, ref, variant, ", ".join(parts + ([f"variant {variant}"] if variant else [])))
+    if place:
+        parts.insert(0, f"link {place.replace('>', ' > ')}" if ">" in place else f"service {place}")
+    return Scope(kind, ref, variant, ", ".join(parts + ([f"variant {variant}"] if variant else [])), place)
+
+
+def _place(values: Values, loc: Loc, names: Known, findings: Findings) -> str:
+    """The service or link it is about."""
+    service, link = values.service, values.link
+    if service is None and link is None:
+        return ""
+    key = "service" if link is None else "link"
+    if not names.services:
+        message = f"`{key}` needs several services, and there is one"
+        findings.error((*loc, key), codes.CONFLICT, message, "leave it away, or write `services:`", key=True)
+    elif service is not None and link is not None:
+        findings.error((*loc, "link"), codes.CONFLICT, "`service` and `link` together", "keep one", key=True)
+    elif link is not None:
+        place = ">".join(link)
+        if place in names.links:
+            return place
+        message = f"{shown(link[0])} does not call {shown(link[1])}"
+        remedy = one_of(f"[{each.replace('>', ', ')}]" for each in names.links)
+        findings.error((*loc, "link"), codes.REFERENCE, message, remedy)
+    elif service in names.services:
+        return str(service)
+    else:
+        remedy = did_you_mean(str(service), names.services) or one_of(names.services)
+        findings.error((*loc, "service"), codes.REFERENCE, f"no service {shown(service)}", remedy)
+    return ""
+
+
+def _check_metric(metric: str, place: str, loc: Loc, mapping: bool, findings: Findings) -> None:
+    """Whether it can be asked of that place; of the user's requests all can, but those of places."""
+    at = (*loc, "that") if mapping else loc
+    if not place:
+        if any(each.name == metric for each in OF_PLACES) and not findings.touches(loc):
+            what, remedy = (
+                ("a link", "link: [CALLER, CALLEE]") if metric in OF_LINKS else ("a service", "service: NAME")
+            )
+            findings.error(at, codes.EXPECTATION, f"`{metric}` is asked of {what}", f"write `{remedy}` beside it")
+    elif ">" in place:
+        if metric not in OF_LINKS:
+            findings.error(at, codes.EXPECTATION, f"`{metric}` is not asked of a link", one_of(OF_LINKS))
+    elif metric not in OF_SERVICES and (percentile_of(metric) is None or metric.endswith(OF_SUCCESSES)):
+        remedy = one_of((*OF_SERVICES, "p50", "p99"), most=30)
+        findings.error(at, codes.EXPECTATION, f"`{metric}` is not asked of a service", remedy)
 
 
 def _read(key: str, value: str) -> tuple[str, str]:

@@ -57,10 +57,10 @@ class Item:
     written: bool  # whether the id was written rather than derived
 
 
-def items(root: Node, section: str) -> list[Item]:
-    """What a list section holds; items that cannot be understood are left out."""
+def items(root: Node, section: str | Loc) -> list[Item]:
+    """What a list of policies or faults holds; items that cannot be understood are left out."""
     rows: list[tuple[int, str, str | None]] = []
-    holder = find(root, (section,))
+    holder = find(root, (section,) if isinstance(section, str) else section)
     for index, node in enumerate(holder.items if isinstance(holder, Sequence) else ()):
         if isinstance(node, Scalar) and isinstance(node.value, str):
             rows.append((index, node.value, None))
@@ -84,10 +84,59 @@ def locate(root: Node, path: str) -> Loc:
     if head in LISTS:
         if len(parts) == 1:
             return (head,)
-        return _below(root, head, _pick(root, head, parts[1], 1), parts[2:])
+        return _below((head,), _pick(root, (head,), parts[1], 1), parts[2:])
+    if head == "services" and len(parts) > 1 and parts[1] not in services_of(root):
+        have = services_of(root)
+        remedy = did_you_mean(parts[1], have) or (one_of(have) if have else "the scenario has no `services`")
+        raise PathError(f"no service {shown(parts[1])}", remedy, 1)
     if head in FILE.by_name:
         return _deeper((head,), parts[1:])
-    return _below(root, "stack", _pick(root, "stack", head, 0), parts[1:])
+    policy = any(head in (row.id, row.kind) for row in items(root, "stack"))
+    if head in services_of(root) and (not policy or (len(parts) > 1 and parts[1] in _calls_of(root, head))):
+        return _of_link(root, parts)
+    return _below(("stack",), _pick(root, ("stack",), head, 0), parts[1:])
+
+
+def services_of(root: Node) -> Items[str]:
+    """The names of the services, where there are several."""
+    holder = find(root, ("services",))
+    return list(holder.entries) if isinstance(holder, Mapping) else ()
+
+
+def _calls_of(root: Node, caller: str) -> dict[str, Loc]:
+    """Where the calls of a service stand, by whom they call."""
+    found: dict[str, Loc] = {}
+
+    def note(node: Node | None, loc: Loc) -> None:
+        to = find(node, ("to",)) if isinstance(node, Mapping) else None
+        if isinstance(to, Scalar) and isinstance(to.value, str):
+            found.setdefault(to.value, loc)
+
+    calls = find(root, ("services", caller, "calls"))
+    for index, node in enumerate(calls.items if isinstance(calls, Sequence) else ()):
+        loc: Loc = ("services", caller, "calls", index)
+        note(node, loc)
+        together = find(node, ("together",))
+        for i, each in enumerate(together.items if isinstance(together, Sequence) else ()):
+            note(each, (*loc, "together", i))
+    return found
+
+
+def _of_link(root: Node, parts: list[str]) -> Loc:
+    """``CALLER.CALLEE.POLICY.KEY``, or ``CALLER.CALLEE.KEY`` of the call itself."""
+    caller = parts[0]
+    calls = _calls_of(root, caller)
+    if len(parts) < 2 or parts[1] not in calls:
+        own = f"its settings are `services.{caller}.…`"
+        have = f"it calls {one_of(calls)[8:]}" if calls else "it calls nobody"
+        if len(parts) < 2:
+            raise PathError(f"{shown(caller)} is a service", f"{own}; {have}")
+        raise PathError(f"{shown(caller)} does not call {shown(parts[1])}", f"{have}; {own}", 1)
+    loc = calls[parts[1]]
+    if len(parts) == 2 or parts[2] in keys_at(loc):
+        return _deeper(loc, parts[2:])
+    stack: Loc = (*loc, "stack")
+    return _below(stack, _pick(root, stack, parts[2], 2), parts[3:])
 
 
 def type_at(loc: Loc) -> Type | None:
@@ -122,11 +171,14 @@ def heads(root: Node) -> list[str]:
     """What a path may begin with in this scenario."""
     sections = [name for name in FILE.by_name if name not in FIXED]
     policies = [name for item in items(root, "stack") for name in (item.id, item.kind)]
-    return list(dict.fromkeys([*sections, *policies, *(f"faults.{item.id}" for item in items(root, "faults"))]))
+    links = [f"{caller}.{callee}" for caller in services_of(root) for callee in _calls_of(root, caller)]
+    faults = [f"faults.{item.id}" for item in items(root, "faults")]
+    return list(dict.fromkeys([*sections, *policies, *faults, *links]))
 
 
-def _pick(root: Node, section: str, name: str, part: int) -> Item:
-    rows = items(root, section)
+def _pick(root: Node, at: Loc, name: str, part: int) -> Item:
+    section = str(at[-1])
+    rows = items(root, at)
     if part and name.isascii() and name.isdigit() and len(name) < 6:
         found = [row for row in rows if row.index == int(name)]
         if found:
@@ -141,8 +193,9 @@ def _pick(root: Node, section: str, name: str, part: int) -> Item:
     candidates = here if part else heads(root)
     if not part and any(row.id == name for row in items(root, "faults")):
         raise PathError(f"no policy or section {shown(name)}", f"did you mean `faults.{name}`?", part)
-    if name in _kinds(section) and name not in here:
-        raise PathError(f"this scenario has no {what} {shown(name)}", _have(section, here), part)
+    if name in _kinds(at) and name not in here:
+        whose = "this link" if len(at) > 1 else "this scenario"
+        raise PathError(f"{whose} has no {what} {shown(name)}", _have(section, here), part)
     remedy = did_you_mean(name, candidates) or (one_of(candidates) if candidates else _have(section, here))
     raise PathError(f"no {what} or section {shown(name)}" if not part else f"no {what} {shown(name)}", remedy, part)
 
@@ -151,15 +204,15 @@ def _have(section: str, here: list[str]) -> str:
     return f"its `{section}` has " + one_of(here)[8:] if here else f"its `{section}` is empty"
 
 
-def _kinds(section: str) -> Items[str]:
-    kind = type_at((section, 0))
+def _kinds(at: Loc) -> Items[str]:
+    kind = type_at((*at, 0))
     return list(kind.kinds) if isinstance(kind, OneOf) else ()
 
 
-def _below(root: Node, section: str, item: Item, rest: list[str]) -> Loc:
-    if rest and rest[0] == item.kind and rest[0] not in keys_at((section, item.index, item.kind)):
+def _below(at: Loc, item: Item, rest: list[str]) -> Loc:
+    if rest and rest[0] == item.kind and rest[0] not in keys_at((*at, item.index, item.kind)):
         rest = rest[1:]
-    return _deeper((section, item.index, item.kind), rest)
+    return _deeper((*at, item.index, item.kind), rest)
 
 
 def _deeper(loc: Loc, rest: list[str]) -> Loc:
@@ -187,11 +240,17 @@ def put(root: Node, loc: Loc, key: Span, value: Node) -> Node:
 
 def _open_up(root: Node, loc: Loc, key: Span) -> Node:
     """Write out ``- retry`` as a mapping, so that a key can be put in; refuse an index beyond a list's end."""
-    if len(loc) > 2 and loc[0] in LISTS:
-        node = find(root, loc[:2])
+    listed = next((i for i, part in enumerate(loc) if part in LISTS), len(loc))
+    if len(loc) > listed + 2:
+        at = loc[: listed + 2]
+        node = find(root, at)
         if isinstance(node, Scalar):
             body = Entry(node.span, Mapping(node.span, {}))
-            root = replace(root, loc[:2], Entry(key, Mapping(node.span, {str(loc[2]): body})))
+            root = replace(root, at, Entry(key, Mapping(node.span, {str(loc[listed + 2]): body})))
+    if loc[0] == "services" and len(loc) > 2:
+        node = find(root, loc[:2])
+        if isinstance(node, Scalar) and node.value is None:  # `reviews:` with nothing below
+            root = replace(root, loc[:2], Entry(key, Mapping(node.span, {})))
     for depth, part in enumerate(loc):
         here = find(root, loc[:depth])
         if isinstance(part, int):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.read.expectations import expectations, known
+from resilience_sim.scenario.read.expectations import Known, expectations, known
 from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.stack import stack_of, written
 from resilience_sim.scenario.read.tables import Memory, Reader
@@ -15,6 +15,7 @@ from resilience_sim.scenario.text.spelling import quoted
 from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Sequence, Source, Span
 from resilience_sim.scenario.text.tree import Mapping as MappingNode
 from resilience_sim.settings import codes
+from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.faults import FaultConfig, fault
 from resilience_sim.settings.plan import Expectation, Plan
 from resilience_sim.settings.policy import PolicyConfig
@@ -54,8 +55,10 @@ def _policy(root: MappingNode, errors: list[Diagnostic]) -> PolicyConfig:
     return made[0]
 
 
-def fault_from(kind: str, settings: Mapping[str, str], replicas: int) -> FaultConfig:
+def fault_from(kind: str, settings: Mapping[str, str], replicas: int, plan: Plan | None = None) -> FaultConfig:
     """The fault with these settings (values as YAML text), from t = 0, for a service with ``replicas`` replicas.
+
+    ``plan``: where it has several services, they are those that may be named.
 
     Raises:
         ScenarioError: one of them is wrong.
@@ -68,7 +71,11 @@ def fault_from(kind: str, settings: Mapping[str, str], replicas: int) -> FaultCo
     item = Reader(findings, Memory()).item(FAULT_ITEM, node.items[0], ("faults", 0))
     loc = ("faults", 0, item.kind)
     service = ServiceConfig(workers=64, replicas=replicas)
-    made = fault(item, kind, loc, service, TrafficConfig(), findings, (item.kind, written(root, loc)))
+    services: dict[str, ServiceConfig] = {"": service}
+    links: tuple[str, ...] = ()
+    if plan is not None and plan.several:
+        services, links = {each.name: each for each in (plan.service, *plan.services)}, names_of_links(plan)
+    made = fault(item, kind, loc, services, links, TrafficConfig(), findings, (item.kind, written(root, loc)))
     if findings.errors:
         raise ScenarioError(findings.errors)
     return made
@@ -96,10 +103,22 @@ def expectation_from(text: str, plan: Plan, variants: Collection[str] = ()) -> E
             errors or [Diagnostic(codes.EXPECTATION, f"{shown(text)} is no expectation", "expectation")]
         )
     values = Reader(findings, Memory()).table(EXPECT, item, ("expect", 0))
-    found = expectations([values], ("expect",), known(plan.faults, plan.traffic, variants), findings)
+    found = expectations([values], ("expect",), _known(plan, variants), findings)
     if findings.errors:
         raise ScenarioError(findings.errors)
     return found[0]
+
+
+def _known(plan: Plan, variants: Collection[str]) -> Known:
+    if not plan.several:
+        return known(plan.faults, plan.traffic, variants)
+    services = [each.name for each in (plan.service, *plan.services)]
+    return known(plan.faults, plan.traffic, variants, services, names_of_links(plan))
+
+
+def names_of_links(plan: Plan) -> tuple[str, ...]:
+    """All links, that of Service A first."""
+    return (f"{CLIENT_NAME}>{plan.service.name}", *(link.name for link in plan.links))
 
 
 def _item(section: str, kind: str, settings: Mapping[str, str], errors: list[Diagnostic]) -> MappingNode:

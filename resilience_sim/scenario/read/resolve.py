@@ -7,6 +7,7 @@ from collections.abc import Collection
 from resilience_sim.scenario.read.changes import changes
 from resilience_sim.scenario.read.expectations import expectations, known
 from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.services import services
 from resilience_sim.scenario.read.stack import ids_of, policies, written
 from resilience_sim.scenario.read.tables import Memory, Reader
 from resilience_sim.scenario.text.datafiles import DataFiles
@@ -42,15 +43,20 @@ def resolve(
         return None, None, findings
     what = _NO_OPERATION if file.operation is None else file.operation
     said = (file.service or _NO_SERVICE, what, file.traffic, file.client or _NO_CLIENT)
-    found_service: ServiceConfig = memory.recall(
-        ("service",), (said[0],), findings, lambda: service(said[0], findings, files)
+    graph = services(file, findings, memory, files)
+    found_service: ServiceConfig = (
+        graph.entry
+        if graph is not None
+        else memory.recall(("service",), (said[0],), findings, lambda: service(said[0], findings, files))
     )
     found_traffic: TrafficConfig = memory.recall(
         ("traffic",), (said[2],), findings, lambda: traffic(said[2], findings, files)
     )
-    faults = _faults(file.faults or [], found_service, found_traffic, findings, memory)
+    by_name = {"": found_service} if graph is None else graph.by_name
+    links = () if graph is None else graph.link_names
+    faults = _faults(file.faults or [], by_name, links, found_traffic, findings, memory)
     stack = policies(file.stack or [], findings, memory)
-    names = known(faults, found_traffic, variants)
+    names = known(faults, found_traffic, variants, by_name if graph else (), links)
     plan = Plan(
         name=file.name or default_name,
         service=found_service,
@@ -66,7 +72,7 @@ def resolve(
         stack=stack,
         expect=memory.recall(
             ("expect",),
-            (*(file.expect or ()), *(file.shows or ()), *faults, found_traffic),
+            (*(file.expect or ()), *(file.shows or ()), *faults, found_traffic, *by_name.values(), links),
             findings,
             lambda: (
                 expectations(file.expect or [], ("expect",), names, findings)
@@ -76,6 +82,9 @@ def resolve(
         seed=file.seed,
         about=file.about or "",
         actions=changes(file.changes or [], stack, found_traffic, findings, lenient),
+        several=graph is not None,
+        services=() if graph is None else graph.others,
+        steps=() if graph is None else graph.steps,
     )
     if not findings.touches(("traffic",)):
         check_whole_plan(plan, findings)
@@ -83,23 +92,28 @@ def resolve(
 
 
 def _faults(
-    items: list[Item], service: ServiceConfig, traffic: TrafficConfig, findings: Findings, memory: Memory
+    items: list[Item],
+    services: dict[str, ServiceConfig],
+    links: tuple[str, ...],
+    traffic: TrafficConfig,
+    findings: Findings,
+    memory: Memory,
 ) -> tuple[FaultConfig, ...]:
     """The timeline, in the order of the file."""
 
     def one(item: Item, ident: str, index: int) -> FaultConfig:
         loc: Loc = ("faults", index, item.kind)
         source = (item.kind, written(findings.root, loc))
-        return fault(item, ident, loc, service, traffic, findings, source)
+        return fault(item, ident, loc, services, links, traffic, findings, source)
 
     return tuple(
         memory.recall(
             ("fault", index),
-            (item, ident, service, traffic),
+            (item, ident, *services.values(), links, traffic),
             findings,
             lambda item=item, ident=ident, index=index: one(item, ident, index),  # type: ignore[misc]
         )
-        for index, (item, ident) in enumerate(zip(items, ids_of(items, "faults", findings), strict=True))
+        for index, (item, ident) in enumerate(zip(items, ids_of(items, ("faults",), findings), strict=True))
     )
 
 

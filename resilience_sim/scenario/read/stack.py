@@ -37,15 +37,16 @@ def default_ids(kinds: SequenceType[tuple[str, str | None]]) -> list[str]:
     return ids
 
 
-def ids_of(items: SequenceType[Item], section: str, findings: Findings) -> list[str]:
+def ids_of(items: SequenceType[Item], at: Loc, findings: Findings) -> list[str]:
     """The ids of all items; the same one twice is a finding."""
     written = [(item.kind, item.body.id) for item in items]
     seen: dict[str, int] = {}
     for index, (kind, ident) in enumerate(written):
-        loc: Loc = (section, index, kind, "id")
+        loc: Loc = (*at, index, kind, "id")
         if ident and ident in seen:
             message = f"the id `{ident}` is taken"
-            findings.error(loc, codes.DUPLICATE_ID, message, f"`{section}.{seen[ident]}` has it; choose another")
+            other = ".".join(map(str, (*at, seen[ident])))
+            findings.error(loc, codes.DUPLICATE_ID, message, f"`{other}` has it; choose another")
         elif ident:
             seen[ident] = index
     return default_ids(written)
@@ -84,16 +85,20 @@ def stack_of(findings: Findings, memory: Memory) -> tuple[PolicyConfig, ...]:
     return policies(items, findings, memory)
 
 
-def policies(items: SequenceType[Item], findings: Findings, memory: Memory) -> tuple[PolicyConfig, ...]:
-    """The policies that were read, outermost first."""
+def policies(
+    items: SequenceType[Item], findings: Findings, memory: Memory, at: Loc = ("stack",), prefix: str = ""
+) -> tuple[PolicyConfig, ...]:
+    """The policies that were read, outermost first. ``at``: where the list stands; ``prefix``: before each id."""
     return tuple(
         memory.recall(
-            ("policy", index),
-            (item, ident),
+            ("policy", *at, index),
+            (item, prefix + ident),
             findings,
-            lambda index=index, item=item, ident=ident: _sourced(item, ident, ("stack", index, item.kind), findings),  # type: ignore[misc]
+            lambda index=index, item=item, ident=prefix + ident: _sourced(  # type: ignore[misc]
+                item, ident, (*at, index, item.kind), findings
+            ),
         )
-        for index, (item, ident) in enumerate(zip(items, ids_of(items, "stack", findings), strict=True))
+        for index, (item, ident) in enumerate(zip(items, ids_of(items, at, findings), strict=True))
     )
 
 

@@ -27,6 +27,9 @@ SCHEMA = "resim.events/1"
 class JsonlExport(Export):
     """Writes events to ``stream`` as they come."""
 
+    def sees_services(self) -> bool:
+        return True
+
     def __init__(self, stream: TextIO, facts: About) -> None:
         super().__init__()
         self._stream = stream

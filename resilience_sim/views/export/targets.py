@@ -19,7 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.sink import Fold
+from resilience_sim.measure.outer_events import OuterEvents
 from resilience_sim.measure.tables import TABLES
 from resilience_sim.views.export.base import Export, RecordedRun, about
 from resilience_sim.views.export.files import ExportError, OutputFile, problem, same_file
@@ -210,8 +212,18 @@ def _paths(known: Format, path: str) -> dict[str, Path | None]:
 class _Exports(Fold):
     """The exports of a run as one fold, so that a full disk is reported with its file."""
 
-    def __init__(self, exports: list[tuple[Target, Export]]) -> None:
-        self._exports = exports
+    def __init__(self, exports: list[tuple[Target, Export]], components: Sequence[Component]) -> None:
+        entry = next((each.node for each in components if each.kind == "service"), "")
+        inner = frozenset(
+            each.id for each in components if each.link or (each.node != entry and each.kind in ("service", "replica"))
+        )
+        self._exports: list[tuple[Target, Fold]] = [
+            (target, export if export.sees_services() or not inner else OuterEvents(export, inner))
+            for target, export in exports
+        ]
+
+    def sees_services(self) -> bool:
+        return True
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         for target, export in self._exports:
@@ -311,7 +323,7 @@ class Outputs:
                     self._exports.append((target, begin(target.format, streams, facts)))
                 except OSError as error:
                     raise _failure(target, error) from error
-        return _Exports(self._exports)
+        return _Exports(self._exports, facts.components)
 
 
 def open_outputs(

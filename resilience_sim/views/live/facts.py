@@ -39,6 +39,8 @@ def workers(plan: Plan) -> int:
 
 def capacity(plan: Plan) -> float:
     """How many attempts per second a healthy B can serve; 0: no limit is known."""
+    if plan.several:  # its workers may wait for others
+        return 0.0
     mean = mean_latency(plan.service.latency)
     return workers(plan) * SECOND / mean if mean > 0 else 0.0
 

@@ -167,7 +167,7 @@ def goal(state: LiveFold) -> float:
     """The availability from which the success chart is green: the user's own expectation where there is one."""
     for expectation in state.plan.expect:
         wanted = expectation.metric == "availability" and expectation.op in (">", ">=") and not expectation.shows
-        if wanted and expectation.scope.kind == "all":
+        if wanted and expectation.scope.whole:
             return expectation.limit
     return DEFAULT_GOAL
 
@@ -212,7 +212,7 @@ def _in_time(state: LiveFold, name: str, ns: float | None, otherwise: str) -> st
     """The style of a latency: good or bad where the user's own expectation says what it is to be."""
     for expectation in state.plan.expect:
         wanted = expectation.metric in (name, f"{name}_success") and expectation.op in ("<", "<=")
-        if wanted and expectation.scope.kind == "all" and not expectation.shows and ns is not None:
+        if wanted and expectation.scope.whole and not expectation.shows and ns is not None:
             return STYLES[GOOD if ns / fmt.SECOND <= expectation.limit else BAD]
     return otherwise
 
