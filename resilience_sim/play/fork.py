@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from resilience_sim.kernel.events import UNANSWERED
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
 from resilience_sim.play.run import GoOn, Run
+from resilience_sim.play.tape import OPEN, OUTCOMES
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.settings.actions import Action
 
+BLOCK = 4096
 LOOK_AHEAD = 20_000  # requests beyond the first one that is still open
 
 
@@ -59,7 +63,7 @@ class FirstDifference:
         run, fork = self._run, self._fork
         self._skip()
         common = min(run.tape.requests_by(run.position), fork.tape.requests_by(fork.position))
-        for rid in range(self._alike, min(common, self._alike + LOOK_AHEAD)):
+        for rid in self._unlike(self._alike, min(common, self._alike + LOOK_AHEAD)):
             a = run.tape.outcome(rid, run.position)[0]
             b = fork.tape.outcome(rid, fork.position)[0]
             if a != b and (both_over or (a >= 0 and b >= 0)):
@@ -67,11 +71,23 @@ class FirstDifference:
                 return Divergence(rid, arrival, UNANSWERED if a < 0 else a, UNANSWERED if b < 0 else b)
         return None
 
+    def _unlike(self, first: int, stop: int) -> Iterator[int]:
+        """Requests whose fates on the two tapes are not the same: the others cannot fare differently, except that one
+        is known already and the other not yet, which does not count.
+        """
+        for at in range(first, stop, BLOCK):
+            ours, theirs = self._fates(at, min(stop, at + BLOCK))
+            if ours != theirs:
+                yield from (at + i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b)
+
+    def _fates(self, first: int, stop: int) -> tuple[bytearray, bytearray]:
+        ours, theirs = self._run.tape.fates, self._fork.tape.fates
+        return ours[first:stop].translate(OUTCOMES), theirs[first:stop].translate(OUTCOMES)
+
     def _skip(self) -> None:
-        ours, theirs = self._run.tape, self._fork.tape
-        stop = min(len(ours.ended), len(theirs.ended))
+        stop = min(len(self._run.tape.fates), len(self._fork.tape.fates))
         while self._alike < stop:
-            a, b = ours.outcome(self._alike, len(ours))[0], theirs.outcome(self._alike, len(theirs))[0]
-            if a < 0 or a != b:
-                return
-            self._alike += 1
+            for a, b in zip(*self._fates(self._alike, min(stop, self._alike + BLOCK)), strict=True):
+                if a == OPEN or a != b:
+                    return
+                self._alike += 1

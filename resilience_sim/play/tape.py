@@ -1,7 +1,9 @@
 """Everything that has happened so far, on a tape that can be read at any position.
 
-It holds the events of one run in memory (48 bytes each), where each request begins and ends, and the marks to jump
-to. An engine step brings several events at once: they can be held back, and released onto the tape one by one.
+It holds the events of one run in memory (56 bytes each), where each request begins and ends, and the marks to jump
+to. Each event knows the one before of the same request, so that a story costs as much as it has events, however long
+the tape; how each request ended is a byte, so that a search looks at thousands of requests at once. An engine step
+brings several events at once: they can be held back, and released onto the tape one by one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ _OF_KIND = {
     ev.BREAKER: TRANSITION, ev.CRASH: TRANSITION, ev.RESTART: TRANSITION, ev.FAULT_ON: FAULT, ev.FAULT_OFF: FAULT,
     ev.ACTION: FAULT,
 }  # fmt: skip
+# a byte of ``fates``
+OPEN, RETRIED, TWICE = 0x1F, 0x20, 0x40
+OUTCOMES = bytes(fate % RETRIED for fate in range(256))  # a table for ``translate``: outcome or OPEN alone
 
 
 def is_mark(mark: str, event: Event) -> bool:
@@ -38,12 +43,15 @@ class Tape(Fold):
     __slots__ = (
         "_a",
         "_b",
+        "_before",
         "_kinds",
+        "_latest",
         "_rids",
         "_sources",
         "_times",
         "arrived",
         "ended",
+        "fates",
         "held",
         "holding",
         "marks",
@@ -59,6 +67,9 @@ class Tape(Fold):
         self._rids: array[int] = array("q")
         self._a: array[int] = array("q")
         self._b: array[int] = array("q")
+        self._before: array[int] = array("q")  # the index of the event before of the same request, -1: none
+        self._latest: array[int] = array("q")  # by request: the index of its latest event
+        self.fates = bytearray()  # by request: its outcome, or OPEN, and how often it was tried and took effect
         self.arrived: array[int] = array("q")  # by request: the index of its ARRIVE
         self.ended: array[int] = array("q")  # by request: the index of its DONE, -1 while there is none
         self.marks: dict[str, array[int]] = {TRANSITION: array("q"), FAILURE: array("q"), FAULT: array("q")}
@@ -75,10 +86,20 @@ class Tape(Fold):
         self._a.append(a)
         self._b.append(b)
         if kind == ev.ARRIVE:
+            self._before.append(-1)
+            self._latest.append(len(self._times) - 1)
             self.arrived.append(len(self._times) - 1)
             self.ended.append(-1)
-        elif kind == ev.DONE:
+            self.fates.append(OPEN)
+            return
+        if rid < 0:
+            self._before.append(-1)
+        else:
+            self._before.append(self._latest[rid])
+            self._latest[rid] = len(self._times) - 1
+        if kind == ev.DONE:
             self.ended[rid] = len(self._times) - 1
+            self.fates[rid] = ev.outcome_of(a) | RETRIED * (ev.attempts_of(a) > 1) | TWICE * (ev.effects_of(a) > 1)
             if ev.outcome_of(a) > ev.FALLBACK:
                 self.marks[FAILURE].append(len(self._times) - 1)
         elif kind in _OF_KIND:
@@ -133,17 +154,14 @@ class Tape(Fold):
 
     def of_request(self, rid: int, position: int, late: bool = True) -> list[Event]:
         """The events of a request before ``position``; with ``late`` also what happened after its outcome."""
-        found = []
-        at = self.arrived[rid]
         stop = position if late or not 0 <= self.ended[rid] < position else self.ended[rid] + 1
-        rids = self._rids
-        while at < stop:
-            found.append(self[at])
-            try:
-                at = rids.index(rid, at + 1, stop)
-            except ValueError:
-                break
-        return found
+        found = []
+        at = self._latest[rid]
+        while at >= 0:
+            if at < stop:
+                found.append(self[at])
+            at = self._before[at]
+        return found[::-1]
 
     def next_mark(self, kind: str, position: int) -> int | None:
         """The first mark at or after ``position``."""

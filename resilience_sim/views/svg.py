@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from rich.cells import cell_len
 
+from resilience_sim.kernel.text import printable
 from resilience_sim.views.charts import BRAILLE, DOTS
 from resilience_sim.views.text import Row, style_of
 
@@ -43,6 +44,7 @@ SHAPES: dict[str, tuple[Rect, ...]] = {
 
 def svg_of_rows(rows: Sequence[Row], width: int, title: str) -> str:
     """A window ``width`` columns wide around ``rows``."""
+    title = printable(title)
     wide = round(width * CELL + 2 * PAD)
     high = round(len(rows) * LINE + BAR + PAD)
     parts = [
@@ -68,7 +70,7 @@ def _row(row: Row, top: float) -> Iterable[str]:
     column = 0
     for text, style in row.spans:
         colour, bold = _look(style)
-        for piece, shaped in _pieces(text):
+        for piece, shaped in _pieces(printable(text)):
             cells = cell_len(piece)
             if shaped:
                 yield from _shapes(piece, column, top, colour)

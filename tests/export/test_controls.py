@@ -7,12 +7,19 @@ import json
 import os
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from cli.shell import resim
 
 from resilience_sim.cli.app import COMMANDS
 from resilience_sim.cli.commands.lint import FORMATS as LINT_FORMATS
+from resilience_sim.play.panel_renderer import PanelRenderer
+from resilience_sim.play.session import Session
+from resilience_sim.play.state import CockpitState
+from resilience_sim.runs.simulation import Simulation
+from resilience_sim.scenario.load import load
+from resilience_sim.settings.actions import Trip
 from resilience_sim.views.export.targets import FORMATS
 
 STEERING = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
@@ -69,6 +76,7 @@ def formats(command: str) -> list[str]:
 def test_no_output_carries_a_control(which: str, kind: str, hostile: str, tmp_path: Path) -> None:
     """File names and ids, in every format of every command."""
     more = {"compare": ["--runs", "1"], "margins": ["--axis", "load", "--runs", "1", "--until", "availability > 1%"]}
+    more["tune"] = ["--budget", "100 requests"]
     more["sweep"] = ["--over", "service.workers=1..2", "--runs", "1"]
     out = tmp_path / "out"
     answer = resim(which, hostile, "-q", *more.get(which, []), "--out", f"{kind}={out}")
@@ -111,3 +119,41 @@ def test_no_cell_of_csv_is_a_formula(hostile: str, tmp_path: Path) -> None:
 def test_explain_steers_no_terminal(where: str, hostile: str) -> None:
     """The window title became PWN."""
     assert not CONTROL.search(command("explain", f"{hostile}{where}"))
+
+
+OURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")  # colours and moves of the cursor
+
+
+def test_the_live_terminal_is_steered_by_no_name(hostile: str) -> None:
+    answer = resim("run", hostile, "--ui", "live", "--speed", "max", terminal=True, columns=140)
+    assert answer.code in (0, 1, 4), answer
+    assert "\x1b[" in answer.out  # it is the live one
+    said = OURS.sub("", answer.out) + OURS.sub("", answer.err)
+    assert "PWN" in said
+    assert not CONTROL.search(said)
+
+
+@pytest.mark.parametrize("size", [(140, 42), (80, 24)])
+def test_neither_the_cockpit_nor_its_picture_carries_a_control(hostile: str, size: tuple[int, int]) -> None:
+    """Every panel, a request's story, and what was typed."""
+    plan = load(hostile)
+    session = Session(plan, Simulation(plan.plan, 7, []), None)
+    state = CockpitState(session)
+    renderer = PanelRenderer(state)
+    breaker = plan.plan.stack[0].id
+    session.run.extend(10**9)
+    session.run.act(Trip(session.run.source.now + 1, breaker))
+    session.run.extend()
+    session.run.show(len(session.run.tape))
+    state.stream.chosen = 5
+    state.policy = breaker
+    state.say(f"no such thing: {ALL}")
+    seen = ""
+    for state.tab in ("stream", "inspector", "log"):
+        for state.stream.search in ("", ALL):
+            seen += "".join(part.text for row in renderer.screen_rows(*size) for part in row.segments())
+            picture = renderer.svg(*size)
+            assert not CONTROL.search(picture)
+            ElementTree.fromstring(picture)
+    assert "PWN" in seen
+    assert not CONTROL.search(seen)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.story import BriefStory
 from resilience_sim.play.run import Run
+from resilience_sim.play.tape import OPEN, OUTCOMES, RETRIED, TWICE
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.stream import request_row
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import outcome_name, short_outcome
 
 LOOK_BACK = 200_000  # requests that a filter looks through before it gives up
+LOOKS = 20_000  # of those, requests of which more is asked than the byte on the tape
+BLOCK = 4096
 Known = tuple[int, int, int, int]  # outcome (-1: not yet), latency, attempts, effects
 
 
@@ -59,19 +63,55 @@ class Stream:
             return False
         if not self.search:
             return True
-        wanted = self.search.lower().lstrip("#")
-        if wanted.isdigit():
-            return str(rid).startswith(wanted)
-        if known[0] < 0:
-            return wanted in "open"
-        return wanted in outcome_name(known[0]) or wanted in short_outcome(known[0])
+        number = self._number()
+        return str(rid).startswith(number) if number else _named(known[0], self.search)
+
+    def _number(self) -> str:
+        """The digits that are searched for, if they are."""
+        wanted = self.search.lstrip("#")
+        return wanted if wanted.isascii() and wanted.isdigit() else ""
 
     def backwards(self, run: Run, below: int) -> Iterator[int]:
         """Requests that pass the filter, from the one before ``below`` back."""
-        every = self.thinned if self.filter == "all" and not self.search else 1
-        for rid in range(below - 1, max(-1, below - 1 - LOOK_BACK), -1):
-            if rid % every == 0 and self.fits(run, rid):
+        return self._passing(run, range(below - 1, max(-1, below - 1 - LOOK_BACK), -1))
+
+    def forwards(self, run: Run, above: int, stop: int) -> Iterator[int]:
+        """Requests that pass the filter, from the one after ``above`` on."""
+        return self._passing(run, range(above + 1, min(stop, above + 1 + LOOK_BACK)))
+
+    def _passing(self, run: Run, rids: range) -> Iterator[int]:
+        looks = LOOKS
+        for rid in self._candidates(run, rids):
+            looks -= 1
+            if looks < 0:
+                return
+            if self.fits(run, rid):
                 yield rid
+
+    def _candidates(self, run: Run, rids: range) -> Iterator[int]:
+        """Those of ``rids`` that may pass, as far as the tape's bytes and their numbers tell."""
+        number = self._number()
+        if number:
+            yield from _beginning_with(number, rids)
+            return
+        if self.filter == "all" and not self.search:
+            first = next((rid for rid in rids if rid % self.thinned == 0), None)
+            yield from () if first is None else range(first, rids.stop, rids.step * self.thinned)
+            return
+        tape, position, live = run.tape, run.position, run.live
+        passing = _passing_fates(self.filter, self.search)
+        for at in range(0, len(rids), BLOCK):
+            block = rids[at : at + BLOCK]
+            low = min(block[0], block[-1])
+            found = tape.fates[low : low + len(block)].translate(passing)
+            if not live:  # what ends later on the tape is open here
+                ended = tape.ended[low : low + len(block)]
+                found = bytearray(
+                    each if 0 <= end < position else passing[OPEN] for each, end in zip(found, ended, strict=True)
+                )
+            find, i = (found.rfind, len(found)) if rids.step < 0 else (found.find, -1)
+            while (i := find(1, 0, i) if rids.step < 0 else find(1, i + 1)) >= 0:
+                yield low + i
 
     def move(self, run: Run, by: int) -> None:
         """Choose the next request down (``by`` > 0) or up."""
@@ -81,11 +121,8 @@ class Stream:
             return
         self.thinned = 1
         for _ in range(abs(by)):
-            if by < 0:
-                found = next(self.backwards(run, self.chosen), None)
-            else:
-                later = (rid for rid in range(self.chosen + 1, arrived) if self.fits(run, rid))
-                found = next(later, None)
+            there = self.backwards(run, self.chosen) if by < 0 else self.forwards(run, self.chosen, arrived)
+            found = next(there, None)
             if found is None:
                 return
             self.chosen = found
@@ -98,7 +135,7 @@ class Stream:
             if self.chosen >= arrived:
                 self.chosen = None
             else:
-                later = (rid for rid in range(self.chosen + 1, min(arrived, self.chosen + 5000)) if self.fits(run, rid))
+                later = self.forwards(run, self.chosen, min(arrived, self.chosen + 5000))
                 for _, rid in zip(range(rows // 2), later, strict=False):
                     below = rid + 1
                 below = max(self.chosen + 1, min(below, arrived))
@@ -121,6 +158,40 @@ class Stream:
                 self._rows.clear()
             self._rows[key] = request
         return request
+
+
+def _named(outcome: int, search: str) -> bool:
+    """Whether a text that is searched for is part of an outcome's name; -1: open."""
+    wanted = search.lower().lstrip("#")
+    return wanted in "open" if outcome < 0 else wanted in outcome_name(outcome) or wanted in short_outcome(outcome)
+
+
+@lru_cache(8)
+def _passing_fates(name: str, search: str) -> bytes:
+    """For each byte of ``Tape.fates`` whether such a request may pass a filter and a search, 1 or 0."""
+    found = bytearray(256)
+    for fate in range(256):
+        outcome = -1 if OUTCOMES[fate] == OPEN else OUTCOMES[fate]
+        if outcome >= len(ev.OUTCOME_NAMES):
+            continue
+        known = (outcome, 0, 2 if fate & RETRIED else 1, 2 if fate & TWICE else 1)
+        passes = outcome >= 0 if name == "slow" else FILTERS[name](known, 0)
+        found[fate] = passes and (not search or _named(outcome, search))
+    return bytes(found)
+
+
+def _beginning_with(digits: str, rids: range) -> Iterator[int]:
+    """Those of ``rids`` whose number begins with these digits, in the order of ``rids``."""
+    if not rids:
+        return
+    low, high = sorted((rids[0], rids[-1]))
+    if digits.startswith("0"):
+        parts = [range(1)] if digits == "0" else []
+    else:
+        parts = [range(int(digits) * 10**n, (int(digits) + 1) * 10**n) for n in range(max(0, 20 - len(digits)))]
+    cut = [range(max(part.start, low), min(part.stop, high + 1)) for part in parts]
+    for part in cut if rids.step > 0 else reversed(cut):
+        yield from part if rids.step > 0 else reversed(part)
 
 
 def _request(run: Run, rid: int) -> BriefStory:

@@ -6,6 +6,8 @@ requests are remembered is decided in state.py.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, BriefStory
@@ -29,24 +31,25 @@ def outcome_style(outcome: int) -> str:
 
 def chain(request: BriefStory, look: Look, room: int) -> Row:
     """The attempts of a request, in at most ``room`` columns."""
-    full = [_link(token, request.outcome >= 0, look) for token in request.tokens]
-    # An answer that came later stands in place of the wait before it: only a wait that still goes on is news.
-    brief = [
-        link
-        for link, token in zip(full, request.tokens, strict=True)
-        if token[1] != WAITING or (token is request.tokens[-1] and request.outcome < 0)
-    ]
-    counted: list[Link] = []
-    for text, style in brief:
-        if counted and counted[-1][1] == style and counted[-1][0].split(look.times)[0].rstrip() == text:
-            number = counted[-1][0].partition(look.times)[2]
-            counted[-1] = (f"{text} {look.times}{int(number or 1) + 1}", style)
-        else:
-            counted.append((text, style))
-    for links in (full, brief, counted):
-        row = _joined(links, look)
+    tokens, over = request.tokens, request.outcome >= 0
+    most = room // 2 + 1  # links that may fit: a storm has thousands, and the line is drawn in every frame
+    if len(tokens) <= most:
+        row = _joined([_link(token, over, look) for token in tokens], look)
         if row.width <= room:
             return row
+    # An answer that came later stands in place of the wait before it: only a wait that still goes on is news.
+    links = {kind: _link((0, kind, 0), over, look) for kind in {token[1] for token in tokens} - {WAITING}}
+    brief = [links[kind] for _, kind, _ in tokens if kind != WAITING]
+    if not over and tokens and tokens[-1][1] == WAITING:
+        brief.append(_link(tokens[-1], over, look))
+    if len(brief) <= most:
+        row = _joined(brief, look)
+        if row.width <= room:
+            return row
+    runs = [(link, sum(1 for _ in same)) for link, same in groupby(brief)]
+    last = runs[-most - 1 :]
+    counted = [(text if n == 1 else f"{text} {look.times}{n}", style) for (text, style), n in last]
+    row = _joined(counted, look)
     while len(counted) > 1 and row.width > room:
         counted = counted[1:]
         row = _joined([(look.dots, "faint"), *counted], look)
