@@ -281,8 +281,13 @@ def why_of(a: i64) -> i64:
     return a & 0xFF
 
 
+LARGEST_OF_PAIR: Final = 2**31 - 1
+
+
 def pack_pair(x: i64, y: i64) -> i64:
-    """``BREAKER.b``: two non-negative 31-bit numbers."""
+    """``BREAKER.b``: two non-negative 31-bit numbers; a larger one (open for 25 days, in ms) counts as the largest."""
+    x = min(x, LARGEST_OF_PAIR)
+    y = min(y, LARGEST_OF_PAIR)
     return x << 32 | y
 
 

@@ -166,9 +166,10 @@ def _source(written: Any) -> Any:
 def from_detail(t: int, kind: str, detail: Mapping[str, Any]) -> Action:
     """Back from :func:`to_detail`. ActionError when it is of another version of resim, or damaged."""
     try:
-        return _typed(KINDS[kind](t, **{name: _rich(value) for name, value in detail.items()}))
+        found: Action = _typed(KINDS[kind](t, **{name: _rich(value) for name, value in detail.items()}))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ActionError(f"cannot read the action `{kind}`: {error}") from error
+    return found
 
 
 def fingerprint(action: Action) -> int:

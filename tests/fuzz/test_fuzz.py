@@ -20,7 +20,7 @@ from .forms import Forms
 from .shrink import signature, smaller
 
 CORPUS = sorted(Path(__file__).with_name("corpus").glob("*.json"))
-EACH = 6
+EACH = 3
 
 
 @pytest.fixture(scope="session")

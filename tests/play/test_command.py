@@ -166,6 +166,7 @@ def test_terminated_it_ends_like_quitting(tmp_path, number) -> None:
     """It hung every other time: an exception out of a handler left the threads of the screen waiting."""
     with Terminal("play", "retry-storm", "--save", "p.resim", "--speed", "5x", cwd=tmp_path) as t:
         t.wait("topology")
+        t.wait("#1")  # a request: terminated before that, there is nothing to sum up
         os.kill(t.pid, number)
         code = t.end()
     assert code == 128 + number

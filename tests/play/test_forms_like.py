@@ -39,7 +39,7 @@ def test_our_own_forms_do_not_list_the_names_of_libraries() -> None:
     for kind in POLICIES:
         names = {field.key for field in policy_fields(kind)}
         assert names == {name.lower() for name in names} - {"stop", "wait", "fail_max", "max_executions"}
-    assert {field.key for field in policy_fields("timeout")} == {"after", "cancels_work"}
+    assert {field.key for field in policy_fields("timeout")} == {"after", "cancels_work", "passes_on"}
 
 
 @pytest.mark.parametrize("name", ["library-breakers"])
