@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from resilience_sim.experiments.crew import local_crew
+from resilience_sim.experiments.race import Objective, Tuning
 from resilience_sim.experiments.space import space_of
-from resilience_sim.experiments.tune import Objective, Tuned, Tuning, tune
+from resilience_sim.experiments.tune import Tuned, tune
 from resilience_sim.scenario.load import load_text
 from resilience_sim.scenario.read.pieces import expectation_from
 

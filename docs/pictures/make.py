@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from resilience_sim.experiments.crew import local_crew
+from resilience_sim.experiments.margins import Inquiry, find_margins
+from resilience_sim.experiments.questions import question
+from resilience_sim.experiments.specs import parse_spec
+from resilience_sim.experiments.sweep import Grid, sweep
+from resilience_sim.experiments.tune import tune
 from resilience_sim.measure.expectations import evaluate
 from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.batch import run_many
@@ -16,9 +22,13 @@ from resilience_sim.views.comparison import comparison_rows
 from resilience_sim.views.live.driver import Player, Show, first_sample
 from resilience_sim.views.live.facts import default_speed
 from resilience_sim.views.live.frame import PlaybackStatus, frame
+from resilience_sim.views.live.look import UNICODE
 from resilience_sim.views.live.race import race_frame
+from resilience_sim.views.margins import margins_rows
 from resilience_sim.views.svg import svg_of_rows
+from resilience_sim.views.sweep import sweep_rows
 from resilience_sim.views.text import Row, wrap
+from resilience_sim.views.tune import tune_rows
 
 HERE = Path(__file__).resolve().parent
 SECOND = 1_000_000_000
@@ -69,6 +79,35 @@ def comparison() -> str:
     return svg_of_text(rows[: texts.index("Next") - 1], 140, "resim compare retry-storm")
 
 
+def margins() -> str:
+    """`resim margins retry-storm --try retry.budget=10%`."""
+    scenario = load("retry-storm")
+    scenarios = {"as-written": scenario, "retry.budget=10%": scenario.with_settings(["retry.budget=10%"])}
+    answer = find_margins(Inquiry(scenarios, tuple(range(1, 61))), local_crew())
+    rows = margins_rows(UNICODE, scenario, scenarios, answer)
+    return svg_of_text(rows, 110, "resim margins retry-storm --try retry.budget=10%")
+
+
+def heat_map() -> str:
+    """`resim sweep retry-storm --over retry.attempts=1..5 --over traffic.rate=20/s..80/s:7`."""
+    scenario = load("retry-storm")
+    specs = (parse_spec("retry.attempts", "1..5"), parse_spec("traffic.rate", "20/s..80/s:7"))
+    found = sweep(Grid(scenario, specs, ("availability",), tuple(range(1, 21))), local_crew())
+    rows = sweep_rows(UNICODE, 100, scenario, found, ("availability",))
+    return svg_of_text(rows, 100, "resim sweep retry-storm --over retry.attempts=1..5 --over traffic.rate=20/s..80/s:7")
+
+
+def front() -> str:
+    """`resim tune hedged-tail`."""
+    scenario = load("hedged-tail")
+    asked = question(scenario, requests=20_000_000)
+    rows = tune_rows(UNICODE, scenario, asked.objectives, tune(asked, local_crew()))
+    return svg_of_text(rows, 110, "resim tune hedged-tail")
+
+
 if __name__ == "__main__":
+    (HERE / "margins.svg").write_text(margins(), encoding="utf-8")
+    (HERE / "sweep.svg").write_text(heat_map(), encoding="utf-8")
+    (HERE / "tune.svg").write_text(front(), encoding="utf-8")
     (HERE / "live.svg").write_text(live(), encoding="utf-8")
     (HERE / "comparison.svg").write_text(comparison(), encoding="utf-8")

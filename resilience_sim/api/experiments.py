@@ -1,4 +1,4 @@
-"""Experiments of many runs: the margins of a scenario."""
+"""Experiments of many runs: margins, sweeps, and the search for better settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any, Literal, overload
 from resilience_sim.api.tables import Row, frame, html_table, text_table
 from resilience_sim.experiments.margins import Margin
 from resilience_sim.experiments.margins import Margins as Found
+from resilience_sim.experiments.sweep import Effect, Point, effects
+from resilience_sim.experiments.sweep import Sweep as Swept
+from resilience_sim.experiments.tune import Entry, Tuned
 from resilience_sim.kernel import format as fmt
+from resilience_sim.settings.metrics import metric
 
 _WRITERS = {"x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count}
 _HEAD = ("axis", "today", "p5", "p50", "p95", "margin", "broken by")
@@ -74,3 +78,118 @@ class Margins(Sequence[Margin]):
 
     def _repr_html_(self) -> str:
         return html_table("Margins", _HEAD, self._cells())
+
+
+class Sweep(Sequence[Point]):
+    """Figures over settings: ``point.at`` has the values as ``--set`` takes them, ``point.metrics`` their summaries."""
+
+    def __init__(self, found: Swept, metrics: Sequence[str]) -> None:
+        self._found = found
+        self.metrics = tuple(metrics)
+
+    @overload
+    def __getitem__(self, place: int) -> Point: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Point]: ...
+    def __getitem__(self, place: int | slice) -> Point | Sequence[Point]:
+        return self._found.points[place]
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self._found.points)
+
+    def __len__(self) -> int:
+        return len(self._found.points)
+
+    def effects(self, metric: str) -> list[Effect]:
+        """How much of the metric's variance each setting explains: Sobol's indices, the strongest first."""
+        return effects(self._found, metric)
+
+    @overload
+    def frame(self, library: None = None) -> list[Row]: ...
+    @overload
+    def frame(self, library: Literal["pandas", "polars"]) -> Any: ...
+    def frame(self, library: str | None = None) -> Any:
+        """A row for each point: the settings, then mean and interval of each metric."""
+        rows: list[Row] = []
+        for point in self:
+            row: Row = dict(point.at)
+            for name in self.metrics:
+                summary = point.metrics[name]
+                low, high = summary.ci95 or (None, None)
+                row |= {name: summary.mean, f"{name}_low": low, f"{name}_high": high}
+            rows.append(row)
+        return frame(rows, library)
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        head = [*(self[0].at if len(self) else ()), *self.metrics]
+        lines = []
+        for point in self:
+            units = [known.unit if (known := metric(name)) else "" for name in self.metrics]
+            means = [point.metrics[name].mean for name in self.metrics]
+            lines.append([*point.at.values(), *(fmt.in_unit(m, u) for m, u in zip(means, units, strict=True))])
+        return head, lines
+
+    def __repr__(self) -> str:
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table("Sweep", *self._table())
+
+
+class Tuning(Sequence[Entry]):
+    """The front of a search: ``entry.settings`` (empty: as written), ``entry.metrics``, ``entry.margins``.
+
+    ``verdict`` is ``better``, ``cannot_tell`` or ``none_feasible``; ``entry.better`` says of which it is sure.
+    """
+
+    def __init__(self, found: Tuned, metrics: Sequence[str]) -> None:
+        self.found = found
+        self.metrics = tuple(metrics)
+
+    @property
+    def verdict(self) -> str:
+        return self.found.verdict
+
+    @property
+    def certified_on(self) -> tuple[int, ...]:
+        """The seeds of the certification, which nothing else has used."""
+        return self.found.certified_on
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
+        return self.found.front[place]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.found.front)
+
+    def __len__(self) -> int:
+        return len(self.found.front)
+
+    @overload
+    def frame(self, library: None = None) -> list[Row]: ...
+    @overload
+    def frame(self, library: Literal["pandas", "polars"]) -> Any: ...
+    def frame(self, library: str | None = None) -> Any:
+        """A row for each entry: its settings, then mean and difference to the settings as written of each metric."""
+        rows: list[Row] = []
+        paths = list(dict.fromkeys(path for entry in self for path in entry.settings))
+        for entry in self:
+            row: Row = {path: entry.settings.get(path) for path in paths}
+            for name in self.metrics:
+                row |= {name: entry.metrics[name].mean, f"{name}_delta": entry.metrics[name].delta}
+            rows.append(row)
+        return frame(rows, library)
+
+    def __repr__(self) -> str:
+        lines = []
+        for entry in self:
+            settings = ", ".join(f"{path}={value}" for path, value in entry.settings.items()) or "as written"
+            cells = [settings, "yes" if entry.better else "no"]
+            for name in self.metrics:
+                known = metric(name)
+                cells.append(fmt.in_unit(entry.metrics[name].mean, known.unit if known else ""))
+            lines.append(cells)
+        return f"{self.verdict}\n" + text_table(["settings", "surely better", *self.metrics], lines)

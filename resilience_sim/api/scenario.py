@@ -15,7 +15,7 @@ from resilience_sim.api.settings import Value, changed, duration
 from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
-    from resilience_sim.api.experiments import Margins
+    from resilience_sim.api.experiments import Margins, Sweep, Tuning
     from resilience_sim.measure.result import RunResult
     from resilience_sim.policies.plugin import Policy
     from resilience_sim.runs.batch import Batch
@@ -193,8 +193,8 @@ class Scenario:
         for axis in axes:
             if axis not in AXES:
                 raise ValueError(f"no axis `{axis}`: {', '.join(AXES)}")
-        if over and (self._policies or self._variant != AS_WRITTEN):
-            raise ValueError("settings are searched in a scenario as its file says, without policies of your own")
+        if over:
+            self._as_written("searched")
         ranges = tuple((path, parse_range(path, text)) for path, text in (over or {}).items())
         texts = [until] if isinstance(until, str) else list(until)
         inquiry = Inquiry(
@@ -210,6 +210,84 @@ class Scenario:
         if found.interrupted:
             raise KeyboardInterrupt
         return Margins(found)
+
+    def sweep(
+        self,
+        over: Mapping[str, str],
+        *metrics: str,
+        seeds: int | Iterable[int] = 20,
+        refine: tuple[str, float] | None = None,
+        workers: int = 1,
+    ) -> Sweep:
+        """Figures at every combination of values, on the same luck: ``sweep({"retry.attempts": "1..6"}, "p99")``.
+
+        ``over``: by path ``1..6``, ``50/s..120/s:8``, ``10ms..2s:6:log`` or ``5%,10%,none``. ``metrics``: availability
+        unless named. ``refine``: a metric and a value; points are added where the one crosses the other.
+
+        Raises:
+            ValueError: a metric or values that cannot be read.
+            ScenarioError: a combination of values that cannot be.
+        """
+        from resilience_sim.api.experiments import Sweep
+        from resilience_sim.experiments.crew import local_crew
+        from resilience_sim.experiments.specs import parse_spec
+        from resilience_sim.experiments.sweep import Grid
+        from resilience_sim.experiments.sweep import sweep as measure
+
+        names = tuple(check_metrics([*(metrics or ("availability",)), *([refine[0]] if refine else [])]))
+        self._as_written("swept")
+        specs = tuple(parse_spec(path, text) for path, text in over.items())
+        found = measure(Grid(self._loaded, specs, names, tuple(_seeds(self, seeds)), refine), local_crew(workers))
+        if found.interrupted:
+            raise KeyboardInterrupt
+        return Sweep(found, names)
+
+    def tune(
+        self,
+        vary: Mapping[str, object] | None = None,
+        *,
+        minimize: Iterable[str] = (),
+        maximize: Iterable[str] = (),
+        subject_to: Iterable[str] = (),
+        requests: int = 20_000_000,
+        seed: int | None = None,
+        study: str | PathLike[str] | None = None,
+        workers: int = 1,
+    ) -> Tuning:
+        """Search for settings that are surely better, certified on fresh seeds; see docs/tuning.md.
+
+        What is not given is taken from the scenario's ``tune:`` section, else from the stack. ``requests``: how many
+        may be simulated. ``study``: a file that keeps what is measured, to go on with later.
+
+        Raises:
+            ValueError: a metric or values that cannot be read.
+            ScenarioError: a constraint, or a value, that cannot be.
+        """
+        from resilience_sim.api.experiments import Tuning
+        from resilience_sim.experiments.crew import local_crew
+        from resilience_sim.experiments.questions import question
+        from resilience_sim.experiments.study import Study
+        from resilience_sim.experiments.tune import tune as search
+
+        self._as_written("tuned")
+        asked = question(
+            self._loaded,
+            tuple((vary or {}).items()),
+            check_metrics(list(minimize)) if minimize else (),
+            check_metrics(list(maximize)) if maximize else (),
+            tuple(subject_to),
+            self.plan.seed if seed is None else seed,
+            requests=requests,
+        )
+        with Study(None if study is None else fspath(study), asked.question()) as kept:
+            found = search(asked, local_crew(workers), kept)
+        if found.interrupted:
+            raise KeyboardInterrupt
+        return Tuning(found, [each.metric for each in asked.objectives])
+
+    def _as_written(self, done: str) -> None:
+        if self._policies or self._variant != AS_WRITTEN:
+            raise ValueError(f"only a scenario as its file says, without policies of your own, can be {done}")
 
     def record(self, path: str | Path, seed: int | None = None) -> Path:
         """Run it once and record the run in a ``.resim`` file; returns the path.

@@ -7,6 +7,7 @@ constraints are violated.
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from math import inf
@@ -16,6 +17,7 @@ from resilience_sim.experiments.space import Cube
 
 GENERATION = 16
 WORST = 1e300
+KEPT = 32  # points that may become parents
 
 
 class Proposer(Protocol):
@@ -89,15 +91,13 @@ class OwnSearch:
     def __init__(self, sizes: Sequence[int], seed: int) -> None:
         self._sizes = sizes
         self._random = random.Random(seed)
-        self._known: dict[Cube, tuple[tuple[float, ...], float]] = {}
+        self._known: dict[Cube, tuple[tuple[float, ...], float]] = {}  # the best first
         self._generation = 0
 
     def propose(self, count: int) -> list[Cube]:
         """Children of the best so far."""
         self._generation += 1
-        cubes = list(self._known)
-        order = ranked([self._known[cube] for cube in cubes])[: max(8, count)]
-        parents = [cubes[place] for place in order]
+        parents = list(self._known)[: max(8, count)]
         found = []
         for _ in range(count):
             if not parents or self._random.random() < 0.1:
@@ -109,8 +109,11 @@ class OwnSearch:
         return found
 
     def learn(self, results: Sequence[tuple[Cube, tuple[float, ...], float]]) -> None:
-        """Keep them; what is told again replaces what was told before."""
+        """Keep the best; what is told again replaces what was told before."""
         self._known.update((cube, (values, violation)) for cube, values, violation in results)
+        cubes = list(self._known)
+        order = ranked([self._known[cube] for cube in cubes])[:KEPT]
+        self._known = {cubes[place]: self._known[cubes[place]] for place in order}
 
     def _pick(self, parents: Sequence[Cube]) -> Cube:
         return parents[min(self._random.randrange(len(parents)), self._random.randrange(len(parents)))]
@@ -144,13 +147,19 @@ class OptunaSearch:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._optuna = optuna
         self._sizes = sizes
+        with warnings.catch_warnings():  # newer versions have another way beside this one
+            warnings.simplefilter("ignore", FutureWarning)
+            self._study = self._new(objectives, seed)
+        self._asked: dict[Cube, list[Any]] = {}
+
+    def _new(self, objectives: int, seed: int) -> Any:
+        optuna = self._optuna
         sampler = optuna.samplers.NSGAIISampler(
             seed=seed % 2**32,
             population_size=GENERATION,
             constraints_func=lambda trial: (trial.user_attrs["violation"],),
         )
-        self._study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
-        self._asked: dict[Cube, list[Any]] = {}
+        return optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
 
     def propose(self, count: int) -> list[Cube]:
         """What Optuna asks for."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, log
 from typing import Final
 
@@ -34,8 +34,8 @@ class Quantity:
 
     name: str
     unit: str
-    read: Callable[[str], float]
-    text: Callable[[float], str]
+    read: Callable[[str], float] = field(repr=False)
+    text: Callable[[float], str] = field(repr=False)
     whole: bool = False
 
     def tidy(self, value: float) -> str:

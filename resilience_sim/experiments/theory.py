@@ -51,11 +51,14 @@ def _cliffs(plan: Plan, axis: str, until: tuple[Expectation, ...]) -> Iterator[C
         return
     if places < float("inf"):
         attempts, words = worst_attempts(plan.stack)
-        whose = "B's"
-        if attempts > 1:
-            at = places / attempts
-            yield Cliff(at / rate, _said(axis, f"{words} x {fmt.rate(at)}", f"{whose} {fmt.rate(places)}", at / rate))
-        yield Cliff(places / rate, _said(axis, fmt.rate(places), f"{whose} capacity", places / rate))
+        alone = (1.0, "")
+        for number, said in [(attempts, f"{words} x "), alone] if attempts > 1 else [alone]:
+            factor = places / number / rate
+            if axis == "load":
+                yield Cliff(factor, f"{said}{fmt.rate(places / number)} = B's {fmt.rate(places)}")
+            else:
+                served = f"B's {fmt.rate(places / factor)} at {fmt.factor(factor)} its latency"
+                yield Cliff(factor, f"{said}{fmt.rate(rate)} = {served}")
         yield from _waiting(plan, axis, rate, until)
     if plan.client.threads and axis == "load":
         held = mean_time(plan) / 1e9
@@ -64,12 +67,6 @@ def _cliffs(plan: Plan, axis: str, until: tuple[Expectation, ...]) -> Iterator[C
             at = threads / held
             words = f"{fmt.rate(at)} x {fmt.seconds(held)} = {threads} threads (Little's law)"
             yield Cliff(at / rate, words)
-
-
-def _said(axis: str, left: str, right: str, factor: float) -> str:
-    if axis == "load":
-        return f"{left} = {right}"
-    return f"{left} = {right}, which is {fmt.factor(factor)} today's traffic"
 
 
 def worst_attempts(stack: tuple[PolicyConfig, ...]) -> tuple[float, str]:

@@ -8,82 +8,41 @@ long as the budget is one of requests.
 
 from __future__ import annotations
 
-import json
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import inf, sqrt
+from math import inf
 
 from resilience_sim.experiments.axes import AXES
 from resilience_sim.experiments.crew import Crew
 from resilience_sim.experiments.margins import Question, search_seeds
-from resilience_sim.experiments.propose import GENERATION, dominates, proposer, ranked
-from resilience_sim.experiments.search import COLLAPSED, plan_for
-from resilience_sim.experiments.space import Cube, Settings, Space, spread_evenly
-from resilience_sim.experiments.study import Measured, Study
-from resilience_sim.experiments.worlds import draw_worlds, in_world
-from resilience_sim.lint.check import errors_of
-from resilience_sim.measure.expectations import FAIL, PASS, judge
-from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
-from resilience_sim.measure.statistics import deviation, interval, mean, t_interval, t_quantile
-from resilience_sim.runs.simulate import simulate
-from resilience_sim.scenario.diagnostics import ScenarioError
-from resilience_sim.settings.metrics import metric
-from resilience_sim.settings.plan import Expectation, Plan
-from resilience_sim.settings.tune import WorldsConfig
+from resilience_sim.experiments.propose import dominates, ranked
+from resilience_sim.experiments.race import (
+    BLOCK,
+    ERROR,
+    FINALISTS,
+    MASK,
+    Candidate,
+    Objective,
+    OutOfBudget,
+    Race,
+    Tuning,
+    bounds,
+    judge_readings,
+)
+from resilience_sim.experiments.search import COLLAPSED
+from resilience_sim.experiments.space import Settings
+from resilience_sim.experiments.study import Study
+from resilience_sim.measure.expectations import FAIL, PASS
+from resilience_sim.measure.result import Reading
+from resilience_sim.measure.statistics import interval, mean, t_interval
 
-BLOCK = 8  # pairs
-MOST_PAIRS = 64  # that one candidate gets in the race
-ELITE = 10  # candidates that get another block in each generation
-ARCHIVE = 32  # candidates that are remembered
-FINALISTS = 6
-FINAL_PAIRS = 32
-FIRST = 24  # points of the first design
-GENERATIONS = 200
-STALE = 4  # generations without a new candidate: there is nothing left to try
-SEARCH_SHARE, MARGIN_SHARE = 0.6, 0.15  # of the budget
+MARGIN_SHARE = 0.15  # of the budget
 CERTIFY_FROM = 1_000_000  # pairs: their seeds are used by nothing else
 FEWEST, MOST = 16, 400  # pairs of the certification
 FEWEST_MARGIN_SEEDS = 5
 MARGIN_SEEDS, MARGIN_AXES, MARGIN_PRECISION = 20, ("load", "slower"), 0.02
-ERROR = 0.05  # chance that anything is called better that is not
-MASK = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A metric, and whether it is to be high (+1) or low (-1)."""
-
-    metric: str
-    better: int
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """The question. ``requests`` and ``seconds`` are the budget, 0: not limited so. ``library``: auto, own, optuna."""
-
-    space: Space
-    objectives: tuple[Objective, ...]
-    constraints: tuple[Expectation, ...] = ()
-    worlds: WorldsConfig | None = None
-    seed: int = 1
-    requests: int = 0
-    seconds: float = 0.0
-    library: str = "auto"
-
-    def question(self) -> str:
-        """What has to be the same for a study to go on."""
-        parts = (
-            self.space.scenario.digest,
-            [(spec.path, spec.range, spec.choices) for spec in self.space.specs],
-            self.objectives,
-            self.constraints,
-            self.worlds,
-            self.seed,
-        )
-        return repr(parts)
 
 
 @dataclass(frozen=True)
@@ -129,304 +88,6 @@ class Tuned:
     interrupted: bool = False
 
 
-@dataclass
-class _Candidate:
-    settings: dict[str, str]
-    key: str
-    cube: Cube | None
-    readings: list[tuple[Reading, ...]] = field(default_factory=list)
-    dropped: bool = False
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """Runs settings on pairs. A pair is a world and a seed."""
-
-    tuning: Tuning
-    worlds: tuple[tuple[float, float], ...]
-
-    def __call__(self, task: tuple[dict[str, str], tuple[int, ...]]) -> list[Measured]:
-        settings, pairs = task
-        tuning = self.tuning
-        base = tuning.space.plan(settings) if settings else tuning.space.scenario.plan
-        base = plan_for(base, tuning.constraints)
-        whole = all(each.scope.whole for each in tuning.constraints)
-        names = tuple(dict.fromkeys([*(each.metric for each in tuning.objectives),
-                                     *(each.metric for each in tuning.constraints)])) if whole else None  # fmt: skip
-        plans: dict[tuple[float, float], Plan] = {}
-        found: list[Measured] = []
-        for pair in pairs:
-            world = self.worlds[pair % len(self.worlds)]
-            if world not in plans:
-                plans[world] = in_world(base, world)
-            run = simulate(plans[world], (tuning.seed + pair) & MASK, metrics=names)
-            readings = [run.metrics.get(each.metric, NO_READING) for each in tuning.objectives]
-            for each in tuning.constraints:
-                readings.append(run.at(each.scope).get(each.metric, NO_READING))
-            found.append((tuple(readings), int(run.document["requests"]["total"])))
-        return found
-
-
-class _Stopped(Exception):
-    """The budget is used up."""
-
-
-class _Race:
-    """The search, as far as it has come."""
-
-    def __init__(
-        self,
-        tuning: Tuning,
-        crew: Crew,
-        study: Study,
-        clock: Callable[[], float],
-        heard: Callable[[str], None] | None,
-    ) -> None:
-        self.tuning = tuning
-        self.crew = crew
-        self.study = study
-        self.clock = clock
-        self.heard = heard
-        self.started = clock()
-        self.work = _Measure(tuning, draw_worlds(tuning.worlds, tuning.seed))
-        self.candidates: dict[str, _Candidate] = {}
-        self.archive: list[_Candidate] = []
-        self.runs = self.requests = 0
-        self.impossible = self.linted = self.generations = 0
-        self.written = tuning.space.written()
-        self.today = _Candidate({}, "{}", tuning.space.today())
-        self.candidates["{}"] = self.today
-        self.accepted = errors_of(tuning.space.scenario.plan)
-
-    # --- measuring
-
-    def candidate(self, settings: Mapping[str, str], cube: Cube | None) -> _Candidate | None:
-        """A new candidate; None for one that is known, impossible, or wrong by lint."""
-        chosen, key = self.named(settings)
-        if key in self.candidates:
-            return None
-        found = _Candidate(chosen, key, cube)
-        self.candidates[key] = found
-        try:
-            plan = self.tuning.space.plan(chosen)
-        except ScenarioError:
-            self.impossible += 1
-            return None
-        if errors_of(plan) - self.accepted:
-            self.linted += 1
-            return None
-        return found
-
-    def named(self, settings: Mapping[str, str]) -> tuple[dict[str, str], str]:
-        """What of some settings is another than today's, and the key of that."""
-        chosen = {
-            spec.path: settings[spec.path]
-            for spec in self.tuning.space.specs
-            if spec.path in settings and settings[spec.path] != self.written.get(spec.path)
-        }
-        return chosen, json.dumps(chosen)
-
-    def measure(self, wanted: Sequence[tuple[_Candidate, Sequence[int]]]) -> dict[str, list[tuple[Reading, ...]]]:
-        """The readings of pairs, from the study or by running them; counted either way."""
-        tasks = []
-        for each, pairs in wanted:
-            new = [pair for pair in pairs if self.study.get(each.key, pair) is None]
-            for at in range(0, len(new), BLOCK):
-                tasks.append((each, tuple(new[at : at + BLOCK])))
-        answers = self.crew.map(self.work, [(each.settings, pairs) for each, pairs in tasks]) if tasks else []
-        for (each, pairs), answer in zip(tasks, answers, strict=True):
-            for pair, measured in zip(pairs, answer, strict=True):
-                self.study.put(each.key, pair, measured)
-        self.study.commit()
-        found: dict[str, list[tuple[Reading, ...]]] = {}
-        for each, pairs in wanted:
-            for pair in pairs:
-                known = self.study.get(each.key, pair)
-                assert known is not None
-                found.setdefault(each.key, []).append(known[0])
-                self.runs += 1
-                self.requests += known[1]
-        return found
-
-    def extend(self, candidates: Sequence[_Candidate], pairs: Sequence[int]) -> None:
-        """Bring each candidate to so many pairs."""
-        wanted = [
-            (each, range(len(each.readings), wanted))
-            for each, wanted in zip(candidates, pairs, strict=True)
-            if len(each.readings) < wanted
-        ]
-        found = self.measure(wanted)
-        for each, _ in wanted:
-            each.readings += found[each.key]
-
-    # --- judging
-
-    def values(self, candidate: _Candidate) -> tuple[tuple[float, ...], float]:
-        """What the candidate has come to: values to be low, and by how much it violates the constraints."""
-        rows = candidate.readings
-        means = []
-        for column, objective in enumerate(self.tuning.objectives):
-            known = [row[column].value for row in rows if row[column].value is not None]
-            # One run without data spoils the candidate: leaving it out would flatter.
-            means.append(-objective.better * mean(known) if len(known) == len(rows) and known else inf)  # type: ignore[arg-type]
-        return tuple(means), self.violation(rows)
-
-    def violation(self, rows: Sequence[tuple[Reading, ...]]) -> float:
-        """How far the means lie on the wrong side of the limits, each as a share of its limit."""
-        total = 0.0
-        first = len(self.tuning.objectives)
-        for number, each in enumerate(self.tuning.constraints):
-            column = [row[first + number] for row in rows]
-            if judge_readings(each, column) == PASS:
-                continue
-            known = [reading.value for reading in column if reading.value is not None]
-            if not known:
-                total += 1.0 if any(reading.bound is not None for reading in column) else 0.0
-                continue
-            middle = mean(known)
-            gap = each.limit - middle if each.op in (">", ">=") else middle - each.limit
-            if each.op in ("==", "!="):
-                gap = abs(gap)
-            total += max(0.0, gap) / (abs(each.limit) or 1.0)
-        return total
-
-    def surely_dominates(self, a: _Candidate, b: _Candidate, level: float) -> bool:
-        """Whether, on the pairs that both have run, ``a`` is surely nowhere worse than ``b`` and somewhere better."""
-        pairs = min(len(a.readings), len(b.readings))
-        if pairs < BLOCK or self.violation(a.readings) > self.violation(b.readings):
-            return False
-        somewhere = False
-        for column, objective in enumerate(self.tuning.objectives):
-            found = [
-                (x[column].value, y[column].value) for x, y in zip(a.readings[:pairs], b.readings[:pairs], strict=True)
-            ]
-            gains = [objective.better * (x - y) for x, y in found if x is not None and y is not None]
-            if len(gains) < pairs:
-                return False
-            low = bounds(gains, level)[0]
-            if low < 0:
-                return False
-            somewhere = somewhere or mean(gains) > 0
-        return somewhere
-
-    # --- searching
-
-    def search(self) -> None:
-        """Until the search's share of the budget is used, or there is nothing left to try."""
-        space = self.tuning.space
-        shift = [random.Random(f"{self.tuning.seed} design {axis}").random() for axis in range(len(space.specs))]
-        library = proposer(space.sizes, len(self.tuning.objectives), self.tuning.seed, self.tuning.library)
-        self.name = library.name
-        first = [(settings, space.cube(settings)) for settings in self._starts()]
-        first += [(space.settings(cube), cube) for cube in spread_evenly(FIRST, len(space.specs), shift)]
-        new = [each for settings, cube in first if (each := self.candidate(settings, cube)) is not None]
-        self._try([self.today, *new], library)
-        stale = 0
-        while self.generations < GENERATIONS and stale < STALE:
-            proposed = library.propose(GENERATION)
-            found = [each for cube in proposed if (each := self.candidate(space.settings(cube), cube)) is not None]
-            # What was proposed again, or is impossible, has to be answered, too.
-            known = [(cube, self.candidates[self.named(space.settings(cube))[1]]) for cube in proposed]
-            told = [(cube, *self.values(each)) for cube, each in known if each.readings]
-            told += [(cube, (inf,) * len(self.tuning.objectives), inf) for cube, each in known
-                     if not each.readings and each not in found]  # fmt: skip
-            library.learn(told)
-            stale = 0 if found else stale + 1
-            self._try(found, library)
-
-    def _starts(self) -> list[dict[str, str]]:
-        """What is worth a try before anything is known: what libraries have by default, each one over today's."""
-        space = self.tuning.space
-        today = space.settings(space.today())
-        return [today, *({**today, **settings} for settings in space.defaults())]
-
-    def _try(self, new: Sequence[_Candidate], library: object) -> None:
-        """A generation: the first block for new candidates, another one for the best."""
-        self.generations += 1
-        self.extend(new, [BLOCK] * len(new))
-        self.archive += new
-        alive = [each for each in self.archive if not each.dropped]
-        order = ranked([self.values(each) for each in alive])
-        best = [alive[place] for place in order[:ELITE]]
-        self.extend(best, [min(MOST_PAIRS, len(each.readings) + BLOCK) for each in best])
-        level = ERROR / (max(1, len(self.candidates)) * len(self.tuning.objectives))
-        for b in best:
-            b.dropped = b is not self.today and any(
-                a is not b and not a.dropped and self.surely_dominates(a, b, level) for a in best
-            )
-        alive = [each for each in self.archive if not each.dropped]
-        order = ranked([self.values(each) for each in alive])
-        self.archive = [alive[place] for place in order[:ARCHIVE]]
-        results = [(each.cube, *self.values(each)) for each in {id(c): c for c in (*new, *best)}.values()
-                   if each.cube is not None and each is not self.today]  # fmt: skip
-        library.learn(results)  # type: ignore[attr-defined]
-        self.tell()
-        self.check()
-
-    def check(self) -> None:
-        """Raise when the search has had its share."""
-        tuning = self.tuning
-        if tuning.requests and self.requests >= SEARCH_SHARE * tuning.requests:
-            raise _Stopped
-        if tuning.seconds and self.clock() - self.started >= SEARCH_SHARE * tuning.seconds:
-            raise _Stopped
-
-    def tell(self) -> None:
-        """Say where the search is."""
-        if self.heard is None or not self.archive:
-            return
-        from resilience_sim.kernel import format as fmt
-
-        best = self.archive[0]
-        parts = []
-        for objective, low in zip(self.tuning.objectives, self.values(best)[0], strict=True):
-            known = metric(objective.metric)
-            parts.append(f"{objective.metric} {fmt.in_unit(-objective.better * low, known.unit if known else '')}")
-        self.heard(f"generation {self.generations}, {len(self.candidates)} candidates, {', '.join(parts)}")
-
-    def finalists(self) -> list[_Candidate]:
-        """What is worth certifying: the front of the means, the best first, without the settings as written."""
-        pool = [each for each in self.archive if each is not self.today and each.readings]
-        order = ranked([self.values(each) for each in pool])
-        best = [pool[place] for place in order[: 2 * FINALISTS]]
-        self.extend(best, [FINAL_PAIRS] * len(best))
-        best = self.distinct([best[place] for place in ranked([self.values(each) for each in best])])
-        values = [self.values(each) for each in best]
-        least = min((violation for _, violation in values), default=0.0)
-        front = [
-            each for each, (here, violation) in zip(best, values, strict=True)
-            if violation <= least and not any(dominates(other, here) for other, bad in values if bad <= violation)
-        ]  # fmt: skip
-        return front[:FINALISTS]
-
-    def distinct(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
-        """Of candidates that fared the same in every run only the one that changes least."""
-        found: dict[tuple[tuple[Reading, ...], ...], _Candidate] = {}
-        for each in candidates:
-            known = found.get(tuple(each.readings))
-            if known is None or len(each.settings) < len(known.settings):
-                found[tuple(each.readings)] = each
-        kept = {id(each) for each in found.values()}
-        return [each for each in candidates if id(each) in kept]
-
-
-def bounds(values: Sequence[float], level: float) -> tuple[float, float]:
-    """The interval of the mean that is missed with the chance ``level`` (two-sided, Student)."""
-    middle, half = mean(values), t_quantile(1 - level, len(values) - 1) * deviation(values) / sqrt(len(values))
-    return middle - half, middle + half
-
-
-def judge_readings(expectation: Expectation, readings: Sequence[Reading]) -> str:
-    """The verdict on an expectation over the readings of some runs."""
-    scope = expectation.scope
-    key = scope_key(scope.kind, scope.ref, scope.place)
-    runs = []
-    for reading in readings:
-        own = {expectation.metric: reading}
-        runs.append(RunResult(0, "", {}, own, {key: own}, partial=True))
-    return judge(expectation, runs).verdict
-
-
 def tune(
     tuning: Tuning,
     crew: Crew,
@@ -440,10 +101,10 @@ def tune(
         WorkFailed: a piece of the work has no answer.
         StudyError: the study cannot be written.
     """
-    race = _Race(tuning, crew, study or Study(), clock, heard)
+    race = Race(tuning, crew, study or Study(), clock, heard)
     race.name = ""
     try:
-        with suppress(_Stopped):
+        with suppress(OutOfBudget):
             race.search()
         finalists = race.finalists()
         pairs = _fresh_pairs(race, len(finalists))
@@ -460,7 +121,7 @@ def tune(
         return _so_far(race)
 
 
-def _fresh_pairs(race: _Race, finalists: int) -> list[int]:
+def _fresh_pairs(race: Race, finalists: int) -> list[int]:
     """As many as the budget has left for them; a whole number of blocks."""
     tuning = race.tuning
     each = race.requests / max(1, race.runs) * (finalists + 1)
@@ -478,7 +139,7 @@ def _fresh_pairs(race: _Race, finalists: int) -> list[int]:
 
 def _entry(
     tuning: Tuning,
-    candidate: _Candidate,
+    candidate: Candidate,
     rows: Sequence[tuple[Reading, ...]],
     today: Sequence[tuple[Reading, ...]],
     rivals: int,
@@ -512,7 +173,7 @@ def _entry(
         judge_readings(each, [row[first + number] for row in rows]) for number, each in enumerate(tuning.constraints)
     ]
     for number, each in enumerate(tuning.constraints):
-        if each.metric not in metrics and each.scope.whole:
+        if each.metric not in metrics and each.scope.kind == "all":
             values = [row[first + number].value for row in rows]
             known = [value for value in values if value is not None]
             if known and len(known) == len(rows):
@@ -550,7 +211,7 @@ def _answer(entries: Sequence[Entry], tuning: Tuning) -> tuple[list[Entry], str]
     return front, "better" if better and any(each.better for each in front) else "cannot_tell"
 
 
-def _margins(race: _Race, entry: Entry) -> dict[str, tuple[float | None, float | None]]:
+def _margins(race: Race, entry: Entry) -> dict[str, tuple[float | None, float | None]]:
     """How far an entry holds, on seeds that the certification has not used."""
     tuning = race.tuning
     plan = tuning.space.plan(entry.settings) if entry.settings else tuning.space.scenario.plan
@@ -575,7 +236,7 @@ def _margins(race: _Race, entry: Entry) -> dict[str, tuple[float | None, float |
 
 
 def _tuned(
-    race: _Race, front: tuple[Entry, ...], today: Entry | None, verdict: str, seeds: tuple[int, ...], cut: bool = False
+    race: Race, front: tuple[Entry, ...], today: Entry | None, verdict: str, seeds: tuple[int, ...], cut: bool = False
 ) -> Tuned:
     return Tuned(
         front, today, verdict, seeds, race.runs, race.requests, len(race.candidates), race.impossible, race.linted,
@@ -583,7 +244,7 @@ def _tuned(
     )  # fmt: skip
 
 
-def _so_far(race: _Race) -> Tuned:
+def _so_far(race: Race) -> Tuned:
     """The best of a search that was interrupted, as the race has seen it."""
     known = [each for each in race.archive if each.readings and each is not race.today]
     if not known or not race.today.readings:

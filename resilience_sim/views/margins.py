@@ -29,6 +29,33 @@ NAMES = {"load": "traffic", "slower": "latency", "failing": "failures", "outage"
 WRITERS = {"x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count}
 
 
+def margins_rows(
+    look: Look,
+    scenario: Scenario,
+    scenarios: Mapping[str, Scenario],
+    answer: Margins,
+    wanted: Sequence[tuple[str, float]] = (),
+    *,
+    quiet: bool = False,
+) -> list[Row]:
+    """The margins of some configurations. ``wanted``: by axis, what ``--at-least`` asks."""
+    plans = {name: each.plan for name, each in scenarios.items()}
+    rows = [_head(scenario, answer, look)] if not quiet else []
+    several = len(plans) > 1
+    ordered = sorted(answer.found, key=room)
+    axes = list(dict.fromkeys(each.axis for each in ordered))
+    rows += _rows(answer.found, ordered, axes, plans, several, look)
+    if not quiet:
+        rows += [Row(f"  {axis:<10}{why}", "faint", hang=12) for axis, why in answer.left_out.items()]
+        rows += _sentences(ordered, plans, answer, several)
+    if answer.interrupted:
+        rows.append(Row("Interrupted: what is listed is complete, the rest is missing.", "odd!"))
+    rows += [asked_line(each, least, look) for axis, least in wanted for each in answer.found if each.axis == axis]
+    if not quiet and (following := next_steps(scenario, ordered, plans)):
+        rows += [Row(), *step_rows(following)]
+    return rows
+
+
 def render_margins(
     console: Console,
     scenario: Scenario,
@@ -38,21 +65,8 @@ def render_margins(
     *,
     quiet: bool = False,
 ) -> None:
-    """Print the margins of some configurations. ``wanted``: by axis, what ``--at-least`` asks."""
-    plans = {name: each.plan for name, each in scenarios.items()}
-    look = look_of(console)
-    rows = [_head(scenario, answer, look)] if not quiet else []
-    several = len(plans) > 1
-    ordered = sorted(answer.found, key=room)
-    axes = list(dict.fromkeys(each.axis for each in ordered))
-    rows += _rows(answer.found, ordered, axes, plans, several, look)
-    if not quiet:
-        rows += [Row(f"  {axis:<10}{why}", "faint", hang=12) for axis, why in answer.left_out.items()]
-        rows += _sentences(ordered, plans, answer, several)
-    rows += [asked_line(each, least, look) for axis, least in wanted for each in answer.found if each.axis == axis]
-    if not quiet and (following := next_steps(scenario, ordered, plans)):
-        rows += [Row(), *step_rows(following)]
-    emit(console, rows)
+    """Print them."""
+    emit(console, margins_rows(look_of(console), scenario, scenarios, answer, wanted, quiet=quiet))
 
 
 def room(margin: Margin) -> float:
@@ -173,13 +187,14 @@ def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Mar
     for each, cliff in agreed:
         who = f"{each.variant}, " if several else ""
         words = f"{who}{NAMES.get(each.axis, each.axis)}: arithmetic says the same: {cliff.because}"
-        rows.append(Row(words + f" ({fmt.factor(cliff.factor)}).", hang=2))
+        rows.append(Row(words + (f" ({fmt.factor(cliff.factor)})." if each.axis == "load" else "."), hang=2))
     odd = [each for each in ordered if each.not_monotone]
     if odd:
         worst = max(odd, key=lambda each: len(each.not_monotone))
         count = len(worst.not_monotone)
         have = "has" if count == 1 else "have"
         where = f"{fmt.plural(count, 'seed')} of {len(worst.seeds)} on {NAMES.get(worst.axis, worst.axis)}"
+        where += f" of {worst.variant}" if several else ""
         words = f"{where} {have} no single cliff: something harder held, or something easier broke."
         rows.append(Row(words, "odd", hang=2))
     return rows

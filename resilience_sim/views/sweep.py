@@ -21,21 +21,21 @@ from resilience_sim.views.text import Row, emit
 
 PLOT = 32  # columns of a curve
 BAR = 24  # of the tornado
+PIPED = 100  # columns of a heat map where there is no terminal
 SHADES, PLAIN_SHADES = " ░▒▓█", " .:+#"
 
 
-def render_sweep(
-    console: Console,
+def sweep_rows(
+    look: Look,
+    width: int,
     scenario: Scenario,
     found: Sweep,
     names: Sequence[str],
     refine: tuple[str, float] | None = None,
     *,
     quiet: bool = False,
-) -> None:
-    """Print a sweep, a block for each metric in ``names``."""
-    look = look_of(console)
-    width = console.width if console.is_terminal else 100
+) -> list[Row]:
+    """A sweep, a block for each metric in ``names``; heat maps fit into ``width`` columns."""
     rows: list[Row] = []
     if not quiet:
         rows.append(_head(scenario, found, look))
@@ -47,9 +47,25 @@ def render_sweep(
             rows += _crossed(found, known, refine[1])
         if len(found.specs) > 1 and not quiet:
             rows += tornado(effects(found, name), known, look)
+    if found.interrupted:
+        rows.append(Row("Interrupted: the points that are listed are complete, others are missing.", "odd!"))
     if not quiet and scenario.path != "-":
         rows += [Row(), *step_rows(_steps(scenario, found, names))]
-    emit(console, rows)
+    return rows
+
+
+def render_sweep(
+    console: Console,
+    scenario: Scenario,
+    found: Sweep,
+    names: Sequence[str],
+    refine: tuple[str, float] | None = None,
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print it."""
+    width = console.width if console.is_terminal else PIPED
+    emit(console, sweep_rows(look_of(console), width, scenario, found, names, refine, quiet=quiet))
 
 
 def _head(scenario: Scenario, found: Sweep, look: Look) -> Row:

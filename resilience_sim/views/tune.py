@@ -8,11 +8,13 @@ from shlex import quote
 
 from rich.console import Console
 
-from resilience_sim.experiments.tune import Certified, Entry, Objective, Tuned
+from resilience_sim.experiments.race import Objective
+from resilience_sim.experiments.tune import Certified, Entry, Tuned
 from resilience_sim.kernel import format as fmt
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import metric
 from resilience_sim.settings.plan import AS_WRITTEN
+from resilience_sim.views.live.look import Look
 from resilience_sim.views.summary import look_of, step_rows
 from resilience_sim.views.text import Row, emit
 
@@ -24,17 +26,16 @@ SAID = {
 NAMES = {"load": "traffic", "slower": "latency"}
 
 
-def render_tune(
-    console: Console,
+def tune_rows(
+    look: Look,
     scenario: Scenario,
     objectives: Sequence[Objective],
     found: Tuned,
     wrote: str = "",
     *,
     quiet: bool = False,
-) -> None:
-    """Print the front. ``wrote``: the file that its first settings were written to."""
-    look = look_of(console)
+) -> list[Row]:
+    """The front. ``wrote``: the file that its first settings were written to."""
     rows: list[Row] = []
     if not quiet:
         row = Row(scenario.plan.name, "title", hang=2)
@@ -48,6 +49,8 @@ def render_tune(
     words, style = SAID[found.verdict]
     if found.interrupted:
         words, style = "Interrupted: the best so far, as the search has seen it; not certified", "odd!"
+    if found.verdict == "cannot_tell" and any(_trades(entry, objectives) for entry in found.front):
+        words += ": what they gain in one thing they lose in another"
     rows.append(Row(f"{words}.", style, hang=2))
     shown = [*found.front]
     if found.today is not None and found.verdict == "better" and all(each.settings for each in shown):
@@ -60,7 +63,31 @@ def render_tune(
             rows.append(Row(f"wrote {wrote}", "calm"))
         if scenario.path != "-" and found.front:
             rows += [Row(), *step_rows(_steps(scenario, found, wrote))]
-    emit(console, rows)
+    return rows
+
+
+def render_tune(
+    console: Console,
+    scenario: Scenario,
+    objectives: Sequence[Objective],
+    found: Tuned,
+    wrote: str = "",
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print it."""
+    emit(console, tune_rows(look_of(console), scenario, objectives, found, wrote, quiet=quiet))
+
+
+def _trades(entry: Entry, objectives: Sequence[Objective]) -> bool:
+    """Whether an entry is surely better than as written in one thing, and surely worse in another."""
+    signs = set()
+    for each in objectives:
+        certified = entry.metrics.get(each.metric)
+        ends = certified.delta_ci95 if certified is not None else None
+        if ends is not None and (ends[0] > 0 or ends[1] < 0):
+            signs.add(each.better if ends[0] > 0 else -each.better)
+    return signs == {1, -1}
 
 
 def _entry(number: int, entry: Entry, objectives: Sequence[Objective], found: Tuned) -> list[Row]:

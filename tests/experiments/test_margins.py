@@ -174,7 +174,7 @@ def test_what_it_says(exact):
     answer = resim(*ASK, "--axis", "load")
     assert "median 2.01x = 100/s" in answer.out or "median 2x = 100/s" in answer.out
     assert "`availability == 100%` fails" in answer.out
-    assert "arithmetic says the same: 100/s = B's capacity" in answer.out
+    assert "arithmetic says the same: 100/s = B's 100/s" in answer.out
     assert "retry.budget" not in answer.out
     elsewhere = resim("margins", "exact.yaml", "--runs", "2", "--until", "p50 < 90ms", "--axis", "load")
     assert "broken at 0.062x already" in elsewhere.out

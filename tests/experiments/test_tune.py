@@ -12,11 +12,13 @@ from cli.shell import resim
 from hypothesis import given
 from hypothesis import strategies as st
 
+import resilience_sim
 from resilience_sim.experiments.crew import Alone, Processes
 from resilience_sim.experiments.propose import OwnSearch, crowding, dominates, ranked
+from resilience_sim.experiments.race import Objective, Tuning
 from resilience_sim.experiments.space import own_space, space_of, spread_evenly
 from resilience_sim.experiments.study import Study, StudyError
-from resilience_sim.experiments.tune import Objective, Tuning, tune
+from resilience_sim.experiments.tune import tune
 from resilience_sim.experiments.worlds import draw_worlds, in_world
 from resilience_sim.measure.result import Reading
 from resilience_sim.scenario.diagnostics import ScenarioError
@@ -222,6 +224,16 @@ def test_a_forged_study_is_refused_in_words(tmp_path, damage):
     with pytest.raises(StudyError) as caught:
         Study(str(path), "q", 2)
     assert caught.value.help
+
+
+def test_a_question_is_the_same_in_every_process():
+    """So that a study can go on in another one: no address of a function, no order of a set."""
+    text = question(
+        FLAT, {"retry.attempts": "1..6", "retry.delay": "1ms..1s:log", "retry.jitter": "none,full"},
+        Objective("mean", -1), subject_to=["availability >= 50%"],
+    ).question()  # fmt: skip
+    assert " at 0x" not in text
+    assert "retry.delay" in text
 
 
 def test_impossible_candidates_cost_no_run():
@@ -468,3 +480,24 @@ def test_run_ignores_the_block(here):
     digests = [each["variants"][0]["runs"][0]["digest"] for each in (with_block, without)]
     assert digests[0] == digests[1]
     assert with_block["scenario"]["digest"] == without["scenario"]["digest"]
+
+
+def test_from_python(tmp_path):
+    """The same answers as objects and rows."""
+    scenario = resilience_sim.loads(WORKERS)
+    asked = {"vary": {"service.workers": "1..12"}, "maximize": ["utilization"], "subject_to": ["availability == 100%"]}
+    found = scenario.tune(**asked, requests=40_000, study=tmp_path / "s.study")
+    assert found.verdict == "better"
+    assert [each.settings for each in found] == [{"service.workers": "5"}]
+    assert found.frame()[0]["service.workers"] == "5"
+    assert "service.workers=5" in repr(found)
+    swept = scenario.sweep({"service.workers": "1..3"}, "availability", seeds=2)
+    assert [row["service.workers"] for row in swept.frame()] == ["1", "2", "3"]
+    assert swept[2].metrics["availability"].mean > swept[0].metrics["availability"].mean
+    assert "service.workers" in repr(swept)
+    assert "<table>" in swept._repr_html_()
+    for wrong in (lambda: scenario.sweep({"service.workers": "x..y"}), lambda: scenario.tune(minimize=["meen"])):
+        with pytest.raises(ValueError, match=r"is no quantity|meen"):
+            wrong()
+    with pytest.raises(ScenarioError):
+        scenario.tune({"service.workers": "0..3"}, requests=1000)

@@ -15,10 +15,9 @@ from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import INCONCLUSIVE, INTERRUPTED, NO, OK, Problem, usage
 
 if TYPE_CHECKING:
-    from resilience_sim.experiments.space import Space
-    from resilience_sim.experiments.tune import Objective, Tuned
+    from resilience_sim.experiments.race import Tuning
+    from resilience_sim.experiments.tune import Tuned
     from resilience_sim.scenario.scenario import Scenario
-    from resilience_sim.settings.plan import Expectation
     from resilience_sim.views.export.files import OutputFile
 
 ABOUT = "Find better settings, certified on fresh seeds."
@@ -82,7 +81,6 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     from resilience_sim.cli.watching import Progress
     from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.study import Study
-    from resilience_sim.experiments.tune import Tuning
     from resilience_sim.experiments.tune import tune as search
     from resilience_sim.scenario.load import load
     from resilience_sim.views.export.files import same_file
@@ -92,16 +90,9 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     requests, seconds = _budget(options.budget)
     opt.parse_seeds(options.seed or 0, 1)
     scenario = load(options.scenario, options.settings)
-    wanted = scenario.tune
-    objectives = _objectives(options, scenario)
-    constraints = tuple(_constraint(each, scenario) for each in options.subject_to)
-    if not constraints:
-        own = tuple(each for each in scenario.plan.expect if not each.shows and not each.scope.variant)
-        constraints = wanted.subject_to if wanted is not None and wanted.subject_to else own
-    space = _space(options, scenario)
-    worlds = wanted.worlds if wanted is not None else None
     seed = scenario.plan.seed if options.seed is None else options.seed
-    tuning = Tuning(space, objectives, constraints, worlds, seed, requests, seconds)
+    tuning = _question(options, scenario, seed, requests, seconds)
+    objectives, constraints = tuning.objectives, tuning.constraints
     ctx.files = results.files_of(scenario)
     with ExitStack() as stack:
         kept: list[str | Path] = [*ctx.files, *([options.resume] if options.resume is not None else [])]
@@ -163,56 +154,26 @@ def _budget(text: str) -> tuple[int, float]:
     return 0, ns / 1e9
 
 
-def _objectives(options: TuneOptions, scenario: Scenario) -> tuple[Objective, ...]:
+def _question(options: TuneOptions, scenario: Scenario, seed: int, requests: int, seconds: float) -> Tuning:
+    """What is asked; mistakes named after the option, or the section, that they stand in."""
     from resilience_sim.cli.commands.sweep import known_metric
-    from resilience_sim.experiments.tune import Objective
-
-    wanted = scenario.tune
-    low, high = options.minimize, options.maximize
-    if not low and not high and wanted is not None:
-        low, high = list(wanted.minimize), list(wanted.maximize)
-    if not low and not high:
-        low, high = ["attempts_per_request"], ["availability"]
-    found = [Objective(known_metric("--maximize", name), +1) for name in dict.fromkeys(high)]
-    found += [Objective(known_metric("--minimize", name), -1) for name in dict.fromkeys(low)]
-    if len({each.metric for each in found}) < len(found):
-        raise usage("a metric cannot be to be high and low", "name it once")
-    return tuple(found)
-
-
-def _constraint(text: str, scenario: Scenario) -> Expectation:
-    from resilience_sim.scenario.diagnostics import ScenarioError
-    from resilience_sim.scenario.read.pieces import expectation_from
-
-    try:
-        return expectation_from(text, scenario.plan)
-    except ScenarioError as error:
-        raise ScenarioError([replace(each, file="--subject-to") for each in error.diagnostics]) from None
-
-
-def _space(options: TuneOptions, scenario: Scenario) -> Space:
-    from resilience_sim.experiments.space import STACK, space_of
+    from resilience_sim.experiments.questions import question
     from resilience_sim.experiments.specs import SpecError, parse_setting
     from resilience_sim.scenario.diagnostics import ScenarioError
 
+    low = [known_metric("--minimize", name) for name in options.minimize]
+    high = [known_metric("--maximize", name) for name in options.maximize]
     where = "--vary" if options.vary else "tune.vary"
     try:
         vary = [parse_setting(each, "retry.attempts=1..6") for each in options.vary]
-        given: Sequence[tuple[str, Any]] = vary or (scenario.tune.vary if scenario.tune is not None else ())
-        space = space_of(scenario, given)
-        for spec in space.specs:
-            if spec.path == STACK:
-                continue
-            for text in (spec.values() if not spec.continuous else ())[:1]:
-                scenario.with_settings([f"{spec.path}={text}"])
-            if spec.continuous and spec.range is not None:
-                scenario.with_settings([f"{spec.path}={spec.range.at(0.0)}"])
-                scenario.with_settings([f"{spec.path}={spec.range.at(1.0)}"])
+        return question(scenario, vary, low, high, options.subject_to, seed, requests, seconds)
     except SpecError as error:
         raise usage(f"{where}: {error}", error.help) from None
     except ScenarioError as error:
-        raise ScenarioError([replace(each, file=where) for each in error.diagnostics]) from None
-    return space
+        named = {"--set": where, "expectation": "--subject-to"}
+        raise ScenarioError(
+            [replace(each, file=named.get(each.file, each.file)) for each in error.diagnostics]
+        ) from None
 
 
 def _tuned_file(options: TuneOptions, used: Sequence[str | Path], stack: ExitStack) -> OutputFile | None:
