@@ -167,6 +167,8 @@ def _still_missing(found: list[Diagnostic], stack: Converted) -> list[Diagnostic
     from resilience_sim.interop.emit import settle
     from resilience_sim.interop.findings import NOT_MODELLED
 
+    if not any(each.code == NOT_MODELLED for each in found):
+        return found
     modelled = set()
     for layer in stack.layers:
         settings = settle(layer)

@@ -132,7 +132,7 @@ def _flat(file: ConfigFile) -> Iterator[tuple[str, Entry]]:
                 yield whole, entry
 
     several = len({document.span.source.name for document in file.documents}) > 1
-    for document in sorted(file.documents, key=_ordinal):
+    for document in sorted(file.documents, key=_ordinal) if several else file.documents:
         of_file = _file_profile(document) if several else ""
         for name, entry in below(document, ""):
             yield f"%{of_file}.{name}" if of_file and name[:1] not in '%"' else name, entry

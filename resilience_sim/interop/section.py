@@ -234,7 +234,7 @@ class Section:
 
     def ignore(self, *names: str) -> None:
         """Known keys that decide nothing here."""
-        self._read.update(self._plain(name) for name in names)
+        self._read.update((self._plain(name) for name in names) if self.fold else names)
 
     def rest(self, strict: str = "") -> None:
         """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key."""

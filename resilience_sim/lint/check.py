@@ -68,9 +68,11 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                 if _SCENARIO.search(read.text):
                     linted.take(subjects(read.text, read.path, settings, profiles))
                     continue
-                opened = formats.open_config(read.path, read.text, profiles)
+                file = read_documents(read.path, read.text)
+                kind = formats.recognise(file)
+                opened = formats.together([(file, kind)], profiles) if kind is not None else None
                 if opened is None:
-                    strangers.append(read_documents(read.path, read.text))
+                    strangers.append(file)
                     raise _unknown(read.path)
                 family = "istio" if opened[1] in formats.MESHES else opened[1]
                 groups.setdefault((family, _read_with(opened)), []).append(opened)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.scenario.text import datafiles, shipped
-from resilience_sim.settings import codes
+from resilience_sim.settings import codes, units
 
 from .lab import HEAD, SOURCE, TRAFFIC
 
@@ -182,6 +182,40 @@ def test_simple_numbers_are_read_as_all_others(text, unit):
     assert quick in (-1, round(Fraction(text) * unit))
     if quick >= 0:
         assert quick == datafiles._value("a.csv", 1, text, unit)
+
+
+@given(
+    st.lists(
+        st.decimals(0, 2_000_000, allow_nan=False, places=4).map(str)
+        | st.from_regex(r"[0-9]{1,7}(\.[0-9]{1,14})?", fullmatch=True)
+        | st.sampled_from(["0.0000000005", "0.1234567895", "0.12345678949", ".5", "5.", "999999.999999999"]),
+        min_size=1,
+    ),
+    st.sampled_from([10**9, 10**6, 10**3, 1]),
+)
+def test_plain_lines_are_read_together_as_each_alone(lines, unit):
+    together = datafiles._all_plain(lines, unit)
+    alone = [datafiles._value("a.csv", 1, line, unit) for line in lines]
+    assert together in (None, alone)
+    if max(alone) < 10**14 and all(Fraction(line) * unit == ns for line, ns in zip(lines, alone, strict=True)):
+        assert together == alone
+
+
+@pytest.mark.parametrize(
+    "odd", ["", ".", "1.2.3", "1e3", "nan", "1_0", " 1", "-1", "250ms", "\u0661", "0" * 31, "2000000"]
+)
+def test_one_odd_line_makes_a_chunk_be_read_line_by_line(odd):
+    assert datafiles._all_plain(["1.5"], 1_000_000_000) == [1_500_000_000]
+    assert datafiles._all_plain(["1.5", odd], 1_000_000_000) is None
+
+
+def test_chunks_keep_the_order_and_the_numbers_of_lines(monkeypatch):
+    monkeypatch.setattr(datafiles, "_CHUNK", 4)
+    lines = ["t_ms", "1", "2", "3", "4", "5", "6", "7", "# a remark", "8", "9s", "10", "11", "12", "13", "14", "15"]
+    expected = [1, 2, 3, 4, 5, 6, 7, 8, 9_000, *range(10, 16)]
+    assert datafiles._csv("a.csv", lines) == [ms * 1_000_000 for ms in expected]
+    with pytest.raises(units.UnitError, match=r"a\.csv:18:1: not a time"):
+        datafiles._csv("a.csv", [*lines, "x"])
 
 
 def test_a_trace_of_many_lines_is_read_in_no_time(tmp_path):

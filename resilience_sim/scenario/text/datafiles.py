@@ -25,6 +25,10 @@ _TIME_KEYS = ("t", "time", "arrival")
 _COLUMNS = ("t", "time", "arrival", "timestamp", "latency", "duration", "elapsed", "response_time", "value")
 
 
+_CHUNK = 4096
+_DECIMAL = frozenset("0123456789.")
+_LONGEST_LINE = 30
+_EXACT = 1e15
 _DIGITS = 9  # that many seconds are within the clock's reach
 
 
@@ -104,27 +108,33 @@ def _csv(name: str, lines: list[str]) -> list[int]:
     """One column, or a column that the header names."""
     values: list[int] = []
     column, unit, header_seen = 0, units.SECOND, False
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
+    for start in range(0, len(lines), _CHUNK):
+        chunk = lines[start : start + _CHUNK]
+        plain = _all_plain(chunk, unit) if header_seen and not column else None
+        if plain is not None:
+            values += plain
             continue
-        if header_seen and not column:
-            ns = _simple(text, unit)
-            if ns >= 0:
-                values.append(ns)
+        for number, line in enumerate(chunk, start + 1):
+            text = line.strip()
+            if not text or text.startswith("#"):
                 continue
-        written = line.replace(";", ",").split(",")
-        cells = [cell.strip().strip('"').strip() for cell in written]
-        if not header_seen:
-            header_seen = True
-            if _is_header(cells):
-                column, unit = _column(name, number, cells)
-                continue
-            if len(cells) > 1 and any(cells[1:]):
-                raise _bad(name, number, "several columns without a header", "name the column in the first line")
-        cell = cells[column] if column < len(cells) else ""
-        before = sum(len(each) + 1 for each in written[:column])
-        values.append(_value(name, number, cell, unit, min(before, len(line)) + 1))
+            if header_seen and not column:
+                ns = _simple(text, unit)
+                if ns >= 0:
+                    values.append(ns)
+                    continue
+            written = line.replace(";", ",").split(",")
+            cells = [cell.strip().strip('"').strip() for cell in written]
+            if not header_seen:
+                header_seen = True
+                if _is_header(cells):
+                    column, unit = _column(name, number, cells)
+                    continue
+                if len(cells) > 1 and any(cells[1:]):
+                    raise _bad(name, number, "several columns without a header", "name the column in the first line")
+            cell = cells[column] if column < len(cells) else ""
+            before = sum(len(each) + 1 for each in written[:column])
+            values.append(_value(name, number, cell, unit, min(before, len(line)) + 1))
     return values
 
 
@@ -165,6 +175,23 @@ def _json_lines(name: str, lines: list[str]) -> list[int]:
             found, unit = found[key], wanted[key]
         values.append(_value(name, number, found, unit))
     return values
+
+
+def _all_plain(lines: list[str], unit: int) -> list[int] | None:
+    """What :func:`_value` says of lines that are all plain decimals, in a tenth of the time again; None of others.
+
+    Below 10^15 ns a float is off by less than 0.18, so one within a quarter of a whole number of nanoseconds is nearer
+    to it in truth, too, than to any other.
+    """
+    if not set("".join(lines)) <= _DECIMAL or max(map(len, lines)) > _LONGEST_LINE:
+        return None
+    try:
+        found = [float(line) * unit for line in lines]
+    except ValueError:  # nothing at all, or several points
+        return None
+    whole = [round(ns) for ns in found]
+    exact = max(found) < _EXACT and all(-0.25 < ns - near < 0.25 for ns, near in zip(found, whole, strict=True))
+    return whole if exact else None
 
 
 def _simple(text: str, unit: int) -> int:
