@@ -94,7 +94,7 @@ class Measure:
         tuning = self.tuning
         base = tuning.space.plan(settings) if settings else tuning.space.scenario.plan
         base = plan_for(base, tuning.constraints)
-        whole = all(each.scope.kind == "all" for each in tuning.constraints)
+        whole = all(each.scope.whole for each in tuning.constraints)
         names = tuple(dict.fromkeys([*(each.metric for each in tuning.objectives),
                                      *(each.metric for each in tuning.constraints)])) if whole else None  # fmt: skip
         plans: dict[tuple[float, float], Plan] = {}
@@ -106,9 +106,7 @@ class Measure:
             run = simulate(plans[world], (tuning.seed + pair) & MASK, metrics=names)
             readings = [run.metrics.get(each.metric, NO_READING) for each in tuning.objectives]
             for each in tuning.constraints:
-                scope = each.scope
-                known = run.metrics if scope.kind == "all" else run.scoped.get(scope_key(scope.kind, scope.ref), {})
-                readings.append(known.get(each.metric, NO_READING))
+                readings.append(run.at(each.scope).get(each.metric, NO_READING))
             found.append((tuple(readings), int(run.document["requests"]["total"])))
         return found
 
@@ -385,7 +383,8 @@ def bounds(values: Sequence[float], level: float) -> tuple[float, float]:
 
 def judge_readings(expectation: Expectation, readings: Sequence[Reading]) -> str:
     """The verdict on an expectation over the readings of some runs."""
-    key = scope_key(expectation.scope.kind, expectation.scope.ref)
+    scope = expectation.scope
+    key = scope_key(scope.kind, scope.ref, scope.place)
     runs = []
     for reading in readings:
         own = {expectation.metric: reading}

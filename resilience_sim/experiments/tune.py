@@ -173,7 +173,7 @@ def _entry(
         judge_readings(each, [row[first + number] for row in rows]) for number, each in enumerate(tuning.constraints)
     ]
     for number, each in enumerate(tuning.constraints):
-        if each.metric not in metrics and each.scope.kind == "all":
+        if each.metric not in metrics and each.scope.whole:
             values = [row[first + number].value for row in rows]
             known = [value for value in values if value is not None]
             if known and len(known) == len(rows):
