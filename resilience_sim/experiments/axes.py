@@ -63,6 +63,12 @@ class Ladder(Protocol):
         """Rungs a little to either side."""
 
 
+def _around(rung: int, whole: float) -> list[int]:
+    """Rungs to either side of one, where ``whole`` rungs are 100 %; each at least one further than the one before."""
+    offsets = [max(nth, round(share * whole)) for nth, share in enumerate(NEAR, 1)]
+    return [rung + offset for offset in (*(-each for each in offsets), *offsets)]
+
+
 @dataclass(frozen=True)
 class FactorLadder:
     """Powers of ``1 + step`` times today's value, from a sixteenth to sixteen times."""
@@ -93,8 +99,7 @@ class FactorLadder:
         return self.base if rung == 0 else self.change(self.base, self.value(rung))
 
     def near(self, rung: int) -> list[int]:
-        offsets = [max(nth, round(share / self.step)) for nth, share in enumerate(NEAR, 1)]
-        return [rung + offset for offset in (*(-each for each in offsets), *offsets)]
+        return _around(rung, 1 / self.step)
 
 
 @dataclass(frozen=True)
@@ -124,13 +129,12 @@ class ShareLadder:
         return self.base if rung == 0 else self.change(self.base, self.value(rung))
 
     def near(self, rung: int) -> list[int]:
-        offsets = [max(nth, round(share / self.step)) for nth, share in enumerate(NEAR, 1)]
-        return [rung + offset for offset in (*(-each for each in offsets), *offsets)]
+        return _around(rung, 1 / self.step)
 
 
 @dataclass(frozen=True)
 class CountLadder:
-    """Whole numbers: ``per_rung`` turns a rung into what is shown, ``change`` into a plan."""
+    """Whole numbers: ``shown`` turns a rung into what is shown, ``change`` into a plan."""
 
     base: Plan
     change: Callable[[Plan, int], Plan]
@@ -152,8 +156,7 @@ class CountLadder:
         return self.base if rung == self.start else self.change(self.base, rung)
 
     def near(self, rung: int) -> list[int]:
-        offsets = [max(nth, round(share * abs(rung))) for nth, share in enumerate(NEAR, 1)]
-        return [rung + offset for offset in (*(-each for each in offsets), *offsets)]
+        return _around(rung, abs(rung))
 
 
 @dataclass(frozen=True)

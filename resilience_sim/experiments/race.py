@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import inf, sqrt
 
 from resilience_sim.experiments.crew import Crew
-from resilience_sim.experiments.propose import GENERATION, dominates, proposer, ranked
+from resilience_sim.experiments.propose import GENERATION, Proposer, dominates, proposer, ranked
 from resilience_sim.experiments.search import plan_for
 from resilience_sim.experiments.space import Cube, Space, spread_evenly
 from resilience_sim.experiments.study import Measured, Study
@@ -124,13 +124,13 @@ class Race:
         crew: Crew,
         study: Study,
         clock: Callable[[], float],
-        heard: Callable[[str], None] | None,
+        heard: Callable[[float, str], None] | None,
     ) -> None:
         self.tuning = tuning
         self.crew = crew
         self.study = study
         self.clock = clock
-        self.heard = heard
+        self._heard = heard
         self.started = clock()
         self.work = Measure(tuning, draw_worlds(tuning.worlds, tuning.seed))
         self.candidates: dict[str, Candidate] = {}
@@ -212,9 +212,9 @@ class Race:
             return candidate.judged[1]
         means = []
         for column, objective in enumerate(self.tuning.objectives):
-            known = [row[column].value for row in rows if row[column].value is not None]
+            known = [value for row in rows if (value := row[column].value) is not None]
             # One run without data spoils the candidate: leaving it out would flatter.
-            means.append(-objective.better * mean(known) if len(known) == len(rows) and known else inf)  # type: ignore[arg-type]
+            means.append(-objective.better * mean(known) if len(known) == len(rows) and known else inf)
         found = tuple(means), self.violation(rows)
         candidate.judged = len(rows), found
         return found
@@ -288,7 +288,7 @@ class Race:
         today = space.settings(space.today())
         return [today, *({**today, **settings} for settings in space.defaults())]
 
-    def _try(self, new: Sequence[Candidate], library: object) -> None:
+    def _try(self, new: Sequence[Candidate], library: Proposer) -> None:
         """A generation: the first block for new candidates, another one for the best."""
         self.generations += 1
         self.extend(new, [BLOCK] * len(new))
@@ -307,21 +307,18 @@ class Race:
         self.archive = [alive[place] for place in order[:ARCHIVE]]
         results = [(each.cube, *self.values(each)) for each in {id(c): c for c in (*new, *best)}.values()
                    if each.cube is not None and each is not self.today]  # fmt: skip
-        library.learn(results)  # type: ignore[attr-defined]
+        library.learn(results)
         self.tell()
         self.check()
 
     def check(self) -> None:
         """Raise when the search has had its share."""
-        tuning = self.tuning
-        if tuning.requests and self.requests >= SEARCH_SHARE * tuning.requests:
-            raise OutOfBudget
-        if tuning.seconds and self.clock() - self.started >= SEARCH_SHARE * tuning.seconds:
+        if self.used() >= SEARCH_SHARE:
             raise OutOfBudget
 
     def tell(self) -> None:
         """Say where the search is."""
-        if self.heard is None or not self.archive:
+        if self._heard is None or not self.archive:
             return
         from resilience_sim.kernel import format as fmt
 
@@ -330,7 +327,18 @@ class Race:
         for objective, low in zip(self.tuning.objectives, self.values(best)[0], strict=True):
             known = metric(objective.metric)
             parts.append(f"{objective.metric} {fmt.in_unit(-objective.better * low, known.unit if known else '')}")
-        self.heard(f"generation {self.generations}, {len(self.candidates)} candidates, {', '.join(parts)}")
+        self.say(f"generation {self.generations}, {len(self.candidates)} candidates, {', '.join(parts)}")
+
+    def say(self, words: str) -> None:
+        """Tell whoever listens how much of the budget is used, and what is being done."""
+        if self._heard is not None:
+            self._heard(min(1.0, self.used()), words)
+
+    def used(self) -> float:
+        """The share of the budget that is used."""
+        tuning = self.tuning
+        of_requests = self.requests / tuning.requests if tuning.requests else 0.0
+        return max(of_requests, (self.clock() - self.started) / tuning.seconds if tuning.seconds else 0.0)
 
     def finalists(self) -> list[Candidate]:
         """What is worth certifying: the front of the means, the best first, without the settings as written."""

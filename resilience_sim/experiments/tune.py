@@ -92,7 +92,7 @@ def tune(
     tuning: Tuning,
     crew: Crew,
     study: Study | None = None,
-    heard: Callable[[str], None] | None = None,
+    heard: Callable[[float, str], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tuned:
     """Search, certify, and measure the margins of what is left. After Ctrl-C: the best so far, not certified.
@@ -108,8 +108,7 @@ def tune(
             race.search()
         finalists = race.finalists()
         pairs = _fresh_pairs(race, len(finalists))
-        if heard is not None:
-            heard(f"certifying {len(finalists)} candidates on {len(pairs)} fresh seeds")
+        race.say(f"certifying {len(finalists)} candidates on {len(pairs)} fresh seeds")
         everybody = [race.today, *finalists]
         rows = race.measure([(each, pairs) for each in everybody])
         seeds = tuple((tuning.seed + pair) & MASK for pair in pairs)
@@ -226,8 +225,7 @@ def _margins(race: Race, entry: Entry) -> dict[str, tuple[float | None, float | 
     for axis in MARGIN_AXES:
         ladder = AXES[axis].ladder(plan, MARGIN_PRECISION)
         if not isinstance(ladder, str):
-            if race.heard is not None:
-                race.heard(f"margins: {axis}")
+            race.say(f"margins: {axis}")
             margin = search_seeds(Question(axis, "", ladder), until, seeds, race.crew)
             race.runs += margin.runs
             race.requests += margin.requests_simulated

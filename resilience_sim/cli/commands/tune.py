@@ -112,10 +112,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         with Progress(ctx, "searching", 1.0) as progress:
             ctx.detail("searching")
 
-            def heard(words: str) -> None:
-                progress.at(min(0.99, _spent(study, ctx, started, requests, seconds)), words)
-
-            found = search(tuning, crew, study, heard)
+            found = search(tuning, crew, study, progress.at)
         if found.interrupted and not found.front:
             raise KeyboardInterrupt
         code = {"better": OK, "cannot_tell": INCONCLUSIVE, "none_feasible": NO}[found.verdict]
@@ -132,14 +129,6 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         console = ctx.io.console(stderr=results.stdout_taken(outputs))
         render_tune(console, scenario, objectives, found, wrote, quiet=ctx.quiet)
         return code
-
-
-def _spent(study: object, ctx: CommandContext, started: float, requests: int, seconds: float) -> float:
-    """The share of the budget that is used, as far as time tells."""
-    if seconds:
-        return (ctx.io.clock() - started) / seconds
-    known = getattr(study, "requests", 0)
-    return float(known / requests) if requests else 0.0
 
 
 def _budget(text: str) -> tuple[int, float]:
