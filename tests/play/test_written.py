@@ -220,7 +220,10 @@ def test_settings_back_to_text_and_back_again(name: str) -> None:
     for plan in (scenario.plan, *(variant.plan for variant in scenario.variants)):
         stack = "".join(f"  - {policy_text(policy)}\n" for policy in plan.stack)
         faults = "".join(f"  - {fault_text(fault)}\n" for fault in plan.faults)
-        text = "resim: 1\nservice: {workers: 9, replicas: 9}\ntraffic: {rate: 1/s, duration: 1h}\n"
+        text = "resim: 1\ntraffic: {rate: 1/s, duration: 1h}\n"
+        names = [service.name for service in (plan.service, *plan.services)] if plan.several else []
+        text += f"services: {{{', '.join(f'{name}: {{}}' for name in names)}}}\n" if names else ""
+        text += "" if names else "service: {workers: 9, replicas: 9}\n"
         text += (f"stack:\n{stack}" if stack else "") + (f"faults:\n{faults}" if faults else "")
         again = load_text(text, "x.yaml").plan
         assert again.stack == plan.stack

@@ -219,3 +219,27 @@ def test_rate_limited() -> None:
     assert deaf.mean("amplification") == approx(1.7, abs=0.1)
     assert limiter.mean("availability") > 0.99
     assert max(limiter.values("amplification")) <= 1
+
+
+def test_cascade() -> None:
+    during, seeds = "during slow-db", (1, 2)
+    served = {
+        name: Variant("cascade", name, seeds).mean("availability", during)
+        for name in ("as-written", "timeout", "bulkhead", "breaker", "optional", "more-workers")
+    }
+    assert served.pop("as-written") == approx(0.15, abs=0.06)
+    assert served.pop("more-workers") == approx(0.32, abs=0.1)
+    expected = {"timeout": 0.7, "bulkhead": 0.75, "breaker": 0.7, "optional": 1.0}
+    assert served == approx(expected, abs=0.04)
+
+
+def test_retry_amplification() -> None:
+    seeds = (1, 2)
+    stacks = ("as-written", "budget", "top-only", "bottom-only", "no-retry")
+    storm, *cures = (Variant("retry-amplification", name, seeds) for name in stacks)
+    assert storm.values("amplification", "during down") == [3.0, 3.0]  # of shop; db's 27 are an expectation of the file
+    assert storm.values("collapse_probability") == [1.0, 1.0]
+    assert storm.values("availability", "after down") == [0.0, 0.0]
+    for cure in cures:
+        assert cure.mean("availability", "after down") > 0.99
+        assert cure.mean("recovery") < 0.5
