@@ -7,6 +7,7 @@ once. That the compiled core does the same is proven by tests/compiled; ``RESIM_
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("RESIM_PURE", "1")
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# Started with ``&`` by a script, or under nohup, the tests inherit ignored signals and would hand them down to every
+# command they start: none of them could be interrupted.
+for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+    if signal.getsignal(number := getattr(signal, name, signal.SIGINT)) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 settings.register_profile(
     "resim",
