@@ -87,11 +87,13 @@ ACTION: Final = 27
 CALL: Final = 28
 CALL_OVER: Final = 29
 ANSWERED: Final = 30
+WORKERS: Final = 31
 
 KIND_NAMES: Final[tuple[str, ...]] = (
     "", "arrive", "start", "done", "sent", "received", "begin", "end", "left_queue", "result", "effect", "retry_wait",
     "retry_denied", "breaker", "rejected", "late_result", "probe", "timed_out", "queued", "admitted_late", "hedge",
     "hedge_won", "fell_back", "fault_on", "fault_off", "crash", "restart", "action", "call", "call_over", "answered",
+    "workers",
 )  # fmt: skip
 
 # kind: (who emits it, what it says)
@@ -126,6 +128,7 @@ MEANINGS: Final[dict[int, tuple[str, str]]] = {
     CALL: ("link", "a service calls another"),
     CALL_OVER: ("link", "and has an answer, or no longer waits for one"),
     ANSWERED: ("replica", "a service among several answers what it has worked on, heard or not"),
+    WORKERS: ("service", "each of its replicas has so many workers from now on"),
 }
 
 # ARRIVE: admission
@@ -387,6 +390,7 @@ PAYLOADS: Final[dict[int, tuple[Field, ...]]] = {
     CALL: (Field("call", "a"), Field("by_attempt", "b")),  # the attempt that the caller is working on
     CALL_OVER: (Field("call", "a", read=attempt_of), _OUTCOME, Field("latency", "b", "ns")),
     ANSWERED: (_ATTEMPT, _OUTCOME, Field("since_arrival", "b", "ns")),
+    WORKERS: (Field("workers", "a"), Field("before", "b")),  # 0: without limit
 }  # fmt: skip
 
 

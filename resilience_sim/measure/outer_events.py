@@ -30,6 +30,10 @@ class OuterEvents(Fold):
         self._fold = fold
         self._inner = inner
 
+    def leave_out(self, inner: frozenset[int]) -> None:
+        """There are more components now: those of ``inner`` are behind."""
+        self._inner = inner
+
     def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         if kind < CALL and int(source) not in self._inner:
             self._fold.on_event(t, kind, source, rid, a, b)

@@ -12,9 +12,11 @@ from typing import Any
 from resilience_sim.kernel.events import FALLBACK, OUTCOME_NAMES, SUCCESS
 from resilience_sim.kernel.vectors import view
 from resilience_sim.measure.breakers import BreakerLog
+from resilience_sim.measure.capacity import Capacity
 from resilience_sim.measure.counters import Part
 from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.result import NO_READING, Reading
+from resilience_sim.settings.actions import Adjust
 from resilience_sim.settings.metrics import OF_SUCCESSES, Metric, percentile_of
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.service import OperationConfig
@@ -33,16 +35,12 @@ class RunContext:
     recoveries: Sequence[Reading]  # one per fault of the plan
     collapsed: bool | None
     metrics: Sequence[Metric]  # those to read
+    capacity: Capacity
 
 
 def ratio(numerator: float | int, denominator: float | int) -> float | None:
     """The quotient; None without anything to divide by."""
     return numerator / denominator if denominator else None
-
-
-def utilization(plan: Plan, busy: int, nanoseconds: int) -> float | None:
-    """Busy worker time over worker time there was; None with unlimited workers or when no time passed."""
-    return ratio(busy, plan.service.workers * plan.service.replicas * nanoseconds)
 
 
 def worst(readings: Sequence[Reading]) -> Reading:
@@ -76,7 +74,6 @@ def read(
     end = min(stop, context.end)
     length = max(0, end - start)
     seconds = length if rated is None else max(0, min(rated[1], context.end) - rated[0])
-    plan = context.plan
     succeeded = part.succeeded()
     over = part.arrivals - part.unanswered() if context.cut else part.arrivals
     opened = sum(log.opened(start, stop) for log in context.breakers)
@@ -97,7 +94,8 @@ def read(
         "denied_by_budget": _if(part.arrivals, part.denied),
         "rejected": _if(part.arrivals, part.rejected),
         "wasted_work": ratio(part.wasted, part.work),
-        "utilization": utilization(plan, part.busy, length),
+        # None with unlimited workers or when no time passed
+        "utilization": ratio(part.busy, context.capacity.between(start, end)),
         "duplicates": _if(part.arrivals, part.duplicates),
         "orphans": _if(part.arrivals, part.orphans),
         "opened": _if(length and context.breakers, opened),
@@ -202,7 +200,7 @@ def run_document(figures: Figures, context: RunContext, series: dict[str, Any] |
             "attempts_received": part.received,
             "queue_peak": figures.queue_peak,
             "busy_peak": figures.busy_peak,
-            "utilization": utilization(plan, part.busy, end),
+            "utilization": ratio(part.busy, context.capacity.between(0, end)),
             "wasted_seconds": part.wasted / 1e9,
         },
         "client": {"threads_peak": part.threads_peak, "crashes": part.crashes},
@@ -229,8 +227,12 @@ def run_document(figures: Figures, context: RunContext, series: dict[str, Any] |
 def _change(action: Any) -> dict[str, Any]:
     """A change that the scenario makes: when, what, and to which policies."""
     name = type(action).__name__.lower()
-    whom = getattr(action, "policy", ()) or getattr(action, "order", ())
-    ids = list(whom) if isinstance(whom, tuple) else [getattr(whom, "id", whom)]
+    if isinstance(action, Adjust):
+        place = action.place.split(">")
+        whom = {"links": [place]} if len(place) > 1 else {"services": place}
+        return {"t": action.t / 1e9, "do": "set", "policies": [], **whom}
+    whose = getattr(action, "policy", ()) or getattr(action, "order", ())
+    ids = list(whose) if isinstance(whose, tuple) else [getattr(whose, "id", whose)]
     return {"t": action.t / 1e9, "do": "set" if name == "change" else name, "policies": ids}
 
 

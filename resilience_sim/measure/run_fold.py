@@ -37,6 +37,7 @@ from resilience_sim.kernel.events import (
     START,
     STARTED,
     SUCCESS,
+    WORKERS,
     Component,
     abandoned,
     admission_of,
@@ -50,6 +51,7 @@ from resilience_sim.kernel.events import (
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4, Fold, Sink
 from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
+from resilience_sim.measure.capacity import Capacity
 from resilience_sim.measure.counters import Marks, Part, merged
 from resilience_sim.measure.latencies import Distribution, union
 from resilience_sim.measure.readings import Figures, RunContext, read, run_document
@@ -65,7 +67,7 @@ ALL_KINDS: Final = -1
 NEEDED_KINDS: Final = {
     "sent": (SENT,),
     "received": (RECEIVED,),
-    "work": (RECEIVED, BEGIN, END),
+    "work": (RECEIVED, BEGIN, END, WORKERS),
     "effects": (EFFECT,),
     "denied": (RETRY_DENIED,),
     "rejected": (REJECTED,),
@@ -137,7 +139,8 @@ class RunFold(Sink):
     """
 
     __slots__ = (
-        "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_cut", "_deadline",
+        "_area", "_area_far", "_arrivals", "_available", "_breakers", "_busy", "_busy_peak", "_capacity", "_cut",
+        "_deadline",
         "_edges", "_first", "_firsts", "_keeps_arrivals", "_keeps_availability", "_keeps_latencies", "_keeps_threads",
         "_kinds", "_log_of", "_metrics", "_mixed", "_operations", "_over_time", "_part", "_partial", "_parts", "_plan",
         "_queue", "_queue_peak", "_rejected", "_series", "_threads", "_unavailable", "arrivals",
@@ -170,6 +173,7 @@ class RunFold(Sink):
         self._keeps_availability = "availability" in needs
         self._keeps_threads = "threads" in needs
         self._plan = plan
+        self._capacity = Capacity(plan.service)
         self._operations = len(plan.operation.each)
         self._mixed = self._operations > 1
         self._deadline = plan.traffic.deadline or FOREVER
@@ -306,6 +310,8 @@ class RunFold(Sink):
                     log.note(t, a, b)
             elif kind == CRASH:
                 self._part.crashes += 1
+            elif kind == WORKERS:
+                self._capacity.note(t, a)
         if self._hands_on:
             self._next.on_event(t, kind, source, rid, a, b)
             if self._more:
@@ -375,6 +381,7 @@ class RunFold(Sink):
             [recovery(fault, plan.faults, arrivals, available) for fault in plan.faults] if keeps else [],
             collapsed(plan.faults, arrivals, available) if keeps and not cut else None,
             self._metrics,
+            self._capacity,
         )
         series = self._series.document() if self._series is not None else None
         if self._partial:

@@ -35,6 +35,7 @@ from resilience_sim.kernel.events import (
     STARTED,
     SUCCESS,
     TOO_LATE,
+    WORKERS,
     Component,
     abandoned,
     admission_of,
@@ -46,6 +47,7 @@ from resilience_sim.kernel.events import (
 )
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4
 from resilience_sim.kernel.vectors import view
+from resilience_sim.measure.capacity import Capacity
 from resilience_sim.measure.counters import Part, merged
 from resilience_sim.measure.latencies import Distribution, union
 from resilience_sim.measure.outer_events import OuterEvents, inner_sources
@@ -107,7 +109,17 @@ class Tally:
 class ServicesFold(RunFold):
     """The figures of a plan with several services."""
 
-    __slots__ = ("_client_link", "_effects", "_inner", "_link_of", "_links", "_outer", "_service_of", "_services")
+    __slots__ = (
+        "_capacities",
+        "_client_link",
+        "_effects",
+        "_inner",
+        "_link_of",
+        "_links",
+        "_outer",
+        "_service_of",
+        "_services",
+    )
 
     def __init__(
         self, plan: Plan, components: Sequence[Component], series: int = 0, metrics: Sequence[str] | None = None
@@ -130,6 +142,7 @@ class ServicesFold(RunFold):
             elif each.kind not in ("client", "fault"):
                 self._link_of[each.id] = 0
         self._services = [Tally(len(operations_at(plan, name))) for name in names]
+        self._capacities = [self._capacity, *(Capacity(service) for service in plan.services)]
         self._links = [Tally(1) for _ in links]
         self._client_link = self._links[0]
         self._effects: dict[int, list[int]] = {}  # of requests without an outcome: the services they had effects at
@@ -206,6 +219,8 @@ class ServicesFold(RunFold):
             outcome = outcome_of(a)
             part.outcomes[outcome] += 1
             (part.successes if outcome <= FALLBACK else part.others).add(b)
+        elif kind == WORKERS:
+            self._capacities[service].note(t, a)
         elif kind == EFFECT:
             self._effect_at(part, service, rid, effect_of(a), operation_of(a), b)
 
@@ -263,15 +278,15 @@ class ServicesFold(RunFold):
         ]
         last: dict[str, Any] = {name: document.pop(name) for name in ("series", "collapsed") if name in document}
         document["services"] = [
-            self._service_document(service, tally, end)
-            for service, tally in zip(everybody(self._plan), self._services, strict=True)
+            self._service_document(service, tally, capacity, end)
+            for service, tally, capacity in zip(everybody(self._plan), self._services, self._capacities, strict=True)
         ]
         document["links"] = [
             self._link_document(name, tally, cut) for name, tally in zip(links_of(self._plan), self._links, strict=True)
         ]
         return replace(found, document={**document, **last})
 
-    def _service_document(self, service: ServiceConfig, tally: Tally, end: int) -> dict[str, Any]:
+    def _service_document(self, service: ServiceConfig, tally: Tally, capacity: Capacity, end: int) -> dict[str, Any]:
         part = tally.merge(tally.parts, end)
         answered = part.outcomes[SUCCESS] + part.outcomes[FALLBACK]
         latencies = _answers(tally.parts)
@@ -285,7 +300,7 @@ class ServicesFold(RunFold):
             "latency": latency(latencies),
             "queue_peak": part.queue_peak,
             "busy_peak": int(tally.busy_peak),
-            "utilization": ratio(part.busy, service.workers * service.replicas * end),
+            "utilization": ratio(part.busy, capacity.between(0, end)),
             "wasted_seconds": part.wasted / 1e9,
             "expired": part.expired,
             "effects": {
@@ -324,9 +339,11 @@ class ServicesFold(RunFold):
             tally = self._links[links_of(self._plan).index(scope.place)]
             counts = self._of_link(scope.place, merged(tally.parts[chosen]), context, start, end)
         else:
-            service = next(each for each in everybody(self._plan) if each.name == scope.place)
-            tally = self._services[everybody(self._plan).index(service)]
-            counts = _of_service(service, tally, tally.parts[chosen], arrivals, start, end)
+            at = [each.name for each in everybody(self._plan)].index(scope.place)
+            tally = self._services[at]
+            counts = _of_service(
+                self._capacities[at].between(start, end), tally, tally.parts[chosen], arrivals, start, end
+            )
         latencies = _answers(tally.parts[chosen])
         found: dict[str, Reading] = {}
         for name in sorted(names):
@@ -353,7 +370,7 @@ class ServicesFold(RunFold):
 
 
 def _of_service(
-    service: ServiceConfig, tally: Tally, parts: Sequence[Part], arrivals: int, start: int, end: int
+    capacity: int, tally: Tally, parts: Sequence[Part], arrivals: int, start: int, end: int
 ) -> dict[str, float | None]:
     part = tally.merge(parts, end)
     latencies = _answers(parts)
@@ -364,7 +381,7 @@ def _of_service(
         "availability": ratio(part.outcomes[SUCCESS] + part.outcomes[FALLBACK], part.received),
         "mean": None if mean is None else mean / 1e9,
         "max": latencies.highest / 1e9 if latencies.count else None,
-        "utilization": ratio(part.busy, service.workers * service.replicas * max(0, end - start)),
+        "utilization": ratio(part.busy, capacity),
         "queue_peak": float(part.queue_peak) if end > start else None,
         "wasted_work": ratio(part.wasted, part.work),
         "expired": float(part.expired) if there else None,

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from hashlib import blake2b
 from json import dumps
-from typing import Any
+from typing import Any, TypeVar
 
 from resilience_sim.kernel.events import Component
-from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.actions import (
+    Action,
+    Add,
+    Adjust,
+    Adjustment,
+    Change,
+    Inject,
+    Lift,
+    Remove,
+    Reorder,
+    Reset,
+    Setting,
+    Trip,
+)
 from resilience_sim.settings.breaker import BreakerRules, OutlierConfig
 from resilience_sim.settings.budget import BudgetConfig, LikeBudgetConfig
+from resilience_sim.settings.calls import ADJUSTABLE as OF_CALLS
+from resilience_sim.settings.calls import CLIENT_NAME, LinkConfig
 from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.plugin import PluginConfig
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.retry import AgainConfig, RetryRules, StopConfig, WaitConfig
+from resilience_sim.settings.service import ADJUSTABLE as OF_SERVICES
+from resilience_sim.settings.service import ServiceConfig
 
 KINDS: dict[str, type[Action]] = {
     "inject": Inject, "lift": Lift, "trip": Trip, "reset": Reset, "change": Change, "add": Add, "remove": Remove,
-    "reorder": Reorder,
+    "reorder": Reorder, "adjust": Adjust,
 }  # fmt: skip
 _SHAPES: dict[str, type[Any]] = {
     shape.__name__: shape
     for shape in (
         *(config for kind in POLICIES.values() for config in kind.layers),
         PluginConfig, BudgetConfig, LikeBudgetConfig, WaitConfig, StopConfig, AgainConfig, RetryRules, BreakerRules,
-        FaultConfig,
+        FaultConfig, Adjustment, Setting, Latency,
     )
 }  # fmt: skip
+
+
+C = TypeVar("C", ServiceConfig, LinkConfig)
 
 
 class ActionError(ValueError):
@@ -62,13 +83,73 @@ def after(plan: Plan, action: Action) -> Plan:
         ended = replace(plan.faults[index], duration=action.t - plan.faults[index].at)
         return replace(plan, faults=(*plan.faults[:index], ended, *plan.faults[index + 1 :]))
     if isinstance(action, Trip | Reset):
-        policy = plan.stack[position(plan, action.policy)]
+        policy = plan.stack_of(plan.place_of(action.policy))[position(plan, action.policy)]
         if policy.kind != "circuit_breaker":
             raise ActionError(f"{action.policy} is no circuit breaker")
         if isinstance(policy, OutlierConfig):
             raise ActionError(f"{action.policy} leaves out replicas; nobody opens or closes it by hand")
         return plan
-    return replace(plan, stack=tuple(_stack_after(plan, action)))
+    if isinstance(action, Adjust):
+        return _adjusted(plan, action)
+    place = place_of(plan, action)
+    return with_stack(plan, place, tuple(_stack_after(plan, place, action)))
+
+
+def place_of(plan: Plan, action: Action) -> str:
+    """The link whose policies an action is about; "": it is about those of Service A."""
+    if isinstance(action, Change | Add):
+        return plan.place_of(action.policy.id)
+    if isinstance(action, Reorder):
+        return plan.place_of(action.order[0]) if action.order else ""
+    return plan.place_of(action.policy) if isinstance(action, Trip | Reset | Remove) else ""
+
+
+def with_stack(plan: Plan, place: str, stack: tuple[PolicyConfig, ...]) -> Plan:
+    """The plan with other policies around the calls of a link, or of Service A."""
+    if not place:
+        return replace(plan, stack=stack)
+    return with_link(plan, place, lambda link: replace(link, stack=stack))
+
+
+def with_link(plan: Plan, name: str, change: Callable[[LinkConfig], LinkConfig]) -> Plan:
+    """The plan with one link another one."""
+    steps = tuple(
+        replace(step, links=tuple(change(link) if link.name == name else link for link in step.links))
+        if any(link.name == name for link in step.links)
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)
+
+
+def with_service(plan: Plan, name: str, change: Callable[[ServiceConfig], ServiceConfig]) -> Plan:
+    """The plan with one service another one."""
+    if plan.service.name == name:
+        return replace(plan, service=change(plan.service))
+    services = tuple(change(each) if each.name == name else each for each in plan.services)
+    return replace(plan, services=services)
+
+
+def _adjusted(plan: Plan, action: Adjust) -> Plan:
+    new = {setting.name: setting.value for setting in action.what.fields}
+    link = next((link for link in plan.links if link.name == action.place), None)
+    if link is None and all(each.name != action.place for each in plan.everybody):
+        raise ActionError(f"there is no service {action.place}")
+    for name in new:
+        if name not in (OF_SERVICES if link is None else OF_CALLS):
+            raise ActionError(f"{name} of {action.place} cannot be changed while it runs")
+    if link is None:
+        return with_service(plan, action.place, lambda service: _with_fields(service, new))
+    return with_link(plan, action.place, lambda link: _with_fields(link, new))
+
+
+def _with_fields(config: C, new: Mapping[str, Any]) -> C:
+    """ActionError: a field cannot be that."""
+    made = replace(config, **new)
+    for each in fields(config):
+        if each.name in new and not _fits(new[each.name], str(each.type)):
+            raise ActionError(f"{each.name} cannot be {new[each.name]!r}")
+    return made
 
 
 def _injected(plan: Plan, action: Inject) -> Plan:
@@ -79,20 +160,24 @@ def _injected(plan: Plan, action: Inject) -> Plan:
         raise ActionError(f"there is a fault {fault.id} already")
     if fault.kind == "spike" and plan.traffic.loop != "open":
         raise ActionError("a spike needs traffic with a rate; users or a list of times cannot spike")
-    if fault.replica > plan.service.replicas:
-        raise ActionError(f"there is no replica {fault.replica} of {plan.service.name}")
+    at = next((each for each in plan.everybody if each.name == fault.place), plan.service)
+    links = (f"{CLIENT_NAME}>{plan.service.name}", *(link.name for link in plan.links))
+    if fault.place and fault.place != at.name and fault.place not in links:
+        raise ActionError(f"there is no {'link' if '>' in fault.place else 'service'} {fault.place}")
+    if fault.replica > at.replicas:
+        raise ActionError(f"there is no replica {fault.replica} of {at.name}")
     return replace(plan, faults=(*plan.faults, fault))
 
 
-def _stack_after(plan: Plan, action: Action) -> list[PolicyConfig]:
-    stack = list(plan.stack)
+def _stack_after(plan: Plan, place: str, action: Action) -> list[PolicyConfig]:
+    stack = list(plan.stack_of(place))
     if isinstance(action, Change):
-        place = position(plan, action.policy.id)
-        if stack[place].kind != action.policy.kind:
-            raise ActionError(f"{action.policy.id} is a {stack[place].kind}, not a {action.policy.kind}")
-        if stack[place].shared != action.policy.shared:
+        at = position(plan, action.policy.id)
+        if stack[at].kind != action.policy.kind:
+            raise ActionError(f"{action.policy.id} is a {stack[at].kind}, not a {action.policy.kind}")
+        if stack[at].shared != action.policy.shared:
             raise ActionError(f"whether {action.policy.id} is shared cannot be changed while it runs")
-        stack[place] = action.policy
+        stack[at] = action.policy
     elif isinstance(action, Remove):
         del stack[position(plan, action.policy)]
     elif isinstance(action, Add):
@@ -109,8 +194,8 @@ def _stack_after(plan: Plan, action: Action) -> list[PolicyConfig]:
 
 
 def position(plan: Plan, policy: str) -> int:
-    """Where in the stack the policy with that id stands; ActionError when it does not."""
-    for index, config in enumerate(plan.stack):
+    """Where in its stack the policy with that id stands; ActionError when it does not."""
+    for index, config in enumerate(plan.stack_of(plan.place_of(policy))):
         if config.id == policy:
             return index
     raise ActionError(f"the stack has no policy {policy}")
@@ -133,11 +218,15 @@ def new_components(plan: Plan, components: Sequence[Component], action: Action) 
         return (Component(first, "fault", action.fault.id, -1, len(plan.faults), node),)
     if isinstance(action, Add):
         policy = action.policy
+        place = plan.place_of(policy.id)
+        callers = plan.client.instances
+        if place:
+            node = place
+            caller, _, _ = place.partition(">")
+            callers = next(each.replicas for each in plan.everybody if each.name == caller)
         if policy.shared:
             return (Component(first, policy.kind, policy.id, -1, action.position, node),)
-        return tuple(
-            Component(first + i, policy.kind, policy.id, i, action.position, node) for i in range(plan.client.instances)
-        )
+        return tuple(Component(first + i, policy.kind, policy.id, i, action.position, node) for i in range(callers))
     return ()
 
 

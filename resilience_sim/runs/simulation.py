@@ -9,7 +9,7 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sim import FOREVER, UNLIMITED, Sim, SimulationError
 from resilience_sim.kernel.sink import Fold, sink_for
-from resilience_sim.measure.outer_events import seen_by
+from resilience_sim.measure.outer_events import OuterEvents, inner_sources, seen_by
 from resilience_sim.policies.layer import Gauges
 from resilience_sim.runs.action_schedule import BY_HAND, Step, components_with, merge_actions, own_components
 from resilience_sim.runs.actions import ActionError
@@ -146,17 +146,18 @@ class Simulation:
         first_layer = first_fault + len(plan.faults)
         faults = Faults(sim, plan.faults, tuple(range(first_fault, first_layer)), plan.service.name)
         everybody = make_components(plan)
-        world = World(sim, plan, everybody, faults)
-        service = world.entry
         layers = layer_sources(plan, first_layer)
+        count = len({source for row in layers for source in row}) + len(inner_components(plan, 0))
+        first = everybody[: first_layer + count]  # those there are before any change
+        world = World(sim, plan, first, faults)
+        service = world.entry
         client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.release, world.release, sim.close)
         if self.open_to_actions or plan.actions:
             world.track_work()
-            count = len({source for row in layers for source in row}) + len(inner_components(plan, 0))
-            self._reserved = own_components(plan, everybody[: first_layer + count])
-            self.applier = ActionApplier(plan, everybody, sim, faults, service, client, traffic)
+            self._reserved = own_components(plan, first)
+            self.applier = ActionApplier(plan, everybody, sim, faults, world, client, traffic)
         return sim
 
     @property
@@ -259,6 +260,9 @@ class Simulation:
         self._acted = (action.t, self.event_count)
         if len(self.applier.components) > len(self.components):
             self.components = self.applier.components
+            for fold in self._folds:
+                if isinstance(fold, OuterEvents):
+                    fold.leave_out(inner_sources(self.plan, self.components))
 
     def digest(self) -> str:
         """See :meth:`Source.digest`."""

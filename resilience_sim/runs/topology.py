@@ -92,6 +92,7 @@ class World:
         for name, groups in steps.items():
             made[name].make_calls(Calls(made[name], groups))
         self.services = made
+        self.links = links
         self.entry = made[plan.service.name]
 
     def track_work(self) -> None:

@@ -134,9 +134,10 @@ def _load(
     tune = None
     if file is not None and file.tune is not None:
         from resilience_sim.scenario.read.expectations import expectations, known
+        from resilience_sim.scenario.read.pieces import known_in
         from resilience_sim.settings.tune import tune_config
 
-        names = known(plan.faults, plan.traffic, ()) if plan is not None else known((), TrafficConfig(), ())
+        names = known((), TrafficConfig(), ()) if plan is None else known_in(plan)
         wanted = expectations(file.tune.subject_to or [], ("tune", "subject_to"), names, findings)
         tune = tune_config(file.tune, wanted)
     if findings.errors or plan is None or file is None:

@@ -14,9 +14,10 @@ from resilience_sim.scenario.read.tables import Memory
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.text.spelling import Settings, Unwritable, duration, flow, plain, quoted
 from resilience_sim.scenario.text.tree import Node, Source, Span, node_of
-from resilience_sim.settings.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.actions import Action, Add, Adjust, Change, Remove, Reorder, Reset, Trip
 from resilience_sim.settings.faults import FaultConfig
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
+from resilience_sim.settings.service import ServiceConfig
 
 
 def policy_settings(policy: PolicyConfig) -> Settings:
@@ -32,8 +33,8 @@ def policy_settings(policy: PolicyConfig) -> Settings:
 
 def _says(kind: str, written: Mapping[str, Any], policy: PolicyConfig) -> bool:
     """Whether the text, read again, gives these settings."""
-    findings = Findings(_item("stack", kind, {**written, "id": policy.id}))
-    made = stack_of(findings, Memory())
+    findings = Findings(_item("stack", kind, {**written, "id": own_id(policy.id)}))
+    made = stack_of(findings, Memory(), prefix_of(policy.id))
     return not findings.errors and made[0] == policy
 
 
@@ -46,8 +47,9 @@ def _spelled(written: Mapping[str, Any]) -> Settings:
 
 
 def policy_text(policy: PolicyConfig) -> str:
-    """``retry: {attempts: 3, delay: 1s}``, with its id where that is not its kind."""
-    named = {"id": quoted(policy.id)} if policy.id != policy.kind else {}
+    """``retry: {attempts: 3, delay: 1s}``, with its own id where that is not its kind."""
+    own = own_id(policy.id)
+    named = {"id": quoted(own)} if own != policy.kind else {}
     return f"{policy.kind}: {flow({**named, **policy_settings(policy)})}"
 
 
@@ -81,12 +83,35 @@ def _what(action: Action, old: PolicyConfig | None) -> dict[str, str]:
     if isinstance(action, Reset):
         return {"reset": quoted(action.policy)}
     if isinstance(action, Add):
-        return {"add": f"{{{policy_text(action.policy)}}}", "position": str(action.position)}
+        prefix = prefix_of(action.policy.id)
+        link = {"link": f"[{', '.join(map(quoted, prefix[:-1].split('.')))}]"} if prefix else {}
+        return {"add": f"{{{policy_text(action.policy)}}}", **link, "position": str(action.position)}
+    if isinstance(action, Adjust):
+        return {"set": flow(_adjusted(action))}
     if isinstance(action, Remove):
         return {"remove": quoted(action.policy)}
     if isinstance(action, Reorder):
         return {"reorder": "[" + ", ".join(quoted(ident) for ident in action.order) + "]"}
-    raise TypeError(f"{type(action).__name__} is no change of a policy")
+    raise TypeError(f"{type(action).__name__} is no change of settings")
+
+
+def adjusted_settings(action: Adjust) -> Settings:
+    """The settings of a service or a call that were written, by path below it; ``null``: the default again.
+
+    Raises:
+        Unwritable: no text says what they are.
+    """
+    if action.what.written is None:
+        raise Unwritable(f"the settings of {action.place} cannot be written here")
+    return {quoted(name): plain(value) for name, value in action.what.written.items()}
+
+
+def _adjusted(action: Adjust) -> dict[str, str]:
+    if ">" in action.place:
+        head = action.place.replace(">", ".")
+    else:
+        head = "service" if action.place == ServiceConfig().name else f"services.{action.place}"
+    return {f"{head}.{name}": value for name, value in adjusted_settings(action).items()}
 
 
 def _brief(old: PolicyConfig, new: PolicyConfig) -> dict[str, str]:

@@ -6,9 +6,12 @@ one instant apply in the order given. So a run is a pure function of plan, seed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.policy import PolicyConfig
 
 
@@ -35,7 +38,7 @@ class Lift(Action):
 
 @dataclass(frozen=True, slots=True)
 class Trip(Action):
-    """A breaker is opened by hand, at every client instance. ``policy``: its id."""
+    """A breaker is opened by hand, at every client instance (every calling replica). ``policy``: its id."""
 
     policy: str
 
@@ -74,3 +77,27 @@ class Reorder(Action):
     """The same policies in another order, outermost first, by id."""
 
     order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of the config of a service or a link, and what it is from now on."""
+
+    name: str
+    value: int | float | bool | str | Latency
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """Fields of one config. ``written``: what they came from, by path below the service or call; it decides nothing."""
+
+    fields: tuple[Setting, ...]
+    written: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjust(Action):
+    """A service, or the calls of a link (``caller>callee``), has these settings from now on. ``place``: its name."""
+
+    place: str
+    what: Adjustment

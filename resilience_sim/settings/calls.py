@@ -38,6 +38,9 @@ class LinkConfig:
         return f"{self.caller}>{self.callee}"
 
 
+ADJUSTABLE = ("times", "chance", "optional", "fails_as")  # what can change while it runs, beside the stack
+
+
 @dataclass(frozen=True, slots=True)
 class StepConfig:
     """Calls that ``caller`` makes at the same time (often just one); over when ``need`` of them have succeeded."""

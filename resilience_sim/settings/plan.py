@@ -83,6 +83,22 @@ class Plan:
         """The calls between services, in the order of the file."""
         return tuple(link for step in self.steps for link in step.links)
 
+    @property
+    def everybody(self) -> tuple[ServiceConfig, ...]:
+        """All services, the one that Service A calls first."""
+        return (self.service, *self.services)
+
+    def stack_of(self, place: str) -> tuple[PolicyConfig, ...]:
+        """The policies around the calls of a link (``caller>callee``), or of Service A (any other place)."""
+        return next((link.stack for link in self.links if link.name == place), self.stack)
+
+    def place_of(self, policy: str) -> str:
+        """The link whose stack a policy with that id belongs to; "": it is Service A's."""
+        caller, _, rest = policy.partition(".")
+        callee, dot, _ = rest.partition(".")
+        name = f"{caller}>{callee}"
+        return name if dot and any(link.name == name for link in self.links) else ""
+
     def inward(self) -> tuple[ServiceConfig, ...]:
         """All services, the entry first, each before those that it calls."""
         callees: dict[str, list[str]] = {}
@@ -96,9 +112,9 @@ class Plan:
                     visit(callee)
                 ordered.append(name)
 
-        for service in (*self.services[::-1], self.service):
+        for service in reversed(self.everybody):
             visit(service.name)
-        known = {service.name: service for service in (self.service, *self.services)}
+        known = {service.name: service for service in self.everybody}
         return tuple(known[name] for name in reversed(ordered))
 
 

@@ -39,6 +39,16 @@ class PolicyConfig:
     written: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
+def prefix_of(ident: str) -> str:
+    """What stands before a policy's own id: ``shop.stock.`` of one on a link, else nothing."""
+    return ident[: ident.rfind(".") + 1]
+
+
+def own_id(ident: str) -> str:
+    """``retry`` of ``shop.stock.retry``."""
+    return ident[ident.rfind(".") + 1 :]
+
+
 Classic: TypeAlias = Callable[[Values, str, Loc, Findings], PolicyConfig]
 Emulate: TypeAlias = Callable[[str, Settings, str, Values], PolicyConfig]
 Translate: TypeAlias = Callable[[str, Values], Settings]

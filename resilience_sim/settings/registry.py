@@ -42,8 +42,8 @@ from resilience_sim.settings.tune import NAMES, WORLDS_TYPE, SpecValue
 from resilience_sim.settings.types import (
     DURATION,
     FLAG,
-    IDENTIFIER,
     NAME,
+    REFERENCE,
     SHARE,
     TEXT,
     Anything,
@@ -239,6 +239,9 @@ def _one_thing(values: Values, loc: Loc, findings: Findings) -> None:
         findings.error(
             (*loc, verbs[1]), codes.CONFLICT, f"`{verbs[0]}` and `{verbs[1]}` in one change", remedy, key=True
         )
+    elif values.link is not None and verbs != ["add"]:
+        remedy = "leave it away: a policy of a link is named CALLER.CALLEE.POLICY"
+        findings.error((*loc, "link"), codes.CONFLICT, "`link` goes with `add` only", remedy, key=True)
     elif places and verbs != ["add"]:
         message = f"`{places[0]}` goes with `add` only"
         findings.error((*loc, places[0]), codes.CONFLICT, message, "leave it away", key=True)
@@ -260,16 +263,21 @@ CHANGE = Table(
         Param(
             "set",
             MapOf(Anything()),
-            about="PATH: value, like `retry.attempts: 1`; the policies keep the state that still applies.",
+            about="PATH: value, like `retry.attempts: 1`, `services.db.workers: 5`; policies keep what still applies.",
         ),
-        Param("trip", IDENTIFIER, about="Id of a circuit breaker: it opens, at every client instance."),
-        Param("reset", IDENTIFIER, about="Id of a circuit breaker: it closes, at every client instance."),
+        Param("trip", REFERENCE, about="Id of a circuit breaker: it opens, at every client instance."),
+        Param("reset", REFERENCE, about="Id of a circuit breaker: it closes, at every client instance."),
         Param("add", POLICY_ITEM, about="One more policy, written as in `stack`; outermost unless said."),
-        Param("outside", IDENTIFIER, about="With `add`: id of the policy that it is to wrap."),
-        Param("inside", IDENTIFIER, about="With `add`: id of the policy that is to wrap it."),
+        Param("outside", REFERENCE, about="With `add`: id of the policy that it is to wrap."),
+        Param("inside", REFERENCE, about="With `add`: id of the policy that is to wrap it."),
         Param("position", Count(0, 10_000), about="With `add`: its place, counted from 0, the outermost."),
-        Param("remove", IDENTIFIER, about="Id of a policy: new calls no longer meet it."),
-        Param("reorder", ListOf(IDENTIFIER), about="The ids of all policies, outermost first."),
+        Param(
+            "link",
+            Pair(),
+            about="With `add`: the calls that it is for, `[CALLER, CALLEE]`; default: those of Service A.",
+        ),
+        Param("remove", REFERENCE, about="Id of a policy: new calls no longer meet it."),
+        Param("reorder", ListOf(REFERENCE), about="The ids of all policies, outermost first."),
     ),
     check=_one_thing,
 )
@@ -277,7 +285,7 @@ VARIANT = Table(
     "variant",
     "What is different in this variant. First `stack`, then `without`, then `changes`, then `set`.",
     (
-        Param("without", ListOf(IDENTIFIER), about="Policies to leave away, by id or kind."),
+        Param("without", ListOf(REFERENCE), about="Policies to leave away, by id or kind."),
         Param("stack", ListOf(POLICY_ITEM), about="Another stack."),
         Param("changes", ListOf(Nested(CHANGE)), about="Other changes while it runs; `[]`: none."),
         Param("set", MapOf(Anything()), about="PATH: value, like `retry.attempts: 6`."),

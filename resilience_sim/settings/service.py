@@ -35,6 +35,12 @@ class ServiceConfig:
     waits: str = added("holding")  # a worker, until the calls have answered; or free
 
 
+# what can change while it runs; the rest decides what there is, or what those under way hold
+ADJUSTABLE = (
+    "latency", "network", "workers", "queue", "discipline", "failure_rate", "failure", "lost_answer", "per_concurrent",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class OperationConfig:
     """What each request does to B. ``amount`` is None when no money is counted."""

@@ -504,4 +504,7 @@ FLAG = Flag()
 TEXT = Text()
 NAME = Text(200)
 IDENTIFIER = Text(64, r"^[^\s.=,]+$", "a name has no spaces, dots, commas or `=`")
+REFERENCE = Text(
+    200, r"^[^\s=,]+$", "an id has no spaces, commas or `=`"
+)  # of a policy: ``retry``, ``shop.stock.retry``
 FILE_NAME = Text(1000, r"^[^\0\r\n]+$", "it must be the name of a file")

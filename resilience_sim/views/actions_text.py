@@ -9,8 +9,8 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.runs.action_schedule import BY_HAND, action_schedule
 from resilience_sim.scenario.text.spelling import Settings, Unwritable, flow
-from resilience_sim.scenario.write import policy_settings
-from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.scenario.write import adjusted_settings, policy_settings
+from resilience_sim.settings.actions import Action, Add, Adjust, Change, Inject, Lift, Remove, Reorder, Reset, Trip
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.words import fault_words
 
@@ -59,10 +59,18 @@ def action_words(action: Action, before: Plan | None = None) -> str:
         return f"{action.policy} removed"
     if isinstance(action, Reorder):
         return f"order {' > '.join(action.order)}"
+    if isinstance(action, Adjust):
+        place = action.place.replace(">", " > ")
+        try:
+            settings = ", ".join(f"{name} {value}" for name, value in adjusted_settings(action).items())
+        except Unwritable:
+            settings = ", ".join(each.name for each in action.what.fields)
+        return f"{place}: {settings}"
     if isinstance(action, Change | Add):
         try:
             settings = flow(policy_settings(action.policy))
-            old = next((p for p in before.stack if p.id == action.policy.id), None) if before is not None else None
+            stack = before.stack_of(before.place_of(action.policy.id)) if before is not None else ()
+            old = next((policy for policy in stack if policy.id == action.policy.id), None)
             if isinstance(action, Change) and old is not None:
                 return f"{action.policy.id}: {_changed(policy_settings(old), policy_settings(action.policy))}"
         except Unwritable:

@@ -10,6 +10,8 @@ makes it, of its link's name, and of which time it is, so that nothing that happ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
@@ -32,6 +34,7 @@ from resilience_sim.policies.shared import Common
 from resilience_sim.policies.stack import Stack
 from resilience_sim.policies.timeout import Timed
 from resilience_sim.settings.calls import LinkConfig
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.service import operation_word
 from resilience_sim.world.faults import Place
 from resilience_sim.world.ledger import Account
@@ -242,6 +245,21 @@ class Link(Layer):
         self._callee.watch(stack, self._first + replica)
 
     # --- a call ---
+
+    def adjust(self, config: LinkConfig) -> None:
+        """Be called otherwise from now on: how often, by what chance, and what its failure means."""
+        self.config = config
+        self._chance = config.chance
+
+    def restack(self, configs: Sequence[PolicyConfig], layer_sources: list[list[int]]) -> None:
+        """From now on every calling replica has this stack; see :meth:`Stack.reconfigure` for what survives."""
+        self.config = replace(self.config, stack=tuple(configs))
+        self._layer_sources = layer_sources
+        for i, stack in enumerate(self._stacks):
+            stack.reconfigure(configs, layer_sources[i])
+            self._callee.watch(stack, self._first + i)
+        for common in self._commons.values():
+            common.layer.resume()
 
     def is_made(self, rid: i64) -> bool:
         """Whether the call is made at all: decided once for each request of a user."""

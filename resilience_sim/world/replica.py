@@ -133,6 +133,11 @@ class Replica:
         self.queue = JobQueue()
         self.working: dict[Job, None] = {}  # only kept when a crash could need it
 
+    def staff(self, workers: i64, share: float) -> None:
+        """It has so many workers from now on (0: without limit), that share of which is there."""
+        self.workers = workers or UNLIMITED_WORKERS
+        self.limit_to(share)
+
     def limit_to(self, share: float) -> None:
         """Keep that share of the workers, rounded down, at least one unless the share is 0."""
         if share >= 1.0:

@@ -44,6 +44,7 @@ from resilience_sim.kernel.events import (
     TRIES,
     TURNED_DOWN,
     UNAVAILABLE,
+    WORKERS,
     pack_attempt,
 )
 from resilience_sim.kernel.frames import Clock, Frame, Request, answer
@@ -86,7 +87,7 @@ class Service(CallingLayer):
         "_alone", "_among", "_balancer", "_calls", "_calls_others", "_drops_abandoned", "_failure",
         "_failure_rate", "_faults", "_has_effect", "_holds", "_latency",
         "_ledger", "_lifo", "_lost_answer", "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work",
-        "_way", "_ways_struck", "_wire",
+        "_way", "_ways_struck", "_wire", "_workers",
     )  # fmt: skip
 
     _failure: i64
@@ -94,6 +95,7 @@ class Service(CallingLayer):
     _per_concurrent: i64
     _places: i64
     _ways_struck: i64
+    _workers: i64
 
     def __init__(
         self,
@@ -112,17 +114,9 @@ class Service(CallingLayer):
         ``among``: it is one of several services; ``way``: where faults between Service A and it strike.
         """
         super().__init__(sim, source)
-        self._latency = make_times(config.latency)
-        network = config.network
-        self._wire = None if network.kind == "constant" and network.a == 0 else make_times(network)
-        self._failure_rate = config.failure_rate
-        self._failure = config.failure
-        self._lost_answer = config.lost_answer if config.failure == LOST else SUCCESS
-        self._per_concurrent = config.per_concurrent
-        self._places = config.queue
         self._holds = config.waits == "holding"
-        self._lifo = config.discipline == "lifo"
-        self._drops_abandoned = config.discipline == "drop_abandoned"
+        self._workers = config.workers
+        self._settle(config)
         self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
         self._balancer = Balancer(sim, config.balancer, self._replicas)
         self._alone = len(self._replicas) == 1
@@ -139,6 +133,31 @@ class Service(CallingLayer):
         if way is not None:
             way.listen(self.on_way_fault)
         faults.listen(self.on_fault)
+
+    def _settle(self, config: ServiceConfig) -> None:
+        self._latency = make_times(config.latency)
+        network = config.network
+        self._wire = None if network.kind == "constant" and network.a == 0 else make_times(network)
+        self._failure_rate = config.failure_rate
+        self._failure = config.failure
+        self._lost_answer = config.lost_answer if config.failure == LOST else SUCCESS
+        self._per_concurrent = config.per_concurrent
+        self._places = config.queue
+        self._lifo = config.discipline == "lifo"
+        self._drops_abandoned = config.discipline == "drop_abandoned"
+
+    def adjust(self, config: ServiceConfig) -> None:
+        """Have other settings from now on; what is at work or on the wire goes on as it began."""
+        self._settle(config)
+        if config.workers == self._workers:
+            return
+        sim = self.sim
+        sim.sink.emit(sim.now, WORKERS, self.source, -1, config.workers, self._workers)
+        self._workers = config.workers
+        for replica in self._replicas:
+            replica.staff(config.workers, self._faults.worker_share(replica.number))
+        for replica in self._replicas:
+            self._start_waiting(replica)
 
     def make_calls(self, calls: Calls) -> None:
         """What it does when its own work has ended."""

@@ -123,7 +123,7 @@ def test_other_rules_begin_anew():
         ("{at: 1s, set: {guard.window: 5, guard.min_calls: 50}}", "RS017", "50", "the window's 5", "at most 5"),
         ("{at: 1s, set: {retry: 5}}", "RS023", "5", "is a policy, not a setting", "`retry.KEY: …`"),
         ("{at: 1s, set: {retry.id: x}}", "RS023", "x", "keeps its id", "leave"),
-        ("{at: 1s, set: {service.workers: 5}}", "RS023", "5", "`service` does not change while it runs", "`faults:`"),
+        ("{at: 1s, set: {service.replicas: 5}}", "RS023", "5", "`replicas` of `B` does not change", "queue"),
         ("{at: soon, trip: guard}", "RS014", "soon", "cannot read `soon`", "`250ms`"),
     ],
 )  # fmt: skip

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from resilience_sim.scenario.read.overrides import FIXED, type_at
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import Plan
-from resilience_sim.settings.registry import FILE
+from resilience_sim.settings.registry import FILE, NODE, POLICY_ITEM
+from resilience_sim.settings.registry import MEMBER as CALL
 from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMany, Param
 
 
@@ -15,7 +16,7 @@ def settable_paths(plan: Plan | None = None) -> list[str]:
     """Paths of the sections, then those of the policies and faults: all kinds there are, or those of a plan by id."""
     found: list[str] = []
     for section in FILE.params:
-        if section.name in FIXED:
+        if section.name in FIXED or (plan is not None and section.name == ("service" if plan.several else "services")):
             continue
         if not (isinstance(section.type, ListOf) and isinstance(section.type.item, OneOf)):
             found += _walk(section.name, section, 3)
@@ -28,6 +29,23 @@ def settable_paths(plan: Plan | None = None) -> list[str]:
         for kind, ident in _written(plan, section.name) if plan else [(name, name) for name in kinds]:
             for param in kinds[kind].params if kind in kinds else ():
                 found += _walk(f"{prefix}{ident}.{param.name}", param, 2)
+    return found + _of_several(plan) if plan is not None and plan.several else found
+
+
+def _of_several(plan: Plan) -> list[str]:
+    """Those of each service and of each call, and of the policies of its link."""
+    found: list[str] = []
+    for service in plan.everybody:
+        for param in NODE.params:
+            if param.name != "calls":
+                found += _walk(f"services.{service.name}.{param.name}", param, 2)
+    for link in plan.links:
+        for param in CALL.params:
+            if param.name not in ("to", "stack", "together"):
+                found += _walk(f"{link.caller}.{link.callee}.{param.name}", param, 2)
+        for policy in link.stack:
+            for param in POLICY_ITEM.kinds[policy.kind].params if policy.kind in POLICY_ITEM.kinds else ():
+                found += _walk(f"{policy.id}.{param.name}", param, 2)
     return found
 
 

@@ -1,26 +1,43 @@
 """Changes while it runs: from what was read to the actions of a plan.
 
-Each change is checked against the policies that are in the stack at its instant; ids stay what they were. Works on the
-tree like ``set`` of a variant, so that new settings are validated like the first ones.
+Each change is checked against the policies that are in the stack at its instant, that of Service A or of a link between
+services; ids stay what they were. Works on the tree like ``set`` of a variant, so that new settings are validated like
+the first ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.read.findings import Findings
-from resilience_sim.scenario.read.overrides import PathError, locate, put
+from resilience_sim.scenario.read.overrides import PathError, calls_of, keys_at, locate, put
 from resilience_sim.scenario.read.stack import stack_of
 from resilience_sim.scenario.read.tables import Memory
-from resilience_sim.scenario.text.tree import Entry, Loc, Mapping, Node, Scalar, Span, find, place
+from resilience_sim.scenario.text.tree import Entry, Loc, Mapping, Node, Scalar, Span, find, place, plain, remove
 from resilience_sim.scenario.text.tree import Sequence as Listing
 from resilience_sim.settings import codes
-from resilience_sim.settings.actions import Action, Add, Change, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.actions import (
+    Action,
+    Add,
+    Adjust,
+    Adjustment,
+    Change,
+    Remove,
+    Reorder,
+    Reset,
+    Setting,
+    Trip,
+)
 from resilience_sim.settings.breaker import OutlierConfig
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.calls import ADJUSTABLE as OF_CALLS
+from resilience_sim.settings.calls import CLIENT_NAME, LinkConfig
+from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
 from resilience_sim.settings.registry import FILE, VERBS
+from resilience_sim.settings.service import ADJUSTABLE as OF_SERVICES
+from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import Values, pick_one
 from resilience_sim.settings.traffic import TrafficConfig
@@ -28,7 +45,10 @@ from resilience_sim.settings.units import shown
 
 HERE = "changes"
 MAX_CHANGES = 2_000
-_ELSEWHERE = frozenset(FILE.by_name) - {"stack"}
+_WORLD = ("service", "services")
+_ELSEWHERE = frozenset(FILE.by_name) - {"stack", *_WORLD}
+# the config says `per_concurrent` for what the file calls `slowdown`
+_KEYS_OF_SERVICES = tuple("slowdown" if name == "per_concurrent" else name for name in OF_SERVICES)
 
 
 class _Refused(Exception):
@@ -45,10 +65,23 @@ class _Absent(_Refused):
     """It is about a policy that is not there."""
 
 
+@dataclass(frozen=True)
+class World:
+    """What a tree says of everything that changes: Service A's stack, the services and the calls between them.
+
+    ``again`` reads another tree so far.
+    """
+
+    stack: tuple[PolicyConfig, ...]
+    services: dict[str, ServiceConfig]  # by name
+    links: tuple[LinkConfig, ...]
+    several: bool
+    again: Callable[[Node], tuple[World, Findings] | None]
+
+
 def changes(
-    listed: Sequence[Values], stack: tuple[PolicyConfig, ...], traffic: TrafficConfig, findings: Findings,
-    lenient: bool = False,
-) -> tuple[Action, ...]:  # fmt: skip
+    listed: Sequence[Values], world: World, traffic: TrafficConfig, findings: Findings, lenient: bool = False
+) -> tuple[Action, ...]:
     """The actions, in the order of the file.
 
     ``lenient``: they were written for another stack; what is not possible with this one is left out. Otherwise
@@ -59,9 +92,9 @@ def changes(
             (HERE,), codes.RANGE, f"{len(listed)} changes are too many", f"at most {MAX_CHANGES:,}", key=True
         )
         return ()
-    if not listed or findings.touches(("stack",)):
+    if not listed or any(findings.touches((section,)) for section in ("stack", "service", "services", "entry")):
         return ()
-    course = _Course(findings, rows_of(findings.root, stack), lenient)
+    course = _Course(findings, world, lenient)
     found: dict[int, list[Action]] = {}
     for index in sorted(range(len(listed)), key=lambda each: listed[each].at):
         loc: Loc = (HERE, index)
@@ -84,12 +117,21 @@ def changes(
 
 
 class _Course:
-    """The stack, from change to change."""
+    """The stacks and the services, from change to change."""
 
-    def __init__(self, findings: Findings, rows: list[Row], lenient: bool) -> None:
+    def __init__(self, findings: Findings, world: World, lenient: bool) -> None:
         self.findings = findings
-        self.rows = rows
+        self.root: Node = findings.root  # with the changes to services and calls
+        self.world = world
         self.lenient = lenient
+        # by link; "": around Service A's calls
+        self.rows: dict[str, list[Row]] = {"": rows_of(findings.root, world.stack)}
+        self._calls: dict[str, dict[str, Loc]] = {}  # where each call stands, by caller and callee
+        if world.several:
+            self._calls = {name: calls_of(findings.root, name) for name in world.services}
+            for link in world.links:
+                loc: Loc = (*self._calls[link.caller][link.callee], "stack")
+                self.rows[link.name] = rows_of(findings.root, link.stack, loc)
 
     def take(self, values: Values, loc: Loc) -> list[Action]:
         """What a change does, after which the stack is another one. _Refused when it is not possible."""
@@ -99,27 +141,56 @@ class _Course:
         }  # fmt: skip
         return verbs[_verb(values)](values, loc)
 
-    def _find(self, name: str, at: Loc) -> int:
-        """Where the policy with that id stands, or the only one of that kind."""
-        ids = [row.id for row in self.rows]
-        if name in ids:
-            return ids.index(name)
-        kinds = [index for index, row in enumerate(self.rows) if row.kind == name]
+    def _link(self, parts: Sequence[str], at: Loc) -> str:
+        """The link that a path begins with; "": it is about Service A's stack."""
+        caller = parts[0]
+        if caller not in self._calls or any(caller in (row.id, row.kind) for row in self.rows[""]):
+            return ""
+        calls = self._calls[caller]
+        have = f"it calls {one_of(calls)[8:]}" if calls else "it calls nobody"
+        if len(parts) < 2:
+            raise _Refused(f"{shown(caller)} is a service", have, at)
+        if parts[1] not in calls:
+            if self.lenient:
+                raise _Absent("there are other calls", "", at)
+            raise _Refused(
+                f"{shown(caller)} does not call {shown(parts[1])}", did_you_mean(parts[1], calls) or have, at
+            )
+        return f"{caller}>{parts[1]}"
+
+    def _find(self, name: str, at: Loc, within: str = "") -> tuple[str, int]:
+        """In which stack, and where there, the policy with that id stands, or the only one of that kind.
+
+        ``within``: a link; then a name need not say which.
+        """
+        link = self._link(name.split("."), at) or within
+        rows = self.rows[link]
+        prefix = link.replace(">", ".") + "." if link else ""
+        full = name if name.startswith(prefix) else prefix + name
+        ids = [row.id for row in rows]
+        if full in ids:
+            return link, ids.index(full)
+        kinds = [index for index, row in enumerate(rows) if prefix + row.kind == full]
         if len(kinds) == 1:
-            return kinds[0]
+            return link, kinds[0]
         if kinds:
             raise _Refused(f"{shown(name)} could be any of {len(kinds)}", one_of(ids[index] for index in kinds), at)
-        remedy = did_you_mean(name, ids) or (one_of(ids) if ids else "the stack is empty then")
-        raise _Absent(f"the stack has no policy {shown(name)} at that time", remedy, at)
+        whose = f"the stack of {prefix[:-1]}" if link else "the stack"
+        candidates = ids if link else [row.id for each in self.rows.values() for row in each]
+        same = [ident for ident in candidates if own_id(ident) == name]
+        remedy = f"did you mean `{same[0]}`?" if len(same) == 1 else did_you_mean(full, candidates)
+        remedy = remedy or (one_of(candidates) if candidates else f"{whose} is empty then")
+        raise _Absent(f"{whose} has no policy {shown(name)} at that time", remedy, at)
 
     # --- verbs ---
 
     def _by_hand(self, values: Values, loc: Loc) -> list[Action]:
         verb = _verb(values)
-        row = self.rows[self._find(values[verb], (verb,))]
+        link, index = self._find(values[verb], (verb,))
+        row = self.rows[link][index]
         breakers = [
             each.id
-            for each in self.rows
+            for each in self.rows[link]
             if each.kind == "circuit_breaker" and not isinstance(each.policy, OutlierConfig)
         ]
         if row.id not in breakers:
@@ -129,23 +200,28 @@ class _Course:
         return [Trip(values.at, row.id) if verb == "trip" else Reset(values.at, row.id)]
 
     def _remove(self, values: Values, loc: Loc) -> list[Action]:
-        row = self.rows.pop(self._find(str(values.remove), ("remove",)))
-        return [Remove(values.at, row.id)]
+        link, index = self._find(str(values.remove), ("remove",))
+        return [Remove(values.at, self.rows[link].pop(index).id)]
 
     def _reorder(self, values: Values, loc: Loc) -> list[Action]:
         wanted = values.reorder or []
         places: dict[int, int] = {}
+        link = ""
         for n, name in enumerate(wanted):
             try:
-                place = self._find(name, ("reorder", n))
+                where, place = self._find(name, ("reorder", n), link)
             except _Absent:
                 if self.lenient:
                     continue
                 raise
+            if places and where != link:
+                message = f"{shown(name)} belongs to another stack"
+                raise _Refused(message, "an order is that of one stack", ("reorder", n), codes.CONFLICT)
+            link = where
             if place in places:
                 raise _Refused(f"{shown(name)} stands twice in the order", "keep one", ("reorder", n), codes.CONFLICT)
             places[place] = n
-        ids = [row.id for row in self.rows]
+        ids = [row.id for row in self.rows[link]]
         left = [ident for place, ident in enumerate(ids) if place not in places]
         if self.lenient and (left or len(ids) < 2):
             raise _Absent("the order is of another stack", "")
@@ -153,81 +229,164 @@ class _Course:
             names = ", ".join(ids)
             message = f"the order leaves out `{left[0]}`"
             raise _Refused(message, f"name every policy there is then: [{names}]", ("reorder",), codes.MISSING)
-        self.rows = [self.rows[place] for place in places]
-        return [Reorder(values.at, tuple(row.id for row in self.rows))]
+        self.rows[link] = [self.rows[link][place] for place in places]
+        return [Reorder(values.at, tuple(row.id for row in self.rows[link]))]
 
     def _add(self, values: Values, loc: Loc) -> list[Action]:
-        position = self._position(values)
-        taken = {row.id for row in self.rows}
+        link, position = self._position(values)
+        rows = self.rows[link]
+        taken = {row.id for row in rows}
         kind = values.add.kind
-        ident = values.add.body.id or kind
-        if ident in taken and values.add.body.id:
-            raise _Refused(f"the id `{ident}` is taken", "choose another", ("add", kind, "id"), codes.DUPLICATE_ID)
+        prefix = link.replace(">", ".") + "." if link else ""
+        name = values.add.body.id or kind
+        if prefix + name in taken and values.add.body.id:
+            raise _Refused(f"the id `{name}` is taken", "choose another", ("add", kind, "id"), codes.DUPLICATE_ID)
         number = 1
+        ident = prefix + name
         while ident in taken:
             number += 1
-            ident = f"{kind}#{number}"
+            ident = f"{prefix}{kind}#{number}"
         node = find(self.findings.root, (*loc, "add"))
         assert node is not None
         row = row_of(kind, ident, node)
         made = self._resolved([row], (*loc, "add", kind))
         if not made:
             return []
-        self.rows.insert(position, replace(row, policy=made[0]))
+        rows.insert(position, replace(row, policy=made[0]))
         return [Add(values.at, made[0], position)]
 
-    def _position(self, values: Values) -> int:
+    def _position(self, values: Values) -> tuple[str, int]:
+        """In which stack, and where there, a policy is to be added."""
+        within = ""
+        if values.link is not None:
+            within = ">".join(values.link)
+            if within not in self.rows and values.link[0] != CLIENT_NAME:
+                if self.lenient:
+                    raise _Absent("there are other calls", "", ("link",))
+                links = [f"[{', '.join(each.split('>'))}]" for each in self.rows if each]
+                remedy = one_of(links) if links else "leave `link` away"
+                raise _Refused(f"there is no link {shown(within)}", remedy, ("link",))
+            within = within if within in self.rows else ""
         if values.outside is not None:
-            return self._find(values.outside, ("outside",))
-        if values.inside is not None:
-            return self._find(values.inside, ("inside",)) + 1
-        position = values.position or 0
-        if position > len(self.rows):
-            remedy = f"from 0 (outermost) to {len(self.rows)} (next to B)"
+            link, position = self._find(values.outside, ("outside",), within)
+        elif values.inside is not None:
+            link, position = self._find(values.inside, ("inside",), within)
+            position += 1
+        else:
+            link, position = within, values.position or 0
+        if values.link is not None and link != within:
+            raise _Refused("`link` names another stack", "leave it away", ("link",), codes.CONFLICT)
+        count = len(self.rows[link])
+        if position > count:
+            inmost = link.partition(">")[2] or "B"
+            remedy = f"from 0 (outermost) to {count} (next to {inmost})"
             raise _Refused(f"the stack has no place {position} at that time", remedy, ("position",), codes.RANGE)
-        return position
+        return link, position
 
     def _set(self, values: Values, loc: Loc) -> list[Action]:
         holder = find(self.findings.root, (*loc, "set"))
         entries = holder.entries if isinstance(holder, Mapping) else {}
-        rows = list(self.rows)
-        touched: dict[int, str] = {}
+        after = {link: list(rows) for link, rows in self.rows.items()}
+        touched: dict[str, dict[int, str]] = {}
+        others: dict[str, Entry] = {}
         for path, entry in entries.items():
-            name, *rest = path.removeprefix("stack.").split(".")
-            if name in _ELSEWHERE:
-                remedy = "what happens to B is a fault: `faults:`; `changes` are for policies"
-                raise _Refused(f"`{name}` does not change while it runs", remedy, ("set", path), codes.SET_PATH)
+            at: Loc = ("set", path)
+            parts = path.removeprefix("stack.").split(".")
+            if parts[0] in _WORLD:
+                others[path] = entry
+                continue
+            if parts[0] in _ELSEWHERE:
+                remedy = "policies, services and calls between them do; for the rest there are `faults:` and `phases:`"
+                raise _Refused(f"`{parts[0]}` does not change while it runs", remedy, at, codes.SET_PATH)
             try:
-                place = self._find(name, ("set", path))
+                link = self._link(parts, at)
+                if link and (len(parts) == 2 or parts[2] in keys_at(self._calls[parts[0]][parts[1]])):
+                    others[path] = entry
+                    continue
+                count = 3 if link else 1
+                link, place = self._find(".".join(parts[:count]), at)
             except _Absent:
                 if self.lenient:
                     continue
                 raise
             try:
-                rows[place] = changed(rows[place], rest, entry)
+                after[link][place] = changed(after[link][place], parts[count:], entry)
             except PathError as error:
-                raise _Refused(str(error), error.help, ("set", path), codes.SET_PATH) from None
-            touched.setdefault(place, path)
-        if not touched and entries:
-            return []
-        if not touched:
+                raise _Refused(str(error), error.help, at, codes.SET_PATH) from None
+            touched.setdefault(link, {}).setdefault(place, path)
+        if not touched and not others:
+            if entries:
+                return []
             raise _Refused("`set` says nothing", "write `set: {retry.attempts: 1}`", ("set",), codes.MISSING)
-        made = self._resolved([rows[place] for place in touched], (*loc, "set"), list(touched.values()))
-        if not made:
+        found: list[Action] = []
+        for link, places in touched.items():
+            rows = after[link]
+            made = self._resolved([rows[place] for place in places], (*loc, "set"), list(places.values()))
+            if not made:
+                return []
+            for (place, path), policy in zip(places.items(), made, strict=True):
+                before = rows[place].policy
+                if before is not None and before.shared != policy.shared:
+                    message = f"whether `{policy.id}` is shared cannot be changed while it runs"
+                    raise _Refused(message, "write it in `stack`", ("set", path), codes.CONFLICT)
+                rows[place] = replace(rows[place], policy=policy)
+            found += [Change(values.at, policy) for policy in made]
+        if others:
+            found += self._adjust(values.at, others, loc)
+        self.rows = after
+        return found
+
+    def _adjust(self, t: int, entries: dict[str, Entry], loc: Loc) -> list[Action]:
+        """Other settings of services and of calls; the scenario is read again with them."""
+        root = self.root
+        written: dict[str, dict[str, Any]] = {}
+        for path, entry in entries.items():
+            at: Loc = ("set", path)
+            try:
+                target = locate(root, path)
+                root = put(root, target, entry.key, entry.value)
+            except PathError as error:
+                raise _Refused(str(error), error.help, at, codes.SET_PATH) from None
+            parts = path.split(".")
+            if parts[0] == "services" and len(parts) > 2:
+                name, below = parts[1], parts[2:]
+            elif parts[0] == "service" and len(parts) > 1 and not self.world.several:
+                name, below = next(iter(self.world.services)), parts[1:]
+            elif parts[0] not in _WORLD and len(parts) > 2:
+                name, below = f"{parts[0]}>{parts[1]}", parts[2:]
+            else:
+                raise _Refused(f"`{path}` is not one setting", "write `services.NAME.KEY: …`", at, codes.SET_PATH)
+            known = OF_CALLS if ">" in name else _KEYS_OF_SERVICES
+            if below[0] not in known:
+                message = f"`{below[0]}` of `{name.replace('>', '.')}` does not change while it runs"
+                raise _Refused(message, f"these do: {', '.join(known)}", at, codes.SET_PATH)
+            written.setdefault(name, {})[".".join(below)] = plain(entry.value)
+        read = self.world.again(remove(root, (HERE,)))
+        if read is None or read[1].errors:
+            errors = [] if read is None else read[1].errors
+            if self.lenient and errors:
+                raise _Refused(errors[0].message, errors[0].help)
+            for each in errors:
+                self._adopt(each, (*loc, "set"), ())
+            self.findings.tainted.append((*loc, "set"))
             return []
-        for (place, path), policy in zip(touched.items(), made, strict=True):
-            before = rows[place].policy
-            if before is not None and before.shared != policy.shared:
-                message = f"whether `{policy.id}` is shared cannot be changed while it runs"
-                raise _Refused(message, "write it in `stack`", ("set", path), codes.CONFLICT)
-            rows[place] = replace(rows[place], policy=policy)
-        self.rows = rows
-        return [Change(values.at, policy) for policy in made]
+        world = read[0]
+        links = {link.name: link for link in self.world.links}
+        new_links = {link.name: link for link in world.links}
+        found: list[Action] = []
+        for name, texts in written.items():
+            if ">" in name:
+                changed_fields = _differing(links[name], new_links[name], OF_CALLS)
+            else:
+                changed_fields = _differing(self.world.services[name], world.services[name], OF_SERVICES)
+            found.append(Adjust(t, name, Adjustment(changed_fields, texts)))
+        self.root, self.world = root, replace(world, again=self.world.again)
+        return found
 
     def _resolved(self, rows: list[Row], loc: Loc, paths: Sequence[str] = ()) -> list[PolicyConfig]:
         """The settings of these policies; nothing when some are wrong, which is a finding at its place."""
         own = Findings(scenario_of(rows))
-        made = stack_of(own, Memory())
+        made = stack_of(own, Memory(), prefix_of(rows[0].id))
         if self.lenient and own.errors:
             raise _Refused(own.errors[0].message, own.errors[0].help)
         for each in own.errors:
@@ -256,6 +415,15 @@ class _Course:
             self.findings.errors.append(span.finding(error.code, message, error.help, here))
 
 
+def _differing(before: Any, after: Any, names: Sequence[str]) -> tuple[Setting, ...]:
+    """The fields among ``names`` that are other ones now."""
+    return tuple(
+        Setting(each.name, getattr(after, each.name))
+        for each in fields(before)
+        if each.name in names and getattr(after, each.name) != getattr(before, each.name)
+    )
+
+
 # --- policies as text that can be changed -------------------------------------------------------------------------
 
 
@@ -279,9 +447,9 @@ def row_of(kind: str, ident: str, node: Node, policy: PolicyConfig | None = None
     return Row(kind, ident, entry.key, body, policy)
 
 
-def rows_of(root: Node, stack: Sequence[PolicyConfig]) -> list[Row]:
-    """The stack of a scenario; ``stack``: the settings that came of it."""
-    holder = find(root, ("stack",))
+def rows_of(root: Node, stack: Sequence[PolicyConfig], loc: Loc = ("stack",)) -> list[Row]:
+    """The stack of a scenario at ``loc``; ``stack``: the settings that came of it."""
+    holder = find(root, loc)
     nodes = holder.items if isinstance(holder, Listing) else ()
     return [row_of(policy.kind, policy.id, node, policy) for policy, node in zip(stack, nodes, strict=True)]
 
@@ -319,7 +487,7 @@ def scenario_of(rows: Sequence[Row]) -> Mapping:
 
     stack = []
     for row in rows:
-        body = Mapping(row.body.span, {**row.body.entries, "id": Entry(row.key, Scalar(row.key, row.id))})
+        body = Mapping(row.body.span, {**row.body.entries, "id": Entry(row.key, Scalar(row.key, own_id(row.id)))})
         stack.append(Mapping(row.body.span, {row.kind: Entry(row.key, body)}))
     traffic = mapping(rate=Scalar(span, "1/s"), requests=Scalar(span, 1))
     return mapping(resim=Scalar(span, 1), traffic=traffic, stack=Listing(span, tuple(stack)))

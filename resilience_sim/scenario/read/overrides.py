@@ -92,7 +92,7 @@ def locate(root: Node, path: str) -> Loc:
     if head in FILE.by_name:
         return _deeper((head,), parts[1:])
     policy = any(head in (row.id, row.kind) for row in items(root, "stack"))
-    if head in services_of(root) and (not policy or (len(parts) > 1 and parts[1] in _calls_of(root, head))):
+    if head in services_of(root) and (not policy or (len(parts) > 1 and parts[1] in calls_of(root, head))):
         return _of_link(root, parts)
     return _below(("stack",), _pick(root, ("stack",), head, 0), parts[1:])
 
@@ -103,7 +103,7 @@ def services_of(root: Node) -> Items[str]:
     return list(holder.entries) if isinstance(holder, Mapping) else ()
 
 
-def _calls_of(root: Node, caller: str) -> dict[str, Loc]:
+def calls_of(root: Node, caller: str) -> dict[str, Loc]:
     """Where the calls of a service stand, by whom they call."""
     found: dict[str, Loc] = {}
 
@@ -125,7 +125,7 @@ def _calls_of(root: Node, caller: str) -> dict[str, Loc]:
 def _of_link(root: Node, parts: list[str]) -> Loc:
     """``CALLER.CALLEE.POLICY.KEY``, or ``CALLER.CALLEE.KEY`` of the call itself."""
     caller = parts[0]
-    calls = _calls_of(root, caller)
+    calls = calls_of(root, caller)
     if len(parts) < 2 or parts[1] not in calls:
         own = f"its settings are `services.{caller}.…`"
         have = f"it calls {one_of(calls)[8:]}" if calls else "it calls nobody"
@@ -171,7 +171,7 @@ def heads(root: Node) -> list[str]:
     """What a path may begin with in this scenario."""
     sections = [name for name in FILE.by_name if name not in FIXED]
     policies = [name for item in items(root, "stack") for name in (item.id, item.kind)]
-    links = [f"{caller}.{callee}" for caller in services_of(root) for callee in _calls_of(root, caller)]
+    links = [f"{caller}.{callee}" for caller in services_of(root) for callee in calls_of(root, caller)]
     faults = [f"faults.{item.id}" for item in items(root, "faults")]
     return list(dict.fromkeys([*sections, *policies, *faults, *links]))
 

@@ -103,13 +103,14 @@ def expectation_from(text: str, plan: Plan, variants: Collection[str] = ()) -> E
             errors or [Diagnostic(codes.EXPECTATION, f"{shown(text)} is no expectation", "expectation")]
         )
     values = Reader(findings, Memory()).table(EXPECT, item, ("expect", 0))
-    found = expectations([values], ("expect",), _known(plan, variants), findings)
+    found = expectations([values], ("expect",), known_in(plan, variants), findings)
     if findings.errors:
         raise ScenarioError(findings.errors)
     return found[0]
 
 
-def _known(plan: Plan, variants: Collection[str]) -> Known:
+def known_in(plan: Plan, variants: Collection[str] = ()) -> Known:
+    """What an expectation may name in a plan."""
     if not plan.several:
         return known(plan.faults, plan.traffic, variants)
     services = [each.name for each in (plan.service, *plan.services)]

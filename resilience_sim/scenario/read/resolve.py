@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from resilience_sim.scenario.read.changes import changes
+from resilience_sim.scenario.read.changes import World, changes
 from resilience_sim.scenario.read.expectations import expectations, known
 from resilience_sim.scenario.read.findings import Findings
-from resilience_sim.scenario.read.services import services
+from resilience_sim.scenario.read.services import Graph, services
 from resilience_sim.scenario.read.stack import ids_of, policies, written
 from resilience_sim.scenario.read.tables import Memory, Reader
 from resilience_sim.scenario.text.datafiles import DataFiles
@@ -17,6 +17,7 @@ from resilience_sim.settings.client import CLIENT, client
 from resilience_sim.settings.faults import FaultConfig, fault
 from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.service import OPERATION, SERVICE, ServiceConfig, operation, service
 from resilience_sim.settings.table import Item, Loc, Values
 from resilience_sim.settings.traffic import TrafficConfig, traffic
@@ -81,7 +82,9 @@ def resolve(
         ),
         seed=file.seed,
         about=file.about or "",
-        actions=changes(file.changes or [], stack, found_traffic, findings, lenient),
+        actions=changes(
+            file.changes or [], _world(stack, found_service, graph, files), found_traffic, findings, lenient
+        ),
         several=graph is not None,
         services=() if graph is None else graph.others,
         steps=() if graph is None else graph.steps,
@@ -89,6 +92,28 @@ def resolve(
     if not findings.touches(("traffic",)):
         check_whole_plan(plan, findings)
     return plan, file, findings
+
+
+def _world(stack: tuple[PolicyConfig, ...], only: ServiceConfig, graph: Graph | None, files: DataFiles) -> World:
+    """What changes while it runs may be about."""
+    memory = Memory()
+
+    def again(root: Node) -> tuple[World, Findings] | None:
+        findings = Findings(root)
+        file = Reader(findings, memory).file()
+        if file is None:
+            return None
+        graph = services(file, findings, memory, files)
+        said = file.service or _NO_SERVICE
+        return made(service(said, findings, files) if graph is None else graph.entry, graph), findings
+
+    def made(entry: ServiceConfig, graph: Graph | None) -> World:
+        if graph is None:
+            return World(stack, {entry.name: entry}, (), False, again)
+        links = tuple(link for step in graph.steps for link in step.links)
+        return World(stack, graph.by_name, links, True, again)
+
+    return made(only, graph)
 
 
 def _faults(

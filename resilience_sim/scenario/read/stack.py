@@ -75,14 +75,14 @@ def _alone(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig
     return made or kind.classic(Values(values.table, _needed(kind)), ident, loc, findings)
 
 
-def stack_of(findings: Findings, memory: Memory) -> tuple[PolicyConfig, ...]:
-    """The policies of a tree, outermost first."""
+def stack_of(findings: Findings, memory: Memory, prefix: str = "") -> tuple[PolicyConfig, ...]:
+    """The policies of a tree, outermost first. ``prefix``: before each id."""
     holder = find(findings.root, ("stack",))
     items: list[Item] = []
     if isinstance(holder, Sequence):
         reader = Reader(findings, memory)
         items = [reader.item(POLICY_ITEM, node, ("stack", index)) for index, node in enumerate(holder.items)]
-    return policies(items, findings, memory)
+    return policies(items, findings, memory, prefix=prefix)
 
 
 def policies(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.read.findings import Findings
-from resilience_sim.scenario.read.overrides import apply_variant, items
+from resilience_sim.scenario.read.overrides import apply_variant, calls_of, items, services_of
 from resilience_sim.scenario.read.resolve import resolve
 from resilience_sim.scenario.text.datafiles import DataFiles
 from resilience_sim.scenario.text.tree import Entry, Loc, Mapping, Node, Scalar, Sequence, find, place, replace
@@ -84,24 +84,34 @@ def changed(root: Node, variant: Mapping, loc: Loc, findings: Findings) -> Node:
 
 
 def _without(root: Node, names: Sequence, loc: Loc, findings: Findings) -> Node:
-    rows = items(root, "stack")
-    gone: set[int] = set()
+    """The tree without these policies: of Service A's stack, or ``CALLER.CALLEE.POLICY`` of a link's."""
+    stacks: dict[str, Loc] = {"": ("stack",)}
+    for caller in services_of(root):
+        for callee, at in calls_of(root, caller).items():
+            stacks[f"{caller}.{callee}."] = (*at, "stack")
+    gone: dict[str, set[int]] = {}
     for index, node in enumerate(names.items):
         name = node.value if isinstance(node, Scalar) else None
         if not isinstance(name, str):
             continue
-        chosen = [row for row in rows if row.written and row.id == name]
-        chosen = chosen or [row for row in rows if row.kind == name] or [row for row in rows if row.id == name]
+        prefix = next((each for each in stacks if each and name.startswith(each)), "")
+        rows, own = items(root, stacks[prefix]), name.removeprefix(prefix)
+        chosen = [row for row in rows if row.written and row.id == own]
+        chosen = chosen or [row for row in rows if row.kind == own] or [row for row in rows if row.id == own]
         if not chosen:
-            every = list(dict.fromkeys(each for row in rows for each in (row.id, row.kind)))
+            among = {prefix: stacks[prefix]} if prefix else stacks
+            every = [f"{whose}{each}" for whose, at in among.items() for row in items(root, at)
+                     for each in (row.id, row.kind)]  # fmt: skip
+            every = list(dict.fromkeys(every))
             remedy = did_you_mean(name, every) or (one_of(every) if every else "the stack is empty")
             findings.error((*loc, index), codes.REFERENCE, f"the stack has no policy {shown(name)}", remedy)
-        gone.update(row.index for row in chosen)
-    stack = find(root, ("stack",))
-    if not gone or not isinstance(stack, Sequence):
-        return root
-    left = tuple(node for index, node in enumerate(stack.items) if index not in gone)
-    return replace(root, ("stack",), Entry(stack.span, Sequence(stack.span, left)))
+        gone.setdefault(prefix, set()).update(row.index for row in chosen)
+    for prefix, indexes in gone.items():
+        stack = find(root, stacks[prefix])
+        if indexes and isinstance(stack, Sequence):
+            left = tuple(node for index, node in enumerate(stack.items) if index not in indexes)
+            root = replace(root, stacks[prefix], Entry(stack.span, Sequence(stack.span, left)))
+    return root
 
 
 def _adopt(own: Findings, entry: Entry, loc: Loc, findings: Findings) -> None:
