@@ -81,7 +81,6 @@ class ActionDialogs:
             self._state.say(str(error))
             return
         self._state.what_if = False
-        self._state.stream.forget()
         self._state.say("the fork is the run from here on")
 
     def drop_fork(self) -> None:

@@ -87,7 +87,9 @@ class FirstDifference:
     def _skip(self) -> None:
         stop = min(len(self._run.tape.fates), len(self._fork.tape.fates))
         while self._alike < stop:
-            for a, b in zip(*self._fates(self._alike, min(stop, self._alike + BLOCK)), strict=True):
-                if a == OPEN or a != b:
-                    return
-                self._alike += 1
+            ours, theirs = self._fates(self._alike, min(stop, self._alike + BLOCK))
+            alike = len(ours) if ours == theirs else next(i for i, a in enumerate(ours) if a != theirs[i])
+            ended = ours.find(OPEN, 0, alike)
+            self._alike += alike if ended < 0 else ended
+            if alike < len(ours) or ended >= 0:
+                return

@@ -108,8 +108,11 @@ class LayerState:
                 break
             if not go_on():
                 return
-        empty = 0
+        empty = steps = 0
         while again.event_count < place and empty < EMPTY:
             self._stepped_from = again.event_count
             again.run(t, 1)
             empty = 0 if again.event_count > self._stepped_from else empty + 1
+            steps += 1
+            if steps % SLICE == 0 and not go_on():
+                return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.play.layer_state import EMPTY, SLICE, LayerState
-from resilience_sim.play.tape import Event, Tape
+from resilience_sim.play.tape import FAULT, Event, Tape
 from resilience_sim.runs.actions import ActionError, plan_with
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.settings.actions import Action
@@ -139,12 +139,19 @@ class Run:
         self._fed = 0  # events the head has seen
         self._plans = [source.plan]  # [n]: the plan after n actions
         self._acted_at: array[int] = array("q")  # index of each ACTION event
+        self._noted = 0  # of the tape's marks of faults, those looked at for actions
 
     def close(self) -> None:
         """Nobody will look at it any more."""
         self.layer_state.close()
         if self.simulation is not None:
             self.simulation.close()
+
+    def breathe(self) -> None:
+        """Where ``--save`` records it: what has happened is safe soon, although time may stand still."""
+        breathe = getattr(self.source, "breathe", None)
+        if breathe is not None:
+            breathe()
 
     def _fold(self) -> PlayFold:
         return PlayFold(self.source.plan, self.source.seed, self.source.components, self.name)
@@ -282,11 +289,14 @@ class Run:
                 self._save_frame()
 
     def _note_actions(self) -> None:
-        found = [i for i in self.tape.marks["fault"] if self.tape[i][1] == ev.ACTION]
+        marks, done = self.tape.marks[FAULT], self.actions
         # The last actions may be done already while their events are still held back.
-        for n in range(len(self._plans) - 1, min(len(self.actions), len(found))):
-            self._plans.append(plan_with(self._plans[-1], [self.actions[n]]))
-            self._acted_at.append(found[n])
+        while self._noted < len(marks) and len(self._acted_at) < len(done):
+            index = marks[self._noted]
+            self._noted += 1
+            if self.tape[index][1] == ev.ACTION:
+                self._plans.append(plan_with(self._plans[-1], [done[len(self._acted_at)]]))
+                self._acted_at.append(index)
         for fold in (self.head, self.view):
             fold.update_plan(self.plan_now, self.source.components)
 
@@ -323,14 +333,14 @@ class Run:
         self.layer_state.move_to(position, self.view.clock)
         self.view.horizon = max(self.view.horizon, self.head.horizon)
 
-    def show_to(self, holds: Callable[[PlayFold], bool], most: int) -> bool:
+    def show_to(self, holds: Callable[[PlayFold], bool], most: int, go_on: GoOn) -> bool:
         """Of a rewound run, show up to ``most`` more events; True when something ``holds`` after the last of them."""
         view, found = self.view, False
         for event in self.tape.slice(self.position, min(len(self.tape), self.position + most)):
             view.on_event(*event)
             self.position += 1
-            if holds(view):
-                found = True
+            found = holds(view)
+            if found or (self.position % SLICE == 0 and not go_on()):
                 break
         self.show(self.position)
         return found

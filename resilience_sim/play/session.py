@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from resilience_sim.kernel.events import DONE
 from resilience_sim.kernel.format import SECOND, clock
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.measure.divergence import Divergence
 from resilience_sim.play.condition import Condition, ConditionError
 from resilience_sim.play.fork import Fork
 from resilience_sim.play.run import GoOn, Run, always
-from resilience_sim.play.tape import Event, is_mark
+from resilience_sim.play.tape import REQUEST, Event, is_mark
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.simulation import Source
 from resilience_sim.scenario.scenario import Scenario
@@ -26,7 +25,7 @@ from resilience_sim.views.live.facts import default_speed
 LEAST_SPEED, MOST_SPEED = 0.1, 10_000.0
 SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 LONGEST_STEP = 1.0  # s of wall time a frame makes up for, so that a laptop that slept does not leap
-SLICES = 20  # of 256 engine steps: what a key may simulate of a fork at once
+SLICES = 4  # of 256 engine steps: what a key may simulate at once, of a run or of its fork
 RUSH = 20_000  # events a frame advances by at top speed through what is on the tape
 
 
@@ -116,6 +115,7 @@ class Session:
         else:
             self._follow(go_on)
         self.run.layer_state.catch_up(go_on)
+        self.run.breathe()
 
     def _pass(self, elapsed: float, go_on: GoOn) -> None:
         step = min(elapsed, LONGEST_STEP) * self.speed * SECOND
@@ -191,10 +191,11 @@ class Session:
         self._stop()
         run = self.run
         found = run.tape.next_end(run.position)
-        if found is None and run.crawl(FOREVER, lambda event: event[1] == DONE)[1]:
+        if found is None and run.crawl(FOREVER, lambda event: is_mark(REQUEST, event), _briefly())[1]:
             found = len(run.tape) - 1
         if found is None:
-            self.said = "no request is left"
+            self.said = "no request is left" if run.over else ""
+            self.hunting = "" if run.over else REQUEST  # the next frames go on with it
         self.go(len(run.tape) if found is None else found + 1)
 
     def jump(self, kind: str, back: bool = False) -> None:
@@ -218,9 +219,9 @@ class Session:
         run, kind = self.run, self.hunting
         _, found = run.crawl(FOREVER, lambda event: is_mark(kind, event), go_on)
         if found or run.over:
-            self.said = "" if found else f"no more {kind}: the run is over"
+            self.said = "" if found else "no request is left" if kind == REQUEST else f"no more {kind}: the run is over"
             self.hunting = ""
-        self.go(len(run.tape))
+        self.go(len(run.tape), go_on)
 
     def play_until(self, condition: Condition) -> None:
         """As fast as possible to the first event after which it holds; ConditionError when it holds already."""
@@ -237,7 +238,7 @@ class Session:
     def _hunt_condition(self, condition: Condition, go_on: GoOn) -> None:
         run = self.run
         if not self.live:
-            found = run.show_to(condition.holds, RUSH)
+            found = run.show_to(condition.holds, RUSH, go_on)
             self.clock = run.view.clock
         else:
             until = FOREVER if condition.at is None else condition.at
@@ -246,7 +247,7 @@ class Session:
             found = found or at_instant
             run.show(len(run.tape), until if at_instant else 0)
             self.clock = run.view.clock
-        self._follow()
+        self._follow(go_on)
         if found:
             self._stop_at(condition)
         elif self.over:
@@ -278,13 +279,13 @@ class Session:
         self.hunting = ""
         self.go(len(self.run.tape))
 
-    def go(self, position: int) -> None:
+    def go(self, position: int, go_on: GoOn | None = None) -> None:
         """Show the first ``position`` events."""
         tape = self.run.tape
         position = max(0, min(position, len(tape)))
         self.clock = tape.time(position - 1)
         self.run.show(position, self.clock)
-        self._follow()
+        self._follow(go_on)
 
     def _stop(self) -> None:
         self.hunting = ""

@@ -11,13 +11,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 
 Event = tuple[int, int, int, int, int, int]
-TRANSITION, FAILURE, FAULT = "transition", "failure", "fault"
+TRANSITION, FAILURE, FAULT, REQUEST = "transition", "failure", "fault", "request"
 _OF_KIND = {
     ev.BREAKER: TRANSITION, ev.CRASH: TRANSITION, ev.RESTART: TRANSITION, ev.FAULT_ON: FAULT, ev.FAULT_OFF: FAULT,
     ev.ACTION: FAULT,
@@ -29,6 +29,8 @@ OUTCOMES = bytes(fate % RETRIED for fate in range(256))  # a table for ``transla
 
 def is_mark(mark: str, event: Event) -> bool:
     """Whether an event is one of the marks of that kind."""
+    if mark == REQUEST:
+        return event[1] == ev.DONE
     if mark == FAILURE:
         return event[1] == ev.DONE and ev.outcome_of(event[4]) > ev.FALLBACK
     return _OF_KIND.get(event[1]) == mark
@@ -44,6 +46,7 @@ class Tape(Fold):
         "_a",
         "_b",
         "_before",
+        "_changes",
         "_kinds",
         "_latest",
         "_rids",
@@ -69,6 +72,7 @@ class Tape(Fold):
         self._b: array[int] = array("q")
         self._before: array[int] = array("q")  # the index of the event before of the same request, -1: none
         self._latest: array[int] = array("q")  # by request: the index of its latest event
+        self._changes: dict[int, array[int]] = {}  # by component: the indexes of its transitions
         self.fates = bytearray()  # by request: its outcome, or OPEN, and how often it was tried and took effect
         self.arrived: array[int] = array("q")  # by request: the index of its ARRIVE
         self.ended: array[int] = array("q")  # by request: the index of its DONE, -1 while there is none
@@ -104,6 +108,8 @@ class Tape(Fold):
                 self.marks[FAILURE].append(len(self._times) - 1)
         elif kind in _OF_KIND:
             self.marks[_OF_KIND[kind]].append(len(self._times) - 1)
+            if _OF_KIND[kind] == TRANSITION:
+                self._changes.setdefault(source, array("q")).append(len(self._times) - 1)
             self.notable.append(len(self._times) - 1)
 
     def release(self) -> Event:
@@ -140,6 +146,15 @@ class Tape(Fold):
         """The number of events up to ``t``, those at ``t`` included."""
         return bisect_right(self._times, t)
 
+    def last_in_each(self, kind: str, edges: Sequence[int]) -> list[int]:
+        """Between each edge, an instant, and the next: the last mark, -1 where there is none. The last has no end."""
+        marks, found, first = self.marks[kind], [], 0
+        for edge in [*edges[1:], None]:
+            stop = len(marks) if edge is None else bisect_left(marks, edge, first, key=self._times.__getitem__)
+            found.append(marks[stop - 1] if stop > first else -1)
+            first = stop
+        return found
+
     def requests_by(self, position: int) -> int:
         """The number of requests that arrived before ``position``."""
         return bisect_left(self.arrived, position)
@@ -152,16 +167,24 @@ class Tape(Fold):
         packed = self._a[at]
         return ev.outcome_of(packed), self._b[at], ev.attempts_of(packed), ev.effects_of(packed)
 
-    def of_request(self, rid: int, position: int, late: bool = True) -> list[Event]:
-        """The events of a request before ``position``; with ``late`` also what happened after its outcome."""
+    def of_request(self, rid: int, position: int, late: bool = True, after: int = 0) -> list[Event]:
+        """The events of a request before ``position``; with ``late`` also what happened after its outcome.
+
+        ``after``: only those from that position on.
+        """
         stop = position if late or not 0 <= self.ended[rid] < position else self.ended[rid] + 1
-        found = []
+        before, found = self._before, []
         at = self._latest[rid]
-        while at >= 0:
-            if at < stop:
-                found.append(self[at])
-            at = self._before[at]
+        while at >= stop:
+            at = before[at]
+        while at >= after:
+            found.append(self[at])
+            at = before[at]
         return found[::-1]
+
+    def changes_of(self, source: int) -> array[int]:
+        """Indexes of the transitions of one component."""
+        return self._changes.get(source, array("q"))
 
     def next_mark(self, kind: str, position: int) -> int | None:
         """The first mark at or after ``position``."""

@@ -5,7 +5,7 @@
             ...
 
 The wrapped source is stepped in place of the original: that is how the recording knows whether the run came to its end
-(``finished``), commits once a second even when a slow live view yields few events, and is closed properly however the
+(``finished``), commits twice a second even when a slow live view yields few events, and is closed properly however the
 run ends.
 """
 
@@ -60,8 +60,12 @@ class Recorded:
         """As the source's; RecordingError when the recording cannot be written any more."""
         goes_on = self.source.run(until, budget)
         self._over = not goes_on
-        self.writer.breathe()
+        self.breathe()
         return goes_on
+
+    def breathe(self) -> None:
+        """Commit what is new, if it is time to."""
+        self.writer.breathe()
 
     def act(self, action: Action) -> None:
         """Act on the run, a :class:`Simulation`, and record the action. ActionError: nothing happened."""

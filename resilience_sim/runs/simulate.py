@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,7 +13,9 @@ from resilience_sim.measure.services_fold import figures_of
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.settings.plan import Plan
 
-SLICE = 50_000  # engine steps between two looks at the world outside
+SLICE = 50_000  # engine steps between two looks at the world outside, at most
+FEWEST = 500
+LONGEST = 0.1  # s of real time between two looks, as far as FEWEST allow
 
 
 @contextmanager
@@ -28,11 +31,21 @@ def quiet_collector() -> Iterator[None]:
 
 
 def drain(source: Source, on_slice: Callable[[Source], bool] | None = None) -> bool:
-    """Run ``source`` to its end. ``on_slice`` is asked now and then whether to go on; False: it said no."""
+    """Run ``source`` to its end. ``on_slice`` is asked now and then whether to go on; False: it said no.
+
+    Recordings commit and signals are heard between two slices, so slices are short also where the machine is slow.
+    """
+    steps, before = FEWEST, time.monotonic()
     with quiet_collector():
-        while source.run(budget=SLICE):
+        while source.run(budget=steps):
             if on_slice is not None and not on_slice(source):
                 return False
+            now = time.monotonic()
+            if now - before > LONGEST:
+                steps = max(FEWEST, steps // 2)
+            elif now - before < LONGEST / 2:
+                steps = min(SLICE, steps * 2)
+            before = now
     return True
 
 

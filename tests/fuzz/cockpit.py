@@ -15,14 +15,18 @@ import gc
 import os
 import random
 import resource
+import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -196,7 +200,8 @@ class Player:
         self._done = [*self._done[-15:], what]
         begun = time.thread_time()
         try:
-            action()
+            with watched() as places:
+                action()
         except (ValueError, RecordingError) as error:  # as play/app.py: Cockpit
             self.state.say(str(error))
         except Exception as error:
@@ -208,7 +213,31 @@ class Player:
         if took > self._report.slowest[0]:
             self._report.slowest = (took, f"{what} in {self.name}")
         if took > FREEZE:
-            self._report.freezes.append(f"{self.name}: {what} held the screen for {took * 1e3:.0f} ms")
+            where = f", at {' < '.join(places)}" if places else ""
+            self._report.freezes.append(f"{self.name}: {what} held the screen for {took * 1e3:.0f} ms{where}")
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Where the call is when it has taken as much CPU as it may."""
+    places: list[str] = []
+
+    def look(_number: int, frame: FrameType | None) -> None:
+        while frame is not None and len(places) < 6:
+            code = frame.f_code
+            places.append(f"{Path(code.co_filename).stem}.{code.co_name}:{frame.f_lineno}")
+            frame = frame.f_back
+
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield places
+        return
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, FREEZE)
+    try:
+        yield places
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def play(name: str, session: Any, actions: int, luck: random.Random, report: Report) -> None:

@@ -47,8 +47,7 @@ COMMANDS = {
 }
 SIGNALS = ("KILL", "TERM", "HUP")
 PATIENCE = 120.0  # s until something that must happen is said not to
-COMMIT = 1.0  # s between two commits of a recording
-SLACK = 1.0  # s that a busy machine may take to get around to it
+LOST = 1.0  # s of a recording that SIGKILL may cost, on a busy machine too
 SETTLED = 10.0  # s in which processes and locks of the killed have to be gone
 
 
@@ -160,7 +159,7 @@ def look_into(found: Trial, path: Path, changed: float | None, verify: bool) -> 
         found.faults.append(f"the recording cannot be read: {error}")
     if found.signal == "KILL" and found.stage == "at work" and changed is not None:
         found.missing = changed  # committed so long before the kill
-        if changed > COMMIT + SLACK:
+        if changed > LOST:
             found.faults.append(f"the last {changed:.1f} s are lost")
 
 

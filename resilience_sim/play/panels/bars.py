@@ -8,6 +8,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.play.commands import FEW, FOOTER, PINNED, command
 from resilience_sim.play.session import Session
+from resilience_sim.play.tape import TRANSITION
 from resilience_sim.views.live.axis import tick_step
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
@@ -96,10 +97,12 @@ def timeline_rows(session: Session, look: Look, width: int) -> list[Row]:
             cells[x] = (look.states[2] if x <= head else look.fault_ahead, "bad" if x <= head else "faint")
     diamond = "!" if look.ascii_only else "◆"
     stroke = "|" if look.ascii_only else "┃"
-    for index in tape.marks["transition"]:
-        t, kind, _, _, a, _ = tape[index]
-        state = ev.new_state(a) if kind == ev.BREAKER else 1 if kind == ev.CRASH else 0
-        cells[column_of(session, t, width)] = (stroke, STATE_STYLES[min(state, 2)])
+    edges = [-(-x * session.horizon // width) for x in range(width)]
+    for x, index in enumerate(tape.last_in_each(TRANSITION, edges)):
+        if index >= 0:
+            _, kind, _, _, a, _ = tape[index]
+            state = ev.new_state(a) if kind == ev.BREAKER else 1 if kind == ev.CRASH else 0
+            cells[x] = (stroke, STATE_STYLES[min(state, 2)])
     for action in run.actions:
         cells[column_of(session, action.t, width)] = (diamond, "note")
     if session.fork is not None:

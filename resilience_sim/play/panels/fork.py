@@ -110,12 +110,14 @@ def _side(run: Run, found: Divergence, outcome: int, name: str, look: Look, widt
 
 def _story(run: Run, rid: int) -> Story:
     """The request's own events, and the changes of breakers that decided about it."""
-    story = StoryFold(rid)
-    start, changes = run.tape.arrived[rid], run.tape.marks["transition"]
-    events = run.tape.of_request(rid, run.position, late=False)
-    stop = max(event[0] for event in events)
-    known = [run.tape[i] for i in changes[: bisect_left(changes, start)]] + events
-    known += [run.tape[i] for i in changes[bisect_left(changes, start) :] if run.tape.time(i) <= stop]
+    tape, story = run.tape, StoryFold(rid)
+    events = tape.of_request(rid, run.position, late=False)
+    start, stop = tape.arrived[rid], tape.index_after(events[-1][0])
+    known = list(events)
+    for source in {event[2] for event in events if event[1] == ev.REJECTED}:
+        changes = tape.changes_of(source)
+        first = max(0, bisect_left(changes, start) - 1)
+        known += [tape[i] for i in changes[first : bisect_left(changes, stop)]]
     for event in sorted(known, key=lambda event: event[0]):
         story.on_event(*event)
     return story.story

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.measure.story import BriefStory
@@ -15,7 +16,7 @@ from resilience_sim.views.text import Row
 from resilience_sim.views.words import outcome_name, short_outcome
 
 LOOK_BACK = 200_000  # requests that a filter looks through before it gives up
-LOOKS = 20_000  # of those, requests of which more is asked than the byte on the tape
+LOOKS = 10_000  # of those, requests of which more is asked than the byte on the tape
 BLOCK = 4096
 Known = tuple[int, int, int, int]  # outcome (-1: not yet), latency, attempts, effects
 
@@ -42,11 +43,8 @@ class Stream:
         self.search = ""
         self.chosen: int | None = None
         self.thinned = 1
-        self._rows: dict[tuple[int, int], BriefStory] = {}
-
-    def forget(self) -> None:
-        """Reset for another run."""
-        self._rows.clear()
+        self._rows: dict[int, tuple[BriefStory, int]] = {}  # by request: what was read of it, up to which position
+        self._run: Run | None = None  # of which run
 
     def thin(self, rate: float) -> None:
         """Show one request in ``rate``, rounded up to a round number."""
@@ -120,12 +118,9 @@ class Stream:
             self.chosen = next(self.backwards(run, arrived), None)
             return
         self.thinned = 1
-        for _ in range(abs(by)):
-            there = self.backwards(run, self.chosen) if by < 0 else self.forwards(run, self.chosen, arrived)
-            found = next(there, None)
-            if found is None:
-                return
-            self.chosen = found
+        there = self.backwards(run, self.chosen) if by < 0 else self.forwards(run, self.chosen, arrived)
+        for self.chosen in islice(there, abs(by)):
+            pass
 
     def window(self, run: Run, rows: int) -> list[int]:
         """The requests on the screen, oldest first: the newest ones, or those around the chosen one."""
@@ -147,16 +142,17 @@ class Stream:
         return found[::-1]
 
     def request(self, run: Run, rid: int) -> BriefStory:
-        """A request as a row needs it, read from the tape; kept once it is over."""
-        known = run.tape.outcome(rid, run.position)
-        key = (id(run), rid)
-        if known[0] >= 0 and key in self._rows:
-            return self._rows[key]
-        request = _request(run, rid)
-        if known[0] >= 0:
-            if len(self._rows) > 2000:
-                self._rows.clear()
-            self._rows[key] = request
+        """A request as a row needs it; read on from where it was read last."""
+        if run is not self._run or len(self._rows) > 2000:
+            self._run, self._rows = run, {}
+        over = run.tape.outcome(rid, run.position)[0] >= 0
+        request, read = self._rows.get(rid, (None, 0))
+        if request is None or (request.outcome >= 0 and not over) or (request.outcome < 0 and read > run.position):
+            request, read = BriefStory(rid, run.tape.time(run.tape.arrived[rid])), 0
+        if request.outcome < 0:
+            for _, kind, _, _, a, b in run.tape.of_request(rid, run.position, False, read):
+                request.take(kind, a, b)
+        self._rows[rid] = request, run.position
         return request
 
 
@@ -192,13 +188,6 @@ def _beginning_with(digits: str, rids: range) -> Iterator[int]:
     cut = [range(max(part.start, low), min(part.stop, high + 1)) for part in parts]
     for part in cut if rids.step > 0 else reversed(cut):
         yield from part if rids.step > 0 else reversed(part)
-
-
-def _request(run: Run, rid: int) -> BriefStory:
-    request = BriefStory(rid, run.tape.time(run.tape.arrived[rid]))
-    for _, kind, _, _, a, b in run.tape.of_request(rid, run.position, late=False):
-        request.take(kind, a, b)
-    return request
 
 
 def stream_rows(stream: Stream, run: Run, look: Look, width: int, height: int) -> tuple[list[Row], list[int]]:

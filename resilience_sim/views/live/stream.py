@@ -6,7 +6,9 @@ requests are remembered is decided in state.py.
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import chain as chain_of
+from itertools import groupby, islice
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
@@ -22,6 +24,7 @@ LATENCY_ROOM = 7
 BAR_FROM, LEAST_BAR = 90, 10  # columns of a row beyond which there is room for a bar, and its least length
 
 Link = tuple[str, str]
+Token = tuple[int, int, int]  # of a BriefStory
 
 
 def outcome_style(outcome: int) -> str:
@@ -37,18 +40,12 @@ def chain(request: BriefStory, look: Look, room: int) -> Row:
         row = _joined([_link(token, over, look) for token in tokens], look)
         if row.width <= room:
             return row
-    # An answer that came later stands in place of the wait before it: only a wait that still goes on is news.
-    links = {kind: _link((0, kind, 0), over, look) for kind in {token[1] for token in tokens} - {WAITING}}
-    brief = [links[kind] for _, kind, _ in tokens if kind != WAITING]
-    if not over and tokens and tokens[-1][1] == WAITING:
-        brief.append(_link(tokens[-1], over, look))
-    if len(brief) <= most:
-        row = _joined(brief, look)
+    runs = _runs(tokens, over, look, most + 1)
+    if sum(n for _, n in runs) <= most:
+        row = _joined([link for link, n in runs for _ in range(n)], look)
         if row.width <= room:
             return row
-    runs = [(link, sum(1 for _ in same)) for link, same in groupby(brief)]
-    last = runs[-most - 1 :]
-    counted = [(text if n == 1 else f"{text} {look.times}{n}", style) for (text, style), n in last]
+    counted = [(text if n == 1 else f"{text} {look.times}{n}", style) for (text, style), n in runs]
     row = _joined(counted, look)
     while len(counted) > 1 and row.width > room:
         counted = counted[1:]
@@ -56,7 +53,16 @@ def chain(request: BriefStory, look: Look, room: int) -> Row:
     return row.to(min(row.width, room))
 
 
-def _link(token: tuple[int, int, int], over: bool, look: Look) -> Link:
+def _runs(tokens: Sequence[Token], over: bool, look: Look, most: int) -> list[tuple[Link, int]]:
+    """The last links, each with how often it comes in a row; at most ``most`` of these."""
+    links = {kind: _link((0, kind, 0), over, look) for kind in {token[1] for token in tokens} - {WAITING}}
+    # An answer that came later stands in place of the wait before it: only a wait that still goes on is news.
+    waits = [_link(tokens[-1], over, look)] if tokens and not over and tokens[-1][1] == WAITING else []
+    backwards = chain_of(waits, (links[kind] for _, kind, _ in reversed(tokens) if kind != WAITING))
+    return [(link, sum(1 for _ in same)) for link, same in islice(groupby(backwards), most)][::-1]
+
+
+def _link(token: Token, over: bool, look: Look) -> Link:
     _, outcome, ns = token
     if outcome == OPEN_END:
         return ("unfinished" if over else look.dots, "faint" if over else "calm!")
