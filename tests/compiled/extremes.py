@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scenario.extremes import Extreme, share
 
 from resilience_sim._build_mode import describe
+from resilience_sim.experiments.questions import question
+from resilience_sim.experiments.specs import SpecError
+from resilience_sim.experiments.worlds import draw_worlds, in_world
 from resilience_sim.kernel.events import Event
 from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.kernel.sink import Fold
@@ -28,6 +31,7 @@ from resilience_sim.recording.encode import CHUNK, encode
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
+from resilience_sim.scenario.scenario import Scenario
 
 STEPS = 4_000
 MOST_SECONDS = 5.0  # of CPU
@@ -61,7 +65,25 @@ def _outcome(case: Extreme) -> str:
         if not all(each.message for each in error.diagnostics):
             return "SILENT refusal"
         return "refused: " + "; ".join(f"{each.code} {each.path}" for each in error.diagnostics)
-    return "; ".join(_run(plan) for plan in (scenario.plan, *(variant.plan for variant in scenario.variants)))
+    plans = [scenario.plan, *(variant.plan for variant in scenario.variants)]
+    return "; ".join([*map(_run, plans), *(_tuned(scenario) if scenario.tune is not None else ())])
+
+
+def _tuned(scenario: Scenario) -> Iterator[str]:
+    """The ends and the middle of what may be varied, in some of its worlds."""
+    try:
+        asked = question(scenario)
+        worlds = draw_worlds(asked.worlds, 1) if asked.worlds is None or asked.worlds.draws < 1_000 else ()
+    except (SpecError, ScenarioError) as error:
+        yield f"no question: {error}"
+        return
+    for at in (0.0, 0.5, 1.0):
+        try:
+            plan = asked.space.plan(asked.space.settings((at,) * len(asked.space.specs)))
+        except ScenarioError as error:
+            yield f"no setting: {error.diagnostics[0].code}"
+            continue
+        yield from (_run(in_world(plan, world)) for world in worlds[:1])
 
 
 def _run(plan) -> str:

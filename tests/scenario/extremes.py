@@ -22,6 +22,7 @@ from resilience_sim.settings.service import OPERATION, SERVICE
 from resilience_sim.settings.table import ListOf, Nested, Param, Table
 from resilience_sim.settings.traffic import PHASE, TRAFFIC
 
+from . import whole_extremes
 from .test_every_parameter import BASE, NAMES_ONLY, OURS, THEIRS, WITH, stack_text
 
 LONGEST = "26688d"  # the end of virtual time
@@ -323,10 +324,34 @@ def of_overrides() -> Iterator[Extreme]:
             yield Extreme(f"--set {path}", value, base, (f"{path}={value}",))
 
 
+# --- whole files --------------------------------------------------------------------------------------------------
+
+ENDS = ("0", "-1", "1", "5", "1e300", "1e-300", "1e400", "nan", "1ns", "0ms", LONGEST, "36500d", "0%", "100%", "101%",
+        "0x", "1e9", str(1 << 63), "9" * 400, "", "x", "null", "1/s", "0/s")  # fmt: skip
+SPECS = [*(f"{low}..{high}{rest}" for low in ENDS for high in ENDS for rest in ("", ":log", ":3")),
+         *(f"1..6:{count}" for count in (*BITS, "0", "-1", "1.5", "log:log", "3:log", "")), ",", "..", "1..2..3",
+         "1..1000000000", *ENDS]  # fmt: skip
+
+
+def of_files() -> Iterator[Extreme]:
+    """Every table where it stands in a file: services, calls, links, variants, what is tuned, …"""
+    for where, value, text in whole_extremes.cases(extremes):
+        yield Extreme(where, value, text)
+
+
+def of_specs() -> Iterator[Extreme]:
+    """What may be tuned, and in which worlds."""
+    base = sections() + FAULTY + STACK
+    for path in ("retry.attempts", "retry.delay", "service.failure_rate", "traffic.rate"):
+        for spec in SPECS:
+            text = base + f"tune: {{vary: {{{path}: {spec}}}, worlds: {{load: 0.1x..16x, faults: 0.1x..16x}}}}\n"
+            yield Extreme(f"tune.vary.{path}", spec, text)
+
+
 def every() -> Iterator[Extreme]:
     parts: Iterable[Iterator[Extreme]] = (
         of_policies(), of_libraries(), of_trees(), of_budgets(), of_sections(), of_latencies(), of_faults(),
-        of_changes(), of_expectations(), of_overrides(),
+        of_changes(), of_expectations(), of_overrides(), of_files(), of_specs(),
     )  # fmt: skip
     for part in parts:
         yield from part

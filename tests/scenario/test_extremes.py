@@ -12,11 +12,12 @@ from resilience_sim.runs.simulate import simulate
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
-from resilience_sim.settings.registry import POLICIES
-from resilience_sim.settings.table import LibraryError, Param
+from resilience_sim.settings.faults import FAULTS
+from resilience_sim.settings.registry import FILE, POLICIES
+from resilience_sim.settings.table import LibraryError, Nested, Param
 from resilience_sim.settings.tenacity import again_of
 
-from . import extremes
+from . import extremes, whole_extremes
 from .extremes import LONGEST, Extreme, required
 from .test_every_parameter import THEIRS, named
 
@@ -73,10 +74,10 @@ PARTS = {
     for each in (
         extremes.of_policies, extremes.of_libraries, extremes.of_trees, extremes.of_budgets, extremes.of_sections,
         extremes.of_latencies, extremes.of_faults, extremes.of_changes, extremes.of_expectations,
-        extremes.of_overrides,
+        extremes.of_overrides, extremes.of_files, extremes.of_specs,
     )
 }  # fmt: skip
-ONE_IN = 17  # of 48,000; tests/compiled goes on, and `python -m tests.fuzz --target extremes` through all
+ONE_IN = 17  # of tens of thousands; tests/compiled goes on, and `python -m tests.fuzz --target extremes` through all
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -104,6 +105,17 @@ def test_the_extremes_are_of_every_parameter() -> None:
             assert f"{kind}.{param.name}" in taken or param.name in ("id", "like")
         for library, params in entry.libraries.items():
             assert all(f"{kind}({library}).{param.name}" in taken for param in params)
+
+
+def test_the_extremes_are_of_every_table_that_a_file_can_have() -> None:
+    """Whoever adds a table has to say where in a file it stands."""
+    walked: dict[str, set[str]] = {}
+    for base in whole_extremes.BASES.values():
+        for table, _ in whole_extremes.places(base, Nested(FILE)):
+            walked.setdefault(table.name, set()).update(param.name for param in table.params)
+    elsewhere = {*POLICIES, *FAULTS, *whole_extremes.OF_LATENCIES}
+    for name, table in whole_extremes.reachable(Nested(FILE)).items():
+        assert name in elsewhere or walked[name] == {param.name for param in table.params}
 
 
 @pytest.mark.parametrize(

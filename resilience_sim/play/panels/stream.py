@@ -134,12 +134,7 @@ class Stream:
                 for _, rid in zip(range(rows // 2), later, strict=False):
                     below = rid + 1
                 below = max(self.chosen + 1, min(below, arrived))
-        found = []
-        for rid in self.backwards(run, below):
-            found.append(rid)
-            if len(found) == rows:
-                break
-        return found[::-1]
+        return list(islice(self.backwards(run, below), max(0, rows)))[::-1]
 
     def request(self, run: Run, rid: int) -> BriefStory:
         """A request as a row needs it; read on from where it was read last."""
