@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import exp, log
+from math import exp, isfinite, log
 from typing import Final
 
 from resilience_sim.scenario.text import spelling
@@ -73,10 +73,10 @@ def quantity_of(text: str) -> Quantity | None:
         if each.name in ("count", "number") and not re.match(r"-?[0-9]+(\.[0-9]+)?\Z", text):
             continue
         try:
-            each.read(text)
-        except (UnitError, ValueError):
+            value = each.read(text)
+        except (UnitError, ValueError, OverflowError):
             continue
-        return each
+        return each if isfinite(value) else None
     return None
 
 

@@ -76,7 +76,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 # How work ended that never began, in the column of how it ended.
-_LEFT_QUEUE: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost")
+_LEFT_QUEUE: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost", "expired")
 
 SECOND: Final = 1_000_000_000
 _KEY: Final = 24  # bits for the number of an attempt within its request

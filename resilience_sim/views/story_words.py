@@ -31,6 +31,7 @@ _LEFT = {
     ev.ABANDONED: "nobody was waiting for it any more",
     ev.STOPPED: "its caller stopped it",
     ev.REPLICA_LOST: "the replica was lost",
+    ev.EXPIRED: "the deadline it was told had passed",
 }
 _STATE_STYLES = ("good!", "bad!", "odd!")
 
@@ -107,7 +108,7 @@ def _end(step: Step, context: Context) -> Said:
 
 
 def _left(step: Step, context: Context) -> Said:
-    return f"dropped attempt {step.a} from its queue: {_LEFT.get(step.b, 'the replica was lost')}", "odd"
+    return f"dropped attempt {step.a} from its queue: {_LEFT.get(step.b, 'nobody knows why')}", "odd"
 
 
 def _result(step: Step, context: Context) -> Said:

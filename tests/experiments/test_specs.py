@@ -37,6 +37,7 @@ def test_values(spec, values):
         ("1..x", "`x` in `1..x` is no quantity"), ("1s..5%", "of two kinds"), ("5..5", "begins where it ends"),
         ("0ms..1s:4:log", "no logarithm at zero"), ("1s..2s:1", "neither a number of values"), (",", "no values"),
         ("1s..2s:lag", "neither a number of values"), ("1..1000000", "more than 10,000 values"),
+        (f"1..{'9' * 400}", "is no quantity"), (f"0s..{'9' * 400}s", "is no quantity"),
     ],
 )  # fmt: skip
 def test_mistakes_name_what_is_wrong(spec, words):

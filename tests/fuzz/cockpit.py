@@ -32,7 +32,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 FREEZE = 0.1  # s of CPU in one call
 BUDGET = 0.04  # s of a frame that may go into simulating, as in play/app.py
-GROWTH = 24_000_000  # bytes that the second half of a session may add to the first
+GROWTH = 24_000_000  # bytes that the second half of a session may add to the first, beside what is on its tapes
 NONSENSE = (
     "", " ", "0", "-1", "1e300", "nan", "\x1b]0;PWN\x07", "\u202e", "'", "{", "retry.attempts=", "until queue >",
     "x" * 5000, "\ud800", "#0", "#999999", "timeout", "../x", "a/b", "/dev/null", "[]", "null", "26688d", "1ns",
@@ -247,9 +247,9 @@ def play(name: str, session: Any, actions: int, luck: random.Random, report: Rep
     middle = 0
     for number in range(actions):
         if number == actions // 2:
-            middle = resident()
+            middle = resident() - on_tape(session)
         player.act()
-    grown = resident() - middle
+    grown = resident() - on_tape(session) - middle
     if grown > report.grown[0]:
         report.grown = (grown, name)
     if grown > GROWTH:
@@ -282,6 +282,12 @@ def check_written(name: str, player: Player, report: Report) -> None:
     drain(again)
     if again.digest() != run.source.digest():
         report.faults.append(f"{name}: what was written is another run")
+
+
+def on_tape(session: Any) -> int:
+    """Bytes of the events that the session has, which are to be kept."""
+    tapes = [each.tape for each in (session.run, session.fork) if each is not None]
+    return sum(sys.getsizeof(getattr(tape, name)) for tape in tapes for name in type(tape).__slots__)
 
 
 def resident() -> int:
@@ -332,7 +338,6 @@ def campaign(actions: int, seed: int, names: Sequence[str] = ()) -> Report:
     """So many actions over all sessions, in a folder of its own."""
     from resilience_sim.scenario.text import shipped
 
-    luck = random.Random(seed)
     report = Report()
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="resim-cockpit-") as folder:
@@ -340,8 +345,8 @@ def campaign(actions: int, seed: int, names: Sequence[str] = ()) -> Report:
         try:
             makers = sessions(Path(folder), names or shipped.names())
             each = max(20, actions // len(makers))
-            for name, make in makers:
-                play(name, make(), each, luck, report)
+            for name, make in makers:  # each with luck of its own, so that one can be played again without the others
+                play(name, make(), each, random.Random(f"{seed} {name}"), report)
         finally:
             os.chdir(before)
     return report
