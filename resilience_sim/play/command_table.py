@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from resilience_sim.play.action_dialogs import ActionDialogs
 from resilience_sim.play.commands import help_rows
 from resilience_sim.play.file_dialogs import FileDialogs
+from resilience_sim.play.panels.graph import places_of, policies_near
 from resilience_sim.play.state import TABS
 from resilience_sim.play.tape import FAILURE, FAULT, TRANSITION
 from resilience_sim.settings.actions import Reset, Trip
@@ -49,7 +50,7 @@ class CommandTable:
             "write": files.write, "save": files.save,
             "up": partial(self.move, -1), "down": partial(self.move, 1), "page_up": partial(self.move, -10),
             "page_down": partial(self.move, 10), "filter": self._filter, "search": self._search,
-            "newest": self._newest, "inspect": self._inspect, "next_tab": self._next_tab,
+            "newest": self._newest, "zoom": self._zoom, "inspect": self._inspect, "next_tab": self._next_tab,
             "enter": self._enter, "tour_next": self._tour_next, "theme": ui.switch_theme,
             "help": self._help, "leave": ui.leave,
         }  # fmt: skip
@@ -65,6 +66,11 @@ class CommandTable:
         if isinstance(value, str):
             if what == "command":
                 self.run(value)
+                return
+            if what == "place":
+                again, state.place = state.place == value, value
+                if again:
+                    self._zoom_to(value)
                 return
             again, state.policy = state.policy == value, value
             if again:
@@ -105,6 +111,10 @@ class CommandTable:
             self._state.stream.chosen = rid
 
     def _enter(self) -> None:
+        state = self._state
+        if state.focused == "topology" and state.run.view.graph is not None:
+            self._zoom_to("" if state.zoom else state.place)
+            return
         guide = self._state.guide
         if guide is None or guide.done:
             self._inspect()
@@ -129,10 +139,12 @@ class CommandTable:
         """Down (``by`` > 0) or up, in whichever panel has the focus."""
         state = self._state
         if state.focused == "topology":
+            several = state.run.view.graph is not None
+            if several and not state.zoom:
+                state.place = _moved(places_of(state.run), state.place, by)
+                return
             ids = [policy.id for policy in state.run.plan.stack]
-            if ids:
-                at = ids.index(state.policy) + by if state.policy in ids else 0
-                state.policy = ids[max(0, min(len(ids) - 1, at))]
+            state.policy = _moved(policies_near(state.run, state.zoom) if several else ids, state.policy, by)
         elif state.focused == "inspector" or (state.tab == "inspector" and abs(by) > 1):
             state.scroll = max(0, state.scroll + max(-4, min(4, by)))
         else:
@@ -155,7 +167,29 @@ class CommandTable:
 
         self._ui.ask("Search requests", stream.search, done, "a number, or an outcome such as timeout")
 
+    def _zoom(self) -> None:
+        """From near: the one that is selected, else the next one; after the last one all of them."""
+        state = self._state
+        found = places_of(state.run)
+        if not found:
+            state.say("this scenario has one service: the topology shows all of it")
+            return
+        if not state.zoom:
+            self._zoom_to(state.place or found[1])
+            return
+        after = found.index(state.zoom) + 1
+        self._zoom_to(found[after] if after < len(found) else "")
+
+    def _zoom_to(self, place: str) -> None:
+        state = self._state
+        state.zoom = place
+        state.place = place or state.place
+        state.policy = ""
+
     def _newest(self) -> None:
+        if self._state.zoom:
+            self._zoom_to("")
+            return
         self._state.stream.chosen = None
         self._state.stream.search = ""
         self._state.what_if = False
@@ -175,3 +209,11 @@ class CommandTable:
     def _help(self) -> None:
         self._state.all_keys = True
         self._ui.page("Keys", help_rows(84))
+
+
+def _moved(names: list[str], chosen: str, by: int) -> str:
+    """The name ``by`` places down from the chosen one; the first one while none is."""
+    if not names:
+        return chosen
+    at = names.index(chosen) + by if chosen in names else 0
+    return names[max(0, min(len(names) - 1, at))]

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.play.panels.bars import Place, instant_of, keys_rows, titled, transport_rows
-from resilience_sim.play.panels.charts import charts_rows
+from resilience_sim.play.panels.charts import charts_rows, near_charts
+from resilience_sim.play.panels.graph import graph_rows, near_rows
 from resilience_sim.play.panels.inspector import inspector_rows
 from resilience_sim.play.panels.log import log_rows
 from resilience_sim.play.panels.stream import stream_rows, stream_title
 from resilience_sim.play.panels.topology import topology_rows
 from resilience_sim.play.state import CockpitState
+from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.views.text import Row
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ WIDE, TALL = 120, 32  # from this size on stream, inspector and log are seen at 
 TRANSPORT, TOUR = 3, 7  # rows
 LEAST = 14  # rows; below that only the timeline and one panel are seen
 Build = Callable[[int, int], Sequence[Row]]
-Target = tuple[str, int | str]  # "command" or "policy" with an id; "instant", "request" or "event" with a number
+Target = tuple[
+    str, int | str
+]  # "command" or "policy" with an id, "place" with a name; "instant", "request" or "event" with a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class PanelRenderer:
         self.places: list[Place] = []  # of the footer's keys
         self._requests: list[int] = []
         self._policies: dict[int, str] = {}
+        self._places: dict[int, str] = {}
         self._logged: list[int] = []
 
     def builds(self) -> list[tuple[str, Build]]:
@@ -116,14 +121,27 @@ class PanelRenderer:
         return titled(text, self._state.look, width, right, self._state.focused == name)
 
     def _topology(self, width: int, height: int) -> list[Row]:
-        run = self._state.run
-        rows, found = topology_rows(run, self._state.look, width, height - 1, self._state.policy)
-        self._policies = {index + 1: policy for index, policy in found.items()}
+        run, look, zoom = self._state.run, self._state.look, self._state.zoom
+        self._places = {}
+        title = "topology"
         of = "" if run.layer_state.exact else f"as of {fmt.clock(run.layer_state.at)}"
-        return [self._title("topology", width, "topology", of), *rows]
+        if run.view.graph is None:
+            rows, found = topology_rows(run, look, width, height - 1, self._state.policy)
+        elif zoom:
+            rows, found = near_rows(run, zoom, look, width, height - 1, self._state.policy)
+            title = "Service A" if zoom == CLIENT_NAME else zoom
+        else:
+            rows, self._places = graph_rows(run, look, width, height - 1, self._state.place)
+            found, of = {}, ""
+        self._policies = {index + 1: policy for index, policy in found.items()}
+        return [self._title(title, width, "topology", of), *rows]
 
     def _charts(self, width: int, height: int) -> list[Row]:
-        rows = charts_rows(self._state.run, self._state.look, width, height - 1)
+        run, look, zoom = self._state.run, self._state.look, self._state.zoom
+        if zoom in run.view.graph.names if run.view.graph is not None else ():
+            rows = near_charts(run, zoom, look, width, height - 1)
+            return [self._title(f"{zoom} over time", width, "charts"), *rows]
+        rows = charts_rows(run, look, width, height - 1)
         return [self._title("over time", width, "charts"), *rows]
 
     def _fork(self, width: int, height: int) -> list[Row]:
@@ -150,7 +168,7 @@ class PanelRenderer:
             return None
         from resilience_sim.views.story_words import tell
 
-        return tell(rid, run.tape.of_request(rid, run.position), run.view.components, run.plan)
+        return tell(rid, run.of_user(rid), run.view.components, run.plan)
 
     def _log(self, width: int, height: int) -> list[Row]:
         rows, self._logged = log_rows(self._state.run, self._state.look, width, height - 1)
@@ -176,6 +194,8 @@ class PanelRenderer:
             id = next(hit, "")
             return ("command", id) if id else None
         if panel == "topology":
+            if y - 1 in self._places:
+                return "place", self._places[y - 1]
             return ("policy", self._policies[y]) if y in self._policies else None
         of_row = {"stream": ("request", self._requests), "log": ("event", self._logged)}
         what, numbers = of_row.get(panel, ("", []))

@@ -22,7 +22,6 @@ from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.settings.actions import Action
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.state import LiveFold, StateTimeline
-from resilience_sim.views.words import speaker
 
 if TYPE_CHECKING:
     from resilience_sim.measure.result import RunResult
@@ -31,9 +30,12 @@ if TYPE_CHECKING:
 SPACING = 4096  # events between two keyframes, at first
 MOST_FRAMES = 512  # then every other one is dropped
 
-_FIXED = frozenset({"plan", "seed", "name", "components", "many", "capacity", "workers", "sample", "stream"})
+_FIXED = frozenset(
+    {"plan", "seed", "name", "components", "many", "capacity", "workers", "sample", "stream", "graph", "memo"}
+)
 _COUNTED = frozenset(range(ev.RETRY_WAIT, ev.FELL_BACK + 1)) - {ev.BREAKER}
 NEVER = 1 << 60
+MOST_WAITS = 10_000  # then those that are over are forgotten
 
 GoOn = Callable[[], bool]
 
@@ -53,7 +55,8 @@ class PlayFold(LiveFold):
         self.sample = NEVER  # the request stream is read from the tape
         self.by_layer: Counter[tuple[int, int]] = Counter()  # (layer, kind of event): how often
         self.by_replica: dict[int, list[int]] = {c.id: [0, 0] for c in components if c.kind == "replica"}  # busy, queue
-        self.waits: dict[int, tuple[int, int]] = {}  # request -> retry layer it waits in, and until when
+        # by request (of several services by request and retry layer): the layer it waits in, and until when
+        self.waits: dict[int | tuple[int, int], tuple[int, int]] = {}
         self.backlog: Counter[int] = Counter()  # by client instance
         self.deciders: dict[int, tuple[int, int]] = {}  # layer -> instant and outcome of its last rejection
 
@@ -61,16 +64,21 @@ class PlayFold(LiveFold):
         """An action changed faults, policies or components."""
         self.plan = plan
         self.components = {component.id: component for component in components}
+        if self.graph is not None:
+            self.graph.update(plan)
+            self.graph.learn(components)
         for component in components:
             if component.kind == "circuit_breaker" and component.id not in self.breakers:
-                self.breakers[component.id] = StateTimeline(speaker(component, self.many))
+                self.breakers[component.id] = StateTimeline(self.speaker(component))
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         super().on_event(t, kind, source, rid, a, b)
         if kind in _COUNTED:
             self.by_layer[source, kind] += 1
             if kind == ev.RETRY_WAIT:
-                self.waits[rid] = (source, t + b)
+                self.waits[rid if self.graph is None else (rid, source)] = (source, t + b)
+                if len(self.waits) > MOST_WAITS:
+                    self.waits = {who: wait for who, wait in self.waits.items() if wait[1] > t}
             elif kind == ev.REJECTED:
                 self.deciders[source] = (t, a)
                 self.waits.pop(rid, None)
@@ -182,6 +190,13 @@ class Run:
     def plan_now(self) -> Plan:
         """The plan in force at the head."""
         return self._plans[-1]
+
+    def of_user(self, rid: int, late: bool = True, after: int = 0) -> list[Event]:
+        """The events of a request up to the position that its user sees: without the calls between services."""
+        events, graph = self.tape.of_request(rid, self.position, late, after), self.view.graph
+        if graph is None:
+            return events
+        return [event for event in events if event[1] < ev.CALL and not graph.behind(event[2])]
 
     def actions_before(self, t: int) -> list[Action]:
         """The actions done before an instant."""
@@ -354,13 +369,15 @@ def _feed(fold: PlayFold, tape: Tape, start: int, stop: int) -> None:
 
 def final_result(run: Run) -> tuple[RunResult, MomentsFold]:
     """The figures of everything that was simulated, whatever position was shown last."""
+    from resilience_sim.measure.outer_events import seen_by
     from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.views.moments import MomentsFold
 
     run.release()
     fold = figures_of(run.plan_now, run.source.components)
     moments = MomentsFold(run.plan_now, run.source.components)
+    story = seen_by(moments, run.plan_now, run.source.components)
     for event in run.tape.slice(0, len(run.tape)):
         fold.on_event(*event)
-        moments.on_event(*event)
+        story.on_event(*event)
     return fold.result(run.source.seed, run.source.digest(), run.source.now, not run.over), moments

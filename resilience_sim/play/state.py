@@ -34,6 +34,8 @@ class CockpitState:
     guide: Guide | None = None
     stream: Stream = field(default_factory=Stream)
     policy: str = ""  # id of the policy selected in the topology
+    place: str = ""  # of several services: the one selected in the graph
+    zoom: str = ""  # the one looked at from near; "": all of them
     tab: str = TABS[0]
     scroll: int = 0  # lines of the inspector that are scrolled past
     all_keys: bool = False  # the footer shows more than the most important keys

@@ -79,6 +79,9 @@ class Tape(Fold):
         self.marks: dict[str, array[int]] = {TRANSITION: array("q"), FAILURE: array("q"), FAULT: array("q")}
         self.notable: array[int] = array("q")  # transitions and faults together, for the log
 
+    def sees_services(self) -> bool:
+        return True
+
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         if self.holding:
             self.held.append((t, kind, source, rid, a, b))

@@ -56,6 +56,14 @@ def speaker(component: ev.Component | None, with_instance: bool = False) -> str:
     return name
 
 
+def has_copies(component: ev.Component | None, plan: Plan) -> bool:
+    """Whether there are several of a layer: one for each client instance, or for each replica that calls."""
+    if component is None or not component.link:
+        return plan.client.instances > 1
+    caller = component.link.partition(">")[0]
+    return any(each.name == caller and each.replicas > 1 for each in (plan.service, *plan.services))
+
+
 def breaker_name(breaker: Mapping[str, Any], plan: Plan) -> str:
     """The name of a breaker of a result document: ``breaker``, ``outer``, of several client instances ``outer@1``."""
     name = printable(breaker["id"]).replace(BreakerConfig.kind, "breaker")

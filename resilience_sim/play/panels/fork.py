@@ -13,7 +13,7 @@ from resilience_sim.play.panels.charts import charts_rows
 from resilience_sim.play.run import Run
 from resilience_sim.play.session import Session
 from resilience_sim.views.actions_text import action_words
-from resilience_sim.views.live.frame import axis_for
+from resilience_sim.views.live.frame import axis_for, lane_count
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.live.plots import points_of, share_tops
 from resilience_sim.views.story_words import sentence
@@ -64,7 +64,7 @@ def _columns(run: Run, fork: Run, look: Look, width: int, height: int) -> list[R
     share_tops(points)
     sides = []
     faults = max(len(each.view.plan.faults) for each in (run, fork))
-    lanes = max(len(each.view.breakers) + len(each.view.clients) for each in (run, fork))
+    lanes = max(lane_count(each.view) for each in (run, fork))
     for each, its, name, style in zip((run, fork), points, names, ("strong", "note"), strict=True):
         charts = charts_rows(each, look, half, height - 1, horizon, its, (faults, lanes))
         sides.append([_name(each, name, style, look, half), *charts])
@@ -111,7 +111,7 @@ def _side(run: Run, found: Divergence, outcome: int, name: str, look: Look, widt
 def _story(run: Run, rid: int) -> Story:
     """The request's own events, and the changes of breakers that decided about it."""
     tape, story = run.tape, StoryFold(rid)
-    events = tape.of_request(rid, run.position, late=False)
+    events = run.of_user(rid, late=False)
     start, stop = tape.arrived[rid], tape.index_after(events[-1][0])
     known = list(events)
     for source in {event[2] for event in events if event[1] == ev.REJECTED}:

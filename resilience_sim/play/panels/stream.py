@@ -145,7 +145,7 @@ class Stream:
         if request is None or (request.outcome >= 0 and not over) or (request.outcome < 0 and read > run.position):
             request, read = BriefStory(rid, run.tape.time(run.tape.arrived[rid])), 0
         if request.outcome < 0:
-            for _, kind, _, _, a, b in run.tape.of_request(rid, run.position, False, read):
+            for _, kind, _, _, a, b in run.of_user(rid, False, read):
                 request.take(kind, a, b)
         self._rows[rid] = request, run.position
         return request

@@ -13,6 +13,7 @@ from resilience_sim.scenario.text.spelling import Unwritable
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import speaker, state_name
@@ -23,16 +24,16 @@ GAUGE = 8  # columns of a bar
 
 def topology_rows(run: Run, look: Look, width: int, height: int, chosen: str = "") -> tuple[list[Row], dict[int, str]]:
     """The rows, and the id of the policy that each of some rows is about. ``chosen``: the id of the one selected."""
-    rows = _client(run, look, width)
+    rows = client_rows(run, look, width)
     detailed = height >= len(rows) + 2 * len(run.plan.stack) + min(3, run.source.plan.service.replicas)
     of_row: dict[int, str] = {}
     for policy in run.plan.stack:
-        for row in _layer(run, policy, look, width, chosen == policy.id, detailed):
+        for row in layer_rows(run, policy, look, chosen == policy.id, detailed):
             of_row[len(rows)] = policy.id
             rows.append(row)
     if not run.plan.stack:
         rows.append(Row(f" {_pipe(look)} ", "faint").add("no policies: calls go straight to B", "faint"))
-    rows += _service(run, look, width, height - len(rows))
+    rows += replica_rows(run, run.source.plan.service, look, height - len(rows))
     return [row.fit(width, look.dots) for row in rows[:height]], of_row
 
 
@@ -40,7 +41,7 @@ def _pipe(look: Look) -> str:
     return "|" if look.ascii_only else "│"
 
 
-def _client(run: Run, look: Look, width: int) -> list[Row]:
+def client_rows(run: Run, look: Look, width: int) -> list[Row]:
     """Threads and backlog of every instance, or of all together where there are many."""
     view, plan = run.view, run.source.plan
     clients = [component for component in view.components.values() if component.kind == "client"]
@@ -67,14 +68,15 @@ def _client(run: Run, look: Look, width: int) -> list[Row]:
     return rows
 
 
-def _layer(run: Run, policy: PolicyConfig, look: Look, width: int, chosen: bool, detailed: bool) -> list[Row]:
+def layer_rows(run: Run, policy: PolicyConfig, look: Look, chosen: bool, detailed: bool) -> list[Row]:
+    """A policy: what it does and holds; ``detailed``: with its settings."""
     view = run.view
     sources = [k for k, x in view.components.items() if x.name == policy.id and x.kind == policy.kind]
     if not sources:
         return []
     source = sources[0]
     gauge = run.layer_state.read().get(source, {})
-    name = policy.id.replace("circuit_breaker", "breaker")
+    name = policy.id.rpartition(".")[2].replace("circuit_breaker", "breaker")
     row = Row(f" {_pipe(look)}", "faint").add(">" if chosen else " ", "calm!")
     row.add(name, "calm!" if chosen else "strong").to(max(row.width + 1, 13))
     detail = _detail(run, policy, sources, gauge, look)
@@ -182,12 +184,13 @@ def _fill(row: Row, state: int, gauge: Gauges, clock: int, look: Look) -> None:
             row.add(f", {gauge['slow']:.0f} slow", "odd")
 
 
-def _service(run: Run, look: Look, width: int, room: int) -> list[Row]:
+def replica_rows(run: Run, service: ServiceConfig, look: Look, room: int) -> list[Row]:
     """Every replica that has room: workers and queue."""
-    view, service = run.view, run.source.plan.service
-    replicas = [component for component in view.components.values() if component.kind == "replica"]
+    view, first = run.view, run.source.plan.service.name
+    replicas = [each for each in view.components.values() if each.kind == "replica" and each.node == service.name]
     gauges = run.layer_state.read()
-    hit = [run.plan_now.faults[i] for i in sorted(view.faults_on) if run.plan_now.faults[i].kind != "spike"]
+    active = [run.plan_now.faults[i] for i in sorted(view.faults_on)]
+    hit = [fault for fault in active if fault.kind != "spike" and (fault.place or first) == service.name]
     rows = []
     shown = replicas if len(replicas) <= max(1, room) else replicas[: max(1, room - 1)]
     for replica in shown:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
+from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.views.live.facts import most_attempts
 from resilience_sim.views.live.look import Look
+from resilience_sim.views.live.service_rows import troubles
 from resilience_sim.views.live.state import BINS, LiveFold
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import fault_kind, listed
@@ -45,7 +47,7 @@ def _pieces(state: LiveFold) -> list[Piece]:
     ended = bool(faults) and not state.faults_on
     pieces: list[Piece] = []
     if state.faults_on:
-        kinds = list(dict.fromkeys(fault_kind(state.plan.faults[index]) for index in sorted(state.faults_on)))
+        kinds = list(dict.fromkeys(_fault(state, state.plan.faults[index]) for index in sorted(state.faults_on)))
         short = f"{kinds[0]} on" if len(kinds) == 1 else f"{len(state.faults_on)} faults on"
         pieces.append((f"{listed(kinds)} on", short, "bad!"))
     elif ended:
@@ -53,6 +55,9 @@ def _pieces(state: LiveFold) -> list[Piece]:
     elif state.plan.faults:
         pieces.append(("no fault yet", "no fault yet", "faint"))
     first, now = _window(state)
+    if state.graph is not None:
+        pieces += _places(state)
+        return pieces + _users(state, first, now)
     turned_away = any(lane.state == ev.OPEN for lane in state.breakers.values())
     if state.draining:
         pieces.append(_drain(state))
@@ -61,12 +66,42 @@ def _pieces(state: LiveFold) -> list[Piece]:
     else:
         pieces += _load(state, first, now, ended)
     pieces += _queue(state, first)
+    return pieces + _users(state, first, now)
+
+
+def _places(state: LiveFold) -> list[Piece]:
+    """Of several services: who is in trouble, the innermost first."""
+    pieces: list[Piece] = []
+    if state.draining:
+        left = fmt.count(state.in_flight)
+        working = state.places is not None and any(each.held or each.queued for each in state.places.services)
+        if state.in_flight:
+            pieces.append((f"no more requests come, {left} still under way", f"{left} still under way", "calm"))
+        elif working:
+            pieces.append(("no caller is left, services work on for nobody", "work for nobody", "odd"))
+    found = troubles(state)
+    opened = [lane for lane in state.breakers.values() if lane.state == ev.OPEN]
+    if opened:
+        found.append(_open(state))
+    return pieces + (found or ([] if state.draining else [("all services are well", "all well", "good")]))
+
+
+def _users(state: LiveFold, first: int, now: int) -> list[Piece]:
+    pieces: list[Piece] = []
     good, bad = sum(state.bins.good[first : now + 1]), sum(state.bins.bad[first : now + 1])
     if bad >= 5 and not good:
         pieces.append(("no request succeeds", "none succeeds", "bad!"))
     elif good >= 5 and not bad and not state.queue and not state.draining:
         pieces.append(("every request succeeds", "all succeed", "good"))
     return pieces
+
+
+def _fault(state: LiveFold, fault: FaultConfig) -> str:
+    """What a fault is, and of several services where it strikes."""
+    kind = fault_kind(fault)
+    if state.graph is None or not fault.place:
+        return kind
+    return f"{kind} of {fault.service}" if fault.service else f"{kind} from {fault.link[0]} to {fault.link[1]}"
 
 
 def _open(state: LiveFold) -> Piece:

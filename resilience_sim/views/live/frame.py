@@ -13,7 +13,8 @@ from resilience_sim.views.live.caption import caption_row
 from resilience_sim.views.live.lanes import breaker_row, change_rows, client_row, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
 from resilience_sim.views.live.plots import Points, latency_rows, load_rows, points_of, queue_rows, success_rows
-from resilience_sim.views.live.state import LiveFold
+from resilience_sim.views.live.service_rows import WIDE_FIGURES, rows_wanted, service_rows
+from resilience_sim.views.live.state import LiveFold, StateTimeline
 from resilience_sim.views.live.stream import stream_rows, stream_title
 from resilience_sim.views.text import Row, Sheet
 
@@ -143,18 +144,40 @@ def axis_for(state: LiveFold, width: int, horizon: int = 0) -> Axis:
     left, right = (12, 17) if width < WIDE else (15, 18)
     if width < 60:
         left, right = 11, 11
+    if state.graph is not None and width >= WIDE:
+        right = WIDE_FIGURES
     return Axis(left, max(4, width - left - right), right, max(1, horizon or state.horizon), state.clock)
 
 
 def lane_rows(state: LiveFold, axis: Axis, look: Look, most: int) -> list[Row]:
-    """Breakers and crashed clients, at most ``most``; instances that crashed come first."""
+    """Breakers of Service A and crashed clients, at most ``most``; instances that crashed come first."""
     rows = [client_row(state, lane, axis, look) for lane in state.clients.values()]
-    rows += [breaker_row(state, lane, axis, look) for lane in state.breakers.values()]
+    rows += [breaker_row(state, lane, axis, look) for lane in outer_breakers(state)]
     return rows[:most]
 
 
+def lane_count(state: LiveFold) -> int:
+    """How many rows show every lane: breakers, crashed clients, and services where there are several."""
+    return len(outer_breakers(state)) + len(state.clients) + rows_wanted(state)
+
+
+def all_lanes(state: LiveFold, axis: Axis, look: Look, most: int) -> list[Row]:
+    """As :func:`lane_rows`, then the services, as far as there is room."""
+    some = most if state.graph is None else min(most // 3, lane_count(state) - rows_wanted(state))
+    rows = lane_rows(state, axis, look, some)
+    return rows + service_rows(state, axis, look, most - len(rows))
+
+
+def outer_breakers(state: LiveFold) -> list[StateTimeline]:
+    """The breakers of Service A."""
+    graph = state.graph
+    return [lane for source, lane in state.breakers.items() if graph is None or not graph.behind(source)]
+
+
 def chart_rows(state: LiveFold, points: Points, axis: Axis, look: Look, each: int) -> list[Row]:
-    """The charts, each ``each`` rows, but the queue only one."""
+    """The charts, each ``each`` rows, but the queue only one; several services have rows of their own for load."""
+    if state.graph is not None:
+        return [*success_rows(state, points, axis, look, each), *latency_rows(state, points, axis, look, each)]
     return [
         *success_rows(state, points, axis, look, each),
         *load_rows(state, points, axis, look, each),
@@ -165,6 +188,8 @@ def chart_rows(state: LiveFold, points: Points, axis: Axis, look: Look, each: in
 
 def chart_height(state: LiveFold, rows: int, most: int) -> int:
     """How many rows each chart may have, if all of them share ``rows``."""
+    if state.graph is not None:
+        return max(1, min(most, rows // 2))
     return max(1, min(most, (rows - (1 if state.workers else 0)) // 3))
 
 
@@ -184,6 +209,7 @@ def frame(
     rows += fault_rows(state, axis, look, max(1, (height - 16) // 6))
     rows += change_rows(state, axis, look)
     rows += lane_rows(state, axis, look, max(1, (height - 14) // 5))
+    rows += service_rows(state, axis, look, room_for_services(state, height))
     rows += chart_rows(state, points_of(state, axis), axis, look, each)
     rows.append(axis_row(axis, look))
     left = height - len(rows) - 1
@@ -191,6 +217,16 @@ def frame(
     rows = rows[: height - 1]
     rows += [Row() for _ in range(height - 1 - len(rows))]
     return Sheet([*rows, footer_row(playback, look, width)], width, height)
+
+
+def room_for_services(state: LiveFold, height: int) -> int:
+    """How many rows the services may have: all they want, up to half the screen."""
+    if state.graph is None:
+        return 0
+    wanted = rows_wanted(state)
+    half = max(3, height * 11 // 24)
+    with_load = wanted + len(state.graph.services)
+    return with_load if with_load <= half else min(half, wanted)
 
 
 def _narrow_bottom(state: LiveFold, look: Look, width: int, height: int) -> list[Row]:

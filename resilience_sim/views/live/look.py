@@ -12,6 +12,7 @@ class Look:
 
     ascii_only: bool
     states: tuple[str, str, str]  # CLOSED, OPEN, HALF-OPEN
+    health: tuple[str, str, str, str, str]  # of a service: nothing to do, well, full, some fail, most fail
     up_down: tuple[str, str]
     fault: str
     fault_ahead: str
@@ -37,6 +38,7 @@ class Look:
 UNICODE = Look(
     ascii_only=False,
     states=("━", "█", "▒"),
+    health=("·", "━", "▄", "▒", "█"),
     up_down=("━", "█"),
     fault="█",
     fault_ahead="░",
@@ -61,6 +63,7 @@ UNICODE = Look(
 ASCII = Look(
     ascii_only=True,
     states=("-", "#", "~"),
+    health=(".", "-", "=", "~", "#"),
     up_down=("-", "#"),
     fault="#",
     fault_ahead=":",

@@ -14,12 +14,13 @@ from resilience_sim.views.live.axis import Axis, axis_row
 from resilience_sim.views.live.caption import caption_row
 from resilience_sim.views.live.frame import (
     PlaybackStatus,
+    all_lanes,
     axis_for,
     chart_rows,
     counter_rows,
     footer_row,
     header_row,
-    lane_rows,
+    lane_count,
 )
 from resilience_sim.views.live.lanes import change_rows, fault_rows
 from resilience_sim.views.live.look import UNICODE, Look
@@ -78,11 +79,13 @@ def _all_points(states: Sequence[LiveFold], width: int, horizon: int) -> list[Po
 def _columns(states: Sequence[LiveFold], horizon: int, width: int, height: int, look: Look) -> list[Row]:
     """A column per run: faults, lanes, charts, counters."""
     points = _all_points(states, width, horizon)
-    lanes = min(max((len(s.breakers) + len(s.clients) for s in states), default=0), max(1, height // 8))
+    share = 8 if all(s.graph is None for s in states) else 3
+    lanes = min(max((lane_count(s) for s in states), default=0), max(1, height // share))
     faults = min(2, max(1, len(states[0].plan.faults)))
     changing = any(state.plan.actions for state in states)
-    queues = any(state.workers for state in states)
-    each = min(9, max(1, (height - 15 - lanes - faults - changing - queues) // 3))
+    charts = 3 if share == 8 else 2
+    queues = any(state.workers for state in states) and charts == 3
+    each = min(9, max(1, (height - 15 - lanes - faults - changing - queues) // charts))
     columns = []
     for state, its in zip(states, points, strict=True):
         axis = axis_for(state, width, horizon)
@@ -116,7 +119,8 @@ def _blocks(
     axis = axis_for(leader, width, horizon)
     top = fault_rows(leader, axis, look, 1)
     room = max(1, (height - len(top) - 1) // len(states))
-    lanes = min(max(len(s.breakers) + len(s.clients) for s in states), max(1, (room - 1) // 4)) if room > 2 else 0
+    share = 4 if all(s.graph is None for s in states) else 2
+    lanes = min(max(lane_count(s) for s in states), max(1, (room - 1) // share)) if room > 2 else 0
     rows = top
     for state, its in zip(states, points, strict=True):
         rows += _block(state, its, axis, lanes, width, room, look)
@@ -126,7 +130,7 @@ def _blocks(
 
 def _lanes(state: LiveFold, axis: Axis, look: Look, count: int) -> list[Row]:
     """Exactly ``count`` rows, so that the charts of all runs stand at the same height."""
-    rows = lane_rows(state, axis, look, count)
+    rows = all_lanes(state, axis, look, count)
     if count and not rows:
         rows.append(axis.label("breaker").add("none", "faint"))
     return rows + [Row() for _ in range(count - len(rows))]
@@ -138,7 +142,12 @@ def _block(state: LiveFold, points: Points, shared: Axis, lanes: int, width: int
     rows = [_name_row(state, look, width)]
     if room >= 6:
         rows.append(caption_row(state, look, width))
-    rows += lane_rows(state, axis, look, lanes)
+    rows += all_lanes(state, axis, look, lanes)
+    if state.graph is not None:
+        left = room - len(rows)
+        rows += success_rows(state, points, axis, look, max(1, left // 2)) if left else []
+        rows += latency_rows(state, points, axis, look, max(1, left // 2)) if left > 1 else []
+        return (rows + [Row() for _ in range(room - len(rows))])[:room]
     queue = queue_rows(state, points, axis, look) if room - len(rows) >= 4 else []
     left = room - len(rows) - len(queue)
     each, extra = divmod(left, 3)

@@ -15,7 +15,8 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.story import BriefStory
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.facts import arrivals_over, capacity, horizon, workers
-from resilience_sim.views.words import change_words, outcome_name, speaker
+from resilience_sim.views.live.places import Graph, Places
+from resilience_sim.views.words import change_words, has_copies, outcome_name, speaker
 
 BINS = 960
 MANTISSA = 4  # bits: latency buckets are 1/16 to 1/32 wide
@@ -144,11 +145,17 @@ NOTES = 12
 
 
 class LiveFold(Fold):
+    """``graph`` and ``places``: of a plan with several services, what they are and what becomes of each; else None.
+
+    Everything else is about what users see: Service A and the first service; breakers and notes are those of all.
+    """
+
     __slots__ = (
         "applied", "arrived", "attempts", "bins", "breakers", "busy", "by_hand", "by_outcome", "capacity",
         "clients", "clock", "components", "crashes", "denied", "done", "duplicates", "events", "faults_on", "first_try",
-        "held", "held_peak", "horizon", "late", "many", "memo", "name", "notes", "orphans", "over", "own_changes",
-        "plan", "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded", "workers",
+        "graph", "held", "held_peak", "horizon", "late", "many", "memo", "name", "notes", "orphans", "over",
+        "own_changes", "places", "plan", "queue", "rejected", "retries", "sample", "seed", "stream", "succeeded",
+        "workers",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, seed: int, components: Sequence[ev.Component], name: str = "") -> None:
@@ -164,7 +171,9 @@ class LiveFold(Fold):
         self.capacity = capacity(plan)
         self.workers = workers(plan)
         self.bins = Bins(self.horizon)
-        self.breakers = {c.id: StateTimeline(speaker(c, self.many)) for c in components if c.kind == "circuit_breaker"}
+        self.graph = Graph(plan, components) if plan.several else None
+        self.places = Places(self.graph, self.horizon) if self.graph is not None else None
+        self.breakers = {c.id: StateTimeline(self.speaker(c)) for c in components if c.kind == "circuit_breaker"}
         self.clients: dict[int, StateTimeline] = {}  # only those that ever crashed: up (0) and down (1)
         self.faults_on: set[int] = set()
         self.by_hand = False  # something was changed that the plan does not say
@@ -181,14 +190,29 @@ class LiveFold(Fold):
         self.memo: dict[str, tuple[Any, list[Any]]] = {}  # points.py: what it computed once
         self.held_peak = 0
 
+    def speaker(self, component: ev.Component | None) -> str:
+        """The name of an event's component, with its instance where there are several."""
+        return speaker(component, has_copies(component, self.plan))
+
     @property
     def in_flight(self) -> int:
         """Requests that arrived and have no outcome yet."""
         return self.arrived - self.done
 
+    def sees_services(self) -> bool:
+        return True
+
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         self.events += 1
         self.clock = t
+        if self.graph is not None and self.places is not None:
+            self.places.take(self.graph, t, kind, source, a, b)
+            if kind >= ev.CALL or self.graph.behind(source):
+                if kind == ev.BREAKER:
+                    while not self.bins.fits(t):
+                        self._double()
+                    self._policy(t // self.bins.width, t, kind, source, a, b)
+                return
         bins = self.bins
         while not bins.fits(t):
             self._double()
@@ -315,7 +339,7 @@ class LiveFold(Fold):
 
     def _surroundings(self, index: int, t: int, kind: int, source: int, a: int, b: int) -> None:
         component = self.components.get(source)
-        who = speaker(component, self.many)
+        who = self.speaker(component)
         if kind == ev.FAULT_ON:
             self.faults_on.add(a)
         elif kind == ev.FAULT_OFF:
