@@ -11,6 +11,7 @@ from resilience_sim.runs.actions import position
 from resilience_sim.scenario.text.spelling import Unwritable
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
+from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.actions_text import action_words
 
@@ -90,9 +91,17 @@ class ActionDialogs:
 
     # --- faults -------------------------------------------------------------------------------------------------------
 
+    @property
+    def _struck(self) -> str:
+        """Of several services, the one that a fault strikes: the one looked at, else the first; "" of one."""
+        plan = self._state.run.plan
+        if not plan.several:
+            return ""
+        return self._state.zoom if self._state.zoom not in ("", CLIENT_NAME) else plan.service.name
+
     def inject(self, kind: str) -> None:
         """Inject a fault with the settings that the form begins with."""
-        values = {field.key: field.value for field in forms.fault_fields(kind)}
+        values = {field.key: field.value for field in forms.fault_fields(kind, self._struck)}
         try:
             action = forms.read_fault(kind, values, self._state.run.plan_now, self._now)
         except ValueError as error:
@@ -114,7 +123,7 @@ class ActionDialogs:
         def accept(values: forms.Answers) -> Inject:
             return forms.read_fault(kind, values, self._state.run.plan_now, self._now)
 
-        self._form(f"{TITLES[kind]} {self._when}", "", forms.fault_fields(kind), accept, "Inject")
+        self._form(f"{TITLES[kind]} {self._when}", "", forms.fault_fields(kind, self._struck), accept, "Inject")
 
     def lift(self) -> None:
         """End the fault that began last."""

@@ -26,6 +26,7 @@ FAULTS = tuple(FAULT_KINDS)
 POLICIES = tuple(POLICY_KINDS)
 Answers = Mapping[str, str]
 _HIDDEN = ("at", "id", "like")
+_WHERE = ("service", "link")  # where there are several services
 _LAST = ("share", "of", "replica")
 
 
@@ -47,9 +48,12 @@ class Field:
     default: str = ""
 
 
-def fault_fields(kind: str) -> list[Field]:
-    """What a fault of that kind can be given."""
-    found = [_field(param, param.first) for param in FAULT_KINDS[kind].table.params if param.name not in _HIDDEN]
+def fault_fields(kind: str, service: str = "") -> list[Field]:
+    """What a fault of that kind can be given; ``service``: of several, the one it strikes at first."""
+    hidden = _HIDDEN if service else (*_HIDDEN, *_WHERE)
+    first = {"service": service}
+    params = [param for param in FAULT_KINDS[kind].table.params if param.name not in hidden]
+    found = [_field(param, first.get(param.name, param.first)) for param in params]
     own = [field for field in found if field.key not in _LAST or field.value]
     return own + [field for field in found if field not in own]
 

@@ -125,7 +125,6 @@ class Simulation:
         self._looked_at = 0  # how many events there were when the size of what is under way was looked at
         self._parts: tuple[Callable[[], None], ...] = ()  # what to call at the end
         self._reserved: list[tuple[Component, ...]] = []  # whom each of the plan's own changes brings along
-        self._world: World | None = None
         self.applier: ActionApplier | None = None  # from the first step on, of a run that is open to actions
 
     def attach(self, fold: Fold) -> None:
@@ -151,7 +150,6 @@ class Simulation:
         count = len({source for row in layers for source in row}) + len(inner_components(plan, 0))
         first = everybody[: first_layer + count]  # those there are before any change
         world = World(sim, plan, first, faults)
-        self._world = world
         service = world.entry
         client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
@@ -286,16 +284,13 @@ class Simulation:
         now = max(now, self.now)
         found: dict[int, Gauges] = {}
         stacks = [[instance.stack.layers for instance in applier.client.instances()]]
-        services = [applier.service]
-        if self._world is not None:
-            stacks += [[stack.layers for stack in link.stacks()] for link in self._world.links.values()]
-            services = list(self._world.services.values())
+        stacks += [[stack.layers for stack in link.stacks()] for link in applier.world.links.values()]
         for copies in stacks:
             for same in zip(*copies, strict=True):
                 held = [levels for levels in (layer.gauges(now) for layer in same) if levels]
                 if held:
                     found[int(same[0].source)] = _together(held)
-        for service in services:
+        for service in applier.world.services.values():
             for replica in service.replicas():
                 found[int(replica.source)] = {"limit": int(replica.limit)}
         return found

@@ -280,6 +280,11 @@ async def _leave(d: Driver) -> None:
     assert not d.app.is_running or d.app._exit
 
 
+async def _zoom(d: Driver) -> None:
+    await d.press("S")
+    assert "one service" in d.text()  # of several: test_graph.py
+
+
 CHECKS: dict[str, Check] = {
     "pause": _pause, "faster slower": _faster, "top_speed": _top_speed, "step step_back": _step,
     "step_request": _request, "scrub_back scrub_on leap_back leap_on to_start to_live": _scrub,
@@ -289,7 +294,7 @@ CHECKS: dict[str, Check] = {
     "change (wrong)": _change_wrongly, "remove": _remove,
     "inwards outwards": _reorder, "fork drop_fork": _fork, "fork (past)": _fork_in_the_past,
     "up down page_up page_down filter search newest": _stream, "inspect next_tab": _inspect, "(focus)": _focus,
-    "theme": _theme, "help": _help, "enter": _enter, "tour_next": _tour, "leave": _leave,
+    "zoom": _zoom, "theme": _theme, "help": _help, "enter": _enter, "tour_next": _tour, "leave": _leave,
 }  # fmt: skip
 
 

@@ -347,7 +347,7 @@ def test_the_cockpit_asks_for_every_parameter_of_a_policy(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_cockpit_asks_for_every_parameter_of_a_fault(name: str) -> None:
-    keys = {field.key for field in fault_fields(name)}
+    keys = {field.key for field in fault_fields(name, "shop")}
     assert keys == {param.name for param in FAULTS[name].table.params} - {"at", "id"}
 
 

@@ -1,7 +1,7 @@
 """Of several services: the graph with its flows, and one service (or Service A) from near, with its links.
 
-An edge has its calls per second, attempts per call and the share of calls that failed, lately; a service stands where it is
-called first.
+An edge has its calls per second, attempts per call and the share of calls that failed, lately; a service has its load
+where it is called first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from resilience_sim.play.panels.topology import client_rows, layer_rows, replica
 from resilience_sim.play.run import Run
 from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.views.live.look import Look
-from resilience_sim.views.live.places import Graph, GraphLink, Places
+from resilience_sim.views.live.places import SOME_FAIL, Graph, GraphLink, Places
 from resilience_sim.views.live.service_rows import HEALTH_STYLES
 from resilience_sim.views.text import Row
 from resilience_sim.views.words import state_name
@@ -32,7 +32,8 @@ def places_of(run: Run) -> list[str]:
 def graph_rows(run: Run, look: Look, width: int, height: int, chosen: str = "") -> tuple[list[Row], dict[int, str]]:
     """The graph as a tree of calls, at most ``height`` rows, and the place that each of some rows is about."""
     graph, places = run.view.graph, run.view.places
-    assert graph is not None and places is not None
+    assert graph is not None
+    assert places is not None
     drawn = _Drawn(run, graph, places, look, width, chosen)
     rows = client_rows(run, look, width)[:1]
     if chosen == CLIENT_NAME:
@@ -75,12 +76,11 @@ class _Drawn:
 
     def __init__(self, run: Run, graph: Graph, places: Places, look: Look, width: int, chosen: str) -> None:
         self.run, self.graph, self.places, self.look, self.width, self.chosen = run, graph, places, look, width, chosen
-        self.name, step = (12, 6) if width < NARROW else (15, 7)
-        self.ends = [self.name + step, self.name + 2 * step - 1, self.name + 3 * step - 1]
+        self.name, *self.ends = (12, 17, 22, 28) if width < NARROW else (14, 20, 26, 33)
 
     def head(self) -> Row:
         row = Row("").to(self.name)
-        for text, end in zip(("call/s", "tries", "fail"), self.ends, strict=True):
+        for text, end in zip(("/s", "try", "fail"), self.ends, strict=True):
             row.right(text, "faint", end)
         return row.add("  busy", "faint")
 
@@ -101,11 +101,18 @@ class _Drawn:
         if state:
             row.add(f" {state_name(state)}", STATE_STYLES[state])
         if not first:
-            return row if state else row.add(" (above)", "faint")
+            return row if state else row.add(" above", "faint")
         workers = config.workers * config.replicas
         busy = fmt.short_count(track.held) + (f"/{fmt.short_count(workers)}" if workers else "")
-        row.add(f" {busy}", HEALTH_STYLES[level] if level > 1 else "")
-        return row.add(f" +{fmt.short_count(track.queued)}", "bad") if track.queued else row
+        waiting = f" +{fmt.short_count(track.queued)}" if track.queued else ""
+        for text, style in ((f" {busy}", HEALTH_STYLES[level] if level > 1 else ""), (waiting, "bad")):
+            if row.width + len(text) <= self.width:
+                row.add(text, style)
+        return row
+
+
+def _share_style(share: float | None) -> str:
+    return "bad" if share is not None and share < 1 - SOME_FAIL else ""
 
 
 def short_rate(value: float) -> str:
@@ -131,7 +138,8 @@ def near_rows(
 ) -> tuple[list[Row], dict[int, str]]:
     """A service: its workers, how it answers, its links with their policies; the policy that some rows are about."""
     graph, places = run.view.graph, run.view.places
-    assert graph is not None and places is not None
+    assert graph is not None
+    assert places is not None
     rows: list[Row] = []
     of_row: dict[int, str] = {}
     inward = [] if place == CLIENT_NAME else graph.inward(place)
@@ -171,16 +179,19 @@ def _answers(run: Run, places: Places, index: int, look: Look) -> Row:
     clock, track = run.view.clock, places.services[index]
     share, mean = places.good_share(index, clock), places.mean_time(index, clock)
     row = Row("    ").add(f"{short_rate(places.rate(track.received, clock))}/s", "")
-    row.add("  ok ", "faint").add(fmt.share(share), "bad" if share is not None and share < 0.95 else "")
-    return row.add("  answers in ", "faint").add(fmt.duration(float(f"{mean:.2g}")) if mean else fmt.NOTHING)
+    row.add("  ok ", "faint").add(
+        look.rule if share is None else fmt.share(share), "bad" if share is not None and share < 0.95 else ""
+    )
+    row.add("  ok ", "faint").add(look.rule if share is None else fmt.share(share), _share_style(share))
+    return row.add("  answers in ", "faint").add(fmt.duration(float(f"{mean:.2g}")) if mean else look.rule)
 
 
 def _link_row(run: Run, graph: Graph, places: Places, index: int, inward: bool, look: Look) -> Row:
     link: GraphLink = graph.links[index]
     calls, tries, failing = places.flow(index, run.view.clock)
     row = Row(" from " if inward else " to ", "faint")
-    row.add(printable(_who(link.caller) if inward else link.callee), "title").to(max(16, row.width + 1))
-    row.add(f"{short_rate(calls)} calls/s")
+    row.add(printable(_who(link.caller) if inward else link.callee), "title").to(max(14, row.width + 1))
+    row.add(f"{short_rate(calls)}/s")
     if tries is not None:
         row.add("  tries ", "faint").add(fmt.factor(float(f"{tries:.2g}")), _tries_style(tries))
     if failing is not None:

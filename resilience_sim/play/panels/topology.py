@@ -192,10 +192,12 @@ def replica_rows(run: Run, service: ServiceConfig, look: Look, room: int) -> lis
     active = [run.plan_now.faults[i] for i in sorted(view.faults_on)]
     hit = [fault for fault in active if fault.kind != "spike" and (fault.place or first) == service.name]
     rows = []
+    gauge = GAUGE if view.graph is None else GAUGE - 3
     shown = replicas if len(replicas) <= max(1, room) else replicas[: max(1, room - 1)]
     for replica in shown:
         busy, queued = view.by_replica[replica.id]
-        row = Row(speaker(replica) if len(replicas) > 1 else service.name, "title").to(4)
+        row = Row(speaker(replica) if len(replicas) > 1 else service.name, "title")
+        row.to(max(4, row.width + 1) if run.view.graph is not None else 4)
         mine = [fault for fault in hit if fault.replica in (0, replica.number)]
         limit = int(gauges.get(replica.id, {}).get("limit", service.workers))
         down = any(fault.kind == "crash_replica" or (fault.kind == "outage" and fault.share >= 1) for fault in mine)
@@ -203,7 +205,7 @@ def replica_rows(run: Run, service: ServiceConfig, look: Look, room: int) -> lis
             row.add("DOWN ", "bad!")
         if service.workers:
             full = busy >= limit
-            bar(row, busy / service.workers, GAUGE, "bad" if full else "calm", look)
+            bar(row, busy / service.workers, gauge, "bad" if full else "calm", look)
             cut = f"{limit}" if limit < service.workers else f"{service.workers}"
             row.add(f" {busy}/{cut}{'' if down else ' workers'}", "bad" if limit < service.workers else "")
         else:

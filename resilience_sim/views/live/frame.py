@@ -143,7 +143,7 @@ def axis_for(state: LiveFold, width: int, horizon: int = 0) -> Axis:
     """The time axis of a frame (or of a block) of some width."""
     left, right = (12, 17) if width < WIDE else (15, 18)
     if width < 60:
-        left, right = 11, 11
+        left, right = 11, 14 if state.graph is not None else 11
     if state.graph is not None and width >= WIDE:
         right = WIDE_FIGURES
     return Axis(left, max(4, width - left - right), right, max(1, horizon or state.horizon), state.clock)

@@ -100,7 +100,9 @@ def _legend(axis: Axis, look: Look) -> Row:
     for level in (WELL, FULL, SOME, MOST):
         row.add(f"{look.health[level]} ", HEALTH_STYLES[level]).add(f"{HEALTH_WORDS[level]}  ", "faint")
     end = axis.left + axis.width
-    row.to(end).right("ok", "faint", end + SHARE).right("busy", "faint", end + min(BUSY, axis.right))
+    row.to(end).right("ok", "faint", end + SHARE).right(
+        "busy", "faint", end + (BUSY if axis.right >= WIDE_FIGURES else axis.right)
+    )
     if axis.right >= WIDE_FIGURES:
         row.right("wait", "faint", end + QUEUE).right("/s", "faint", end + axis.right)
     return row.to(end + axis.right)
@@ -115,16 +117,18 @@ def _service_row(
     for piece, level in charts.runs(charts.lane(health.columns, look.health), health.columns):
         row.add(piece, HEALTH_STYLES[level] if level >= 0 else "")
     end = axis.left + axis.width
-    busy_end = end + min(BUSY, axis.right)
     share = places.good_share(i, axis.now)
-    row.right(fmt.share(share), HEALTH_STYLES[health.now], end + SHARE)
+    row.right(look.rule if share is None else fmt.share(share), HEALTH_STYLES[health.now], end + SHARE)
     workers = service.workers * service.replicas
     full = workers and track.held >= workers
     busy = fmt.short_count(track.held) + (f"/{fmt.short_count(workers)}" if workers else "")
-    row.right(f" {busy}", "bad" if full else "", busy_end)
     waiting = f" +{fmt.short_count(track.queued)}" if track.queued else ""
     if axis.right < WIDE_FIGURES:
+        room = end + axis.right - row.width - 1
+        waiting = waiting if len(busy) + len(waiting) <= room else ""
+        row.right(f" {busy}", "bad" if full else "", end + axis.right - len(waiting))
         return row.add(waiting, "bad").to(end + axis.right)
+    row.right(f" {busy}", "bad" if full else "", end + BUSY)
     row.right(waiting, "bad", end + QUEUE)
     return row.right(f" {_rate(places.rate(track.received, axis.now))}", "faint", end + axis.right)
 
@@ -191,7 +195,8 @@ def _load_rows(graph: Graph, places: Places, i: int, axis: Axis, look: Look, row
 def near_service_rows(state: LiveFold, name: str, axis: Axis, look: Look, height: int) -> list[Row]:
     """One service over time: health, breakers of its links, the share of attempts that were good, its load."""
     graph, places = state.graph, state.places
-    assert graph is not None and places is not None
+    assert graph is not None
+    assert places is not None
     i = graph.names.index(name)
     track = places.services[i]
     rows = [_legend(axis, look)] if height >= 8 else []
@@ -209,11 +214,12 @@ def near_service_rows(state: LiveFold, name: str, axis: Axis, look: Look, height
     kinds = [0 if not each else 1 if min(each) >= 0.95 else 2 if min(each) >= 0.5 else 3 for each in columns]
     chart = charts.area([v if v is None else max(v, 0.25 / each / 2) for v in shares], 1.0, each, look.ascii_only)
     share = places.good_share(i, axis.now)
+    figure = look.rule if share is None else fmt.share(share)
     for n, text in enumerate(chart):
         row = axis.label(("ok", "0-100%", *[""] * each)[n], "faint" if n else "")
         for piece, kind in charts.runs(text, kinds):
             row.add(piece, ("", "good", "odd", "bad")[kind])
-        rows.append(row.add(f" {fmt.share(share)}" if not n else "", "").to(axis.left + axis.width + axis.right))
+        rows.append(row.add("" if n else f" {figure}").to(axis.left + axis.width + axis.right))
     return rows + _load_rows(graph, places, i, axis, look, each, "load")
 
 
