@@ -65,13 +65,13 @@ def test_the_wave_climbs_from_callee_to_caller(fallen: LiveFold) -> None:
     axis = Axis(0, 80, 17, fallen.horizon, fallen.clock)
     first: dict[str, int] = {}
     for i, name in enumerate(fallen.graph.names):
-        levels = health_of(fallen, fallen.places, fallen.graph, i, axis).columns
+        levels = health_of(fallen, fallen.places, i, axis).columns
         assert len(levels) == 80
         assert levels[axis.column(fallen.clock) + 1 :] == [-1] * (79 - axis.column(fallen.clock))
         first[name] = next((n for n, level in enumerate(levels) if level >= FULL), 80)
     assert first["prices"] == 80  # nothing is wrong with it
     assert axis.column(6 * 10**9) <= first["db"] < first["stock"] < first["shop"] < 80
-    assert max(health_of(fallen, fallen.places, fallen.graph, 0, axis).columns) == MOST
+    assert max(health_of(fallen, fallen.places, 0, axis).columns) == MOST
 
 
 def test_80_by_24_says_all_of_it_in_ascii(fallen: LiveFold) -> None:
@@ -148,10 +148,10 @@ def test_a_race_shows_the_services_of_both(fallen: LiveFold, guarded: LiveFold) 
 def test_health_is_what_callers_got_and_whether_anybody_was_free() -> None:
     graph = Graph(plan_of("shop: {workers: 2}"), Simulation(plan_of("shop: {workers: 2}"), 1).components)
     places = Places(graph, 256 * 10)
-    service, track = graph.services[0], places.services[0]
+    track = places.services[0]
 
     def level() -> int:
-        return places.health(service, track, 0, 1)
+        return places.health(track, 0, 1)
 
     assert level() == IDLE
     track.received[0] = 3
@@ -159,8 +159,8 @@ def test_health_is_what_callers_got_and_whether_anybody_was_free() -> None:
     track.load(0, 2, 0)
     assert level() == WELL  # at the beginning of the stretch both workers were free
     track.reach(3)
-    assert places.health(service, track, 1, 3) == FULL
-    assert places.health(service, track, 200, 201) == FULL  # and it goes on like that
+    assert places.health(track, 1, 3) == FULL
+    assert places.health(track, 200, 201) == FULL  # and it goes on like that
     track.good[0], track.bad[0] = 19, 1
     assert level() == WELL
     track.bad[0] = 2
@@ -194,3 +194,15 @@ def test_twelve_services_are_drawn_in_time() -> None:
     shown = lines(frame(state, 80, 24))
     assert sum(row.startswith("s") and row[1:2].isdigit() for row in shown) >= 9
     assert load("cascade").plan.several
+
+
+def test_workers_that_change_count_from_then_on() -> None:
+    plan = plan_of(
+        "shop: {latency: 10ms, workers: 4}",
+        "changes: [{at: 2s, set: {services.shop.workers: 7}}]",
+        "{rate: 10/s, arrivals: even, duration: 4s}",
+    )
+    for seconds, workers in ((1, "/4"), (3, "/7")):
+        state = state_at(plan, seconds)
+        rows = service_rows(state, Axis(12, 40, 17, state.horizon, state.clock), ASCII, 9)
+        assert any(row.plain().startswith("shop") and workers in row.plain() for row in rows)

@@ -88,8 +88,8 @@ class _Drawn:
         link, clock = self.graph.links[index], self.run.view.clock
         mine = link.callee == self.chosen
         service = self.graph.names.index(link.callee)
-        config, track = self.graph.services[service], self.places.services[service]
-        level = self.places.health_now(config, track, clock)
+        track = self.places.services[service]
+        level = self.places.health_now(track, clock)
         row = Row(">" if mine else " ", "calm!").add(indent, "faint")
         row.add(printable(link.callee), "calm!" if mine else "strong" if first else "faint")
         row.fit(self.name, self.look.dots)
@@ -102,7 +102,7 @@ class _Drawn:
             row.add(f" {state_name(state)}", STATE_STYLES[state])
         if not first:
             return row if state else row.add(" above", "faint")
-        workers = config.workers * config.replicas
+        workers = track.workers
         busy = fmt.short_count(track.held) + (f"/{fmt.short_count(workers)}" if workers else "")
         waiting = f" +{fmt.short_count(track.queued)}" if track.queued else ""
         for text, style in ((f" {busy}", HEALTH_STYLES[level] if level > 1 else ""), (waiting, "bad")):

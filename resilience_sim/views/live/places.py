@@ -83,10 +83,11 @@ class ServiceTrack:
 
     __slots__ = (
         "answered", "at", "bad", "busy", "busy_least", "good", "held", "queue", "queue_least", "queued", "received",
-        "took",
+        "took", "workers",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
+        self.workers = workers  # of all replicas; 0: as many as are needed
         self.received = [0] * BINS
         self.good = [0] * BINS
         self.bad = [0] * BINS
@@ -157,7 +158,7 @@ class Places:
 
     def __init__(self, graph: Graph, horizon: int) -> None:
         self.width = max(1, -(-horizon // (BINS - 16)))
-        self.services = [ServiceTrack() for _ in graph.services]
+        self.services = [ServiceTrack(each.workers * each.replicas) for each in graph.services]
         self.links = [LinkTrack() for _ in graph.links]
 
     def index(self, t: int) -> int:
@@ -178,6 +179,8 @@ class Places:
         service = graph.service_of.get(source)
         if service is not None:
             self._at_service(self.services[service], graph, index, kind, a, b)
+            if kind == ev.WORKERS:
+                self.services[service].workers = a * graph.services[service].replicas
         elif kind <= ev.DONE:
             self._of_user(self.links[0], index, kind, a)
         elif kind in (ev.CALL, ev.CALL_OVER, ev.REJECTED):
@@ -265,22 +268,21 @@ class Places:
         over, failed = sum(track.over[first:stop]), sum(track.failed[first:stop])
         return self.rate(track.calls, now), sent / calls if calls else None, failed / over if over else None
 
-    def health(self, service: ServiceConfig, track: ServiceTrack, first: int, stop: int) -> int:
+    def health(self, track: ServiceTrack, first: int, stop: int) -> int:
         """How a service was in the bins from ``first`` up to ``stop``."""
         good, bad = sum(track.good[first:stop]), sum(track.bad[first:stop])
         if good + bad and bad >= MOST_FAIL * (good + bad):
             return MOST
         if bad > SOME_FAIL * (good + bad):
             return SOME
-        workers = service.workers * service.replicas
-        if workers and self.always_full(workers, track, first, stop):
+        if track.workers and self.always_full(track, first, stop):
             return FULL
         busy = track.held if first > track.at else max(track.busy[first:stop], default=0)
         return WELL if good or busy or sum(track.received[first:stop]) else IDLE
 
-    def health_now(self, service: ServiceConfig, track: ServiceTrack, now: int) -> int:
+    def health_now(self, track: ServiceTrack, now: int) -> int:
         """How a service is, by what came of attempts lately."""
-        return self.health(service, track, *self._lately(track, now))
+        return self.health(track, *self._lately(track, now))
 
     def _lately(self, track: ServiceTrack, now: int) -> tuple[int, int]:
         stop = min(BINS, now // self.width + 1)
@@ -289,10 +291,10 @@ class Places:
         first, _ = self.window([0] * least + counts + [0] * (BINS - stop), now)
         return first, stop
 
-    def always_full(self, workers: int, track: ServiceTrack, first: int, stop: int) -> bool:
+    def always_full(self, track: ServiceTrack, first: int, stop: int) -> bool:
         """Whether in those bins no worker was free, or somebody waited, at every instant."""
         for i in range(first, stop):
             busy, queue = (track.held, track.queued) if i > track.at else (track.busy_least[i], track.queue_least[i])
-            if busy < workers and not queue:
+            if busy < track.workers and not queue:
                 return False
         return True

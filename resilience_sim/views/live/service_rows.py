@@ -34,9 +34,9 @@ class Health:
     now: int
 
 
-def health_of(state: LiveFold, places: Places, graph: Graph, index: int, axis: Axis) -> Health:
+def health_of(state: LiveFold, places: Places, index: int, axis: Axis) -> Health:
     """The worst of the bins under each column, as far as time has come; columns behind now are computed once."""
-    service, track, width = graph.services[index], places.services[index], places.width
+    track, width = places.services[index], places.width
     now = min(BINS - 1, axis.now // width)
     key = (axis.width, axis.horizon, width)
     name = f"health {index}"
@@ -48,11 +48,11 @@ def health_of(state: LiveFold, places: Places, graph: Graph, index: int, axis: A
     for column in range(len(settled), last + 1):
         first = column * axis.horizon // axis.width // width
         stop = max(first + 1, (column + 1) * axis.horizon // axis.width // width)
-        columns.append(places.health(service, track, min(first, now), min(stop, now + 1)))
+        columns.append(places.health(track, min(first, now), min(stop, now + 1)))
         if stop <= now and len(settled) == column:
             settled.append(columns[-1])
     columns += [-1] * (axis.width - len(columns))
-    return Health(columns[: axis.width], places.health_now(service, track, axis.now))
+    return Health(columns[: axis.width], places.health_now(track, axis.now))
 
 
 def service_rows(state: LiveFold, axis: Axis, look: Look, most: int, chosen: str = "") -> list[Row]:
@@ -60,7 +60,7 @@ def service_rows(state: LiveFold, axis: Axis, look: Look, most: int, chosen: str
     graph, places = state.graph, state.places
     if graph is None or places is None or most < 1:
         return []
-    healths = [health_of(state, places, graph, i, axis) for i in range(len(graph.services))]
+    healths = [health_of(state, places, i, axis) for i in range(len(graph.services))]
     links = _breaker_links(state, graph)
     legend = [_legend(axis, look)] if most >= len(healths) + 1 else []
     room = most - len(legend)
@@ -72,7 +72,7 @@ def service_rows(state: LiveFold, axis: Axis, look: Look, most: int, chosen: str
     for i in shown:
         rows.append(_service_row(state, graph, places, i, healths[i], axis, look, chosen))
         if loads:
-            rows += _load_rows(graph, places, i, axis, look, 1, " load")
+            rows += _load_rows(places, i, axis, look, 1, " load")
         rows += [_breaker_row(state, name, lanes, axis, look) for at, name, lanes in shown_links if at == i]
     more = len(healths) - len(shown)
     if more and rows:
@@ -119,7 +119,7 @@ def _service_row(
     end = axis.left + axis.width
     share = places.good_share(i, axis.now)
     row.right(look.rule if share is None else fmt.share(share), HEALTH_STYLES[health.now], end + SHARE)
-    workers = service.workers * service.replicas
+    workers = track.workers
     full = workers and track.held >= workers
     busy = fmt.short_count(track.held) + (f"/{fmt.short_count(workers)}" if workers else "")
     waiting = f" +{fmt.short_count(track.queued)}" if track.queued else ""
@@ -168,10 +168,9 @@ def _load(places: Places, i: int, axis: Axis) -> tuple[Values, Values]:
     return held, [None if h is None or w is None else h + w for h, w in zip(held, waits, strict=True)]
 
 
-def _load_rows(graph: Graph, places: Places, i: int, axis: Axis, look: Look, rows: int, label: str) -> list[Row]:
+def _load_rows(places: Places, i: int, axis: Axis, look: Look, rows: int, label: str) -> list[Row]:
     """Workers that are busy, and on top of them whoever waits, against the workers there are."""
-    service = graph.services[i]
-    workers = service.workers * service.replicas
+    workers = places.services[i].workers
     busy, total = _load(places, i, axis)
     top = max([*(value for value in total if value is not None), float(workers), 1.0])
     chart = charts.stacked(busy, total, top, rows, look.ascii_only)
@@ -200,7 +199,7 @@ def near_service_rows(state: LiveFold, name: str, axis: Axis, look: Look, height
     i = graph.names.index(name)
     track = places.services[i]
     rows = [_legend(axis, look)] if height >= 8 else []
-    rows.append(_service_row(state, graph, places, i, health_of(state, places, graph, i, axis), axis, look, name))
+    rows.append(_service_row(state, graph, places, i, health_of(state, places, i, axis), axis, look, name))
     links = [(label, lanes) for at, label, lanes in _breaker_links(state, graph) if at == i]
     rows += [_breaker_row(state, label, lanes, axis, look) for label, lanes in links[: max(0, (height - 4) // 3)]]
     each = max(1, (height - len(rows)) // 2)
@@ -220,7 +219,7 @@ def near_service_rows(state: LiveFold, name: str, axis: Axis, look: Look, height
         for piece, kind in charts.runs(text, kinds):
             row.add(piece, ("", "good", "odd", "bad")[kind])
         rows.append(row.add("" if n else f" {figure}").to(axis.left + axis.width + axis.right))
-    return rows + _load_rows(graph, places, i, axis, look, each, "load")
+    return rows + _load_rows(places, i, axis, look, each, "load")
 
 
 # --- breakers on links --------------------------------------------------------------------------------------------
@@ -272,7 +271,7 @@ def troubles(state: LiveFold) -> list[tuple[str, str, str]]:
         return []
     found = []
     for i in reversed(range(len(graph.services))):
-        level = places.health_now(graph.services[i], places.services[i], state.clock)
+        level = places.health_now(places.services[i], state.clock)
         name, queued = printable(graph.names[i]), places.services[i].queued
         if level == FULL:
             waiting = f", {fmt.count(queued)} wait" if queued else ""
