@@ -12,10 +12,13 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.events import (
+    ANSWERED,
     APPLIED,
     ARRIVE,
     BEGIN,
     BREAKER,
+    CANCELLED,
+    CRASHED,
     DONE,
     DUPLICATE,
     EFFECT,
@@ -27,6 +30,7 @@ from resilience_sim.kernel.events import (
     HEDGE,
     HUNG,
     LEFT_QUEUE,
+    QUEUED_AT_B,
     RECEIVED,
     REJECTED,
     RESULT,
@@ -35,6 +39,7 @@ from resilience_sim.kernel.events import (
     SENT,
     START,
     STARTED,
+    TIMEOUT,
     Event,
     abandoned,
     attempt_of,
@@ -53,7 +58,7 @@ def attempt_number(kind: int, a: int) -> int:
     """The attempt that an event is about; 0 when it is about none."""
     if kind in (SENT, RECEIVED, BEGIN, LEFT_QUEUE):
         return a
-    return attempt_of(a) if kind in (END, RESULT, EFFECT) else 0
+    return attempt_of(a) if kind in (END, RESULT, EFFECT, ANSWERED) else 0
 
 
 class Attempt:
@@ -61,18 +66,19 @@ class Attempt:
 
     ``replica``: a component id. ``reception``: how B received it, 0 before that. ``left``: why it left B's queue
     without any work, else 0. ``worked``: worker time in ns. ``abandoned``: its caller had given up when B was done.
-    ``effect``: its kind or 0; ``after_failure``: it came when the request had been reported as failed.
+    ``closed``: when a service among several had its answer, its calls included. ``effect``: its kind or 0;
+    ``after_failure``: it came when the request had been reported as failed.
     """
 
     __slots__ = (
-        "abandoned", "after_failure", "answered", "began", "effect", "ended", "left", "number", "outcome", "received",
-        "reception", "replica", "sent", "work", "worked",
+        "abandoned", "after_failure", "answered", "began", "closed", "effect", "ended", "left", "number", "outcome",
+        "received", "reception", "replica", "sent", "work", "worked",
     )  # fmt: skip
 
     def __init__(self, number: int, sent: int) -> None:
         self.number = number
         self.sent = sent
-        self.received = self.began = self.ended = self.answered = UNKNOWN
+        self.received = self.began = self.ended = self.answered = self.closed = UNKNOWN
         self.outcome = self.work = self.worked = self.replica = UNKNOWN
         self.reception = self.left = self.effect = 0
         self.abandoned = False
@@ -96,6 +102,9 @@ class Attempt:
             self.work = outcome_of(a)
             self.worked = b
             self.abandoned = abandoned(a)
+        elif kind == ANSWERED:
+            self.closed = t
+            self.work = outcome_of(a)
         elif kind == EFFECT:
             self.effect = effect_of(a)
             self.after_failure = b != 0
@@ -109,9 +118,18 @@ class Attempt:
         return self.reception == HUNG
 
     @property
+    def over(self) -> bool:
+        """Whether its caller knows, and B is done with it or cannot get it any more."""
+        if self.answered < 0:
+            return False
+        if self.reception:
+            return self.ended >= 0 or self.reception not in (STARTED, QUEUED_AT_B)
+        return self.outcome not in (TIMEOUT, CANCELLED, CRASHED)
+
+    @property
     def end(self) -> int:
         """The last instant known of it."""
-        return max(self.sent, self.received, self.began, self.ended, self.answered)
+        return max(self.sent, self.received, self.began, self.ended, self.answered, self.closed)
 
 
 class Step:

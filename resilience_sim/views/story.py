@@ -5,16 +5,17 @@ Facts come from events alone (request_trace.py), so that a recording and a simul
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass, field
-from typing import Any
-
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
+from resilience_sim.measure.call_tree import CallTreeFold
 from resilience_sim.measure.story import Attempt, Step, attempt_number
 from resilience_sim.runs.simulation import Source
 from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.views.call_story import CallTeller
+from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.request_trace import KNEW, PASSED, SECOND, Flight, RequestTraceFold, history_of
+from resilience_sim.views.services_story import tell_links, tell_services
+from resilience_sim.views.story_node import Node
 from resilience_sim.views.story_words import (
     Context,
     attempt_words,
@@ -42,6 +43,11 @@ def request_story(source: Source, rid: int) -> Node:
     """The tree of one request. The source is run to its end."""
     fold = RequestTraceFold(source.plan, source.components, rid, history_of(source))
     source.attach(fold)
+    teller = None
+    if source.plan.several:
+        calls = CallTreeFold(rid, source.components)
+        source.attach(calls)
+        teller = CallTeller(source.plan, source.components, calls.tree)
     while source.run(budget=SLICE):
         continue
     if not fold.story.steps:
@@ -51,16 +57,19 @@ def request_story(source: Source, rid: int) -> Node:
         )
     if fold.rid in fold.flights:
         fold.flights.clear()
-        tree = TreeBuilder(fold).build()
+        tree = TreeBuilder(fold).build(teller)
         tree.text += " and never got an answer: unanswered"
         return tree
-    return TreeBuilder(fold).build()
+    return TreeBuilder(fold).build(teller)
 
 
 def instant_story(source: Source, t: int) -> Node:
     """What every layer knew at ``t`` ns, everything at that instant included."""
     fold = RequestTraceFold(source.plan, source.components, history=history_of(source))
     source.attach(fold)
+    live = LiveFold(source.plan, source.seed, source.components) if source.plan.several else None
+    if live is not None:
+        source.attach(live)
     going = True
     while going and source.now <= t:
         before = source.now, fold.requests
@@ -70,49 +79,12 @@ def instant_story(source: Source, t: int) -> Node:
     end = source.now
     if not going and end < t and not fold.flights:
         raise NothingThere(f"the run ends before {t / 1e9:g} s", f"its last event is at {end / 1e9:g} s")
-    return instant_tree(fold, t)
-
-
-def draw(node: Node, width: int = 110, plain: bool = False) -> list[str]:
-    """The tree as lines; ``plain``: for terminals that have no lines to draw with."""
-    tee, corner, bar = ("|- ", "`- ", "|  ") if plain else ("├─ ", "└─ ", "│  ")
-    lines = textwrap.wrap(node.text, width) or [""]
-
-    def below(parent: Node, indent: str) -> None:
-        for number, child in enumerate(parent.children):
-            last = number == len(parent.children) - 1
-            deeper = indent + ("   " if last else bar)
-            more = deeper + (bar if child.children else "   ")
-            head = indent + (corner if last else tee)
-            lines.extend(
-                textwrap.wrap(child.text, max(width, len(more) + 30), initial_indent=head, subsequent_indent=more)
-            )
-            below(child, deeper)
-
-    below(node, "")
-    return lines
-
-
-def as_document(node: Node) -> dict[str, Any]:
-    return {"text": node.text, "children": [as_document(child) for child in node.children]}
+    if live is not None:
+        live.tick(t)
+    return instant_tree(fold, t, live)
 
 
 # --- a request ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Node:
-    """A line with what hangs below it."""
-
-    text: str
-    children: list[Node] = field(default_factory=list)
-
-    def add(self, text: str) -> Node:
-        """A new last child; without text nothing is added."""
-        child = Node(text)
-        if text:
-            self.children.append(child)
-        return child
 
 
 class TreeBuilder:
@@ -125,7 +97,7 @@ class TreeBuilder:
         self.knew: dict[int, str] = {}
         self.denied: set[int] = set()
 
-    def build(self) -> Node:
+    def build(self, teller: CallTeller | None = None) -> Node:
         for step in self.fold.story.steps:
             self.step(step)
         for fault, _ in self.fold.faults_met:
@@ -133,7 +105,11 @@ class TreeBuilder:
             self.root.children.insert(0, Node(f"fault `{config.id}` was on: {fault_words(config)}"))
         for number, node in self.attempts.items():
             attempt = self.fold.story.attempt(number)
-            node.text += attempt_words(attempt, self.replica(attempt))
+            node.text += attempt_words(attempt, self.replica(attempt), self.plan.service.name)
+            if teller is not None:
+                teller.below(node, number)
+        if teller is not None:
+            teller.loose(self.root)
         return self.root
 
     def here(self) -> Node:
@@ -170,7 +146,7 @@ class TreeBuilder:
                 self.here().add(f"`{self.name(step)}` was {step.text}")
         else:
             config = self.fold.history.at(step.t).config.get(step.source)
-            text, _ = step_words(step, Context(config))
+            text, _ = step_words(step, Context(config, service=self.plan.service.name))
             self.here().add(f"{self.at(step.t)}: `{self.name(step)}` {text}" if text else "")
 
     def arrival(self, step: Step) -> str:
@@ -238,7 +214,7 @@ class TreeBuilder:
 # --- an instant ---------------------------------------------------------------------------------------------------
 
 
-def instant_tree(fold: RequestTraceFold, t: int) -> Node:
+def instant_tree(fold: RequestTraceFold, t: int, live: LiveFold | None = None) -> Node:
     root = Node(f"{fmt.instant(t)}: {fmt.plural(fold.requests, 'request')} so far, {len(fold.flights)} under way")
     _faults(fold, t, root)
     for at, words in fold.history.done_by(t):
@@ -247,7 +223,11 @@ def instant_tree(fold: RequestTraceFold, t: int) -> Node:
     instances = fold.plan.client.instances
     for instance in range(instances):
         _client(fold, t, root, instance, instances > 1)
-    _service(fold, t, root)
+    if live is None:
+        _service(fold, t, root)
+    else:
+        tell_services(live, root)
+        tell_links(live, root)
     return root
 
 

@@ -42,6 +42,7 @@ class Context:
 
     config: PolicyConfig | None = None  # of the layer that emitted the event, as it was then
     deadline: int = 0  # of requests, ns
+    service: str = "B"
 
 
 def step_words(step: Step, context: Context) -> Said:
@@ -121,32 +122,33 @@ def _result(step: Step, context: Context) -> Said:
 
 
 def _effect(step: Step, context: Context) -> Said:
-    words, style = effect_words(ev.effect_of(step.a), step.b != 0)
+    words, style = effect_words(ev.effect_of(step.a), step.b != 0, context.service)
     return f"attempt {ev.attempt_of(step.a)}: {words}" if words else "", style
 
 
-def effect_words(kind: int, after_failure: bool) -> Said:
-    """What B's work did to the ledger."""
+def effect_words(kind: int, after_failure: bool, service: str = "B") -> Said:
+    """What a service's work did to the ledger."""
     words, style = _EFFECTS.get(kind, ("", ""))
+    words = words.replace("B recognised", f"{service} recognised")
     return f"{words}, after the request had been reported as failed" if words and after_failure else words, style
 
 
-def attempt_words(attempt: Attempt, replica: str) -> str:
-    """An attempt in one line: ``attempt 1; at B#1; error after 50ms``."""
-    facts = [f"attempt {attempt.number}"]
+def attempt_words(attempt: Attempt, replica: str, service: str = "B", name: str = "") -> str:
+    """An attempt in one line: ``attempt 1; at B#1; error after 50ms``. ``name``: instead of its number."""
+    facts = [name or f"attempt {attempt.number & ev.TRIES}"]
     if attempt.received >= 0:
         how = {ev.QUEUED_AT_B: "queued at", ev.TURNED_DOWN: "turned down by", ev.HUNG: "swallowed by"}
         facts.append(f"{how.get(attempt.reception, 'at')} {replica}")
     if attempt.left:
-        facts.append("left B's queue without any work")
+        facts.append(f"left {service}'s queue without any work")
     elif attempt.began > attempt.received:
-        facts.append(f"waited {fmt.duration(attempt.began - attempt.received)} in B's queue")
+        facts.append(f"waited {fmt.duration(attempt.began - attempt.received)} in {service}'s queue")
     if attempt.outcome >= 0:
         facts.append(f"{outcome_name(attempt.outcome)} after {fmt.duration(attempt.answered - attempt.sent)}")
     if attempt.abandoned:
         worked = fmt.duration(attempt.worked)
-        facts.append(f"B worked on it until {fmt.instant(attempt.ended)}, {worked} for nobody")
-    facts.append(effect_words(attempt.effect, attempt.after_failure)[0])
+        facts.append(f"{service} worked on it until {fmt.instant(attempt.ended)}, {worked} for nobody")
+    facts.append(effect_words(attempt.effect, attempt.after_failure, service)[0])
     return "; ".join(fact for fact in facts if fact)
 
 
@@ -293,7 +295,7 @@ def _hedge_won(step: Step, context: Context) -> Said:
 
 
 def _fell_back(step: Step, context: Context) -> Said:
-    return f"answered in B's place, instead of `{outcome_name(step.a)}`", "odd"
+    return f"answered in {context.service}'s place, instead of `{outcome_name(step.a)}`", "odd"
 
 
 _WORDS: dict[int, Callable[[Step, Context], Said]] = {

@@ -15,7 +15,8 @@ from resilience_sim.views.live.frame import frame
 from resilience_sim.views.live.look import ASCII, UNICODE
 from resilience_sim.views.live.race import race_frame
 from resilience_sim.views.plain import PlainFold
-from resilience_sim.views.story import draw, instant_story, request_story
+from resilience_sim.views.story import instant_story, request_story
+from resilience_sim.views.story_node import draw
 from views.scenes import BUSY, lines, scenario, state_at
 
 S = 1_000_000_000

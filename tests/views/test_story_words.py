@@ -10,7 +10,8 @@ from resilience_sim.measure.story import BriefStory, StoryFold, read_story
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.scenario.text import shipped
-from resilience_sim.views.story import draw, request_story
+from resilience_sim.views.story import request_story
+from resilience_sim.views.story_node import draw
 from resilience_sim.views.story_words import Context, sentence, step_words, tell
 
 CLIENT = """

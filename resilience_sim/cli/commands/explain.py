@@ -19,6 +19,7 @@ from resilience_sim.cli.errors import Problem, usage
 if TYPE_CHECKING:
     from resilience_sim.cli.topics.find import Topic
     from resilience_sim.runs.simulation import Source
+    from resilience_sim.views.story_node import Node
 
 ABOUT = "Explain a policy, fault, metric, outcome, error code or key."
 
@@ -40,8 +41,8 @@ class ExplainOptions:
 def explain(ctx: CommandContext, options: ExplainOptions) -> int:
     """Explain a policy, fault, metric, outcome, error code, the exit codes, or a key of the scenario file.
 
-    RUN@43.2s shows what every layer knew at that instant, RUN:17 the story of request 17; RUN is a recording or a
-    scenario. Without a topic: list all topics.
+    SCENARIO shows who calls whom, through what, and how often at most. RUN@43.2s shows what every layer knew at that
+    instant, RUN:17 the story of request 17; RUN is a recording or a scenario. Without a topic: list all topics.
     """
     from resilience_sim.cli.topics.find import find, near
 
@@ -54,6 +55,8 @@ def explain(ctx: CommandContext, options: ExplainOptions) -> int:
     if request is not None:
         return _explain_run(ctx, request.group("run"), options.seed, rid=int(request.group("rid")))
     found = find(name)
+    if not found and _is_scenario(name):
+        return _explain_graph(ctx, name)
     if not found:
         raise usage(
             f"no such topic: `{name}`",
@@ -152,10 +155,43 @@ def _folded(ctx: CommandContext, text: str, indent: int) -> list[str]:
     return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
 
 
+def _is_scenario(name: str) -> bool:
+    from resilience_sim.scenario.text import shipped
+
+    return name.endswith((".yaml", ".yml")) or shipped.find(name) is not None
+
+
+def _explain_graph(ctx: CommandContext, name: str) -> int:
+    """Who calls whom in a scenario."""
+    from resilience_sim.scenario.load import load
+    from resilience_sim.views.services_story import graph_story
+
+    ctx.subject = name
+    plan = load(name).plan
+    tree = graph_story(plan)
+    if ctx.json:
+        from resilience_sim.views.story_node import as_document
+
+        ctx.reply(scenario=plan.name, story=as_document(tree))
+        return 0
+    _draw(ctx, tree)
+    return 0
+
+
+def _draw(ctx: CommandContext, tree: Node) -> None:
+    from resilience_sim.kernel.text import printable
+    from resilience_sim.views.story_node import draw
+
+    width = max(40, min(140, ctx.io.size()[0])) if ctx.io.stdout_is_terminal else 140
+    for line in draw(tree, width, plain=not _draws(ctx.io.encoding or "utf-8")):
+        ctx.out(printable(line))
+
+
 def _explain_run(ctx: CommandContext, run: str, seed: int | None, at: str = "", rid: int = -1) -> int:
     """Tell the story of an instant or of a request."""
     from resilience_sim.kernel.text import printable
-    from resilience_sim.views.story import NothingThere, as_document, draw, instant_story, request_story
+    from resilience_sim.views.story import NothingThere, instant_story, request_story
+    from resilience_sim.views.story_node import as_document
 
     ctx.subject = run
     with _source(run, seed) as source:
@@ -169,9 +205,7 @@ def _explain_run(ctx: CommandContext, run: str, seed: int | None, at: str = "", 
         return 0
     if not ctx.quiet:
         ctx.err(f"{printable(name)}  seed {seed}")
-    width = max(40, min(140, ctx.io.size()[0])) if ctx.io.stdout_is_terminal else 140
-    for line in draw(tree, width, plain=not _draws(ctx.io.encoding or "utf-8")):
-        ctx.out(printable(line))
+    _draw(ctx, tree)
     return 0
 
 
