@@ -122,7 +122,7 @@ def _latencies(parts: Sequence[Part]) -> tuple[Distribution, Distribution]:
     return successes, union([bag for part in parts for bag in (part.successes, part.others)])
 
 
-_FAR: Final = 1 << 60  # beyond this, sums of nanoseconds are moved to Python integers
+FAR: Final = 1 << 60  # beyond this, sums of nanoseconds are moved to Python integers
 
 
 def _bits(needs: Sequence[str]) -> int:
@@ -266,7 +266,7 @@ class RunFold(Sink):
                     part.received += 1
                     if b == STARTED:
                         area = self._area - t
-                        self._area = area if area > -_FAR else self._spill(area)
+                        self._area = area if area > -FAR else self._spill(area)
                         busy = self._busy + 1
                         self._busy = busy
                         if busy > self._busy_peak:  # noqa: PLR1730 (max() costs a call)
@@ -277,20 +277,20 @@ class RunFold(Sink):
                             self._queue_peak = self._queue
                 elif kind == END:
                     area = self._area + t
-                    self._area = area if area < _FAR else self._spill(area)
+                    self._area = area if area < FAR else self._spill(area)
                     self._busy -= 1
                     work = part.work_small + b
                     part.work_small = work
                     if abandoned(a):
                         part.wasted_small += b
-                    if work >= _FAR:
+                    if work >= FAR:
                         part.spill()
                 elif kind == RESULT:
                     part.results[outcome_of(a)] += 1
                 elif kind == BEGIN:
                     self._queue -= 1
                     area = self._area - t
-                    self._area = area if area > -_FAR else self._spill(area)
+                    self._area = area if area > -FAR else self._spill(area)
                     busy = self._busy + 1
                     self._busy = busy
                     if busy > self._busy_peak:  # noqa: PLR1730

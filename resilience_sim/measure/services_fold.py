@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from mypy_extensions import i64
 
@@ -46,14 +46,14 @@ from resilience_sim.kernel.events import (
     outcome_of,
 )
 from resilience_sim.kernel.sink import K0, K1, K2, K3, K4
-from resilience_sim.kernel.vectors import view
+from resilience_sim.kernel.vectors import vec, view
 from resilience_sim.measure.capacity import Capacity
 from resilience_sim.measure.counters import Part, merged
 from resilience_sim.measure.latencies import Distribution, union
 from resilience_sim.measure.outer_events import OuterEvents, inner_sources
 from resilience_sim.measure.readings import RunContext, by_outcome, latency, ratio
 from resilience_sim.measure.result import NO_READING, Reading, RunResult
-from resilience_sim.measure.run_fold import RunFold, window
+from resilience_sim.measure.run_fold import FAR, RunFold, window
 from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.metrics import percentile_of
 from resilience_sim.settings.plan import Plan, Scope
@@ -67,9 +67,10 @@ class Tally:
     calls, which are its ``arrivals``.
     """
 
-    __slots__ = ("_operations", "area", "busy", "busy_peak", "part", "parts", "queue")
+    __slots__ = ("_area", "_area_far", "_operations", "busy", "busy_peak", "part", "parts", "queue")
 
-    area: int  # as in RunFold
+    _area: i64  # as in RunFold
+    _area_far: int
     busy: i64
     busy_peak: i64
     queue: i64
@@ -78,7 +79,8 @@ class Tally:
         self._operations = operations
         self.part = Part(operations)
         self.parts: list[Part] = [self.part]
-        self.area = 0
+        self._area = 0
+        self._area_far = 0
         self.busy = 0
         self.busy_peak = 0
         self.queue = 0
@@ -86,40 +88,52 @@ class Tally:
     def cut(self, t: int) -> None:
         """A part of the run ends."""
         until = int(self.busy) * t
-        self.part.busy += self.area + until
-        self.area = -until
+        self.part.busy += self._area_far + int(self._area) + until
+        self._area = 0
+        self._area_far = -until
         self.part = Part(self._operations)
         self.part.queue_peak = self.queue
         self.parts.append(self.part)
 
     def hold(self, t: i64) -> None:
         """A worker begins."""
-        self.area -= int(t)
-        self.busy += 1
-        self.busy_peak = max(self.busy_peak, self.busy)
+        area = self._area - t
+        self._area = area if area > -FAR else self._spill(area)
+        busy = self.busy + 1
+        self.busy = busy
+        if busy > self.busy_peak:  # noqa: PLR1730 (max() costs a call)
+            self.busy_peak = busy
+
+    def leave(self, t: i64) -> None:
+        """A worker ends."""
+        area = self._area + t
+        self._area = area if area < FAR else self._spill(area)
+        self.busy -= 1
+
+    def _spill(self, area: i64) -> i64:
+        self._area_far += int(area)
+        return 0
 
     def merge(self, parts: Sequence[Part], end: int) -> Part:
         """Several parts together, up to ``end``."""
         total = merged(parts)
         if parts and parts[-1] is self.part:
-            total.busy += self.area + int(self.busy) * end
+            total.busy += self._area_far + int(self._area) + int(self.busy) * end
         return total
+
+
+# what a source is, by its number: _AT_SERVICE or _AT_LINK, whether it is of Service A or the first service, and above
+# that the index of the service or link
+_AT_SERVICE: Final = 1
+_AT_LINK: Final = 2
+_OUTER: Final = 4
+_INDEX: Final = 3
 
 
 class ServicesFold(RunFold):
     """The figures of a plan with several services."""
 
-    __slots__ = (
-        "_capacities",
-        "_client_link",
-        "_effects",
-        "_inner",
-        "_link_of",
-        "_links",
-        "_outer",
-        "_service_of",
-        "_services",
-    )
+    __slots__ = ("_capacities", "_client_link", "_effects", "_links", "_services", "_where")
 
     def __init__(
         self, plan: Plan, components: Sequence[Component], series: int = 0, metrics: Sequence[str] | None = None
@@ -129,18 +143,19 @@ class ServicesFold(RunFold):
         names = [service.name for service in everybody(plan)]
         links = ["", *(link.name for link in plan.links)]
         places = 1 + max(component.id for component in components)
-        # by source: the index of its service, or of its link; -1: none
-        self._service_of = [-1] * places
-        self._link_of = [-1] * places
-        self._outer = [True] * places
+        where = [0] * places
         for each in components:
-            self._outer[each.id] = each.id not in inner
+            if each.id not in inner:
+                where[each.id] |= _OUTER
+            if self._partial:
+                continue  # what is asked for is of Service A and the first service
             if each.kind in ("service", "replica"):
-                self._service_of[each.id] = names.index(each.node)
+                where[each.id] |= _AT_SERVICE | names.index(each.node) << _INDEX
             elif each.link:
-                self._link_of[each.id] = links.index(each.link)
+                where[each.id] |= _AT_LINK | links.index(each.link) << _INDEX
             elif each.kind not in ("client", "fault"):
-                self._link_of[each.id] = 0
+                where[each.id] |= _AT_LINK
+        self._where = vec[i64](where)
         self._services = [Tally(len(operations_at(plan, name))) for name in names]
         self._capacities = [self._capacity, *(Capacity(service) for service in plan.services)]
         self._links = [Tally(1) for _ in links]
@@ -157,19 +172,19 @@ class ServicesFold(RunFold):
         """Count one event of a service or link, and what RunFold counts."""
         if t >= self._cut:
             self._advance(t)
-        at = len(self._parts) - 1
+        at: i64 = -1  # the present part
         if rid < self._first and rid >= 0:
             at = bisect_right(self._firsts, rid) - 1
-        service = self._service_of[source]
-        if service >= 0:
-            self._at_service(self._services[service], service, at, t, kind, rid, a, b)
-        else:
-            link = self._link_of[source]
-            if link >= 0:
-                self._at_link(self._links[link], at, kind, a, b)
-            elif kind <= DONE:
-                self._of_request(at, kind, rid, a)
-        if self._outer[source] and kind < CALL:
+        where = self._where[source]
+        if where & _AT_SERVICE:
+            tally = self._services[where >> _INDEX]
+            self._at_service(tally, tally.part if at < 0 else tally.parts[at], where >> _INDEX, at, t, kind, rid, a, b)
+        elif where & _AT_LINK:
+            tally = self._links[where >> _INDEX]
+            self._at_link(tally.part if at < 0 else tally.parts[at], kind, a, b)
+        elif kind <= DONE:
+            self._of_request(at, kind, rid, a)
+        if where & _OUTER and (kind < CALL or kind == WORKERS):
             super().emit(t, kind, source, rid, a, b)
             return
         h = self._hash * K0 + ((t * K1) ^ ((kind + (source << 8)) * K2) ^ (rid * K3) ^ (a * K4) ^ b)
@@ -177,31 +192,47 @@ class ServicesFold(RunFold):
             h &= M64
         self._hash = h
         self.count += 1
-        if kind == BREAKER:
-            log = self._log_of.get(source)
-            if log is not None:
-                log.note(t, a, b)
-        elif kind == REJECTED:
-            self._rejected[source] += 1
+        if not where & _AT_SERVICE:
+            if kind == BREAKER:
+                log = self._log_of.get(source)
+                if log is not None:
+                    log.note(t, a, b)
+            elif kind == REJECTED:
+                self._rejected[source] += 1
         if self._hands_on:
             self._next.on_event(t, kind, source, rid, a, b)
             if self._more:
                 for fold in self._others:
                     fold.on_event(t, kind, source, rid, a, b)
 
-    def _at_service(self, tally: Tally, service: int, at: int, t: i64, kind: i64, rid: i64, a: i64, b: i64) -> None:
-        part = tally.parts[at]
+    def _at_service(
+        self, tally: Tally, part: Part, service: i64, at: i64, t: i64, kind: i64, rid: i64, a: i64, b: i64
+    ) -> None:
         if kind == SENT:
-            self._links[self._link_of[b] if call_of(a) else 0].parts[at].sent += 1
+            link = self._links[self._where[b] >> _INDEX] if call_of(a) else self._client_link
+            (link.part if at < 0 else link.parts[at]).sent += 1
         elif kind == RECEIVED:
             part.received += 1
             if b == STARTED:
                 tally.hold(t)
             elif b == QUEUED_AT_B:
                 tally.queue += 1
-                tally.part.queue_peak = max(tally.part.queue_peak, tally.queue)
+                if tally.queue > tally.part.queue_peak:  # noqa: PLR1730
+                    tally.part.queue_peak = tally.queue
             elif b == TOO_LATE:
                 part.expired += 1
+        elif kind == END:
+            tally.leave(t)
+            work = part.work_small + b
+            part.work_small = work
+            if abandoned(a):
+                part.wasted_small += b
+            if work >= FAR:
+                part.spill()
+        elif kind == ANSWERED:
+            outcome = outcome_of(a)
+            part.outcomes[outcome] += 1
+            (part.successes if outcome <= FALLBACK else part.others).add(b)
         elif kind == BEGIN:
             tally.queue -= 1
             tally.hold(t)
@@ -209,17 +240,7 @@ class ServicesFold(RunFold):
             tally.queue -= 1
             if b == EXPIRED:
                 part.expired += 1
-        elif kind == END:
-            tally.area += int(t)
-            tally.busy -= 1
-            part.work_far += int(b)
-            if abandoned(a):
-                part.wasted_far += int(b)
-        elif kind == ANSWERED:
-            outcome = outcome_of(a)
-            part.outcomes[outcome] += 1
-            (part.successes if outcome <= FALLBACK else part.others).add(b)
-        elif kind == WORKERS:
+        elif kind == WORKERS and service:  # RunFold notes those of the first one
             self._capacities[service].note(t, a)
         elif kind == EFFECT:
             self._effect_at(part, service, rid, effect_of(a), operation_of(a), b)
@@ -227,10 +248,9 @@ class ServicesFold(RunFold):
     def _effect_at(self, part: Part, service: int, rid: i64, effect: i64, operation: i64, failed: i64) -> None:
         self._effect(part, effect, operation, failed)
         if effect in (APPLIED, DUPLICATE) and not failed:
-            self._effects.setdefault(int(rid), []).append(service)
+            self._effects.setdefault(int(rid), []).append(int(service))
 
-    def _at_link(self, tally: Tally, at: int, kind: i64, a: i64, b: i64) -> None:
-        part = tally.parts[at]
+    def _at_link(self, part: Part, kind: i64, a: i64, b: i64) -> None:
         if kind == CALL:
             part.arrivals += 1
         elif kind == CALL_OVER:
@@ -240,9 +260,9 @@ class ServicesFold(RunFold):
         elif kind == RETRY_DENIED:
             part.denied += 1
 
-    def _of_request(self, at: int, kind: i64, rid: i64, a: i64) -> None:
+    def _of_request(self, at: i64, kind: i64, rid: i64, a: i64) -> None:
         """Of Service A: its link is the way to the first service."""
-        part = self._client_link.parts[at]
+        part = self._client_link.part if at < 0 else self._client_link.parts[at]
         if kind == ARRIVE:
             if admission_of(a) == ADMITTED:
                 part.arrivals += 1
@@ -251,10 +271,11 @@ class ServicesFold(RunFold):
         elif kind == DONE:
             if held_thread(a):
                 part.outcomes[outcome_of(a)] += 1
-            services = self._effects.pop(int(rid), None)
+            services = self._effects.pop(int(rid), None) if self._effects else None
             if services is not None and outcome_of(a) > FALLBACK:
                 for service in services:
-                    self._services[service].parts[at].orphans += 1
+                    tally = self._services[service]
+                    (tally.part if at < 0 else tally.parts[at]).orphans += 1
 
     def _advance(self, t: i64) -> None:
         before = len(self._parts)
@@ -333,7 +354,8 @@ class ServicesFold(RunFold):
         start, stop = limits
         chosen = slice(bisect_left(self._edges, start), bisect_left(self._edges, stop))
         end = min(stop, context.end)
-        names = {e.metric for e in self._plan.expect if e.scope == scope}
+        same = (scope.kind, scope.ref, scope.place)  # of whichever variant: it is asked for only once
+        names = {e.metric for e in self._plan.expect if (e.scope.kind, e.scope.ref, e.scope.place) == same}
         arrivals = sum(int(part.arrivals) for part in self._parts[chosen])
         if ">" in scope.place:
             tally = self._links[links_of(self._plan).index(scope.place)]

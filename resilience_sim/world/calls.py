@@ -48,13 +48,14 @@ MOST_CALLS: Final = 4_000_000  # of one request: more do not fit an event's payl
 class Visit(Job):
     """An attempt at a service that may call others, or that was told a deadline.
 
-    ``step`` is the group of calls it is at, ``due`` are those of the group (by index) whose next call is to be made,
-    ``made`` counts the calls of each, ``calls`` are under way.
+    ``step`` is the group of calls it is at. The links of the group from ``first`` on have not been called yet,
+    ``again`` are those (index, and above it which time it was) to be called once more. ``newest`` is the last of the
+    calls under way, which know their neighbours; ``before`` and ``after`` are those of the visit among all that call.
     """
 
     __slots__ = (
-        "advancing", "arrived", "calls", "deadline", "due", "fails_as", "failures", "lost", "made", "step",
-        "successes",
+        "advancing", "after", "again", "arrived", "before", "calls", "deadline", "fails_as", "failures", "first",
+        "lost", "newest", "step", "successes",
     )  # fmt: skip
 
     arrived: i64
@@ -64,9 +65,11 @@ class Visit(Job):
     successes: i64
     failures: i64
     fails_as: i64
-    calls: list[Call]
-    due: list[int]
-    made: list[int]
+    first: i64
+    again: list[int] | None
+    newest: Call | None
+    before: Visit | None
+    after: Visit | None
 
     def __init__(self, layer: Layer, parent: Frame) -> None:
         super().__init__(layer, parent)
@@ -74,27 +77,28 @@ class Visit(Job):
         self.deadline = FOREVER
         self.lost = -1
         self.step = -1
-        self.calls = _NO_CALLS
-        self.due = _NOTHING
-        self.made = _NOTHING
+        self.newest = None
+        self.first = 0
+        self.again = None
         self.successes = 0
         self.failures = 0
         self.fails_as = SUCCESS
         self.advancing = False
+        self.before = None
+        self.after = None
 
     def detach(self) -> None:
         """Its calls are its children."""
-        calls = self.calls
-        self.calls = _NO_CALLS
+        call = self.newest
+        self.newest = None
         super().detach()
-        for call in calls:
+        while call is not None:
+            older = call.older
+            call.older = None
+            call.newer = None
             call.let_go()
             call.detach()
-
-
-# until it makes calls
-_NO_CALLS: Final[list[Call]] = []
-_NOTHING: Final[list[int]] = []
+            call = older
 
 
 class Made(Shared):
@@ -106,7 +110,19 @@ class Made(Shared):
 
     def __init__(self) -> None:
         self.count = 0
-        self.accounts: dict[int, Account] = {}
+        self.accounts: dict[int, Account] | None = None
+
+    def account(self, path: i64) -> Account:
+        """That of a path."""
+        accounts = self.accounts
+        if accounts is None:
+            accounts = {}
+            self.accounts = accounts
+        account = accounts.get(int(path))
+        if account is None:
+            account = Account()
+            accounts[int(path)] = account
+        return account
 
 
 def root_of(req: Request) -> Request:
@@ -116,27 +132,52 @@ def root_of(req: Request) -> Request:
 
 @mypyc_attr(acyclic=True, free_list_len=1)
 class Call(Request):
-    """One call of one service to another, for a request of a user."""
+    """One call of one service to another, for a request of a user.
 
-    __slots__ = ("account", "deadline", "index", "link", "path", "root", "visit")
+    ``older`` and ``newer`` are its neighbours among the calls of the visit that are under way.
+    """
+
+    __slots__ = ("account", "deadline", "index", "link", "newer", "nth", "older", "path", "root", "visit")
 
     link: Link
     visit: Visit | None  # who calls; None when it is over
     root: Request  # of the user
     account: Account | None  # None: it only reads
-    index: i64  # within its group
+    index: i64  # of its link within the group
+    nth: i64  # of that link
+    older: Call | None
+    newer: Call | None
     path: i64  # stands for the links from the user on, and which time each is; attempts left out
     deadline: i64
 
-    def __init__(self, link: Link, visit: Visit, root: Request, instance: i64, index: i64) -> None:
+    def __init__(self, link: Link, visit: Visit, root: Request, instance: i64, index: i64, nth: i64) -> None:
         super().__init__(link, root.rid, link.sim.now, instance, root.user)
         self.link = link
         self.visit = visit
         self.root = root
         self.account = None
         self.index = index
+        self.nth = nth
         self.path = 0
         self.deadline = visit.deadline
+        older = visit.newest
+        self.older = older
+        self.newer = None
+        if older is not None:
+            older.newer = self
+        visit.newest = self
+
+    def leave(self, visit: Visit) -> None:
+        """It is no longer under way."""
+        older, newer = self.older, self.newer
+        if newer is None:
+            visit.newest = older
+        else:
+            newer.older = older
+            self.newer = None
+        if older is not None:
+            older.newer = newer
+            self.older = None
 
     def let_go(self) -> None:
         """It is over: cut what would keep it and its caller alive."""
@@ -176,7 +217,7 @@ class Link(Layer):
 
     __slots__ = (
         "_callee", "_chance", "_commons", "_effects", "_first", "_key", "_layer_sources", "_purpose", "_stacks",
-        "_word", "calls", "config", "place",
+        "_word", "calls", "config", "fails_as", "optional", "place", "times",
     )  # fmt: skip
 
     _key: i64
@@ -184,6 +225,9 @@ class Link(Layer):
     _word: i64
     _first: i64
     calls: Calls  # of the caller
+    fails_as: i64
+    optional: bool
+    times: i64
 
     def __init__(
         self,
@@ -198,10 +242,10 @@ class Link(Layer):
     ) -> None:
         """``first``: number of the first calling replica among all callers; ``ordinal``: of the link at its callee."""
         super().__init__(sim, source)
-        self.config = config
         self.place = place
         self._callee = callee
-        self._chance = config.chance
+        self._chance = 1.0
+        self.adjust(config)
         self._key = purpose_of(config.name) & _POSITIVE
         self._purpose = purpose_of(config.name + "?")
         self._word = operation_word(ordinal, config.operation)
@@ -247,9 +291,12 @@ class Link(Layer):
     # --- a call ---
 
     def adjust(self, config: LinkConfig) -> None:
-        """Be called otherwise from now on: how often, by what chance, and what its failure means."""
+        """Be called so from now on: how often, by what chance, and what its failure means."""
         self.config = config
         self._chance = config.chance
+        self.fails_as = config.fails_as
+        self.optional = config.optional
+        self.times = config.times
 
     def restack(self, configs: Sequence[PolicyConfig], layer_sources: list[list[int]]) -> None:
         """From now on every calling replica has this stack; see :meth:`Stack.reconfigure` for what survives."""
@@ -277,7 +324,7 @@ class Link(Layer):
             made = Made()
             root.shared = made
         assert isinstance(made, Made)
-        call = Call(self, visit, root, self._first + visit.replica.number - 1, index)
+        call = Call(self, visit, root, self._first + visit.replica.number - 1, index, nth)
         made.count += 1
         if made.count > MOST_CALLS:
             raise SimulationError(
@@ -294,12 +341,7 @@ class Link(Layer):
         call.operation = self._word
         call.attempts = made.count << CALL_NUMBER
         if self._effects:
-            account = made.accounts.get(int(call.path))
-            if account is None:
-                account = Account()
-                made.accounts[int(call.path)] = account
-            call.account = account
-        visit.calls.append(call)
+            call.account = made.account(call.path)
         sim.sink.emit(sim.now, CALL, self.source, call.rid, made.count, visit.attempt)
         if call.deadline < FOREVER:
             sim.schedule(call.deadline, call)
@@ -320,7 +362,7 @@ class Link(Layer):
         visit = call.visit
         assert visit is not None
         self._over(call, visit, outcome)
-        self.calls.note(visit, call.index, outcome)
+        self.calls.note(visit, self, call.index, call.nth, outcome)
 
     def give_up(self, call: Call, why: i64, stop_work: bool) -> None:
         """The caller no longer waits for it."""
@@ -332,7 +374,7 @@ class Link(Layer):
 
     def _over(self, call: Call, visit: Visit, outcome: i64) -> None:
         sim = self.sim
-        visit.calls.remove(call)
+        call.leave(visit)
         packed = pack_call(call.attempts >> CALL_NUMBER, outcome)
         sim.sink.emit(sim.now, CALL_OVER, self.source, call.rid, packed, sim.now - call.arrived)
         call.let_go()
@@ -341,24 +383,34 @@ class Link(Layer):
 class Group:
     """Calls that are made at the same time: over when ``need`` of them have succeeded, or no longer can."""
 
-    __slots__ = ("links", "need")
+    __slots__ = ("links", "need", "size")
 
     need: i64
+    size: i64
 
     def __init__(self, links: list[Link], need: int) -> None:
         self.links = links
         self.need = need
+        self.size = len(links)
+
+
+_INDEX: Final = 20  # of a link that is called again: bits of its index, below which time it is
+_INDEXES: Final = (1 << _INDEX) - 1
 
 
 class Calls:
     """What one service does beside its own work: groups of calls, one after the other."""
 
-    __slots__ = ("_groups", "_service", "_visits")
+    __slots__ = ("_groups", "_last", "_service", "_steps")
+
+    _steps: i64
+    _last: Visit | None  # of the visits under way, which know their neighbours
 
     def __init__(self, service: CallingLayer, groups: list[Group]) -> None:
         self._service = service
         self._groups = groups
-        self._visits: dict[Visit, None] = {}  # those under way
+        self._steps = len(groups)
+        self._last = None
         for group in groups:
             for link in group.links:
                 link.calls = self
@@ -369,51 +421,69 @@ class Calls:
 
     def release(self) -> None:
         """The run is over: nobody waits any more."""
-        for visit in list(self._visits):
+        visit = self._last
+        self._last = None
+        while visit is not None:
+            before = visit.before
+            visit.before = None
+            visit.after = None
             visit.detach()
-        self._visits.clear()
+            visit = before
         for link in self.links():
             link.release()
 
     def begin(self, visit: Visit) -> None:
         """Own work has ended: make the calls."""
-        self._visits[visit] = None
-        visit.calls = []
-        self._turn_to(visit, 0)
+        last = self._last
+        visit.before = last
+        if last is not None:
+            last.after = visit
+        self._last = visit
+        visit.step = 0
         self._advance(visit)
 
-    def note(self, visit: Visit, index: i64, outcome: i64) -> None:
+    def note(self, visit: Visit, link: Link, index: i64, nth: i64, outcome: i64) -> None:
         """A call of the present group has ended."""
-        self._count(visit, index, outcome)
+        self._count(visit, link, index, nth, outcome)
         if not visit.advancing:
             self._advance(visit)
 
     def stop(self, visit: Visit, why: i64, stop_work: bool) -> None:
         """The execution is over before its calls are: nobody waits for them."""
-        self._visits.pop(visit, None)
-        visit.due = _NOTHING
-        self._give_up(visit, why, stop_work)
+        before, after = visit.before, visit.after
+        if after is not None:
+            after.before = before
+            visit.after = None
+        elif self._last is visit:
+            self._last = before
+        if before is not None:
+            before.after = after
+            visit.before = None
+        visit.again = None
+        visit.first = self._groups[visit.step].size
+        if visit.newest is not None:
+            self._give_up(visit, why, stop_work)
 
     def on_replica(self, number: i64) -> list[Visit]:
-        """Those under way at a replica (from 1)."""
-        return [visit for visit in self._visits if visit.replica.number == number]
+        """Those under way at a replica (from 1), the first one first."""
+        found = []
+        visit = self._last
+        while visit is not None:
+            if visit.replica.number == number:
+                found.append(visit)
+            visit = visit.before
+        found.reverse()
+        return found
 
-    def _turn_to(self, visit: Visit, step: i64) -> None:
-        count = len(self._groups[step].links)
-        visit.step = step
-        visit.due = list(range(count))
-        visit.made = [0] * count
-        visit.successes = 0
-        visit.failures = 0
-
-    def _count(self, visit: Visit, index: i64, outcome: i64) -> None:
+    def _count(self, visit: Visit, link: Link, index: i64, nth: i64, outcome: i64) -> None:
         """What an outcome means for the group; the link may have more calls to make."""
-        config = self._groups[visit.step].links[index].config
-        if outcome > FALLBACK and not config.optional:
+        if outcome > FALLBACK and not link.optional:
             visit.failures += 1
-            visit.fails_as = config.fails_as
-        elif visit.made[index] < config.times:
-            visit.due.append(int(index))
+            visit.fails_as = link.fails_as
+        elif nth < link.times:
+            if visit.again is None:
+                visit.again = []
+            visit.again.append(int(index + (nth << _INDEX)))
         else:
             visit.successes += 1
 
@@ -423,16 +493,30 @@ class Calls:
         outcome: i64 = -1
         while outcome < 0:
             group = self._groups[visit.step]
-            if len(group.links) - visit.failures < group.need:
+            if group.size - visit.failures < group.need:
                 outcome = visit.fails_as
             elif visit.successes >= group.need:
-                if visit.step + 1 < len(self._groups):
+                if visit.step + 1 < self._steps:
                     self._give_up(visit, TIMEOUT, False)
-                    self._turn_to(visit, visit.step + 1)
+                    visit.step += 1
+                    visit.first = 0
+                    visit.again = None
+                    visit.successes = 0
+                    visit.failures = 0
                 else:
                     outcome = SUCCESS
-            elif visit.due:
-                self._make(visit, group)
+            elif visit.first < group.size:
+                index = visit.first
+                visit.first = index + 1
+                link = group.links[index]
+                if link.is_made(visit.req.rid):
+                    self._make(visit, link, index, 1)
+                else:
+                    visit.successes += 1
+            elif visit.again:
+                again: i64 = visit.again.pop(0)
+                index = again & _INDEXES
+                self._make(visit, group.links[index], index, (again >> _INDEX) + 1)
             else:
                 break
         visit.advancing = False
@@ -440,21 +524,15 @@ class Calls:
             self.stop(visit, TIMEOUT, False)
             self._service.after_calls(visit, outcome)
 
-    def _make(self, visit: Visit, group: Group) -> None:
-        index = visit.due.pop(0)
-        link = group.links[index]
-        nth = visit.made[index] + 1
-        if nth == 1 and not link.is_made(visit.req.rid):
-            visit.successes += 1
-            return
-        visit.made[index] = nth
+    def _make(self, visit: Visit, link: Link, index: i64, nth: i64) -> None:
         if link.sim.now >= visit.deadline:
-            self._count(visit, index, TIMEOUT)
+            self._count(visit, link, index, nth, TIMEOUT)
         else:
             link.open(visit, index, nth)
 
     def _give_up(self, visit: Visit, why: i64, stop_work: bool) -> None:
         # The last one first: a call that still waits for a place in a stack must not inherit that of an earlier one.
-        for call in reversed(list(visit.calls)):
-            if call in visit.calls:
-                call.link.give_up(call, why, stop_work)
+        call = visit.newest
+        while call is not None:
+            call.link.give_up(call, why, stop_work)
+            call = visit.newest

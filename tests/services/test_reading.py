@@ -162,3 +162,13 @@ def test_the_result_document_keeps_its_schema() -> None:
     assert [each["name"] for each in run.document["services"]] == ["shop", "stock", "prices", "reviews", "db"]
     assert [(each["from"], each["to"]) for each in run.document["links"]][:2] == [("client", "shop"), ("shop", "stock")]
     assert run.document["breakers"][0]["link"] == ["shop", "stock"]
+
+
+def test_a_place_is_asked_for_all_that_any_variant_expects_of_it() -> None:
+    from resilience_sim.runs.simulate import simulate
+
+    expect = "[{that: p50 < 1s, service: db}, {that: amplification < 9x, service: db, variant: other}]"
+    more = f"expect: {expect}\ncompare: {{variants: {{other: {{set: {{stock.db.times: 1}}}}}}}}\n"
+    found = simulate(load_text(HEAD + GOOD + more, "x.yaml").plan, 1).scoped["all @db"]
+    assert found["p50"].value == 0
+    assert found["amplification"].value == 2
