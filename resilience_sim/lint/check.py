@@ -14,7 +14,6 @@ from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text import source as sources
-from resilience_sim.settings import codes
 from resilience_sim.settings.plan import Plan
 
 _SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
@@ -43,7 +42,7 @@ class Linted:
 
     def take(self, all_subjects: Sequence[Subject]) -> None:
         """Lint some more."""
-        self.stacks += len(all_subjects)
+        self.stacks += sum(1 + len(subject.plan.links) for subject in all_subjects)
         self.found.update(dict.fromkeys(_lint(all_subjects)))
 
 
@@ -126,7 +125,7 @@ def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
             first = [each for each in first if (each.code, each.file, each.line, each.col) not in places]
             places.update((each.code, each.file, each.line, each.col) for each in first)
         found.update(dict.fromkeys(first))
-        known = {each.code for each in first}
+        known = {(each.code, each.instance) for each in first}
         for changed, item in changed_subjects(subject):
             found.update(dict.fromkeys(brought(findings(changed), subject, item, known)))
     return sorted(found, key=lambda each: (each.line, each.col, each.code, each.instance))
@@ -135,10 +134,7 @@ def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
 def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
     """What there is to lint in a text: a scenario, or every instance of a configuration."""
     if _SCENARIO.search(text):
-        subject = of_scenario(path, text, settings)
-        if subject.plan.several:
-            raise ScenarioError([Diagnostic(codes.NOT_YET, _SEVERAL, path, help=_ONE)])
-        return [subject]
+        return [of_scenario(path, text, settings)]
     from resilience_sim.interop.formats import open_config
 
     opened = open_config(path, text, profiles)
@@ -147,10 +143,6 @@ def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[s
     if opened is None:
         raise _unknown(path)
     return _of_config(opened, settings)
-
-
-_SEVERAL = "the scenario has several services, and lint knows the rules of one"
-_ONE = "lint a scenario of each service by itself (`service:`), with the stack that calls it"
 
 
 def _unknown(path: str) -> ScenarioError:
@@ -183,8 +175,19 @@ def findings(subject: Subject, known: Hits | None = None, said: set[Diagnostic] 
         )
         for each in fresh
     ]  # fmt: skip
-    found += [_finding(subject, rule, hit) for rule, hit in hits(subject, {} if known is None else known)]
+    known = {} if known is None else known
+    for each in parts(subject):
+        found += [_finding(each, rule, hit) for rule, hit in hits(each, known)]
     return found
+
+
+def parts(subject: Subject) -> Iterator[Subject]:
+    """Of several services every link by itself after the whole."""
+    yield subject
+    if subject.plan.several:
+        from resilience_sim.lint.links import link_subjects
+
+        yield from link_subjects(subject)
 
 
 def hits(subject: Subject, known: Hits) -> list[tuple[Rule, Hit]]:
@@ -197,12 +200,15 @@ def hits(subject: Subject, known: Hits) -> list[tuple[Rule, Hit]]:
     key = (subject.kind, subject.instead, subject.exact, replace(subject.plan, name="", about=""))
     found = known.get(key)
     if found is None:
-        rules = [each for each in RULES if each.code not in subject.instead]
+        several = subject.plan.several
+        rules = [each for each in RULES if each.code not in subject.instead and each.of_graph == several]
         found = known[key] = [(rule, hit) for rule in rules for hit in rule.check(subject)]
     return found
 
 
 def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:
+    from resilience_sim.lint.links import in_its_words
+
     place = subject.place(hit.at)
     made_up = [ASSUMED[part] for part in hit.needs if part in subject.assumed]
     severity = hit.severity or rule.severity
@@ -213,9 +219,10 @@ def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:
         severity = "warning"
     elif made_up and subject.kind == "python" and rule.code in MADE_UP:
         severity = "info"
+    message, remedy, *assumes = (in_its_words(subject, each) for each in (hit.message, remedy, *hit.assumes))
     return Finding(
-        rule.code, severity, rule.title, hit.message, remedy, place.file, place.line, place.col, place.end_col,
-        place.path, place.source, (*hit.assumes, *made_up, *subject.unsure), dict(hit.numbers), subject.instance,
+        rule.code, severity, rule.title, message, remedy, place.file, place.line, place.col, place.end_col,
+        place.path, place.source, (*assumes, *made_up, *subject.unsure), dict(hit.numbers), subject.instance,
     )  # fmt: skip
 
 
@@ -247,7 +254,7 @@ def changed_subjects(subject: Subject) -> Iterator[tuple[Subject, int]]:
         yield replace(subject, plan=then, exact=()), _item(subject, t)
 
 
-def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[str]) -> list[Finding]:
+def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[tuple[str, str]]) -> list[Finding]:
     """Those that are not known already, said of the change."""
     place = subject.place(("changes", item))
     fresh = [
@@ -256,9 +263,9 @@ def brought(found: Iterable[Finding], subject: Subject, item: int, known: set[st
             path=place.path, source=place.source,
         )
         for each in found
-        if each.code not in known
+        if (each.code, each.instance) not in known
     ]  # fmt: skip
-    known.update(each.code for each in fresh)
+    known.update((each.code, each.instance) for each in fresh)
     return fresh
 
 
@@ -281,9 +288,9 @@ def _item(subject: Subject, t: int) -> int:
 
 def errors_of(plan: Plan) -> frozenset[str]:
     """The codes of the rules that call something in a plan an error."""
-    from resilience_sim.lint.pages import RULES
-
-    subject = Subject("", plan)
     return frozenset(
-        rule.code for rule in RULES for hit in rule.check(subject) if (hit.severity or rule.severity) == "error"
+        rule.code
+        for subject in parts(Subject("", plan))
+        for rule, hit in hits(subject, {})
+        if (hit.severity or rule.severity) == "error"
     )

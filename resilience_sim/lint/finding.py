@@ -33,21 +33,25 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``severity`` is the usual one. ``page`` is what ``resim explain`` says."""
+    """``severity`` is the usual one. ``page`` is what ``resim explain`` says.
+
+    ``of_graph``: it looks at several services together, the others at one stack and what is inside.
+    """
 
     code: str
     title: str
     severity: str
     page: str
     check: Check
+    of_graph: bool = False
 
 
-def rule(code: str, title: str, severity: str) -> Callable[[Check], Rule]:
+def rule(code: str, title: str, severity: str, of_graph: bool = False) -> Callable[[Check], Rule]:
     """Make a check a rule; its docstring is the page."""
 
     def made(check: Check) -> Rule:
         paragraphs = (check.__doc__ or title).strip().split("\n\n")
-        return Rule(code, title, severity, "\n\n".join(" ".join(each.split()) for each in paragraphs), check)
+        return Rule(code, title, severity, "\n\n".join(" ".join(each.split()) for each in paragraphs), check, of_graph)
 
     return made
 

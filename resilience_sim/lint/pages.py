@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resilience_sim.lint import rules_breaker, rules_load, rules_retry, rules_time
+from resilience_sim.lint import rules_breaker, rules_hops, rules_load, rules_retry, rules_time
 from resilience_sim.lint.finding import Rule
 
-_GROUPS = (rules_time, rules_load, rules_breaker, rules_retry)
+_GROUPS = (rules_time, rules_load, rules_breaker, rules_retry, rules_hops)
 RULES: tuple[Rule, ...] = tuple(
     sorted((r for group in _GROUPS for r in vars(group).values() if isinstance(r, Rule)), key=lambda rule: rule.code)
 )

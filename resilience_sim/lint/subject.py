@@ -49,6 +49,10 @@ class Subject:
     instead: tuple[str, ...] = ()  # rules whose finding the import has said better
     exact: tuple[PolicyConfig, ...] = ()  # the stack under the rules of its libraries
     remedies: dict[tuple[int, str], str] = field(default_factory=dict)  # by policy and rule, in the file's own words
+    # of a link between services: who calls whom, and where the call stands
+    caller: str = ""
+    callee: str = ""
+    base: Loc = ()
 
     def __post_init__(self) -> None:
         """Put the stack in common terms."""
@@ -70,6 +74,10 @@ class Subject:
         """Where that was written."""
         from resilience_sim.scenario.text.tree import dotted, place
 
+        if self.callee and loc[:1] == ("service",):
+            loc = ("services", self.callee, *loc[1:])
+        elif self.callee and loc[:1] == ("stack",):
+            loc = (*self.base, *loc)
         if self.root is not None:
             return self._of_span(place(self.root, loc, key=False), dotted(loc))
         index = int(loc[1]) if len(loc) > 1 and loc[0] == "stack" else -1

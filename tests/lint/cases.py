@@ -27,6 +27,9 @@ class Tape(Fold):
     def __init__(self) -> None:
         self.events: list[tuple[int, int, int, int, int, int]] = []
 
+    def sees_services(self) -> bool:
+        return True
+
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         self.events.append((t, kind, source, rid, a, b))
 
@@ -183,6 +186,25 @@ def _waited_in_vain(numbers: dict[str, float], run: Seen) -> bool:
     return len(waiting) > 10 and all(tries.count(rid) == 1 for rid in waiting) and took == near(numbers["limit"], 1e-6)
 
 
+def service(run: Seen, name: str) -> dict[str, Any]:
+    """The figures of one of several services."""
+    return next(each for each in run.document["services"] if each["name"] == name)
+
+
+def _room_for_one(numbers: dict[str, float], run: Seen) -> bool:
+    """The greedy one takes all; held to its share, it leaves the other alone."""
+    text = text_of("RL036")
+    one = CASES["RL036"].calm
+    calm = seen_in(text.replace(*one))
+    taken = service(run, "db")["busy_peak"] == numbers["workers"] and service(run, "prices")["latency"]["p90"] > 0.1
+    return taken and service(calm, "prices")["latency"]["p90"] < 0.06
+
+
+def _all_waiting(numbers: dict[str, float], run: Seen) -> bool:
+    full = next(t for t, _, _, _, _, b in run.tape.of(ev.RECEIVED) if t > 5 * SECOND and b == ev.QUEUED_AT_B)
+    return full / SECOND == near(5 + numbers["seconds"], 0.01) and service(run, "shop")["busy_peak"] == 20
+
+
 CASES: dict[str, Case] = {
     "RL001": Case(
         ("deadline: 2s", "deadline: 4s"),
@@ -306,6 +328,56 @@ CASES: dict[str, Case] = {
         ("window: 1s, min_calls: 1,", "window: 20s, min_calls: 10,"),
         {"failures": 1, "failing": 0.05},
         _one_failure_opened,
+    ),
+    "RL033": Case(
+        (
+            "retry: {attempts: 3, delay: 20ms, jitter: full}}]}]}\n  stock: {latency: 1ms, calls: [{to: db, stack: "
+            "[{retry: {attempts: 3,",
+            "timeout: {after: 1s}}]}]}\n  stock: {latency: 1ms, calls: [{to: db, stack: [{retry: {attempts: 1,",
+        ),
+        {"attempts": 27, "budgeted": 27, "levels": 3},
+        lambda n, r: service(r, "db")["amplification"] == n["attempts"],
+        "error",
+    ),
+    "RL034": Case(
+        ("after: 400ms", "after: 100ms"),
+        {"waits": 0.3, "longest": 0.85},
+        lambda n, r: service(r, "stock")["latency"]["max"] == near(n["longest"], 1e-9),
+        assumes=True,
+    ),
+    "RL035": Case(
+        ("deadline: 1s}", "deadline: 1s}\nstack: [{timeout: {after: 1s, passes_on: true}}]"),
+        {"deadline": 1.0, "longest": 1.7},
+        lambda n, r: (
+            n["deadline"] < service(r, "shop")["latency"]["max"] == near(1.601, 1e-9) and n["longest"] >= 1.601
+        ),
+        assumes=True,
+    ),
+    "RL036": Case(
+        ("{to: db, times: 40}", "{to: db, times: 40, stack: [{bulkhead: {max_concurrent: 6, queue: 1000}}]}"),
+        {"workers": 10, "greedy": 1},
+        _room_for_one,
+    ),
+    "RL037": Case(
+        ("after: 1s", "after: 300ms"),
+        {"seconds": 0.5, "workers": 20, "held": 1.0, "at_once": 40},
+        _all_waiting,
+        assumes=True,
+    ),
+    "RL038": Case(
+        ("[{to: stock}]", "[{to: stock}, {to: reviews}]"),
+        {"services": 3, "reached": 2},
+        lambda n, r: service(r, "reviews")["attempts_received"] == 0 < service(r, "stock")["attempts_received"],
+    ),
+    "RL039": Case(
+        (
+            "operation: {method: POST}}, {to: mail}]}\n  pay: {latency: 10ms}",
+            "operation: {method: POST, idempotency_key: true}}, {to: mail}]}\n  pay: {latency: 10ms, deduplicate: "
+            "true}",
+        ),
+        {"times": 3},
+        lambda n, r: service(r, "pay")["effects"]["applied"] == n["times"] * 20,
+        "error",
     ),
     "RL032": Case(("retry_after: 30s", "retry_after: 2s"), {"hint": 30.0, "limit": 5.0}, _waited_in_vain),
 }
