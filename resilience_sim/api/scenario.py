@@ -173,9 +173,10 @@ class Scenario:
     ) -> Margins:
         """How much more it stands: for every seed the value at which its run breaks, axis by axis.
 
-        ``axes``: of ``load``, ``slower``, ``failing``, ``outage`` and ``capacity``, all of them by default. ``over``:
-        settings as axes, ``{"retry.attempts": "1..10"}``; without ``axes`` only these. ``until``: what has to hold,
-        written like an expectation. ``precision``: how finely, as a share of the value. ``cluster``: the address of
+        ``axes``: of ``load``, ``slower``, ``failing``, ``outage`` and ``capacity``, all of them by default; of several
+        services ``slower:db`` turns one up. ``over``: settings as axes, ``{"retry.attempts": "1..10"}``; without
+        ``axes`` only these. ``until``: what has to hold, written like an expectation. ``precision``: how finely, as a
+        share of the value. ``cluster``: the address of
         a Dask scheduler whose workers do the runs, ``tcp://HOST:8786``. See docs/tuning.md and docs/cluster.md.
 
         Raises:
@@ -184,15 +185,16 @@ class Scenario:
             ScenarioError: an expectation, or an end of a range, that cannot be.
         """
         from resilience_sim.api.experiments import Margins
-        from resilience_sim.experiments.axes import AXES
+        from resilience_sim.experiments.axes import AXES, axis_problem
         from resilience_sim.experiments.cluster import crew_for
         from resilience_sim.experiments.margins import Inquiry, find_margins
         from resilience_sim.experiments.specs import parse_range
         from resilience_sim.scenario.read.pieces import expectation_from
 
         for axis in axes:
-            if axis not in AXES:
-                raise ValueError(f"no axis `{axis}`: {', '.join(AXES)}")
+            problem, instead = axis_problem(axis, self.plan)
+            if problem:
+                raise ValueError(f"{problem}: {', '.join(instead)}")
         if over:
             self._as_written("searched")
         ranges = tuple((path, parse_range(path, text)) for path, text in (over or {}).items())

@@ -9,14 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil, floor, log
-from typing import Protocol
+from typing import Any, Protocol
 
 from resilience_sim.experiments.specs import Quantity, Range, plain_value
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.actions import Adjust, Adjustment
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.settings.traffic import Phase, TrafficConfig
 from resilience_sim.settings.units import FASTEST, LONGEST, UnitError
 
@@ -243,9 +245,6 @@ class Axis:
     harder: str  # what more of it is called
 
 
-_WHICH = "there are several services: say which, as in `--over services.NAME.{setting}={values}`"
-
-
 def load_ladder(plan: Plan, precision: float) -> Ladder | str:
     """Arrivals at ``factor`` times the rate, over the same time; with a closed loop, as many times the users."""
     traffic = plan.traffic
@@ -257,19 +256,18 @@ def load_ladder(plan: Plan, precision: float) -> Ladder | str:
 
 
 def slower_ladder(plan: Plan, precision: float) -> Ladder | str:
-    """Every latency of B, and of the network, ``factor`` times as long."""
-    service = plan.service
-    if plan.several:
-        return _WHICH.format(setting="latency", values="10ms..1s")
-    if service.latency.is_zero and service.network.is_zero:
-        return "B's latency is zero: no factor makes it longer"
+    """Every latency of B, and of the network, ``factor`` times as long; of several services those of all."""
+    if all(each.latency.is_zero and each.network.is_zero for each in plan.everybody):
+        return (
+            "every latency is zero: no factor makes it longer"
+            if plan.several
+            else ("B's latency is zero: no factor makes it longer")
+        )
     return FactorLadder(plan, _slower, precision / 2)
 
 
 def failing_ladder(plan: Plan, precision: float) -> Ladder | str:
-    """B's failure rate plus so many points."""
-    if plan.several:
-        return _WHICH.format(setting="failure_rate", values="0%..50%")
+    """B's failure rate plus so many points; of several services those of all."""
     return ShareLadder(plan, _failing, precision / 10)
 
 
@@ -282,14 +280,68 @@ def outage_ladder(plan: Plan, precision: float) -> Ladder | str:
 
 def capacity_ladder(plan: Plan, precision: float) -> Ladder | str:
     """A share of each replica's workers lost; at least one is left."""
-    workers = plan.service.workers
-    if plan.several:
-        return _WHICH.format(setting="workers", values="1..8")
-    if not workers:
-        return "B has no limit on its workers: there are none to lose"
-    if workers == 1:
-        return "B has one worker, which is always left"
+    limited = [each.workers for each in plan.everybody if each.workers]
+    if not limited:
+        which = "no service has a limit on its workers" if plan.several else "B has no limit on its workers"
+        return f"{which}: there are none to lose"
+    if max(limited) == 1:
+        return (
+            "no service has more than one worker, which is always left"
+            if plan.several
+            else ("B has one worker, which is always left")
+        )
+    if len(limited) > 1:
+        return ShareLadder(plan, _fewer_everywhere, precision / 2)
+    workers = limited[0]
     return CountLadder(plan, _fewer_workers, lambda lost: lost / workers, "ratio", 0.0, 0, workers - 1, 0)
+
+
+OF_A_SERVICE = ("slower", "failing", "capacity")
+
+
+def axis_of(axis: str) -> tuple[str, str]:
+    """``slower:db`` is the axis ``slower`` of the service ``db``; "" of all services."""
+    name, _, service = axis.partition(":")
+    return name, service
+
+
+def axis_problem(axis: str, plan: Plan) -> tuple[str, list[str]]:
+    """What is wrong with the name of an axis, and what there is instead; "" where nothing is."""
+    name, service = axis_of(axis)
+    services = [each.name for each in plan.everybody] if plan.several else []
+    if name not in AXES:
+        return f"no axis `{name}`", list(AXES)
+    if service and name not in OF_A_SERVICE:
+        return f"`{name}` is not of one service", [name]
+    if ":" in axis and service not in services:
+        if not services:
+            return "there is one service", [name]
+        return f"no service `{service}`", [f"{name}:{each}" for each in services]
+    return "", []
+
+
+def ladder_of(axis: str, plan: Plan, precision: float) -> Ladder | str:
+    """The rungs of an axis, or of an axis of one service; as text, why there are none."""
+    name, service = axis_of(axis)
+    if not service:
+        return AXES[name].ladder(plan, precision)
+    only = next(each for each in plan.everybody if each.name == service)
+    alone = replace(plan, service=only, services=(), several=False)
+    ladder = AXES[name].ladder(alone, precision)
+    if isinstance(ladder, str):
+        return ladder.replace("B", service, 1)
+    assert isinstance(ladder, FactorLadder | ShareLadder | CountLadder)
+    return replace(ladder, base=plan, change=partial(_of_one, ladder.change, service))
+
+
+def _of_one(change: Callable[[Plan, Any], Plan], service: str, plan: Plan, amount: Any) -> Plan:
+    """The plan with a change of one service only."""
+
+    def there(each: ServiceConfig) -> ServiceConfig:
+        alone = replace(plan, service=each, services=(), actions=())
+        return change(alone, amount).service if each.name == service else each
+
+    return _everywhere(plan, there)
 
 
 AXES: dict[str, Axis] = {
@@ -338,21 +390,45 @@ def _thinned(times: Sequence[int], factor: float) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _everywhere(plan: Plan, change: Callable[[ServiceConfig], ServiceConfig]) -> Plan:
+    """The plan with other services, and so for what its changes make of them."""
+    services = {each.name: each for each in plan.everybody}
+    actions = tuple(
+        _adjusted(action, services[action.place], change)
+        if isinstance(action, Adjust) and action.place in services
+        else action
+        for action in plan.actions
+    )
+    others = tuple(change(each) for each in plan.services)
+    return replace(plan, service=change(plan.service), services=others, actions=actions)
+
+
+def _adjusted(action: Adjust, service: ServiceConfig, change: Callable[[ServiceConfig], ServiceConfig]) -> Adjust:
+    said: dict[str, Any] = {each.name: each.value for each in action.what.fields}
+    then = change(replace(service, **said))
+    fields = tuple(replace(each, value=getattr(then, each.name)) for each in action.what.fields)
+    return replace(action, what=Adjustment(fields))
+
+
 def _slower(plan: Plan, factor: float) -> Plan:
-    service = plan.service
-    return replace(
-        plan,
-        service=replace(service, latency=service.latency.times(factor), network=service.network.times(factor)),
+    return _everywhere(
+        plan, lambda each: replace(each, latency=each.latency.times(factor), network=each.network.times(factor))
     )
 
 
 def _failing(plan: Plan, points: float) -> Plan:
-    service = plan.service
-    return replace(plan, service=replace(service, failure_rate=min(1.0, service.failure_rate + points)))
+    return _everywhere(plan, lambda each: replace(each, failure_rate=min(1.0, each.failure_rate + points)))
 
 
 def _fewer_workers(plan: Plan, lost: int) -> Plan:
-    return replace(plan, service=replace(plan.service, workers=max(1, plan.service.workers - lost)))
+    return _everywhere(plan, lambda each: replace(each, workers=max(1, each.workers - lost)) if each.workers else each)
+
+
+def _fewer_everywhere(plan: Plan, share: float) -> Plan:
+    return _everywhere(
+        plan,
+        lambda each: replace(each, workers=max(1, int(each.workers * (1 - share) + 1e-9))) if each.workers else each,
+    )
 
 
 OUTAGE = 0.1  # of the traffic: as long is the outage that a scenario without faults gets

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isinf
 
-from resilience_sim.experiments.axes import AXES, PRECISION, Ladder, SettingLadder, setting_ladder, turned
+from resilience_sim.experiments.axes import AXES, PRECISION, Ladder, SettingLadder, ladder_of, setting_ladder, turned
 from resilience_sim.experiments.crew import Crew
 from resilience_sim.experiments.quantiles import quantile, quantile_interval
 from resilience_sim.experiments.search import COLLAPSED, Found, Search, breaks, plan_for
@@ -90,7 +90,7 @@ def questions(
     left_out: dict[str, str] = {}
     for axis in axes:
         for variant, plan in plans.items():
-            ladder = AXES[axis].ladder(plan, precision)
+            ladder = ladder_of(axis, plan, precision)
             if isinstance(ladder, str):
                 left_out.setdefault(axis, ladder)
             else:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from resilience_sim.experiments.axes import AXES
+from resilience_sim.experiments.axes import ladder_of
 from resilience_sim.experiments.crew import Crew
 from resilience_sim.experiments.margins import Question, search_seeds
 from resilience_sim.experiments.propose import dominates, ranked
@@ -223,7 +223,7 @@ def _margins(race: Race, entry: Entry) -> dict[str, tuple[float | None, float | 
         fits = MARGIN_SHARE * tuning.requests / (per_run * 8 * len(MARGIN_AXES) * FINALISTS)
         seeds = seeds[: max(FEWEST_MARGIN_SEEDS, int(fits))]
     for axis in MARGIN_AXES:
-        ladder = AXES[axis].ladder(plan, MARGIN_PRECISION)
+        ladder = ladder_of(axis, plan, MARGIN_PRECISION)
         if not isinstance(ladder, str):
             race.say(f"margins: {axis}")
             margin = search_seeds(Question(axis, "", ladder), until, seeds, race.crew)

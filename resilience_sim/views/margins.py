@@ -12,7 +12,7 @@ from shlex import quote
 
 from rich.console import Console
 
-from resilience_sim.experiments.axes import AXES, WIDEST
+from resilience_sim.experiments.axes import AXES, WIDEST, axis_of
 from resilience_sim.experiments.margins import Margin, Margins, below
 from resilience_sim.experiments.theory import Cliff, agreeing, cliffs
 from resilience_sim.kernel import format as fmt
@@ -26,6 +26,14 @@ from resilience_sim.views.text import Row, emit
 
 BAR = 20  # columns
 NAMES = {"load": "traffic", "slower": "latency", "failing": "failures", "outage": "faults", "capacity": "workers lost"}
+
+
+def axis_words(axis: str) -> str:
+    """What an axis is called: ``latency``, ``latency of db``, or the path of a setting."""
+    name, service = axis_of(axis)
+    return NAMES.get(axis, axis) if not service or name not in NAMES else f"{NAMES[name]} of {service}"
+
+
 WRITERS = {"x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count}
 
 
@@ -112,7 +120,7 @@ def _rows(
     look: Look,
 ) -> list[Row]:
     rows: list[Row] = []
-    names = {each.axis: NAMES.get(each.axis, each.axis) for each in ordered}
+    names = {each.axis: axis_words(each.axis) for each in ordered}
     wide = max((len(name) for name in (plans if several else names.values())), default=0)
     for axis in axes:
         of_axis = [each for each in (ordered if not several else found) if each.axis == axis]
@@ -186,14 +194,14 @@ def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Mar
     agreed = _theory(ordered, plans, answer.until)
     for each, cliff in agreed:
         who = f"{each.variant}, " if several else ""
-        words = f"{who}{NAMES.get(each.axis, each.axis)}: arithmetic says the same: {cliff.because}"
+        words = f"{who}{axis_words(each.axis)}: arithmetic says the same: {cliff.because}"
         rows.append(Row(words + (f" ({fmt.factor(cliff.factor)})." if each.axis == "load" else "."), hang=2))
     odd = [each for each in ordered if each.not_monotone]
     if odd:
         worst = max(odd, key=lambda each: len(each.not_monotone))
         count = len(worst.not_monotone)
         have = "has" if count == 1 else "have"
-        where = f"{fmt.plural(count, 'seed')} of {len(worst.seeds)} on {NAMES.get(worst.axis, worst.axis)}"
+        where = f"{fmt.plural(count, 'seed')} of {len(worst.seeds)} on {axis_words(worst.axis)}"
         where += f" of {worst.variant}" if several else ""
         words = f"{where} {have} no single cliff: something harder held, or something easier broke."
         rows.append(Row(words, "odd", hang=2))
@@ -203,7 +211,7 @@ def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Mar
 def _said(margin: Margin, several: bool) -> str:
     write = WRITERS[margin.unit]
     who = f" of {margin.variant}" if several else ""
-    what = NAMES.get(margin.axis, margin.axis) + who
+    what = axis_words(margin.axis) + who
     broke = "the run collapses" if margin.broken_by == "collapse" else f"`{margin.broken_by}` fails"
     if len(margin.already) == len(margin.seeds):
         return f"{what}; it is broken at the easiest value that was tried, {write(margin.first)} ({broke})."
@@ -265,7 +273,7 @@ def margin_document(margin: Margin) -> dict[str, object]:
 def asked_line(margin: Margin, least: float, look: Look) -> Row:
     """What became of an ``--at-least``."""
     write = WRITERS[margin.unit]
-    what = NAMES.get(margin.axis, margin.axis) + (f" of {margin.variant}" if margin.variant != AS_WRITTEN else "")
+    what = axis_words(margin.axis) + (f" of {margin.variant}" if margin.variant != AS_WRITTEN else "")
     short = below(margin, least)
     row = Row(f"{look.bad if short else look.good} {what} to at least {write(least)}", "bad!" if short else "good!")
     row.add(f": {'only ' if short else ''}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,13 @@ class MarginsOptions:
     scenario: opt.ScenarioName = "retry-storm"
     axes: Annotated[
         list[str],
-        opt.option("--axis", "AXIS", f"Only {opt.words(AXES)}. Repeatable.", opt.MAIN, complete.words(*AXES)),
+        opt.option(
+            "--axis",
+            "AXIS[:SERVICE]",
+            f"Only {opt.words(AXES)}; of one service as in slower:db. Repeatable.",
+            opt.MAIN,
+            complete.words(*AXES),
+        ),
     ] = field(default_factory=list)
     over: opt.Over = field(default_factory=list)
     until: Annotated[
@@ -81,15 +87,16 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     from resilience_sim.views.export.targets import OF_MARGINS
 
     ctx.subject = options.scenario
-    axes = [opt.one_of("--axis", each, AXES) for each in options.axes]
+    axes = [_axis("--axis", each) for each in options.axes]
     wanted = [_at_least(each) for each in options.at_least]
     over = [_over(each) for each in options.over]
     if not axes and not over:
         axes = [*AXES]
-    axes += [axis for axis, _ in wanted if axis in AXES]
+    axes += [axis for axis, _ in wanted if _is_axis(axis)]
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
     scenarios = _configurations(scenario, options)
+    _check_services(axes, scenarios)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     until = tuple(_expectation(each, scenario) for each in options.until)
     inquiry = Inquiry(
@@ -145,6 +152,27 @@ def _configurations(scenario: Scenario, options: MarginsOptions) -> dict[str, Sc
     return found
 
 
+def _is_axis(text: str) -> bool:
+    """Whether it is an axis, or one of a service: ``slower:db``."""
+    return text.partition(":")[0] in AXES
+
+
+def _axis(option: str, text: str) -> str:
+    return text if _is_axis(text) else opt.one_of(option, text, AXES)
+
+
+def _check_services(axes: Sequence[str], scenarios: Mapping[str, Scenario]) -> None:
+    from resilience_sim.experiments.axes import axis_problem
+
+    for axis in axes:
+        for each in scenarios.values():
+            problem, instead = axis_problem(axis, each.plan)
+            if problem:
+                name = axis.partition(":")[0]
+                remedy = opt.did_you_mean(axis, instead) or f"write {opt.words(instead or [name])}"
+                raise usage(f"--axis {axis}: {problem}", remedy)
+
+
 def _expectation(text: str, scenario: Scenario) -> Expectation:
     from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.read.pieces import expectation_from
@@ -188,8 +216,8 @@ def _at_least(text: str) -> tuple[str, float]:
     kind = quantity_of(value.strip())
     if not equals or kind is None:
         raise usage(f"--at-least: `{text}` is no AXIS=VALUE", "write it like `load=1.5x` or `failing=10%`")
-    if axis in AXES:
-        wanted = ("ratio", "10%") if axis in ("failing", "capacity") else ("factor", "1.5x")
+    if _is_axis(axis):
+        wanted = ("ratio", "10%") if axis.partition(":")[0] in ("failing", "capacity") else ("factor", "1.5x")
         if kind.name != wanted[0]:
             raise usage(f"--at-least: `{value}` is no {wanted[0]}", f"write it like `{axis}={wanted[1]}`")
     elif "." not in axis:
