@@ -233,17 +233,17 @@ def again_from_above(subject: Subject) -> Iterator[Hit]:
     """
     hops = _hops(subject.plan)
     for link in hops.links:
-        keyed = link.operation.idempotency_key and hops.services[link.callee].deduplicate
-        if link is hops.entry or link.operation.method != "POST" or keyed or link.caller not in hops.reached:
+        posts = [each for each in link.operation.each if each.method == "POST" and each.share]
+        keyed = all(each.idempotency_key for each in posts)
+        known = keyed and hops.services[link.callee].deduplicate
+        if link is hops.entry or not posts or known or link.caller not in hops.reached:
             continue
         found = _repeated(hops, link)
         if found is None:
             continue
         above, index, times, why = found
         retry = above.stack[index]
-        missing = (
-            "the call carries no key" if not link.operation.idempotency_key else f"{link.callee} looks for no keys"
-        )
+        missing = "the call carries no key" if not keyed else f"{link.callee} looks for no keys"
         yield Hit(
             _at(subject, link, None),
             f"the POST to `{link.callee}` is made up to {times} times: `{retry.id}` ({sequence(above)}) has "

@@ -431,7 +431,8 @@ def operations_at(plan: Plan, service: str) -> tuple[OperationConfig, ...]:
     """What is done at a service, in the order of the indexes that events carry."""
     if service == plan.service.name:
         return plan.operation.each
-    return tuple(link.operation for link in plan.links if link.callee == service) or (OperationConfig(),)
+    links = [link for link in plan.links if link.callee == service]
+    return tuple(each for link in links for each in link.operation.each) or (OperationConfig(),)
 
 
 def _amount(operations: Sequence[OperationConfig], counts: Sequence[int]) -> float | None:

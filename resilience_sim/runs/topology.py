@@ -74,7 +74,7 @@ class World:
         for link in plan.links:
             replicas = next(each.replicas for each in (plan.service, *plan.services) if each.name == link.caller)
             ordinal = ordinals.get(link.callee, 0)
-            ordinals[link.callee] = ordinal + 1
+            ordinals[link.callee] = ordinal + len(link.operation.each)
             links[link.name] = Link(
                 sim,
                 next(each.id for each in components if each.kind == "link" and each.link == link.name),

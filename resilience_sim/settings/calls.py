@@ -16,6 +16,7 @@ CLIENT_NAME = "client"  # Service A, in ``link: [client, shop]``
 NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
 MOST_SERVICES = 200
 MOST_CALLERS = 200  # of one service
+MOST_OPERATIONS_AT = 250  # at one service, of all its callers: an event has eight bits for which it is
 ALL = 0  # ``need: all``
 
 

@@ -84,7 +84,11 @@ _LINK = (
     Param("times", Count(1, 1_000_000), 1, "So many calls, one after the other."),
     Param("chance", SHARE, "100%", "Chance that it is made at all, decided once per request of a user."),
     Param("optional", FLAG, False, "Whether its failure is no failure of the caller."),
-    Param("operation", Nested(OPERATION), about="What the call does to the callee."),
+    Param(
+        "operation",
+        OneOrMany(Nested(OPERATION), Nested(MIXED)),
+        about="What the call does to the callee; a list mixes several, by `share`.",
+    ),
     Param("fails_as", Choice(*FAILS_AS), "error", "What the caller answers when this call fails."),
 )
 

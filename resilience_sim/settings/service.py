@@ -224,11 +224,10 @@ def service(
     )
 
 
-def operation(said: Values | list[Values], findings: Findings) -> OperationConfig:
+def operation(said: Values | list[Values], findings: Findings, loc: Loc = ("operation",)) -> OperationConfig:
     """What a request does to B, or what each does by chance."""
     if isinstance(said, Values):
         return OperationConfig(said.method, said.idempotency_key, said.amount)
-    loc: Loc = ("operation",)
     if not 1 <= len(said) <= MOST_OPERATIONS:
         what = "no operation at all" if not said else f"{len(said):,} operations are too many"
         findings.error(loc, codes.RANGE, what, f"1 to {MOST_OPERATIONS} of them", key=True)

@@ -35,9 +35,9 @@ from resilience_sim.policies.stack import Stack
 from resilience_sim.policies.timeout import Timed
 from resilience_sim.settings.calls import LinkConfig
 from resilience_sim.settings.policy import PolicyConfig
-from resilience_sim.settings.service import operation_word
 from resilience_sim.world.faults import Place
 from resilience_sim.world.ledger import Account
+from resilience_sim.world.operations import Operations
 from resilience_sim.world.replica import Job
 
 _POSITIVE: Final = (1 << 61) - 1
@@ -216,13 +216,12 @@ class Link(Layer):
     """The calls of one service to another: a stack for each calling replica around the callee."""
 
     __slots__ = (
-        "_callee", "_chance", "_commons", "_effects", "_first", "_key", "_layer_sources", "_purpose", "_stacks",
-        "_word", "calls", "config", "fails_as", "optional", "place", "times",
+        "_callee", "_chance", "_commons", "_effects", "_first", "_key", "_layer_sources", "_operations", "_purpose",
+        "_stacks", "calls", "config", "fails_as", "optional", "place", "times",
     )  # fmt: skip
 
     _key: i64
     _purpose: i64
-    _word: i64
     _first: i64
     calls: Calls  # of the caller
     fails_as: i64
@@ -240,7 +239,7 @@ class Link(Layer):
         ordinal: int,
         place: Place,
     ) -> None:
-        """``first``: number of the first calling replica among all callers; ``ordinal``: of the link at its callee."""
+        """``first``: number of the first calling replica among all callers; ``ordinal``: of its first operation."""
         super().__init__(sim, source)
         self.place = place
         self._callee = callee
@@ -248,7 +247,7 @@ class Link(Layer):
         self.adjust(config)
         self._key = purpose_of(config.name) & _POSITIVE
         self._purpose = purpose_of(config.name + "?")
-        self._word = operation_word(ordinal, config.operation)
+        self._operations = Operations(config.operation, ordinal, purpose_of(config.name + "="))
         self._effects = not config.operation.only_reads
         self._first = first
         self._layer_sources = layer_sources
@@ -338,7 +337,8 @@ class Link(Layer):
         if isinstance(caller, Call):
             path = caller.path
         call.path = mix64(path * K0 + step) & _POSITIVE
-        call.operation = self._word
+        operations = self._operations
+        call.operation = operations.draw(sim, call.rid, call.path) if operations.mixed else operations.only
         call.attempts = made.count << CALL_NUMBER
         if self._effects:
             call.account = made.account(call.path)

@@ -1,4 +1,4 @@
-"""What each request does to B: one operation for all of them, or one drawn from several."""
+"""What each request does to B, or each call to a service: one operation for all of them, or one drawn from several."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ class Operations:
     Where there is one operation only, nothing is drawn.
     """
 
-    __slots__ = ("_bounds", "_words", "mixed", "only")
+    __slots__ = ("_bounds", "_purpose", "_words", "mixed", "only")
 
     _bounds: list[float]  # upper bounds of all but the last
     _words: vec[i64]
+    _purpose: i64
     only: i64  # the word of all requests, if it is not mixed
 
-    def __init__(self, config: OperationConfig) -> None:
+    def __init__(self, config: OperationConfig, first: int = 0, purpose: int = OPERATION) -> None:
+        """``first``: the number of the first operation among all of the callee."""
+        self._purpose = purpose
         self._bounds = []
         self._words = vec[i64]()
         self.mixed = len(config.each) > 1
@@ -31,12 +34,12 @@ class Operations:
         for index, operation in enumerate(config.each):
             bound += operation.share
             self._bounds.append(bound)
-            self._words = append(self._words, operation_word(index, operation))
+            self._words = append(self._words, operation_word(first + index, operation))
         self.only = self._words[0]
 
-    def draw(self, sim: Clock, rid: i64) -> i64:
-        """The word of request ``rid``."""
-        unit = sim.rng.uniform(OPERATION, rid, 0)
+    def draw(self, sim: Clock, rid: i64, path: i64 = 0) -> i64:
+        """The word of request ``rid``; of a call made for it, by the path of links: the same when it is made again."""
+        unit = sim.rng.uniform(self._purpose, rid, path)
         last = len(self._bounds) - 1
         i = 0
         while i < last and unit >= self._bounds[i]:

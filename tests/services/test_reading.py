@@ -138,17 +138,6 @@ def test_the_schema_knows_services() -> None:
         jsonschema.validate(yaml.safe_load(HEAD + "services: {a: {wrkers: 3}}"), schema())
 
 
-def test_what_knows_one_service_only_says_so() -> None:
-    from resilience_sim.experiments.axes import capacity_ladder, failing_ladder, slower_ladder
-    from resilience_sim.lint.check import lint_text
-
-    plan = load_text(HEAD + GOOD, "x.yaml").plan
-    for ladder in (slower_ladder, failing_ladder, capacity_ladder):
-        assert "--over services.NAME." in str(ladder(plan, 0.01))
-    with pytest.raises(ScenarioError, match="several services"):
-        lint_text(HEAD + GOOD, "x.yaml")
-
-
 def test_the_result_document_keeps_its_schema() -> None:
     import jsonschema
 

@@ -16,6 +16,7 @@ from resilience_sim.settings.calls import (
     CLIENT_NAME,
     FAILS_AS,
     MOST_CALLERS,
+    MOST_OPERATIONS_AT,
     MOST_SERVICES,
     NAME_PATTERN,
     LinkConfig,
@@ -122,7 +123,7 @@ def _steps(caller: str, values: Values, names: list[str], findings: Findings, me
             caller,
             callee,
             policies(said.stack or [], findings, memory, (*loc, "stack"), f"{caller}.{callee}."),
-            OperationConfig() if said.operation is None else operation(said.operation, findings),
+            OperationConfig() if said.operation is None else operation(said.operation, findings, (*loc, "operation")),
             said.times,
             said.chance,
             said.optional,
@@ -171,6 +172,14 @@ def _check_graph(entry: str, names: list[str], steps: list[StepConfig], findings
     for name in names:
         if name not in done:
             visit([name])
+    operations: dict[str, int] = {}
+    for step in steps:
+        for link in step.links:
+            operations[link.callee] = operations.get(link.callee, 0) + len(link.operation.each)
+    for name, count in operations.items():
+        if count > MOST_OPERATIONS_AT:
+            message = f"{count} operations are done at `{name}`"
+            findings.error((HERE, name), codes.RANGE, message, f"at most {MOST_OPERATIONS_AT}", key=True)
     for name, count in callers.items():
         if count > MOST_CALLERS:
             message = f"{count} services call `{name}`"
