@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
     "validate": "Write and check scenarios",
     "lint": "Write and check scenarios",
     "schema": "Write and check scenarios",
+    "snapshot": "Write and check scenarios",
     "import": "Exchange with other tools",
     "export": "Exchange with other tools",
 }

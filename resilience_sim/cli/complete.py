@@ -101,6 +101,12 @@ def config_files(incomplete: str) -> Pairs:
 
 
 @completion
+def folders(incomplete: str) -> Pairs:
+    """Folders."""
+    yield from _files(incomplete)
+
+
+@completion
 def recordings(incomplete: str) -> Pairs:
     return _files(incomplete, ".resim")
 

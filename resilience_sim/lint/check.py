@@ -14,9 +14,9 @@ from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text import source as sources
+from resilience_sim.scenario.text.source import is_scenario
 from resilience_sim.settings.plan import Plan
 
-_SCENARIO = re.compile(r"^[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
 MADE_UP = ("RL014", "RL028")  # of source: nobody says that many call at once, or how fast B is
 ASSUMED = {
     "traffic": "the traffic is what the import made up",
@@ -64,7 +64,7 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                 if name.endswith(PYTHON):
                     linted.take(subjects(read.text, read.path, settings))
                     continue
-                if _SCENARIO.search(read.text):
+                if is_scenario(read.text):
                     linted.take(subjects(read.text, read.path, settings, profiles))
                     continue
                 file = read_documents(read.path, read.text)
@@ -99,7 +99,6 @@ def _left_out(why: Diagnostic) -> Finding:
 
 def _read_with(opened: tuple[ConfigFile, str]) -> str:
     """Files of one format and the same answer are read together: a mesh, an application's files of one folder."""
-    import re
     from pathlib import PurePath
 
     from resilience_sim.interop.formats import COMPANIONS, MESHES
@@ -133,7 +132,7 @@ def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
 
 def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
     """What there is to lint in a text: a scenario, or every instance of a configuration."""
-    if _SCENARIO.search(text):
+    if is_scenario(text):
         return [of_scenario(path, text, settings)]
     from resilience_sim.interop.formats import open_config
 

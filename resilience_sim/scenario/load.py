@@ -49,6 +49,13 @@ class TreeOrigin:
     memory: Memory
     known_variants: tuple[Variant, ...] | None = None
 
+    def tree(self) -> dict[str, Any]:
+        """The file as plain values, with what was set beside it."""
+        from resilience_sim.scenario.text.tree import plain
+
+        found = plain(self.root)
+        return found if isinstance(found, dict) else {}
+
     def variants(self) -> tuple[Variant, ...]:
         """The variants of ``compare:``."""
         from resilience_sim.scenario.read.findings import Findings

@@ -14,6 +14,9 @@ from resilience_sim.settings.tune import TuneConfig
 class Origin(Protocol):
     """What a scenario was read from (load.py)."""
 
+    def tree(self) -> dict[str, Any]:
+        """The file as plain values, with what was set beside it."""
+
     def variants(self) -> tuple[Variant, ...]:
         """The variants of ``compare:``."""
 

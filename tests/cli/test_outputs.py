@@ -63,6 +63,7 @@ WRITING = {
     ("play", "--save"): Writing("play quick.yaml --save PLACE", "quick.yaml", terminal=True),
     ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
     ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
+    ("snapshot", "--out"): Writing("snapshot . -q --runs 10 --out json=PLACE", "quick.yaml"),
     ("schema", "--output"): Writing("schema --output PLACE"),
     ("tune", "--write"): Writing(f"{TUNE} --write PLACE", "quick.yaml"),
     ("tune", "--out"): Writing(f"{TUNE} --out json=PLACE", "quick.yaml"),
@@ -169,7 +170,7 @@ def test_with_force_a_link_is_followed_and_stays_one(world, name):
     assert Path(link).is_symlink()
     after = contents(world)
     changed = {each for each in after if after[each] != before.get(each)}
-    assert changed - {"resim-v1.schema.json"} == {theirs, link} or name == "compare --save"
+    assert changed - {"resim-v1.schema.json", "resim.snapshot"} == {theirs, link} or name == "compare --save"
     assert not [each for each in after if each.startswith(".")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from resilience_sim.settings.suggest import nearest
 LARGEST = 2 * 1024 * 1024
 ENDING = ".yaml"
 STDIN = "-"
+_SCENARIO = re.compile(r"^(?:\{[ \t]*)?[\"']?resim[\"']?[ \t]*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class Text:
     path: str
     folder: Path
     stem: str
+
+
+def is_scenario(text: str) -> bool:
+    """Whether a text is meant as a scenario: it says so with its key ``resim``."""
+    return _SCENARIO.search(text) is not None
 
 
 def file_named(source: str) -> str:

@@ -42,6 +42,7 @@ def _page(document: Mapping[str, Any]) -> list[str]:
         so = sum(each["verdict"] == "as_announced" for each in shown)
         lines += [f"📢 the accident that it shows: {so} of {len(shown)} as announced", ""]
         lines += _table(("", "accident", "value", "why"), [_verdict(each) for each in shown])
+    lines += _snapshot(document.get("snapshot"))
     variants = document.get("variants", ())
     if variants:
         lines += _table(("", *(_cell(v["name"]) for v in variants)), _figures(variants), right=True)
@@ -81,6 +82,35 @@ def _figures(variants: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         if any(mean is not None for mean in means):
             rows.append((name, *(_cell(in_its_unit(name, mean)) for mean in means)))
     return rows
+
+
+def _snapshot(found: Mapping[str, Any] | None) -> list[str]:
+    """A table for each scenario that changed; what differs only by chance is counted."""
+    if found is None:
+        return []
+    changed = [one for one in found["differ"] if one["changed"]]
+    lines = [f"{len(changed) or 'None'} of {found['scenarios']} scenarios changed.", ""]
+    for one in changed:
+        lines += [f"**{_cell(one['path'])}**" + {"then": " is new", "now": " is gone"}.get(one["missing"], ""), ""]
+        lines += [
+            f"- {_cell(each['path'])}: {_cell(each['was'] or 'not written')} → {_cell(each['now'] or 'not written')}"
+            for each in one["settings"]
+        ] + ([""] if one["settings"] else [])
+        real = [each for each in one["figures"] if each["verdict"] != "chance"]
+        rows = [
+            (
+                name := each["metric"],
+                *(_cell(in_its_unit(name, each[key])) for key in ("was", "now")),
+                _cell(in_its_unit(name, each["delta"], True)),
+                _WORDS.get(each["verdict"], each["verdict"]),
+            )
+            for each in real
+        ]
+        lines += _table(("figure", "was", "is", "difference", ""), rows)
+    if rest := len(found["differ"]) - len(changed):
+        lines += [f"{rest} more with other settings or other luck, and no other figures.", ""]
+    rate = f"{found['error_rate']:.0%}"
+    return [*lines, f"<sub>Called changed is what luck alone would show in fewer than {rate} of such checks.</sub>", ""]
 
 
 def _differences(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:

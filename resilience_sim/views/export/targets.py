@@ -117,6 +117,7 @@ FORMATS: tuple[Format, ...] = (
 # Of the commands that make many runs for one question
 POINTS = Format("csv", "one line per point", DOCUMENT, ".csv", ("points",), begins=r"[^\n]*,runs,[^\n]*\n")
 OF_MARGINS: tuple[Format, ...] = (FORMATS[0],)
+OF_SNAPSHOT: tuple[Format, ...] = tuple(each for each in FORMATS if each.name in ("json", "markdown"))
 OF_SWEEP: tuple[Format, ...] = (FORMATS[0], POINTS)
 
 
