@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from resilience_sim.scenario.diagnostics import Diagnostic
 
 
+OWN_CODE = "OwnCodeError"  # of the user's own client: by name, for naming the class would load what runs it
+
+
 def answer(ctx: CommandContext, error: BaseException) -> int:
     """Say what went wrong; the exit code. The checks that import much come last."""
     if isinstance(error, KeyboardInterrupt):
@@ -37,11 +40,15 @@ def answer(ctx: CommandContext, error: BaseException) -> int:
     if isinstance(error, ExportError):
         return say(ctx, Problem("output", f"{error.place}: {error.cause}", error.remedy))
     if isinstance(error, SimulationError):
-        return say(ctx, Problem("stuck", str(error)))
+        cause, remedy = getattr(error, "cause", str(error)), getattr(error, "remedy", "")
+        return say(ctx, Problem("client" if type(error).__name__ == OWN_CODE else "stuck", cause, remedy))
     from resilience_sim.runs.batch import RunFailed
 
     if isinstance(error, RunFailed) and error.cause.startswith(f"{SimulationError.__name__}: "):
         return say(ctx, Problem("stuck", str(error)))
+    if isinstance(error, RunFailed) and error.cause.startswith(f"{OWN_CODE}: "):
+        where = f"{error.variant}, seed {error.seed}" if error.variant else f"seed {error.seed}"
+        return say(ctx, Problem("client", f"{where}: {error.cause.removeprefix(f'{OWN_CODE}: ')}"))
     from resilience_sim.experiments.cluster import ClusterError
     from resilience_sim.experiments.crew import WorkFailed
     from resilience_sim.experiments.study import StudyError

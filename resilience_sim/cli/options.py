@@ -225,6 +225,12 @@ Policies = Annotated[
         MAIN,
     ),
 ]
+CLIENT_HELP = "Your own code instead of the stack: a function that calls http://b.resim/; see docs/your-code.md."
+Client = Annotated[str | None, option("--client", "MODULE:CALLABLE", CLIENT_HELP, MAIN)]
+Clients = Annotated[
+    list[str],
+    option("--client", "MODULE:CALLABLE", "Also compare your own code; see docs/your-code.md. Repeatable.", MAIN),
+]
 Over = Annotated[
     list[str],
     option(

@@ -96,9 +96,11 @@ def carry_out(
         whole = watch_plain(ctx, source, watch)
     else:
         whole = run_out(ctx, source)
+    notes = tuple(getattr(source, "notes", ()))
     cut = not (whole and finished)
     violated = {**overdue(source.plan, source.plan.expect), **violations.instants()}
-    return Done(figures.result(source.seed, source.digest(), source.now, cut), whole, moments, violated)
+    result = replace(figures.result(source.seed, source.digest(), source.now, cut), notes=notes)
+    return Done(result, whole, moments, violated)
 
 
 def figures_of(recording: Recording, series: int) -> RunResult:

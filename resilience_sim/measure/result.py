@@ -39,6 +39,7 @@ class RunResult:
     metrics: dict[str, Reading]
     scoped: dict[str, dict[str, Reading]]
     partial: bool = False
+    notes: tuple[str, ...] = ()  # what is odd about the user's own code, where that is the client
 
     def at(self, scope: Scope) -> dict[str, Reading]:
         """The readings of a scope, as far as there are any."""

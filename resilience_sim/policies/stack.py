@@ -13,10 +13,12 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.frames import Clock, Layer
 from resilience_sim.kernel.rng import JITTER, OPEN_TIME, THROTTLE, purpose_of
+from resilience_sim.policies.guest import make_guest
 from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.policies.plugin import make_plugin
 from resilience_sim.policies.shared import Common, WayIn
 from resilience_sim.settings.breaker import LikeBreakerConfig
+from resilience_sim.settings.own_code import OwnCodeConfig
 from resilience_sim.settings.plugin import PluginConfig
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import POLICIES
@@ -33,7 +35,10 @@ PURPOSES: dict[type[PolicyConfig], int] = {
 }
 
 
-_layers: dict[type[PolicyConfig], Callable[..., PolicyLayer]] = {PluginConfig: make_plugin}
+_layers: dict[type[PolicyConfig], Callable[..., PolicyLayer]] = {
+    PluginConfig: make_plugin,
+    OwnCodeConfig: make_guest,
+}
 
 
 def layer_of(kind: type[PolicyConfig]) -> Callable[..., PolicyLayer]:

@@ -92,10 +92,12 @@ class RecordingMeta:
     files: tuple[tuple[str, str], ...] = ()
     deadline_ns: int = 0
     version: str = ""
+    client: str = ""  # ``module:callable``: the user's own code was the client, in the place of the stack
 
     def pairs(self) -> list[tuple[str, str]]:
         """As rows of the table ``meta``, sorted."""
         return [
+            *([("client", self.client)] if self.client else []),
             ("deadline_ns", str(self.deadline_ns)),
             ("format", str(FORMAT)),
             ("overrides", json.dumps(self.overrides)),
@@ -123,6 +125,7 @@ class RecordingMeta:
             files=tuple(files),
             deadline_ns=int(value["deadline_ns"]),
             version=value["resim_version"],
+            client=value.get("client", ""),
         )
 
 

@@ -24,6 +24,7 @@ from resilience_sim.runs.actions import ActionError, kind_of, new_components, pl
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Action
+from resilience_sim.settings.own_code import own_code_of
 from resilience_sim.settings.plan import Plan
 
 
@@ -51,6 +52,11 @@ class Recorded:
     @property
     def now(self) -> int:
         return self.source.now
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the user's own code, when the run is over."""
+        return tuple(getattr(self.source, "notes", ()))
 
     def attach(self, fold: Fold) -> None:
         """Let ``fold`` see every event; only before the first step."""
@@ -111,6 +117,7 @@ def record(
 
 def describe(source: Source, scenario: Scenario, variant: str = "as-written") -> RecordingMeta:
     """What a recording says about a run beside its events."""
+    code = own_code_of(source.plan)
     return RecordingMeta(
         seed=source.seed,
         scenario_text=scenario.text,
@@ -122,4 +129,5 @@ def describe(source: Source, scenario: Scenario, variant: str = "as-written") ->
         files=scenario.files,
         deadline_ns=source.plan.traffic.deadline,
         version=__version__,
+        client=code.target if code is not None else "",
     )

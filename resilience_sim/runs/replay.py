@@ -20,6 +20,7 @@ from resilience_sim.runs.actions import ActionError, from_detail
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Action
+from resilience_sim.settings.own_code import with_own_code
 from resilience_sim.settings.plan import AS_WRITTEN, Plan
 
 _STRIDE = 4096  # engine steps between two looks at whether a difference was found
@@ -32,7 +33,8 @@ def scenario_of(recording: Recording) -> Scenario:
 
     meta = recording.meta
     try:
-        return load_text(meta.scenario_text, meta.scenario_path, meta.overrides, dict(meta.files))
+        found = load_text(meta.scenario_text, meta.scenario_path, meta.overrides, dict(meta.files))
+        return found.with_plan(with_own_code(found.plan, meta.client)) if meta.client else found
     except ScenarioError as error:
         raise RecordingError(
             str(recording.path),
@@ -43,12 +45,12 @@ def scenario_of(recording: Recording) -> Scenario:
 
 def plan_of(recording: Recording, scenario: Scenario) -> Plan:
     """The configuration that was recorded: the scenario as written, or the variant it names."""
-    name = recording.meta.variant
-    if name == AS_WRITTEN:
-        return scenario.plan
+    name, client = recording.meta.variant, recording.meta.client
+    if name == AS_WRITTEN or (client and name == client):
+        return with_own_code(scenario.plan, client) if client else scenario.plan
     for variant in scenario.variants:
         if variant.name == name:
-            return variant.plan
+            return with_own_code(variant.plan, client) if client else variant.plan
     raise RecordingError(
         str(recording.path), f"it is of variant {name}, which its scenario does not have", "record the run again"
     )

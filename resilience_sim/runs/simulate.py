@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.result import RunResult
@@ -61,5 +62,9 @@ def simulate(
     simulation.attach(figures)
     for fold in folds:
         simulation.attach(fold)
-    drain(simulation)
-    return figures.result(seed, simulation.digest(), simulation.now)
+    try:
+        drain(simulation)
+    finally:
+        simulation.close_guest()
+    found = figures.result(seed, simulation.digest(), simulation.now)
+    return replace(found, notes=simulation.notes) if simulation.notes else found

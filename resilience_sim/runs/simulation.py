@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.rng import KeyedRng
@@ -16,10 +16,14 @@ from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
 from resilience_sim.runs.topology import World, inner_components
 from resilience_sim.settings.actions import Action
+from resilience_sim.settings.own_code import own_code_of
 from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
 from resilience_sim.world.traffic import make_traffic
+
+if TYPE_CHECKING:
+    from resilience_sim.client.guest import OwnCode
 
 MOST_UNDER_WAY = 4_000_000  # timers and waiting jobs: one to two gigabytes
 _LOOK_EVERY = 100_000  # events
@@ -126,6 +130,8 @@ class Simulation:
         self._parts: tuple[Callable[[], None], ...] = ()  # what to call at the end
         self._reserved: list[tuple[Component, ...]] = []  # whom each of the plan's own changes brings along
         self.applier: ActionApplier | None = None  # from the first step on, of a run that is open to actions
+        self._guest: OwnCode | None = None  # runs the user's own code, where that is the client
+        self.notes: tuple[str, ...] = ()  # what is odd about the user's own code, when the run is over
 
     def attach(self, fold: Fold) -> None:
         """Let ``fold`` see every event.
@@ -139,6 +145,12 @@ class Simulation:
 
     def _assemble(self) -> Sim:
         plan = self.plan
+        code = own_code_of(plan)
+        if code is not None:
+            from resilience_sim.runs.own_code import guest_for, watchers_for
+
+            watchers = watchers_for(plan)
+            self._folds += watchers
         sim = Sim(KeyedRng(self.seed), sink_for(self._folds))
         instances = plan.client.instances
         first_replica = instances + 1
@@ -151,9 +163,13 @@ class Simulation:
         first = everybody[: first_layer + count]  # those there are before any change
         world = World(sim, plan, first, faults)
         service = world.entry
+        if code is not None:
+            self._guest = guest_for(plan, code, sim, self.seed, world, faults, watchers)
         client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.release, world.release, sim.close)
+        if self._guest is not None:
+            self._parts = (self.close_guest, *self._parts)
         if self.open_to_actions or plan.actions:
             world.track_work()
             self._reserved = own_components(plan, first)
@@ -183,7 +199,15 @@ class Simulation:
         """
         if self._sim is None:
             self._sim = self._assemble()
-        sim = self._sim
+        if self._guest is None:
+            return self._run(self._sim, until, budget)
+        with self._guest.on():
+            goes_on = self._run(self._sim, until, budget)
+            while not goes_on and self._guest.goes_on():
+                goes_on = self._run(self._sim, until, budget)
+        return goes_on or self._is_over()
+
+    def _run(self, sim: Sim, until: int, budget: int) -> bool:
         if sim.sink.count - self._looked_at > _LOOK_EVERY:
             self._looked_at = sim.sink.count
             self._mind_the_size(sim)
@@ -192,13 +216,24 @@ class Simulation:
             if action.t > until:
                 break
             if not sim.run(action.t - 1, budget):
-                return self._is_over()
+                return self._ends()
             if sim.next_time() < action.t:
                 return True  # the budget ends before
             if not sim.run(action.t - 1):
-                return self._is_over()  # the budget ended with the last event
+                return self._ends()  # the budget ended with the last event
             self._apply(self._pending.pop(0))
-        return sim.run(until, budget) or self._is_over()
+        return sim.run(until, budget) or self._ends()
+
+    def _ends(self) -> bool:
+        """No event is left; the user's own code may still have something to do."""
+        return False if self._guest is not None else self._is_over()
+
+    def close_guest(self) -> None:
+        """End the user's own code, wherever it is."""
+        if self._guest is not None:
+            self.notes = tuple(self._guest.notes())
+            self._guest.close()
+            self._guest = None
 
     def _mind_the_size(self, sim: Sim) -> None:
         if sim.size() > MOST_UNDER_WAY:

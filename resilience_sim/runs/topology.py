@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.frames import Clock
+from resilience_sim.settings.own_code import OwnCodeConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.world.calls import Calls, Group, Link
 from resilience_sim.world.faults import Faults
@@ -48,6 +49,7 @@ class World:
     """The services of a run; ``entry`` is the one that Service A calls."""
 
     def __init__(self, sim: Clock, plan: Plan, components: Collection[Component], faults: Faults) -> None:
+        own_code = any(isinstance(policy, OwnCodeConfig) for policy in plan.stack)  # which decides what it sends
         crashing = {fault.place or plan.service.name for fault in plan.faults if fault.kind == "crash_replica"}
         made: dict[str, Service] = {}
         callers = plan.client.instances
@@ -59,6 +61,7 @@ class World:
             entry = name == plan.service.name
             inward = [link.operation for link in plan.links if link.callee == name]
             effects = any(not operation.only_reads for operation in inward) or (entry and not plan.operation.only_reads)
+            effects = effects or own_code
             service = Service(
                 sim,
                 next(each.id for each in components if each.kind == "service" and each.node == name),

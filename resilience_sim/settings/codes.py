@@ -30,6 +30,7 @@ NO_EFFECT = "RW004"
 ODD = "RW005"
 FEW_VALUES = "RW006"
 LOST_RUN = "RW007"
+OWN_CODE = "RW008"
 
 EXPLANATIONS: dict[str, str] = {
     UNREADABLE: "The scenario could not be read: no such file or shipped name, a folder, not text, or far too large.",
@@ -58,5 +59,6 @@ EXPLANATIONS: dict[str, str] = {
     NO_EFFECT: "A setting that changes nothing in this scenario.",
     ODD: "Legal, but rarely what was meant.",
     FEW_VALUES: "A percentile of too few values is the highest of them: the p99 says something from 100 values on.",
+    OWN_CODE: "A call of the code given with `--client` failed although no attempt of it did. It counts as `error`.",
     LOST_RUN: "A run of many has no result: its process was killed, or memory ran out. The others are the answer.",
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.own_code import own_code_of
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 
 MOST = 3
@@ -35,8 +36,16 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
     name = quote(scenario.path)
     again = "".join(f" --set {quote(override)}" for override in scenario.overrides)
     plan = scenario.plan
-    run = results[0].document
+    code = own_code_of(plan)
     steps: list[Step] = []
+    if code is not None:
+        client = f" --client {quote(code.target)}"
+        if any(line.startswith("stack:") for line in scenario.text.splitlines()):
+            steps.append((f"resim compare {name}{again}{client}", "your code beside the stack"))
+        if len(results) == 1:
+            steps.append((f"resim run {name}{again}{client} --runs 20", "more than one anecdote"))
+        return [*steps, (f"resim margins {name}{again}{client}", "how much more it stands")]
+    run = results[0].document
     paths = [f"operation.{index}." for index in range(len(plan.operation.mix))] or ["operation."]
     posts = [(path, each) for path, each in zip(paths, plan.operation.each, strict=True) if each.method == "POST"]
     keyless = [path for path, each in posts if not each.idempotency_key]

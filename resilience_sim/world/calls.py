@@ -36,7 +36,7 @@ from resilience_sim.policies.timeout import Timed
 from resilience_sim.settings.calls import LinkConfig
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.world.faults import Place
-from resilience_sim.world.ledger import Account
+from resilience_sim.world.ledger import Account, Errand
 from resilience_sim.world.operations import Operations
 from resilience_sim.world.replica import Job
 
@@ -127,6 +127,8 @@ class Made(Shared):
 
 def root_of(req: Request) -> Request:
     """The request of the user for whom a call is made."""
+    if isinstance(req, Errand):
+        return req.root
     return req.root if isinstance(req, Call) else req
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from resilience_sim.kernel.events import APPLIED, DEDUPLICATED, DUPLICATE, EFFECT, REPEATED, pack_attempt
-from resilience_sim.kernel.frames import Clock, Request
+from resilience_sim.kernel.frames import Clock, Layer, Request
 from resilience_sim.kernel.sim import FOREVER
 from resilience_sim.settings.service import ServiceConfig
 
@@ -38,6 +38,30 @@ class Account:
     def __init__(self) -> None:
         self.effects = 0
         self.key_until = -1
+
+
+@mypyc_attr(acyclic=True)
+class Errand(Request):
+    """An attempt of code of the user's own, which is a request by itself: it has its own method and its own key.
+
+    ``account`` has what the user's request has done so far at the same place, ``keyed`` what is remembered of the key,
+    whoever sent it.
+    """
+
+    __slots__ = ("account", "keyed", "root")
+
+    root: Request
+    account: Account
+    keyed: Account | None
+
+    def __init__(self, layer: Layer, root: Request, now: i64) -> None:
+        super().__init__(layer, root.rid, now, root.instance, root.user)
+        self.luck = root.luck
+        self.attempts = root.attempts
+        self.operation = root.operation
+        self.root = root
+        self.account = Account()
+        self.keyed = None
 
 
 class Ledger:
@@ -73,6 +97,26 @@ class Ledger:
             account.effects += 1
             if self._remembers and word & _KEYED != 0:
                 account.key_until = min(sim.now + self._ttl, FOREVER)
+        packed = pack_attempt(attempt, effect, word >> 8)
+        sim.sink.emit(sim.now, EFFECT, source, user.rid, packed, 1 if user.failed else 0)
+
+    def book_errand(self, sim: Clock, source: i64, errand: Errand, attempt: i64) -> None:
+        """As :meth:`book`, of a request that code of the user's own has sent."""
+        word = errand.operation
+        if word & _METHOD == _GET:
+            return
+        user = errand.root
+        account = errand.account
+        keyed = errand.keyed
+        until: i64 = -1
+        if keyed is not None:
+            until = keyed.key_until
+        effect = self._effect(sim.now, word, account.effects, until)
+        if effect <= DUPLICATE:
+            account.effects += 1
+            user.effects += 1
+            if self._remembers and keyed is not None:
+                keyed.key_until = min(sim.now + self._ttl, FOREVER)
         packed = pack_attempt(attempt, effect, word >> 8)
         sim.sink.emit(sim.now, EFFECT, source, user.rid, packed, 1 if user.failed else 0)
 

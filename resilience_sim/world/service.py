@@ -66,7 +66,7 @@ from resilience_sim.world.faults import (
     Place,
 )
 from resilience_sim.world.latency import make_times
-from resilience_sim.world.ledger import Ledger
+from resilience_sim.world.ledger import Errand, Ledger
 from resilience_sim.world.replica import Job, JobQueue, Replica
 
 # where a job is: Frame.k
@@ -412,7 +412,9 @@ class Service(CallingLayer):
 
     def _book(self, job: Job, replica: Replica) -> None:
         req = job.req
-        if not isinstance(req, Call):
+        if isinstance(req, Errand):
+            self._ledger.book_errand(self.sim, replica.source, req, job.attempt)
+        elif not isinstance(req, Call):
             self._ledger.book(self.sim, replica.source, req, job.attempt)
         elif req.account is not None:
             self._ledger.book_call(self.sim, replica.source, req.root, req.operation, req.account, job.attempt)

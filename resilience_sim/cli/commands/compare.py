@@ -16,6 +16,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
+from resilience_sim.cli.own_client import tell_notes, with_own_client
 from resilience_sim.cli.own_policies import with_own_policies
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class CompareOptions:
     settings: opt.Set = field(default_factory=list)
     cluster: opt.Cluster = None
     policies: opt.Policies = field(default_factory=list)
+    clients: opt.Clients = field(default_factory=list)
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
     watch: opt.Watch = False
@@ -86,6 +88,10 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     scenario = load(options.scenario, options.settings)
     others = [(source if source == "-" else Path(source).stem, load(source)) for source in options.others]
     others += [tried(scenario, "--try", text) for text in options.tries]
+    plan = scenario.plan
+    others += [
+        (target, scenario.with_plan(with_own_client(plan, target, options.policies))) for target in options.clients
+    ]
     if not scenario.variants and not others:
         scenario = _with_obvious(ctx, scenario)
     plans, baseline = chosen(scenario, others, options)
@@ -114,6 +120,8 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
             found = batch.paired() if batch.lost else batch.results
             if batch.lost and not found[baseline]:
                 raise nothing_left(batch)
+        for name in options.clients:
+            warnings += tell_notes(ctx, found.get(name, ()))
         unchanged = not (scenario.overrides or options.others or options.tries or options.policies)
         return answer(ctx, scenario, plans, found, baseline, whole, outputs, warnings=warnings, unchanged=unchanged)
 

@@ -10,6 +10,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import INTERRUPTED, NO, OK, usage
+from resilience_sim.cli.own_client import with_own_client
 
 if TYPE_CHECKING:
     from resilience_sim.experiments.margins import Margins
@@ -60,6 +61,7 @@ class MarginsOptions:
         list[str], opt.option("--variant", "NAME", "Also this variant. Repeatable.", opt.MAIN, complete.variants)
     ] = field(default_factory=list)
     tries: opt.Try = field(default_factory=list)
+    client: opt.Client = None
     seed: opt.FirstSeed = None
     runs: opt.Runs = RUNS
     precision: Annotated[
@@ -95,6 +97,9 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     axes += [axis for axis, _ in wanted if _is_axis(axis)]
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
+    if options.client is not None and options.over:
+        raise usage("--over searches settings, and --client has none", "leave out --over")
+    scenario = scenario.with_plan(with_own_client(scenario.plan, options.client))
     scenarios = _configurations(scenario, options)
     _check_services(axes, scenarios)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)

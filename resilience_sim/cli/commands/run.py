@@ -11,6 +11,7 @@ from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
+from resilience_sim.cli.own_client import tell_notes, with_own_client
 from resilience_sim.cli.own_policies import with_own_policies
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RunOptions:
     runs: opt.Runs = 1
     settings: opt.Set = field(default_factory=list)
     policies: opt.Policies = field(default_factory=list)
+    client: opt.Client = None
     speed: opt.Speed = None
     ui: opt.Ui = "auto"
     watch: opt.Watch = False
@@ -85,6 +87,9 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
     scenario = scenario.with_plan(with_own_policies(scenario.plan, options.policies, options.save))
+    if options.client is not None and options.beside is not None:
+        raise usage("--client and --beside exclude each other", "resim compare SCENARIO --client MODULE:CALLABLE")
+    scenario = scenario.with_plan(with_own_client(scenario.plan, options.client, options.policies))
     ctx.files = results.files_of(scenario)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     if options.beside is not None:
@@ -105,7 +110,8 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
             warnings += lost_runs(others)
             if not runs and others.lost:
                 raise nothing_left(others)
-        unchanged = not scenario.overrides and not options.policies
+        warnings += tell_notes(ctx, runs)
+        unchanged = not scenario.overrides and not options.policies and options.client is None
         found = {AS_WRITTEN: runs} if runs else {}
         ctx.results = found if whole else {}
         violated = first.violated if first is not None else None

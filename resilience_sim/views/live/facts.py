@@ -108,7 +108,7 @@ def most_attempts(plan: Plan) -> int:
             most *= getattr(policy, "attempts", 0)
         elif policy.kind == "hedge":
             most *= 1 + getattr(policy, "max_extra", 0)
-        elif policy.kind == "plugin":
+        elif policy.kind in ("plugin", "code"):
             return 0
     return most
 

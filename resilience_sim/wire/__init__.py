@@ -1,0 +1,1 @@
+"""What the services of a scenario look like over HTTP/1.1, whoever serves them."""

@@ -1,0 +1,67 @@
+"""What an outcome is on the wire: a status, or something that happens to the connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from resilience_sim.kernel import events as ev
+
+SUFFIX = ".resim"  # every service is a host: b.resim, stock.resim
+SECOND = 1_000_000_000
+
+# in place of a status
+REFUSE = "refuse"  # the connection is refused
+RESET = "reset"  # the connection is reset
+SILENCE = "silence"  # nothing ever comes
+
+
+@dataclass(frozen=True, slots=True)
+class WireAnswer:
+    """``status`` with ``says`` in its body, or an ``act`` upon the connection."""
+
+    status: int = 0
+    says: str = ""
+    act: str = ""
+
+
+ON_THE_WIRE: dict[int, WireAnswer] = {
+    ev.SUCCESS: WireAnswer(200),
+    ev.ERROR: WireAnswer(500, "error"),
+    ev.UNAVAILABLE: WireAnswer(503, "unavailable"),
+    ev.SHED: WireAnswer(503, "shed"),
+    ev.RATE_LIMITED: WireAnswer(429, "rate limited"),
+    ev.CLIENT_ERROR: WireAnswer(404, "client error"),
+    ev.TIMEOUT: WireAnswer(504, "timeout"),
+    ev.REFUSED: WireAnswer(act=REFUSE),
+    ev.RESET: WireAnswer(act=RESET),
+    ev.LOST: WireAnswer(act=SILENCE),
+}
+
+
+def host_of(service: str) -> str:
+    """The host name of a service: ``b.resim``."""
+    return service.lower() + SUFFIX
+
+
+def retry_after(hint: int) -> str:
+    """A hint in ns as the header has it: whole seconds, rounded up."""
+    return str(-(-hint // SECOND))
+
+
+def response(outcome: int, hint: int = 0, *, head_only: bool = False, keep_alive: bool = False) -> bytes:
+    """The bytes of an answer; b"" for an outcome that is none."""
+    answer = ON_THE_WIRE[outcome]
+    if not answer.status:
+        return b""
+    body = f'{{"error": "{answer.says}"}}' if answer.says else '{"ok": true}'
+    lines = [
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
+        "Server: resim",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"Connection: {'keep-alive' if keep_alive else 'close'}",
+    ]
+    if hint > 0:
+        lines.append(f"Retry-After: {retry_after(hint)}")
+    return ("\r\n".join(lines) + "\r\n\r\n" + ("" if head_only else body)).encode()
