@@ -7,6 +7,11 @@ request. Rows therefore come in order of completion. An attempt whose caller gav
 kept until B receives it, or to the end. What is open at the end comes as ``unanswered``.
 
 Memory is that of the requests and attempts in flight, plus the latencies of one second.
+
+Of several services, an attempt says who made it for whom: ``call`` is the number of its call within the request (0: the
+user's), ``by_call`` and ``by_attempt`` the attempt that made this call. ``services`` and ``links`` are samples of one
+second, peaks for ``busy`` and ``queue``; a service succeeds or fails as its callers see it. With one service they are
+B and the way to it.
 """
 
 from __future__ import annotations
@@ -15,20 +20,27 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from resilience_sim.kernel.events import (
+    ADMITTED,
     ARRIVE,
     BEGIN,
     BREAKER,
+    CALL,
+    CALL_OVER,
     CANCELLED,
     CRASHED,
     DONE,
     EFFECT,
     EFFECT_NAMES,
+    END,
+    EXPIRED,
     FALLBACK,
     FAULT_ON,
     LEFT_QUEUE,
     OUTCOME_NAMES,
     QUEUED_AT_B,
     RECEIVED,
+    REJECTED,
+    RESULT,
     RETRY_DENIED,
     SENT,
     START,
@@ -36,12 +48,18 @@ from resilience_sim.kernel.events import (
     STATE_NAMES,
     SUCCESS,
     TIMEOUT,
+    TOO_LATE,
+    TRIES,
     WHY_NAMES,
     Component,
     Event,
+    admission_of,
+    attempt_of,
     attempts_of,
+    call_of,
     effects_of,
     first_of,
+    held_thread,
     new_state,
     old_state,
     outcome_of,
@@ -62,7 +80,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     "attempts": (
         "rid INTEGER", "attempt INTEGER", "replica INTEGER", "sent_s REAL", "received_s REAL", "began_s REAL",
         "ended_s REAL", "answered_s REAL", "outcome TEXT", "work_outcome TEXT", "worked_s REAL", "abandoned INTEGER",
-        "effect TEXT",
+        "effect TEXT", "caller TEXT", "service TEXT", "call INTEGER", "by_call INTEGER", "by_attempt INTEGER",
     ),
     "transitions": (
         "t_s REAL", "breaker TEXT", "instance INTEGER", "from_state TEXT", "to_state TEXT", "why TEXT", "x INTEGER",
@@ -73,26 +91,82 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
         "t_s INTEGER", "arrivals INTEGER", "attempts_at_service INTEGER", "succeeded INTEGER", "failed INTEGER",
         "queue INTEGER", "p99_s REAL",
     ),
+    "services": (
+        "t_s INTEGER", "service TEXT", "received INTEGER", "succeeded INTEGER", "failed INTEGER", "busy INTEGER",
+        "queue INTEGER", "expired INTEGER",
+    ),
+    "links": (
+        "t_s INTEGER", "caller TEXT", "callee TEXT", "calls INTEGER", "attempts INTEGER", "failed INTEGER",
+        "rejected INTEGER",
+    ),
 }  # fmt: skip
 
 # How work ended that never began, in the column of how it ended.
 _LEFT_QUEUE: Final[tuple[str, ...]] = ("", "left_queue", "stopped", "replica_lost", "expired")
 
 SECOND: Final = 1_000_000_000
-_KEY: Final = 24  # bits for the number of an attempt within its request
+_KEY: Final = 48  # bits for the number of an attempt within its request
 
 
 class _Request:
     """A request without outcome."""
 
-    __slots__ = ("arrived", "denied", "instance", "sent", "waited")
+    __slots__ = ("arrived", "denied", "inner", "instance", "sent", "waited")
 
     def __init__(self, instance: int, arrived: int) -> None:
+        self.inner: list[int] = []  # attempts of calls between services
         self.instance = instance
         self.arrived = arrived
         self.waited = 0
         self.denied = 0
         self.sent = 0
+
+
+class _Sent(Attempt):
+    """An attempt, and who made it: ``by`` is the attempt whose call it belongs to."""
+
+    __slots__ = ("by", "link", "service")
+
+    def __init__(self, number: int, sent: int, service: str, link: int, by: int) -> None:
+        super().__init__(number, sent)
+        self.service = service
+        self.link = link
+        self.by = by
+
+
+class _Service:
+    """What one service did in the present second, and what it holds."""
+
+    __slots__ = ("busy", "expired", "failed", "held", "name", "queue", "queued", "received", "succeeded")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.held = self.queued = 0
+        self.renew()
+
+    def renew(self) -> None:
+        self.received = self.succeeded = self.failed = self.expired = 0
+        self.busy = self.held
+        self.queue = self.queued
+
+    def load(self, held: int, queued: int) -> None:
+        self.held += held
+        self.queued += queued
+        self.busy = max(self.busy, self.held)
+        self.queue = max(self.queue, self.queued)
+
+
+class _Link:
+    """What went over one link in the present second."""
+
+    __slots__ = ("callee", "caller", "calls", "failed", "rejected", "sent")
+
+    def __init__(self, name: str) -> None:
+        self.caller, _, self.callee = name.partition(">")
+        self.renew()
+
+    def renew(self) -> None:
+        self.calls = self.sent = self.failed = self.rejected = 0
 
 
 class TablesFold:
@@ -102,9 +176,24 @@ class TablesFold:
         self._components = {component.id: component for component in components}
         self._instance = {component.id: component.instance for component in components}
         self._replica = {component.id: component.number for component in components if component.kind == "replica"}
+        self._entry = next((component.node for component in components if component.kind == "service"), "B")
+        self._services: dict[str, _Service] = {}
+        self._links = {"": _Link(f"client>{self._entry}")}
+        self._at: dict[int, _Service] = {}  # by service or replica
+        self._over: dict[int, _Link] = {}  # by link or layer
+        self._inner: set[int] = set()  # what users do not see
+        for component in components:
+            if component.kind in ("service", "replica"):
+                self._at[component.id] = self._services.setdefault(component.node, _Service(component.node))
+                if component.node != self._entry:
+                    self._inner.add(component.id)
+            elif component.link:
+                self._over[component.id] = self._links.setdefault(component.link, _Link(component.link))
+                self._inner.add(component.id)
+        self._calls: dict[int, int] = {}  # by rid << _KEY | number of a call under way: the attempt that made it
         self._deadline = deadline_ns
         self._requests: dict[int, _Request] = {}
-        self._attempts: dict[int, Attempt] = {}  # by rid << _KEY | attempt
+        self._attempts: dict[int, _Sent] = {}  # by rid << _KEY | attempt
         self._ripe: list[int] = []  # complete, but more may be said of them at the present instant
         self._now = 0
         self._out: dict[str, list[Row]] = {name: [] for name in TABLES}
@@ -125,7 +214,6 @@ class TablesFold:
         return out
 
     def take(self, events: Iterable[Event]) -> None:
-        attempts = self._attempts
         now = self._now
         for t, kind, source, rid, a, b in events:
             if t != now:
@@ -135,27 +223,12 @@ class TablesFold:
                     self._sample()
                     self._new_bin(t // SECOND)
                 now = self._now = t
+            self._count(kind, source, a, b)
             number = attempt_number(kind, a)
             if number != 0:
-                if kind == SENT:
-                    attempts[rid << _KEY | a] = Attempt(a, t)
-                    request = self._requests.get(rid)
-                    if request is not None:
-                        request.sent += 1
-                    continue
-                if kind == RECEIVED:
-                    self._received += 1
-                    if b == QUEUED_AT_B:
-                        self._queue += 1
-                        self._highest = max(self._highest, self._queue)
-                elif kind in (BEGIN, LEFT_QUEUE):
-                    self._queue -= 1
-                key = rid << _KEY | number
-                attempt = attempts.get(key)
-                if attempt is not None:
-                    attempt.take(t, kind, source, a, b)
-                    if kind != EFFECT and _over_at_b(attempt) and (attempt.answered >= 0 or rid not in self._requests):
-                        self._ripe.append(key)
+                self._attempt_event(t, kind, source, rid, a, b, number)
+            elif source in self._inner:
+                self._between(t, kind, source, rid, a, b)
             elif kind == ARRIVE:
                 self._arrivals += 1
                 self._requests[rid] = _Request(self._instance.get(source, -1), t)
@@ -175,6 +248,73 @@ class TablesFold:
                 component = self._components.get(source)
                 name = component.name if component else str(source)
                 self._out["faults"].append((name, a, t / 1e9, b / 1e9))
+
+    def _attempt_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int, number: int) -> None:
+        attempts, request, call = self._attempts, self._requests.get(rid), call_of(number)
+        if kind == SENT:
+            at = self._at.get(source)
+            by = self._calls.get(rid << _KEY | call, 0) if call else 0
+            attempts[rid << _KEY | a] = _Sent(a, t, at.name if at is not None else self._entry, b if call else -1, by)
+            if request is not None:
+                if call:
+                    request.inner.append(a)
+                else:
+                    request.sent += 1
+            return
+        if not call and kind == RECEIVED:
+            self._received += 1
+            if b == QUEUED_AT_B:
+                self._queue += 1
+                self._highest = max(self._highest, self._queue)
+        elif not call and kind in (BEGIN, LEFT_QUEUE):
+            self._queue -= 1
+        key = rid << _KEY | number
+        attempt = attempts.get(key)
+        if attempt is not None:
+            attempt.take(t, kind, source, a, b)
+            if kind != EFFECT and _over_at_b(attempt) and (attempt.answered >= 0 or request is None):
+                self._ripe.append(key)
+
+    def _between(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+        """An event of a link between services, or of its layers."""
+        if kind == CALL:
+            self._calls[rid << _KEY | a] = b
+        elif kind == CALL_OVER:
+            self._calls.pop(rid << _KEY | attempt_of(a), None)
+        elif kind == BREAKER:
+            self._out["transitions"].append(self._transition(t, source, a, b))
+
+    def _count(self, kind: int, source: int, a: int, b: int) -> None:
+        """For the samples of services and links."""
+        at = self._at.get(source)
+        if at is not None:
+            if kind == SENT:
+                (self._over.get(b, self._links[""]) if call_of(a) else self._links[""]).sent += 1
+            elif kind == RECEIVED:
+                at.received += 1
+                if b in (STARTED, QUEUED_AT_B):
+                    at.load(int(b == STARTED), int(b == QUEUED_AT_B))
+                elif b == TOO_LATE:
+                    at.expired += 1
+            elif kind == BEGIN:
+                at.load(1, -1)
+            elif kind == END:
+                at.load(-1, 0)
+            elif kind == LEFT_QUEUE:
+                at.load(0, -1)
+                at.expired += b == EXPIRED
+            elif kind == RESULT:
+                good = outcome_of(a) <= FALLBACK
+                at.succeeded += good
+                at.failed += not good and outcome_of(a) not in (CANCELLED, CRASHED)
+            return
+        link = self._over.get(source, self._links[""])
+        if kind in (CALL, START) or (kind == ARRIVE and admission_of(a) == ADMITTED):
+            link.calls += 1
+        elif kind == CALL_OVER or (kind == DONE and held_thread(a)):
+            link.failed += outcome_of(a) > FALLBACK
+        elif kind == REJECTED:
+            link.rejected += 1
 
     def close(self) -> None:
         """No more events: what is open becomes ``unanswered``, the last second is cut short."""
@@ -213,18 +353,22 @@ class TablesFold:
         head = (rid, request.instance, request.arrived / 1e9, t / 1e9, OUTCOME_NAMES[outcome], int(late))
         rest = (b / 1e9, request.waited / 1e9, attempts_of(a), request.denied, effects_of(a))
         self._out["requests"].append(head + rest)
-        for number in range(1, request.sent + 1):
+        for number in (*range(1, request.sent + 1), *request.inner):
             attempt = self._attempts.get(rid << _KEY | number)
             if attempt is not None and attempt.answered < 0 and _over_at_b(attempt):
                 self._ripe.append(rid << _KEY | number)
 
-    def _attempt(self, key: int, attempt: Attempt) -> Row:
+    def _attempt(self, key: int, attempt: _Sent) -> Row:
         work = _LEFT_QUEUE[attempt.left] if attempt.left else _name(attempt.work)
+        link = self._over.get(attempt.link, self._links[""])
+        by = attempt.by
         return (
-            key >> _KEY, attempt.number, self._replica.get(attempt.replica, 0) if attempt.replica >= 0 else None,
+            key >> _KEY, attempt.number & TRIES,
+            self._replica.get(attempt.replica, 0) if attempt.replica >= 0 else None,
             _s(attempt.sent), _s(attempt.received), _s(attempt.began), _s(attempt.ended), _s(attempt.answered),
             _name(attempt.outcome) or "unanswered", work, _s(attempt.worked), int(attempt.abandoned),
-            EFFECT_NAMES[attempt.effect] or None,
+            EFFECT_NAMES[attempt.effect] or None, link.caller, attempt.service, call_of(attempt.number),
+            call_of(by) if by else None, by & TRIES if by else None,
         )  # fmt: skip
 
     def _transition(self, t: int, source: int, a: int, b: int) -> Row:
@@ -240,6 +384,14 @@ class TablesFold:
         self._out["samples"].append(
             (self._second, self._arrivals, self._received, self._succeeded, self._failed, self._highest, p99)
         )
+        for at in self._services.values():
+            row = (self._second, at.name, at.received, at.succeeded, at.failed, at.busy, at.queue, at.expired)
+            self._out["services"].append(row)
+            at.renew()
+        for link in self._links.values():
+            flow = (link.calls, link.sent, link.failed, link.rejected)
+            self._out["links"].append((self._second, link.caller, link.callee, *flow))
+            link.renew()
 
 
 def _s(ns: int) -> float | None:

@@ -37,15 +37,17 @@ def tell_services(live: LiveFold, root: Node) -> None:
 
 
 def tell_links(live: LiveFold, root: Node) -> None:
-    """The links between services with the flow on each, and how their breakers stand."""
+    """The links between services with what went over each lately, and how their breakers stand."""
     graph, places = live.graph, live.places
     assert graph is not None
     assert places is not None
     for i, link in enumerate(graph.links):
         if link.caller == CLIENT_NAME:
             continue
-        calls, tries, failing = places.flow(i, live.clock)
-        text = f"{printable(link.caller)} calls {printable(link.callee)} {fmt.rate(float(f'{calls:.3g}'))}"
+        _, tries, failing = places.flow(i, live.clock)
+        calls, length = places.lately(places.links[i].calls, live.clock)
+        lately = f"in the last {fmt.duration(float(f'{length:.3g}'))}"
+        text = f"{printable(link.caller)} called {printable(link.callee)} {fmt.plural(calls, 'time')} {lately}"
         if tries is not None and tries != 1:
             text += f", {fmt.factor(float(f'{tries:.3g}'))[:-1]} attempts each"
         if failing:

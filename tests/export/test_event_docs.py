@@ -19,7 +19,14 @@ Everything resim shows is made from events. `resim export RUN --to jsonl` writes
 `Result.events()` yields them in Python ([python.md](python.md)). Each has its time `t` in virtual seconds, its `kind`,
 the component that emitted it (`by`), the request `rid` (from 0, where it belongs to one), and the fields below. Times
 and durations are in seconds. Attempts are counted from 1 within their request, whoever made them; tries from 1 within
-their retry.
+their retry. Where services call each other, the number of an attempt has that of its call above its low 24 bits.
+
+`--to otlp` writes requests as traces for OpenTelemetry (OTLP/JSON, one object a line, as collectors read it): a server
+span of Service A for the request; for each attempt a client span of its caller, and below it a server span of the
+service that received it; a span around the attempts of each call between services. Retries, rejections and changes of
+breakers are its events. A resource is a service, ids are the same every time, virtual time begins with the year 2000.
+`--to chrome-trace` has a process for each service. `--to sqlite` and `--to csv` have the tables `services` and `links`
+by the second, and attempts with `caller`, `service`, and the call they belong to.
 
 <!-- Made by tests/export/test_event_docs.py --write -->
 

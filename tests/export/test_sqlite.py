@@ -87,8 +87,12 @@ def test_the_tables_are_those_that_old_recordings_held(tmp_path, number):
     ):
         outputs.play(recording)
         outputs.finish()
-    assert rows(tmp_path / "x.db") == rows(path)
-    assert len(rows(path)["requests"]) == 120
+    found = rows(tmp_path / "x.db")
+    with sqlite3.connect(path) as db:
+        for name in ("requests", "attempts", "transitions", "faults", "samples"):
+            held = db.execute(f"SELECT * FROM {name}").fetchall()
+            assert [row[: len(held[0])] for row in found[name]] == held  # columns may have been added
+    assert len(found["requests"]) == 120
 
 
 def test_what_is_open_at_the_end_is_unanswered(tmp_path):

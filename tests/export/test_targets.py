@@ -33,9 +33,10 @@ def run(specs, document=DOCUMENT) -> str:
 def test_every_format_at_once(tmp_path):
     stdout = run([f"{known.name}={tmp_path}/{number}.x" for number, known in enumerate(FORMATS)])
     assert stdout == ""
-    assert len(names(tmp_path)) == len(FORMATS) + 2
+    assert len(names(tmp_path)) == sum(len(known.parts) for known in FORMATS)
     assert all((tmp_path / name).stat().st_size for name in names(tmp_path))
-    assert json.loads((tmp_path / "6.x").read_text())["traceEvents"]
+    trace = next(number for number, known in enumerate(FORMATS) if known.name == "chrome-trace")
+    assert json.loads((tmp_path / f"{trace}.x").read_text())["traceEvents"]
 
 
 @pytest.mark.parametrize("known", [f for f in FORMATS if not f.database], ids=lambda known: known.name)
@@ -45,7 +46,8 @@ def test_every_format_on_standard_output(known):
 
 def test_csv_in_a_folder_or_beside_each_other(tmp_path):
     run([f"csv={tmp_path}/new"])
-    assert names(tmp_path) == ["new/attempts.csv", "new/requests.csv", "new/transitions.csv"]
+    tables = ("attempts", "links", "requests", "services", "transitions")
+    assert names(tmp_path) == [f"new/{table}.csv" for table in tables]
     run([f"csv={tmp_path}"])
     run([f"csv={tmp_path}/x.csv"])
     assert {"x.csv", "x-attempts.csv", "x-transitions.csv", "requests.csv"} <= set(names(tmp_path))

@@ -124,7 +124,9 @@ def test_an_instant_says_how_every_service_and_link_stands() -> None:
     page = at(1500)
     assert "db: 0 of 1 worker busy, 0 in the queue" in page
     assert "`shop.stock.circuit_breaker` is OPEN since 0.11s, opened 1 time so far" in page
-    assert "shop calls stock 40/s, 0 attempts each; 100% of the calls that ended lately failed" in page
+    assert "shop called stock 39 times in the last 992ms" in page
+    assert ", 0 attempts each; 100% of the calls that ended lately failed" in page
+    assert "stock called db 0 times in the last 992ms" in page
 
 
 def test_the_graph_in_words() -> None:

@@ -18,7 +18,7 @@ from resilience_sim.interop.registry import WRITTEN as LIBRARIES
 if TYPE_CHECKING:
     from resilience_sim.recording.reader import Recording
 
-ABOUT = "Write a recording as csv, sqlite, jsonl, chrome-trace ..."
+ABOUT = "Write a recording as csv, sqlite, jsonl, chrome-trace, otlp ..."
 
 
 @dataclass(frozen=True)

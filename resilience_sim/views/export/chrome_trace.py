@@ -2,8 +2,9 @@
 
 Virtual microseconds. Three processes: *Service A* with a span per request and per attempt (async ``b``/``e`` pairs,
 named by outcome, so that failures stand in lanes of their own) and a track per breaker with its state; *Service B*
-with a span per piece of work and counters; *Faults* with a track each. Both ends of a span are written when it is
-complete; readers sort.
+with a span per piece of work and counters; *Faults* with a track each. Of several services each is a process, with
+the attempts and the breakers of the calls that it makes, too. Both ends of a span are written when it is complete;
+readers sort.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ from resilience_sim.kernel.events import (
     STATE_NAMES,
     SUCCESS,
     Event,
+    attempt_of,
+    call_of,
     new_state,
     outcome_of,
 )
 from resilience_sim.kernel.text import escaped
 from resilience_sim.measure.tables import TABLES, Row, TablesFold
+from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.views.export.base import About, Export
 from resilience_sim.views.export.decode import payload
 
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     pass
 
 
-CLIENT, SERVICE, FAULTS = 1, 2, 3
+CLIENT, SERVICE, FAULTS = 1, 2, 3  # further services count on from there
 COUNTER_NS = 100_000_000  # counters are written at most this often
 _COLUMNS = {name: [column.split()[0] for column in columns] for name, columns in TABLES.items()}
 
@@ -55,26 +59,38 @@ class ChromeTraceExport(Export):
         self._end = 0
         self._breakers: dict[int, tuple[int, int, dict[str, Any]]] = {}  # since when, in which state, why
         self._due = COUNTER_NS
-        self._counts = {"requests in flight": 0, "attempts in flight": 0, "queue at B": 0}
+        services = list(dict.fromkeys(each.node for each in facts.components if each.kind == "service")) or ["B"]
+        self._pids = {name: SERVICE if n == 0 else FAULTS + n for n, name in enumerate(services)}
+        self._pids[CLIENT_NAME] = CLIENT
+        self._queue = {each.id: f"queue at {each.node}" for each in facts.components if each.kind == "replica"}
+        self._counts = {"requests in flight": 0, "attempts in flight": 0}
+        self._counts |= dict.fromkeys((f"queue at {name}" for name in services), 0)
+        self._counter_pids = {f"queue at {name}": self._pids[name] for name in services}
         self._answered = self._succeeded = 0
         self._last: dict[str, float] = {}
         other = self._encode({"scenario": facts.name, "seed": facts.seed, "resim": facts.version, "clock": "virtual"})
         stream.write('{"displayTimeUnit":"ms","otherData":' + other + ',"traceEvents":[\n')
         self._separator = ""
-        for pid, name in ((CLIENT, "Service A"), (SERVICE, "Service B"), (FAULTS, "Faults")):
+        named = [(pid, name) for name, pid in self._pids.items() if name != CLIENT_NAME]
+        if len(named) == 1 and services == ["B"]:
+            named = [(SERVICE, "Service B")]
+        for pid, name in sorted([(CLIENT, "Service A"), *named, (FAULTS, "Faults")]):
             self._put("M", "process_name", 0, pid, args={"name": name})
             self._put("M", "process_sort_index", 0, pid, args={"sort_index": pid})
-        instances = sum(component.kind == "client" for component in facts.components)
+        copies = {CLIENT_NAME: sum(each.kind == "client" for each in facts.components)}
+        for each in facts.components:
+            if each.kind == "replica":
+                copies[each.node] = copies.get(each.node, 0) + 1
         self._names: dict[int, str] = {}
+        self._tracks: dict[int, int] = {}  # by breaker or fault: its process
         for component in facts.components:
             if component.kind in ("circuit_breaker", "fault"):
-                name = (
-                    component.name
-                    if instances == 1 or component.instance < 0
-                    else f"{component.name}@{component.instance}"
-                )
+                caller = component.link.partition(">")[0] or CLIENT_NAME
+                one = copies.get(caller, 1) == 1 or component.instance < 0
+                name = component.name if one else f"{component.name}@{component.instance}"
                 self._names[component.id] = name
-                pid = FAULTS if component.kind == "fault" else CLIENT
+                pid = FAULTS if component.kind == "fault" else self._pids[caller]
+                self._tracks[component.id] = pid
                 label = name if pid == FAULTS else f"breaker {name}"
                 self._put("M", "thread_name", 0, pid, component.id + 1, args={"name": label})
             if component.kind == "circuit_breaker":
@@ -83,6 +99,9 @@ class ChromeTraceExport(Export):
     def _encode(self, value: Any) -> str:
         return escaped(self._encoder.encode(value))
 
+    def sees_services(self) -> bool:
+        return True
+
     def take(self, events: list[Event]) -> None:
         counts = self._counts
         for t, kind, source, _, a, b in events:
@@ -90,13 +109,13 @@ class ChromeTraceExport(Export):
                 self._write_counters()
                 self._due = t - t % COUNTER_NS + COUNTER_NS
             if kind == SENT:
-                counts["attempts in flight"] += 1
+                counts["attempts in flight"] += not call_of(a)
             elif kind == RESULT:
-                counts["attempts in flight"] -= 1
+                counts["attempts in flight"] -= not call_of(attempt_of(a))
             elif kind == RECEIVED:
-                counts["queue at B"] += b == QUEUED_AT_B
+                counts[self._queue.get(source, "queue at B")] += b == QUEUED_AT_B
             elif kind in (BEGIN, LEFT_QUEUE):
-                counts["queue at B"] -= 1
+                counts[self._queue.get(source, "queue at B")] -= 1
             elif kind == ARRIVE:
                 counts["requests in flight"] += 1
             elif kind == DONE:
@@ -129,7 +148,8 @@ class ChromeTraceExport(Export):
     def _change(self, t: int, source: int, state: int, why: dict[str, Any]) -> None:
         """The breaker leaves its state: that is the time to write the slice of it."""
         since, was, because = self._breakers.get(source, (0, 0, {}))
-        self._put("X", STATE_NAMES[was], since, CLIENT, source + 1, dur=t - since, cat="breaker", args=because)
+        pid = self._tracks.get(source, CLIENT)
+        self._put("X", STATE_NAMES[was], since, pid, source + 1, dur=t - since, cat="breaker", args=because)
         self._breakers[source] = (t, state, why)
 
     def _write_rows(self) -> None:
@@ -140,14 +160,17 @@ class ChromeTraceExport(Export):
             self._pair("request", name, CLIENT, f"r{row[0]}", about_it["arrived_s"], about_it["done_s"], about_it)
         for row in rows["attempts"]:
             about_it = _named("attempts", row)
-            ident = f"r{row[0]}.{row[1]}"
+            call = about_it["call"]
+            ident = f"r{row[0]}.{call}.{row[1]}" if call else f"r{row[0]}.{row[1]}"
             name = f"attempt {about_it['outcome']}"
-            self._pair("attempt", name, CLIENT, ident, about_it["sent_s"], about_it["answered_s"], about_it)
+            caller, service = (self._pids.get(about_it[side], SERVICE) for side in ("caller", "service"))
+            self._pair("attempt", name, caller, ident, about_it["sent_s"], about_it["answered_s"], about_it)
             began = about_it["began_s"]
             if began is not None:
                 args = {"rid": row[0], "attempt": row[1], "replica": about_it["replica"]}
+                args |= {"call": call, "for": about_it["caller"]} if call else {}
                 name = "work abandoned" if about_it["abandoned"] else f"work {about_it['work_outcome'] or 'unfinished'}"
-                self._pair("work", name, SERVICE, ident, began, about_it["ended_s"], args)
+                self._pair("work", name, service, ident, began, about_it["ended_s"], args)
 
     def _pair(
         self, cat: str, name: str, pid: int, ident: str, start: float, end: float | None, args: dict[str, Any]
@@ -167,8 +190,7 @@ class ChromeTraceExport(Export):
         for name, value in values.items():
             if self._last.get(name) != value:
                 self._last[name] = value
-                pid = SERVICE if name == "queue at B" else CLIENT
-                self._put("C", name, self._due, pid, args={"value": value})
+                self._put("C", name, self._due, self._counter_pids.get(name, CLIENT), args={"value": value})
 
     def _put(
         self,

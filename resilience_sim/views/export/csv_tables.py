@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     pass
 
 
-NAMES = ("requests", "attempts", "transitions")
+NAMES = ("requests", "attempts", "transitions", "services", "links")
 
 
 def _safe(cell: object) -> object:
@@ -54,6 +54,9 @@ class CsvExport(Export):
         self._writers = {name: csv.writer(stream, lineterminator="\n") for name, stream in streams.items()}
         for name, writer in self._writers.items():
             writer.writerow([column.split()[0] for column in TABLES[name]])
+
+    def sees_services(self) -> bool:
+        return True
 
     def take(self, events: list[Event]) -> None:
         self._tables.take(events)

@@ -38,6 +38,9 @@ class SqliteExport(Export):
             self._connection.execute("CREATE TABLE run (scenario TEXT, seed INTEGER, resim_version TEXT)")
             self._connection.execute("INSERT INTO run VALUES (?, ?, ?)", (facts.name, facts.seed, facts.version))
 
+    def sees_services(self) -> bool:
+        return True
+
     def take(self, events: list[Event]) -> None:
         self._tables.take(events)
         self._write()

@@ -74,10 +74,10 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "csv",
-        "requests, attempts and transitions: three files",
+        "requests, attempts, transitions, services and links: five files",
         EVENTS,
         ".csv",
-        ("requests", "attempts", "transitions"),
+        ("requests", "attempts", "transitions", "services", "links"),
         begins=_TABLE,
     ),
     Format("csv-requests", "one line per request", EVENTS, ".csv", ("requests",), begins=_TABLE),
@@ -90,12 +90,21 @@ FORMATS: tuple[Format, ...] = (
         ("transitions",),
         begins=_TABLE,
     ),
+    Format("csv-services", "one line per service and second", EVENTS, ".csv", ("services",), begins=_TABLE),
+    Format("csv-links", "one line per link and second", EVENTS, ".csv", ("links",), begins=_TABLE),
     Format(
         "chrome-trace",
         "spans, breaker states and counters on a time axis, for ui.perfetto.dev",
         EVENTS,
         ".json",
         begins=r'\{"displayTimeUnit":"ms","otherData":\{"scenario":.*"resim":',
+    ),
+    Format(
+        "otlp",
+        "spans for OpenTelemetry: OTLP/JSON, one object per line",
+        EVENTS,
+        ".otlp",
+        begins=r'\{"resourceSpans":\[\{"resource":\{"attributes":\[\{"key":"service\.name"',
     ),
     Format(
         "junit",
@@ -107,7 +116,7 @@ FORMATS: tuple[Format, ...] = (
     Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md", begins=r"### resim \w+: "),
     Format(
         "sqlite",
-        "a database: requests, attempts, transitions, faults and samples",
+        "a database: requests, attempts, transitions, faults, samples, services and links",
         EVENTS,
         ".db",
         database=True,
@@ -136,6 +145,10 @@ def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
         from resilience_sim.views.export.chrome_trace import ChromeTraceExport
 
         return ChromeTraceExport(first, facts)
+    if known.name == "otlp":
+        from resilience_sim.views.export.otlp import OtlpExport
+
+        return OtlpExport(first, facts)
     if known.name.startswith("csv"):
         from resilience_sim.views.export.csv_tables import CsvExport
 

@@ -246,6 +246,11 @@ class Places:
         length = max(self.width, min(now, stop * self.width) - first * self.width)
         return sum(counts[first:stop]) * 1e9 / length
 
+    def lately(self, counts: list[int], now: int) -> tuple[int, int]:
+        """How many events there were lately, and for how long that is, ns."""
+        first, stop = self.window(counts, now)
+        return sum(counts[first:stop]), max(1, now - first * self.width)
+
     def good_share(self, service: int, now: int) -> float | None:
         """The share of attempts at a service that were good for their callers lately; None: none had an outcome."""
         track = self.services[service]
