@@ -369,15 +369,13 @@ def _feed(fold: PlayFold, tape: Tape, start: int, stop: int) -> None:
 
 def final_result(run: Run) -> tuple[RunResult, MomentsFold]:
     """The figures of everything that was simulated, whatever position was shown last."""
-    from resilience_sim.measure.outer_events import seen_by
     from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.views.moments import MomentsFold
 
     run.release()
     fold = figures_of(run.plan_now, run.source.components)
     moments = MomentsFold(run.plan_now, run.source.components)
-    story = seen_by(moments, run.plan_now, run.source.components)
     for event in run.tape.slice(0, len(run.tape)):
         fold.on_event(*event)
-        story.on_event(*event)
+        moments.on_event(*event)
     return fold.result(run.source.seed, run.source.digest(), run.source.now, not run.over), moments

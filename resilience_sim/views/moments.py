@@ -13,6 +13,7 @@ from resilience_sim.kernel.sink import Fold
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.facts import horizon
 from resilience_sim.views.live.state import BINS, Bins
+from resilience_sim.views.services_moments import ServicesMoments
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,13 @@ class MomentsFold(Fold):
         "_after", "_bins", "_came", "_components", "_deadline", "_ended", "_executed", "_executions", "_faults",
         "_given_up", "_hedged", "_last", "_longer", "_seen", "_won", "_works", "acted_at", "actions",
         "arrivals_since_fault", "crashed_at", "crashed_with", "denied_at", "exhausted_at", "failed_at", "failed_by_b",
-        "first_arrival", "hedges", "hedges_won", "last_arrival", "meanwhile", "refused_by_b", "repeated", "shed_at",
-        "turned_down", "twice",
+        "first_arrival", "hedges", "hedges_won", "last_arrival", "meanwhile", "refused_by_b", "repeated", "services",
+        "shed_at", "turned_down", "twice",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, components: Sequence[ev.Component]) -> None:
         self._components = {component.id: component for component in components}
+        self.services = ServicesMoments(plan, components) if plan.several else None
         self._last: dict[int, tuple[int, int]] = {}  # by request in flight: who gave it its last outcome, and which
         self._came: dict[int, int] = {}  # by request in flight: when it arrived
         self._given_up: dict[tuple[int, int], int] = {}  # failed requests by outcome and attempts
@@ -155,7 +157,14 @@ class MomentsFold(Fold):
         self.shed_at: int | None = None
         self.twice: DuplicateExecution | None = None
 
+    def sees_services(self) -> bool:
+        return True
+
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
+        if self.services is not None:
+            self.services.take(t, kind, source, rid, a, b)
+            if kind >= ev.CALL or self.services.graph.behind(source):
+                return
         if kind == ev.ARRIVE:
             while not self._bins.fits(t):
                 self._bins.double()

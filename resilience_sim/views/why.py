@@ -56,7 +56,7 @@ class Case:
     @property
     def no_timeout(self) -> bool:
         """Whether no timeout limits any waiting, from the beginning to the end."""
-        if self._acted:
+        if self.acted:
             return False
         plans = [self.plan.stack, *([action.policy] for action in self.plan.actions if isinstance(action, Add))]
         return not any(policy.kind == TimeoutConfig.kind for policies in plans for policy in policies)
@@ -64,12 +64,12 @@ class Case:
     @property
     def same_stack(self) -> bool:
         """Whether the policies stay what and where they are while it runs."""
-        return not self._acted and all(isinstance(action, Change | Trip | Reset) for action in self.plan.actions)
+        return not self.acted and all(isinstance(action, Change | Trip | Reset) for action in self.plan.actions)
 
     @property
     def same_settings(self) -> bool:
         """Whether nobody changes a setting while it runs."""
-        return not self._acted and all(isinstance(action, Trip | Reset) for action in self.plan.actions)
+        return not self.acted and all(isinstance(action, Trip | Reset) for action in self.plan.actions)
 
     @property
     def failed_attempts(self) -> int:
@@ -79,7 +79,7 @@ class Case:
         return int(attempts["total"] - attempts.get("under_way", 0) - good)
 
     @property
-    def _acted(self) -> bool:
+    def acted(self) -> bool:
         """Whether somebody changed settings by hand while it ran: the plan does not say what they were before."""
         return self.moments is not None and self.moments.actions > len(self.plan.actions)
 
@@ -109,10 +109,15 @@ class Case:
 
 def reasons(case: Case) -> list[str]:
     """The sentences, what hurt most first."""
-    if case.plan.several:  # the rules know of one service
-        return [_otherwise(case)]
-    found = [sentence for rule in RULES if (sentence := rule(case))]
+    found = [sentence for rule in (_several() if case.plan.several else RULES) if (sentence := rule(case))]
     return found[:MOST] or [_otherwise(case)]
+
+
+def _several() -> tuple[Callable[[Case], str], ...]:
+    """The rules for several services: of Service A what is true of it, and those about services and links."""
+    from resilience_sim.views.why_services import RULES as OVER_SERVICES
+
+    return (crash, exhausted, *OVER_SERVICES, collapse, changed, breaker, saved, denied, unanswered, late)
 
 
 def at(ns: int | None) -> str:
@@ -134,7 +139,8 @@ def _otherwise(case: Case) -> str:
     if failed and moments is not None and moments.failed_by_b + moments.refused_by_b == failed:
         verbs = ["failed"] if moments.failed_by_b else []
         verbs += ["refused"] if moments.refused_by_b else []
-        return f"B {' or '.join(verbs)} {fmt.plural(failed, 'request')}, and no policy rescued them."
+        who = printable(case.plan.service.name)
+        return f"{who} {' or '.join(verbs)} {fmt.plural(failed, 'request')}, and no policy rescued them."
     outcomes = ", ".join(
         f"{fmt.count(count)} {name}" for name, count in requests["by_outcome"].items() if count and name != "success"
     )
@@ -192,7 +198,8 @@ def collapse(case: Case) -> str:
     text = f"It never recovered: requests that came {after} still succeeded less than half "
     text += "as often as those before the first one" if case.any_before_faults() else "the time"
     if per_request and per_request >= AMPLIFIED and case.policies(RetryConfig):
-        text += f"; B was sent {fmt.factor(per_request)[:-1]} attempts per request"
+        who = printable(case.plan.service.name)
+        text += f"; {who} was sent {fmt.factor(per_request)[:-1]} attempts per request"
     return text + "."
 
 
