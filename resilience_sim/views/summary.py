@@ -23,7 +23,8 @@ from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.next_step import next_steps
 from resilience_sim.views.text import Row, emit
-from resilience_sim.views.why import Case, reasons
+from resilience_sim.views.why import reasons
+from resilience_sim.views.why_case import Case
 from resilience_sim.views.words import breaker_name, fault_words
 
 # In the summary of several runs; always those in ALWAYS, the others where they say something.

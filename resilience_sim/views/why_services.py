@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.rng import KeyedRng, purpose_of
@@ -18,10 +18,8 @@ from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.services_moments import BAD, LAST, ServicesMoments, Trouble
 from resilience_sim.views.services_story import most_tries, most_visits, visits
+from resilience_sim.views.why_case import Case
 from resilience_sim.views.words import fault_words, listed
-
-if TYPE_CHECKING:
-    from resilience_sim.views.why import Case
 
 SPIKE = "spike"
 MULTIPLIED = 1.5  # times the attempts that a request makes where nothing fails

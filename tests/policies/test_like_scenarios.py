@@ -13,7 +13,8 @@ from resilience_sim.settings.bulkhead import BulkheadConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
 from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.timeout import TimeoutConfig
-from resilience_sim.views.why import Case, reasons
+from resilience_sim.views.why import reasons
+from resilience_sim.views.why_case import Case
 
 HEAD = """resim: 1
 name: t

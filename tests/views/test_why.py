@@ -14,7 +14,8 @@ from resilience_sim.runs.simulation import Simulation, make_components
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.moments import MomentsFold
-from resilience_sim.views.why import Case, reasons
+from resilience_sim.views.why import reasons
+from resilience_sim.views.why_case import Case
 
 
 def plan_of(text: str) -> Plan:

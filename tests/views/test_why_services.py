@@ -12,7 +12,8 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.moments import MomentsFold
 from resilience_sim.views.services_moments import ServicesMoments
-from resilience_sim.views.why import Case, reasons
+from resilience_sim.views.why import reasons
+from resilience_sim.views.why_case import Case
 from resilience_sim.views.why_services import above, asks, below
 
 SHOP = """

@@ -178,7 +178,8 @@ def _run_beside(
     from resilience_sim.settings.plan import AS_WRITTEN
     from resilience_sim.views.moments import MomentsFold
     from resilience_sim.views.next_step import after_beside
-    from resilience_sim.views.why import Case, reasons
+    from resilience_sim.views.why import reasons
+    from resilience_sim.views.why_case import Case
 
     name, of, variant = _second(scenario, text)
     plan = next((each.plan for each in of.variants if each.name == variant), of.plan)
