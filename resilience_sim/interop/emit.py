@@ -93,16 +93,16 @@ def _body(settings: dict[str, Setting]) -> Body:
 
 def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) -> str:
     """The scenario; ``path`` is named in its first line."""
-    lines = [f"# Made by resim import from {_plain(path)}: {_plain(stack.title)}."]
-    lines += _comment(
+    lines = [f"# Made by resim import from {plain_text(path)}: {plain_text(stack.title)}."]
+    lines += as_comment(
         "The stack is what the file says, outermost first. Keys without a remark on the right are defaults "
         "of the library. What the file cannot say (Service B, the traffic, what goes wrong) is assumed "
         "below: put your own numbers there."
     )
     for remark in stack.remarks:
-        lines += _comment(f"- {remark}", "#   ")
+        lines += as_comment(f"- {remark}", "#   ")
     for remark in assumed:
-        lines += _comment(f"- assumed: {remark}", "#   ")
+        lines += as_comment(f"- assumed: {remark}", "#   ")
     lines += ["resim: 1", f'name: "{scenario_name(stack)}"', f'about: "{about(stack)}"', ""]
     replicas = f", replicas: {stack.replicas}" if stack.replicas > 1 else ""
     lines += [f"service: {{latency: {LATENCY}{replicas}}}  # ASSUMED"]
@@ -110,7 +110,7 @@ def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) ->
         lines.append(f"operation: {{method: {stack.method}}}")
     lines += [f"traffic: {{rate: {RATE}, duration: {DURATION}}}  # ASSUMED", "faults:  # ASSUMED"]
     lines += [f"  - outage: {FAULT}", ""]
-    return "\n".join(lines + _stack(stack.layers)) + "\n"
+    return "\n".join(lines + stack_lines(stack.layers)) + "\n"
 
 
 def scenario_name(stack: Converted) -> str:
@@ -120,19 +120,20 @@ def scenario_name(stack: Converted) -> str:
 
 def about(stack: Converted) -> str:
     """What the scenario says it is."""
-    return f"imported: {_plain(stack.title)}"
+    return f"imported: {plain_text(stack.title)}"
 
 
-def _stack(layers: list[Layer]) -> list[str]:
+def stack_lines(layers: list[Layer]) -> list[str]:
+    """The section ``stack`` with a comment above each policy."""
     if not layers:
         return ["stack: []"]
     lines = ["stack:"]
     for layer in layers:
         place = f" (line {layer.at.span.line})" if layer.at else ""
-        lines += _comment(f"{layer.title}{place}", "  # ")
+        lines += as_comment(f"{layer.title}{place}", "  # ")
         settings = settle(layer)
         for remark in [*layer.remarks, *([] if "like" in settings else layer.generic_remarks)]:
-            lines += _comment(f"- {remark}", "  #   ")
+            lines += as_comment(f"- {remark}", "  #   ")
         lines += _policy(layer, settings)
     return lines
 
@@ -149,14 +150,17 @@ def _policy(layer: Layer, settings: dict[str, Setting]) -> list[str]:
     lines = [f"  - {layer.kind}:", *remarks]
     for key, setting in rows:
         text = f"{key}: {setting.value}"
-        lines.append(f"      {text:<{width}}  # {_plain(setting.origin)}" if setting.origin else f"      {text}")
+        lines.append(f"      {text:<{width}}  # {plain_text(setting.origin)}" if setting.origin else f"      {text}")
     return lines
 
 
-def _comment(text: str, indent: str = "# ") -> list[str]:
-    return textwrap.wrap(_plain(text), 112, initial_indent=indent, subsequent_indent=indent + "  " * (text[:1] == "-"))
+def as_comment(text: str, indent: str = "# ") -> list[str]:
+    """Comment lines of a readable length."""
+    return textwrap.wrap(
+        plain_text(text), 112, initial_indent=indent, subsequent_indent=indent + "  " * (text[:1] == "-")
+    )
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """One line that can end no comment and no quoted text."""
     return re.sub(r"[^\x20-\x7e\u00a0-\u024f\u2026]", "?", text).replace('"', "'").replace("\\", "/")

@@ -200,4 +200,10 @@ def choose(names: list[str], wanted: str | None, format_name: str) -> str:
         raise ConfigImportError(f"nothing in this file that resim could import ({FORMATS[format_name].title})")
     from resilience_sim.settings.suggest import one_of
 
-    raise ConfigImportError(f"the file has {len(names)} instances", f"name one with --instance NAME, {one_of(names)}")
+    together = ", or say who calls whom: `--calls A=B,C`" if format_name in (*MESHES, "envoy") else ""
+    remedy = (
+        f"name one with --instance NAME{together}; {one_of(names)}"
+        if together
+        else (f"name one with --instance NAME, {one_of(names)}")
+    )
+    raise ConfigImportError(f"the file has {len(names)} instances", remedy)

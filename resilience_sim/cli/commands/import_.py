@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
@@ -15,6 +15,7 @@ from resilience_sim.interop.registry import titles
 
 if TYPE_CHECKING:
     from resilience_sim.interop.formats import Imported
+    from resilience_sim.interop.graph import ImportedGraph
 
 ABOUT = "Turn your library's configuration into a scenario."
 Profile = Annotated[
@@ -50,6 +51,16 @@ class ImportOptions:
         str,
         opt.option("--route", "ROUTE", "Which route of a mesh: its number, name or path.", opt.MAIN, complete.routes),
     ] = ""
+    calls: Annotated[
+        list[str],
+        opt.option(
+            "--calls",
+            "A=B,C",
+            "Who calls whom: several hosts of a mesh become one graph of services. Repeatable.",
+            opt.MAIN,
+            complete.instances,
+        ),
+    ] = field(default_factory=list)
     output: opt.Output = "-"
     force: opt.Force = False
 
@@ -64,6 +75,8 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
     ctx.subject = files[0] if len(files) == 1 else None
     if ctx.json and output == "-":
         raise usage("--json needs -o PATH: it reports what was imported", "add -o PATH, or leave out --json")
+    if options.calls and options.instance:
+        raise usage("--calls and --instance exclude each other", "name in --calls every host that is to be there")
     imported, read = _read(files, options)
     code = errors.NO if any(each.severity == "error" for each in imported.findings) else errors.OK
     if output == "-":
@@ -76,7 +89,7 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
         findings = [asdict(each) for each in imported.findings]
         ctx.reply(
             format=imported.format,
-            instance=imported.stack.instance,
+            **_what(imported),
             wrote=[output],
             findings=findings,
             assumed=list(imported.assumed),
@@ -84,6 +97,9 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
         return code
     if imported.findings and not ctx.quiet:
         ctx.findings(imported.findings)
+    left_out = getattr(imported, "left_out", ())
+    if left_out:
+        ctx.note(f"not in the graph: {', '.join(left_out)}")
     if output != "-":
         ctx.note(f"wrote {output}", f"resim lint {quote(output)}, then resim run {quote(output)}")
     return code
@@ -92,7 +108,15 @@ def import_(ctx: CommandContext, options: ImportOptions) -> int:
 import_.__doc__ = (import_.__doc__ or "").replace("FORMATS", titles())
 
 
-def _read(files: list[str], options: ImportOptions) -> tuple[Imported, list[str]]:
+def _what(imported: Imported | ImportedGraph) -> dict[str, Any]:
+    from resilience_sim.interop.formats import Imported
+
+    if isinstance(imported, Imported):
+        return {"instance": imported.stack.instance}
+    return {"instance": imported.entry, "services": list(imported.services), "left_out": list(imported.left_out)}
+
+
+def _read(files: list[str], options: ImportOptions) -> tuple[Imported | ImportedGraph, list[str]]:
     """The scenario, and the files that were read; a problem quotes nothing of the files, which may hold secrets."""
     from resilience_sim.interop import folders, formats
 
@@ -103,6 +127,10 @@ def _read(files: list[str], options: ImportOptions) -> tuple[Imported, list[str]
         if opened is None:
             raise Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
         config, name = opened
+        if options.calls:
+            from resilience_sim.interop.graph import import_graph, parse_calls
+
+            return import_graph(config, name, parse_calls(options.calls)), [each.path for each in texts]
         chosen = formats.choose(formats.instance_names(config, name), options.instance, name)
         return formats.convert(config, name, chosen), [each.path for each in texts]
     except formats.ConfigImportError as error:
