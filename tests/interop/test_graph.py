@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from cli.shell import resim
+
 from resilience_sim.interop.formats import ConfigImportError, open_config
 from resilience_sim.interop.graph import ImportedGraph, import_graph, parse_calls
 from resilience_sim.lint.check import lint_text
