@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("RESIM_PURE", "1")
 
 sys.path.insert(0, str(Path(__file__).parent))
+from compiled import forms
+from costs import Costs
 
 # Started with ``&`` by a script, or under nohup, the tests inherit ignored signals and would hand them down to every
 # command they start: none of them could be interrupted.
@@ -34,16 +36,70 @@ settings.register_profile(
 settings.load_profile("resim")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option of our own."""
+    parser.addoption(
+        "--costs",
+        nargs="?",
+        const=25,
+        type=int,
+        metavar="N",
+        help="print the most expensive files and tests",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """One marker of our own."""
+    """One marker of our own, and what ``--costs`` asks for."""
+    if config.getoption("costs"):
+        config.pluginmanager.register(Costs(config.getoption("costs")))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell in a script starts `pytest &` that way, and whatever a test starts would inherit it: deaf to Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "white_box: replaces parts of the core, which only its source lets happen")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Workers begin with halves of the suite and steal later: one of them makes what the tests of a module share."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+def needs_compiling(item: pytest.Item) -> bool:
+    """Whether it runs both forms of the core."""
+    return not {"compiled", "forms"}.isdisjoint(getattr(item, "fixturenames", ())) or item.name.endswith("[compiled]")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what cannot be done to compiled code."""
+    """Put last what waits for the compiler; leave out what cannot be done to compiled code."""
+    items.sort(key=needs_compiling)
     from resilience_sim._build_mode import describe
 
     if describe() == "compiled":
         for item in items:
             if item.get_closest_marker("white_box"):
                 item.add_marker(pytest.mark.skip(reason="nothing inside the compiled core can be replaced"))
+
+
+@pytest.fixture(scope="session")
+def place_of_compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folder that all workers of this session share, and the one of all sessions, if pytest keeps a cache."""
+    base = tmp_path_factory.getbasetemp()
+    cache = getattr(request.config, "cache", None)
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    return [shared, cache.mkdir("resim-compiled")] if cache else [shared]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_ahead(request: pytest.FixtureRequest, place_of_compiled: list[Path]) -> object:
+    """Let another process begin with it while other tests run."""
+    worker = getattr(request.config, "workerinput", {"workerid": "gw0"})["workerid"]
+    if worker == "gw0" and any(map(needs_compiling, request.session.items)):
+        return forms.begin(*place_of_compiled)
+    return None
+
+
+@pytest.fixture(scope="session")
+def compiled(place_of_compiled: list[Path]) -> Path:
+    """The folder to put on the path for the compiled core."""
+    return forms.built(*place_of_compiled)

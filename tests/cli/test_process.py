@@ -13,6 +13,8 @@ import pytest
 from patience import PATIENCE
 
 from cli.shell import VALIDATOR
+from resilience_sim.cli.environment import of_process
+from resilience_sim.cli.main import run
 
 RESIM = [sys.executable, "-m", "resilience_sim"]
 LONG = """\
@@ -195,20 +197,32 @@ def test_list_loads_no_yaml():
         ("resim import app.yml --instance ", {"backendA", "backendB"}),
     ],
 )
-def test_completion(words, found, recording):
+def test_completion(words, found, recording, monkeypatch, capsys):
     """What bash would offer."""
     instances = "{backendA: {maxAttempts: 3}, backendB: {maxAttempts: 4}}"
     (recording.parent / "app.yml").write_text(f"resilience4j:\n  retry:\n    instances: {instances}\n")
-    env = {
-        **os.environ,
+    for name, value in asked_by_bash(words).items():
+        monkeypatch.setenv(name, value)
+    run([], of_process())
+    out, err = capsys.readouterr()
+    assert found <= set(out.split())
+    assert err == ""
+
+
+def test_completion_in_a_process_of_its_own(here):
+    """As the shell starts it, with nothing beside it on either stream."""
+    code = "from resilience_sim.cli.main import main; main()"
+    env = {**os.environ, **asked_by_bash("resim validate q")}
+    answer = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert (answer.stdout.split(), answer.stderr) == (["quick.yaml"], "")
+
+
+def asked_by_bash(words: str) -> dict[str, str]:
+    return {
         "_RESIM_COMPLETE": "complete_bash",
         "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split(" ")) - 1),
     }
-    code = "from resilience_sim.cli.main import main; main()"
-    answer = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
-    assert found <= set(answer.stdout.split()), answer
-    assert answer.stderr == ""
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")  # noqa: PTH110

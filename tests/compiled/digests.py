@@ -22,16 +22,15 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
 from resilience_sim.scenario.text import shipped
 
-SEEDS = (1, 2)
+SEED = 1
 
 
 def scenarios():
-    """Every shipped scenario with every variant, with some seeds."""
+    """Every shipped scenario with every variant."""
     for name in shipped.names():
         scenario = load(name)
         for variant, plan in [("as-written", scenario.plan), *((v.name, v.plan) for v in scenario.variants)]:
-            for seed in SEEDS:
-                yield f"{name} {variant} {seed}", plan, seed
+            yield f"{name} {variant}", plan, SEED
 
 
 def outcome(plan, seed) -> str:
@@ -65,7 +64,7 @@ def main() -> None:
     found = {}
     for label, plan, seed in cases:
         found[label] = outcome(plan, seed)
-        if len(sys.argv) == 1 and seed == 1:
+        if label.endswith("as-written"):
             found[f"{label} recorded"] = recorded(plan, seed)
     print(json.dumps([describe(), found]))
 

@@ -31,10 +31,10 @@ from resilience_sim.scenario.load import load
 plan = load(sys.argv[1]).plan
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for seed in range(20):
+for seed in range(10):
     last = simulate(plan, seed)
 before = peak()
-for seed in range(300):
+for seed in range(100):
     last = simulate(plan, seed)
 grown = peak() - before
 gc.collect()
@@ -51,7 +51,7 @@ def test_runs_with_calls_that_never_end_leave_nothing_behind(form, request, tmp_
     program.write_text(PROGRAM)
     unanswered, grown, frames = map(int, run(place, program, scenario).split())
     assert unanswered > 300
-    assert grown < 4_000  # KiB, of 300 runs; what one of them leaves unanswered is 180
+    assert grown < 4_000  # KiB, of 100 runs; what one of them leaves unanswered is 180
     assert frames < 10
 
 
@@ -82,10 +82,10 @@ def fork():
     session.to_live()
     session.drop_fork()
 
-for _ in range(5):
+for _ in range(2):
     fork()
 before = held()
-for _ in range(25):
+for _ in range(6):
     fork()
 print(held() - before)
 """
@@ -98,4 +98,4 @@ def test_forks_give_their_memory_back(form, request, tmp_path):
     place: str | Path = form if form == "interpreted" else request.getfixturevalue("compiled")
     program = tmp_path / "program.py"
     program.write_text(FORKS)
-    assert int(run(place, program)) < 8_000  # KiB, of 25 forks
+    assert int(run(place, program)) < 8_000  # KiB, of 6 forks

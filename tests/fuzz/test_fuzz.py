@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
-from compiled.forms import built
 
 from resilience_sim.cli import complete
 from resilience_sim.cli.app import COMMANDS, load
@@ -24,12 +23,10 @@ EACH = 3
 
 
 @pytest.fixture(scope="session")
-def forms(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Forms]:
+def forms(request: pytest.FixtureRequest) -> Iterator[Forms]:
     """Both forms where the core can be compiled, else the one there is."""
-    worker = getattr(request.config, "workerinput", None)
-    base = tmp_path_factory.getbasetemp()
     try:
-        compiled = built(base if worker is None else base.parent)
+        compiled = request.getfixturevalue("compiled")
     except pytest.skip.Exception:
         compiled = None
     made = Forms(compiled)
