@@ -73,7 +73,7 @@ def trial(
     command: str, name: str, luck: random.Random, verify: bool = True, stage: str = "", patient: bool = False
 ) -> Trial:
     """Start a command in a new folder, kill it, look. ``stage``: when; else luck decides. ``patient``: with a machine
-    that is busy, where commits come late.
+    that is busy, where commits come late; and quick, as all that was simulated is simulated again.
     """
     stage = stage or luck.choice(("starting", "at work"))
     with tempfile.TemporaryDirectory(prefix="resim-kill-") as folder:
@@ -87,7 +87,7 @@ def trial(
             if stage == "at work":
                 while process.poll() is None and not at_work(process, here) and time.monotonic() - begun < PATIENCE:
                     time.sleep(0.01)
-                time.sleep(luck.uniform(0.0, 2.5))
+                time.sleep(luck.uniform(0.0, 0.8 if patient else 2.5))
             else:
                 time.sleep(luck.uniform(0.0, 1.5))
             found = Trial(command, name, time.monotonic() - begun, stage)
