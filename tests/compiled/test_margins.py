@@ -13,7 +13,9 @@ COMMAND = ("-m", "resilience_sim", "margins", "retry-storm", "--axis", "load", "
 
 def test_the_retry_storm_s_cliff(compiled):
     """3 attempts x 33.3/s are B's 100/s, with a budget of 10 % 1.1 x 90.9/s; a longer run comes nearer."""
-    document = json.loads(run(compiled, *COMMAND, "--variant", "budget", "--runs", "6", "--set", "traffic.duration=300s"))
+    document = json.loads(
+        run(compiled, *COMMAND, "--variant", "budget", "--runs", "6", "--set", "traffic.duration=300s")
+    )
     storm, budget = document["margins"]
     assert storm["p50"] * 60 == pytest.approx(100 / 3, rel=0.03)
     assert budget["p50"] * 60 == pytest.approx(100 / 1.1, rel=0.03)
