@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import strategies
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from resilience_sim.cli.topics.find import find
@@ -220,7 +220,6 @@ def test_parameters_of_libraries_reach_the_config(kind: str, library: str, param
         {name: text for name, text in texts.items() if name in needed},
         optional={name: text for name, text in texts.items() if name not in needed},
     )
-    found = False
 
     def made(body: dict[str, str]) -> PolicyConfig | None:
         try:
@@ -228,18 +227,23 @@ def test_parameters_of_libraries_reach_the_config(kind: str, library: str, param
         except ScenarioError:
             return None
 
-    @settings(max_examples=200, database=None)
+    class Found(Exception):
+        """Ends the search."""
+
+    @settings(max_examples=200, database=None, phases=[Phase.generate])
     @given(bodies, texts[param.name], texts[param.name])
     def look(body: dict[str, str], one: str, two: str) -> None:
-        nonlocal found
-        if found:
-            return
         without = {name: each for name, each in body.items() if name != param.name}
         kinds = [made({**without, param.name: one}), made({**without, param.name: two}), made(without)]
         known = [each for each in kinds if each is not None]
-        found = any(each != known[0] for each in known)
+        if any(each != known[0] for each in known):
+            raise Found
 
-    look()
+    found = False
+    try:
+        look()
+    except Found:
+        found = True
     assert found is ((kind, library, param.name) not in NOT_YET_USED)
 
 
