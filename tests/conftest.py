@@ -28,6 +28,7 @@ for name in ("SIGINT", "SIGHUP", "SIGTERM"):
 
 settings.register_profile(
     "resim",
+    max_examples=100 * int(os.environ.get("RESIM_EXAMPLES", "1")),
     deadline=None,
     derandomize=True,
     print_blob=True,
