@@ -23,10 +23,11 @@ from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import metric
 
 FIGURES = (
-    "availability", "p50_success", "p99_success", "attempts_per_request", "amplification", "wasted_work", "rejected",
-    "denied_by_budget", "opened", "open_time", "duplicates", "crashes", "recovery", "collapse_probability",
+    "availability", "goodput", "failed", "p50_success", "p99_success", "p99", "attempts_per_request", "amplification",
+    "wasted_work", "utilization", "rejected", "denied_by_budget", "opened", "open_time", "duplicates", "crashes",
+    "recovery", "collapse_probability",
 )  # fmt: skip
-ERROR = 0.01  # chance that a check calls anything changed although only luck differs
+ERROR = 0.05  # chance that a check calls anything changed although only luck differs
 BEGINS = r"resim snapshot \d+, seeds \d+ to \d+\n"
 NOT_SETTINGS = frozenset(("resim", "name", "about", "compare", "expect", "shows", "tune"))
 DIGITS = 6  # of the value of one seed

@@ -79,20 +79,21 @@ def test_what_is_written_is_read_back(entries):
 
 
 @pytest.mark.parametrize(
-    ("change", "line"),
+    ("change", "place"),
     [
-        (lambda text: "", 1),
-        (lambda text: text.replace("snapshot 1", "snapshot 2"), 1),
-        (lambda text: text.replace("[small]", "<<<<<<< ours\n[small]", 1), 5),
-        (lambda text: text[: text.index("# What each seed")], 29),
-        (lambda text: text.replace("\navailability ", "\navailability 1 "), 33),
-        (lambda text: text.replace("\navailability ", "\navailability -0."), 33),
+        (lambda text: "", None),
+        (lambda text: text.replace("snapshot 1", "snapshot 2"), "resim snapshot 2"),
+        (lambda text: text.replace("[small]", "<<<<<<< ours\n[small]", 1), "<<<<<<< ours"),
+        (lambda text: text[: text.index("\n# What each seed")], "  0 in every run: "),
+        (lambda text: text.replace("\navailability ", "\navailability 1 "), "availability 1 "),
+        (lambda text: text.replace("\navailability ", "\navailability -0."), "availability -0."),
     ],
 )
-def test_a_damaged_snapshot_names_its_line(small, change, line):
+def test_a_damaged_snapshot_names_its_line(small, change, place):
+    text = change(text_of(noted(small=small)))
     with pytest.raises(SnapshotError) as failure:
-        read_text(change(text_of(noted(small=small))))
-    assert failure.value.line == line
+        read_text(text)
+    assert place is None or text.splitlines()[failure.value.line - 1].startswith(place)
 
 
 @pytest.mark.parametrize(
