@@ -6,7 +6,7 @@ say which, so that a step is kept with a call only where there is just one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from mypy_extensions import i64
 
@@ -19,6 +19,7 @@ from resilience_sim.kernel.events import (
     RESULT,
     SENT,
     Component,
+    Event,
     attempt_of,
     call_of,
     outcome_of,
@@ -138,20 +139,15 @@ class CallTree:
         """The calls that an attempt made, in order."""
         return [call for call in self.calls.values() if call.by == attempt and call.number]
 
-    def walk(self) -> Iterator[tuple[int, CallNode, Attempt]]:
-        """Every attempt under the call it belongs to, with its depth, in the order of the tree."""
-
-        def below(call: CallNode, depth: int) -> Iterator[tuple[int, CallNode, Attempt]]:
-            for attempt in call.attempts:
-                yield depth, call, attempt
-                for inner in children.get(attempt.number, ()):
-                    yield from below(inner, depth + 1)
-
+    def walk(self) -> list[tuple[int, CallNode, Attempt | None]]:
+        """Every attempt under its call, with its depth, in the order of the tree; None: that call has none."""
         children: dict[int, list[CallNode]] = {}
         for each in self.calls.values():
             if each.number:
                 children.setdefault(each.by, []).append(each)
-        return below(self.root, 0)
+        found: list[tuple[int, CallNode, Attempt | None]] = []
+        _walk(self.root, 0, children, found)
+        return found
 
     @property
     def over(self) -> bool:
@@ -164,6 +160,28 @@ class CallTree:
         root = self.root
         ends = [max(call.began, call.ended) for call in self.calls.values()]
         return max([root.began, root.ended, *ends, *(attempt.end for attempt in self.attempts.values())])
+
+
+def _walk(
+    call: CallNode,
+    depth: int,
+    children: dict[int, list[CallNode]],
+    found: list[tuple[int, CallNode, Attempt | None]],
+) -> None:
+    if not call.attempts:
+        found.append((depth, call, None))
+    for attempt in call.attempts:
+        found.append((depth, call, attempt))
+        for inner in children.get(attempt.number, ()):
+            _walk(inner, depth + 1, children, found)
+
+
+def read_tree(rid: int, events: Iterable[Event], places: Places) -> CallTree:
+    """The tree that the events of a request tell."""
+    tree = CallTree(rid, places)
+    for t, kind, source, _, a, b in events:
+        tree.take(t, kind, source, a, b)
+    return tree
 
 
 class CallTreeFold(Fold):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from resilience_sim.play import forms
 from resilience_sim.play.condition import Condition
+from resilience_sim.play.panels.graph import policies_near
 from resilience_sim.play.state import CockpitState, Ui
-from resilience_sim.runs.actions import position
 from resilience_sim.scenario.text.spelling import Unwritable
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.actions import Action, Add, Change, Inject, Lift, Remove, Reorder, Reset, Trip
@@ -51,7 +51,18 @@ class ActionDialogs:
 
     @property
     def _stack(self) -> tuple[PolicyConfig, ...]:
-        return self._state.run.plan.stack
+        """The policies that can be meant: all, or of several services those around the one looked at."""
+        plan, zoom = self._state.run.plan, self._state.zoom
+        near = policies_near(self._state.run, zoom) if zoom else ()
+        found = (*plan.stack, *(policy for link in plan.links for policy in link.stack))
+        return tuple(policy for policy in found if not zoom or policy.id in near)
+
+    @property
+    def _places(self) -> list[str]:
+        """The links (Service A's as "") whose stacks can be meant."""
+        plan, zoom = self._state.run.plan, self._state.zoom
+        links = [link.name for link in plan.links if zoom in ("", link.caller, link.callee)]
+        return [*([""] if zoom in ("", CLIENT_NAME, plan.service.name) else []), *links]
 
     @property
     def _now(self) -> int:
@@ -205,20 +216,30 @@ class ActionDialogs:
         self._ui.choose(f"Add which policy {self._when}?", kinds, rules)
 
     def _add(self, kind: str, like: str) -> None:
-        at = next((i for i, policy in enumerate(self._stack) if policy.id == self._state.policy), 0)
-        id = forms.new_policy_id(kind, self._state.run.plan)
+        plan = self._state.run.plan
+        chosen = self._state.policy
+        if any(policy.id == chosen for policy in self._stack) or len(self._places) == 1:
+            self._add_at(kind, like, plan.place_of(chosen) if chosen else self._places[0])
+            return
+        names = ["A > " + plan.service.name if not place else place.replace(">", " > ") for place in self._places]
+        self._ui.choose(f"Add a {kind} to the calls of which link?", names,
+                        lambda index: self._add_at(kind, like, self._places[index]))  # fmt: skip
+
+    def _add_at(self, kind: str, like: str, link: str) -> None:
+        stack = self._state.run.plan.stack_of(link)
+        at = next((i for i, policy in enumerate(stack) if policy.id == self._state.policy), 0)
+        id = forms.new_policy_id(kind, self._state.run.plan, link)
+        inside = link.partition(">")[2] or self._state.run.plan.service.name
 
         def accept(values: forms.Answers) -> Add:
             given = dict(values)
             text = given.pop("position", "").strip() or "0"
             place = int(text) if text.isdigit() else -1
-            if not 0 <= place <= len(self._stack):
-                raise forms.FormError(
-                    f"position: expected a number from 0 (outermost) to {len(self._stack)}", "position"
-                )
+            if not 0 <= place <= len(stack):
+                raise forms.FormError(f"position: expected a number from 0 (outermost) to {len(stack)}", "position")
             return Add(self._now, forms.read_policy(kind, {"like": like, **given}, id), place)
 
-        where = forms.Field("position", str(at), f"0 is outermost, {len(self._stack)} next to B")
+        where = forms.Field("position", str(at), f"0 is outermost, {len(stack)} next to {inside}")
         fields = [where, *forms.policy_fields(kind, like=like)]
         self._form(f"Add a {kind} {self._when}", _about(kind, like), fields, accept, "Add")
 
@@ -231,12 +252,13 @@ class ActionDialogs:
     def move(self, by: int) -> None:
         """Move the selected policy one place outwards (-1) or inwards (1)."""
         state = self._state
-        order = [policy.id for policy in self._stack]
-        if len(order) < 2:
+        plan = state.run.plan
+        if not any(len(plan.stack_of(place)) > 1 for place in self._places):
             state.say("there is nothing to reorder")
             return
 
         def moved(policy: PolicyConfig) -> None:
+            order = [each.id for each in plan.stack_of(plan.place_of(policy.id))]
             i = order.index(policy.id)
             j = i + by
             if not 0 <= j < len(order):
@@ -246,8 +268,9 @@ class ActionDialogs:
             state.policy = policy.id
             self.perform(Reorder(self._now, tuple(order)))
 
-        if state.policy in order:
-            moved(self._stack[position(state.run.plan, state.policy)])
+        chosen = next((policy for policy in self._stack if policy.id == state.policy), None)
+        if chosen is not None:
+            moved(chosen)
         else:
             self._choose(f"Move which policy {'outwards' if by < 0 else 'inwards'}?", list(self._stack), moved)
 

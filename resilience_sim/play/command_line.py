@@ -20,7 +20,7 @@ from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Source, Span,
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.actions import Action, Change, Lift, Remove
 from resilience_sim.settings.plan import Plan
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig, prefix_of
 from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.units import shown
@@ -62,7 +62,7 @@ def read_line(text: str, plan: Plan, t: int) -> Action | Condition:
         raise LineError(f"`{head}` cannot be changed while the run goes on: {remedy}{where}")
     if head == "faults":
         return _fault(rest, value, equals, plan, t)
-    policy = _policy(head, plan)
+    policy, rest = _policy(head, rest, plan)
     if not equals:
         raise LineError(f"{shown(text)} has no `=`; write `{path}=VALUE`")
     action = _change(policy, rest, path, value, t)
@@ -70,10 +70,18 @@ def read_line(text: str, plan: Plan, t: int) -> Action | Condition:
     return action
 
 
-def _policy(name: str, plan: Plan) -> PolicyConfig:
-    """The policy with that id, or the only one of that kind."""
-    stack = plan.stack
-    found = [each for each in stack if each.id == name] or [each for each in stack if each.kind == name]
+def _policy(name: str, rest: list[str], plan: Plan) -> tuple[PolicyConfig, list[str]]:
+    """The policy with that id, or the only one of that kind, and the rest of the path; on a link by its three names."""
+    place = plan.place_of(".".join((name, *rest)))
+    if place:
+        caller, callee, *_ = (name, *rest)
+        return _named(".".join((name, *rest[:2])), f"{caller}.{callee}.", plan.stack_of(place), plan), rest[2:]
+    return _named(name, "", plan.stack, plan), rest
+
+
+def _named(name: str, prefix: str, stack: Sequence[PolicyConfig], plan: Plan) -> PolicyConfig:
+    kind = name.removeprefix(prefix)
+    found = [each for each in stack if each.id == name] or [each for each in stack if each.kind == kind]
     if len(found) == 1:
         return found[0]
     if found:
@@ -101,7 +109,7 @@ def _change(policy: PolicyConfig, rest: list[str], path: str, value: str, t: int
     except PathError as error:
         raise LineError(_with_remedy(str(error), error.help)) from None
     findings = Findings(scenario_of([row]))
-    made = stack_of(findings, Memory())
+    made = stack_of(findings, Memory(), prefix_of(policy.id))
     _raise(findings.errors)
     if made[0] == policy:
         raise LineError(f"nothing changes: `{path}` is already set so")
@@ -153,6 +161,8 @@ class Completion:
         known = _own_names(plan)
         for path in settable_paths(plan):
             head, *rest = path.split(".")
+            if plan.place_of(path):
+                head, rest = ".".join((head, *rest[:2])), rest[2:]
             if rest and head in known and rest[0] in known[head]:
                 self._about[f"{path}="] = known[head][rest[0]] if len(rest) == 1 else ""
         for id in active:
@@ -201,7 +211,7 @@ def _common(lines: Sequence[str]) -> str:
 def _own_names(plan: Plan) -> Mapping[str, Mapping[str, str]]:
     """For each policy the settings that go by its rules, with what they are now and what they mean."""
     found: dict[str, dict[str, str]] = {}
-    for policy in plan.stack:
+    for policy in [*plan.stack, *(each for link in plan.links for each in link.stack)]:
         try:
             fields = policy_fields(policy.kind, policy)
         except Unwritable:

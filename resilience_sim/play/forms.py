@@ -16,7 +16,7 @@ from resilience_sim.settings.actions import Inject
 from resilience_sim.settings.faults import FAULTS as FAULT_KINDS
 from resilience_sim.settings.library_types import Nest
 from resilience_sim.settings.plan import Plan
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig, own_id
 from resilience_sim.settings.registry import POLICIES as POLICY_KINDS
 from resilience_sim.settings.table import Param
 
@@ -130,9 +130,10 @@ def read_policy(kind: str, values: Answers, id: str) -> PolicyConfig:
     return _or_error(lambda: policy_from(kind, _given(values), id))
 
 
-def new_policy_id(kind: str, plan: Plan) -> str:
-    """An id that no policy has."""
-    return _new_id(kind, {policy.id for policy in plan.stack})
+def new_policy_id(kind: str, plan: Plan, place: str = "") -> str:
+    """An id that no policy of the stack has; ``place``: of that of a link, else Service A's."""
+    prefix = f"{place.replace('>', '.')}." if place else ""
+    return prefix + _new_id(kind, {own_id(policy.id) for policy in plan.stack_of(place)})
 
 
 def _new_id(kind: str, taken: set[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.play.panels.bars import Place, instant_of, keys_rows, titled, transport_rows
@@ -14,12 +13,11 @@ from resilience_sim.play.panels.inspector import inspector_rows
 from resilience_sim.play.panels.log import log_rows
 from resilience_sim.play.panels.stream import stream_rows, stream_title
 from resilience_sim.play.panels.topology import topology_rows
+from resilience_sim.play.panels.trace import Trace, trace_rows
 from resilience_sim.play.state import CockpitState
 from resilience_sim.settings.calls import CLIENT_NAME
+from resilience_sim.views.story_words import ToldStory
 from resilience_sim.views.text import Row
-
-if TYPE_CHECKING:
-    from resilience_sim.views.story_words import ToldStory
 
 WIDE, TALL = 120, 32  # from this size on stream, inspector and log are seen at once
 TRANSPORT, TOUR = 3, 7  # rows
@@ -158,7 +156,11 @@ class PanelRenderer:
 
     def _inspector(self, width: int, height: int) -> list[Row]:
         state = self._state
-        rows = inspector_rows(self._story(), state.session.clock, state.look, width, height - 1, state.scroll)
+        told, clock, rows = self._story(), state.session.clock, list[Row]()
+        if told is not None and state.run.view.graph is not None:
+            rows = trace_rows(self._trace(told), clock, state.look, width, height - 1, state.scroll)
+        else:
+            rows = inspector_rows(told, clock, state.look, width, height - 1, state.scroll)
         how = "pgup pgdn scroll" if state.tab == "inspector" and state.stream.chosen is not None else ""
         return [self._title("inspector", width, "inspector", how), *rows]
 
@@ -169,6 +171,17 @@ class PanelRenderer:
         from resilience_sim.views.story_words import tell
 
         return tell(rid, run.of_user(rid), run.view.components, run.plan)
+
+    def _trace(self, told: ToldStory) -> Trace:
+        """The story of a request over services."""
+        from resilience_sim.measure.call_tree import Places, read_tree
+        from resilience_sim.views.call_story import decisions
+
+        run, rid = self._state.run, told.story.rid
+        components = run.view.components
+        tree = read_tree(rid, run.tape.of_request(rid, run.position), Places(components.values()))
+        lines = sorted([*told.lines, *decisions(tree, components, run.plan)], key=lambda line: line.t)
+        return Trace(ToldStory(told.story, lines, told.operation), tree, components)
 
     def _log(self, width: int, height: int) -> list[Row]:
         rows, self._logged = log_rows(self._state.run, self._state.look, width, height - 1)

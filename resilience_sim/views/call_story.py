@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
@@ -10,7 +12,7 @@ from resilience_sim.measure.story import Attempt, Step
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig, own_id
 from resilience_sim.views.story_node import Node
-from resilience_sim.views.story_words import Context, attempt_words, step_words
+from resilience_sim.views.story_words import Context, Line, attempt_words, step_words
 from resilience_sim.views.words import outcome_name, speaker
 
 
@@ -71,3 +73,18 @@ class CallTeller:
         text, _ = step_words(step, Context(self._configs.get(component.name), service=callee))
         name = printable(own_id(component.name)) if step not in self.tree.loose else printable(component.name)
         return f"{self._at(step.t)}: `{name}`{':' if text[:1] == '`' else ''} {text}" if text else ""
+
+
+def decisions(tree: CallTree, components: Mapping[int, ev.Component], plan: Plan) -> list[Line]:
+    """What policies of links decided about a request, line by line."""
+    configs = {policy.id: policy for link in plan.links for policy in link.stack}
+    lines = []
+    for step in [step for call in tree.calls.values() if call.number for step in call.steps] + tree.loose:
+        component = components.get(step.source)
+        if component is None:
+            continue
+        callee = printable(component.node.partition(">")[2])
+        words, style = step_words(step, Context(configs.get(component.name), service=callee))
+        if words:
+            lines.append(Line(step.t, f"{callee}.{printable(own_id(component.name))}", words, style))
+    return lines

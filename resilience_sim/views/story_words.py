@@ -364,7 +364,7 @@ def tell(rid: int, events: Sequence[Event], components: Mapping[int, Component],
                 if all_made or (made and spared(retry, what, outcome)):
                     lines.append(Line(step.t, retry.id, no_more_tries(retry, made, outcome, False, what), "bad"))
         config = configs.get(component.name) if component is not None else None
-        words, style = step_words(step, Context(config, deadline=plan.traffic.deadline))
+        words, style = step_words(step, Context(config, plan.traffic.deadline, plan.service.name))
         if words:
             lines.append(Line(step.t, speaker(component, several), words, style))
     return ToldStory(story, lines, operation_words(plan, story.operation))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.play import forms
+from resilience_sim.play.command_line import Completion, read_line
 from resilience_sim.play.panel_renderer import PanelRenderer
 from resilience_sim.play.panels.graph import graph_rows, near_rows, places_of, policies_near
 from resilience_sim.play.session import Session
 from resilience_sim.play.state import CockpitState
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load_text
+from resilience_sim.settings.actions import Add
 from resilience_sim.views.live.look import ASCII, UNICODE
 
 from .lab import Driver, drive, play, until_still
@@ -157,3 +160,60 @@ def test_a_fault_by_key_strikes_the_service_looked_at() -> None:
         assert d.state.run.plan_now.faults[-1].kind == "brownout"
 
     drive(check, small(3))
+
+
+def policies_of(run, rid: int) -> list[int]:
+    """The waits of a request before another try on a link."""
+    return [event[0] for event in run.tape.of_request(rid, run.position) if event[1] == ev.RETRY_WAIT]
+
+
+def test_the_inspector_draws_a_request_as_a_tree_of_calls() -> None:
+    session = small(7)
+    run = session.run
+    asked = next(rid for rid in range(205, 260) if len(policies_of(run, rid)) > 1)
+    state = CockpitState(session, ASCII, tab="inspector")
+    state.stream.chosen = asked
+    for size in ((80, 30), (140, 42)):
+        page = "\n".join(row.plain() for row in PanelRenderer(state).screen_rows(*size))
+        page = page[page.index("inspector") :]
+        order = [page.index(name) for name in ("`-shop ", "`-prices ", "`-stock ")]
+        assert order == sorted(order)
+        assert "`-db " in page
+    assert "stock.retry" in page
+    assert "worth another try" in page
+    state.stream.chosen = 3
+    page = "\n".join(row.plain() for row in PanelRenderer(state).screen_rows(80, 30))
+    assert "`-prices " in page
+
+
+def test_policies_of_links_are_changed_by_hand() -> None:
+    async def check(d: Driver) -> None:
+        state = d.state
+        await d.press("end", "colon")
+        d.app.screen.query_one("Input").value = "shop.stock.retry.attempts=1"
+        await d.press("enter")
+        assert state.run.plan_now.links[1].stack[0].attempts == 1
+        state.zoom, state.policy = "stock", "shop.stock.circuit_breaker"
+        await d.press("z", "enter")
+        assert any(lane.state == ev.OPEN for lane in state.run.head.breakers.values())
+        await d.press("left_square_bracket")
+        assert [policy.kind for policy in state.run.plan_now.links[1].stack][:2] == ["circuit_breaker", "retry"]
+        state.policy = "shop.stock.timeout"
+        await d.press("k", "enter")
+        assert [policy.kind for policy in state.run.plan_now.links[1].stack] == ["circuit_breaker", "retry"]
+        added = forms.new_policy_id("bulkhead", state.run.plan_now, "shop>stock")
+        assert added == "shop.stock.bulkhead"
+        bulkhead = forms.read_policy("bulkhead", {"max_concurrent": "3"}, added)
+        state.session.act(Add(state.session.instant(), bulkhead, 0))
+        await d.pass_time(0.5)
+        assert "bulkhead" in d.text()
+        assert state.run.layer_state.read()
+
+    drive(check, small(3))
+    with pytest.raises(ValueError, match="no policy"):
+        read_line("shop.stock.hedge.delay=1s", small(1).run.plan, 1)
+
+
+def test_a_line_knows_the_policies_of_links() -> None:
+    found = Completion(small(1).run.plan).of("shop.stock.retry.att")
+    assert found == ["shop.stock.retry.attempts="]

@@ -81,10 +81,12 @@ def test_the_tree_holds_every_attempt_and_every_call_once(ran: Ran) -> None:
     assert sum(len(tree.attempts) for tree in trees) == sent
     assert sum(len(tree.calls) - 1 for tree in trees) == made
     for tree in trees:
-        walked = list(tree.walk())
-        assert {id(attempt) for _, _, attempt in walked} == {id(each) for each in tree.attempts.values()}
+        walked = tree.walk()
+        assert [attempt for *_, attempt in walked if attempt is None] == []
+        assert {id(attempt) for *_, attempt in walked} == {id(each) for each in tree.attempts.values()}
         assert tree.over
         for depth, call, attempt in walked:
+            assert attempt is not None
             assert (depth == 0) == (call.number == 0)
             assert call.began <= attempt.sent <= attempt.answered
             if call.number:

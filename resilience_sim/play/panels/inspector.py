@@ -13,7 +13,7 @@ from resilience_sim.views.words import outcome_name, short_outcome
 
 if TYPE_CHECKING:
     from resilience_sim.measure.story import Attempt, Story
-    from resilience_sim.views.story_words import ToldStory
+    from resilience_sim.views.story_words import Line, ToldStory
 
 LABEL = 12
 Cell = tuple[str, str]
@@ -27,17 +27,25 @@ def inspector_rows(
         hint = Row("No request is chosen. ", "faint").add("up", "key").add(" and ", "faint").add("down", "key")
         return wrap(hint.add(" choose one of the stream, a click does too.", "faint"), width)[:height]
     story = told.story
-    rows = [_head(told, look, width), *_tree(story, clock, look, width, max(4, height // 2))]
+    rows = [head(told, look, width), *_tree(story, clock, look, width, max(4, height // 2))]
+    return with_words(rows, told, width, height, scroll)
+
+
+def with_words(rows: list[Row], told: ToldStory, width: int, height: int, scroll: int, names: int = 10) -> list[Row]:
+    """The rows, and below them what was said, as far as there is room; ``scroll``: rows of words to skip.
+
+    ``names``: columns for who says it.
+    """
     room = height - len(rows) - 1
     if room > 0:
         rows.append(Row())
-        words = [line for each in told.lines for line in _said(each.t, each.who, each.words, each.style, width)]
+        words = [line for each in told.lines for line in _said(each, width, names)]
         start = max(0, min(scroll, len(words) - room))
         rows += words[start : start + room]
     return rows[:height]
 
 
-def _head(told: ToldStory, look: Look, width: int) -> Row:
+def head(told: ToldStory, look: Look, width: int) -> Row:
     story = told.story
     row = Row(fmt.request(story.rid), "title").add("  ")
     if told.operation:
@@ -62,8 +70,8 @@ def _tree(story: Story, clock: int, look: Look, width: int, most: int) -> list[R
         last = max(last, min(clock, first + 3 * (last - first) + 1_000_000))
     right = 20 if width >= 60 else 11
     room = max(8, width - LABEL - right)
-    span = _Span(first, last, room)
-    rows = [_row("request", span.cells([(story.arrived, story.done, look.rule, "strong")]), Row(), look)]
+    span = Span(first, last, room)
+    rows = [span_row("request", span.cells([(story.arrived, story.done, look.rule, "strong")]), Row())]
     shown = story.attempts if len(story.attempts) < most else story.attempts[-(most - 2) :]
     if len(shown) < len(story.attempts):
         rows.append(Row(f"  {look.dots} {fmt.plural(len(story.attempts) - len(shown), 'attempt')} before", "faint"))
@@ -71,16 +79,16 @@ def _tree(story: Story, clock: int, look: Look, width: int, most: int) -> list[R
         branch = (
             ("`- " if n == len(shown) - 1 else "|- ") if look.ascii_only else "└─ " if n == len(shown) - 1 else "├─ "
         )
-        stretches = _stretches(attempt, last, look)
+        found = stretches(attempt, last, look)
         for at, length in story.waits:
             if attempt.sent == at + length and length:
-                stretches.insert(0, (at, attempt.sent, look.track, "odd"))
-        rows.append(_row(f"{branch}try {attempt.number}", span.cells(stretches), _verdict(attempt, look), look))
-    rows.append(_axis(span, look))
+                found.insert(0, (at, attempt.sent, look.track, "odd"))
+        rows.append(span_row(f"{branch}try {attempt.number}", span.cells(found), verdict(attempt, look)))
+    rows.append(axis(span, look))
     return [row.to(width) for row in rows]
 
 
-def _stretches(attempt: Attempt, last: int, look: Look) -> list[tuple[int, int, str, str]]:
+def stretches(attempt: Attempt, last: int, look: Look) -> list[tuple[int, int, str, str]]:
     """Where the attempt was, when: on the wire, in the queue, at work, at work for nobody, and the caller's wait."""
     answered = attempt.answered if attempt.answered >= 0 else last
     found = [(attempt.sent, answered, look.limit, "faint")]
@@ -98,16 +106,16 @@ def _stretches(attempt: Attempt, last: int, look: Look) -> list[tuple[int, int, 
     return found
 
 
-class _Span:
+class Span:
     def __init__(self, first: int, last: int, room: int) -> None:
         self.first, self.last, self.room = first, last, room
 
     def column(self, t: int) -> int:
         return min(self.room - 1, max(0, (t - self.first) * self.room // max(1, self.last - self.first)))
 
-    def cells(self, stretches: list[tuple[int, int, str, str]]) -> list[Cell]:
+    def cells(self, pieces: list[tuple[int, int, str, str]]) -> list[Cell]:
         cells: list[Cell] = [(" ", "")] * self.room
-        for start, end, mark, style in stretches:
+        for start, end, mark, style in pieces:
             stop = end if end >= 0 else self.last
             for x in range(
                 self.column(start), max(self.column(start), self.column(stop - 1) if stop > start else 0) + 1
@@ -116,14 +124,15 @@ class _Span:
         return cells
 
 
-def _row(label: str, cells: list[Cell], tail: Row, look: Look) -> Row:
-    row = Row(label, "faint").to(LABEL)
+def span_row(label: str, cells: list[Cell], tail: Row, left: int = LABEL) -> Row:
+    """A label, a stretch of time, what came of it."""
+    row = Row(label, "faint").to(left)
     for mark, style in cells:
         row.add(mark, style)
     return row.add(" ").join(tail)
 
 
-def _verdict(attempt: Attempt, look: Look) -> Row:
+def verdict(attempt: Attempt, look: Look) -> Row:
     row = Row()
     if attempt.outcome < 0:
         row.add(look.dots if not attempt.hung else "hangs", "calm!" if not attempt.hung else "bad")
@@ -140,14 +149,15 @@ def _verdict(attempt: Attempt, look: Look) -> Row:
     return row
 
 
-def _axis(span: _Span, look: Look) -> Row:
-    row = Row("", "").to(LABEL)
+def axis(span: Span, look: Look, start: int = LABEL) -> Row:
+    """Where the time is."""
+    row = Row("", "").to(start)
     left, right = fmt.clock(span.first), fmt.clock(span.last)
     row.add(look.tick + left, "faint")
-    return row.right(right + look.tick, "faint", LABEL + span.room)
+    return row.right(right + look.tick, "faint", start + span.room)
 
 
-def _said(t: int, who: str, words: str, style: str, width: int) -> list[Row]:
-    name = who.replace("circuit_breaker", "breaker")
-    row = Row(hang=21).right(fmt.clock(t), "faint", 9).add(" ").add(name[:10], "strong").to(21).add(words, style)
-    return wrap(row, width)
+def _said(line: Line, width: int, names: int) -> list[Row]:
+    name = line.who.replace("circuit_breaker", "breaker")
+    row = Row(hang=11 + names).right(fmt.clock(line.t), "faint", 9).add(" ").add(name[:names], "strong")
+    return wrap(row.to(11 + names).add(line.words, line.style), width)

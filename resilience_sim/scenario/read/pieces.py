@@ -18,7 +18,7 @@ from resilience_sim.settings import codes
 from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.faults import FaultConfig, fault
 from resilience_sim.settings.plan import Expectation, Plan
-from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
 from resilience_sim.settings.registry import EXPECT, FAULT_ITEM
 from resilience_sim.settings.service import ServiceConfig
 from resilience_sim.settings.traffic import TrafficConfig
@@ -28,13 +28,13 @@ _SCOPED = re.compile(r"\s*(\S+\s*[<>=!]+\s*\S+)\s+((?:before|during|after|phase)
 
 
 def policy_from(kind: str, settings: Mapping[str, str], id: str) -> PolicyConfig:
-    """The policy with these settings (values as YAML text).
+    """The policy with these settings (values as YAML text); the id of one on a link begins with its link's.
 
     Raises:
         ScenarioError: one of them is wrong.
     """
     errors: list[Diagnostic] = []
-    return _policy(_item("stack", kind, {**settings, "id": quoted(id)}, errors), errors)
+    return _policy(_item("stack", kind, {**settings, "id": quoted(own_id(id))}, errors), errors, prefix_of(id))
 
 
 def policy_of(kind: str, settings: Mapping[str, Node]) -> PolicyConfig:
@@ -47,9 +47,9 @@ def policy_of(kind: str, settings: Mapping[str, Node]) -> PolicyConfig:
     return _policy(_holding("stack", kind, entries, _NOWHERE), [])
 
 
-def _policy(root: MappingNode, errors: list[Diagnostic]) -> PolicyConfig:
+def _policy(root: MappingNode, errors: list[Diagnostic], prefix: str = "") -> PolicyConfig:
     findings = Findings(root, errors)
-    made = stack_of(findings, Memory())
+    made = stack_of(findings, Memory(), prefix)
     if findings.errors:
         raise ScenarioError(findings.errors)
     return made[0]
