@@ -21,7 +21,7 @@ from itertools import count
 from math import ceil
 from typing import Any, TypeVar
 
-from resilience_sim.experiments.crew import Crew, Guarded, WorkFailed, local_crew
+from resilience_sim.experiments.crew import Answers, Crew, Guarded, Pace, WorkFailed, local_crew
 from resilience_sim.experiments.remote import Call, Likeness, do_block, likeness
 from resilience_sim.runs.endings import Interrupts
 
@@ -189,7 +189,7 @@ class Cluster:
         self._threads_told = False
         self._called = -ROLL_CALL
         self._names = count()
-        self._pace: dict[type, float] = {}  # s that a task takes, by the kind of work
+        self._pace = Pace()
 
     # --- who is there
 
@@ -275,21 +275,16 @@ class Cluster:
     # --- the work
 
     def map(self, work: Callable[[T], A], tasks: Sequence[T], on_answer: Callable[[A], None] | None = None) -> list[A]:
-        """In any order, on any worker."""
-        answers: dict[int, A] = {}
-
-        def take(task: tuple[int, T], answer: Any) -> None:
-            if isinstance(answer, WorkFailed):
-                raise answer
-            answers[task[0]] = answer
-            if on_answer is not None:
-                on_answer(answer)
+        """In any order, on any worker; what is shorter than a block here, at once."""
+        if self._pace.is_short(type(work), len(tasks), BLOCK):
+            return self._pace.at_home(work, tasks, on_answer)
+        answers = Answers[A](on_answer)
 
         def lose(task: tuple[int, T], cause: str) -> None:
             raise WorkFailed(cause)
 
-        self.work_through(Guarded(work), list(enumerate(tasks)), take, lose, kind=type(work))
-        return [answers[number] for number in range(len(tasks))]
+        self.work_through(Guarded(work), list(enumerate(tasks)), answers.take, lose, kind=type(work))
+        return answers.in_order()
 
     def work_through(
         self,
@@ -337,7 +332,7 @@ class Cluster:
 
     def _size(self, shift: _Shift, kind: type) -> int:
         """How many tasks make a block: those of half a second, fewer towards the end, where nobody should be idle."""
-        pace = self._pace.get(kind)
+        pace = self._pace.of(kind)
         if pace is None:
             return 1
         whole = max(1, ceil(BLOCK / max(pace, 1e-6)))
@@ -366,8 +361,7 @@ class Cluster:
             hand.given.remove(block)
             if future.status == "finished" and not isinstance(found, BaseException):
                 seconds, answers = found
-                pace = seconds / len(block.numbers)
-                self._pace[kind] = (self._pace.get(kind, pace) + pace) / 2
+                self._pace.learn(kind, seconds, len(block.numbers))
                 shift.answered(block, answers)
             elif future.status == "error" and type(found[1]).__module__.split(".")[0] != "distributed":
                 raise WorkFailed(f"{type(found[1]).__name__}: {found[1]} (on worker {hand.address})")

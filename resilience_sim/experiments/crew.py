@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from resilience_sim.runs.batch import NO_MEMORY, cores
 
 T = TypeVar("T")
 A = TypeVar("A")
+WORTH_PROCESSES = 0.1  # s of work: some times what it takes to start them
 
 
 class WorkFailed(Exception):
@@ -28,6 +30,58 @@ class Crew(Protocol):
         """
 
 
+class Answers(Generic[A]):
+    """What has come of some tasks, which are known by their numbers."""
+
+    def __init__(self, on_answer: Callable[[A], None] | None) -> None:
+        self._known: dict[int, A] = {}
+        self._on_answer = on_answer
+
+    def take(self, task: tuple[int, Any], answer: A | WorkFailed) -> None:
+        """One more. Raises what it is, if it is a failure."""
+        if isinstance(answer, WorkFailed):
+            raise answer
+        self._known[task[0]] = answer
+        if self._on_answer is not None:
+            self._on_answer(answer)
+
+    def in_order(self) -> list[A]:
+        return [self._known[number] for number in sorted(self._known)]
+
+
+class Pace:
+    """How long a task takes, by the kind of work, once some have been done: what is short is not worth a trip."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[type, float] = {}
+
+    def of(self, kind: type) -> float | None:
+        """Seconds; None when nobody knows yet."""
+        return self._seconds.get(kind)
+
+    def learn(self, kind: type, seconds: float, tasks: int) -> None:
+        """So many tasks have taken that long."""
+        pace = seconds / tasks
+        self._seconds[kind] = (self._seconds.get(kind, pace) + pace) / 2
+
+    def is_short(self, kind: type, tasks: int, seconds: float) -> bool:
+        """Whether so many tasks are known to take less."""
+        pace = self.of(kind)
+        return pace is not None and pace * tasks < seconds
+
+    def at_home(
+        self, work: Callable[[T], A], tasks: Sequence[T], on_answer: Callable[[A], None] | None = None
+    ) -> list[A]:
+        """Do it here, one after the other; as elsewhere, work must not raise."""
+        begun = time.perf_counter()
+        answers, do = Answers[A](on_answer), Guarded(work)
+        for task in enumerate(tasks):
+            answers.take(task, do(task))
+        if tasks:
+            self.learn(type(work), time.perf_counter() - begun, len(tasks))
+        return answers.in_order()
+
+
 class Alone:
     """Nobody but this process."""
 
@@ -41,49 +95,47 @@ class Alone:
         return answers
 
 
-@dataclass(frozen=True)
 class Processes:
-    """Processes of this machine, ``size`` at most. One that is killed costs nothing: its task goes to another."""
+    """Processes of this machine, ``size`` at most. One that is killed costs nothing: its task goes to another.
 
-    size: int
+    They are started for a map that takes longer than that.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._pace = Pace()
 
     def map(self, work: Callable[[T], A], tasks: Sequence[T], on_answer: Callable[[A], None] | None = None) -> list[A]:
         """In any order."""
         from resilience_sim.runs.workers import Crew as Workers
 
-        answers: dict[int, A] = {}
+        kind = type(work)
+        if len(tasks) < 2 or self._pace.is_short(kind, len(tasks), WORTH_PROCESSES):
+            return self._pace.at_home(work, tasks, on_answer)
+        answers = Answers[A](on_answer)
         lost: dict[int, str] = {}
-
-        def take(task: tuple[int, T], answer: Any) -> None:
-            if isinstance(answer, WorkFailed):
-                raise answer
-            answers[task[0]] = answer
-            if on_answer is not None:
-                on_answer(answer)
 
         def lose(task: tuple[int, T], cause: str) -> None:
             lost[task[0]] = cause
 
+        begun = time.perf_counter()
         todo = list(enumerate(tasks))
         for attempt in range(2):
-            size = min(self.size, len(todo))
-            left = todo
-            if size > 1 or attempt:
-                left = Workers(size, Guarded(work), take, lose).work_through(todo)
-            for task in left:
-                take(task, work(task[1]))
+            for task in Workers(min(self.size, len(todo)), Guarded(work), answers.take, lose).work_through(todo):
+                answers.take(task, work(task[1]))
             todo = [(number, tasks[number]) for number in sorted(lost)]
             if not todo:
                 break
             if attempt:
                 raise WorkFailed(next(iter(lost.values())))
             lost.clear()
-        return [answers[number] for number in range(len(tasks))]
+        self._pace.learn(kind, self.size * (time.perf_counter() - begun), len(tasks))
+        return answers.in_order()
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """Work that is done elsewhere, and must not raise there."""
+    """Work that must not raise where it is done."""
 
     work: Callable[[Any], Any]
 

@@ -54,19 +54,34 @@ def ranked(values: Sequence[tuple[tuple[float, ...], float]]) -> list[int]:
     for place, (_, violation) in enumerate(values):
         groups.setdefault(violation, []).append(place)
     for violation in sorted(groups):
-        left = groups[violation]
-        while left:
-            front = [here for here in left if not any(dominates(values[other][0], values[here][0]) for other in left)]
+        for front in fronts([(values[place][0], place) for place in groups[violation]]):
             room = crowding([values[place][0] for place in front])
             order += [place for _, place in sorted(zip(room, front, strict=True), key=lambda each: (-each[0], each[1]))]
-            taken = set(front)
-            left = [place for place in left if place not in taken]
     return order
+
+
+def fronts(points: Sequence[tuple[tuple[float, ...], int]]) -> list[list[int]]:
+    """Whom nobody dominates, whom only those do, and so on; each by their numbers, ascending.
+
+    In lexical order nobody is dominated by who comes later, and the first front without somebody who dominates them is
+    theirs (Zhang et al., An Efficient Approach to Nondominated Sorting, IEEE Transactions on Evolutionary Computation
+    19, 2015). With two values the last of a front has its lowest second value and speaks for all.
+    """
+    found: list[list[tuple[tuple[float, ...], int]]] = []
+    for here, number in sorted(points):
+        for front in found:
+            rivals = front[-1:] if len(here) <= 2 else front
+            if not any(dominates(other, here) for other, _ in rivals):
+                front.append((here, number))
+                break
+        else:
+            found.append([(here, number)])
+    return [sorted(number for _, number in front) for front in found]
 
 
 def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
     """Whether ``a`` is nowhere worse than ``b`` and somewhere better; low is good."""
-    return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
+    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
 
 
 def crowding(front: Sequence[Sequence[float]]) -> list[float]:

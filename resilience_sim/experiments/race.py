@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from math import inf, sqrt
 
 from resilience_sim.experiments.crew import Crew
-from resilience_sim.experiments.propose import GENERATION, Proposer, dominates, proposer, ranked
+from resilience_sim.experiments.propose import GENERATION, Proposer, proposer, ranked
+from resilience_sim.experiments.purse import Purse
 from resilience_sim.experiments.search import plan_for
 from resilience_sim.experiments.space import Cube, Space, spread_evenly
 from resilience_sim.experiments.study import Measured, Study
 from resilience_sim.experiments.worlds import draw_worlds, in_world
 from resilience_sim.lint.check import errors_of
-from resilience_sim.measure.expectations import PASS, judge
+from resilience_sim.measure.expectations import holds, judge
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.statistics import deviation, mean, t_quantile
 from resilience_sim.runs.simulate import simulate
@@ -28,13 +29,13 @@ BLOCK = 8  # pairs
 MOST_PAIRS = 64  # that one candidate gets in the race
 ELITE = 10  # candidates that get another block in each generation
 ARCHIVE = 32  # candidates that are remembered
-FINALISTS = 6
-FINAL_PAIRS = 32
 FIRST = 24  # points of the first design
 GENERATIONS = 200
 STALE = 4  # generations without a new candidate: there is nothing left to try
 SEARCH_SHARE = 0.6  # of the budget
 ERROR = 0.05  # chance that anything is called better that is not
+CAUTION = 1.5  # standard errors by which the search wants a constraint to hold
+MOST_SEEDS = 400  # of the certification
 MASK = 2**63 - 1
 
 
@@ -78,6 +79,7 @@ class Candidate:
     key: str
     cube: Cube | None
     readings: list[tuple[Reading, ...]] = field(default_factory=list)
+    requests: int = 0  # of all the runs that the readings are of
     dropped: bool = False
     judged: tuple[int, tuple[tuple[float, ...], float]] | None = None  # by how many readings, and what they come to
 
@@ -88,6 +90,12 @@ class Measure:
 
     tuning: Tuning
     worlds: tuple[tuple[float, float], ...]
+
+    @property
+    def usual(self) -> float:
+        """The traffic of the mean world, beside that of the first."""
+        loads = [load for load, _ in self.worlds]
+        return mean(loads) / loads[0]
 
     def __call__(self, task: tuple[dict[str, str], tuple[int, ...]]) -> list[Measured]:
         settings, pairs = task
@@ -112,7 +120,7 @@ class Measure:
 
 
 class OutOfBudget(Exception):
-    """The budget is used up."""
+    """The search has had its share."""
 
 
 class Race:
@@ -129,13 +137,11 @@ class Race:
         self.tuning = tuning
         self.crew = crew
         self.study = study
-        self.clock = clock
+        self.purse = Purse(tuning.requests, tuning.seconds, clock)
         self._heard = heard
-        self.started = clock()
         self.work = Measure(tuning, draw_worlds(tuning.worlds, tuning.seed))
         self.candidates: dict[str, Candidate] = {}
         self.archive: list[Candidate] = []
-        self.runs = self.requests = 0
         self.impossible = self.linted = self.generations = 0
         self.written = tuning.space.written()
         self.today = Candidate({}, "{}", tuning.space.today())
@@ -188,8 +194,8 @@ class Race:
                 known = self.study.get(each.key, pair)
                 assert known is not None
                 found.setdefault(each.key, []).append(known[0])
-                self.runs += 1
-                self.requests += known[1]
+                each.requests += known[1]
+                self.purse.pay(known[1])
         return found
 
     def extend(self, candidates: Sequence[Candidate], pairs: Sequence[int]) -> None:
@@ -219,30 +225,22 @@ class Race:
         candidate.judged = len(rows), found
         return found
 
-    def violation(self, rows: Sequence[tuple[Reading, ...]]) -> float:
-        """How far the means lie on the wrong side of the limits, each as a share of its limit."""
-        total = 0.0
+    def violation(self, rows: Sequence[tuple[Reading, ...]], caution: float = CAUTION) -> float:
+        """By how much the constraints are not met, see :func:`shortfall`."""
         first = len(self.tuning.objectives)
-        for number, each in enumerate(self.tuning.constraints):
-            column = [row[first + number] for row in rows]
-            if judge_readings(each, column) == PASS:
-                continue
-            known = [reading.value for reading in column if reading.value is not None]
-            if not known:
-                total += 1.0 if any(reading.bound is not None for reading in column) else 0.0
-                continue
-            middle = mean(known)
-            gap = each.limit - middle if each.op in (">", ">=") else middle - each.limit
-            if each.op in ("==", "!="):
-                gap = abs(gap)
-            total += max(0.0, gap) / (abs(each.limit) or 1.0)
-        return total
+        return sum(
+            shortfall(each, [row[first + number] for row in rows], caution)
+            for number, each in enumerate(self.tuning.constraints)
+        )
 
     def surely_dominates(self, a: Candidate, b: Candidate, level: float) -> bool:
         """Whether, on the pairs that both have run, ``a`` is surely nowhere worse than ``b`` and somewhere better."""
         pairs = min(len(a.readings), len(b.readings))
-        if pairs < BLOCK or self.violation(a.readings) > self.violation(b.readings):
+        (here, one), (there, other) = self.values(a), self.values(b)
+        if pairs < BLOCK or one > other:
             return False
+        if len(a.readings) == len(b.readings) and any(x > y for x, y in zip(here, there, strict=True)):
+            return False  # nobody is surely not worse whose mean is
         somewhere = False
         for column, objective in enumerate(self.tuning.objectives):
             found = [
@@ -260,11 +258,18 @@ class Race:
     # --- searching
 
     def search(self) -> None:
-        """Until the search's share of the budget is used, or there is nothing left to try."""
+        """Until the search's share of the budget is used, or there is nothing left to try.
+
+        Raises:
+            OutOfBudget: the former.
+            TooSmall: nothing can come of the budget.
+        """
         space = self.tuning.space
         shift = [random.Random(f"{self.tuning.seed} design {axis}").random() for axis in range(len(space.specs))]
         library = proposer(space.sizes, len(self.tuning.objectives), self.tuning.seed, self.tuning.library)
         self.name = library.name
+        self.extend([self.today], [1])
+        self.purse.check(self.today.requests * self.work.usual)
         first = [(settings, space.cube(settings)) for settings in self._starts()]
         first += [(space.settings(cube), cube) for cube in spread_evenly(FIRST, len(space.specs), shift)]
         new = [each for settings, cube in first if (each := self.candidate(settings, cube)) is not None]
@@ -289,14 +294,16 @@ class Race:
         return [today, *({**today, **settings} for settings in space.defaults())]
 
     def _try(self, new: Sequence[Candidate], library: Proposer) -> None:
-        """A generation: the first block for new candidates, another one for the best."""
+        """A generation: the first block for new candidates, another one for the best. OutOfBudget at the end."""
         self.generations += 1
+        new = new[: self.blocks(SEARCH_SHARE)]
         self.extend(new, [BLOCK] * len(new))
         self.archive += new
         alive = [each for each in self.archive if not each.dropped]
         order = ranked([self.values(each) for each in alive])
         best = [alive[place] for place in order[:ELITE]]
-        self.extend(best, [min(MOST_PAIRS, len(each.readings) + BLOCK) for each in best])
+        longer = best[: self.blocks(SEARCH_SHARE)]
+        self.extend(longer, [min(MOST_PAIRS, len(each.readings) + BLOCK) for each in longer])
         level = ERROR / (max(1, len(self.candidates)) * len(self.tuning.objectives))
         for b in best:
             b.dropped = b is not self.today and any(
@@ -309,12 +316,12 @@ class Race:
                    if each.cube is not None and each is not self.today]  # fmt: skip
         library.learn(results)
         self.tell()
-        self.check()
-
-    def check(self) -> None:
-        """Raise when the search has had its share."""
-        if self.used() >= SEARCH_SHARE:
+        if not self.blocks(SEARCH_SHARE):
             raise OutOfBudget
+
+    def blocks(self, share: float) -> int:
+        """Blocks that can be run until that share of the budget is used."""
+        return int(min(self.purse.room(share) / BLOCK, 1e6))
 
     def tell(self) -> None:
         """Say where the search is."""
@@ -332,55 +339,7 @@ class Race:
     def say(self, words: str) -> None:
         """Tell whoever listens how much of the budget is used, and what is being done."""
         if self._heard is not None:
-            self._heard(min(1.0, self.used()), words)
-
-    def used(self) -> float:
-        """The share of the budget that is used."""
-        tuning = self.tuning
-        of_requests = self.requests / tuning.requests if tuning.requests else 0.0
-        return max(of_requests, (self.clock() - self.started) / tuning.seconds if tuning.seconds else 0.0)
-
-    def finalists(self) -> list[Candidate]:
-        """What is worth certifying: the front of the means, the best first, without the settings as written."""
-        pool = [each for each in self.archive if each is not self.today and each.readings]
-        order = ranked([self.values(each) for each in pool])
-        best = [pool[place] for place in order[: 2 * FINALISTS]]
-        self.extend(best, [FINAL_PAIRS] * len(best))
-        best = self.distinct([best[place] for place in ranked([self.values(each) for each in best])])
-        values = [self.values(each) for each in best]
-        least = min((violation for _, violation in values), default=0.0)
-        front = [
-            each for each, (here, violation) in zip(best, values, strict=True)
-            if violation <= least and not any(dominates(other, here) for other, bad in values if bad <= violation)
-        ]  # fmt: skip
-        return self.distinct([self.simplest(each) for each in front[:FINALISTS]])
-
-    def simplest(self, candidate: Candidate) -> Candidate:
-        """The candidate without the settings that make no difference to any of the first runs."""
-        best = candidate
-        for path in list(candidate.settings):
-            fewer = {each: value for each, value in best.settings.items() if each != path}
-            if not fewer:
-                continue
-            key = json.dumps(fewer)
-            other = self.candidates.get(key) or self.candidate(fewer, None)
-            if other is None or other is self.today:
-                continue
-            self.extend([other], [BLOCK])
-            if other.readings[:BLOCK] == best.readings[:BLOCK]:
-                self.extend([other], [FINAL_PAIRS])
-                best = other
-        return best
-
-    def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Of candidates that fared the same in every run only the one that changes least."""
-        found: dict[tuple[tuple[Reading, ...], ...], Candidate] = {}
-        for each in candidates:
-            known = found.get(tuple(each.readings))
-            if known is None or len(each.settings) < len(known.settings):
-                found[tuple(each.readings)] = each
-        kept = {id(each) for each in found.values()}
-        return [each for each in candidates if id(each) in kept]
+            self._heard(min(1.0, self.purse.used()), words)
 
 
 def bounds(values: Sequence[float], level: float) -> tuple[float, float]:
@@ -398,3 +357,23 @@ def judge_readings(expectation: Expectation, readings: Sequence[Reading]) -> str
         own = {expectation.metric: reading}
         runs.append(RunResult(0, "", {}, own, {key: own}, partial=True))
     return judge(expectation, runs).verdict
+
+
+def shortfall(expectation: Expectation, readings: Sequence[Reading], caution: float) -> float:
+    """How far the mean lies on the wrong side of the limit, as a share of the limit; the share of runs without data.
+
+    ``caution``: by so many standard errors it has to lie on the right side. Without that a search ends among those whom
+    luck has put there, and the certification, which wants the whole interval there, accepts nobody.
+    """
+    known = [reading.value for reading in readings if reading.value is not None]
+    missing = 1 - len(known) / max(1, len(readings))
+    if not known:
+        return 1.0
+    limit, op, middle = expectation.limit, expectation.op, mean(known)
+    if op in ("==", "!="):
+        broken = sum(not holds(op, value, limit) for value in known) / len(known)
+        return missing + (abs(middle - limit) / (abs(limit) or 1.0) if op == "==" else broken)
+    wanted = caution * deviation(known) * sqrt(1 / len(known) + 1 / MOST_SEEDS)
+    gap = (limit - middle if op in (">", ">=") else middle - limit) + wanted
+    least = 0.0 if holds(op, middle, limit) else 1e-9
+    return missing + max(gap, least) / (abs(limit) or 1.0)

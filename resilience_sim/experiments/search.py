@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from resilience_sim.experiments.axes import Ladder
 from resilience_sim.measure.expectations import broken_by
 from resilience_sim.measure.statistics import COLLAPSE
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.settings.plan import Expectation, Plan
+
+STEP = 2  # times as many requests as in any run before that a step of a search may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +29,37 @@ class Found:
     monotone: bool
     runs: int
     requests: int
+    given_up: bool = False
+
+
+class TooDear(Exception):
+    """The next run would take more requests than there are."""
 
 
 @dataclass(frozen=True)
 class Search:
     """Finds the critical rung of a seed: by growing steps from where it begins, then by halving.
 
-    ``until``: the expectations of which the first that fails breaks a run.
+    ``until``: the expectations of which the first that fails breaks a run. ``most``: requests that a seed may take;
+    one that needs more is given up.
     """
 
     ladder: Ladder
     until: tuple[Expectation, ...]
+    most: float = inf
 
     def __call__(self, task: tuple[int, int, int]) -> Found:
         """``task``: seed, rung to begin with, first step."""
         seed, start, stride = task
         probe = _Probe(self, seed)
         ladder = self.ladder
-        rung = lowest_broken(lambda at: bool(probe(at)), ladder.first, ladder.last, start, stride)
-        for at in ladder.near(rung) if rung is not None else ():
-            if ladder.first <= at <= ladder.last:
-                probe(at)
+        try:
+            rung = lowest_broken(lambda at: bool(probe(at)), ladder.first, ladder.last, start, stride)
+            for at in ladder.near(rung) if rung is not None else ():
+                if ladder.first <= at <= ladder.last:
+                    probe(at)
+        except TooDear:
+            return Found(seed, None, "", True, len(probe.seen), probe.requests, True)
         why = probe(rung) if rung is not None else ""
         odd = any((rung is not None and at > rung) != bool(broken) for at, broken in probe.seen.items() if at != rung)
         return Found(seed, rung, why, not odd, len(probe.seen), probe.requests)
@@ -58,6 +71,7 @@ class _Probe:
     def __init__(self, search: Search, seed: int) -> None:
         self.seen: dict[int, str] = {}
         self.requests = 0
+        self._dearest = 0
         self._search = search
         self._seed = seed
 
@@ -65,9 +79,12 @@ class _Probe:
         known = self.seen.get(rung)
         if known is None:
             until = self._search.until
+            if self.requests + STEP * self._dearest > self._search.most:
+                raise TooDear
             known, requests = breaks(self._search.ladder.plan(rung), self._seed, until)
             self.seen[rung] = known
             self.requests += requests
+            self._dearest = max(self._dearest, requests)
         return known
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
@@ -19,6 +19,7 @@ from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.retry import RetryConfig
 
 STACK = "stack"
+REMEMBERED = 256  # plans: those that get more runs in a search were made not long ago
 BUDGETS = ("null", "5%", "10%", "20%", "50%")
 Settings = Mapping[str, str]  # by path, as ``--set`` takes them
 Cube = tuple[float, ...]
@@ -30,6 +31,11 @@ class Space:
 
     scenario: Scenario
     specs: tuple[Spec, ...]
+    _plans: dict[tuple[tuple[str, str], ...], Plan] = field(default_factory=dict, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[Space], tuple[Scenario, tuple[Spec, ...]]]:
+        """What it remembers stays at home."""
+        return Space, (self.scenario, self.specs)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -58,7 +64,14 @@ class Space:
 
     def plan(self, settings: Settings) -> Plan:
         """The configuration. ScenarioError when it is impossible."""
-        return self.scenario.with_settings([f"{path}={text}" for path, text in settings.items()]).plan
+        key = tuple(settings.items())
+        found = self._plans.get(key)
+        if found is None:
+            found = self.scenario.with_settings([f"{path}={text}" for path, text in key]).plan
+            while len(self._plans) >= REMEMBERED:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = found
+        return found
 
     def defaults(self) -> list[dict[str, str]]:
         """For each library the values of its own defaults, where they fit the dimensions."""

@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import NamedTuple
 
-from resilience_sim.experiments.axes import ladder_of
 from resilience_sim.experiments.crew import Crew
-from resilience_sim.experiments.margins import Question, search_seeds
+from resilience_sim.experiments.finalists import FINALISTS, distinct, finalists
+from resilience_sim.experiments.margins import Question, questions, summarise
 from resilience_sim.experiments.propose import dominates, ranked
 from resilience_sim.experiments.race import (
     BLOCK,
     ERROR,
-    FINALISTS,
     MASK,
+    MOST_SEEDS,
     Candidate,
     Objective,
     OutOfBudget,
@@ -31,18 +32,28 @@ from resilience_sim.experiments.race import (
     bounds,
     judge_readings,
 )
-from resilience_sim.experiments.search import COLLAPSED
+from resilience_sim.experiments.search import COLLAPSED, Found, Search
 from resilience_sim.experiments.space import Settings
 from resilience_sim.experiments.study import Study
 from resilience_sim.measure.expectations import FAIL, PASS
 from resilience_sim.measure.result import Reading
 from resilience_sim.measure.statistics import interval, mean, t_interval
 
-MARGIN_SHARE = 0.15  # of the budget
+MARGIN_SHARE = 0.2  # of the budget
+ALL_BUT_DUST = 0.98  # of the budget: runs differ a little in how many requests they have
 CERTIFY_FROM = 1_000_000  # pairs: their seeds are used by nothing else
-FEWEST, MOST = 16, 400  # pairs of the certification
-FEWEST_MARGIN_SEEDS = 5
-MARGIN_SEEDS, MARGIN_AXES, MARGIN_PRECISION = 20, ("load", "slower"), 0.02
+FEWEST = 16  # pairs of the certification
+MARGIN_AXES, MARGIN_PRECISION = ("load", "slower"), 0.02
+MARGIN_SEEDS, FEWEST_MARGIN_SEEDS, MARGIN_BATCH = 20, 5, 4
+USUAL_PROBES = 10  # runs that a search for a critical value takes
+
+
+class Held(NamedTuple):
+    """How far settings hold on an axis: what the weakest twentieth of the seeds, and half of them, have reached."""
+
+    p5: float | None
+    p50: float | None
+    seeds: int
 
 
 @dataclass(frozen=True)
@@ -66,13 +77,17 @@ class Entry:
     metrics: Mapping[str, Certified]
     feasible: bool
     better: bool
-    margins: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    margins: Mapping[str, Held] = field(default_factory=dict)
     broken: tuple[str, ...] = ()  # constraints that are not surely met
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The answer. ``verdict``: better, cannot_tell or none_feasible. ``today``: as written, on the front or not."""
+    """The answer. ``verdict``: better, cannot_tell or none_feasible. ``today``: as written, on the front or not.
+
+    ``certified_on`` empty: interrupted, or the budget was too small to certify anything. ``margins_missing``: too small
+    for the margins of all entries.
+    """
 
     front: tuple[Entry, ...]
     today: Entry | None
@@ -86,6 +101,7 @@ class Tuned:
     generations: int
     search: str
     interrupted: bool = False
+    margins_missing: bool = False
 
 
 def tune(
@@ -98,6 +114,7 @@ def tune(
     """Search, certify, and measure the margins of what is left. After Ctrl-C: the best so far, not certified.
 
     Raises:
+        TooSmall: nothing can come of the budget.
         WorkFailed: a piece of the work has no answer.
         StudyError: the study cannot be written.
     """
@@ -106,34 +123,38 @@ def tune(
     try:
         with suppress(OutOfBudget):
             race.search()
-        finalists = race.finalists()
-        pairs = _fresh_pairs(race, len(finalists))
-        race.say(f"certifying {len(finalists)} candidates on {len(pairs)} fresh seeds")
-        everybody = [race.today, *finalists]
+        chosen, pairs = _affordable(race, finalists(race))
+        if not pairs:
+            return _so_far(race, interrupted=False)
+        race.say(f"certifying {len(chosen)} candidates on {len(pairs)} fresh seeds")
+        everybody = [race.today, *chosen]
         rows = race.measure([(each, pairs) for each in everybody])
         seeds = tuple((tuning.seed + pair) & MASK for pair in pairs)
-        entries = [_entry(tuning, each, rows[each.key], rows["{}"], len(finalists)) for each in everybody]
-        answer = _answer(entries, tuning)
-        front = tuple(replace(each, margins=_margins(race, each)) for each in answer[0])
-        return _tuned(race, front, entries[0], answer[1], seeds)
+        entries = [_entry(tuning, each, rows[each.key], rows["{}"], len(chosen)) for each in everybody]
+        front, verdict = _answer(entries, tuning)
+        race.say("margins")
+        measured, complete = _with_margins(race, front)
+        return replace(_tuned(race, measured, entries[0], verdict, seeds), margins_missing=not complete)
     except KeyboardInterrupt:
-        return _so_far(race)
+        return _so_far(race, interrupted=True)
 
 
-def _fresh_pairs(race: Race, finalists: int) -> list[int]:
-    """As many as the budget has left for them; a whole number of blocks."""
-    tuning = race.tuning
-    each = race.requests / max(1, race.runs) * (finalists + 1)
-    left = inf
-    if tuning.requests:
-        left = tuning.requests * (1 - MARGIN_SHARE) - race.requests
-    elif tuning.seconds:
-        used = max(1e-9, race.clock() - race.started)
-        left = race.requests / used * (tuning.seconds * (1 - MARGIN_SHARE) - used)
-    count = int(min(MOST, max(FEWEST, left / max(1.0, each)))) // BLOCK * BLOCK
+def _affordable(race: Race, chosen: list[Candidate]) -> tuple[list[Candidate], list[int]]:
+    """Whom the rest of the budget can certify, the best first, and on which pairs: a whole number of blocks."""
+    purse = race.purse
+
+    def count(share: float) -> int:
+        each = sum(one.requests / max(1, len(one.readings)) for one in (race.today, *chosen))
+        return int(min(MOST_SEEDS, purse.left(share) / max(1.0, each))) // BLOCK * BLOCK
+
+    pairs = count(1 - MARGIN_SHARE)
+    while chosen and pairs < FEWEST:
+        pairs = count(ALL_BUT_DUST)
+        if pairs < FEWEST:
+            chosen = chosen[:-1]
     draws = len(race.work.worlds)
     first = -(-CERTIFY_FROM // draws) * draws
-    return list(range(first, first + count))
+    return chosen, list(range(first, first + pairs)) if pairs >= FEWEST and chosen else []
 
 
 def _entry(
@@ -210,47 +231,77 @@ def _answer(entries: Sequence[Entry], tuning: Tuning) -> tuple[list[Entry], str]
     return front, "better" if better and any(each.better for each in front) else "cannot_tell"
 
 
-def _margins(race: Race, entry: Entry) -> dict[str, tuple[float | None, float | None]]:
-    """How far an entry holds, on seeds that the certification has not used."""
-    tuning = race.tuning
-    plan = tuning.space.plan(entry.settings) if entry.settings else tuning.space.scenario.plan
+def _with_margins(race: Race, front: Sequence[Entry]) -> tuple[tuple[Entry, ...], bool]:
+    """The entries with their margins, the first ones first; whether the budget had enough for all."""
+    space = race.tuning.space
+    asked: list[tuple[int, Question]] = []
+    for number, entry in enumerate(front):
+        plan = space.plan(entry.settings) if entry.settings else space.scenario.plan
+        found, _ = questions({"": plan}, MARGIN_AXES, MARGIN_PRECISION)
+        asked += [(number, each) for each in found]
+    margins: list[dict[str, Held]] = [{} for _ in front]
+    complete = True
+    for done, (number, each) in enumerate(asked):
+        left = race.purse.left(ALL_BUT_DUST)
+        least = FEWEST_MARGIN_SEEDS * USUAL_PROBES * race.purse.price
+        held = _held(race, each, max(left / (len(asked) - done), min(left, least)), least)
+        if held is not None:
+            margins[number][each.axis] = held
+        complete = complete and held is not None
+    return tuple(replace(each, margins=own) for each, own in zip(front, margins, strict=True)), complete
+
+
+def _held(race: Race, question: Question, most: float, least: float) -> Held | None:
+    """How far settings hold, on seeds that the certification has not used, for so many requests at most.
+
+    None where that is too little for the fewest seeds that say anything, or less than the ``least``.
+    """
+    if most < least:
+        return None
+    race.say(f"margins: {question.axis}")
+    tuning, ladder = race.tuning, question.ladder
     until = (*(each for each in tuning.constraints if not each.scope.variant), COLLAPSED)
     first = tuning.seed + 2 * CERTIFY_FROM
     seeds = [(first + number) & MASK for number in range(MARGIN_SEEDS)]
-    found: dict[str, tuple[float | None, float | None]] = {}
-    per_run = race.requests / max(1, race.runs)
-    if tuning.requests:  # an axis takes some eight runs a seed
-        fits = MARGIN_SHARE * tuning.requests / (per_run * 8 * len(MARGIN_AXES) * FINALISTS)
-        seeds = seeds[: max(FEWEST_MARGIN_SEEDS, int(fits))]
-    for axis in MARGIN_AXES:
-        ladder = ladder_of(axis, plan, MARGIN_PRECISION)
-        if not isinstance(ladder, str):
-            race.say(f"margins: {axis}")
-            margin = search_seeds(Question(axis, "", ladder), until, seeds, race.crew)
-            race.runs += margin.runs
-            race.requests += margin.requests_simulated
-            found[axis] = (margin.p5, margin.p50)
-    return found
+    found: list[Found] = []
+    spent, begin, stride = 0, ladder.start, ladder.stride
+    for batch in (seeds[:1], *(seeds[at : at + MARGIN_BATCH] for at in range(1, MARGIN_SEEDS, MARGIN_BATCH))):
+        dearest = max((each.requests for each in found), default=0)
+        if dearest * len(batch) > most - spent:
+            break
+        search = Search(ladder, until, (most - spent) / len(batch))
+        answers = race.crew.map(search, [(seed, begin, stride) for seed in batch])
+        spent += sum(each.requests for each in answers)
+        race.purse.pay(sum(each.requests for each in answers), sum(each.runs for each in answers))
+        if any(each.given_up for each in answers):
+            break
+        found += answers
+        begin = ladder.last if found[0].rung is None else found[0].rung
+        stride = max(1, ladder.stride // 8)
+    if len(found) < FEWEST_MARGIN_SEEDS:
+        return None
+    margin = summarise(question, found)
+    return Held(margin.p5, margin.p50, len(found))
 
 
 def _tuned(
     race: Race, front: tuple[Entry, ...], today: Entry | None, verdict: str, seeds: tuple[int, ...], cut: bool = False
 ) -> Tuned:
     return Tuned(
-        front, today, verdict, seeds, race.runs, race.requests, len(race.candidates), race.impossible, race.linted,
-        race.generations, race.name, cut,
+        front, today, verdict, seeds, race.purse.runs, race.purse.spent, len(race.candidates), race.impossible,
+        race.linted, race.generations, race.name, cut,
     )  # fmt: skip
 
 
-def _so_far(race: Race) -> Tuned:
-    """The best of a search that was interrupted, as the race has seen it."""
+def _so_far(race: Race, interrupted: bool) -> Tuned:
+    """The best of a search that was interrupted, or cannot certify anything, as the race has seen it."""
     known = [each for each in race.archive if each.readings and each is not race.today]
     if not known or not race.today.readings:
-        return _tuned(race, (), None, "cannot_tell", (), True)
-    best = race.distinct([known[place] for place in ranked([race.values(each) for each in known])])
+        return _tuned(race, (), None, "cannot_tell", (), interrupted)
+    best = distinct([known[place] for place in ranked([race.values(each) for each in known])])
     entries = []
     for each in (race.today, *best[:FINALISTS]):
         pairs = min(len(each.readings), len(race.today.readings))
         entries.append(_entry(race.tuning, each, each.readings[:pairs], race.today.readings[:pairs], len(known)))
     front = tuple(replace(each, better=False) for each in _answer(entries, race.tuning)[0])
-    return _tuned(race, front, entries[0], "cannot_tell", (), True)
+    return _tuned(race, front, entries[0], "cannot_tell", (), interrupted)

@@ -193,12 +193,14 @@ def _of_users(plan: Plan, index: int, limit: float, rate: float) -> float:
 def narrow_limiter(subject: Subject) -> Iterator[Hit]:
     """What arrives above the limit is turned away, or waits until it cannot. Retries outside the limiter count as
     traffic too. The limit is per client instance, unless it is `shared`: several instances together send several times
-    as much.
+    as much. A limit of all that B can do turns nobody away whom B could serve, and is not reported.
     """
     for index, config in enumerate(subject.stack):
         if not isinstance(config, RateLimiterConfig):
             continue
         limit = config.count * SECOND / config.per
+        if limit >= capacity(subject.plan) / (1 if config.shared else subject.plan.client.instances):
+            continue
         rate, share = at_layer(subject.plan, index), traffic(subject.plan)
         if rate > limit:
             rate = _of_users(subject.plan, index, limit, rate)
@@ -237,7 +239,8 @@ def too_few_places(subject: Subject) -> Iterator[Hit]:
     that size turns many away: arrivals are random, and with 20 at once on average, 20 places lose 16 % (Erlang's
     loss formula, any distribution of latency). Instances that take turns get more even arrivals and lose less
     (Hayward's approximation), and so do few users who wait for their answers (Engset). The suggestion loses 1 in
-    1,000. With a queue only a load above the places is reported.
+    1,000. With a queue only a load above the places is reported, and places for all that B can do at once are enough
+    where the traffic is more than B can do.
     """
     for index, config in enumerate(subject.stack):
         if isinstance(config, BulkheadConfig):
@@ -276,6 +279,9 @@ def _judge(
     if load <= places and (waiting or blocked < 0.01):
         return
     instances = plan.client.instances
+    able = capacity(plan) / instances
+    if rate > able and places >= able * held:
+        return
     assumes = []
     if plan.traffic.arrivals == "even" and plan.traffic.loop == "open":
         assumes.append("arrivals are random (Poisson)")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from rich.console import Console
 
 from resilience_sim.experiments.race import Objective
-from resilience_sim.experiments.tune import Certified, Entry, Tuned
+from resilience_sim.experiments.tune import Certified, Entry, Held, Tuned
 from resilience_sim.kernel import format as fmt
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import metric
@@ -49,6 +49,8 @@ def tune_rows(
     words, style = SAID[found.verdict]
     if found.interrupted:
         words, style = "Interrupted: the best so far, as the search has seen it; not certified", "odd!"
+    elif not found.certified_on:
+        words = "The budget was used up before anything could be certified; the best, as the search has seen it"
     if found.verdict == "cannot_tell" and any(_trades(entry, objectives) for entry in found.front):
         words += ": what they gain in one thing they lose in another"
     rows.append(Row(f"{words}.", style, hang=2))
@@ -106,13 +108,20 @@ def _entry(number: int, entry: Entry, objectives: Sequence[Objective], found: Tu
         certified = entry.metrics.get(name)
         if certified is not None:
             rows.append(_figure(name, certified, wide, bool(entry.settings)))
-    parts = [
-        f"{NAMES.get(axis, axis)} to {fmt.factor(p5) if p5 is not None else 'more than 16x'}"
-        for axis, (p5, _) in entry.margins.items()
-    ]
-    if parts:
-        rows.append(Row("       holds  ", "faint", hang=14).add(", ".join(parts)).add("  (19 of 20 seeds)", "faint"))
+    if entry.margins:
+        rows.append(_holds(entry.margins))
     return rows
+
+
+def _holds(margins: Mapping[str, Held]) -> Row:
+    """``holds  traffic to 1.8x, latency to 2.1x  (all of 20 seeds)``."""
+    row = Row("       holds  ", "faint", hang=14)
+    counts = {held.seeds for held in margins.values()}
+    for place, (axis, held) in enumerate(margins.items()):
+        row.add(", " if place else "")
+        row.add(f"{NAMES.get(axis, axis)} to {fmt.factor(held.p5) if held.p5 is not None else 'more than 16x'}")
+        row.add(f" ({held.seeds} seeds)" if len(counts) > 1 else "", "faint")
+    return row.add(f"  (weakest of {counts.pop()} seeds)" if len(counts) == 1 else "  (weakest of them)", "faint")
 
 
 def _figure(name: str, certified: Certified, wide: int, differs: bool) -> Row:
@@ -151,6 +160,7 @@ def _value(path: str, value: str) -> str:
 
 
 def _notes(found: Tuned) -> list[Row]:
+    """What cost nothing, and what there was no budget for."""
     parts = []
     if found.impossible:
         parts.append(f"{fmt.plural(found.impossible, 'combination')} of values cannot be")
@@ -158,10 +168,13 @@ def _notes(found: Tuned) -> list[Row]:
         parts.append(
             f"{fmt.plural(found.linted, 'candidate')} {'was' if found.linted == 1 else 'were'} refused by lint"
         )
-    if not parts:
-        return []
-    text = " and ".join(parts)
-    return [Row(f"{text[0].upper()}{text[1:]}; they cost no run.", "faint", hang=2)]
+    rows = []
+    if parts:
+        text = " and ".join(parts)
+        rows.append(Row(f"{text[0].upper()}{text[1:]}; they cost no run.", "faint", hang=2))
+    if found.margins_missing:
+        rows.append(Row("The budget was not enough to measure how far all of these hold.", "faint", hang=2))
+    return rows
 
 
 def _steps(scenario: Scenario, found: Tuned, wrote: str) -> list[tuple[str, str]]:
@@ -198,5 +211,5 @@ def entry_document(entry: Entry) -> dict[str, object]:
             }
             for name, each in entry.metrics.items()
         },
-        "margins": {axis: {"p5": p5, "p50": p50} for axis, (p5, p50) in entry.margins.items()},
+        "margins": {axis: {"p5": held.p5, "p50": held.p50} for axis, held in entry.margins.items()},
     }

@@ -242,3 +242,18 @@ def test_a_shared_breaker_counts_the_calls_of_all_instances():
     assert "for all client instances" in found.message
     rejected = simulate(load_text(shared, "s.yaml").plan, 1).document["requests"]["by_outcome"]["rate_limited"]
     assert rejected == pytest.approx(found.numbers["rejected"] * 24_000, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("code", "policy", "enough", "short"),
+    [
+        ("RL020", "bulkhead: {max_concurrent: %s}", "10", "9"),
+        ("RL026", "rate_limiter: {limit: %s/s, burst: 1}", "100", "90"),
+    ],
+)
+def test_what_lets_all_through_that_b_can_do_is_no_mistake(code: str, policy: str, enough: str, short: str) -> None:
+    """300/s arrive and B can do 100/s: a smaller bulkhead or limit keeps B from work that it could do."""
+    text = "resim: 1\nname: x\nservice: {latency: 100ms, workers: 10}\ntraffic: {rate: 300/s, requests: 600}\n"
+    assert found_in(text + "stack: [{" + policy % enough + "}]\n", code) == []
+    (found,) = found_in(text + "stack: [{" + policy % short + "}]\n", code)
+    assert found.severity == "error"

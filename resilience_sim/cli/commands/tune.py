@@ -80,6 +80,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
     from resilience_sim.experiments.cluster import crew_for
+    from resilience_sim.experiments.purse import TooSmall
     from resilience_sim.experiments.study import Study
     from resilience_sim.experiments.tune import tune as search
     from resilience_sim.scenario.load import load
@@ -111,8 +112,10 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
             ctx.note(f"{options.resume}: {study.resumed:,} runs are known already")
         with Progress(ctx, "searching", 1.0) as progress:
             ctx.detail("searching")
-
-            found = search(tuning, crew, study, progress.at)
+            try:
+                found = search(tuning, crew, study, progress.at)
+            except TooSmall as error:
+                raise usage(f"--budget: {error}", error.help) from None
         if found.interrupted and not found.front:
             raise KeyboardInterrupt
         code = {"better": OK, "cannot_tell": INCONCLUSIVE, "none_feasible": NO}[found.verdict]
