@@ -6,30 +6,24 @@ import json
 from collections.abc import Sequence
 
 from resilience_sim.experiments.propose import dominates, ranked
-from resilience_sim.experiments.race import BLOCK, CAUTION, Candidate, Race
+from resilience_sim.experiments.race import BLOCK, CAUTION, SAFE, Candidate, Race
 from resilience_sim.measure.result import Reading
 
 FINALISTS = 6
 FINAL_PAIRS = 32
-FINAL_SHARE = 0.7  # of the budget, the search included
+FINAL_SHARE = 0.6  # of the budget, the search included
 # The bold may be certified, and are better then; the careful surely are.
-CAUTIONS = (CAUTION, 0.0, 2 * CAUTION)
+CAUTIONS = (CAUTION, 2 * CAUTION, CAUTION / 2, SAFE, 0.0)
 
 
 def finalists(race: Race) -> list[Candidate]:
     """The best first, at most ``FINALISTS``; the settings as written are not among them.
 
-    Fronts of the means: of those that meet the constraints with some caution, with none, and with much, in turns.
+    Fronts of the means: of those that meet the constraints with some caution, with more, and with none, in turns.
     """
     pool = [each for each in race.archive if each is not race.today and each.readings]
     pool = in_turns([_order(race, pool, caution) for caution in CAUTIONS])[: 3 * FINALISTS]
-    room, longer = race.purse.room(FINAL_SHARE), []
-    for each in pool:
-        missing = FINAL_PAIRS - len(each.readings)
-        if 0 < missing <= room:
-            longer.append(each)
-            room -= missing
-    race.extend(longer, [FINAL_PAIRS] * len(longer))
+    race.extend_to([FINAL_PAIRS] * len(pool), pool, FINAL_SHARE)
     pool = distinct(pool)
     fronts = [_front(race, _order(race, pool, caution), caution) for caution in CAUTIONS]
     return distinct([simplest(race, each) for each in in_turns(fronts)[:FINALISTS]])
@@ -73,7 +67,7 @@ def simplest(race: Race, candidate: Candidate) -> Candidate:
             continue
         race.extend([other], [BLOCK])
         if other.readings[:BLOCK] == best.readings[:BLOCK]:
-            race.extend([other], [FINAL_PAIRS])
+            race.extend([other], [len(best.readings)])
             best = other
     return best
 

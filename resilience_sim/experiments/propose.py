@@ -17,7 +17,10 @@ from resilience_sim.experiments.space import Cube
 
 GENERATION = 16
 WORST = 1e300
-KEPT = 32  # points that may become parents
+KEPT = 32  # points that are remembered
+PARENTS = 16
+ACROSS = 0.4  # of the children have one parent that violates a constraint
+NARROWEST, WIDE = 0.005, 0.1  # steps, as shares of a range
 
 
 class Proposer(Protocol):
@@ -99,7 +102,11 @@ def crowding(front: Sequence[Sequence[float]]) -> list[float]:
 
 
 class OwnSearch:
-    """Tournaments among the best, uniform crossover, steps in a few coordinates that shrink with time."""
+    """Tournaments among the best and children between and beside two of them, so that steps shrink as the best draw
+    together. Some of those that just violate a constraint are parents, too: the best settings often lie at a limit, and
+    are then approached from both sides (Ray et al., Infeasibility Driven Evolutionary Algorithm for Constrained
+    Optimization, 2009).
+    """
 
     name = "built-in"
 
@@ -107,48 +114,67 @@ class OwnSearch:
         self._sizes = sizes
         self._random = random.Random(seed)
         self._known: dict[Cube, tuple[tuple[float, ...], float]] = {}  # the best first
-        self._generation = 0
 
     def propose(self, count: int) -> list[Cube]:
         """Children of the best so far."""
-        self._generation += 1
-        parents = list(self._known)[: max(8, count)]
+        distinct = {come_to: cube for cube, come_to in reversed(self._known.items())}  # on a plateau one is enough
+        known = {cube: violation for (_, violation), cube in reversed(distinct.items())}
+        met = [cube for cube, violation in known.items() if not violation]
+        near = [cube for cube, violation in known.items() if violation]
+        beyond = near[: PARENTS // 4] if met else []
+        parents = (met or near)[:PARENTS]
         found = []
         for _ in range(count):
             if not parents or self._random.random() < 0.1:
                 found.append(tuple(self._random.random() for _ in self._sizes))
                 continue
-            one, two = self._pick(parents), self._pick(parents)
-            child = [a if self._random.random() < 0.5 else b for a, b in zip(one, two, strict=True)]
-            found.append(self._moved(child))
+            across = beyond and self._random.random() < ACROSS
+            one = self._pick(parents[: len(beyond)] if across else parents)
+            found.append(self._child(one, self._pick(beyond if across else parents)))
         return found
 
     def learn(self, results: Sequence[tuple[Cube, tuple[float, ...], float]]) -> None:
-        """Keep the best; what is told again replaces what was told before."""
+        """Keep the best, and the nearest of those that violate a constraint; what is told again replaces what was."""
         self._known.update((cube, (values, violation)) for cube, values, violation in results)
         cubes = list(self._known)
-        order = ranked([self._known[cube] for cube in cubes])[:KEPT]
-        self._known = {cubes[place]: self._known[cubes[place]] for place in order}
+        order = [cubes[place] for place in ranked([self._known[cube] for cube in cubes])]
+        met = [cube for cube in order if not self._known[cube][1]][:KEPT]
+        near = [cube for cube in order if self._known[cube][1]][: KEPT - min(len(met), KEPT * 3 // 4)]
+        self._known = {cube: self._known[cube] for cube in (*met, *near)}
 
     def _pick(self, parents: Sequence[Cube]) -> Cube:
         return parents[min(self._random.randrange(len(parents)), self._random.randrange(len(parents)))]
 
-    def _moved(self, child: list[float]) -> Cube:
-        """Moved in one coordinate at least: by a step of the list, or by a normal deviate that shrinks."""
-        must = self._random.randrange(len(child))
-        width = max(0.02, 0.3 * 0.85**self._generation)
+    def _child(self, one: Cube, two: Cube) -> Cube:
+        """Each coordinate of one of the two, or between or a little beside them; moved in one at least."""
+        source = self._random
+        must = source.randrange(len(one))
+        child = []
         for axis, size in enumerate(self._sizes):
-            if axis != must and self._random.random() > 1.5 / len(child):
-                continue
+            at, other = one[axis], two[axis]
             if size:
-                far = self._random.random() < 0.3
-                step = self._random.choice((-1, 1)) if not far else self._random.randrange(size)
-                place = min(size - 1, max(0, int(child[axis] * size) + step)) if not far else step
-                child[axis] = (place + 0.5) / size
-            else:
-                at = child[axis] + self._random.gauss(0.0, width)
-                child[axis] = min(0.999999, abs(at) if at < 1 else max(0.0, 2 - at))
+                at = other if source.random() < 0.5 else at
+                if axis == must or source.random() < 1.5 / len(one):
+                    at = self._listed(at, size)
+            elif at != other and source.random() < 0.7:
+                at = _folded(at + (other - at) * source.uniform(-0.25, 1.25))
+            elif axis == must or source.random() < 1.5 / len(one):
+                width = max(NARROWEST, abs(other - at) / 2) if source.random() < 0.5 else WIDE
+                at = _folded(at + source.gauss(0.0, width))
+            child.append(at)
         return tuple(child)
+
+    def _listed(self, at: float, size: int) -> float:
+        """A neighbour in the list, or now and then any value of it."""
+        if self._random.random() < 0.3:
+            return (self._random.randrange(size) + 0.5) / size
+        return (min(size - 1, max(0, int(at * size) + self._random.choice((-1, 1)))) + 0.5) / size
+
+
+def _folded(at: float) -> float:
+    """Back into the cube, as a ball from a wall."""
+    at = abs(at)
+    return min(0.999999, at if at < 1 else max(0.0, 2 - at))
 
 
 class OptunaSearch:

@@ -18,7 +18,7 @@ from resilience_sim.experiments.worlds import draw_worlds, in_world
 from resilience_sim.lint.check import errors_of
 from resilience_sim.measure.expectations import holds, judge
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
-from resilience_sim.measure.statistics import deviation, mean, t_quantile
+from resilience_sim.measure.statistics import deviation, mean, mean_interval
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.settings.metrics import metric
@@ -27,15 +27,20 @@ from resilience_sim.settings.tune import WorldsConfig
 
 BLOCK = 8  # pairs
 MOST_PAIRS = 64  # that one candidate gets in the race
-ELITE = 10  # candidates that get another block in each generation
+ELITE = 8  # candidates that get another block in each generation
 ARCHIVE = 32  # candidates that are remembered
-FIRST = 24  # points of the first design
+FIRST = 8, 24  # points of the first design for each setting, and in all
+FEWEST_GENERATIONS = 20  # that a budget should be enough for
+SMALLEST = 4  # generation
+TODAYS_SHARE = 0.05  # of the budget, which the settings as written may have before all others
 GENERATIONS = 200
 STALE = 4  # generations without a new candidate: there is nothing left to try
-SEARCH_SHARE = 0.6  # of the budget
+SEARCH_SHARE = 0.5  # of the budget
 ERROR = 0.05  # chance that anything is called better that is not
 CAUTION = 1.5  # standard errors by which the search wants a constraint to hold
+SAFE = 3 * CAUTION
 MOST_SEEDS = 400  # of the certification
+CERTIFY_SHARE, CERTIFIED = 0.2, 7  # what the certification usually has of the budget, and for how many candidates
 MASK = 2**63 - 1
 
 
@@ -81,7 +86,12 @@ class Candidate:
     readings: list[tuple[Reading, ...]] = field(default_factory=list)
     requests: int = 0  # of all the runs that the readings are of
     dropped: bool = False
-    judged: tuple[int, tuple[tuple[float, ...], float]] | None = None  # by how many readings, and what they come to
+    judged: tuple[tuple[int, int], tuple[tuple[float, ...], float]] | None = None  # by what, and what it has come to
+
+    @property
+    def varies(self) -> bool:
+        """Whether more readings may say something else."""
+        return any(each != self.readings[0] for each in self.readings)
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,10 @@ class Race:
         self.written = tuning.space.written()
         self.today = Candidate({}, "{}", tuning.space.today())
         self.candidates["{}"] = self.today
+        self.fresh = MOST_SEEDS  # about so many pairs will be certified
         self.accepted = errors_of(tuning.space.scenario.plan)
+        open_loop = tuning.space.scenario.plan.traffic.loop != "closed"
+        self.alike = open_loop and not any(spec.path.startswith("traffic.") for spec in tuning.space.specs)
 
     # --- measuring
 
@@ -213,23 +226,37 @@ class Race:
 
     def values(self, candidate: Candidate) -> tuple[tuple[float, ...], float]:
         """What the candidate has come to: values to be low, and by how much it violates the constraints."""
-        rows = candidate.readings
-        if candidate.judged is not None and candidate.judged[0] == len(rows):
-            return candidate.judged[1]
-        means = []
-        for column, objective in enumerate(self.tuning.objectives):
-            known = [value for row in rows if (value := row[column].value) is not None]
-            # One run without data spoils the candidate: leaving it out would flatter.
-            means.append(-objective.better * mean(known) if len(known) == len(rows) and known else inf)
-        found = tuple(means), self.violation(rows)
-        candidate.judged = len(rows), found
-        return found
+        state = len(candidate.readings), len(self.today.readings)
+        if candidate.judged is None or candidate.judged[0] != state:
+            columns = range(len(self.tuning.objectives))
+            means = tuple(self._low(candidate.readings, column) for column in columns)
+            candidate.judged = state, (means, self.violation(candidate.readings))
+        return candidate.judged[1]
+
+    def _low(self, rows: Sequence[tuple[Reading, ...]], column: int) -> float:
+        """A mean that is to be low, without the luck of the pairs that happen to be measured.
+
+        What that was for the settings as written is known, as they have run more pairs: a control variate (S. Lavenberg
+        and P. Welch, A Perspective on the Use of Control Variables, Management Science 27, 1981).
+        """
+        known = [value for row in rows if (value := row[column].value) is not None]
+        if len(known) < len(rows) or not known:
+            return inf  # one run without data spoils the candidate: leaving it out would flatter
+        found = mean(known)
+        today = [value for row in self.today.readings if (value := row[column].value) is not None]
+        if len(rows) < len(today) == len(self.today.readings):
+            same, everything = today[: len(rows)], mean(today)
+            usual, spread = mean(same), deviation(same)
+            if spread:
+                both = sum((x - found) * (y - usual) for x, y in zip(known, same, strict=True))
+                found -= min(1.0, max(0.0, both / spread**2 / (len(rows) - 1))) * (usual - everything)
+        return -self.tuning.objectives[column].better * found
 
     def violation(self, rows: Sequence[tuple[Reading, ...]], caution: float = CAUTION) -> float:
         """By how much the constraints are not met, see :func:`shortfall`."""
         first = len(self.tuning.objectives)
         return sum(
-            shortfall(each, [row[first + number] for row in rows], caution)
+            shortfall(each, [row[first + number] for row in rows], caution, self.fresh)
             for number, each in enumerate(self.tuning.constraints)
         )
 
@@ -249,11 +276,12 @@ class Race:
             gains = [objective.better * (x - y) for x, y in found if x is not None and y is not None]
             if len(gains) < pairs:
                 return False
-            low = bounds(gains, level)[0]
+            low = mean_interval(gains, 1 - level)[0]
             if low < 0:
                 return False
             somewhere = somewhere or mean(gains) > 0
-        return somewhere
+        # Who is safer stays: it may be the one that can be certified.
+        return somewhere and self.violation(a.readings, SAFE) <= self.violation(b.readings, SAFE)
 
     # --- searching
 
@@ -264,19 +292,18 @@ class Race:
             OutOfBudget: the former.
             TooSmall: nothing can come of the budget.
         """
-        space = self.tuning.space
-        shift = [random.Random(f"{self.tuning.seed} design {axis}").random() for axis in range(len(space.specs))]
+        space, axes = self.tuning.space, len(self.tuning.space.specs)
+        shift = [random.Random(f"{self.tuning.seed} design {axis}").random() for axis in range(axes)]
         library = proposer(space.sizes, len(self.tuning.objectives), self.tuning.seed, self.tuning.library)
         self.name = library.name
-        self.extend([self.today], [1])
-        self.purse.check(self.today.requests * self.work.usual)
+        size = self._budget()
         first = [(settings, space.cube(settings)) for settings in self._starts()]
-        first += [(space.settings(cube), cube) for cube in spread_evenly(FIRST, len(space.specs), shift)]
+        first += [(space.settings(cube), cube) for cube in spread_evenly(min(FIRST[0] * axes, FIRST[1]), axes, shift)]
         new = [each for settings, cube in first if (each := self.candidate(settings, cube)) is not None]
         self._try([self.today, *new], library)
         stale = 0
         while self.generations < GENERATIONS and stale < STALE:
-            proposed = library.propose(GENERATION)
+            proposed = library.propose(size)
             found = [each for cube in proposed if (each := self.candidate(space.settings(cube), cube)) is not None]
             # What was proposed again, or is impossible, has to be answered, too.
             known = [(cube, self.candidates[self.named(space.settings(cube))[1]]) for cube in proposed]
@@ -287,23 +314,35 @@ class Race:
             stale = 0 if found else stale + 1
             self._try(found, library)
 
+    def _budget(self) -> int:
+        """See by a first run what the budget is enough for: how many candidates make a generation. TooSmall."""
+        self.extend([self.today], [1])
+        usual, budget = self.today.requests * self.work.usual, self.tuning.requests
+        self.purse.check(usual)
+        if not budget:
+            self.extend([self.today], [MOST_PAIRS])
+            return GENERATION
+        runs = budget / max(1.0, usual)
+        self.fresh = round(min(MOST_SEEDS, max(BLOCK, CERTIFY_SHARE * runs / CERTIFIED)))
+        self.extend([self.today], [max(BLOCK, round(min(MOST_PAIRS, TODAYS_SHARE * runs)) // BLOCK * BLOCK)])
+        return round(min(GENERATION, max(SMALLEST, SEARCH_SHARE * runs / BLOCK / FEWEST_GENERATIONS)))
+
     def _starts(self) -> list[dict[str, str]]:
         """What is worth a try before anything is known: what libraries have by default, each one over today's."""
         space = self.tuning.space
         today = space.settings(space.today())
         return [today, *({**today, **settings} for settings in space.defaults())]
 
-    def _try(self, new: Sequence[Candidate], library: Proposer) -> None:
+    def _try(self, new: list[Candidate], library: Proposer) -> None:
         """A generation: the first block for new candidates, another one for the best. OutOfBudget at the end."""
         self.generations += 1
-        new = new[: self.blocks(SEARCH_SHARE)]
-        self.extend(new, [BLOCK] * len(new))
-        self.archive += new
+        self.archive += self._begun(new)
         alive = [each for each in self.archive if not each.dropped]
         order = ranked([self.values(each) for each in alive])
         best = [alive[place] for place in order[:ELITE]]
-        longer = best[: self.blocks(SEARCH_SHARE)]
-        self.extend(longer, [min(MOST_PAIRS, len(each.readings) + BLOCK) for each in longer])
+        longer = [each for each in best[: max(2, len(new) // 2)] if len(each.readings) < MOST_PAIRS and each.varies]
+        self.extend_to([len(each.readings) + BLOCK for each in longer], longer, SEARCH_SHARE)
+        self.extend([self.today], [max(len(each.readings) for each in self.archive)])
         level = ERROR / (max(1, len(self.candidates)) * len(self.tuning.objectives))
         for b in best:
             b.dropped = b is not self.today and any(
@@ -316,12 +355,36 @@ class Race:
                    if each.cube is not None and each is not self.today]  # fmt: skip
         library.learn(results)
         self.tell()
-        if not self.blocks(SEARCH_SHARE):
+        if self.purse.room(SEARCH_SHARE) < BLOCK:
             raise OutOfBudget
 
-    def blocks(self, share: float) -> int:
-        """Blocks that can be run until that share of the budget is used."""
-        return int(min(self.purse.room(share) / BLOCK, 1e6))
+    def _begun(self, new: Sequence[Candidate]) -> list[Candidate]:
+        """New candidates with their first block, as far as the budget has it.
+
+        Where settings decide how many requests there are, one run says first what the others will cost.
+        """
+        if self.alike:
+            return self.extend_to([BLOCK] * len(new), new, SEARCH_SHARE)
+        begun: list[Candidate] = []
+        while new and (room := self.purse.room(SEARCH_SHARE)) >= BLOCK:
+            several = max(1, int(min(room, 1e6) / BLOCK**2))
+            batch, new = new[:several], new[several:]
+            self.extend(batch, [1] * len(batch))
+            begun += self.extend_to([BLOCK] * len(batch), batch, SEARCH_SHARE)
+        return begun
+
+    def extend_to(self, pairs: Sequence[int], candidates: Sequence[Candidate], share: float) -> list[Candidate]:
+        """Bring candidates to so many pairs until that share of the budget is used; who has got there."""
+        left, there, wanted = self.purse.left(share), [], []
+        for each, count in zip(candidates, pairs, strict=True):
+            price = each.requests / len(each.readings) if each.readings else self.purse.price
+            cost = max(0, count - len(each.readings)) * price
+            if cost <= left:
+                left -= cost
+                there.append(each)
+                wanted.append(count)
+        self.extend(there, wanted)
+        return there
 
     def tell(self) -> None:
         """Say where the search is."""
@@ -331,21 +394,17 @@ class Race:
 
         best = self.archive[0]
         parts = []
-        for objective, low in zip(self.tuning.objectives, self.values(best)[0], strict=True):
+        for column, objective in enumerate(self.tuning.objectives):
             known = metric(objective.metric)
-            parts.append(f"{objective.metric} {fmt.in_unit(-objective.better * low, known.unit if known else '')}")
+            values = [value for row in best.readings if (value := row[column].value) is not None]
+            shown = mean(values) if values else None
+            parts.append(f"{objective.metric} {fmt.in_unit(shown, known.unit if known else '')}")
         self.say(f"generation {self.generations}, {len(self.candidates)} candidates, {', '.join(parts)}")
 
     def say(self, words: str) -> None:
         """Tell whoever listens how much of the budget is used, and what is being done."""
         if self._heard is not None:
             self._heard(min(1.0, self.purse.used()), words)
-
-
-def bounds(values: Sequence[float], level: float) -> tuple[float, float]:
-    """The interval of the mean that is missed with the chance ``level`` (two-sided, Student)."""
-    middle, half = mean(values), t_quantile(1 - level, len(values) - 1) * deviation(values) / sqrt(len(values))
-    return middle - half, middle + half
 
 
 def judge_readings(expectation: Expectation, readings: Sequence[Reading]) -> str:
@@ -359,11 +418,12 @@ def judge_readings(expectation: Expectation, readings: Sequence[Reading]) -> str
     return judge(expectation, runs).verdict
 
 
-def shortfall(expectation: Expectation, readings: Sequence[Reading], caution: float) -> float:
+def shortfall(expectation: Expectation, readings: Sequence[Reading], caution: float, fresh: int = MOST_SEEDS) -> float:
     """How far the mean lies on the wrong side of the limit, as a share of the limit; the share of runs without data.
 
-    ``caution``: by so many standard errors it has to lie on the right side. Without that a search ends among those whom
-    luck has put there, and the certification, which wants the whole interval there, accepts nobody.
+    ``caution``: by so many standard errors it has to lie on the right side, the error being that between these runs and
+    ``fresh`` others. Without that a search ends among those whom luck has put there, and the certification, which wants
+    the whole interval there, accepts nobody.
     """
     known = [reading.value for reading in readings if reading.value is not None]
     missing = 1 - len(known) / max(1, len(readings))
@@ -373,7 +433,7 @@ def shortfall(expectation: Expectation, readings: Sequence[Reading], caution: fl
     if op in ("==", "!="):
         broken = sum(not holds(op, value, limit) for value in known) / len(known)
         return missing + (abs(middle - limit) / (abs(limit) or 1.0) if op == "==" else broken)
-    wanted = caution * deviation(known) * sqrt(1 / len(known) + 1 / MOST_SEEDS)
+    wanted = caution * deviation(known) * sqrt(1 / len(known) + 1 / fresh)
     gap = (limit - middle if op in (">", ">=") else middle - limit) + wanted
     least = 0.0 if holds(op, middle, limit) else 1e-9
     return missing + max(gap, least) / (abs(limit) or 1.0)

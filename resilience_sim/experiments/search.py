@@ -12,7 +12,7 @@ from resilience_sim.measure.statistics import COLLAPSE
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.settings.plan import Expectation, Plan
 
-STEP = 2  # times as many requests as in any run before that a step of a search may take
+LUCK = 1.1  # times as many requests as in the dearest run before
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,19 @@ class _Probe:
         known = self.seen.get(rung)
         if known is None:
             until = self._search.until
-            if self.requests + STEP * self._dearest > self._search.most:
+            if self.seen and self.requests + self._price(rung) > self._search.most:
                 raise TooDear
             known, requests = breaks(self._search.ladder.plan(rung), self._seed, until)
             self.seen[rung] = known
             self.requests += requests
             self._dearest = max(self._dearest, requests)
         return known
+
+    def _price(self, rung: int) -> float:
+        """Requests that a run will take, at most: they may grow as the value does, and luck has a share."""
+        ladder = self._search.ladder
+        highest = max(abs(ladder.value(at)) for at in self.seen)
+        return LUCK * self._dearest * max(1.0, abs(ladder.value(rung)) / highest if highest else 1.0)
 
 
 def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> tuple[str, int]:

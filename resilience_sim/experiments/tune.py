@@ -29,7 +29,6 @@ from resilience_sim.experiments.race import (
     OutOfBudget,
     Race,
     Tuning,
-    bounds,
     judge_readings,
 )
 from resilience_sim.experiments.search import COLLAPSED, Found, Search
@@ -37,7 +36,7 @@ from resilience_sim.experiments.space import Settings
 from resilience_sim.experiments.study import Study
 from resilience_sim.measure.expectations import FAIL, PASS
 from resilience_sim.measure.result import Reading
-from resilience_sim.measure.statistics import interval, mean, t_interval
+from resilience_sim.measure.statistics import interval, mean, mean_interval, t_interval
 
 MARGIN_SHARE = 0.2  # of the budget
 ALL_BUT_DUST = 0.98  # of the budget: runs differ a little in how many requests they have
@@ -45,7 +44,7 @@ CERTIFY_FROM = 1_000_000  # pairs: their seeds are used by nothing else
 FEWEST = 16  # pairs of the certification
 MARGIN_AXES, MARGIN_PRECISION = ("load", "slower"), 0.02
 MARGIN_SEEDS, FEWEST_MARGIN_SEEDS, MARGIN_BATCH = 20, 5, 4
-USUAL_PROBES = 10  # runs that a search for a critical value takes
+USUAL_PROBES = 12  # runs that a search for a critical value takes, the first one in a row more, the others fewer
 
 
 class Held(NamedTuple):
@@ -186,8 +185,8 @@ def _entry(
         if delta is None:
             worse = True  # nothing is surely better that has no data
             continue
-        surely = surely or bounds(gains, level)[0] > 0
-        worse = worse or bounds(gains, ERROR)[1] < 0
+        surely = surely or mean_interval(gains, 1 - level)[0] > 0
+        worse = worse or mean_interval(gains, 1 - ERROR)[1] < 0
     first = len(tuning.objectives)
     verdicts = [
         judge_readings(each, [row[first + number] for row in rows]) for number, each in enumerate(tuning.constraints)
@@ -266,9 +265,8 @@ def _held(race: Race, question: Question, most: float, least: float) -> Held | N
     found: list[Found] = []
     spent, begin, stride = 0, ladder.start, ladder.stride
     for batch in (seeds[:1], *(seeds[at : at + MARGIN_BATCH] for at in range(1, MARGIN_SEEDS, MARGIN_BATCH))):
-        dearest = max((each.requests for each in found), default=0)
-        if dearest * len(batch) > most - spent:
-            break
+        if found and found[-1].requests * len(batch) > (most - spent) * (1 if len(found) > 1 else 2):
+            break  # the first one begins far away
         search = Search(ladder, until, (most - spent) / len(batch))
         answers = race.crew.map(search, [(seed, begin, stride) for seed in batch])
         spent += sum(each.requests for each in answers)
