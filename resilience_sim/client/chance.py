@@ -9,6 +9,7 @@ from typing import Any
 
 from resilience_sim.client.here import here
 
+NODE = 0x02_00_5E_10_00_01  # the address of the machine that uuid1 sees, rather than that of this one
 _urandom = os.urandom
 _seed = random.Random.seed
 
@@ -20,16 +21,23 @@ class Luck:
         self.system = random.Random(f"resim system {seed}")
         self._ours = random.Random(f"resim {seed}").getstate()
         self._theirs: Any = None
+        # UUIDs never go back in time, and remember the last one.
+        self._stamps: dict[str, Any] = dict.fromkeys(each for each in vars(uuid) if each.startswith("_last_timestamp"))
+        self._their_stamps: dict[str, Any] = {}
 
     def enter(self) -> None:
         """From now on the module draws for the run."""
         self._theirs = random.getstate()
         random.setstate(self._ours)
+        self._their_stamps = {name: vars(uuid)[name] for name in self._stamps}
+        vars(uuid).update(self._stamps)
 
     def leave(self) -> None:
         """The module is as it was before."""
         self._ours = random.getstate()
         random.setstate(self._theirs)
+        self._stamps = {name: vars(uuid)[name] for name in self._stamps}
+        vars(uuid).update(self._their_stamps)
 
 
 def _bytes(count: int, /) -> bytes:
@@ -53,4 +61,4 @@ def replacements() -> dict[Any, Any]:
 
 def attributes() -> list[tuple[Any, str, Any]]:
     """What is not found by what it is: (where, name, in its place)."""
-    return [(random.Random, "seed", _seeded), (uuid, "_generate_time_safe", None)]
+    return [(random.Random, "seed", _seeded), (uuid, "_generate_time_safe", None), (uuid, "_node", NODE)]

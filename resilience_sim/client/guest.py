@@ -26,6 +26,7 @@ from resilience_sim.settings.plan import Plan
 from resilience_sim.world.faults import Place
 
 MOST_CPU = 10  # s that user code may run without waiting for anything
+LOOK_EVERY = 1.0  # s of processor time
 MOST_SHOWN = 5  # requests of a deadlock
 MOST_NOTES = 3  # oddities that are kept
 SECOND = 1_000_000_000
@@ -175,11 +176,11 @@ class Watchdog:
         self._since = 0.0
 
     def enter(self) -> None:
-        """Look once a second."""
+        """Look now and then."""
         self._on = hasattr(signal, "SIGVTALRM") and current_thread() is main_thread()
         if self._on:
             self._before = signal.signal(signal.SIGVTALRM, self._look)
-            signal.setitimer(signal.ITIMER_VIRTUAL, 1.0, 1.0)
+            signal.setitimer(signal.ITIMER_VIRTUAL, LOOK_EVERY, LOOK_EVERY)
 
     def leave(self) -> None:
         """No longer."""

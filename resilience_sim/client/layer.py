@@ -330,17 +330,22 @@ class CodeLayer(PolicyLayer):
         assert self._loop is not None
 
         async def serve() -> None:
-            await call(**arguments)
+            error: BaseException | None = None
+            try:
+                await call(**arguments)
+            except (Ended, Refusal):
+                raise
+            except (Exception, SystemExit, asyncio.CancelledError) as raised:
+                error = raised
+            self.owner.strands.call(lambda: self._over(f, error))  # now: the loop may be held up before it calls back
 
         task = self._loop.create_task(serve(), context=context)
         self._serving[int(f.req.rid)] = (f, task)
-        task.add_done_callback(lambda done: self._task_over(f, done), context=context)
+        task.add_done_callback(lambda done: self._cancelled(f, done))
 
-    def _task_over(self, f: Frame, task: asyncio.Task[None]) -> None:
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if isinstance(error, Ended | Refusal):
-            return
-        self.owner.strands.call(lambda: self._over(f, error))
+    def _cancelled(self, f: Frame, task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # before it had begun
+            self.owner.strands.call(lambda: self._over(f, asyncio.CancelledError()))
 
     def _over(self, f: Frame, error: BaseException | None) -> None:
         """In the hub: a call has returned or raised."""

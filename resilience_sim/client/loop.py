@@ -70,7 +70,12 @@ class Loop(asyncio.SelectorEventLoop):
     def serves_somebody(self) -> bool:
         """Whether some timer serves a request, and not only the code by itself."""
         scheduled: Any = vars(self)["_scheduled"]
-        return any(not each.cancelled() and context_of(each).get(REQUEST) is not None for each in scheduled)
+        for each in scheduled:
+            if not each.cancelled():
+                request = context_of(each).get(REQUEST)
+                if request is not None and not request.done:
+                    return True
+        return False
 
     def wake_up(self) -> None:
         """Something has been handed in from outside."""

@@ -41,7 +41,7 @@ class Strand:
         self.strands = strands
         self.number = number
         self.request = request
-        self.background = request is None
+        self.background = True
         self.greenlet: Any = None
         self.timer: Timer | None = None
         self.timed_out = False
@@ -105,6 +105,7 @@ class Strands:
         """A strand that runs ``target``, as soon as it is its turn; for ``layer``, or whom the present one is for."""
         self._count += 1
         strand = Strand(self, self._count, request)
+        strand.background = request is None or layer is None  # a thread alone keeps no run going
         strand.layer = self.current.layer if layer is None and self.current is not None else layer
         context = Context()
         if request is not None:

@@ -1,0 +1,4 @@
+"""It cannot be imported."""
+
+PRICES = {}
+FIRST = PRICES["first"]
