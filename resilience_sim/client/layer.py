@@ -99,7 +99,11 @@ class Net:
         assert service is not None
         sock.service = service
         self._sockets[sock.fd] = sock
-        return self._attempt(sock).send(self._services[service])
+        attempt = self._attempt(sock)
+        on_wire = attempt.send(self._services[service])
+        if on_wire:
+            self.arriving[attempt.rid, attempt.number] = sock
+        return on_wire
 
     def begin(self, sock: Socket, request: IncomingRequest) -> None:
         """The next attempt on a connection that was kept."""
@@ -162,13 +166,14 @@ class Watcher(Fold):
 class Attempt:
     """A connection, which is an attempt."""
 
-    __slots__ = ("_errand", "_layer", "_service", "number", "over", "sock")
+    __slots__ = ("_errand", "_layer", "_service", "number", "over", "rid", "sock")
 
     def __init__(self, layer: CodeLayer, sock: Socket, request: Request, service: str) -> None:
         self._layer = layer
         self._service = service
         self.sock: Socket | None = sock
         self._errand = Errand(layer, request, layer.sim.now)
+        self.rid = int(request.rid)
         self.number = int(request.attempts) + 1
         self.over = False
 
@@ -179,13 +184,9 @@ class Attempt:
         layer = self._layer
         layer.attempts[errand] = self
         root.attempts += 1
-        assert layer.owner.net is not None
         layer.owner.strands.in_kernel(lambda: service.enter(errand))
         child = errand.child
-        on_wire = child is not None and child.k == ON_WIRE
-        if on_wire and self.sock is not None:
-            layer.owner.net.arriving[int(errand.rid), self.number] = self.sock
-        return on_wire
+        return child is not None and child.k == ON_WIRE
 
     def is_for(self, request: IncomingRequest) -> None:
         """The head of the request says what it does."""

@@ -34,7 +34,7 @@ class Strand:
 
     __slots__ = (
         "background", "deaths", "doomed", "for_b", "greenlet", "layer", "locals", "loop", "number", "request",
-        "running", "spins", "spun_at", "strands", "task", "thread", "timed_out", "timer", "waits", "why",
+        "running", "soon", "spins", "spun_at", "strands", "task", "thread", "timed_out", "timer", "waits", "why",
     )  # fmt: skip
 
     def __init__(self, strands: Strands, number: int, request: Request | None) -> None:
@@ -45,6 +45,7 @@ class Strand:
         self.greenlet: Any = None
         self.timer: Timer | None = None
         self.timed_out = False
+        self.soon = False  # its timer is no limit: somebody has woken it
         self.waits = False
         self.for_b = False
         self.why = ""
@@ -144,7 +145,7 @@ class Strands:
         if strand is None or strand.timer is not timer:
             return
         strand.timer = None
-        strand.timed_out = True
+        strand.timed_out = not strand.soon
         strand.waits = False
         self._ready.append(strand)
         self.drain()
@@ -197,7 +198,7 @@ class Strands:
             self._die_again(strand)
         strand.why = why
         strand.for_b = for_b
-        strand.timed_out = False
+        strand.timed_out = strand.soon = False
         strand.waits = True
         self.hub.switch()
         strand.waits = False
@@ -234,9 +235,10 @@ class Strands:
 
     def wake_soon(self, strand: Strand) -> None:
         """As :meth:`wake`, from the middle of an event: when that has been handled."""
-        if strand.waits:
+        if strand.waits and not strand.soon:
             if strand.timer is not None:
                 strand.timer.armed = False
+            strand.soon = True
             strand.timer = self.timer(strand, self.sim.now, background=False)
 
     def in_kernel(self, done: Callable[[], None]) -> None:

@@ -86,10 +86,10 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     series = opt.parse_time("--series", options.series, least=1)
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
-    scenario = scenario.with_plan(with_own_policies(scenario.plan, options.policies, options.save))
     if options.client is not None and options.beside is not None:
         raise usage("--client and --beside exclude each other", "resim compare SCENARIO --client MODULE:CALLABLE")
     scenario = scenario.with_plan(with_own_client(scenario.plan, options.client, options.policies))
+    scenario = scenario.with_plan(with_own_policies(scenario.plan, options.policies, options.save))
     ctx.files = results.files_of(scenario)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     if options.beside is not None:
