@@ -36,6 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "experiments": {"lint", "runs", "measure", "scenario", "settings", "kernel"},
     "views": {"experiments", "runs", "measure", "recording", "scenario", "settings", "kernel"},
     "api": {"experiments", "views", "runs", "measure", "scenario", "policies", "settings", "kernel"},
+    "testing": {"api", "client", "runs", "measure", "settings", "kernel"},
     "play": {"views", "runs", "measure", "recording", "scenario", "policies", "settings", "kernel"},
     "cli": {"*"},
 }

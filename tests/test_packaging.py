@@ -18,7 +18,16 @@ import pytest
 from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "resilience_sim", "scenarios", "tools")
+PARTS = (
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+    "resilience_sim",
+    "pytest_resim.py",
+    "scenarios",
+    "tools",
+)
 BUILD = "import sys, setuptools.build_meta as build; print(getattr(build, sys.argv[1])(sys.argv[2]))"
 
 

@@ -298,14 +298,18 @@ class Scenario:
             RecordingError: the file cannot be written.
             ValueError: the stack has a policy of your own, which a recording does not hold.
         """
+        if self._policies:
+            raise ValueError("a run with a policy of your own cannot be recorded: a recording holds no code")
+        return self.record_plan(self.plan, path, self.plan.seed if seed is None else seed)
+
+    def record_plan(self, plan: Plan, path: str | Path, seed: int) -> Path:
+        """As :meth:`record`, of a plan that was made from this scenario."""
         from resilience_sim.runs.record import record
         from resilience_sim.runs.simulate import drain
         from resilience_sim.runs.simulation import Simulation
 
-        if self._policies:
-            raise ValueError("a run with a policy of your own cannot be recorded: a recording holds no code")
-        chosen = _seeds(self, [self.plan.seed if seed is None else seed])[0]
-        with record(Simulation(self.plan, chosen), self._loaded, path, self._variant) as source:
+        chosen = _seeds(self, [seed])[0]
+        with record(Simulation(plan, chosen), self._loaded, path, self._variant) as source:
             drain(source)
         return Path(path)
 

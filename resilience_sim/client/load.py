@@ -119,6 +119,12 @@ def _is_of_tests(name: str, spec: Any) -> bool:
     return "pytest" in type(spec.loader).__module__ or name.rpartition(".")[2].startswith(("test_", "conftest"))
 
 
+def can_import(module: ModuleType) -> bool:
+    """Whether importing a module by its name gives it again, rather than a test that is running."""
+    spec = getattr(module, "__spec__", None)
+    return spec is not None and not _is_of_tests(module.__name__, spec) and module.__name__ != "__main__"
+
+
 def _perhaps(path: str, offers: list[str]) -> str:
     from resilience_sim.settings.suggest import did_you_mean
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 ABOUT = "Play a recording back, verify it, or ask: what if?"
 WHAT_IF = "what-if"
-# Makes a scenario of a file that holds only a stack; appended, so that line numbers stay true.
-AROUND_STACK = "\nresim: 1\ntraffic: {rate: 1/s, requests: 1}\n"
 
 
 @dataclass(frozen=True)
@@ -290,19 +288,10 @@ def _ask_what_if(
 def _changed_plan(recording: Recording, options: ReplayOptions) -> Plan:
     """The recorded configuration with other settings, and with another stack if one is given."""
     from resilience_sim.runs.replay import plan_of
+    from resilience_sim.runs.stack_file import read_stack
     from resilience_sim.scenario.load import load_text
 
     meta = recording.meta
     overrides = (*meta.overrides, *(() if options.stack else options.settings))
     plan = plan_of(recording, load_text(meta.scenario_text, meta.scenario_path, overrides, dict(meta.files)))
-    return plan if options.stack is None else replace(plan, stack=_read_stack(options.stack).stack)
-
-
-def _read_stack(source: str) -> Plan:
-    """The plan of a whole scenario, or of a file that holds only ``stack:``."""
-    from resilience_sim.scenario.load import load_text
-    from resilience_sim.scenario.text.source import read
-
-    text = read(source)
-    whole = any(line.startswith("resim:") for line in text.text.splitlines())
-    return load_text(text.text if whole else text.text + AROUND_STACK, str(text.path)).plan
+    return plan if options.stack is None else replace(plan, stack=read_stack(options.stack).stack)

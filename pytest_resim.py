@@ -1,0 +1,60 @@
+"""The pytest plugin of resim: the fixture ``wind_tunnel``.
+
+It stands beside the package, so that pytest, which loads every plugin that is installed, loads nothing of resim before
+a test asks for it. docs/your-code.md tells what it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from resilience_sim.testing.tunnel import Tunnels
+
+_TUNNELS: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many seeds ``wind_tunnel_seed`` stands for."""
+    group = parser.getgroup("resim")
+    group.addoption(
+        "--wind-tunnel-seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run tests that take `wind_tunnel_seed` with the seeds 1 to N",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``wind_tunnel_seed`` is one for each seed."""
+    if "wind_tunnel_seed" in metafunc.fixturenames:
+        count = max(1, metafunc.config.getoption("--wind-tunnel-seeds"))
+        metafunc.parametrize("wind_tunnel_seed", range(1, count + 1))
+
+
+@pytest.fixture
+def wind_tunnel(request: pytest.FixtureRequest) -> Tunnels:
+    """``wind_tunnel("outage.yaml")`` is the scenario as a tunnel for your client code: ``tunnel.run(call)``."""
+    from resilience_sim.testing.tunnel import Tunnels
+
+    tunnels = Tunnels(request.path.parent)
+    request.node.stash[_TUNNELS] = tunnels
+    return tunnels
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """A test that fails leaves recordings of what it ran, and says how to look at them."""
+    found = yield
+    report = found.get_result()
+    tunnels = item.stash.get(_TUNNELS, None)
+    if tunnels is not None and report.when == "call" and report.failed:
+        cache = getattr(item.config, "cache", None)
+        folder = cache.mkdir("resim") if cache is not None else None
+        said = tunnels.keep(item.name, folder)
+        if said:
+            report.sections.append(("wind tunnel", said))

@@ -1,0 +1,130 @@
+"""The pytest plugin: a tunnel for client code, the comparison with a stack, recordings of what has failed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from math import inf
+from pathlib import Path
+
+import pytest
+from lab_of_clients import CODE, own_code_is_found
+from patience import PATIENCE
+
+from resilience_sim.client.errors import OwnCodeError
+from resilience_sim.testing.tunnel import Tunnels, target_of
+
+ROOT = Path(__file__).parent.parent.parent
+OUTAGE = """\
+resim: 1
+name: outage
+service: {latency: {exponential: 60ms}, workers: 8}
+traffic: {rate: 20/s, requests: 60}
+faults: [{outage: {how: refuse, at: 1s, for: 1s}}]
+stack: [{retry: {attempts: 3, delay: 1s}}, {timeout: {after: 1s}}]
+"""
+STACK = "stack: [{retry: {attempts: 3, delay: 2s}}, {timeout: {after: 1s}}]\n"
+
+
+@pytest.fixture
+def wind_tunnel(tmp_path):
+    own_code_is_found()
+    (tmp_path / "outage.yaml").write_text(OUTAGE)
+    (tmp_path / "other.yaml").write_text(STACK)
+    return Tunnels(tmp_path)
+
+
+def test_a_tunnel_runs_code_and_knows_all_metrics(wind_tunnel):
+    tunnel = wind_tunnel("outage.yaml")
+    result = tunnel.run("shop_sync:three_times")
+    assert result.availability == 1
+    assert 1 < result.attempts_per_request < 2
+    assert result.opens_after == inf
+    assert result.mistakes == ()
+    tunnel.same_as()
+    guarded = tunnel.run("shop_sync:guarded", seed=5)
+    assert guarded.opens_after == 3  # fail_max of its breaker
+    assert guarded.seed == 5
+    assert tunnel.set("service.workers", 1).stack().utilization > tunnel.stack().utilization
+
+
+def test_the_first_difference_is_explained(wind_tunnel):
+    tunnel = wind_tunnel("outage.yaml")
+    tunnel.run("shop_sync:three_times")
+    with pytest.raises(AssertionError) as raised:
+        tunnel.same_as("other.yaml")
+    said = str(raised.value)
+    assert "requests went another way (seed 1). The first is #" in said
+    assert "attempt 2 was made 1s after it, by the stack 2s" in said
+    assert "the code:   success after 1." in said
+    assert "attempts at 0s refused, at 1s success" in said
+    with pytest.raises(AssertionError, match=r"attempt 2 came to|the code made|went another way"):
+        tunnel.same_as("outage.yaml", "shop_sync:once", seeds=[3])
+
+
+def test_a_function_of_a_test_runs_as_it_is(wind_tunnel):
+    import requests
+
+    calls = []
+
+    def call():
+        calls.append(requests.get("http://b.resim/", timeout=1).status_code)
+
+    assert wind_tunnel("outage.yaml").run(call).availability < 1
+    assert set(calls) == {200}
+    assert target_of(call).startswith("test_a_function")
+
+
+def test_a_function_of_a_module_has_its_module_anew(wind_tunnel):
+    import waiting
+
+    tunnel = wind_tunnel("outage.yaml", {"traffic.requests": 3})
+    assert target_of(waiting.counts) == "waiting:counts"
+    assert tunnel.run(waiting.counts).digest == tunnel.run(waiting.counts).digest
+    assert waiting.calls == 0
+
+
+def test_what_cannot_be_ends_the_test(wind_tunnel):
+    with pytest.raises(OwnCodeError, match=r"api\.example\.com"):
+        wind_tunnel("outage.yaml").run("awkward:stranger")
+    with pytest.raises(ValueError, match="nothing has been run"):
+        wind_tunnel("outage.yaml").same_as()
+
+
+def test_as_a_plugin(tmp_path):
+    (tmp_path / "outage.yaml").write_text(OUTAGE)
+    (tmp_path / "test_checkout.py").write_text(
+        "import shop_sync\n\n\n"
+        "def test_holds(wind_tunnel, wind_tunnel_seed):\n"
+        "    result = wind_tunnel('outage.yaml').run(shop_sync.three_times, seed=wind_tunnel_seed)\n"
+        "    assert result.availability > 0.9\n\n\n"
+        "def test_fails(wind_tunnel):\n"
+        "    tunnel = wind_tunnel('outage.yaml')\n"
+        "    result = tunnel.run(shop_sync.once)\n"
+        "    assert result.availability > 0.9\n\n\n"
+        "def test_without():\n"
+        "    pass\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(CODE)]), "RESIM_PURE": "1"}
+    env.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "pytest_resim", "-p", "no:xdist", "--wind-tunnel-seeds", "2", "-v"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert "1 failed, 3 passed" in done.stdout, done.stdout + done.stderr
+    assert "test_holds[2] PASSED" in done.stdout
+    kept = ".pytest_cache/d/resim/test_fails.1.seed1.resim"
+    assert f"shop_sync:once, seed 1:  resim replay {kept}" in done.stdout
+    played = subprocess.run(
+        [sys.executable, "-m", "resilience_sim", "replay", kept, "-q"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert played.returncode == 0, played.stderr
+    assert "available" in played.stdout
+
+
+def test_the_plugin_loads_nothing_of_resim():
+    code = "import sys, pytest_resim\nsys.exit(any(name.startswith('resilience_sim') for name in sys.modules))"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", code], env=env, timeout=PATIENCE, check=False).returncode == 0
