@@ -12,7 +12,7 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from . import command_lines, configs, recordings, scenarios
+from . import command_lines, configs, experiments, recordings, scenarios, services
 from .case import Case
 from .dice import Dice
 from .forms import Forms
@@ -21,11 +21,13 @@ from .shrink import signature, smaller
 Maker = Callable[[Dice], Case]
 TARGETS: dict[str, Maker] = {
     "scenario": scenarios.case,
+    "services": services.case,
     "set": scenarios.settings_case,
     "line": scenarios.line_case,
     "import": configs.case,
     "export": configs.written_case,
     "recording": recordings.case,
+    "experiment": experiments.case,
     "cli": command_lines.case,
     "cockpit": scenarios.cockpit_case,
 }

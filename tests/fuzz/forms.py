@@ -14,7 +14,7 @@ from compiled.forms import ROOT
 from .case import Case
 from .oracle import Judgement
 
-LONGEST = 90.0  # s of wall time for one case; beyond, the process is killed
+LONGEST = 180.0  # s of wall time for one case; beyond, the process is killed
 
 
 class Form:

@@ -97,7 +97,7 @@ def _step(step: Step, found: Judgement) -> bool:
     elif isinstance(code, int) and code not in DOCUMENTED:
         problem(f"exit code {code}: {_first_line(said)}")
     if "Traceback (most recent" in said or "internal error" in said:
-        problem(f"an internal error: {_first_line(said)}")
+        problem(f"an internal error: {_of_an_error(said)}")
     for stream, text in (("output", out.getvalue()), ("errors", err.getvalue())):
         bad = CONTROLS.search(text)
         if bad:
@@ -173,11 +173,16 @@ def _hash_of_outputs(step: Step) -> str:
 
 
 def _comparable(said: str) -> str:
-    return re.sub(r"[0-9.]+ s in total", "", said)
+    return re.sub(r'[0-9.]+ s in total|"seconds": [0-9.]+', "", said)
 
 
 def _first_line(text: str) -> str:
     return next((line for line in text.splitlines() if line.strip()), "")[:200]
+
+
+def _of_an_error(text: str) -> str:
+    """The line that tells of it."""
+    return next((line.strip() for line in text.splitlines() if "Traceback" in line or "internal" in line), "")[:200]
 
 
 def _children() -> bool:

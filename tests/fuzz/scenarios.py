@@ -182,7 +182,11 @@ OUTS = ("json", "jsonl", "csv-requests", "csv-attempts", "csv-transitions", "chr
 
 
 def case(dice: Dice) -> Case:
-    made, long = text(dice)
+    return case_of(dice, "scenario", *text(dice))
+
+
+def case_of(dice: Dice, target: str, made: str, long: bool) -> Case:
+    """What is done to a scenario; ``long``: its traffic has to be cut short."""
     short = SHORT if long or dice.chance(0.2) else ()
     run = Step(("run", "s.yaml", "-q", "--json", *short), simulates=True)
     steps = [Step(("validate", "s.yaml", *short)), run]
@@ -203,7 +207,7 @@ def case(dice: Dice) -> Case:
     if dice.chance(0.15):
         save = ("run", "s.yaml", "-q", "--save", "r.resim", *short)
         steps += [Step(save, ("r.resim",), True), Step(("replay", "r.resim", "--verify"), simulates=True)]
-    return Case("scenario", {"s.yaml": made.encode("utf-8", "surrogatepass"), **DATA}, tuple(steps))
+    return Case(target, {"s.yaml": made.encode("utf-8", "surrogatepass"), **DATA}, tuple(steps))
 
 
 # --- settings on the command line, and the line of the cockpit ------------------------------------------------------
