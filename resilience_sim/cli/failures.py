@@ -20,7 +20,7 @@ OWN_CODE = "OwnCodeError"  # of the user's own client: by name, for naming the c
 def answer(ctx: CommandContext, error: BaseException) -> int:
     """Say what went wrong; the exit code. The checks that import much come last."""
     if isinstance(error, KeyboardInterrupt):
-        problem = Problem("interrupted", "interrupted before anything was simulated")
+        problem = Problem("interrupted", "interrupted before there was anything to tell")
         return say(ctx, problem, errors.INTERRUPTED)
     if isinstance(error, Problem):
         return say(ctx, error)
