@@ -58,10 +58,10 @@ def _typed_line() -> list[str]:
 
 def _typed_scenario() -> str:
     """The scenario among the words typed so far, else the default one."""
-    from resilience_sim.scenario.text import shipped
+    from resilience_sim.scenario.text import shipped, source
 
     for word in _typed_words():
-        if not word.startswith("-") and (shipped.find(word) or (Path(word).is_file() and not word.endswith(".resim"))):
+        if not word.startswith("-") and (shipped.find(word) or (source.is_file(word) and not word.endswith(".resim"))):
             return word
     return "retry-storm" if _typed_line()[1:2] == ["run"] else "first-look"
 
@@ -215,7 +215,7 @@ def profiles(incomplete: str) -> Pairs:
     from resilience_sim.interop.spring import profile_names
     from resilience_sim.scenario.text import source
 
-    text = source.read(next(word for word in _typed_words() if Path(word).is_file()))
+    text = source.read(next(word for word in _typed_words() if source.is_file(word)))
     for name in profile_names(read_documents(text.path, text.text)):
         yield name, ""
 
@@ -226,7 +226,7 @@ def routes(incomplete: str) -> Pairs:
     from resilience_sim.interop import formats
     from resilience_sim.scenario.text import source
 
-    text = source.read(next(word for word in _typed_words() if Path(word).is_file()))
+    text = source.read(next(word for word in _typed_words() if source.is_file(word)))
     opened = formats.open_config(text.path, text.text)
     if opened is not None:
         yield from formats.route_names(*opened)
@@ -238,7 +238,7 @@ def instances(incomplete: str) -> Pairs:
     from resilience_sim.interop import formats
     from resilience_sim.scenario.text import source
 
-    file = next(word for word in _typed_words() if Path(word).is_file())
+    file = next(word for word in _typed_words() if source.is_file(word))
     text = source.read(file)
     opened = formats.open_config(text.path, text.text)
     if opened is not None:

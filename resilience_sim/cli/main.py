@@ -181,12 +181,12 @@ def _usage_problem(ctx: CommandContext, error: Any) -> Problem:
 
 def _as_command(word: str) -> str:
     """What to type when a scenario or a recording stands where a command belongs; empty for any other word."""
-    from pathlib import Path
     from shlex import quote
 
     from resilience_sim.scenario.text import shipped
+    from resilience_sim.scenario.text.source import is_file
 
-    if word.endswith(".resim") and Path(word).is_file():
+    if word.endswith(".resim") and is_file(word):
         return f"did you mean `resim replay {quote(word)}`?"
-    known = shipped.find(word) is not None or (word.endswith((".yaml", ".yml")) and Path(word).is_file())
+    known = shipped.find(word) is not None or (word.endswith((".yaml", ".yml")) and is_file(word))
     return f"did you mean `resim run {quote(word)}`?" if known else ""

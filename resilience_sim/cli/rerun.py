@@ -23,10 +23,10 @@ def run_when_saved(ctx: CommandContext, scenario: str, once: Callable[[], int]) 
     """
     from resilience_sim.cli import failures
     from resilience_sim.scenario.diagnostics import ScenarioError
-    from resilience_sim.scenario.text.source import file_named
+    from resilience_sim.scenario.text.source import file_named, is_file
 
     path = Path(file_named(scenario))
-    if not path.is_file():
+    if not is_file(path):
         raise usage("--watch needs a scenario file", f"write one: resim init my-scenario --template {scenario}")
     if ctx.json:
         raise usage("--watch and --json exclude each other", "leave out --watch for one document")

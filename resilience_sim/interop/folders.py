@@ -26,14 +26,14 @@ def expanded(name: str, python: bool = False) -> list[str]:
 
     Hidden folders and those that tools make are left out, whole.
     """
-    if not Path(name).is_dir():
+    if not source.is_folder(name):
         return [name]
     wanted = (*SUFFIXES, *PYTHON) if python else SUFFIXES
     found: list[str] = []
     for folder, below, files in os.walk(name):
         below[:] = sorted(each for each in below if not _skipped(Path(folder), each))
         found += [os.path.join(folder, each) for each in sorted(files) if each.lower().endswith(wanted)]  # noqa: PTH118
-    return [each for each in sorted(found) if Path(each).is_file()]
+    return [each for each in sorted(found) if source.is_file(each)]
 
 
 def _skipped(folder: Path, name: str) -> bool:

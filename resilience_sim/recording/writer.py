@@ -1,11 +1,10 @@
 """Writing a recording while the run goes on.
 
-Events are gathered by an :class:`Encoder` and stored a chunk of 8,192 at a time. A transaction is committed
-twice a second of real time: at a full chunk, or when :meth:`RecordingWriter.breathe` is called, which whoever drives a
-run does every tenth of a second. A killed run leaves everything up to its last commit: on a busy machine, too, no more
-than its last second is missing. A chunk that is not full at a commit is
-stored as it is and replaced later, so all chunks but the last are full, however often was committed. Memory does not
-grow with the run.
+Events are gathered by an :class:`Encoder` and stored a chunk of 8,192 at a time. A transaction is committed four times
+a second of real time: at a full chunk, or when :meth:`RecordingWriter.breathe` is called, which whoever drives a run
+does every tenth of a second. A killed run leaves everything up to its last commit: on a busy machine, too, no more than
+its last second is missing. A chunk that is not full at a commit is stored as it is and replaced later, so all chunks
+but the last are full, however often was committed. Memory does not grow with the run.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class RecordingWriter(Fold):
         components: Sequence[Component],
         *,
         clock: Callable[[], float] = time.monotonic,
-        commit_seconds: float = 0.5,
+        commit_seconds: float = 0.25,
         force: bool = False,
     ) -> None:
         self.path = Path(path)

@@ -5,8 +5,8 @@
             ...
 
 The wrapped source is stepped in place of the original: that is how the recording knows whether the run came to its end
-(``finished``), commits twice a second even when a slow live view yields few events, and is closed properly however the
-run ends.
+(``finished``), commits four times a second even when a slow live view yields few events, and is closed properly however
+the run ends.
 """
 
 from __future__ import annotations

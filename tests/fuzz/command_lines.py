@@ -30,9 +30,10 @@ def options(command: str) -> tuple[list[tuple[str, bool]], int]:
     for name, hint in hints.items():
         assert get_origin(hint) is Annotated, name
         kind, info = get_args(hint)[:2]
-        flags = getattr(info, "param_decls", None) or ()
-        if flags:
-            found += [(flag, kind is not bool) for flag in flags if flag.startswith("-")]
+        # Typer takes the first flag of an Option for its default; an annotation has none.
+        flags = [flag for flag in (info.default, *(info.param_decls or ())) if isinstance(flag, str)]
+        if any(flag.startswith("-") for flag in flags):
+            found += [(flag.partition("/")[0], kind is not bool) for flag in flags]
         else:
             arguments += 1
     return found, arguments

@@ -157,7 +157,7 @@ def look_into(found: Trial, path: Path, changed: float | None, verify: bool) -> 
                 found.faults.append("the recording is of another run")
     except RecordingError as error:
         found.faults.append(f"the recording cannot be read: {error}")
-    if found.signal == "KILL" and found.stage == "at work" and changed is not None:
+    if found.signal == "KILL" and found.stage == "at work" and changed is not None and found.events > 0:
         found.missing = changed  # committed so long before the kill
         if changed > LOST:
             found.faults.append(f"the last {changed:.1f} s are lost")
@@ -287,6 +287,8 @@ def main() -> int:
     parser.add_argument("--signals", default=",".join(SIGNALS))
     parser.add_argument("--verify", type=float, default=0.1, help="share of recordings run again (default 0.1)")
     options = parser.parse_args()
+    for name in SIGNALS[1:]:  # a shell, or nohup, may have them ignored, which children inherit
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
     luck = random.Random(options.seed)
     failed = 0
     for command in options.commands.split(","):

@@ -12,7 +12,7 @@ import pytest
 from resilience_sim.cli import complete
 from resilience_sim.cli.app import COMMANDS, load
 
-from . import oracle, recordings
+from . import command_lines, oracle, recordings
 from .campaign import TARGETS, Report, cases, look
 from .case import Case, Step, read
 from .forms import Forms
@@ -164,6 +164,15 @@ def test_a_case_is_kept_whole_and_made_small() -> None:
     assert small.files == {"b.yaml": b"three\n"} or small.files == {"b.yaml": b"three"}
     assert len(small.steps) == 1
     assert signature("run: KeyError 'a1' at 0x7f") == signature("run: KeyError 'b' at 0x12")
+
+
+def test_command_lines_are_of_the_options_that_there_are() -> None:
+    """They were of none: Typer keeps the first flag elsewhere."""
+    found = {command: command_lines.options(command) for command in COMMANDS}
+    assert {("--save", True), ("--json", False), ("--force", False), ("--set", True)} <= set(found["run"][0])
+    assert {("-o", True), ("--output", True)} <= set(found["import"][0])
+    assert found["run"][1] == found["lint"][1] == 1
+    assert found["explain"][1] == 1
 
 
 def test_every_command_that_takes_a_recording_is_given_hostile_ones() -> None:

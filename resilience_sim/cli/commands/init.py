@@ -41,6 +41,8 @@ def init(ctx: CommandContext, options: InitOptions) -> int:
     from resilience_sim.views.export.files import write_text
 
     path = Path(options.name if options.name.endswith((".yaml", ".yml")) else f"{options.name}.yaml")
+    if not path.name.removesuffix(".yaml").removesuffix(".yml").strip(". "):
+        raise usage(f"`{options.name}` is no name for a scenario", "write it like `resim init my-scenario`")
     text = text_of(path.stem, options.template)
     schema = path.parent / FILE_NAME
     write_text(path, text, options.force)

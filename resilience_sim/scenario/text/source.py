@@ -36,6 +36,22 @@ def is_scenario(text: str) -> bool:
     return _SCENARIO.search(text) is not None
 
 
+def is_file(name: str | Path) -> bool:
+    """Whether there is such a file; what no file can be called is none."""
+    try:
+        return name != "" and Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(name: str | Path) -> bool:
+    """Whether there is such a folder; an empty name is not this one."""
+    try:
+        return name != "" and Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def file_named(source: str) -> str:
     """``checkout.yaml`` for ``checkout``, where there is such a file and nothing else of that name."""
     if source == STDIN or shipped.find(source) is not None:
