@@ -73,7 +73,7 @@ def load(name: str) -> Tour:
     import yaml
 
     path = FOLDER / f"{name}.yaml"
-    if not path.is_file():
+    if path not in FOLDER.glob("*.yaml"):
         raise TourError(f"no tour `{name}`")
     data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:

@@ -22,9 +22,10 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(here, command):
             assert "internal" not in answer.out + answer.err
 
 
-def test_so_is_one_in_place_of_a_command(here):
+@pytest.mark.parametrize("words", [[], ["play", "--tour"]])
+def test_so_is_one_in_place_of_a_command_or_a_tour(here, words):
     for name in ODD[:4]:
-        answer = resim(name)
+        answer = resim(*words, name)
         assert answer.code == 2
         assert "internal" not in answer.out + answer.err
 
