@@ -68,6 +68,11 @@ def live() -> str:
     )
 
 
+def cascade() -> str:
+    """`resim run cascade`: a slow db takes the whole shop down; the wave has climbed, and db is quick again."""
+    return svg_of_live_frame(load("cascade").plan, seed=1, at=36 * SECOND, width=120, height=34)
+
+
 def comparison() -> str:
     """`resim compare retry-storm`: verdicts, table, and how many runs collapsed."""
     scenario = load("retry-storm")
@@ -110,4 +115,5 @@ if __name__ == "__main__":
     (HERE / "sweep.svg").write_text(heat_map(), encoding="utf-8")
     (HERE / "tune.svg").write_text(front(), encoding="utf-8")
     (HERE / "live.svg").write_text(live(), encoding="utf-8")
+    (HERE / "cascade.svg").write_text(cascade(), encoding="utf-8")
     (HERE / "comparison.svg").write_text(comparison(), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resilience_sim.kernel.events import DUPLICATE, EFFECT
+from resilience_sim.kernel.events import CALL, DUPLICATE, EFFECT
 from resilience_sim.play.app import Cockpit
 from resilience_sim.play.forms import read_fault, read_policy
 from resilience_sim.play.session import Session
@@ -81,6 +81,21 @@ def hands() -> Cockpit:
     return app
 
 
+def cascade() -> Cockpit:
+    """Several services: the graph with its flows, a cascade climbing, and a request as a tree of calls."""
+    app = cockpit("cascade")
+    play_to(app, 19)
+    run = app.state.session.run
+    app.state.stream.thinned = 1
+    app.state.place = "stock"
+    asked = (
+        rid for rid in range(560, 700) if any(event[1] == CALL for event in run.tape.of_request(rid, run.position))
+    )
+    app.state.stream.chosen = max(asked, key=lambda rid: len(run.tape.of_request(rid, run.position)))
+    return app
+
+
 if __name__ == "__main__":
-    for name, make in (("storm", storm), ("charged-twice", twice), ("fork", fork), ("hands-on", hands)):
+    pictures = {"storm": storm, "charged-twice": twice, "fork": fork, "hands-on": hands, "cascade": cascade}
+    for name, make in pictures.items():
         (HERE / f"play-{name}.svg").write_text(make().renderer.svg(), encoding="utf-8")

@@ -11,7 +11,7 @@ from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from resilience_sim.api.tables import Row, frame, html_table, text_table
+from resilience_sim.api.tables import Figures, Row, flat, frame, html_table, text_table
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import Summary, summaries
 from resilience_sim.settings.metrics import METRICS, metric
@@ -127,6 +127,33 @@ class Result:
             for name, column in found.items()
             if isinstance(column, list)
         }
+
+    @property
+    def services(self) -> Figures:
+        """A row for each service, the first one first, with what ``resim run --json`` says of it.
+
+        Raises:
+            ValueError: the scenario has one service.
+        """
+        found = self._of_several("services")
+        return Figures([flat(each) for each in found], [each["name"] for each in found])
+
+    @property
+    def links(self) -> Figures:
+        """A row for each link, that of ``client`` first: who calls whom, calls, attempts, outcomes of calls.
+
+        Raises:
+            ValueError: the scenario has one service.
+        """
+        found = self._of_several("links")
+        rows = [flat({**each, "by_outcome": {}}) | flat(each["by_outcome"]) for each in found]
+        return Figures(rows, [(each["from"], each["to"]) for each in found])
+
+    def _of_several(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] | None = self.figures.document.get(name)
+        if found is None:
+            raise ValueError(f"{self.plan.name} has one service: its figures are those of the result")
+        return found
 
     def events(self, *kinds: str, rid: int | None = None) -> Iterator[Event]:
         """The events of the run in order, all or only some kinds, or of one request; the run is simulated again."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 Row: TypeAlias = dict[str, "float | str | None"]
 LIBRARIES = ("pandas", "polars")
@@ -32,6 +32,61 @@ def frame(rows: list[Row], library: str | None) -> Any:
         remedy = f"`pip install {library}`, or call frame() for a list of dicts"
         raise ImportError(f"frame({library!r}) needs {library} ({error}): {remedy}") from error
     return module.DataFrame(rows)
+
+
+class Figures(Sequence[Row]):
+    """Rows by position or by name: ``result.services["db"]["availability"]``, ``result.links["shop", "stock"]``."""
+
+    def __init__(self, rows: Sequence[Row], names: Sequence[str | tuple[str, str]]) -> None:
+        self._rows = list(rows)
+        self._names = list(names)
+
+    @overload
+    def __getitem__(self, which: int | str | tuple[str, str]) -> Row: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Row]: ...
+    def __getitem__(self, which: int | str | tuple[str, str] | slice) -> Row | list[Row]:
+        if isinstance(which, int | slice):
+            return self._rows[which]
+        if which not in self._names:
+            known = ", ".join(name if isinstance(name, str) else " > ".join(name) for name in self._names)
+            raise KeyError(f"{which!r}: there are {known}")
+        return self._rows[self._names.index(which)]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def frame(self, library: None = None) -> list[Row]: ...
+    @overload
+    def frame(self, library: Literal["pandas", "polars"]) -> Any: ...
+    def frame(self, library: str | None = None) -> Any:
+        """A list of dicts, or a DataFrame of pandas or polars.
+
+        Raises:
+            ImportError: that library is not installed.
+        """
+        return frame(self._rows, library)
+
+    def __repr__(self) -> str:
+        return f"<Figures of {len(self)}: {', '.join(str(name) for name in self._names)}>"
+
+    def _repr_html_(self) -> str:
+        head = list(dict.fromkeys(key for row in self._rows for key in row))
+        return html_table(
+            "", head, [["" if row.get(key) is None else str(row[key]) for key in head] for row in self._rows]
+        )
+
+
+def flat(found: Mapping[str, Any], prefix: str = "") -> Row:
+    """A mapping of a document as one row: ``latency_p99``."""
+    row: Row = {}
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            row |= flat(value, f"{prefix}{name}_")
+        else:
+            row[prefix + name] = value
+    return row
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

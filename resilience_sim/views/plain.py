@@ -18,7 +18,8 @@ from resilience_sim.measure.story import DENIED, HEDGED, OPEN_END, WAITING, Brie
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.actions_text import ActionText
-from resilience_sim.views.words import change_words, late_effect, outcome_name, speaker
+from resilience_sim.views.live.places import Graph
+from resilience_sim.views.words import change_words, has_copies, late_effect, outcome_name, speaker
 
 GOOD, BAD, ODD, CALM = "32", "31", "33", "2"
 STATE_COLOURS = (GOOD, BAD, ODD)
@@ -50,7 +51,7 @@ class PlainFold(Fold):
     ``actions``: of the run, in order. Only requests in flight are remembered.
     """
 
-    __slots__ = ("_actions", "_colour", "_components", "_many", "_open", "_plan", "_stream")
+    __slots__ = ("_actions", "_colour", "_components", "_graph", "_open", "_plan", "_stream")
 
     def __init__(
         self,
@@ -65,11 +66,18 @@ class PlainFold(Fold):
         self._plan = plan
         self._components = {component.id: component for component in components}
         self._colour = colour
-        self._many = plan.client.instances > 1
+        self._graph = Graph(plan, components) if plan.several else None
         self._open: dict[int, BriefStory] = {}  # only requests in flight
+
+    def sees_services(self) -> bool:
+        return True
 
     def on_event(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         """Write the event's line, or keep what it says for the line of its request."""
+        if self._graph is not None and (kind >= ev.CALL or self._graph.behind(source)):
+            if kind == ev.BREAKER:
+                self._surroundings(t, kind, source, rid, a, b)
+            return
         if kind == ev.ARRIVE:
             self._open[rid] = BriefStory(rid, t)
             return
@@ -124,7 +132,7 @@ class PlainFold(Fold):
 
     def _surroundings(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         component = self._components.get(source)
-        who = speaker(component, self._many)
+        who = speaker(component, has_copies(component, self._plan))
         if kind == ev.BREAKER:
             old, new = ev.STATE_NAMES[ev.old_state(a)], ev.STATE_NAMES[ev.new_state(a)]
             self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[ev.new_state(a)])

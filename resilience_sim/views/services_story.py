@@ -13,7 +13,7 @@ from resilience_sim.settings.calls import CLIENT_NAME, LinkConfig, StepConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig, own_id
 from resilience_sim.settings.service import ServiceConfig
-from resilience_sim.views.live.facts import mean_latency
+from resilience_sim.views.live.facts import mean_latency, most_tries
 from resilience_sim.views.live.state import LiveFold
 from resilience_sim.views.story_node import Node
 from resilience_sim.views.words import state_name
@@ -109,19 +109,6 @@ def most_visits(plan: Plan) -> dict[str, int]:
         if service.name in unknown:
             found[service.name] = 0
     return found
-
-
-def most_tries(stack: Sequence[PolicyConfig]) -> int:
-    """How many attempts can leave a stack for one call; 0: nobody can say."""
-    most = 1
-    for policy in stack:
-        if policy.kind == "retry":
-            most *= int(getattr(policy, "attempts", 0))
-        elif policy.kind == "hedge":
-            most *= 1 + int(getattr(policy, "max_extra", 0))
-        elif policy.kind == "plugin":
-            return 0
-    return most
 
 
 def _size(service: ServiceConfig) -> str:

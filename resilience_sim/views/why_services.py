@@ -16,8 +16,9 @@ from resilience_sim.kernel.text import printable
 from resilience_sim.settings.actions import Adjust
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.plan import Plan
+from resilience_sim.views.live.facts import most_tries
 from resilience_sim.views.services_moments import BAD, LAST, ServicesMoments, Trouble
-from resilience_sim.views.services_story import most_tries, most_visits, visits
+from resilience_sim.views.services_story import most_visits, visits
 from resilience_sim.views.why_case import Case
 from resilience_sim.views.words import fault_words, listed
 

@@ -136,3 +136,20 @@ def test_what_a_scenario_shows_does_not_decide_whether_it_passed() -> None:
     results = storm.set("retry.budget", "10%").run(seeds=2)
     assert results.passed
     assert [each.verdict for each in results.verdicts if each.shows] == ["fail", "fail"]
+
+
+def test_services_and_links_are_rows_by_name() -> None:
+    services = "services:\n  shop: {calls: [{to: db, times: 2}]}\n  db: {latency: 5ms}\n"
+    text = f"resim: 1\ntraffic: {{rate: 20/s, duration: 2s}}\n{services}"
+    result = rs.loads(text).run()
+    assert [row["name"] for row in result.services] == ["shop", "db"]
+    assert result.services["db"]["attempts_received"] == 2 * result.services[0]["attempts_received"]
+    assert result.services["db"]["latency_p50"] == pytest.approx(0.005)
+    link = result.links["shop", "db"]
+    assert (link["from"], link["to"], link["calls"], link["success"]) == ("shop", "db", link["attempts"], link["calls"])
+    assert "by_outcome" not in link
+    assert result.links.frame()[0]["from"] == "client"
+    with pytest.raises(KeyError, match="there are shop, db"):
+        result.services["stock"]
+    with pytest.raises(ValueError, match="one service"):
+        _ = rs.load("first-look").run().services

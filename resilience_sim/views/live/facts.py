@@ -5,11 +5,13 @@ Only the picture depends on them, never what is simulated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import exp
 
 from resilience_sim.kernel.format import SECOND
 from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.policy import PolicyConfig
 
 WATCH_SECONDS = 20.0  # how long a run takes to watch at the default speed
 
@@ -100,14 +102,17 @@ def horizon(plan: Plan) -> int:
 
 def most_attempts(plan: Plan) -> int:
     """How many attempts one request can make at most; 0 where the plan does not say."""
-    if plan.actions:
-        return 0
+    return 0 if plan.actions else most_tries(plan.stack)
+
+
+def most_tries(stack: Sequence[PolicyConfig]) -> int:
+    """How many attempts can leave a stack for one call; 0: nobody can say."""
     most = 1
-    for policy in plan.stack:
+    for policy in stack:
         if policy.kind == "retry":
-            most *= getattr(policy, "attempts", 0)
+            most *= int(getattr(policy, "attempts", 0))
         elif policy.kind == "hedge":
-            most *= 1 + getattr(policy, "max_extra", 0)
+            most *= 1 + int(getattr(policy, "max_extra", 0))
         elif policy.kind in ("plugin", "code"):
             return 0
     return most
