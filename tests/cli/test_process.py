@@ -15,6 +15,7 @@ from patience import PATIENCE
 from cli.shell import VALIDATOR
 from resilience_sim.cli.environment import of_process
 from resilience_sim.cli.main import run
+from resilience_sim.views.export.csv_tables import NAMES
 
 RESIM = [sys.executable, "-m", "resilience_sim"]
 LONG = """\
@@ -120,7 +121,7 @@ def test_terminated_it_ends_like_ctrl_c_with_what_is_known(long, number, here):
     assert process.returncode == 128 + getattr(signal, number), err
     assert "Traceback" not in err
     assert "interrupted: everything below is about the first" in out
-    tables = {"requests.csv", "attempts.csv", "transitions.csv", "t.db"}
+    tables = {*(f"{name}.csv" for name in NAMES), "t.db"}
     assert {path.name for path in here.rglob("*") if path.is_file()} == {*before, "r.resim", *tables}
     answer = subprocess.run([*RESIM, "replay", "r.resim", "--verify"], cwd=here, timeout=PATIENCE, check=False)
     assert answer.returncode == 0

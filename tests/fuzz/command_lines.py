@@ -7,6 +7,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 from scenario.extremes import BITS, RATES, SHARES, TIMES
 
 from resilience_sim.cli.app import COMMANDS, load
+from resilience_sim.views.export.csv_tables import NAMES
 
 from .case import Case, Step
 from .dice import Dice
@@ -61,6 +62,6 @@ def case(dice: Dice) -> Case:
         "s.yaml": dice.one([*bases()[:-2], from_tables(dice)]).encode(), "r.resim": dice.one(recordings()),
         "c.yml": b"resilience4j.retry.instances.a.maxAttempts: 3\n", **DATA,
     }  # fmt: skip
-    outputs = ("out", "out.json", "out.requests.csv", "out.attempts.csv", "out.transitions.csv", "new.yaml",
+    outputs = ("out", "out.json", *(f"out.{name}.csv" for name in NAMES), "new.yaml",
                "resim-v1.schema.json", *(word for word in argv if "/" not in word and word not in files))  # fmt: skip
     return Case("cli", files, (Step((command, *argv), outputs, simulates=True),))

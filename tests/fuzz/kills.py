@@ -113,13 +113,15 @@ def trial(
 
 def judge(found: Trial, session: int, here: Path, changed: float | None, verify: bool) -> None:
     """What is left, and what can be read."""
+    from resilience_sim.views.export.csv_tables import NAMES
+
     number = getattr(signal, f"SIG{found.signal}")
     if found.code not in (-number, 128 + number):
         found.faults.append(f"exit code {found.code}")
     if left := still_alive(session):
         found.faults.append(f"processes left: {left}")
     expected = {"s.yaml", "short.yaml", "r.resim"}
-    made = {"requests.csv", "attempts.csv", "transitions.csv", "t.db"}
+    made = {*(f"{name}.csv" for name in NAMES), "t.db"}
     if found.signal != "KILL":  # they end like Ctrl-C: with the outputs, whole
         expected |= made
     found.left = sorted({path.name for path in here.rglob("*") if path.is_file()} - expected)

@@ -24,6 +24,7 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
 from resilience_sim.settings.actions import Inject, Remove, Trip
 from resilience_sim.settings.faults import FaultConfig
+from resilience_sim.views.export.csv_tables import NAMES
 
 from .case import Case, Step
 from .dice import Dice
@@ -350,8 +351,7 @@ R = "r.resim"
 def _steps(dice: Dice) -> list[Step]:
     at = dice.one(["0s", "1ns", "0.5s", "1s", "5s", "26s", "26688d"])
     rid = dice.one([0, 1, 7, 17, 59, 10**6, 10**18, 10**40])
-    out = ("out.csv", "out.requests.csv", "out.attempts.csv", "out.transitions.csv", "out/requests.csv",
-           "out/attempts.csv", "out/transitions.csv")  # fmt: skip
+    out = ("out.csv", *(f"out{between}{name}.csv" for name in NAMES for between in "./"))
     return [
         Step(("replay", R, "-q", "--json"), simulates=True),
         Step(("replay", R, "--verify"), simulates=True),

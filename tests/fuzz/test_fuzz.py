@@ -11,6 +11,7 @@ import pytest
 
 from resilience_sim.cli import complete
 from resilience_sim.cli.app import COMMANDS, load
+from resilience_sim.views.export.csv_tables import NAMES
 
 from . import command_lines, oracle, recordings
 from .campaign import TARGETS, Report, cases, look
@@ -150,7 +151,7 @@ def test_an_interrupted_run_is_no_finding_and_a_slow_check_is_one() -> None:
 )  # fmt: skip
 def test_what_takes_long_hears_ctrl_c(command: str, forms: Forms) -> None:
     """Within a second or so of CPU, in both forms, and leaves nothing half-written."""
-    made = ("r.resim", "out/requests.csv", "out/attempts.csv", "out/transitions.csv")
+    made = ("r.resim", *(f"out/{name}.csv" for name in NAMES))
     steps = (Step(tuple(command.split()), made, simulates=True, patience=0.25),)
     problems, ends = forms.judge(Case("scenario", LONG, steps))
     assert problems == []
