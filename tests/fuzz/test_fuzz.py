@@ -72,7 +72,7 @@ def says(text: str = "", code: int = 0):
 
 
 def test_a_run_as_it_should_be() -> None:
-    found = oracle.judge(RUN)
+    found = oracle.judge(Case("scenario", FILES, (Step(("run", "s.yaml", "-q"), simulates=True),)))
     assert found.problems == []
     assert found.ends == ["run 0"]
 
