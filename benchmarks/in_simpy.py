@@ -28,7 +28,7 @@ class KeyedLuck:
     def __init__(self, seed: int) -> None:
         from resilience_sim.kernel.rng import ARRIVAL, FAILURE, JITTER, SERVICE, KeyedRng
 
-        unit = KeyedRng(seed).unit
+        unit = KeyedRng(seed).uniform
         self.gap = lambda rid: -log(1.0 - unit(ARRIVAL, rid, 0))
         self.work = lambda rid, attempt: -log(1.0 - unit(SERVICE, rid, attempt))
         self.fails = lambda rid, attempt: unit(FAILURE, rid, attempt)

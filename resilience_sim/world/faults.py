@@ -14,7 +14,7 @@ from mypy_extensions import i64
 
 from resilience_sim.kernel.events import FAULT_OFF, FAULT_ON, TRIES
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer
-from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE
+from resilience_sim.kernel.rng import FAULT_ERROR, FAULT_SHARE, purpose_of
 from resilience_sim.policies.rate_limiter import Permits
 from resilience_sim.settings.faults import FaultConfig
 
@@ -44,8 +44,8 @@ class Fault:
     """One entry of the timeline. Settings that every attempt needs are copied into native attributes."""
 
     __slots__ = (
-        "_by_attempt", "_rate", "_replica", "_share", "add", "answer", "config", "failure_rate", "how", "index", "kind",
-        "outcome", "permits", "retry_after", "slower",
+        "_by_attempt", "_error_key", "_rate", "_replica", "_share", "_share_key", "add", "answer", "config",
+        "failure_rate", "how", "index", "kind", "outcome", "permits", "retry_after", "slower",
     )  # fmt: skip
 
     index: i64
@@ -56,6 +56,8 @@ class Fault:
     answer: i64
     retry_after: i64
     _replica: i64
+    _share_key: i64
+    _error_key: i64
     _rate: float
     _share: float
     failure_rate: float
@@ -76,6 +78,12 @@ class Fault:
         self._rate = config.rate
         self._share = config.share
         self._by_attempt = config.of == "attempts"
+        if config.place:  # of several: by name, so that a fault elsewhere changes nothing
+            self._share_key = purpose_of(config.id + "?share")
+            self._error_key = purpose_of(config.id + "?error")
+        else:
+            self._share_key = FAULT_SHARE + index
+            self._error_key = FAULT_ERROR + index
         # Service B's own limiter: a bucket of one second's worth, full when the fault begins.
         self.permits = Permits(config.limit, 1_000_000_000, max(1, int(config.limit))) if config.limit > 0 else None
 
@@ -86,8 +94,8 @@ class Fault:
         if self._share >= 1.0:
             return True
         if self._by_attempt:
-            return sim.rng.uniform(FAULT_SHARE + self.index, req.luck, attempt & TRIES) < self._share
-        return sim.rng.uniform(FAULT_SHARE + self.index, req.rid, 0) < self._share
+            return sim.rng.uniform(self._share_key, req.luck, attempt & TRIES) < self._share
+        return sim.rng.uniform(self._share_key, req.rid, 0) < self._share
 
     def concerns(self, replica: i64) -> bool:
         """Whether it is a fault of this replica (from 1)."""
@@ -95,7 +103,7 @@ class Fault:
 
     def strikes_error(self, sim: Clock, req: Request, attempt: i64) -> bool:
         """``errors``: whether the attempt is among the share that fails."""
-        return self._rate >= 1.0 or sim.rng.uniform(FAULT_ERROR + self.index, req.luck, attempt & TRIES) < self._rate
+        return self._rate >= 1.0 or sim.rng.uniform(self._error_key, req.luck, attempt & TRIES) < self._rate
 
 
 class Place:

@@ -243,3 +243,43 @@ def test_retry_amplification() -> None:
     for cure in cures:
         assert cure.mean("availability", "after down") > 0.99
         assert cure.mean("recovery") < 0.5
+
+
+def test_tail_at_scale() -> None:
+    seeds = (1, 2)
+    p50 = {
+        name: Variant("tail-at-scale", name, seeds).mean("p50")
+        for name in ("as-written", "hedged", "eager", "hedged-above", "good-enough")
+    }
+    expected = {"as-written": 0.235, "hedged": 0.108, "eager": 0.070, "hedged-above": 0.156, "good-enough": 0.091}
+    assert p50 == approx(expected, rel=0.12)
+
+
+def test_deadlines() -> None:
+    seeds, after = (1, 2, 3), "after slow-db"
+    late, told, stopped = (Variant("deadlines", name, seeds) for name in ("as-written", "passed-on", "cancelled"))
+    assert late.mean("availability", after) < 0.5
+    assert told.mean("availability", after) == approx(0.96, abs=0.08)
+    assert stopped.mean("availability", after) > 0.98
+
+
+def test_shared_dependency() -> None:
+    seeds, after = (1, 2), "after slow-db"
+    assert Variant("shared-dependency", "as-written", seeds).values("availability", after) == [0.0, 0.0]
+    for name in ("bulkhead", "breaker", "switched-off"):
+        assert Variant("shared-dependency", name, seeds).mean("availability", after) > 0.99
+    assert Variant("shared-dependency", "budget", seeds).mean("availability", after) > 0.87
+
+
+def test_payments_over_hops() -> None:
+    def at_pay(name: str) -> tuple[int, int]:
+        runs = Variant("payments-over-hops", name, (1, 2)).runs
+        found = [next(s["effects"] for s in r.document["services"] if s["name"] == "pay") for r in runs]
+        return sum(each["duplicates"] for each in found), sum(each["orphans"] for each in found)
+
+    assert at_pay("as-written")[0] > 40
+    duplicates, orphans = at_pay("key")
+    assert (duplicates, orphans > 0) == (0, True)
+    assert at_pay("mail-first") == at_pay("mail-optional") == (0, 0)
+    duplicates, orphans = at_pay("no-retry")
+    assert (duplicates, orphans > 30) == (0, True)
