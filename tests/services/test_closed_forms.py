@@ -7,6 +7,8 @@ from math import comb, log, sqrt
 import pytest
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.runs.simulate import simulate
+from resilience_sim.settings.plan import Plan
 from tests.services.graph import Ran, audit, plan_of
 
 
@@ -63,20 +65,14 @@ def _factorial(n: int) -> int:
 
 def test_a_tandem_of_two_mmc_queues() -> None:
     """Burke: what leaves the first is Poisson again, so the mean times add up. ``free``: nothing is held."""
-    n = 4000
     plan = plan_of(
         """
         first: {latency: {exponential: 30ms}, workers: 2, waits: free, calls: [{to: second}]}
         second: {latency: {exponential: 50ms}, workers: 4}""",
         "",
-        f"{{rate: 45/s, requests: {n}}}",
+        "{rate: 45/s, requests: 3000}",
     )
-    means = []
-    for seed in range(1, 9):
-        run = Ran(plan, seed)
-        means.append(run.document["latency"]["mean"])
-    mean = sum(means) / len(means)
-    error = sqrt(sum((each - mean) ** 2 for each in means) / (len(means) - 1) / len(means))
+    mean, error = mean_over(plan, 8)
     expected = sojourn(45, 1 / 0.030, 2) + sojourn(45, 1 / 0.050, 4)
     assert abs(mean - expected) < 4 * error
     assert error < 0.05 * expected
@@ -102,3 +98,49 @@ def test_need_2_of_3_by_the_binomial() -> None:
     )
     expected = sum(comb(3, i) * (1 - p) ** i * p ** (3 - i) for i in (2, 3))
     assert Ran(plan).document["availability"] == pytest.approx(expected, abs=4 * sqrt(expected * (1 - expected) / n))
+
+
+def mean_over(plan: Plan, seeds: int) -> tuple[float, float]:
+    """The mean latency of runs with so many seeds, and its standard error."""
+    means = [simulate(plan, seed).document["latency"]["mean"] for seed in range(1, seeds + 1)]
+    mean = sum(means) / seeds
+    return mean, sqrt(sum((each - mean) ** 2 for each in means) / (seeds - 1) / seeds)
+
+
+def test_a_jackson_network_with_branches() -> None:
+    """By product form each queue is one of its own: what comes to it is split and joined, and Poisson all the same."""
+    plan = plan_of(
+        """
+        x: {latency: {exponential: 20ms}, workers: 1, waits: free, calls: [{to: a, chance: 40%}, {to: b, chance: 70%}]}
+        a: {latency: {exponential: 60ms}, workers: 2}
+        b: {latency: {exponential: 30ms}, workers: 1}""",
+        "",
+        "{rate: 30/s, requests: 2500}",
+    )
+    mean, error = mean_over(plan, 6)
+    expected = sojourn(30, 50, 1) + 0.4 * sojourn(12, 1 / 0.060, 2) + 0.7 * sojourn(21, 1 / 0.030, 1)
+    assert abs(mean - expected) < 4 * error
+    assert error < 0.05 * expected
+
+
+def test_the_last_of_two_exponentials_comes_after_one_and_a_half_means() -> None:
+    two = "shop: {calls: [{together: [{to: a}, {to: b}]}]}"
+    plan = plan_of(f"{two}\na: {{latency: {{exponential: 100ms}}}}\nb: {{latency: {{exponential: 100ms}}}}", "",
+                   "{rate: 50/s, requests: 3000}")  # fmt: skip
+    assert Ran(plan).document["latency"]["mean"] == pytest.approx(0.15, abs=4 * 0.1 * sqrt(1.25 / 3000))
+
+
+def test_fork_and_join_of_two_queues() -> None:
+    """Flatto and Hahn 1984, Nelson and Tantawi 1988: T = (12 - rho) / 8 / (mu - lambda) for two M/M/1."""
+    plan = plan_of(
+        """
+        shop: {calls: [{together: [{to: a}, {to: b}]}]}
+        a: {latency: {exponential: 20ms}, workers: 1}
+        b: {latency: {exponential: 20ms}, workers: 1}""",
+        "",
+        "{rate: 30/s, requests: 2500}",
+    )
+    mean, error = mean_over(plan, 6)
+    expected = (12 - 30 / 50) / 8 / (50 - 30)
+    assert abs(mean - expected) < 4 * error
+    assert error < 0.05 * expected
