@@ -8,20 +8,23 @@ from resilience_sim.play.condition import EXAMPLES, Condition, read_condition
 from resilience_sim.play.forms import policy_fields
 from resilience_sim.runs.actions import plan_with
 from resilience_sim.scenario.describe.paths import settable_paths
-from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.read.changes import changed, row_of, scenario_of
 from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.overrides import FIXED, PathError
+from resilience_sim.scenario.read.pieces import adjustment_from
 from resilience_sim.scenario.read.stack import stack_of
 from resilience_sim.scenario.read.tables import Memory
 from resilience_sim.scenario.text.parse import parse
 from resilience_sim.scenario.text.spelling import Unwritable
 from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Source, Span, node_of
 from resilience_sim.scenario.write import policy_settings
-from resilience_sim.settings.actions import Action, Change, Lift, Remove
+from resilience_sim.settings.actions import Action, Adjust, Change, Lift, Remove
+from resilience_sim.settings.calls import ADJUSTABLE as OF_CALLS
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig, prefix_of
 from resilience_sim.settings.registry import FILE
+from resilience_sim.settings.service import KEYS_ADJUSTABLE
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.units import shown
 
@@ -52,6 +55,9 @@ def read_line(text: str, plan: Plan, t: int) -> Action | Condition:
     if not path:
         raise LineError("write `retry.attempts=2`, or `until queue > 500`")
     head, *rest = path.removeprefix("stack.").split(".")
+    at, below = _adjustable(head, rest, plan)
+    if at:
+        return _adjust(at, below, path, value if equals else None, plan, t)
     if head in FILE.by_name and head != "faults":
         remedy = _REMEDIES.get(head, "it holds from the beginning to the end")
         where = (
@@ -67,6 +73,38 @@ def read_line(text: str, plan: Plan, t: int) -> Action | Condition:
         raise LineError(f"{shown(text)} has no `=`; write `{path}=VALUE`")
     action = _change(policy, rest, path, value, t)
     plan_with(plan, [action])
+    return action
+
+
+def _adjustable(head: str, rest: list[str], plan: Plan) -> tuple[str, list[str]]:
+    """The service or link that a path is about, and the rest of it; "" where it is about something else."""
+    services = [each.name for each in plan.everybody]
+    if plan.several and head == "services" and len(rest) > 1:
+        if rest[0] not in services:
+            raise LineError(f"no service {shown(rest[0])}; {did_you_mean(rest[0], services) or one_of(services)}")
+        return rest[0], rest[1:]
+    if not plan.several and head == "service" and rest and rest[0] in KEYS_ADJUSTABLE:
+        return plan.service.name, rest
+    link = f"{head}>{rest[0]}" if len(rest) > 1 else ""
+    if any(each.name == link for each in plan.links) and rest[1] in OF_CALLS:
+        return link, rest[1:]
+    return "", []
+
+
+def _adjust(place: str, path: list[str], line: str, value: str | None, plan: Plan, t: int) -> Adjust:
+    known = OF_CALLS if ">" in place else KEYS_ADJUSTABLE
+    if path[0] not in known:
+        raise LineError(f"`{path[0]}` of `{place}` does not change while it runs; these do: {', '.join(known)}")
+    if value is None:
+        raise LineError(f"{shown(line)} has no `=`; write `{line}=VALUE`")
+    node = _value(value)
+    try:
+        action = Adjust(t, place, adjustment_from(place, path, node))
+    except ScenarioError as error:
+        _raise(error.diagnostics)
+        raise
+    if plan_with(plan, [action]) == plan:
+        raise LineError(f"nothing changes: `{line}` is already set so")
     return action
 
 
@@ -159,12 +197,19 @@ class Completion:
     def __init__(self, plan: Plan, active: Sequence[str] = ()) -> None:
         self._about: dict[str, str] = {}
         known = _own_names(plan)
+        links = {link.name for link in plan.links}
+        others: dict[str, str] = {}  # of services and calls
         for path in settable_paths(plan):
             head, *rest = path.split(".")
+            service = head == "services" and len(rest) > 1 and rest[1] in KEYS_ADJUSTABLE
+            call = len(rest) == 2 and f"{head}>{rest[0]}" in links and rest[1] in OF_CALLS
+            if service or call or (not plan.several and head == "service" and rest and rest[0] in KEYS_ADJUSTABLE):
+                others[f"{path}="] = ""
             if plan.place_of(path):
                 head, rest = ".".join((head, *rest[:2])), rest[2:]
             if rest and head in known and rest[0] in known[head]:
                 self._about[f"{path}="] = known[head][rest[0]] if len(rest) == 1 else ""
+        self._about |= others
         for id in active:
             self._about[f"faults.{id}=null"] = "lift this fault"
         for example, about in EXAMPLES.items():

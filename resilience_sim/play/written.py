@@ -19,7 +19,6 @@ from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.write import change_text, fault_text, policy_text
 from resilience_sim.settings.actions import Action, Change, Inject, Lift
 from resilience_sim.settings.plan import Plan
-from resilience_sim.settings.policy import PolicyConfig
 
 HANDLED = ("faults", "stack", "changes", "seed", "compare", "expect", "shows")  # sections that are written otherwise
 
@@ -134,7 +133,7 @@ def difference(scenario: Scenario, text: str, wanted: Plan, path: str = "") -> s
         plan = load_text(text, path or scenario.path, files=known).plan
     except ScenarioError as error:
         return str(error.diagnostics[0].message)
-    decides = ("service", "operation", "traffic", "client", "faults", "stack", "seed", "actions")
+    decides = ("service", "services", "steps", "operation", "traffic", "client", "faults", "stack", "seed", "actions")
     differs = [name for name in decides if getattr(plan, name) != getattr(wanted, name)]
     return f"its {differs[0]} would be another" if differs else ""
 
@@ -152,7 +151,8 @@ def _line(taken: AppliedAction, brief: bool) -> str:
     action = taken.step.action
     if not brief or not isinstance(action, Change):
         return change_text(action)
-    return change_text(action, next(policy for policy in taken.before.stack if policy.id == action.policy.id))
+    stack = taken.before.stack_of(taken.before.place_of(action.policy.id))
+    return change_text(action, next(policy for policy in stack if policy.id == action.policy.id))
 
 
 def _head(scenario: Scenario, variant: str, left_out: Sequence[str]) -> str:
@@ -170,16 +170,17 @@ def _plan_at_first(scenario: Scenario, plan: Plan, actions: Sequence[Action], kn
             continue
         try:
             done = [action for action in actions if not isinstance(action, Inject | Lift)]
-            if _stack_by(first, done) == plan.stack:
+            then = _after(first, done)
+            if all(getattr(then, name) == getattr(plan, name) for name in ("stack", "service", "services", "steps")):
                 return first, name
         except ActionError:
             continue
     return known or scenario.plan, ""
 
 
-def _stack_by(first: Plan, done: Sequence[Action]) -> tuple[PolicyConfig, ...]:
-    """The stack after what was done; of the scenario's own changes only those that have taken place count."""
-    return plan_after(replace(first, actions=tuple(each for each in first.actions if each in done)), done).stack
+def _after(first: Plan, done: Sequence[Action]) -> Plan:
+    """What it is after what was done; of the scenario's own changes only those that have taken place count."""
+    return plan_after(replace(first, actions=tuple(each for each in first.actions if each in done)), done)
 
 
 def _without(text: str, sections: list[str]) -> list[str]:

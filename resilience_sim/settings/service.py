@@ -40,6 +40,9 @@ ADJUSTABLE = (
     "latency", "network", "workers", "queue", "discipline", "failure_rate", "failure", "lost_answer", "per_concurrent",
 )  # fmt: skip
 
+FIELD_OF = {"slowdown": "per_concurrent"}  # by key of the file, where the config has another name for it
+KEYS_ADJUSTABLE = tuple(next((key for key, own in FIELD_OF.items() if own == name), name) for name in ADJUSTABLE)
+
 
 @dataclass(frozen=True, slots=True)
 class OperationConfig:

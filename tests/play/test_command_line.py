@@ -74,8 +74,8 @@ def test_settings_in_the_words_of_a_library() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("service.workers=4", "`service` cannot be changed while the run goes on"),
-        ("service.workers=4", "--set service.workers=4"),
+        ("service.replicas=4", "`service` cannot be changed while the run goes on"),
+        ("service.replicas=4", "--set service.replicas=4"),
         ("traffic.rate=1/s", "`s` injects a traffic spike"),
         ("seed=3", "`seed` cannot be changed"),
         ("stack=[]", "`a` adds a policy"),
@@ -112,14 +112,15 @@ def test_a_setting_that_is_so_already_and_a_fault_that_is_not_active_are_refused
 
 def test_completion_goes_along_the_paths_that_can_change() -> None:
     completion = Completion(STORM, ["trigger"])
-    assert completion.of("") == ["retry.", "timeout.", "faults.", "until "]
+    assert completion.of("") == ["retry.", "timeout.", "service.", "faults.", "until "]
     assert completion.on("ret") == "retry."
     assert completion.on("retry.att") == "retry.attempts="
     assert "retry.budget=" in completion.of("retry.bud")
     assert completion.on("faults.") == "faults.trigger=null"
     assert completion.on("until q") == "until queue > 500"
     assert "retry.maxAttempts=" not in completion.of("retry.")
-    assert "service." not in completion.of("s")
+    assert completion.on("service.wor") == "service.workers="
+    assert "service.replicas=" not in completion.of("service.")
     assert "now 3" in completion.words("retry.attempts=")
     assert completion.on("nothing") == "nothing"
 

@@ -13,7 +13,7 @@ from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
 from resilience_sim.scenario.write import change_text
-from resilience_sim.settings.actions import Add, Adjust, Adjustment, Setting
+from resilience_sim.settings.actions import Action, Add, Adjust, Adjustment, Setting
 from tests.services.graph import Ran, S, plan_of
 
 # each call of shop to stock fails after 10 ms; db has a worker for 100 ms each
@@ -85,6 +85,22 @@ def test_a_service_is_slower_or_fails_and_a_call_is_left_out() -> None:
     assert quiet.document["availability"] == 1.0
     other = ran("{at: 0s, set: {services.stock.failure_rate: 100%, shop.stock.fails_as: unavailable}}", services)
     assert other.document["requests"]["by_outcome"]["unavailable"] == 6
+
+
+def test_the_document_says_what_was_changed() -> None:
+    import jsonschema
+
+    from resilience_sim.views.document import plain, schema
+
+    found = ran("{at: 1s, set: {services.stock.workers: 3, shop.stock.chance: 50%, shop.stock.retry.attempts: 1}}",
+                rest="operation: [{method: GET}, {method: POST}]")  # fmt: skip
+    assert found.document["changes"] == [
+        {"t": 1.0, "do": "set", "policies": ["shop.stock.retry"]},
+        {"t": 1.0, "do": "set", "policies": [], "services": ["stock"]},
+        {"t": 1.0, "do": "set", "policies": [], "links": [["shop", "stock"]]},
+    ]
+    whole = schema()
+    jsonschema.validate(plain(found.document), {**whole["definitions"]["run"], "definitions": whole["definitions"]})
 
 
 def test_what_a_change_of_one_link_leaves_alone() -> None:
@@ -212,3 +228,55 @@ def test_the_run_is_stepped_and_acted_on() -> None:
         pass
     assert simulation.digest() == whole.digest()
     assert simulation.components == whole.components
+
+
+LINES = {
+    "services.stock.workers=7": "stock: workers 7",
+    "services.stock.latency.exponential=5ms": "stock: latency.exponential 5ms",
+    "services.stock.slowdown.per_concurrent=1ms": "stock: slowdown.per_concurrent 1ms",
+    "services.stock.failure_rate=null": "stock: failure_rate null",
+    "shop.stock.chance=50%": "shop > stock: chance 50%",
+    "shop.stock.retry.attempts=1": "shop.stock.retry: attempts 1",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_typed_in_the_cockpit_and_written_as_a_file(line: str) -> None:
+    """What `:` does, in words; the file that `w` writes runs with the same digest."""
+    from resilience_sim.play.command_line import Completion, read_line
+    from resilience_sim.play.written import scenario_text
+    from resilience_sim.runs.actions import plan_with
+    from resilience_sim.views.actions_text import action_words
+
+    text = f"resim: 1\ntraffic: {EVERY_SECOND}\nservices:{SERVICES}"
+    scenario = load_text(text, "typed.yaml")
+    plan = scenario.plan
+    action = read_line(line, plan, 2 * S)
+    assert isinstance(action, Action)
+    assert action_words(action, plan) == LINES[line]
+    assert f"{line.partition('=')[0]}=" in Completion(plan).of(line.partition("=")[0])
+    written = load_text(scenario_text(scenario, plan_with(plan, [action]), [action]), "typed.yaml").plan
+    assert written.actions == (action,)
+    by_hand, file = Simulation(plan, 1, [action]), Simulation(written, 1)
+    while by_hand.run(budget=10_000):
+        pass
+    while file.run(budget=10_000):
+        pass
+    assert by_hand.digest() == file.digest()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("services.stok.workers=1", "no service `stok`; did you mean `stock`?"),
+        ("services.stock.replicas=2", "does not change while it runs; these do: latency"),
+        ("services.stock.workers=0", "out of range"),
+        ("services.stock.workers", "has no `=`"),
+        ("services.stock.latency=10ms", "already set so"),
+    ],
+)
+def test_lines_that_change_nothing(line: str, message: str) -> None:
+    from resilience_sim.play.command_line import LineError, read_line
+
+    with pytest.raises(LineError, match=message):
+        read_line(line, plan_of(SERVICES), S)

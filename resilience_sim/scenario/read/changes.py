@@ -37,7 +37,7 @@ from resilience_sim.settings.calls import CLIENT_NAME, LinkConfig
 from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
 from resilience_sim.settings.registry import FILE, VERBS
 from resilience_sim.settings.service import ADJUSTABLE as OF_SERVICES
-from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.service import KEYS_ADJUSTABLE, ServiceConfig
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import Values, pick_one
 from resilience_sim.settings.traffic import TrafficConfig
@@ -47,8 +47,6 @@ HERE = "changes"
 MAX_CHANGES = 2_000
 _WORLD = ("service", "services")
 _ELSEWHERE = frozenset(FILE.by_name) - {"stack", *_WORLD}
-# the config says `per_concurrent` for what the file calls `slowdown`
-_KEYS_OF_SERVICES = tuple("slowdown" if name == "per_concurrent" else name for name in OF_SERVICES)
 
 
 class _Refused(Exception):
@@ -356,7 +354,7 @@ class _Course:
                 name, below = f"{parts[0]}>{parts[1]}", parts[2:]
             else:
                 raise _Refused(f"`{path}` is not one setting", "write `services.NAME.KEY: …`", at, codes.SET_PATH)
-            known = OF_CALLS if ">" in name else _KEYS_OF_SERVICES
+            known = OF_CALLS if ">" in name else KEYS_ADJUSTABLE
             if below[0] not in known:
                 message = f"`{below[0]}` of `{name.replace('>', '.')}` does not change while it runs"
                 raise _Refused(message, f"these do: {', '.join(known)}", at, codes.SET_PATH)

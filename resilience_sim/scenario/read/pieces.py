@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.read.expectations import Known, expectations, known
 from resilience_sim.scenario.read.findings import Findings
+from resilience_sim.scenario.read.services import services
 from resilience_sim.scenario.read.stack import stack_of, written
 from resilience_sim.scenario.read.tables import Memory, Reader
+from resilience_sim.scenario.text.datafiles import DataFiles
 from resilience_sim.scenario.text.parse import parse
 from resilience_sim.scenario.text.spelling import quoted
-from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Sequence, Source, Span
+from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Source, Span, plain
 from resilience_sim.scenario.text.tree import Mapping as MappingNode
+from resilience_sim.scenario.text.tree import Sequence as SequenceNode
 from resilience_sim.settings import codes
+from resilience_sim.settings.actions import Adjustment, Setting
 from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.faults import FaultConfig, fault
 from resilience_sim.settings.plan import Expectation, Plan
 from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
 from resilience_sim.settings.registry import EXPECT, FAULT_ITEM
-from resilience_sim.settings.service import ServiceConfig
+from resilience_sim.settings.service import FIELD_OF, ServiceConfig
 from resilience_sim.settings.traffic import TrafficConfig
 from resilience_sim.settings.units import shown
 
@@ -55,6 +60,47 @@ def _policy(root: MappingNode, errors: list[Diagnostic], prefix: str = "") -> Po
     return made[0]
 
 
+def adjustment_from(place: str, path: Sequence[str], value: Node) -> Adjustment:
+    """One setting of a service, or of the calls of a link (``caller>callee``), as a change while it runs has it.
+
+    Raises:
+        ScenarioError: it cannot be that.
+    """
+    span = value.span
+    default = isinstance(value, Scalar) and value.value is None
+    node: Node = MappingNode(span, {}) if default else value
+    for name in reversed(path[:-1] if default else path):
+        node = MappingNode(span, {name: Entry(span, node)})
+    if default and len(path) > 1:
+        node = MappingNode(span, {})
+    empty = MappingNode(span, {})
+    caller, link, callee = place.partition(">")
+    if link:
+        assert isinstance(node, MappingNode)
+        call = MappingNode(span, {"to": Entry(span, Scalar(span, callee)), **node.entries})
+        calls = MappingNode(span, {"calls": Entry(span, SequenceNode(span, (call,)))})
+        services_node = MappingNode(span, {caller: Entry(span, calls), callee: Entry(span, empty)})
+    else:
+        services_node = MappingNode(span, {"here": Entry(span, node)})
+    traffic = MappingNode(span, {"rate": Entry(span, Scalar(span, "1/s")), "requests": Entry(span, Scalar(span, 1))})
+    root = MappingNode(
+        span,
+        {
+            "resim": Entry(span, Scalar(span, 1)),
+            "services": Entry(span, services_node),
+            "traffic": Entry(span, traffic),
+        },
+    )
+    findings = Findings(root)
+    file = Reader(findings, Memory()).file()
+    graph = services(file, findings, Memory(), DataFiles(Path(), {})) if file is not None else None
+    if findings.errors or graph is None:
+        raise ScenarioError(findings.errors)
+    config = graph.steps[0].links[0] if link else graph.entry
+    field = FIELD_OF.get(path[0], path[0])
+    return Adjustment((Setting(field, getattr(config, field)),), {".".join(path): plain(value)})
+
+
 def fault_from(kind: str, settings: Mapping[str, str], replicas: int, plan: Plan | None = None) -> FaultConfig:
     """The fault with these settings (values as YAML text), from t = 0, for a service with ``replicas`` replicas.
 
@@ -67,7 +113,7 @@ def fault_from(kind: str, settings: Mapping[str, str], replicas: int, plan: Plan
     root = _item("faults", kind, {"at": "0s", **settings}, errors)
     findings = Findings(root, errors)
     node = root.entries["faults"].value
-    assert isinstance(node, Sequence)
+    assert isinstance(node, SequenceNode)
     item = Reader(findings, Memory()).item(FAULT_ITEM, node.items[0], ("faults", 0))
     loc = ("faults", 0, item.kind)
     service = ServiceConfig(workers=64, replicas=replicas)
@@ -97,7 +143,7 @@ def expectation_from(text: str, plan: Plan, variants: Collection[str] = ()) -> E
     else:
         parts = {"that": scoped[1], "scope": scoped[2]} if scoped else {"that": text}
         item = MappingNode(span, {name: Entry(span, Scalar(span, part)) for name, part in parts.items()})
-    findings = Findings(MappingNode(span, {"expect": Entry(span, Sequence(span, (item,) if item else ()))}), errors)
+    findings = Findings(MappingNode(span, {"expect": Entry(span, SequenceNode(span, (item,) if item else ()))}), errors)
     if not isinstance(item, MappingNode):
         raise ScenarioError(
             errors or [Diagnostic(codes.EXPECTATION, f"{shown(text)} is no expectation", "expectation")]
@@ -138,4 +184,4 @@ _NOWHERE = Span(Source("", ("",)), 1, 1, 1, 1)
 
 def _holding(section: str, kind: str, entries: dict[str, Entry], span: Span) -> MappingNode:
     body = MappingNode(span, {kind: Entry(span, MappingNode(span, entries))})
-    return MappingNode(span, {section: Entry(span, Sequence(span, (body,)))})
+    return MappingNode(span, {section: Entry(span, SequenceNode(span, (body,)))})
