@@ -1,7 +1,8 @@
 """Instants and counts over several services that an explanation names: who was in trouble when, who was called.
 
-A service is *full* from the instant on at which no worker is free (or somebody waits), if that lasts; it *fails* from
-the instant on at which half of the last ten attempts at it were bad for their callers.
+A service is *full* from the instant on at which no worker is free (or somebody waits), if that lasts and somebody has
+to wait or is turned away; it *fails* from the instant on at which half of the last ten attempts at it were bad for
+their callers.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ COHORTS = 64  # stretches of arrivals in which attempts per request are counted
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A service in trouble from ``at`` (ns) on. ``full`` else it fails; ``workers``: so many, all of them busy."""
+    """A service in trouble from ``at`` (ns) on. ``full`` (else it fails) for so long; ``workers``: all of them busy."""
 
     service: str
     at: int
-    full: bool
+    full: int = 0
     workers: int = 0
 
 
@@ -44,7 +45,10 @@ class Multiplied:
 class ServicePart:
     """What is kept of one service. ``full``, ``failing``, ``shed``: since when, at first; -1: never."""
 
-    __slots__ = ("all_busy", "failing", "full", "held", "last", "left", "queued", "sent", "shed", "since", "workers")
+    __slots__ = (
+        "all_busy", "failing", "full", "held", "last", "left", "queued", "sent", "shed", "since",
+        "until", "waited", "workers",
+    )  # fmt: skip
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -53,7 +57,9 @@ class ServicePart:
         self.since = -1  # when it became full, while it is
         self.left = -1  # when it last was not, while it is not
         self.all_busy = False  # since then no worker was free
+        self.waited = False  # since then somebody had to wait, or was turned away
         self.full = -1
+        self.until = -1  # when that was over
         self.failing = -1
         self.shed = -1
         self.last: deque[bool] = deque(maxlen=LAST)
@@ -109,6 +115,8 @@ class ServicesMoments:
                 self._load(part, t, 1, 0)
             elif b == ev.QUEUED_AT_B:
                 self._load(part, t, 0, 1)
+            elif b == ev.TURNED_DOWN:
+                part.waited = True
         elif kind == ev.BEGIN:
             self._load(part, t, 1, -1)
         elif kind == ev.END:
@@ -128,21 +136,31 @@ class ServicesMoments:
 
     def _load(self, part: ServicePart, t: int, held: int, queued: int) -> None:
         """A service that hands a worker on at the same instant has stayed full."""
-        if part.full >= 0:
+        if part.until >= 0:
             return
         if part.since >= 0 and part.left >= 0 and part.left != t:
+            if part.full >= 0:
+                part.until = part.left
+                return
             part.since = -1
         part.held += held
         part.queued += queued
         if not _full(part):
             part.left = t
+            self._judge(part, t)
             return
         part.left = -1
         if part.since < 0:
             part.since = t
             part.all_busy = True
+            part.waited = False
+        part.waited = part.waited or part.queued > 0
         part.all_busy = part.all_busy and (part.held >= part.workers or queued < 0 or held < 0)
-        if t - part.since >= self._long:
+        self._judge(part, t)
+
+    def _judge(self, part: ServicePart, t: int) -> None:
+        """It is full when that has lasted, and somebody minded."""
+        if part.since >= 0 and part.waited and t - part.since >= self._long:
             part.full = part.since
 
     # --- readings -----------------------------------------------------------------------------------------------------
@@ -151,9 +169,10 @@ class ServicesMoments:
         """Who was in trouble, in the order in which it began; of one instant the innermost first."""
         found: list[tuple[int, int, Trouble]] = []
         for depth, (name, part) in enumerate(self.parts.items()):
-            if part.full < 0 <= part.since and part.left < 0 and self._now - part.since >= self._long:
-                part.full = part.since  # and nothing has happened there since
-            known = [(at, full) for at, full in ((part.full, True), (part.failing, False)) if at >= 0]
+            if part.full < 0 and part.left < 0:
+                self._judge(part, self._now)  # nothing has happened there since
+            end = part.until if part.until >= 0 else self._now
+            known = [(at, full) for at, full in ((part.full, end - part.full), (part.failing, 0)) if at >= 0]
             if known:
                 at, full = min(known)
                 found.append((at, -depth, Trouble(name, at, full, part.workers if part.all_busy else 0)))

@@ -106,11 +106,12 @@ def _state(trouble: Trouble) -> str:
     name, at = printable(trouble.service), fmt.instant(trouble.at)
     if not trouble.full:
         return f"{BAD} of {LAST} attempts at {name} had failed by {at}"
+    long = f"for {fmt.duration(float(f'{trouble.full:.3g}'))} from {at} on"
     if not trouble.workers:
-        return f"somebody waited in {name}'s queue all the time from {at} on"
+        return f"somebody always waited in {name}'s queue {long}"
     if trouble.workers == 1:
-        return f"the only worker of {name} was busy from {at} on"
-    return f"all {fmt.count(trouble.workers)} workers of {name} were busy from {at} on"
+        return f"the only worker of {name} was busy {long}"
+    return f"all {fmt.count(trouble.workers)} workers of {name} were busy {long}"
 
 
 def climbed(case: Case) -> str:

@@ -179,21 +179,18 @@ def _answers(run: Run, places: Places, index: int, look: Look) -> Row:
     clock, track = run.view.clock, places.services[index]
     share, mean = places.good_share(index, clock), places.mean_time(index, clock)
     row = Row("    ").add(f"{short_rate(places.rate(track.received, clock))}/s", "")
-    row.add("  ok ", "faint").add(
-        look.rule if share is None else fmt.share(share), "bad" if share is not None and share < 0.95 else ""
-    )
     row.add("  ok ", "faint").add(look.rule if share is None else fmt.share(share), _share_style(share))
-    return row.add("  answers in ", "faint").add(fmt.duration(float(f"{mean:.2g}")) if mean else look.rule)
+    return row.add("  after ", "faint").add(fmt.duration(float(f"{mean:.2g}")) if mean else look.rule)
 
 
 def _link_row(run: Run, graph: Graph, places: Places, index: int, inward: bool, look: Look) -> Row:
     link: GraphLink = graph.links[index]
     calls, tries, failing = places.flow(index, run.view.clock)
     row = Row(" from " if inward else " to ", "faint")
-    row.add(printable(_who(link.caller) if inward else link.callee), "title").to(max(14, row.width + 1))
+    row.add(printable(_who(link.caller) if inward else link.callee), "title").to(max(12, row.width + 1))
     row.add(f"{short_rate(calls)}/s")
     if tries is not None:
-        row.add("  tries ", "faint").add(fmt.factor(float(f"{tries:.2g}")), _tries_style(tries))
+        row.add("  try ", "faint").add(fmt.factor(float(f"{tries:.2g}")), _tries_style(tries))
     if failing is not None:
         row.add("  fail ", "faint").add(fmt.share(failing), "bad" if failing else "")
     return row
