@@ -361,7 +361,7 @@ class CodeLayer(PolicyLayer):
             rejected = rejection(error)
             if rejected != ev.SUCCESS:
                 outcome = rejected
-                self.sim.sink.emit(self.sim.now, ev.REJECTED, self.source, rid, outcome, -1 if outcome else 0)
+                self.sim.sink.emit(self.sim.now, ev.REJECTED, self.source, rid, outcome, -1)
             elif last is not None and last > ev.FALLBACK:
                 outcome = last
             else:

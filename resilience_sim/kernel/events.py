@@ -420,13 +420,13 @@ PAIRS: Final[dict[int, tuple[Field, ...]]] = {
     WHY_ERRORS: _pair("errors", "within", second_unit="ms"),  # the time from the first of them to the last
 }
 UNKNOWN_PAIR: Final = _pair("x", "y")
-_LEFT: Final = Field("left", "b", "ns")
+_LEFT: Final = Field("left", "b", "ns", missing=-1)  # code of the user's own does not say
 REJECTIONS: Final[dict[int, Field]] = {
     BREAKER_OPEN: _LEFT,
     LIMITED: _LEFT,
     THROTTLED: Field("chance", "b", "millionths"),
 }
-WAITING: Final = Field("waiting", "b")
+WAITING: Final = Field("waiting", "b", missing=-1)
 
 
 def fields_of(kind: int, a: int, b: int) -> tuple[Field, ...] | None:

@@ -243,7 +243,9 @@ def _breaker(step: Step, context: Context) -> Said:
 
 
 def _rejected(step: Step, context: Context) -> Said:
-    if step.a == ev.BREAKER_OPEN:
+    if step.b < 0:  # code of the user's own, which does not say more
+        why = outcome_name(step.a)
+    elif step.a == ev.BREAKER_OPEN:
         if not step.b:
             why = "half open, its probes are under way"
         else:
