@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from resilience_sim.interop.traps import Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -26,6 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]/]{1,60}\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_.\-\[\]/*:$|]+\Z")
 
 
+@lru_cache(maxsize=65536)
 def safe_name(text: str) -> str:
     """A name from a file, if it looks like a name; else a stand-in."""
     return text if _NAME.match(text) else "…"
@@ -44,7 +46,7 @@ def distinct(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: see scenario/text/tree.py
 class At:
     """Where something stands: its span, the path to it in names, and the harmless text that may be shown for it."""
 
@@ -80,10 +82,11 @@ class Log:
         """One finding; the line shown is made of what is known to be harmless."""
         if self.traps is None:
             return
-        finding = at.span.finding(code, message, help, severity=severity)
-        shown = " " * (at.span.col - 1) + at.text
-        finding = replace(finding, source=shown, path=at.path, end_col=at.span.col + max(1, len(at.text)))
-        self.found.append(finding)
+        span, text = at.span, at.text
+        col = span.col
+        end, shown = col + max(1, len(text)), " " * (col - 1) + text
+        found = Diagnostic(code, message, span.source.name, span.line, col, end, at.path, help, severity, shown)
+        self.found.append(found)
 
     def trap(self, code: str, message: str, at: At, help: str = "") -> None:
         """The file says one thing, and the library does another."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from resilience_sim.interop.findings import NOT_MODELLED, At, Log, safe_name
@@ -22,7 +23,7 @@ _HARMLESS = re.compile(
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: see scenario/text/tree.py
 class Value(Generic[T_co]):
     """A value that was read: what it means, where it stands, and how to show it (``maxAttempts: 4``)."""
 
@@ -36,6 +37,19 @@ class Value(Generic[T_co]):
 
 
 LARGE = 50
+
+
+@lru_cache(maxsize=65536)
+def _as_compared(name: str, kind: str) -> str:
+    if kind == "relaxed":
+        name = name.replace("-", "").replace("_", "")
+    return name.lower() if kind else name
+
+
+@lru_cache(maxsize=1024)
+def _all_as_compared(names: tuple[str, ...], kind: str) -> dict[str, str]:
+    """The same as they are written, by what they are compared as."""
+    return {_as_compared(name, kind): name for name in names}
 
 
 class Section:
@@ -56,9 +70,10 @@ class Section:
         self.relaxed = relaxed
         self.fold = fold or relaxed
         self.span = span or (node.span if node is not None else None)
+        self._kind = "relaxed" if relaxed else "fold" if fold else ""
         self._entries: dict[str, tuple[str, Entry]] = {}
         self._read: set[str] = set()
-        self._asked: dict[str, None] = {}  # names that somebody looked for
+        self._asked: dict[str | tuple[str, ...], None] = {}  # names that somebody looked for, by ones and by many
         self.unread: list[str] = []  # keys that were looked for, stand there, and could not be read
         if self.node is not None:
             self._entries = self._view(self.node)
@@ -69,25 +84,23 @@ class Section:
 
     def _view(self, node: Mapping) -> dict[str, tuple[str, Entry]]:
         """The entries by the names that they are looked for under; a large one is kept for the next section of it."""
-        kind = "relaxed" if self.relaxed else "fold" if self.fold else ""
+        kind = self._kind
         known = node.views.get(kind) if node.views else None
         if known is None:
-            known = {self._plain(name): (name, entry) for name, entry in node.entries.items()}
+            known = {_as_compared(name, kind): (name, entry) for name, entry in node.entries.items()}
             if len(known) > LARGE:
                 node.views = {**(node.views or {}), kind: known}
         return known
 
     def _plain(self, name: str) -> str:
-        if self.relaxed:
-            name = name.replace("-", "").replace("_", "")
-        return name.lower() if self.fold else name
+        return _as_compared(name, self._kind)
 
     def __bool__(self) -> bool:
         return self.node is not None
 
     def __contains__(self, name: str) -> bool:
         self._asked[name] = None
-        return self._plain(name) in self._entries
+        return _as_compared(name, self._kind) in self._entries
 
     def names(self) -> list[str]:
         """The keys as written."""
@@ -95,12 +108,14 @@ class Section:
 
     def at(self, name: str = "", value: str = "") -> At:
         """Where a key stands (or the section as a whole), as it may be shown."""
-        found = self._entries.get(self._plain(name)) if name else None
+        found = self._entries.get(_as_compared(name, self._kind)) if name else None
         if found is None:
             span = self._head()
             return At(span, self.path, safe_name(self.path.rpartition(".")[2]) + ":")
         written, entry = found
-        return At(entry.key, f"{self.path}.{safe_name(written)}".lstrip("."), f"{safe_name(written)}: {value}".rstrip())
+        shown = safe_name(written)
+        path = f"{self.path}.{shown}" if self.path else shown
+        return At(entry.key, path.lstrip("."), f"{shown}: {value}" if value else f"{shown}:")
 
     def _head(self) -> Span:
         assert self.span is not None
@@ -112,10 +127,11 @@ class Section:
     def node_at(self, name: str) -> Node | None:
         """The value of a key, ticked off."""
         self._asked[name] = None
-        found = self._entries.get(self._plain(name))
+        plain = _as_compared(name, self._kind)
+        found = self._entries.get(plain)
         if found is None:
             return None
-        self._read.add(self._plain(name))
+        self._read.add(plain)
         return found[1].value
 
     def section(self, name: str) -> Section:
@@ -214,10 +230,12 @@ class Section:
 
     def skip(self, **reasons: str) -> None:
         """Known keys that are not modelled, with the reason."""
-        for name, why in reasons.items():
-            if name in self:
-                self._read.add(self._plain(name))
-                self.log.skipped(self.at(name), why)
+        names = tuple(reasons)
+        self._asked[names] = None
+        known = _all_as_compared(names, self._kind)
+        for plain in [each for each in self._entries if each in known]:
+            self._read.add(plain)
+            self.log.skipped(self.at(known[plain]), reasons[known[plain]])
 
     def skip_together(self, why: str, *names: str) -> None:
         """Known keys that are not modelled for the same reason: one finding, at the first of them."""
@@ -234,7 +252,7 @@ class Section:
 
     def ignore(self, *names: str) -> None:
         """Known keys that decide nothing here."""
-        self._read.update((self._plain(name) for name in names) if self.fold else names)
+        self._read.update(_all_as_compared(names, self._kind))
 
     def rest(self, strict: str = "") -> None:
         """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key."""
@@ -244,7 +262,12 @@ class Section:
             if strict:
                 self.log.refused(f"`{safe_name(name)}` is no key of this section: {strict}", self.at(name))
             else:
-                self.log.unknown(self.at(name), did_you_mean(name, self._asked))
+                self.log.unknown(self.at(name), _meant(name, tuple(self._asked)))
+
+
+@lru_cache(maxsize=4096)
+def _meant(name: str, asked: tuple[str | tuple[str, ...], ...]) -> str:
+    return did_you_mean(name, [each for one in asked for each in ((one,) if isinstance(one, str) else one)])
 
 
 def filled_in_elsewhere(value: object) -> str:
@@ -264,7 +287,12 @@ def harmless(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)
-    text = str(value).strip()
+    return _harmless(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _harmless(value: str) -> str:
+    text = value.strip()
     return text if _HARMLESS.match(text) or text.lower() in _FLAGS else "…"
 
 

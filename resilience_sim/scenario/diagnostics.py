@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from resilience_sim.kernel.text import printable
 
 
-@dataclass(frozen=True, slots=True)
+# A dense configuration of two megabytes has a hundred thousand of these: not frozen for the reason given in
+# text/tree.py. Nobody changes them.
+
+
+@dataclass(slots=True, unsafe_hash=True)
 class Diagnostic:
     """One finding: what, where, and what to do about it.
 
