@@ -10,7 +10,7 @@ import re
 import textwrap
 from dataclasses import replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from resilience_sim.interop.layers import Converted, Layer, Setting
 from resilience_sim.scenario.diagnostics import ScenarioError
@@ -25,6 +25,7 @@ ASSUMED = ("traffic", "service", "faults")
 
 
 Body: TypeAlias = "tuple[tuple[str, str], ...]"
+Rows: TypeAlias = "tuple[tuple[str, str | None, bool], ...]"  # key, value, whether it stands in the file
 _PLAIN = re.compile(r"[A-Za-z0-9_.%/\-]+\Z")
 
 
@@ -56,10 +57,16 @@ def refused(kind: str, body: Body) -> tuple[str, ...]:
 
 def policies(stack: Converted) -> tuple[PolicyConfig, ...] | None:
     """What loading the scenario's text would make of its stack, without the text; None: it would be refused."""
-    kinds = [(layer.kind, layer.id or None) for layer in stack.layers]
+    return _policies(tuple([(layer.kind, layer.id, *_settings(layer)) for layer in stack.layers]))
+
+
+@lru_cache(maxsize=4096)
+def _policies(layers: tuple[tuple[str, str, str, Rows, Rows], ...]) -> tuple[PolicyConfig, ...] | None:
+    """One stack for all instances of a file that have the same settings."""
+    idents = default_ids([(kind, ident or None) for kind, ident, *_ in layers])
     found = []
-    for layer, ident in zip(stack.layers, default_ids(kinds), strict=True):
-        made = _made(layer.kind, _body(settle(layer)))
+    for (kind, _, *settings), ident in zip(layers, idents, strict=True):
+        made = _made(kind, tuple((row.key, row.value) for row in _settled(kind, *settings)))
         if isinstance(made, tuple):
             return None
         found.append(made if made.id == ident else replace(made, id=ident))
@@ -67,27 +74,53 @@ def policies(stack: Converted) -> tuple[PolicyConfig, ...] | None:
 
 
 def settle(layer: Layer) -> dict[str, Setting]:
-    """The settings to write: under the library's own rules where they can be simulated, generic ones elsewhere.
+    """The settings to write: under the library's own rules where they can be simulated, generic ones elsewhere."""
+    like = Setting(layer.like, "the rules of this library exactly")
+    there = {"settings": layer.settings, "exact": layer.exact, "like": {"like": like}}
+    found = {row.key: there[row.of].get(row.key) for row in _settled(layer.kind, *_settings(layer))}
+    return {key: each for key, each in found.items() if each is not None}
 
-    Under the library's rules, what no parameter changes is left out: settings that stand nowhere in the file.
-    """
-    wanted: dict[str, Setting | None] = {**layer.settings, **layer.exact}
-    settings = {key: each for key, each in wanted.items() if each is not None}
-    if layer.like:
-        named = {**settings, "like": Setting(layer.like, "the rules of this library exactly")}
-        while problems := refused(layer.kind, _body(named)):
-            fixed = [key for key in problems if key in named and key != "like" and named[key].at is None]
+
+class _Row(NamedTuple):
+    """A setting: ``value`` is None for one that is taken away, ``of`` says whose it is."""
+
+    key: str
+    value: str
+    stands: bool  # in the file
+    of: str = "settings"
+
+
+def _settings(layer: Layer) -> tuple[str, Rows, Rows]:
+    """All that it depends on which settings are written, and so the policy that comes of them."""
+    rows = tuple([(key, each.value, each.at is not None) for key, each in layer.settings.items()])
+    if not layer.exact:
+        return layer.like, rows, ()
+    exact = [(key, each.value, each.at is not None) if each else (key, None, False) for key, each in layer.exact.items()]
+    return layer.like, rows, tuple(exact)
+
+
+@lru_cache(maxsize=4096)
+def _settled(kind: str, like: str, rows: Rows, exact: Rows) -> tuple[_Row, ...]:
+    """Under the library's rules, what no parameter changes is left out: settings that stand nowhere in the file."""
+    generic = {key: _Row(key, value, stands) for key, value, stands in rows if value is not None}
+    wanted = generic | {key: _Row(key, value or "", stands, "exact") for key, value, stands in exact}
+    taken = {key for key, value, _ in exact if value is None}
+    settings = {key: row for key, row in wanted.items() if key not in taken}
+    if like:
+        named = {**settings, "like": _Row("like", like, False, "like")}
+        while problems := refused(kind, _body(named)):
+            fixed = [key for key in problems if key in named and key != "like" and not named[key].stands]
             if len(fixed) < len(problems):
                 break
             named = {key: each for key, each in named.items() if key not in fixed}
         else:
-            return named
-    if layer.exact and not refused(layer.kind, _body(settings)):
-        return settings
-    return layer.settings
+            return tuple(named.values())
+    if exact and not refused(kind, _body(settings)):
+        return tuple(settings.values())
+    return tuple(generic.values())
 
 
-def _body(settings: dict[str, Setting]) -> Body:
+def _body(settings: dict[str, _Row]) -> Body:
     return tuple((key, each.value) for key, each in settings.items())
 
 

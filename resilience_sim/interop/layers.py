@@ -14,7 +14,7 @@ MOST_TIMES = 1_000.0
 NOT_NOTHING = ("after", "max_delay", "slow_call", "window", "max_elapsed")  # a nanosecond stands in for none at all
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: see scenario/text/tree.py
 class Setting:
     """One key of a policy: its value as YAML, why it has it, and where that stands (None: a default)."""
 

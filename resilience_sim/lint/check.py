@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -162,10 +162,14 @@ def findings(subject: Subject, known: Hits | None = None, said: set[Diagnostic] 
     """
     from resilience_sim.interop.formats import all_traps
 
-    fresh = subject.found
+    fresh = list(subject.found)
     if said is not None:
-        fresh = tuple(each for each in fresh if each not in said)
-        said.update(fresh)
+        fresh.clear()
+        for each in subject.found:
+            before = len(said)
+            said.add(each)
+            if len(said) > before:
+                fresh.append(each)
     titles = all_traps() if fresh else {}
     found = [
         Finding(
@@ -190,13 +194,10 @@ def parts(subject: Subject) -> Iterator[Subject]:
 
 
 def hits(subject: Subject, known: Hits) -> list[tuple[Rule, Hit]]:
-    """What all rules say; of a stack that is ``known`` under the same traffic without looking again.
-
-    Thousands of instances of a large file share their settings, and no rule asks for more of a subject than this.
-    """
+    """What all rules say; of one whose twin is ``known`` without looking again."""
     from resilience_sim.lint.pages import RULES
 
-    key = (subject.kind, subject.instead, subject.exact, replace(subject.plan, name="", about=""))
+    key = id(subject.twin or subject)
     found = known.get(key)
     if found is None:
         several = subject.plan.several
@@ -231,7 +232,7 @@ def worst(found: Iterable[Finding]) -> str:
     return next((severity for severity in ("error", "warning", "info") if severity in seen), "")
 
 
-Hits: TypeAlias = "dict[Hashable, list[tuple[Rule, Hit]]]"
+Hits: TypeAlias = "dict[int, list[tuple[Rule, Hit]]]"  # by the identity of subjects, which outlive it
 UNKNOWN = "neither a scenario nor a configuration that resim knows"
 HELP = "a scenario begins with `resim: 1`; `resim import --help` lists the formats"
 NOTHING = "nothing in this configuration that resim could import"

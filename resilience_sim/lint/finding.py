@@ -56,7 +56,7 @@ def rule(code: str, title: str, severity: str, of_graph: bool = False) -> Callab
     return made
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: see scenario/text/tree.py
 class Finding:
     """A finding with its place in the file that people wrote."""
 

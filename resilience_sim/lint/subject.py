@@ -53,9 +53,14 @@ class Subject:
     caller: str = ""
     callee: str = ""
     base: Loc = ()
+    twin: Subject | None = None  # another one with the same plan: no rule says anything else of this one
 
     def __post_init__(self) -> None:
         """Put the stack in common terms."""
+        if self.twin is not None:
+            object.__setattr__(self, "exact", self.twin.exact)
+            object.__setattr__(self, "plan", self.twin.plan)
+            return
         object.__setattr__(self, "exact", self.exact or self.plan.stack)
         stack = tuple(_as_used(config, self.plan.operation) for config in as_generic(self.plan.stack))
         object.__setattr__(self, "plan", replace(self.plan, stack=stack))
@@ -129,10 +134,13 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
     path = file.path
     subjects = []
     given = {setting.partition("=")[0].partition(".")[0] for setting in settings}
+    assumed = frozenset(ASSUMED) - given
     told: set[int] = set()
+    alike: dict[tuple[int, tuple[str, ...]], Subject] = {}
     for instance in formats.instance_names(file, name):
         imported = formats.convert(file, name, instance, told)
         plan, stack = surroundings.plan(imported), imported.stack
+        instead = tuple(stack.instead)
         places: dict[tuple[int, str], At] = {}
         for index, layer in enumerate(stack.layers):
             if layer.at is not None:
@@ -143,50 +151,52 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
         if not places and stack.at is not None:
             places[0, ""] = stack.at
         remedies = {(i, code): said for i, each in enumerate(stack.layers) for code, said in each.remedies.items()}
-        subjects.append(
-            Subject(
-                path,
-                plan,
-                None,
-                places,
-                frozenset(ASSUMED) - given,
-                name,
-                instance,
-                imported.findings,
-                imported.assumed,
-                tuple(stack.unsure),
-                tuple(stack.instead),
-                remedies=remedies,
-            )
-        )
+        subject = Subject(
+            path, plan, None, places, assumed, name, instance, imported.findings, imported.assumed,
+            tuple(stack.unsure), instead, (), remedies, alike.get((id(plan), instead)),
+        )  # fmt: skip
+        alike.setdefault((id(plan), instead), subject)
+        subjects.append(subject)
     return subjects
 
 
 class _Surroundings:
-    """What the instances of a file share: the traffic and B as the import assumes them, and as ``--set`` has them."""
+    """What the instances of a file share: the traffic and B as the import assumes them, and as ``--set`` has them.
+
+    Those with the same settings share their plan, which has no name.
+    """
 
     def __init__(self, settings: Sequence[str]) -> None:
         self._settings = settings
         self._plans: dict[tuple[int, str], Plan] = {}
+        self._known: dict[tuple[int, int, str], tuple[Plan, tuple[PolicyConfig, ...]]] = {}
         parts = {setting.partition("=")[0].partition(".")[0] for setting in settings}
         self._shared = parts <= {"traffic", "service", "client", "seed"}
 
     def plan(self, imported: Imported) -> Plan:
         """The plan of one instance: what loading its text gives, without the text where that is possible."""
-        from resilience_sim.interop.emit import about, policies, scenario_name
+        from resilience_sim.interop.emit import policies
 
         stack, key = imported.stack, (imported.stack.replicas, imported.stack.method)
         made = policies(stack) if self._shared else None
         if made is None:
             return self._load(imported)
+        known = self._known.get((id(made), *key))
+        if known is None:
+            known = self._known[id(made), *key] = self._of_stack(imported, made), made  # kept, so that its id is its own
+        return known[0]
+
+    def _of_stack(self, imported: Imported, made: tuple[PolicyConfig, ...]) -> Plan:
+        stack, key = imported.stack, (imported.stack.replicas, imported.stack.method)
         if key not in self._plans:
             self._plans[key] = self._load(replace(imported, stack=replace(stack, layers=[])))
         shared = self._plans[key]
         if shared.traffic.loop == "closed":  # whether that is possible depends on the stack, too
             return self._load(imported)
-        return replace(shared, name=scenario_name(stack), about=about(stack), stack=made)
+        return replace(shared, name="", about="", stack=made)
 
     def _load(self, imported: Imported) -> Plan:
         from resilience_sim.scenario.load import load_text
 
-        return load_text(imported.text, imported.path, self._settings, files={}).plan
+        loaded = load_text(imported.text, imported.path, self._settings, files={}).plan
+        return replace(loaded, name="", about="")
