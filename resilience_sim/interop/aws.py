@@ -15,7 +15,8 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
+from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.text.tree import Mapping, Node, Scalar
 
 TRAPS = traps(
     """
@@ -62,6 +63,8 @@ OTHERS = (  # known to botocore 1.44.8 and nothing to do with how a call ends
     "auth_scheme_preference", "endpoint_url",
 )  # fmt: skip
 _OF_CODE = ("connect_timeout", "read_timeout", "total_max_attempts", "retries", "max_retries", "max_pool_connections")
+_KNOWN = frozenset((*FIELDS, *OTHERS))
+_PLAIN_HEAD = re.compile(r"""profile\s+([^\s'"\\#]+)\Z""")
 _LIKE_OURS = re.compile(r"retr|attempt|timeout|backoff|throttl")
 _ON = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "shed")
 
@@ -87,19 +90,24 @@ def _shown(file: ConfigFile) -> dict[str, str]:
     return known
 
 
-def _no_profiles(file: ConfigFile) -> list[tuple[str, Entry]]:
-    """Sections with such settings that no profile is read from."""
+def _no_profiles(file: ConfigFile) -> list[Diagnostic]:
+    """What there is to say of sections with such settings that no profile is read from."""
     if "aws others" not in file.memo:
-        alone = file.name == "credentials"
-        file.memo["aws others"] = [
-            (head, entry)
-            for document in file.documents
-            for head, entry in document.entries.items()
-            if isinstance(entry.value, Mapping)
-            and any(field in entry.value.entries for field in FIELDS)
-            and not profile_name(head, alone)
-        ]
-    known: list[tuple[str, Entry]] = file.memo["aws others"]
+        alone, log = file.name == "credentials", Log(traps=TRAPS)
+        for document in file.documents:
+            for head, entry in document.entries.items():
+                ours = isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS)
+                if ours and not profile_name(head, alone):
+                    log.add(
+                        UNKNOWN_KEY,
+                        "warning",
+                        "no profile: in this file a profile is written `[profile NAME]`, a name with spaces in quotes; "
+                        "these settings are ignored",
+                        At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
+                        "write `profile` before the name",
+                    )
+        file.memo["aws others"] = log.found
+    known: list[Diagnostic] = file.memo["aws others"]
     return known
 
 
@@ -119,6 +127,8 @@ def profile_name(head: str, alone: bool = False) -> str:
     """The profile that a section is about, "" for none: the name is one word, or stands in quotes."""
     if head == "default" or alone:
         return head
+    if plain := _PLAIN_HEAD.match(head):
+        return plain.group(1)
     try:
         parts = shlex.split(head)
     except ValueError:
@@ -131,24 +141,20 @@ def instances(file: ConfigFile) -> list[str]:
     return list(_shown(file))
 
 
+def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Node]]:
+    """All that is said of one profile alone (lint/twins.py), and its names."""
+    return (instance,), [_profiles(file)[_shown(file)[instance]]]
+
+
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """Retry with its quota around the timeouts of the client."""
     profiles = _profiles(file)
     section = Section(profiles[_shown(file)[instance]], f"[{instance}]", log)
-    for head, entry in _no_profiles(file):
-        log.add(
-            UNKNOWN_KEY,
-            "warning",
-            "no profile: in this file a profile is written `[profile NAME]`, a name with spaces in quotes; "
-            "these settings are ignored",
-            At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
-            "write `profile` before the name",
-        )
-    _rest(section)
+    log.of_all(_no_profiles(file))
+    mode_is_known = _mode_is_known(section)
+    _rest(section, mode_is_known)
     result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
-    mode = (
-        section.word("retry_mode", ("legacy", "standard", "adaptive"), fold=False) if _mode_is_known(section) else None
-    )
+    mode = section.word("retry_mode", ("legacy", "standard", "adaptive"), fold=False) if mode_is_known else None
     attempts = section.count("max_attempts", 1)
     kind = mode.value if mode else "standard"
     result.remarks.append(
@@ -185,7 +191,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         section.at("retry_mode") if mode else section.at(),
         "set both in code, near the latency you expect",
     )
-    result.layers = [layer, timeout] if _mode_is_known(section) else [timeout]
+    result.layers = [layer, timeout] if mode_is_known else [timeout]
     return result
 
 
@@ -195,10 +201,10 @@ def _mode_is_known(section: Section) -> bool:
     return not isinstance(node, Scalar) or node.value in (None, "legacy", "standard", "adaptive")
 
 
-def _rest(section: Section) -> None:
+def _rest(section: Section, mode_is_known: bool) -> None:
     """What else stands in a profile: known and not simulated, of the code, or like something that is."""
     section.skip(**REASONS)
-    if not _mode_is_known(section):
+    if not mode_is_known:
         section.ignore("retry_mode")
         section.log.trap(
             "RL174", "a mode that botocore does not know: nothing is retried", section.at("retry_mode"),
@@ -211,8 +217,8 @@ def _rest(section: Section) -> None:
                 "RL175", f"`{name}` belongs into the code: in the file it is ignored", section.at(name),
                 "write `Config(…)` in the code, or `max_attempts` here",
             )  # fmt: skip
-        elif name in (*FIELDS, *OTHERS):
-            section.ignore(*OTHERS)
+        elif name in _KNOWN:
+            section.ignore(name)
         elif _LIKE_OURS.search(name) and name not in REASONS:
             section.ignore(name)
             section.log.unknown(section.at(name))

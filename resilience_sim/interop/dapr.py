@@ -6,7 +6,7 @@ Rules: Dapr d845074 (docs/reference/config-formats.md section 6).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from resilience_sim.interop import durations
@@ -180,29 +180,33 @@ def _whole(file: ConfigFile) -> _Whole:
     chosen: dict[str, _Target] = {}
     kept: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]] = {}
     layers: dict[tuple[str, int, str], tuple[Layer, Log]] = {}
-    documents = list(_documents(file))
-    elsewhere = _used_elsewhere(documents) if len(documents) > 1 else set()
-    for number, document in enumerate(documents):
+    used: set[tuple[str, str]] = set()  # by targets of any resource: Dapr keeps the policies of all in one place
+    parts: list[tuple[Section, dict[str, Section]]] = []
+    names: set[str] = set()
+    for number, document in enumerate(_documents(file)):
         top = Section(document, "", log)
         top.skip(scopes="the policies apply to these applications only")
         spec = top.section("spec")
         targets = _targets(spec)
         policies = spec.section("policies")
         _misplaced(spec, policies, log)
-        used = set(elsewhere)
-        scopes = _scopes(document)
+        scopes = tuple(sorted(top.texts("scopes")))
         for name, (group, key) in targets.items():
             before = chosen.get(name)  # of several resources for one target the last counts, of those for all
             if before is None or before.scopes or not scopes:
                 chosen[name] = _Target(spec, scopes, group, key)
             used |= _references(group.section(key), log)
-        _unused(policies, used, log)
         _actor_scopes(spec, log)
-        _decoded(policies, layers, log)
-        for kind, plural in _KINDS.items():
-            section = policies.section(plural)
+        sections = {kind: policies.section(plural) for kind, plural in _KINDS.items()}
+        parts.append((policies, sections))
+        _decoded(sections, layers, log)
+        for kind, section in sections.items():
+            names.update(section.names())
             kept.setdefault(scopes, {}).update({(kind, name): (number, section) for name in section.names()})
-    made = _Whole(distinct(_all_targets(file)), chosen, kept, layers, list(dict.fromkeys(log.found)), log.assumed)
+    for policies, sections in parts:
+        _unused(policies, sections, used, log)
+    shown = distinct(_all_targets(chosen, names))
+    made = _Whole(shown, chosen, kept, layers, list(dict.fromkeys(log.found)), log.assumed)
     file.memo[NAME] = made
     return made
 
@@ -212,14 +216,9 @@ def instances(file: ConfigFile) -> list[str]:
     return list(_whole(file).shown)
 
 
-def _all_targets(file: ConfigFile) -> dict[str, None]:
-    found: dict[str, None] = {}
-    policies: set[str] = set()
-    for document in _documents(file):
-        spec = Section(document, "", Log()).section("spec")
-        found.update(dict.fromkeys(_targets(spec)))
-        group = spec.section("policies")
-        policies |= {name for key in FIELDS["policies"] for name in group.section(key).names()}
+def _all_targets(chosen: Iterable[str], policies: set[str]) -> dict[str, None]:
+    """Those that are named, and what is none of them where a policy is about that."""
+    found = dict.fromkeys(chosen)
     for other, levels in _LEVELS.items():
         named = {f"Default{level}{word}Policy" for level in levels[:1] for word in _WORDS.values()}
         of_all = {f"Default{word}Policy" for word in _WORDS.values()}
@@ -301,11 +300,10 @@ def _actor_scopes(spec: Section, log: Log) -> None:
             )  # fmt: skip
 
 
-def _decoded(policies: Section, layers: dict[tuple[str, int, str], tuple[Layer, Log]], log: Log) -> None:
+def _decoded(sections: dict[str, Section], layers: dict[tuple[str, int, str], tuple[Layer, Log]], log: Log) -> None:
     """Dapr decodes every policy of a resource, whether a target refers to it or not; one bad refuses all."""
     bad: list[At] = []
-    for kind in _MAKERS:
-        section = policies.section(_KINDS[kind])
+    for kind, section in sections.items():
         for name in section.names():
             _, aside = _made(layers, kind, section, name)
             errors = [each for each in aside.found if each.code in (BAD_VALUE, REFUSED)]
@@ -347,11 +345,10 @@ def _app_trap(spec: Section, instance: str, target: Section, log: Log) -> None:
         )
 
 
-def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
-    for group in ("timeouts", "retries", "circuitBreakers"):
-        section = policies.section(group)
+def _unused(policies: Section, sections: dict[str, Section], used: set[tuple[str, str]], log: Log) -> None:
+    for kind, section in sections.items():
         for name in section.names():
-            if (group, name) in used or name == _PROTECTED:
+            if (_KINDS[kind], name) in used or name == _PROTECTED:
                 continue
             if re.fullmatch(r"Default\w*Policy|DaprBuiltIn\w+", name):
                 built_in = name.startswith("DaprBuiltIn")
@@ -370,20 +367,6 @@ def _unused(policies: Section, used: set[tuple[str, str]], log: Log) -> None:
                     "name it under `targets`, or remove it",
                 )
     policies.rest()
-
-
-def _scopes(document: Mapping) -> tuple[str, ...]:
-    return tuple(sorted(Section(document, "", Log()).texts("scopes")))
-
-
-def _used_elsewhere(documents: list[Mapping]) -> set[tuple[str, str]]:
-    """What the targets of all resources refer to: Dapr keeps the policies of all of them in one place."""
-    found: set[tuple[str, str]] = set()
-    for document in documents:
-        for group, key in _targets(Section(document, "", Log()).section("spec")).values():
-            target = group.section(key)
-            found |= _references(target, Log())
-    return found
 
 
 def _stack(target: Section, known: _Whole, scopes: tuple[str, ...], log: Log) -> list[Layer]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -19,7 +20,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, whole
-from resilience_sim.scenario.text.tree import Entry, Mapping
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node
 from resilience_sim.settings.units import LONGEST, show_duration
 
 TRAPS = traps(
@@ -63,6 +64,7 @@ OF_CODE = (  # properties that are code: a file cannot set them
     "OnHalfOpened", "ManualControl", "StateProvider", "TimeoutGenerator", "OnTimeout", "OnRejected", "ActionGenerator",
     "OnHedging",
 )  # fmt: skip
+_OF_CODE = dict.fromkeys(OF_CODE, "it is code; a file cannot set it")
 _TELLING = ("totalrequesttimeout", "attempttimeout", "hedging", "endpoint")
 _STRICT = "the binder is strict, the application does not start"
 SECOND = 1_000_000_000
@@ -199,6 +201,11 @@ def instances(file: ConfigFile) -> list[str]:
     return list(_all(file))
 
 
+def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Node]]:
+    """All that is said of one handler alone (lint/twins.py), and its names."""
+    return (instance,), [_all(file)[instance]]
+
+
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The handler of one section."""
     top = Section(_all(file)[instance], instance, log, fold=True)
@@ -250,9 +257,14 @@ def _time(section: Section, name: str, least: int, log: Log) -> Value[int] | Non
 
 
 def _ns(layer: Layer, key: str) -> int:
+    return _duration(layer.settings[key].value)
+
+
+@lru_cache(maxsize=4096)
+def _duration(text: str) -> int:
     from resilience_sim.settings.units import duration
 
-    return duration(layer.settings[key].value)
+    return duration(text)
 
 
 def _validate(total: Layer, attempt: Layer, top: Section, log: Log) -> None:
@@ -282,7 +294,7 @@ def _timeout(section: Section, default: int, name: str, log: Log) -> Layer:
 
 def _names(section: Section, log: Log) -> None:
     section.ignore("Name")
-    section.skip(**dict.fromkeys(OF_CODE, "it is code; a file cannot set it"))
+    section.skip(**_OF_CODE)
     if section:
         section.rest(_STRICT)
 

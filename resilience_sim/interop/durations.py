@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 SECOND = 1_000_000_000
 _NS: dict[str, int] = {
@@ -29,7 +30,11 @@ _GO = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 def spring(value: object) -> int:
     """``250ms``, ``12S``, ``PT1.5S``, ``P1DT2H``; a bare number is milliseconds; Spring refuses ``1.5s``."""
-    text = _text(value)
+    return _spring(_text(value))
+
+
+@lru_cache(maxsize=4096)
+def _spring(text: str) -> int:
     match = _SPRING.match(text)
     if match:
         return int(match.group(1)) * _NS[(match.group(2) or "ms").lower()]
@@ -42,7 +47,11 @@ def spring(value: object) -> int:
 
 def timespan(value: object) -> int:
     """.NET: ``[-][d.]hh:mm[:ss[.fffffff]]``; a bare number is days."""
-    text = _text(value)
+    return _timespan(_text(value))
+
+
+@lru_cache(maxsize=4096)
+def _timespan(text: str) -> int:
     if text.startswith("-"):
         return -timespan(text[1:])
     if re.fullmatch(r"[0-9]{1,7}", text):
@@ -59,7 +68,12 @@ def timespan(value: object) -> int:
 
 def protobuf(value: object) -> int:
     """JSON of protobuf: decimal seconds, ``1.4s``."""
-    match = _PROTOBUF.match(_text(value))
+    return _protobuf(_text(value))
+
+
+@lru_cache(maxsize=4096)
+def _protobuf(text: str) -> int:
+    match = _PROTOBUF.match(text)
     if not match:
         raise ValueError("no protobuf duration")
     return _whole(Fraction("0" + match.group(1)) * SECOND)
@@ -67,7 +81,11 @@ def protobuf(value: object) -> int:
 
 def go(value: object) -> int:
     """Go: ``1m30s``, ``700ms``, ``1.5h``; no bare numbers but 0."""
-    text = _text(value)
+    return _go(_text(value))
+
+
+@lru_cache(maxsize=4096)
+def _go(text: str) -> int:
     if text == "0":
         return 0
     parts = _GO.findall(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -76,7 +77,11 @@ def _policies(layers: tuple[tuple[str, str, str, Rows, Rows], ...]) -> tuple[Pol
 def settle(layer: Layer) -> dict[str, Setting]:
     """The settings to write: under the library's own rules where they can be simulated, generic ones elsewhere."""
     like = Setting(layer.like, "the rules of this library exactly")
-    there = {"settings": layer.settings, "exact": layer.exact, "like": {"like": like}}
+    there: dict[str, Mapping[str, Setting | None]] = {
+        "settings": layer.settings,
+        "exact": layer.exact,
+        "like": {"like": like},
+    }
     found = {row.key: there[row.of].get(row.key) for row in _settled(layer.kind, *_settings(layer))}
     return {key: each for key, each in found.items() if each is not None}
 
@@ -95,7 +100,9 @@ def _settings(layer: Layer) -> tuple[str, Rows, Rows]:
     rows = tuple([(key, each.value, each.at is not None) for key, each in layer.settings.items()])
     if not layer.exact:
         return layer.like, rows, ()
-    exact = [(key, each.value, each.at is not None) if each else (key, None, False) for key, each in layer.exact.items()]
+    exact = [
+        (key, each.value, each.at is not None) if each else (key, None, False) for key, each in layer.exact.items()
+    ]
     return layer.like, rows, tuple(exact)
 
 

@@ -10,6 +10,8 @@ from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Span
 
 _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
+_HEAD = re.compile(r"\s*\[(.+)\]")
+_INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$")
 _ESCAPE = re.compile(r"\\(.)")
 
 
@@ -71,8 +73,8 @@ def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
             section.entries[last] = Entry(entry.key, Scalar(entry.value.span, below))
             continue
         depth = indent
-        head = re.match(r"\s*\[(.+)\]", line)
-        pair = re.match(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$", line)
+        head = _HEAD.match(line) if plain[0] == "[" else None
+        pair = None if head else _INI_PAIR.match(line)
         if head:
             span = Span(source, number, head.start(1) + 1, number, head.end(1) + 1)
             if head.group(1) in root.entries:

@@ -20,6 +20,7 @@ from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.text.tree import Entry, Node
 
 MESHES = {"istio", "gateway_api"}
 
@@ -67,7 +68,9 @@ def all_traps() -> dict[str, Trap]:
 
 def recognise(file: ConfigFile) -> str | None:
     """The format of a file; None when it is none of these."""
-    return next((name for name in FORMATS if module(name).recognises(file)), None)
+    may_be = [name for name, each in FORMATS.items() if file.notation in each.notations]
+    may_be.sort(key=lambda name: FORMATS[name].deep)
+    return next((name for name in may_be if module(name).recognises(file)), None)
 
 
 def open_config(path: str, text: str, profiles: Sequence[str] = (), route: str = "") -> tuple[ConfigFile, str] | None:
@@ -142,6 +145,13 @@ def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
     """Names and descriptions of a mesh's routes, as ``--route`` takes them; none for other formats."""
     names = getattr(module(name), "routes", None)
     return [] if names is None else [(str(number), str(text)) for number, text in names(file)]
+
+
+def own_parts(file: ConfigFile, name: str, instance: str) -> tuple[tuple[str, ...], Sequence[Entry | Node]] | None:
+    """The names of an instance and all that the file says of it alone, where the format can tell."""
+    of = getattr(module(name), "own", None)
+    found: tuple[tuple[str, ...], Sequence[Entry | Node]] | None = of(file, instance) if of else None
+    return found
 
 
 @cache

@@ -113,6 +113,7 @@ class _Known:
     named: dict[str, tuple[Mapping, Node, str]] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     invalid: dict[int, tuple[Node, At]] = field(default_factory=dict)
+    made: dict[int, tuple[list[Layer], Log]] = field(default_factory=dict)  # by the node of the configuration
 
 
 def _known(file: ConfigFile) -> _Known:
@@ -129,7 +130,10 @@ def _known(file: ConfigFile) -> _Known:
                 continue
             _name_all(document, config, known)
             aside = Log(traps=known.log.traps)
-            _method(Section(config.node, config.path, aside, fold=True), throttling, aside)
+            own = Section(config.node, config.path, aside, fold=True)
+            _misspelt(own, "methodConfig")
+            own.ignore("name")
+            known.made[id(config.node)] = _method(own, throttling, aside), aside
             bad = next((each for each in aside.found if each.severity == "error"), None)
             if bad is not None and "name" in config:
                 known.invalid[id(config.node)] = (config.node, config.at("name"))
@@ -164,23 +168,36 @@ def _text(value: object) -> str:
 
 def instances(file: ConfigFile) -> list[str]:
     """The names of all method configurations; ``default`` for the empty name."""
-    return list(distinct(_known(file).named))
+    return list(_shown(file))
+
+
+def _shown(file: ConfigFile) -> dict[str, str]:
+    """The names as they may be shown, each with the real one. Made once."""
+    known: dict[str, str] | None = file.memo.get(f"{NAME} names")
+    if known is None:
+        known = file.memo[f"{NAME} names"] = distinct(_known(file).named)
+    return known
+
+
+def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Node]]:
+    """All that is said of one method alone (lint/twins.py), and its names: the path is one."""
+    known = _known(file)
+    _, node, path = known.named[_shown(file)[instance]]
+    return (path, instance), [node]
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one method."""
     result = Converted(NAME, f"gRPC service config, method '{instance}'", instance)
     known = _known(file)
-    names = file.memo.get(f"{NAME} names") or file.memo.setdefault(f"{NAME} names", distinct(known.named))
-    document, node, path = known.named[names[instance]]
+    document, node, _ = known.named[_shown(file)[instance]]
     told = not log.of_all(known.log.found)
     of_first = known.invalid.get(id(next(iter(known.named.values()))[1]))  # which the first method did not name
     for other, at in known.invalid.values() if not told else [of_first] if of_first else []:
         if other is not node:
             log.refused("this configuration is not valid, and with it no other one of the service config", at)
     top = Section(document, "", log, fold=True)
-    throttling = top.section("retryThrottling")
-    top.ignore("methodConfig")
+    top.ignore("methodConfig", "retryThrottling")
     top.skip(
         loadBalancingPolicy="write `service.balancer`",
         loadBalancingConfig="write `service.balancer`",
@@ -188,10 +205,9 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         connectionScaling="connections are not simulated",
     )
     top.rest()
-    config = Section(node, path, log, fold=True)
-    _misspelt(config, "methodConfig")
-    config.ignore("name")
-    result.layers = _method(config, throttling, log)
+    result.layers, aside = known.made[id(node)]
+    log.found += aside.found
+    log.assumed += aside.assumed
     result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
     return result
 

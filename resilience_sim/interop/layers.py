@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from resilience_sim.interop.findings import At
 from resilience_sim.interop.section import Value
@@ -45,11 +46,15 @@ class Layer:
     def put(self, key: str, value: object, source: Value[object] | None = None, default: str = "") -> None:
         """A setting: a duration given as ``Ns``, anything else as YAML writes it; no larger than a scenario may say."""
         if isinstance(value, Ns):
-            value = Ns(max(key in NOT_NOTHING, min(value, LONGEST)))
-        elif isinstance(value, int) and not isinstance(value, bool):
-            value = min(value, MOST.get(key, MOST_CALLS))
-        origin = source.shown if source is not None else default
-        self.settings[key] = Setting(yaml_value(value), origin, source.at if source is not None else None)
+            said = _shown(max(key in NOT_NOTHING, min(value, LONGEST)))
+        elif type(value) is int:
+            said = str(min(value, MOST.get(key, MOST_CALLS)))
+        else:
+            said = value if type(value) is str else yaml_value(value)
+        if source is None:
+            self.settings[key] = Setting(said, default)
+        else:
+            self.settings[key] = Setting(said, source.at.text, source.at)
 
 
 @dataclass(slots=True)
@@ -75,7 +80,7 @@ class Ns(int):
 def yaml_value(value: object) -> str:
     """A value as scenario files write it."""
     if isinstance(value, Ns):
-        return show_duration(value)
+        return _shown(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -85,11 +90,18 @@ def yaml_value(value: object) -> str:
     return str(value)
 
 
+@lru_cache(maxsize=4096)
+def _shown(ns: int) -> str:
+    return show_duration(ns)
+
+
+@lru_cache(maxsize=4096)
 def percent(share: float) -> str:
     """A share as scenario files write it; one above nothing stays above nothing."""
     return f"{max(share * 100, 1e-6 if share > 0 else 0.0):.6f}".rstrip("0").rstrip(".") + "%"
 
 
+@lru_cache(maxsize=4096)
 def times(factor: float) -> str:
     """A factor as scenario files write it, in their bounds."""
     return f"{min(max(factor, 0.001), MOST_TIMES):.9f}".rstrip("0").rstrip(".") + "x"

@@ -16,7 +16,7 @@ from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import Chain, Environment, uniform
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Mapping
+from resilience_sim.scenario.text.tree import Entry, Mapping
 from resilience_sim.settings.timeout import TimeoutConfig
 
 TRAPS = traps(
@@ -105,6 +105,15 @@ def _names(file: ConfigFile, services: Section) -> dict[str, str]:
         names = (name for name in services.names() if isinstance(_node(services, name), Mapping))
         known = file.memo[f"{NAME} names"] = distinct(names)
     return known
+
+
+def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Entry]] | None:
+    """All that is said of one service alone (lint/twins.py), and its names."""
+    _, _, services = _clients(file, Log())
+    name = _names(file, services).get(instance)
+    if name is None or services.node is None:
+        return None
+    return (instance,), [services.node.entries[name]]
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -6,27 +6,43 @@ from typing import NamedTuple
 
 
 class Format(NamedTuple):
-    """What people call a format, and the usual name of its file; ``written``: a stack can be written in it."""
+    """What people call a format, and the usual name of its file; ``written``: a stack can be written in it.
+
+    ``notations`` are those that its files can have; ``deep``: what it is known by may stand anywhere in the tree.
+    """
 
     title: str
     file_name: str
+    notations: tuple[str, ...]
     written: bool = True
+    deep: bool = False
 
+
+TREES = ("yaml", "json")
+APPLICATION = (*TREES, "properties")
 
 FORMATS: dict[str, Format] = {
-    "resilience4j": Format("Spring Boot application.yml or .properties with resilience4j", "application.yml"),
-    "microprofile": Format(
-        "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)", "microprofile-config.properties"
+    "resilience4j": Format(
+        "Spring Boot application.yml or .properties with resilience4j", "application.yml", APPLICATION
     ),
-    "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml"),
-    "dotnet": Format(".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json"),
-    "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml"),
-    "gateway_api": Format("Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's", "route.yaml"),
-    "envoy": Format("Envoy cluster and route", "envoy.yaml"),
-    "grpc": Format("gRPC service config", "service_config.json"),
-    "dapr": Format("Dapr Resiliency", "resiliency.yaml"),
-    "aws": Format("AWS SDK shared config", "config"),
-    "python": Format("Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", written=False),
+    "microprofile": Format(
+        "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)", "microprofile-config.properties", APPLICATION
+    ),
+    "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml", APPLICATION),
+    "dotnet": Format(
+        ".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json", ("json",), deep=True
+    ),
+    "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml", TREES),
+    "gateway_api": Format(
+        "Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's", "route.yaml", TREES
+    ),
+    "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True),
+    "grpc": Format("gRPC service config", "service_config.json", TREES),
+    "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES),
+    "aws": Format("AWS SDK shared config", "config", ("ini",)),
+    "python": Format(
+        "Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", ("python",), False
+    ),
 }
 WRITTEN = tuple(name for name, known in FORMATS.items() if known.written)
 

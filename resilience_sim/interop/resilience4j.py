@@ -16,7 +16,7 @@ from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Source, Span
+from resilience_sim.scenario.text.tree import Entry, Node, Scalar, Source, Span
 from resilience_sim.settings.units import SLOWEST, show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
@@ -155,6 +155,31 @@ def instances(file: ConfigFile) -> list[str]:
         default = default or "default" in section.section("configs")
     own = list(found.values()) or (["default"] if default else [])
     return own + spring_cloud.instances(environment)
+
+
+def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Entry | Node]] | None:
+    """All that is said of one instance alone (lint/twins.py), and its names."""
+    if instance == "default" or instance.startswith(spring_cloud.ASIDE):
+        return None
+    root = _root(file)
+    found: list[Entry | Node] = []
+    for at, module in enumerate(MODULES):
+        section = root.section(module)
+        for holder in holders(module):
+            entry = section.section(holder).entry(instance)
+            if entry is not None:
+                found += [Scalar(entry[1].key, f"{at} {holder} {entry[0] == instance}"), entry[1]]
+    return (instance,), found
+
+
+def _root(file: ConfigFile) -> Section:
+    """The part of resilience4j, for looking only. Made once."""
+    known: Section | None = file.memo.get("resilience4j root")
+    if known is None:
+        environment, _, _ = _environment(file)
+        tree = environment.tree("resilience4j")
+        known = file.memo["resilience4j root"] = Section(tree, "", Log(), relaxed=True).section("resilience4j")
+    return known
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -102,6 +102,10 @@ class Section:
         self._asked[name] = None
         return _as_compared(name, self._kind) in self._entries
 
+    def entry(self, name: str) -> tuple[str, Entry] | None:
+        """A key as it is written, with its value; not ticked off."""
+        return self._entries.get(_as_compared(name, self._kind))
+
     def names(self) -> list[str]:
         """The keys as written."""
         return [name for name, _ in self._entries.values()]

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
 from resilience_sim.lint.finding import Finding, Hit, Rule
-from resilience_sim.lint.subject import Subject, of_config, of_scenario
+from resilience_sim.lint.subject import Instances, Subject, of_scenario
+from resilience_sim.lint.twins import Twins
 from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
@@ -40,10 +41,13 @@ class Linted:
     files: int = 0
     stacks: int = 0
 
-    def take(self, all_subjects: Sequence[Subject]) -> None:
+    def take(self, some: Sequence[Subject] | Instances) -> None:
         """Lint some more."""
-        self.stacks += sum(1 + len(subject.plan.links) for subject in all_subjects)
-        self.found.update(dict.fromkeys(_lint(all_subjects)))
+        if isinstance(some, Instances):
+            self.stacks += len(some.names)
+        else:
+            self.stacks += sum(1 + len(subject.plan.links) for subject in some)
+        self.found.update(dict.fromkeys(_lint(some)))
 
 
 @uncollected()
@@ -113,24 +117,64 @@ def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequ
     return _lint(subjects(text, path, settings, profiles))
 
 
-def _lint(all_subjects: Sequence[Subject]) -> list[Finding]:
-    found: dict[Finding, None] = {}
-    places: set[tuple[str, str, int, int]] = set()
-    known_hits: Hits = {}
-    said: set[Diagnostic] = set()
-    for subject in all_subjects:
-        first = findings(subject, known_hits, said)
+def _lint(some: Sequence[Subject] | Instances) -> list[Finding]:
+    looked = _Look()
+    if isinstance(some, Instances):
+        for found in _each_instance(some, looked):
+            looked.found.update(dict.fromkeys(found))
+    else:
+        for subject in some:
+            looked.found.update(dict.fromkeys(looked.at(subject)))
+    return sorted(looked.found, key=lambda each: (each.line, each.col, each.code, each.instance))
+
+
+def _each_instance(instances: Instances, looked: _Look) -> Iterator[list[Finding]]:
+    """What is found in each; in a large file those that are like others are not looked at."""
+    from resilience_sim.interop.formats import own_parts
+    from resilience_sim.interop.section import LARGE
+
+    twins = Twins() if len(instances.names) > LARGE else None
+    for name in instances.names:
+        parts = own_parts(*instances.opened, name) if twins else None
+        own = twins.own(*parts) if twins and parts else None
+        found = own.known() if own else None
+        if found is None:
+            found = looked.at(instances.subject(name))
+            if own:
+                own.learn(found)
+        yield found
+
+
+@dataclass(slots=True)
+class _Look:
+    """What is found in several subjects, and what need not be said or worked out again."""
+
+    found: dict[Finding, None] = field(default_factory=dict)
+    places: set[tuple[str, str, int, int]] = field(default_factory=set)
+    hits: Hits = field(default_factory=dict)
+    said: set[Diagnostic] = field(default_factory=set)
+    seen: list[Subject] = field(default_factory=list)  # those that hits are known of
+
+    def at(self, subject: Subject) -> list[Finding]:
+        """What is found in one, and in what becomes of it."""
+        if subject.twin is None:
+            self.seen.append(subject)
+        first = findings(subject, self.hits, self.said)
         if subject.kind == "python":  # a client is a stack of its own, and a part of those that use it: said once
-            first = [each for each in first if (each.code, each.file, each.line, each.col) not in places]
-            places.update((each.code, each.file, each.line, each.col) for each in first)
-        found.update(dict.fromkeys(first))
+            first = [each for each in first if (each.code, each.file, each.line, each.col) not in self.places]
+            self.places.update((each.code, each.file, each.line, each.col) for each in first)
         known = {(each.code, each.instance) for each in first}
-        for changed, item in changed_subjects(subject):
-            found.update(dict.fromkeys(brought(findings(changed), subject, item, known)))
-    return sorted(found, key=lambda each: (each.line, each.col, each.code, each.instance))
+        later = [
+            each
+            for changed, item in changed_subjects(subject)
+            for each in brought(findings(changed), subject, item, known)
+        ]
+        return first + later
 
 
-def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
+def subjects(
+    text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()
+) -> Sequence[Subject] | Instances:
     """What there is to lint in a text: a scenario, or every instance of a configuration."""
     if is_scenario(text):
         return [of_scenario(path, text, settings)]
@@ -148,9 +192,9 @@ def _unknown(path: str) -> ScenarioError:
     return ScenarioError([Diagnostic("RS001", UNKNOWN, path, help=HELP)])
 
 
-def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[Subject]:
-    found = of_config(opened, settings)
-    if not found and opened[0].notation != "python":
+def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> Instances:
+    found = Instances(opened, settings)
+    if not found.names and opened[0].notation != "python":
         raise ScenarioError([Diagnostic("RS001", NOTHING, opened[0].path, help=HELP)])
     return found
 
@@ -180,7 +224,7 @@ def findings(subject: Subject, known: Hits | None = None, said: set[Diagnostic] 
     ]  # fmt: skip
     known = {} if known is None else known
     for each in parts(subject):
-        found += [_finding(each, rule, hit) for rule, hit in hits(each, known)]
+        found += [_finding(each, rule, hit) for rule, hit in hits(each, known if each is subject else {})]
     return found
 
 

@@ -126,20 +126,30 @@ def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:
 
 def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[Subject]:
     """Every instance of a configuration file, or of several that are read together."""
-    from resilience_sim.interop import formats
-    from resilience_sim.interop.emit import ASSUMED
+    instances = Instances(opened, settings)
+    return [instances.subject(name) for name in instances.names]
 
-    file, name = opened
-    surroundings = _Surroundings(settings)
-    path = file.path
-    subjects = []
-    given = {setting.partition("=")[0].partition(".")[0] for setting in settings}
-    assumed = frozenset(ASSUMED) - given
-    told: set[int] = set()
-    alike: dict[tuple[int, tuple[str, ...]], Subject] = {}
-    for instance in formats.instance_names(file, name):
-        imported = formats.convert(file, name, instance, told)
-        plan, stack = surroundings.plan(imported), imported.stack
+
+class Instances:
+    """The instances of a configuration, each made into something to lint when it is asked for."""
+
+    def __init__(self, opened: tuple[ConfigFile, str], settings: Sequence[str]) -> None:
+        from resilience_sim.interop import formats
+        from resilience_sim.interop.emit import ASSUMED
+
+        self.opened = opened
+        self.names = formats.instance_names(*opened)
+        self._surroundings = _Surroundings(settings)
+        self._assumed = frozenset(ASSUMED) - {setting.partition("=")[0].partition(".")[0] for setting in settings}
+        self._told: set[int] = set()
+        self._alike: dict[tuple[int, tuple[str, ...]], Subject] = {}
+
+    def subject(self, name: str) -> Subject:
+        """One of them; what there is to say about the whole file comes with the first."""
+        from resilience_sim.interop import formats
+
+        imported = formats.convert(*self.opened, name, self._told)
+        plan, stack = self._surroundings.plan(imported), imported.stack
         instead = tuple(stack.instead)
         places: dict[tuple[int, str], At] = {}
         for index, layer in enumerate(stack.layers):
@@ -151,13 +161,13 @@ def of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> list[S
         if not places and stack.at is not None:
             places[0, ""] = stack.at
         remedies = {(i, code): said for i, each in enumerate(stack.layers) for code, said in each.remedies.items()}
+        file, kind = self.opened
         subject = Subject(
-            path, plan, None, places, assumed, name, instance, imported.findings, imported.assumed,
-            tuple(stack.unsure), instead, (), remedies, alike.get((id(plan), instead)),
+            file.path, plan, None, places, self._assumed, kind, name, imported.findings, imported.assumed,
+            tuple(stack.unsure), instead, (), remedies, self._alike.get((id(plan), instead)),
         )  # fmt: skip
-        alike.setdefault((id(plan), instead), subject)
-        subjects.append(subject)
-    return subjects
+        self._alike.setdefault((id(plan), instead), subject)
+        return subject
 
 
 class _Surroundings:
@@ -183,7 +193,10 @@ class _Surroundings:
             return self._load(imported)
         known = self._known.get((id(made), *key))
         if known is None:
-            known = self._known[id(made), *key] = self._of_stack(imported, made), made  # kept, so that its id is its own
+            known = self._known[id(made), *key] = (
+                self._of_stack(imported, made),
+                made,
+            )  # kept, so that its id is its own
         return known[0]
 
     def _of_stack(self, imported: Imported, made: tuple[PolicyConfig, ...]) -> Plan:

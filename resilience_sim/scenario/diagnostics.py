@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from resilience_sim.kernel.text import printable
 
-
 # A dense configuration of two megabytes has a hundred thousand of these: not frozen for the reason given in
 # text/tree.py. Nobody changes them.
 
