@@ -12,11 +12,12 @@ import shlex
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Mapping, Node, Scalar
+from resilience_sim.scenario.text.tree import Mapping, Scalar
 
 TRAPS = traps(
     """
@@ -141,9 +142,9 @@ def instances(file: ConfigFile) -> list[str]:
     return list(_shown(file))
 
 
-def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Node]]:
+def own(file: ConfigFile, instance: str) -> Own:
     """All that is said of one profile alone (lint/twins.py), and its names."""
-    return (instance,), [_profiles(file)[_shown(file)[instance]]]
+    return Own((instance,), [_profiles(file)[_shown(file)[instance]]])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

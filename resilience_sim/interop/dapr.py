@@ -14,13 +14,14 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_dapr import EVERYTHING, write
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Scalar
 
-__all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
+__all__ = ["TRAPS", "convert", "instances", "own", "recognises", "write"]
 
 TRAPS = traps(
     """
@@ -225,6 +226,24 @@ def _all_targets(chosen: Iterable[str], policies: set[str]) -> dict[str, None]:
         if policies & named or (other == "other-apps" and (policies & (of_all | {_BUILT_IN}) or not found)):
             found[other] = None
     return found
+
+
+def own(file: ConfigFile, instance: str) -> Own | None:
+    """All that is said of one target and its policies alone (lint/twins.py), and its names."""
+    known = _whole(file)
+    target = known.targets.get(known.shown[instance])
+    if target is None or target.group.node is None:
+        return None
+    entry = target.group.node.entries[target.key]
+    names, parts = [instance, target.key], [entry]
+    for kind in _MAKERS:
+        said = entry.value.entries.get(kind) if isinstance(entry.value, Mapping) else None
+        name = said.value.value if said and isinstance(said.value, Scalar) else None
+        group = known.find(kind, name, target.scopes) if isinstance(name, str) else None
+        if isinstance(name, str) and group is not None and group.node is not None:
+            names.append(name)
+            parts.append(group.node.entries[name])
+    return Own(tuple(names), parts, inside=True)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -17,10 +17,11 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_timespan
 from resilience_sim.interop.findings import At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, whole
-from resilience_sim.scenario.text.tree import Entry, Mapping, Node
+from resilience_sim.scenario.text.tree import Entry, Mapping
 from resilience_sim.settings.units import LONGEST, show_duration
 
 TRAPS = traps(
@@ -201,9 +202,9 @@ def instances(file: ConfigFile) -> list[str]:
     return list(_all(file))
 
 
-def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Node]]:
+def own(file: ConfigFile, instance: str) -> Own:
     """All that is said of one handler alone (lint/twins.py), and its names."""
-    return (instance,), [_all(file)[instance]]
+    return Own((instance,), [_all(file)[instance]])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

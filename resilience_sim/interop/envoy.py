@@ -29,12 +29,13 @@ from resilience_sim.interop.mesh import (
     retry_on,
     status_codes,
 )
+from resilience_sim.interop.own import Own, the_same
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_envoy import write
-from resilience_sim.scenario.text.tree import Mapping
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Sequence
 
-__all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
+__all__ = ["TRAPS", "convert", "instances", "own", "recognises", "routes", "write"]
 
 TRAPS = mesh.TRAPS | traps(
     """
@@ -56,6 +57,21 @@ _COUNTING = "statistics only"
 _LISTED = "several limits by what the request says: write a `rate_limiter`"
 _BODIES = "requests have no size"
 _PREDICATES = "the balancer deals attempts anew"
+
+
+def own(file: ConfigFile, instance: str) -> Own | None:
+    """All that is said of one cluster and the routes to it alone (lint/twins.py), and its names."""
+    found = index(file)
+    cluster = found.clusters[found.shown[instance]]
+    parts: list[Entry | Node] = [cluster.node] if cluster.node else []
+    for route in cluster.routes:
+        if route.part is not None:
+            return None
+        beside = get(route.host, "routes")
+        alone = isinstance(beside, Sequence) and len(beside.items) == 1
+        parts += [route.entry, route.host if alone else the_same(route.host)]
+        parts += [the_same(route.manager)] if route.manager else []
+    return Own((instance,), parts, inside=True)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -17,10 +17,10 @@ from types import ModuleType
 from resilience_sim.interop.documents import ConfigFile, read_documents
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Converted
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Entry, Node
 
 MESHES = {"istio", "gateway_api"}
 
@@ -147,10 +147,10 @@ def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
     return [] if names is None else [(str(number), str(text)) for number, text in names(file)]
 
 
-def own_parts(file: ConfigFile, name: str, instance: str) -> tuple[tuple[str, ...], Sequence[Entry | Node]] | None:
-    """The names of an instance and all that the file says of it alone, where the format can tell."""
+def own_parts(file: ConfigFile, name: str, instance: str) -> Own | None:
+    """All that the file says of an instance alone, where the format can tell."""
     of = getattr(module(name), "own", None)
-    found: tuple[tuple[str, ...], Sequence[Entry | Node]] | None = of(file, instance) if of else None
+    found: Own | None = of(file, instance) if of else None
     return found
 
 

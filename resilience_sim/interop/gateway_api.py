@@ -8,10 +8,10 @@ from __future__ import annotations
 from resilience_sim.interop import gateway_routes
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.istio import convert
-from resilience_sim.interop.mesh_hosts import POLICIES, ROUTES, instances, kind_of, routes
+from resilience_sim.interop.mesh_hosts import POLICIES, ROUTES, instances, kind_of, own, routes
 from resilience_sim.interop.write_gateway import write
 
-__all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
+__all__ = ["TRAPS", "convert", "instances", "own", "recognises", "routes", "write"]
 
 TRAPS = gateway_routes.TRAPS
 

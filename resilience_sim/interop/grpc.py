@@ -14,6 +14,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
+from resilience_sim.interop.own import Own, without
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.writing import Parts, outcomes
@@ -179,11 +180,11 @@ def _shown(file: ConfigFile) -> dict[str, str]:
     return known
 
 
-def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Node]]:
+def own(file: ConfigFile, instance: str) -> Own:
     """All that is said of one method alone (lint/twins.py), and its names: the path is one."""
     known = _known(file)
     _, node, path = known.named[_shown(file)[instance]]
-    return (path, instance), [node]
+    return Own((path, instance), without(node, "name") if isinstance(node, Mapping) else [node])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

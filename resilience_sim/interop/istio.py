@@ -29,6 +29,7 @@ from resilience_sim.interop.mesh_hosts import (
     choose,
     instances,
     kind_of,
+    own,
     routes,
     whole,
 )
@@ -37,7 +38,7 @@ from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_istio import write
 
-__all__ = ["TRAPS", "convert", "instances", "recognises", "routes", "write"]
+__all__ = ["TRAPS", "convert", "instances", "own", "recognises", "routes", "write"]
 
 TRAPS = gateway_routes.TRAPS | traps(
     """

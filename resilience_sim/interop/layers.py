@@ -46,7 +46,7 @@ class Layer:
     def put(self, key: str, value: object, source: Value[object] | None = None, default: str = "") -> None:
         """A setting: a duration given as ``Ns``, anything else as YAML writes it; no larger than a scenario may say."""
         if isinstance(value, Ns):
-            said = _shown(max(key in NOT_NOTHING, min(value, LONGEST)))
+            said = _shown(max(int(key in NOT_NOTHING), min(int(value), LONGEST)))
         elif type(value) is int:
             said = str(min(value, MOST.get(key, MOST_CALLS)))
         else:

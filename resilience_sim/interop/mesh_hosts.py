@@ -13,8 +13,9 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.mesh import chosen
+from resilience_sim.interop.own import Own, the_same
 from resilience_sim.interop.section import Section
-from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence
 
 ISTIO = ("VirtualService", "DestinationRule")
 ROUTES = ("HTTPRoute", "GRPCRoute")
@@ -309,6 +310,30 @@ def _plane(file: ConfigFile) -> str:
 def instances(file: ConfigFile) -> list[str]:
     """The destinations, by their full names."""
     return list(mesh(file).shown)
+
+
+def own(file: ConfigFile, instance: str) -> Own | None:
+    """All that is said of one host alone (lint/twins.py), and its names."""
+    known = mesh(file)
+    host = known.hosts[known.shown[instance]]
+    if known.attached or host.policies:
+        return None
+    names = [instance]
+    parts: list[Entry | Node] = list(host.rules)
+    for route in host.routes:
+        if route.parent is not None:
+            return None
+        beside = below(below(route.document, "spec"), "http" if route.kind == "VirtualService" else "rules")
+        to = below(route.entry, "route") or below(route.entry, "backendRefs")
+        alone = _few(beside, 1) and (to is None or _few(to, 3))
+        parts += [route.document] if alone else [route.entry, the_same(route.document)]
+        names += [route.host, route.rule, route.path]
+    names += [name_of(rule) for rule in host.rules]
+    return Own(tuple(names), parts, inside=True)
+
+
+def _few(node: Node | None, most: int) -> bool:
+    return isinstance(node, Sequence) and len(node.items) <= most
 
 
 def routes(file: ConfigFile) -> Iterator[tuple[str, str]]:

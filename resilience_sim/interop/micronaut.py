@@ -7,16 +7,19 @@ annotations: no file configures them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import Chain, Environment, uniform
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Entry, Mapping
+from resilience_sim.scenario.text.tree import Mapping
 from resilience_sim.settings.timeout import TimeoutConfig
 
 TRAPS = traps(
@@ -80,11 +83,11 @@ def recognises(file: ConfigFile) -> bool:
     if not any(uniform(name).startswith("micronaut") for document in file.documents for name in document.entries):
         return False
     _, shared, services = _clients(file, Log())
-    return any(name in section for section in (shared, *_each(services)) for name in FIELDS)
+    return any(name in section for section in chain((shared,), _each(services)) for name in FIELDS)
 
 
-def _each(services: Section) -> list[Section]:
-    return [services.section(name) for name in services.names() if isinstance(_node(services, name), Mapping)]
+def _each(services: Section) -> Iterator[Section]:
+    return (services.section(name) for name in services.names() if isinstance(_node(services, name), Mapping))
 
 
 def _node(section: Section, name: str) -> object:
@@ -107,13 +110,13 @@ def _names(file: ConfigFile, services: Section) -> dict[str, str]:
     return known
 
 
-def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Entry]] | None:
+def own(file: ConfigFile, instance: str) -> Own | None:
     """All that is said of one service alone (lint/twins.py), and its names."""
-    _, _, services = _clients(file, Log())
+    services = file.memo.get(f"{NAME} services") or file.memo.setdefault(f"{NAME} services", _clients(file, Log())[2])
     name = _names(file, services).get(instance)
     if name is None or services.node is None:
         return None
-    return (instance,), [services.node.entries[name]]
+    return Own((instance,), [services.node.entries[name]])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

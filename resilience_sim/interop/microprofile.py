@@ -19,10 +19,11 @@ from resilience_sim.interop.microprofile_keys import (
     is_about_fault_tolerance,
     read_properties,
 )
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_microprofile import write
-from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar
 from resilience_sim.settings.units import show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
@@ -80,6 +81,21 @@ def instances(file: ConfigFile) -> list[str]:
     of_all = any(each.place == GLOBAL and each.member != "enabled" for each in properties.said)
     found = list(properties.shown)
     return [*found, ALL] if of_all or not found else found
+
+
+def own(file: ConfigFile, instance: str) -> Own | None:
+    """All that is said of one method or class alone (lint/twins.py), and its names."""
+    properties = _properties(file)
+    place = properties.shown.get(instance, GLOBAL)
+    if place == GLOBAL or properties.clients:
+        return None
+    parts: list[Entry | Node] = []
+    for where in dict.fromkeys((place, _class_of(place))):
+        for annotation in MEMBERS:
+            for each in properties.by_annotation.get((where, annotation), ()) if where else ():
+                what = f"{where == place} {annotation} {each.member} {each.rank}"
+                parts += [Scalar(each.entry.key, what), each.entry.value]
+    return Own((instance, *([_class_of(place)] if _class_of(place) else [])), parts)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

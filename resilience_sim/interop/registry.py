@@ -26,7 +26,10 @@ FORMATS: dict[str, Format] = {
         "Spring Boot application.yml or .properties with resilience4j", "application.yml", APPLICATION
     ),
     "microprofile": Format(
-        "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)", "microprofile-config.properties", APPLICATION
+        "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)",
+        "microprofile-config.properties",
+        APPLICATION,
+        deep=True,
     ),
     "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml", APPLICATION),
     "dotnet": Format(

@@ -11,6 +11,7 @@ from resilience_sim.interop import spring_cloud
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, Log, safe_name
 from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, times
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, holders, uniform
 from resilience_sim.interop.traps import SHARED, traps
@@ -157,28 +158,31 @@ def instances(file: ConfigFile) -> list[str]:
     return own + spring_cloud.instances(environment)
 
 
-def own(file: ConfigFile, instance: str) -> tuple[tuple[str, ...], list[Entry | Node]] | None:
+def own(file: ConfigFile, instance: str) -> Own | None:
     """All that is said of one instance alone (lint/twins.py), and its names."""
-    if instance == "default" or instance.startswith(spring_cloud.ASIDE):
+    if instance.startswith(spring_cloud.ASIDE):
+        return spring_cloud.own(_environment(file)[0], instance)
+    if instance == "default":
         return None
-    root = _root(file)
     found: list[Entry | Node] = []
-    for at, module in enumerate(MODULES):
-        section = root.section(module)
-        for holder in holders(module):
-            entry = section.section(holder).entry(instance)
-            if entry is not None:
-                found += [Scalar(entry[1].key, f"{at} {holder} {entry[0] == instance}"), entry[1]]
-    return (instance,), found
+    for where, section in _holders(file):
+        entry = section.entry(instance)
+        if entry is not None:
+            found += [Scalar(entry[1].key, where if entry[0] == instance else f"{where} {entry[0]}"), entry[1]]
+    return Own((instance,), found)
 
 
-def _root(file: ConfigFile) -> Section:
-    """The part of resilience4j, for looking only. Made once."""
-    known: Section | None = file.memo.get("resilience4j root")
+def _holders(file: ConfigFile) -> list[tuple[str, Section]]:
+    """Where instances stand, for looking only. Made once."""
+    known: list[tuple[str, Section]] | None = file.memo.get("resilience4j holders")
     if known is None:
-        environment, _, _ = _environment(file)
-        tree = environment.tree("resilience4j")
-        known = file.memo["resilience4j root"] = Section(tree, "", Log(), relaxed=True).section("resilience4j")
+        tree = _environment(file)[0].tree("resilience4j")
+        root = Section(tree, "", Log(), relaxed=True).section("resilience4j")
+        known = file.memo["resilience4j holders"] = [
+            (f"{module} {holder}", root.section(module).section(holder))
+            for module in MODULES
+            for holder in holders(module)
+        ]
     return known
 
 

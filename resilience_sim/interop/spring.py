@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -34,9 +35,12 @@ _EXPRESSION = re.compile(r"[()&|!]|[^\s()&|!]+")
 
 def steps_of(key: str) -> list[str]:
     """A key taken apart: ``a.b[0][some.name]`` has five steps."""
+    if "." not in key and "[" not in key and "]" not in key:
+        return [key] if key else []
     return [inner or plain for inner, plain in _STEP.findall(key)]
 
 
+@lru_cache(maxsize=65536)
 def uniform(name: str) -> str:
     """A name as Spring compares it."""
     return name.replace("-", "").replace("_", "").lower()

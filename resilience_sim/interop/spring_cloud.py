@@ -14,6 +14,7 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.findings import At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.mesh import code_outcomes
+from resilience_sim.interop.own import Own, the_same, without
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import DURATION, Environment
 from resilience_sim.interop.traps import traps
@@ -216,6 +217,22 @@ def _whole(environment: Environment) -> _Whole:
 
 
 Breaker = Callable[[str, Converted, Log], list[Layer]]
+
+
+def own(environment: Environment, instance: str) -> Own | None:
+    """All that is said of one route or client alone (lint/twins.py), and its names: the path is one."""
+    known = _whole(environment)
+    if instance.startswith(CLIENT):
+        name = instance[len(CLIENT) :]
+        client = known.clients[known.shown_clients[name]]
+        if client.node is None or client.span is None or name == "default":
+            return None
+        return Own((instance, name), [Scalar(client.span, ""), client.node])
+    name = instance[len(ROUTE) :]
+    route, gateway = known.routes[known.shown_routes[name]]
+    if route.node is None or gateway.node is None:
+        return None
+    return Own((instance, name, route.path), [*without(route.node, "id", "uri", "predicates"), the_same(gateway.node)])
 
 
 def convert(environment: Environment, instance: str, breaker: Breaker, log: Log) -> Converted:

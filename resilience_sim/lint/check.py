@@ -66,10 +66,10 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
             try:
                 read = folders.read(name)
                 if name.endswith(PYTHON):
-                    linted.take(subjects(read.text, read.path, settings))
+                    linted.take(_subjects(read.text, read.path, settings))
                     continue
                 if is_scenario(read.text):
-                    linted.take(subjects(read.text, read.path, settings, profiles))
+                    linted.take(_subjects(read.text, read.path, settings, profiles))
                     continue
                 file = read_documents(read.path, read.text)
                 kind = formats.recognise(file)
@@ -114,7 +114,7 @@ def _read_with(opened: tuple[ConfigFile, str]) -> str:
 
 def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> list[Finding]:
     """The same for a text."""
-    return _lint(subjects(text, path, settings, profiles))
+    return _lint(_subjects(text, path, settings, profiles))
 
 
 def _lint(some: Sequence[Subject] | Instances) -> list[Finding]:
@@ -136,7 +136,7 @@ def _each_instance(instances: Instances, looked: _Look) -> Iterator[list[Finding
     twins = Twins() if len(instances.names) > LARGE else None
     for name in instances.names:
         parts = own_parts(*instances.opened, name) if twins else None
-        own = twins.own(*parts) if twins and parts else None
+        own = twins.of(parts) if twins and parts else None
         found = own.known() if own else None
         if found is None:
             found = looked.at(instances.subject(name))
@@ -172,10 +172,15 @@ class _Look:
         return first + later
 
 
-def subjects(
+def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
+    """What there is to lint in a text: a scenario, or every instance of a configuration."""
+    some = _subjects(text, path, settings, profiles)
+    return [some.subject(name) for name in some.names] if isinstance(some, Instances) else list(some)
+
+
+def _subjects(
     text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()
 ) -> Sequence[Subject] | Instances:
-    """What there is to lint in a text: a scenario, or every instance of a configuration."""
     if is_scenario(text):
         return [of_scenario(path, text, settings)]
     from resilience_sim.interop.formats import open_config

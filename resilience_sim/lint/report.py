@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from resilience_sim.scenario.render import render
 
 SCHEMA = "resim.lint/1"
 FORMATS = ("full", "concise", "json", "github", "sarif")
+MOST_SHOWN = 1_000
+_ORDER = ("error", "warning", "info")
 _LEVELS = {"info": "notice"}
 
 
@@ -26,8 +29,25 @@ def report(found: Sequence[Finding], style: str, color: bool = False) -> str:
     if style == "sarif":
         return json.dumps(sarif(found), indent=2, ensure_ascii=False)
     if style == "full":
-        return "\n\n".join(_full(each, color) for each in found)
+        shown = _gravest(found)
+        text = "\n\n".join(_full(each, color) for each in shown)
+        return text + _left_out(found, shown) if len(shown) < len(found) else text
     return render([_diagnostic(each, style) for each in found], style, color)
+
+
+def _gravest(found: Sequence[Finding]) -> Sequence[Finding]:
+    """As many as anybody may read: the gravest, in the order of the file."""
+    if len(found) <= MOST_SHOWN:
+        return found
+    grave = sorted(range(len(found)), key=lambda at: (_ORDER.index(found[at].severity), at))[:MOST_SHOWN]
+    return [found[at] for at in sorted(grave)]
+
+
+def _left_out(found: Sequence[Finding], shown: Sequence[Finding]) -> str:
+    rest = Counter(each.code for each in found)
+    rest.subtract(Counter(each.code for each in shown))
+    codes = ", ".join(f"{many:,} {code}" for code, many in sorted(rest.items()) if many)
+    return f"\n\n... and {len(found) - len(shown):,} more ({codes}): --format concise shows all"
 
 
 def _diagnostic(each: Finding, style: str) -> Diagnostic:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
 
+from resilience_sim.interop.own import Own
 from resilience_sim.lint.finding import Finding
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Span
 
@@ -43,7 +44,7 @@ class _Model:
     width: int
     instance: _Text | str
 
-    def of(self, own: Own) -> Finding:
+    def of(self, own: Instance) -> Finding:
         found, names = self.found, own.names
         file, line, col, end, source = found.file, found.line, found.col, found.end_col, found.source
         if self.place is not None:
@@ -67,13 +68,14 @@ class _Model:
 class _Shape:
     """What is known of all instances that are alike."""
 
+    sample: tuple[Instance, list[Finding]] | None = None
     model: list[_Model] | None = None
     proven: bool = False
     tries: int = 0
 
 
 @dataclass(slots=True)
-class Own:
+class Instance:
     """One instance: its names and places, and what is known of those that are like it."""
 
     names: tuple[str, ...]
@@ -91,10 +93,12 @@ class Own:
         shape = self.shape
         if shape.proven or shape.tries > MOST_TRIES:
             return
-        shape.proven = shape.model is not None and [each.of(self) for each in shape.model] == found
-        if not shape.proven:
-            shape.tries += 1
-            shape.model = self._modelled(found)
+        if shape.sample is not None:
+            of, there = shape.sample
+            shape.model = of._modelled(there)
+            shape.proven = [each.of(self) for each in shape.model] == found
+        shape.tries += 1
+        shape.sample = None if shape.proven else (self, found)
 
     def _modelled(self, found: list[Finding]) -> list[_Model]:
         places = {(span.source.name, span.line, span.col): at for at, span in reversed(list(enumerate(self.spans)))}
@@ -121,23 +125,29 @@ class Twins:
 
     shapes: dict[object, _Shape] = field(default_factory=dict)
 
-    def own(self, names: tuple[str, ...], parts: Many[Entry | Node]) -> Own | None:
-        """An instance by its names and all that is its own in the file; None where the names cannot be told apart."""
+    def of(self, own: Own) -> Instance | None:
+        """One instance; None where its names cannot be told from other text."""
+        names = tuple(dict.fromkeys(own.names))
         if not all(map(_SAFE.match, names)):
             return None
         spans: list[Span] = []
-        key = (len(names), tuple([_shape(part, spans) for part in parts]))
+        known = {name: at for at, name in enumerate(names)} if own.inside else {}
+        key = (len(names), tuple([_shape(part, spans, known) for part in own.parts]))
         shape = self.shapes.get(key)
         if shape is None:
             shape = self.shapes[key] = _Shape()
-        return Own(names, spans, shape)
+        return Instance(names, spans, shape)
 
 
-def _shape(node: Entry | Node, spans: list[Span]) -> object:
+def _shape(node: Entry | Node, spans: list[Span], names: dict[str, int]) -> object:
     """What is the same in all that are alike; their places are added to ``spans`` in the same order."""
     if isinstance(node, Scalar):
         spans.append(node.span)
         value = node.value
+        if names and type(value) is str:
+            for name, at in names.items():
+                if name in value:
+                    return at, *value.split(name)
         return value if type(value) is str and not node.quoted else (type(value), value, node.quoted)
     if isinstance(node, Mapping):
         span = node.span
@@ -146,10 +156,10 @@ def _shape(node: Entry | Node, spans: list[Span]) -> object:
         for name, entry in node.entries.items():
             spans.append(entry.key)
             below.append(name)
-            below.append(_shape(entry.value, spans))
+            below.append(_shape(entry.value, spans, names))
         return tuple(below)
     if isinstance(node, Entry):
         spans.append(node.key)
-        return Entry, _shape(node.value, spans)
+        return Entry, _shape(node.value, spans, names)
     spans.append(node.span)
-    return (node.span.line == node.span.end_line, *[_shape(each, spans) for each in node.items])
+    return (node.span.line == node.span.end_line, *[_shape(each, spans, names) for each in node.items])

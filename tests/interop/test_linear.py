@@ -12,7 +12,10 @@ import pytest
 
 from resilience_sim.interop import section
 from resilience_sim.interop.formats import all_traps, convert, instance_names, open_config
-from resilience_sim.lint.check import lint_files
+from resilience_sim.lint import check
+from resilience_sim.lint.check import findings, lint_files
+from resilience_sim.lint.finding import Finding
+from resilience_sim.lint.subject import Subject
 
 
 def indented(text: str, by: int) -> str:
@@ -212,7 +215,7 @@ def test_a_file_is_linted_in_steps_in_proportion_to_its_instances(
     file_name, text = FILES[name]
     file = tmp_path / file_name
     all_traps()
-    file.write_text(text(3), encoding="utf-8")
+    file.write_text(text(60), encoding="utf-8")
     lint_files([str(file)])  # what is imported, and kept for good
     counts = []
     for n in (20, 40, 60):
@@ -220,6 +223,52 @@ def test_a_file_is_linted_in_steps_in_proportion_to_its_instances(
         counts.append(lines_run(lambda: lint_files([str(file)])))
         assert lint_files([str(file)]).stacks >= n
     assert abs(bend(counts)) < 0.03, counts
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "python"])
+def test_instances_that_are_alike_are_looked_at_a_few_times(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """And what is found is what is found when every one is looked at."""
+    file_name, text = FILES[name]
+    file = tmp_path / file_name
+    file.write_text(text(60), encoding="utf-8")
+    looked: list[str] = []
+
+    def seen(subject: Subject, *rest: Any) -> list[Finding]:
+        looked.append(subject.instance)
+        return findings(subject, *rest)
+
+    monkeypatch.setattr(check, "findings", seen)
+    monkeypatch.setattr(section, "LARGE", 1000)
+    every = lint_files([str(file)]).found
+    assert len(looked) >= 60
+    looked.clear()
+    monkeypatch.setattr(section, "LARGE", 5)
+    assert list(lint_files([str(file)]).found) == list(every)
+    assert 2 <= len(looked) <= 12
+
+
+def test_one_that_is_not_like_the_others_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """By its own values, by what it inherits, by the spelling of its name, by another section of the same name."""
+    monkeypatch.setattr(section, "LARGE", 5)
+    file = tmp_path / "application.yml"
+    rows = {f"svc{i}": "{maxAttempts: 3, bogus: 1}" for i in range(8)}
+    rows |= {
+        "other": "{maxAttempts: 30, bogus: 1}",
+        "child": "{baseConfig: big, bogus: 1}",
+        "a": "{maxAttempts: 3, bogus: 1}",
+    }
+    retries = indented("".join(f"{name}: {row}\n" for name, row in rows.items()), 6)
+    file.write_text(
+        "resilience4j:\n  retry:\n    configs: {big: {maxAttempts: 40}}\n    instances:\n" + retries
+        + "  circuitbreaker:\n    instances:\n      SVC-3: {slidingWindowSize: 5, minimumNumberOfCalls: 50}\n",
+        encoding="utf-8",
+    )  # fmt: skip
+    found = lint_files([str(file)]).found
+    assert {each.instance for each in found if each.code == "RL029"} == {"other", "child"}
+    assert {each.instance for each in found if each.code == "RL012"} == {"svc3"}
+    assert sum(each.code == "RL191" for each in found) == len(rows)
+    monkeypatch.setattr(section, "LARGE", 1000)
+    assert list(lint_files([str(file)]).found) == list(found)
 
 
 def test_what_is_said_of_the_whole_file_comes_with_every_instance_that_is_read_alone():

@@ -11,8 +11,9 @@ from cli.shell import resim
 
 from lint.sarif_essentials import check_sarif
 from resilience_sim.lint.check import lint, lint_text
+from resilience_sim.lint.finding import Finding
 from resilience_sim.lint.pages import as_markdown, page, pages
-from resilience_sim.lint.report import schema_path
+from resilience_sim.lint.report import report, schema_path
 from resilience_sim.scenario.text import shipped
 
 ROOT = Path(__file__).parents[2]
@@ -139,3 +140,15 @@ def test_every_code_has_its_page():
 def test_the_document_is_current():
     """docs/lint.md is made from the rules: ``python -m resilience_sim.lint.pages``."""
     assert (ROOT / "docs" / "lint.md").read_text(encoding="utf-8") == as_markdown()
+
+
+def test_more_than_anybody_reads_is_counted() -> None:
+    """A thousand in full, the gravest; the rest by their codes, and all of them in the other forms."""
+    found = [Finding("RL191", "info", "t", f"m{at}", "", "a.yml", at + 1) for at in range(1200)]
+    found[1100] = Finding("RL193", "error", "t", "grave", "", "a.yml", 1101)
+    text = report(found, "full")
+    assert text.endswith("\n\n... and 200 more (200 RL191): --format concise shows all")
+    assert text.count("--> a.yml") == 1000
+    assert "grave" in text
+    assert "more (" not in report(found[:1000], "full")
+    assert report(found, "concise").count("\n") == 1199

@@ -119,19 +119,31 @@ def _what(imported: Imported | ImportedGraph) -> dict[str, Any]:
 def _read(files: list[str], options: ImportOptions) -> tuple[Imported | ImportedGraph, list[str]]:
     """The scenario, and the files that were read; a problem quotes nothing of the files, which may hold secrets."""
     from resilience_sim.interop import folders, formats
+    from resilience_sim.interop.documents import uncollected
 
     shown = files[0] if len(files) == 1 else f"{len(files)} files"
     texts = [folders.read(name) for each in files for name in folders.expanded(each)]
-    try:
-        opened = formats.open_together([(each.path, each.text) for each in texts], options.profile, options.route)
-        if opened is None:
-            raise Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
-        config, name = opened
-        if options.calls:
-            from resilience_sim.interop.graph import import_graph, parse_calls
+    with uncollected():  # which would look at all of a large file, if it were still there at the end
+        try:
+            imported = _imported([(each.path, each.text) for each in texts], options)
+        except formats.ConfigImportError as error:
+            problem = usage(f"{shown}: {error}", error.help)
+        else:
+            if imported is not None:
+                return imported, [each.path for each in texts]
+            problem = Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
+    raise problem
 
-            return import_graph(config, name, parse_calls(options.calls)), [each.path for each in texts]
-        chosen = formats.choose(formats.instance_names(config, name), options.instance, name)
-        return formats.convert(config, name, chosen), [each.path for each in texts]
-    except formats.ConfigImportError as error:
-        raise usage(f"{shown}: {error}", error.help) from None
+
+def _imported(texts: list[tuple[str, str]], options: ImportOptions) -> Imported | ImportedGraph | None:
+    from resilience_sim.interop import formats
+
+    opened = formats.open_together(texts, options.profile, options.route)
+    if opened is None:
+        return None
+    config, name = opened
+    if options.calls:
+        from resilience_sim.interop.graph import import_graph, parse_calls
+
+        return import_graph(config, name, parse_calls(options.calls))
+    return formats.convert(config, name, formats.choose(formats.instance_names(config, name), options.instance, name))

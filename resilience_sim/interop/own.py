@@ -1,0 +1,31 @@
+"""All that a file says of one instance alone: what lint/twins.py compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar
+
+
+class Own(NamedTuple):
+    """Its names as findings may show them, and the parts of the tree that nothing else in the file can replace.
+
+    Whatever else is read for it must be the same for every instance. ``inside``: the names stand in values, too, and
+    nothing is looked up by them but what is among the parts.
+    """
+
+    names: tuple[str, ...]
+    parts: Sequence[Entry | Node]
+    inside: bool = False
+
+
+def the_same(node: Node) -> Scalar:
+    """Stands for a part that is shared: only instances that share it are alike."""
+    return Scalar(node.span, f"#{id(node)}")
+
+
+def without(node: Mapping, *left_out: str) -> list[Entry | Node]:
+    """A mapping without the values of some keys, in any case."""
+    rest = {name: entry for name, entry in node.entries.items() if name.lower() not in left_out}
+    return [*(Scalar(entry.key, name) for name, entry in node.entries.items()), Mapping(node.span, rest)]
