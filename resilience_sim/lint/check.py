@@ -214,18 +214,18 @@ def findings(subject: Subject, known: Hits | None = None, said: set[Diagnostic] 
     fresh = list(subject.found)
     if said is not None:
         fresh.clear()
-        for each in subject.found:
+        for told in subject.found:
             before = len(said)
-            said.add(each)
+            said.add(told)
             if len(said) > before:
-                fresh.append(each)
+                fresh.append(told)
     titles = all_traps() if fresh else {}
     found = [
         Finding(
-            each.code, each.severity, titles[each.code].title if each.code in titles else "", each.message, each.help,
-            each.file, each.line, each.col, each.end_col, each.path, each.source,
+            one.code, one.severity, titles[one.code].title if one.code in titles else "", one.message, one.help,
+            one.file, one.line, one.col, one.end_col, one.path, one.source,
         )
-        for each in fresh
+        for one in fresh
     ]  # fmt: skip
     known = {} if known is None else known
     for each in parts(subject):

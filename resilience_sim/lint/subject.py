@@ -164,7 +164,7 @@ class Instances:
         file, kind = self.opened
         subject = Subject(
             file.path, plan, None, places, self._assumed, kind, name, imported.findings, imported.assumed,
-            tuple(stack.unsure), instead, (), remedies, self._alike.get((id(plan), instead)),
+            tuple(stack.unsure), instead, (), remedies, twin=self._alike.get((id(plan), instead)),
         )  # fmt: skip
         self._alike.setdefault((id(plan), instead), subject)
         return subject
