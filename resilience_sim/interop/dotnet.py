@@ -67,6 +67,20 @@ OF_CODE = (  # properties that are code: a file cannot set them
 )  # fmt: skip
 _OF_CODE = dict.fromkeys(OF_CODE, "it is code; a file cannot set it")
 _TELLING = ("totalrequesttimeout", "attempttimeout", "hedging", "endpoint")
+_OLDER = {  # of Polly 7 and of options that people wrote around it, in lower case
+    "exceptionsallowedbeforebreaking": "`MinimumThroughput` with `FailureRatio`",
+    "handledeventsallowedbeforebreaking": "`MinimumThroughput` with `FailureRatio`",
+    "failurethreshold": "`FailureRatio`",
+    "durationofbreak": "`BreakDuration`",
+    "retrycount": "`MaxRetryAttempts`",
+    "maxretries": "`MaxRetryAttempts`",
+    "maxretrycount": "`MaxRetryAttempts`",
+    "sleepduration": "`Delay`",
+    "basedelay": "`Delay`",
+    "medianfirstretrydelay": "`Delay`",
+    "maxparallelization": "`DefaultRateLimiterOptions.PermitLimit`",
+    "maxqueuingactions": "`DefaultRateLimiterOptions.QueueLimit`",
+}
 _STRICT = "the binder is strict, the application does not start"
 SECOND = 1_000_000_000
 _DAY = 86_400 * SECOND
@@ -228,14 +242,14 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         result.remarks.append(
             "standard hedging: limiter, breaker and attempt timeout are per endpoint; here there is one"
         )
-        endpoint.rest(_STRICT)
+        endpoint.rest(_STRICT, _OLDER)
     else:
         limiter = _limiter(top.section("RateLimiter"), log)
         retry = _retry(top.section("Retry"), log)
         attempt = _timeout(top.section("AttemptTimeout"), 10 * SECOND, "attempt", log)
         breaker = _breaker(top.section("CircuitBreaker"), log, attempt)
         result.layers = [limiter, total, retry, breaker, attempt]
-    top.rest(_STRICT)
+    top.rest(_STRICT, _OLDER)
     _validate(total, attempt, top, log)
     result.remarks.append(
         "an absent section has the defaults of the standard handler, it is not absent from the pipeline"
@@ -297,7 +311,7 @@ def _names(section: Section, log: Log) -> None:
     section.ignore("Name")
     section.skip(**_OF_CODE)
     if section:
-        section.rest(_STRICT)
+        section.rest(_STRICT, _OLDER)
 
 
 def _limiter(section: Section, log: Log) -> Layer:
@@ -323,7 +337,7 @@ def _limiter(section: Section, log: Log) -> Layer:
     layer.remarks.append("despite its name a bulkhead: requests at once, not requests per second")
     options.skip(QueueProcessingOrder="waiting calls are served in the order in which they came")
     if options:
-        options.rest(_STRICT)
+        options.rest(_STRICT, _OLDER)
     _names(section, log)
     return layer
 

@@ -69,6 +69,7 @@ def recognises(file: ConfigFile) -> bool:
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack in front of one host: timeout, retry, limits, ejection."""
     known = mesh_of(file)
+    log.of_all(known.patches)
     host = known.hosts[known.shown[instance]]
     result = Converted(NAME, f"Istio, host '{instance}'", instance)
     if not host.rules and known.plane != "istio" and not any(each.kind == "VirtualService" for each in host.routes):

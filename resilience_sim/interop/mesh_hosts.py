@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log, distinct, safe_name
+from resilience_sim.interop.findings import NOT_MODELLED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.mesh import chosen
 from resilience_sim.interop.own import Own, the_same
 from resilience_sim.interop.section import Section
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence
 
 ISTIO = ("VirtualService", "DestinationRule")
@@ -87,6 +88,7 @@ class Mesh:
         default_factory=dict
     )  # policies by (kind, namespace, name)
     plane: str = ""  # istio | envoy-gateway | ""
+    patches: list[Diagnostic] = field(default_factory=list)  # what is said of resources that are not read
 
 
 # --- trees ---
@@ -186,8 +188,23 @@ def _index(file: ConfigFile) -> Mesh:
     _join_short(made.hosts)
     _attach(made)
     made.shown = distinct(made.hosts)
+    made.patches = list(_patches(file))
     made.plane = _plane(file)
     return made
+
+
+def _patches(file: ConfigFile) -> Iterator[Diagnostic]:
+    """An EnvoyFilter changes what the other resources come to, in terms of Envoy and not of Istio."""
+    log = Log(traps={})
+    for document in file.documents:
+        if text(document, "kind") == "EnvoyFilter" and text(document, "apiVersion").startswith("networking.istio.io"):
+            log.add(
+                NOT_MODELLED, "info",
+                "an EnvoyFilter is not read: its patches may change timeouts, retries and limits of the proxies",
+                At(document.entries["kind"].key, "kind", "kind: EnvoyFilter"),
+                "`istioctl proxy-config all POD -o json` shows what comes of it: import that",
+            )  # fmt: skip
+    yield from log.found
 
 
 def _virtual_routes(document: Mapping, spec: Node | None, parent: Mapping | None) -> Iterator[Route]:

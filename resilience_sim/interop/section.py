@@ -258,13 +258,18 @@ class Section:
         """Known keys that decide nothing here."""
         self._read.update(_all_as_compared(names, self._kind))
 
-    def rest(self, strict: str = "") -> None:
-        """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key."""
+    def rest(self, strict: str = "", older: dict[str, str] | None = None) -> None:
+        """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key.
+
+        ``older``: keys of older versions, in lower case, and what is there today.
+        """
         for plain, (name, _) in self._entries.items():
             if plain in self._read:
                 continue
             if strict:
-                self.log.refused(f"`{safe_name(name)}` is no key of this section: {strict}", self.at(name))
+                today = (older or {}).get(name.lower(), "")
+                help = f"that is {today} today" if today else _meant(name, tuple(self._asked))
+                self.log.refused(f"`{safe_name(name)}` is no key of this section: {strict}", self.at(name), help)
             else:
                 self.log.unknown(self.at(name), _meant(name, tuple(self._asked)))
 

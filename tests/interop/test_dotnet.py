@@ -10,7 +10,7 @@ import pytest
 from cli.shell import resim
 
 from interop.shop import codes, imported
-from resilience_sim.interop import durations
+from resilience_sim.interop import durations, formats
 from resilience_sim.interop.dotnet import FIELDS, OF_CODE
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, instance_names, open_config
@@ -212,3 +212,21 @@ def test_files_of_environments_lie_over_the_common_one(tmp_path: Path):
     assert "this file is for the environment development only" in told.err
     assert "attempts: 8" in resim("import", str(tmp_path), "--profile", "Development").out
     assert "attempts: 3" in resim("import", str(tmp_path / "appsettings.json")).out
+
+
+@pytest.mark.parametrize(
+    ("key", "today"),
+    [
+        ("exceptionsAllowedBeforeBreaking", "that is `MinimumThroughput` with `FailureRatio` today"),
+        ("DurationOfBreak", "that is `BreakDuration` today"),
+        ("SamplingDuratoin", "did you mean `SamplingDuration`?"),
+        ("Whatever", ""),
+    ],
+)
+def test_a_key_that_the_binder_refuses_has_the_name_of_today(key: str, today: str):
+    """Polly 7 had other names; Microsoft's binder takes no key that it does not know."""
+    section = {"AttemptTimeout": {"Timeout": "00:00:02"}, "CircuitBreaker": {"FailureRatio": 0.5, key: "00:00:30"}}
+    opened = formats.open_config("appsettings.json", json.dumps({"Api": section}))
+    assert opened is not None
+    (found,) = (each for each in formats.convert(*opened, "Api").findings if key in each.message)
+    assert (found.code, found.help) == ("RL193", today)

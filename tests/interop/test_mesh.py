@@ -481,3 +481,21 @@ def test_a_json_template_is_to_be_rendered_first():
     with pytest.raises(ScenarioError, match="this is a template") as caught:
         formats.open_config("bootstrap.json", '{"static_resources": {\n {{ if .x }} "clusters": [] {{ end }} }}')
     assert caught.value.diagnostics[0].line == 2
+
+
+@pytest.mark.parametrize("kind", ["EnvoyFilter", "Sidecar"])
+def test_an_envoy_filter_is_named_once(kind: str):
+    """It changes what the others come to; a resource that does not is not worth a word."""
+    text = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: b, namespace: shop}}
+spec: {{host: b, trafficPolicy: {{connectionPool: {{http: {{http1MaxPendingRequests: 9}}}}}}}}
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: {kind}
+metadata: {{name: f, namespace: shop}}
+spec: {{configPatches: [{{applyTo: HTTP_ROUTE}}]}}
+"""
+    said = [each for each in lint_text(text, "b.yaml") if "EnvoyFilter" in each.message]
+    assert [(each.code, each.line) for each in said] == ([("RL190", 8)] if kind == "EnvoyFilter" else [])
