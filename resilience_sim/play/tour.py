@@ -5,6 +5,7 @@ The tours are data: tours/*.yaml.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,9 +169,27 @@ class Guide:
             "fork_available": fmt.share(fork.succeeded / fork.done if fork and fork.done else None),
             "fork_factor": fmt.factor(fork.attempts / fork.arrived if fork and fork.arrived else None),
             "fork_duplicates": fmt.count(fork.duplicates if fork else None),
+            "took": fmt.duration(hit[5]) if hit and hit[1] == ev.DONE else "",
+            "deepest": fmt.count(self._deepest(hit[3])) if hit and "{deepest}" in self.step.answer else "",
+            "slow": fmt.count(self._slow()) if "{slow}" in self.step.answer else "",
+            "done": fmt.count(view.done),
         }
         text = self.step.answer.format(**facts)
         return text if self.session.found or wanted.due(self.session.clock) else f"The run is over. {text}"
+
+    def _deepest(self, rid: int) -> int:
+        """How many attempts one service got for a request: the most."""
+        components = self.session.run.source.components
+        tape = self.session.run.tape
+        seen = tape.of_request(rid, len(tape))
+        sent = Counter(components[e[2]].node for e in seen if e[1] == ev.SENT)
+        return max(sent.values(), default=0)
+
+    def _slow(self) -> int:
+        """How many requests took longer than 200 ms so far."""
+        tape = self.session.run.tape
+        seen = tape.slice(0, tape.index_after(self.session.clock))
+        return sum(e[1] == ev.DONE and e[5] > 200_000_000 for e in seen)
 
     def rows(self, look: Look, width: int, height: int) -> list[Row]:
         """Its panel, at most ``height`` rows: an answer is never cut to make room for its question."""
@@ -258,8 +277,9 @@ def _test(name: str, value: Any, session: Session) -> Callable[[Event], bool]:
     if name not in kinds:
         raise TourError(f"no event `{name}` can be waited for")
     kind, wanted = kinds[name], {"backlogged": ev.BACKLOGGED}.get(name)
-    if name == "queued":
-        return lambda e: e[1] == kind and e[5] == ev.QUEUED_AT_B
+    if name == "queued":  # anywhere, or at the service of that name
+        components = session.run.source.components
+        return lambda e: e[1] == kind and e[5] == ev.QUEUED_AT_B and value in (True, components[e[2]].node)
     return lambda e: e[1] == kind and (wanted is None or ev.admission_of(e[4]) == wanted)
 
 
@@ -279,11 +299,12 @@ def action_of(what: Mapping[str, Any], session: Session) -> Action:
     if verb == "order":
         return Reorder(t, tuple(value))
     ((name, settings),) = value.items()
-    given = {key: _yaml(each) for key, each in settings.items() if key != "position"}
-    if verb == "add":
-        return Add(t, read_policy(name, given, new_policy_id(name, plan)), int(settings.get("position", 0)))
+    given = {key: _yaml(each) for key, each in settings.items() if key not in ("position", "link")}
+    if verb == "add":  # to Service A's stack, or to that of a ``link``
+        id = new_policy_id(name, plan, settings.get("link", ""))
+        return Add(t, read_policy(name, given, id), int(settings.get("position", 0)))
     if verb == "change":
-        policy = plan.stack[position(plan, name)]
+        policy = plan.stack_of(plan.place_of(name))[position(plan, name)]
         return Change(t, read_policy(policy.kind, {**policy_settings(policy), **given}, policy.id))
     raise TourError(f"a tour cannot `{verb}`")
 

@@ -14,7 +14,7 @@ from resilience_sim.views.live.look import ASCII, UNICODE
 
 LESSONS = [
     "first-look", "why-resilience", "retries", "breaker-states", "order", "thread-exhaustion", "double-charge",
-    "idempotency-key",
+    "idempotency-key", "cascade", "retry-amplification", "tail-at-scale",
 ]  # fmt: skip
 
 
