@@ -8,7 +8,7 @@ from fuzz.command_lines import options
 from cli.shell import resim
 from resilience_sim.cli.app import COMMANDS
 
-ODD = ["x" * 300, "x" * 300 + ".yaml", "x" * 300 + ".resim", "x" * 300 + ".yml", "", "a\0b", "/" + "x" * 5000]
+ODD = ["x" * 300, "x" * 300 + ".yaml", "x" * 300 + ".resim", "", "a\0b"]
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if options(each)[1]])
@@ -24,7 +24,7 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(here, command):
 
 @pytest.mark.parametrize("words", [[], ["play", "--tour"]])
 def test_so_is_one_in_place_of_a_command_or_a_tour(here, words):
-    for name in ODD[:4]:
+    for name in ODD[:3]:
         answer = resim(*words, name)
         assert answer.code == 2
         assert "internal" not in answer.out + answer.err

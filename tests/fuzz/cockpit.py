@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -309,6 +310,10 @@ def sessions(folder: Path, names: Sequence[str]) -> list[tuple[str, Callable[[],
         scenario = load(name, overrides)
         return Session(scenario, Simulation(scenario.plan, 7, []), None)
 
+    def first(name: str) -> str:
+        services = load(name).plan.services
+        return f"services.{services[0].name}" if len(services) > 1 else "service"
+
     def recorded(name: str) -> Any:
         from resilience_sim.recording.reader import open_recording
         from resilience_sim.runs.record import record
@@ -330,11 +335,13 @@ def sessions(folder: Path, names: Sequence[str]) -> list[tuple[str, Callable[[],
     for name in names:
         found.append((name, lambda name=name: fresh(name)))  # type: ignore[misc]
         found.append((f"{name}, recorded", lambda name=name: recorded(name)))  # type: ignore[misc]
-        found.append((f"{name}, set", lambda name=name: fresh(name, ["service.workers=3"])))  # type: ignore[misc]
+        found.append((f"{name}, set", lambda name=name: fresh(name, [f"{first(name)}.workers=3"])))  # type: ignore[misc]
     return found
 
 
-def campaign(actions: int, seed: int, names: Sequence[str] = ()) -> Report:
+def campaign(
+    actions: int, seed: int, names: Sequence[str] = (), said: Callable[[str], None] = lambda line: None
+) -> Report:
     """So many actions over all sessions, in a folder of its own."""
     from resilience_sim.scenario.text import shipped
 
@@ -347,6 +354,7 @@ def campaign(actions: int, seed: int, names: Sequence[str] = ()) -> Report:
             each = max(20, actions // len(makers))
             for name, make in makers:  # each with luck of its own, so that one can be played again without the others
                 play(name, make(), each, random.Random(f"{seed} {name}"), report)
+                said(f"{name}: {len(report.freezes)} freezes, {len(report.faults)} faults so far")
         finally:
             os.chdir(before)
     return report
@@ -358,7 +366,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("scenarios", nargs="*")
     options = parser.parse_args()
-    report = campaign(options.actions, options.seed, options.scenarios)
+    report = campaign(options.actions, options.seed, options.scenarios, partial(print, flush=True))
     for kind, count in Counter([*report.faults, *report.freezes]).most_common(60):
         print(f"{count} x {kind}")
     print(report)
