@@ -127,6 +127,8 @@ def _of_metric(name: str, sign: str, value: str) -> Condition:
         digits = value.replace(",", "")
         if not (digits.isascii() and digits.isdigit()):
             raise ConditionError(f"{name} is a whole number, {shown(value)} is not: write `until {name} {sign} 500`")
+        if len(digits) > 18:
+            raise ConditionError(f"{name} never gets as high: write `until {name} {sign} 500`")
         limit = int(digits)
     bound = float(limit)
     compare = OPERATORS[sign]

@@ -196,11 +196,17 @@ class Recording:
         self.meta = RecordingMeta.from_pairs(pairs, files)
         self.actions = self._load_actions()
         # An action may bring components along that can speak from then on.
-        everybody = directory + [tuple(row) for action in self.actions for row in action.detail.get("components", ())]
+        everybody = directory + [tuple(row) for action in self.actions for row in self._brought(action)]
         self._check_directory(everybody)
         self.components = tuple(Component(*row) for row in everybody)
         self._known = frozenset(component.id for component in self.components)
         self._chunks = self._load_chunks()
+
+    def _brought(self, action: Action) -> list[list[Any]]:
+        found: object = action.detail.get("components", []) if isinstance(action.detail, dict) else None
+        if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
+            raise self._damaged("the user's actions in it cannot be")
+        return found
 
     def _check_directory(self, rows: list[tuple[Any, ...]]) -> None:
         """Components are numbered from 0 without a gap, and so few that tables over them are small."""

@@ -129,3 +129,13 @@ def test_caution_wants_the_mean_on_the_right_side_by_more_the_less_is_known():
     wanted = expected("availability >= 0.9")
     assert shortfall(wanted, few, CAUTION) > 0
     assert shortfall(wanted, many, CAUTION) == 0
+
+
+def test_a_budget_beyond_floating_point_is_refused(tmp_path, monkeypatch):
+    """It was an internal error."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text(RANDOM)
+    for budget in (f"{'9' * 400} requests", "1000001G requests"):
+        refused = resim("tune", "x.yaml", "--budget", budget)
+        assert refused.code == 2
+        assert "out of range" in refused.err

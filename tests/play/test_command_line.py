@@ -91,6 +91,7 @@ def test_settings_in_the_words_of_a_library() -> None:
         ("faults", "`faults.ID=null`"),
         (f"faults.{STORM.faults[0].id}.for=3s", "keeps its settings"),
         ("until", "write it like `until queue > 500`"),
+        (f"until queue > {'9' * 400}", "queue never gets as high"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_what_can(line: str, words: str) -> None:

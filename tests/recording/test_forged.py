@@ -222,6 +222,9 @@ def test_a_deeply_nested_action(honest: Path, tmp_path: Path) -> None:
         ("add", {"policy": {"=": "TimeoutConfig", "id": "t", "after": True}, "position": 0}),
         ("reorder", {"order": [1, None]}),
         ("remove", {"policy": ["x"]}),
+        ("whole", 5),
+        ("whole", {"components": 5}),
+        ("whole", {"components": [5]}),
     ],
 )
 @pytest.mark.parametrize("command", ["replay F -q", "export F --to markdown", "explain F:1", "replay F --verify"])
@@ -230,7 +233,7 @@ def test_actions_that_nobody_can_have_done(honest: Path, tmp_path: Path, kind: s
     path = forge(honest, tmp_path / "f.resim", lambda events: events)
     with sqlite3.connect(path) as db:
         head, chain = db.execute("SELECT head, chain FROM state").fetchone()
-        row = (0, 3, 10**9, kind, json.dumps({"action": detail}))
+        row = (0, 3, 10**9, kind, json.dumps({"action": detail} if kind != "whole" else detail))
         link = layout.fingerprint(head, *row)
         db.execute("INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?)", (*row, link))
         old = db.execute("SELECT finished, events, chunks, end_ns, digest FROM state").fetchone()
@@ -239,7 +242,9 @@ def test_actions_that_nobody_can_have_done(honest: Path, tmp_path: Path, kind: s
         db.execute("INSERT INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", state.row())
     code, said = resim(*command.replace("F", str(path)).split())
     assert code == 2, said
-    assert "what was done to the run cannot be read" in said
+    assert (
+        "the user's actions in it cannot be" if kind == "whole" else "what was done to the run cannot be read"
+    ) in said
 
 
 def test_times_of_an_honest_recording_never_decrease(honest: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ABOUT = "Find better settings, certified on fresh seeds."
 DEFAULT_BUDGET = "20M requests"
+MOST_REQUESTS = 10**15
 MULTIPLES = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
@@ -138,7 +139,10 @@ def _budget(text: str) -> tuple[int, float]:
     """``200M requests`` or ``5m``: requests, seconds; the other one is 0."""
     found = re.match(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKMG]?)\s*requests?\s*\Z", text)
     if found:
-        return max(1, round(float(found[1]) * MULTIPLES[found[2]])), 0.0
+        requests = float(found[1]) * MULTIPLES[found[2]]
+        if requests > MOST_REQUESTS:
+            raise usage(f"--budget: `{text}` is out of range", "at most `1000000G requests`")
+        return max(1, round(requests)), 0.0
     try:
         ns = opt.parse_time("--budget", text, least=1_000_000_000)
     except Problem:
