@@ -33,7 +33,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 FREEZE = 0.1  # s of CPU in one call
 BUDGET = 0.04  # s of a frame that may go into simulating, as in play/app.py
-GROWTH = 24_000_000  # bytes that the second half of a session may add to the first, beside what is on its tapes
+GROWTH = 24_000_000  # bytes that the second half of a session may add to the first, beside what it has to hold
+UNDER_WAY = 6_000  # bytes that a request in flight or in a queue may take
 NONSENSE = (
     "", " ", "0", "-1", "1e300", "nan", "\x1b]0;PWN\x07", "\u202e", "'", "{", "retry.attempts=", "until queue >",
     "x" * 5000, "\ud800", "#0", "#999999", "timeout", "../x", "a/b", "/dev/null", "[]", "null", "26688d", "1ns",
@@ -248,9 +249,9 @@ def play(name: str, session: Any, actions: int, luck: random.Random, report: Rep
     middle = 0
     for number in range(actions):
         if number == actions // 2:
-            middle = resident() - on_tape(session)
+            middle = resident() - to_hold(session)
         player.act()
-    grown = resident() - on_tape(session) - middle
+    grown = resident() - to_hold(session) - middle
     if grown > report.grown[0]:
         report.grown = (grown, name)
     if grown > GROWTH:
@@ -285,10 +286,11 @@ def check_written(name: str, player: Player, report: Report) -> None:
         report.faults.append(f"{name}: what was written is another run")
 
 
-def on_tape(session: Any) -> int:
-    """Bytes of the events that the session has, which are to be kept."""
-    tapes = [each.tape for each in (session.run, session.fork) if each is not None]
-    return sum(sys.getsizeof(getattr(tape, name)) for tape in tapes for name in type(tape).__slots__)
+def to_hold(session: Any) -> int:
+    """Bytes of the events that the session has, and of the requests under way."""
+    runs = [each for each in (session.run, session.fork) if each is not None]
+    held = sum(sys.getsizeof(getattr(run.tape, name)) for run in runs for name in type(run.tape).__slots__)
+    return held + UNDER_WAY * sum(run.head.in_flight + run.head.queue for run in runs)
 
 
 def resident() -> int:

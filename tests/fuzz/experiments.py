@@ -36,7 +36,7 @@ def case(dice: Dice) -> Case:
     if dice.chance(0.2):
         argv += ["--out", dice.one(OUTS)]
     argv += dice.one([["-q"], ["--json"], []])
-    made_files = {"o.json", "o.csv", "o.md", *makes}
+    made_files = {"o.json", "o.csv", "o.md", "w.yaml", "study", *makes}
     steps = [Step(tuple(argv), tuple(made_files), simulates=True, patience=1.5)]
     if "--resume" in argv and dice.chance(0.7):  # the study again, as it is or damaged
         steps.append(Step(tuple(argv), tuple(made_files), simulates=True, patience=1.5))

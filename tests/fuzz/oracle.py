@@ -169,11 +169,13 @@ def _files() -> dict[str, str]:
 
 
 def _hash_of_outputs(step: Step) -> str:
-    return " ".join(f"{name} {digest}" for name, digest in _files().items() if name in step.makes)
+    """A study has its measurements in the order in which they were made, by several processes."""
+    wanted = set(step.makes) - {"study"}
+    return " ".join(f"{name} {digest}" for name, digest in _files().items() if name in wanted)
 
 
 def _comparable(said: str) -> str:
-    return re.sub(r'[0-9.]+ s in total|"seconds": [0-9.]+', "", said)
+    return re.sub(r'[0-9.]+ s in total|"seconds": [0-9.]+|(?m:^detail: .*$)', "", said)
 
 
 def _first_line(text: str) -> str:
@@ -203,13 +205,16 @@ class _Clock:
 
 @contextmanager
 def _patience(seconds: float) -> Iterator[_Clock]:
-    """After a while of CPU time, or ten times as long on the wall (others may be working), press Ctrl-C."""
+    """After a while of CPU time, or ten times as long on the wall (others may be working), press Ctrl-C.
+
+    As a terminal does it: whoever has a handler of his own for it (while processes are started, say) gets it there.
+    """
     clock = _Clock()
 
     def press(number: int, frame: FrameType | None) -> None:
         stop()
         clock.pressed = time.process_time()
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     def stop() -> None:
         for timer in (signal.ITIMER_VIRTUAL, signal.ITIMER_REAL):
@@ -217,6 +222,7 @@ def _patience(seconds: float) -> Iterator[_Clock]:
 
     numbers = (signal.SIGVTALRM, signal.SIGALRM)
     before = [signal.signal(number, press) for number in numbers]
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     signal.setitimer(signal.ITIMER_REAL, seconds * 10)
     try:
@@ -225,3 +231,4 @@ def _patience(seconds: float) -> Iterator[_Clock]:
         stop()
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+        signal.signal(signal.SIGINT, usual)
