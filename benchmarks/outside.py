@@ -31,7 +31,7 @@ def _middle(stack: str, names: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(source.uniform(0.4, 0.9) for _ in names)
 
 
-def no_engine(plan: Plan, seed: int, metrics: tuple[str, ...] | None = None) -> RunResult:
+def no_engine(plan: Plan, seed: int, metrics: tuple[str, ...] | None = None, digest: bool = True) -> RunResult:
     """Figures out of the hat: of the settings, and a little of the seed."""
     names = tuple(metrics or ("availability",))
     luck = (seed * 2654435761 % 2**32) / 2**32

@@ -121,7 +121,7 @@ class Measure:
             world = self.worlds[pair % len(self.worlds)]
             if world not in plans:
                 plans[world] = in_world(base, world)
-            run = simulate(plans[world], (tuning.seed + pair) & MASK, metrics=names)
+            run = simulate(plans[world], (tuning.seed + pair) & MASK, metrics=names, digest=False)
             readings = [run.metrics.get(each.metric, NO_READING) for each in tuning.objectives]
             for each in tuning.constraints:
                 readings.append(run.at(each.scope).get(each.metric, NO_READING))

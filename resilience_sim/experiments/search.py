@@ -98,7 +98,7 @@ def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> tuple[str, in
     """The first of ``until`` that a run fails, or empty; and the requests it took."""
     whole = all(each.scope.whole for each in until)
     names = sorted({each.metric for each in until}) if whole else None
-    run = simulate(plan_for(plan, until), seed, metrics=names)
+    run = simulate(plan_for(plan, until), seed, metrics=names, digest=False)
     broken = next((each.text for each in until if broken_by(each, run)), "")
     return broken, int(run.document["requests"]["total"])
 

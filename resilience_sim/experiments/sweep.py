@@ -73,7 +73,7 @@ class _Work:
     def __call__(self, task: tuple[dict[str, object], tuple[int, ...]]) -> list[tuple[tuple[Reading, ...], int]]:
         settings, seeds = task
         plan = self.scenario.with_settings(settings).plan
-        runs: Iterable[RunResult] = (simulate(plan, seed, metrics=self.metrics) for seed in seeds)
+        runs: Iterable[RunResult] = (simulate(plan, seed, metrics=self.metrics, digest=False) for seed in seeds)
         return [
             (tuple(run.metrics[name] for name in self.metrics), int(run.document["requests"]["total"])) for run in runs
         ]

@@ -17,6 +17,8 @@ from resilience_sim.kernel.compiled import COMPILED
 from resilience_sim.kernel.vectors import append, vec, view
 
 EXACT_LIMIT: Final = 131_072
+FURTHEST: Final = 1 << 62  # no value is
+_FAR: Final = 1 << 60  # beyond this, sums are moved to Python integers
 SUB_BITS: Final = 7
 
 
@@ -53,20 +55,28 @@ def middle_of(bucket: int) -> int:
     return low + (1 << shift >> 1)
 
 
+def lowest_of(bucket: int) -> int:
+    """The lowest value that lies in a bucket."""
+    shift = (bucket >> SUB_BITS) - 1
+    return bucket if shift <= 0 else (bucket - (shift << SUB_BITS)) << shift
+
+
 class Latencies:
     """A growing bag of non-negative integers (nanoseconds)."""
 
-    __slots__ = ("_buckets", "_count", "_fresh", "_highest", "_old", "_ordered", "_sum")
+    __slots__ = ("_buckets", "_count", "_counted", "_fresh", "_highest", "_old", "_ordered", "_sum")
 
     _count: i64
+    _counted: i64
 
     def __init__(self) -> None:
-        self._fresh = vec[i64]()  # the first ``_count`` are values that are not yet in buckets
+        self._fresh = vec[i64]()  # the first ``_count`` are the values that are known exactly
         self._count = 0
+        self._counted = 0  # of these the first so many are in buckets, too, as of the last question
         self._buckets = vec[i64]()  # counts by bucket, as far as one was ever needed
         self._ordered: list[int] = []  # ``_fresh`` in order, as of the last question
-        self._old = 0  # values already folded into buckets; count, sum and highest are of those
-        self._sum = 0
+        self._old = 0  # values that are in buckets only
+        self._sum = 0  # of all that are in buckets, as is the highest
         self._highest = 0
 
     def add(self, value: i64) -> None:
@@ -93,16 +103,22 @@ class Latencies:
 
     def fold(self) -> None:
         """Replace the exact values by a histogram, for good."""
-        self._take(self._fresh, self._count)
+        self.count_up()
+        self._old += self._count
+        self._fresh = vec[i64]()  # a new one: distributions of before still look at that
         self._count = 0
+        self._counted = 0
         self._ordered = []
 
-    def _take(self, values: vec[i64], count: i64) -> None:
-        """The first ``count`` of ``values`` into buckets."""
+    def count_up(self) -> None:
+        """Count the values that have come since the last question into buckets."""
         buckets = self._buckets
+        values = self._fresh
+        count = self._count
         total = 0
+        some: i64 = 0
         highest: i64 = self._highest
-        i: i64 = 0
+        i = self._counted
         while i < count:
             value = values[i]
             i += 1
@@ -110,12 +126,15 @@ class Latencies:
             while bucket >= len(buckets):
                 buckets = append(buckets, 0)
             buckets[bucket] += 1
-            total += int(value)  # the sum may outgrow 64 bits
+            some += value
+            if some > _FAR or some < -_FAR:  # the sum may outgrow 64 bits
+                total += int(some)
+                some = 0
             if value > highest:  # noqa: PLR1730 (max() costs a call)
                 highest = value
         self._buckets = buckets
-        self._old += count
-        self._sum += total
+        self._counted = count
+        self._sum += total + int(some)
         self._highest = highest
 
     def spread(self) -> Distribution:
@@ -127,21 +146,19 @@ class Distribution:
     """The distribution of a union of bags at one moment: mean, highest, percentiles.
 
     ``exact`` while none of the bags had to fold its values into a histogram: then percentiles are values that
-    occurred, otherwise middles of buckets. The values of an exact one are given in order, or at least those of a
-    lower bucket before those of a higher one.
+    occurred, otherwise middles of buckets.
     """
 
-    __slots__ = ("_buckets", "_values", "count", "exact", "highest", "total")
+    __slots__ = ("_buckets", "_parts", "_values", "count", "exact", "highest", "total")
 
-    def __init__(
-        self, values: Sequence[int] | None, buckets: list[tuple[int, int]], count: int, total: int, highest: int
-    ) -> None:
-        self._values = values
-        self._buckets = buckets
-        self.exact = values is not None
+    def __init__(self, count: int, total: int, highest: int, exact: bool) -> None:
         self.count = count
         self.total = total
         self.highest = highest
+        self.exact = exact
+        self._values: list[int] = []  # all of them in order, when interpreted and exact
+        self._buckets = vec[i64]()  # else how many are in each bucket,
+        self._parts: list[Latencies] = []  # and, when exact, where they are: copies of the bags
 
     def mean(self) -> float | None:
         """Arithmetic mean; None when empty. Both are made floats first: two integers are divided otherwise by mypyc."""
@@ -152,17 +169,37 @@ class Distribution:
         if not self.count:
             return None
         rank = nearest_rank(percent, self.count)
-        values = self._values
-        if values is not None and not self._buckets:
-            return values[rank - 1]
-        seen = 0
-        for bucket, number in self._buckets:
-            if seen + number >= rank:
-                if values is not None:
-                    return sorted(values[seen : seen + number])[rank - seen - 1]
-                return min(middle_of(bucket), self.highest)
+        if self._values:
+            return self._values[rank - 1]
+        wanted: i64 = rank
+        seen: i64 = 0
+        buckets = self._buckets
+        bucket: i64 = 0
+        while bucket < len(buckets):
+            number = buckets[bucket]
+            if seen + number >= wanted:
+                if self.exact:
+                    return sorted(self._within(int(bucket)))[int(wanted - seen) - 1]
+                return min(middle_of(int(bucket)), self.highest)
             seen += number
+            bucket += 1
         return self.highest
+
+    def _within(self, bucket: int) -> list[int]:
+        """The values in a bucket: few, so that sorting all of them is saved."""
+        low: i64 = lowest_of(bucket) if bucket else -FURTHEST
+        high: i64 = lowest_of(bucket + 1) - 1
+        found: list[int] = []
+        for part in self._parts:
+            values = part._fresh
+            count = part._count
+            i: i64 = 0
+            while i < count:
+                value = values[i]
+                i += 1
+                if low <= value <= high:
+                    found.append(int(value))
+        return found
 
 
 def nearest_rank(percent: float, count: int) -> int:
@@ -178,43 +215,33 @@ def union(bags: Sequence[Latencies]) -> Distribution:
         for bag in bags:
             values.extend(bag.ordered())
         values.sort()  # what is in order piece by piece takes one pass
-        return Distribution(values, [], len(values), sum(values), values[-1] if values else 0)
-    folded = Latencies()
+        found = Distribution(len(values), sum(values), values[-1] if values else 0, True)
+        found._values = values
+        return found
+    together = vec[i64]()
+    count, total, highest = 0, 0, 0
     for bag in bags:
-        for bucket, number in enumerate(view(bag._buckets)):
-            if bucket >= len(folded._buckets):
-                folded._buckets = append(folded._buckets, 0)
-            folded._buckets[bucket] += number
-        folded._old += bag._old
-        folded._sum += bag._sum
-        folded._highest = max(folded._highest, bag._highest)
-    for bag in bags:
-        folded._take(bag._fresh, bag._count)
-    counts = [(bucket, number) for bucket, number in enumerate(view(folded._buckets)) if number]
-    placed = view(_by_bucket(bags, folded)) if exact else None
-    return Distribution(placed, counts, folded._old, folded._sum, folded._highest)
+        bag.count_up()
+        buckets = bag._buckets
+        while len(together) < len(buckets):
+            together = append(together, 0)
+        bucket: i64 = 0
+        while bucket < len(buckets):
+            together[bucket] += buckets[bucket]
+            bucket += 1
+        count += len(bag)
+        total += bag._sum
+        highest = max(highest, bag._highest)
+    found = Distribution(count, total, highest, exact)
+    found._buckets = together
+    if exact:
+        found._parts = [_seen(bag) for bag in bags]
+    return found
 
 
-def _by_bucket(bags: Sequence[Latencies], folded: Latencies) -> vec[i64]:
-    """All values, bucket after bucket: nearly sorted, for a tenth of the price when compiled.
-
-    A percentile sorts the few that share its bucket. ``folded`` has the counts of ``bags``.
-    """
-    starts = vec[i64]()
-    start: i64 = 0
-    for number in folded._buckets:
-        starts = append(starts, start)
-        start += number
-    placed = vec[i64]([0] * folded._old)
-    for bag in bags:
-        values = bag._fresh
-        count = bag._count
-        i: i64 = 0
-        while i < count:
-            value = values[i]
-            i += 1
-            bucket = bucket_of(value)
-            at = starts[bucket]
-            placed[at] = value
-            starts[bucket] = at + 1
-    return placed
+def _seen(bag: Latencies) -> Latencies:
+    """The values of a bag as they are now: what comes later lies behind them."""
+    part = Latencies()
+    part._fresh = bag._fresh
+    part._count = bag._count
+    return part

@@ -53,7 +53,7 @@ from resilience_sim.measure.latencies import Distribution, union
 from resilience_sim.measure.outer_events import OuterEvents, inner_sources
 from resilience_sim.measure.readings import RunContext, by_outcome, latency, ratio
 from resilience_sim.measure.result import NO_READING, Reading, RunResult
-from resilience_sim.measure.run_fold import FAR, RunFold, window
+from resilience_sim.measure.run_fold import FAR, Glance, RunFold, window
 from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.metrics import percentile_of
 from resilience_sim.settings.plan import Plan, Scope
@@ -442,7 +442,13 @@ def _amount(operations: Sequence[OperationConfig], counts: Sequence[int]) -> flo
 
 
 def figures_of(
-    plan: Plan, components: Sequence[Component], series: int = 0, metrics: Sequence[str] | None = None
+    plan: Plan,
+    components: Sequence[Component],
+    series: int = 0,
+    metrics: Sequence[str] | None = None,
+    digest: bool = True,
 ) -> RunFold:
-    """The fold that counts the figures of a run."""
-    return (ServicesFold if plan.several else RunFold)(plan, components, series, metrics)
+    """The fold that counts the figures of a run. ``digest``: whether anybody wants to know that, too."""
+    if plan.several:
+        return ServicesFold(plan, components, series, metrics)
+    return (RunFold if digest or metrics is None else Glance)(plan, components, series, metrics)

@@ -51,14 +51,20 @@ def drain(source: Source, on_slice: Callable[[Source], bool] | None = None) -> b
 
 
 def simulate(
-    plan: Plan, seed: int, folds: Sequence[Fold] = (), series: int = 0, metrics: Sequence[str] | None = None
+    plan: Plan,
+    seed: int,
+    folds: Sequence[Fold] = (),
+    series: int = 0,
+    metrics: Sequence[str] | None = None,
+    digest: bool = True,
 ) -> RunResult:
     """Run ``plan`` with ``seed`` and return its figures; ``folds`` see the events too.
 
-    ``series``: bins of that many ns in the result document, 0: none. ``metrics``: compute only these.
+    ``series``: bins of that many ns in the result document, 0: none. ``metrics``: compute only these; then also
+    ``digest`` may be left out.
     """
     simulation = Simulation(plan, seed)
-    figures = figures_of(plan, simulation.components, series, metrics)
+    figures = figures_of(plan, simulation.components, series, metrics, digest)
     simulation.attach(figures)
     for fold in folds:
         simulation.attach(fold)
@@ -66,5 +72,5 @@ def simulate(
         drain(simulation)
     finally:
         simulation.close_guest()
-    found = figures.result(seed, simulation.digest(), simulation.now)
+    found = figures.result(seed, simulation.digest() if digest else "", simulation.now)
     return replace(found, notes=simulation.notes) if simulation.notes else found

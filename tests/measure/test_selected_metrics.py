@@ -54,3 +54,15 @@ def test_many_seeds_in_processes():
     some = run_many(plans_by_name, [1, 2, 3], workers=2, metrics=["p99"]).results[""]
     whole = run_many(plans_by_name, [1, 2, 3], workers=1).results[""]
     assert [each.metrics["p99"] for each in some] == [each.metrics["p99"] for each in whole]
+
+
+def test_without_a_digest_the_figures_are_the_same():
+    """For those who make many runs; where all is counted, or somebody else looks on, nothing is left out."""
+    for name in ("retry-storm", "flapping-breaker"):
+        plan = load(name).plan
+        whole = simulate(plan, 3)
+        for wanted in (["availability"], ["p99", "opened"], ["collapse_probability", "duplicates"]):
+            quick = simulate(plan, 3, metrics=wanted, digest=False)
+            assert quick.digest == ""
+            assert quick.metrics == {each: whole.metrics[each] for each in quick.metrics}
+    assert simulate(plan, 3, digest=False).document["requests"] == whole.document["requests"]
