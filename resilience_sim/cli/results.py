@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from resilience_sim.cli import errors
 from resilience_sim.cli.context import CommandContext
@@ -14,6 +14,7 @@ from resilience_sim.cli.watching import LIVE, OVER, PLAIN, WatchOptions, run_out
 from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
+    from resilience_sim.experiments.crew import Crew
     from resilience_sim.measure.expectations import Verdict
     from resilience_sim.measure.result import RunResult
     from resilience_sim.recording.reader import Recording
@@ -214,6 +215,38 @@ def files_of(scenario: Scenario) -> list[Path]:
     """The file of a scenario and its data files; none for standard input and shipped scenarios."""
     path = Path(scenario.path)
     return [path, *(path.parent / name for name, _ in scenario.files)] if path.is_file() else []
+
+
+class Wanted(Protocol):
+    """What commands that make many runs have in common."""
+
+    @property
+    def out(self) -> list[str]: ...
+    @property
+    def force(self) -> bool: ...
+    @property
+    def cluster(self) -> str | None: ...
+
+
+@contextmanager
+def experiment(
+    ctx: CommandContext,
+    options: Wanted,
+    scenario: Scenario,
+    formats: Sequence[Format],
+    used: Iterable[str | Path] = (),
+) -> Iterator[tuple[Outputs | None, Crew]]:
+    """The outputs of a command that makes many runs, and who makes them; the scenario's warnings are said first.
+
+    ``used``: files that it uses beside those of the scenario.
+    """
+    from resilience_sim.experiments.cluster import crew_for
+
+    with ExitStack() as stack:
+        outputs = open_outputs(ctx, options.out, stack, [*ctx.files, *used], options.force, formats=formats)
+        if not ctx.json:
+            ctx.warnings(scenario.warnings)
+        yield outputs, stack.enter_context(crew_for(options.cluster, say=ctx.note))
 
 
 def open_outputs(

@@ -17,14 +17,14 @@ CAUTIONS = (CAUTION, 2 * CAUTION, CAUTION / 2, SAFE, 0.0)
 
 
 def finalists(race: Race) -> list[Candidate]:
-    """The best first, at most ``FINALISTS``; the settings as written are not among them.
+    """The best first, at most ``FINALISTS``; nobody who has fared as the settings as written in every run.
 
     Fronts of the means: of those that meet the constraints with some caution, with more, and with none, in turns.
     """
     pool = [each for each in race.archive if each is not race.today and each.readings]
     pool = in_turns([_order(race, pool, caution) for caution in CAUTIONS])[: 3 * FINALISTS]
     race.extend_to([FINAL_PAIRS] * len(pool), pool, FINAL_SHARE)
-    pool = distinct(pool)
+    pool = [each for each in distinct(pool) if not same_as_today(race, each)]
     fronts = [_front(race, _order(race, pool, caution), caution) for caution in CAUTIONS]
     return distinct([simplest(race, each) for each in in_turns(fronts)[:FINALISTS]])
 
@@ -53,6 +53,12 @@ def in_turns(lists: Sequence[Sequence[Candidate]]) -> list[Candidate]:
             if place < len(each):
                 found.setdefault(id(each[place]), each[place])
     return list(found.values())
+
+
+def same_as_today(race: Race, candidate: Candidate) -> bool:
+    """Whether what it changes has made no difference to any run."""
+    pairs = min(len(candidate.readings), len(race.today.readings))
+    return candidate.readings[:pairs] == race.today.readings[:pairs]
 
 
 def simplest(race: Race, candidate: Candidate) -> Candidate:

@@ -24,6 +24,7 @@ from resilience_sim.experiments.race import (
     ERROR,
     MASK,
     MOST_SEEDS,
+    SEARCH_SHARE,
     Candidate,
     Objective,
     OutOfBudget,
@@ -123,7 +124,8 @@ def tune(
         with suppress(OutOfBudget):
             race.search()
         chosen, pairs = _affordable(race, finalists(race))
-        if not pairs:
+        unseen = race.purse.room(SEARCH_SHARE) < BLOCK and race.archive == [race.today]
+        if unseen or not pairs:
             return _so_far(race, interrupted=False)
         race.say(f"certifying {len(chosen)} candidates on {len(pairs)} fresh seeds")
         everybody = [race.today, *chosen]
@@ -147,13 +149,15 @@ def _affordable(race: Race, chosen: list[Candidate]) -> tuple[list[Candidate], l
         return int(min(MOST_SEEDS, purse.left(share) / max(1.0, each))) // BLOCK * BLOCK
 
     pairs = count(1 - MARGIN_SHARE)
-    while chosen and pairs < FEWEST:
+    while pairs < FEWEST:
         pairs = count(ALL_BUT_DUST)
         if pairs < FEWEST:
+            if len(chosen) < 2:
+                return [], []
             chosen = chosen[:-1]
     draws = len(race.work.worlds)
     first = -(-CERTIFY_FROM // draws) * draws
-    return chosen, list(range(first, first + pairs)) if pairs >= FEWEST and chosen else []
+    return chosen, list(range(first, first + pairs))
 
 
 def _entry(

@@ -79,11 +79,8 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     For each seed the critical value is searched by bisection on the seed's own luck; the answer is their distribution.
     An axis begins at today's value. The 5 % point is what all but 5 % of the seeds hold to.
     """
-    from contextlib import ExitStack
-
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.margins import Inquiry, below, find_margins
     from resilience_sim.scenario.load import load
     from resilience_sim.views.export.targets import OF_MARGINS
@@ -108,11 +105,7 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
         scenarios, tuple(seeds), tuple(dict.fromkeys(axes)), tuple(over), until, _precision(options.precision)
     )
     ctx.files = results.files_of(scenario)
-    with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_MARGINS)
-        if not ctx.json:
-            ctx.warnings(scenario.warnings)
-        crew = stack.enter_context(crew_for(options.cluster, say=ctx.note))
+    with results.experiment(ctx, options, scenario, OF_MARGINS) as (outputs, crew):
         started = ctx.io.clock()
         with Progress(ctx, "searching", 1.0) as progress:
             ctx.detail("searching")

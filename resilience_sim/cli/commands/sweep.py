@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +55,6 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.sweep import Grid
     from resilience_sim.experiments.sweep import sweep as measure
     from resilience_sim.scenario.diagnostics import ScenarioError
@@ -80,11 +78,7 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
     if grid.size > MOST_POINTS:
         raise usage(f"--over: {grid.size:,} combinations are too many", f"at most {MOST_POINTS:,}; give fewer values")
     ctx.files = results.files_of(scenario)
-    with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, formats=OF_SWEEP)
-        if not ctx.json:
-            ctx.warnings(scenario.warnings)
-        crew = stack.enter_context(crew_for(options.cluster, say=ctx.note))
+    with results.experiment(ctx, options, scenario, OF_SWEEP) as (outputs, crew):
         started = ctx.io.clock()
         with Progress(ctx, "simulating", 1.0) as progress:
             ctx.detail(f"simulating {grid.size} points")

@@ -80,7 +80,6 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.cluster import crew_for
     from resilience_sim.experiments.purse import TooSmall
     from resilience_sim.experiments.study import Study
     from resilience_sim.experiments.tune import tune as search
@@ -99,11 +98,8 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
     with ExitStack() as stack:
         kept: list[str | Path] = [*ctx.files, *([options.resume] if options.resume is not None else [])]
         tuned_file = _tuned_file(options, kept, stack)
-        used = [*kept, *([options.write] if options.write is not None else [])]
-        outputs = results.open_outputs(ctx, options.out, stack, used, options.force, formats=OF_MARGINS)
-        if not ctx.json:
-            ctx.warnings(scenario.warnings)
-        crew = stack.enter_context(crew_for(options.cluster, say=ctx.note))
+        own = [each for each in (options.resume, options.write) if each is not None]
+        outputs, crew = stack.enter_context(results.experiment(ctx, options, scenario, OF_MARGINS, own))
         started = ctx.io.clock()
         if options.resume is not None and any(same_file(Path(options.resume), each) for each in ctx.files):
             raise usage(f"--resume {options.resume}: this command itself uses that file", "name a file for the study")
