@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from cli.shell import resim
 from lab_of_clients import CODE, own_code_is_found
 from patience import PATIENCE
 
@@ -116,12 +117,9 @@ def test_as_a_plugin(tmp_path):
     assert "test_holds[2] PASSED" in done.stdout
     kept = ".pytest_cache/d/resim/test_fails.1.seed1.resim"
     assert f"shop_sync:once, seed 1:  resim replay {kept}" in done.stdout
-    played = subprocess.run(
-        [sys.executable, "-m", "resilience_sim", "replay", kept, "-q"],
-        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    assert played.returncode == 0, played.stderr
-    assert "available" in played.stdout
+    played = resim("replay", str(tmp_path / kept), "-q")
+    assert played.code == 0, played.err
+    assert "available" in played.out
 
 
 def test_the_plugin_loads_nothing_of_resim():
