@@ -1,4 +1,4 @@
-"""The pytest plugin of resim: the fixture ``wind_tunnel``.
+"""The pytest plugin of resim: the fixture ``wind_tunnel``, the marker ``virtual_time``.
 
 It stands beside the package, so that pytest, which loads every plugin that is installed, loads nothing of resim before
 a test asks for it. docs/your-code.md tells what it is for.
@@ -6,6 +6,7 @@ a test asks for it. docs/your-code.md tells what it is for.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="run tests that take `wind_tunnel_seed` with the seeds 1 to N",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker."""
+    config.addinivalue_line("markers", "virtual_time: runs the test on a virtual clock, where waiting takes no time")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test with the marker ``virtual_time`` waits without waiting."""
+    if pyfuncitem.get_closest_marker("virtual_time") is None:
+        return None
+    from resilience_sim.testing.virtual import run_virtually
+
+    names = inspect.signature(pyfuncitem.obj).parameters
+    run_virtually(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs})
+    return True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

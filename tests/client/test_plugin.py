@@ -96,7 +96,7 @@ def test_what_cannot_be_ends_the_test(wind_tunnel):
 def test_as_a_plugin(tmp_path):
     (tmp_path / "outage.yaml").write_text(OUTAGE)
     (tmp_path / "test_checkout.py").write_text(
-        "import shop_sync\n\n\n"
+        "import asyncio\nimport time\n\nimport pytest\nimport shop_sync\nimport tenacity\n\n\n"
         "def test_holds(wind_tunnel, wind_tunnel_seed):\n"
         "    result = wind_tunnel('outage.yaml').run(shop_sync.three_times, seed=wind_tunnel_seed)\n"
         "    assert result.availability > 0.9\n\n\n"
@@ -105,7 +105,18 @@ def test_as_a_plugin(tmp_path):
         "    result = tunnel.run(shop_sync.once)\n"
         "    assert result.availability > 0.9\n\n\n"
         "def test_without():\n"
-        "    pass\n"
+        "    pass\n\n\n"
+        "@pytest.mark.virtual_time\n"
+        "def test_retries_for_half_an_hour():\n"
+        "    tries = []\n"
+        "    retry = tenacity.Retrying(wait=tenacity.wait_fixed(600), stop=tenacity.stop_after_delay(1800))\n"
+        "    with pytest.raises(tenacity.RetryError):\n"
+        "        retry(lambda: tries.append(time.monotonic()) or 1 / 0)\n"
+        "    assert [round(each - tries[0]) for each in tries] == [0, 600, 1200, 1800]\n\n\n"
+        "@pytest.mark.virtual_time\n"
+        "async def test_as_a_task(tmp_path):\n"
+        "    await asyncio.sleep(30)\n"
+        "    assert tmp_path is None\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(CODE)]), "RESIM_PURE": "1"}
     env.pop("PYTEST_ADDOPTS", None)
@@ -113,7 +124,8 @@ def test_as_a_plugin(tmp_path):
         [sys.executable, "-m", "pytest", "-p", "pytest_resim", "-p", "no:xdist", "--wind-tunnel-seeds", "2", "-v"],
         cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    assert "1 failed, 3 passed" in done.stdout, done.stdout + done.stderr
+    assert "2 failed, 4 passed" in done.stdout, done.stdout + done.stderr
+    assert "assert tmp_path is None" in done.stdout
     assert "test_holds[2] PASSED" in done.stdout
     kept = ".pytest_cache/d/resim/test_fails.1.seed1.resim"
     assert f"shop_sync:once, seed 1:  resim replay {kept}" in done.stdout
