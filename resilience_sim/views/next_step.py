@@ -87,9 +87,16 @@ def again_words(scenario: Scenario) -> str:
     return quote(scenario.path) + "".join(f" --set {quote(override)}" for override in scenario.overrides)
 
 
+# scenarios that have a tour of their own (play/tours)
+TOURS = {
+    "retry-storm": "retries",
+    **{name: name for name in ("cascade", "retry-amplification", "tail-at-scale", "double-charge", "idempotency-key")},
+}
+
+
 def tour_step(scenario: Scenario) -> Step:
     """The cockpit's tour of a scenario, or the first one."""
-    name = {"retry-storm": "retries"}.get(scenario.path, "first-look")
+    name = TOURS.get(scenario.path, "first-look")
     return (f"resim play --tour {name}", "a guided tour in the cockpit: predict, watch, change it")
 
 

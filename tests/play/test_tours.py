@@ -11,6 +11,7 @@ from resilience_sim.play.tour import Guide, TourError, load, names
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load as load_scenario
 from resilience_sim.views.live.look import ASCII, UNICODE
+from resilience_sim.views.next_step import TOURS
 
 LESSONS = [
     "first-look", "why-resilience", "retries", "breaker-states", "order", "thread-exhaustion", "double-charge",
@@ -27,6 +28,10 @@ def guided(name: str) -> Guide:
 
 def test_the_lessons_in_their_order() -> None:
     assert names() == LESSONS
+
+
+def test_the_summary_names_tours_that_are_there() -> None:
+    assert all(load(tour).scenario == scenario for scenario, tour in TOURS.items())
 
 
 @pytest.mark.parametrize("name", LESSONS)
