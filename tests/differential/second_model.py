@@ -640,14 +640,14 @@ def hedge(model: Model, settings: dict[str, Any], inside: Enter) -> Enter:
                 race.over = True
                 state["timer"]()
                 if settings.get("cancels_loser", True):
-                    for loser in racing:
+                    for loser in reversed(racing):
                         loser.give_up("cancelled", True)
                 done(outcome)
 
         def give_up(why: str, stop: bool) -> None:
             race.over = True
             state["timer"]()
-            for each in racing:
+            for each in reversed(racing):  # the one that waits must not begin in the place of the other
                 each.give_up(why, stop)
 
         start()

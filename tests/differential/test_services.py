@@ -181,7 +181,7 @@ def differences(number: int) -> list[str]:
     return sorted(found, key=lambda text: int(text.partition("(")[2].partition(",")[0].rstrip(")").split(")")[0]))
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", [*range(19), 117])  # 117: a hedge cancelled with one attempt in the queue
 def test_both_simulators_see_the_same_events(number: int) -> None:
     assert differences(number)[:5] == []
 
