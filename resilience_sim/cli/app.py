@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
     "snapshot": "Write and check scenarios",
     "import": "Exchange with other tools",
     "export": "Exchange with other tools",
+    "report": "Exchange with other tools",
 }
 RESERVED = ("list", "import")  # in Python: their modules and functions end in an underscore
 

@@ -14,6 +14,8 @@ from resilience_sim.cli.watching import LIVE, OVER, PLAIN, WatchOptions, run_out
 from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.experiments.crew import Crew
     from resilience_sim.measure.expectations import Verdict
     from resilience_sim.measure.result import RunResult
@@ -286,11 +288,47 @@ def stdout_taken(outputs: Outputs | None) -> bool:
     return outputs is not None and outputs.uses_stdout
 
 
-def finish(ctx: CommandContext, outputs: Outputs | None, make_document: Callable[[], dict[str, Any]]) -> bool:
-    """Complete the outputs, and print the result document with ``--json``; True if that was the whole answer."""
+def bins(series: int, outputs: Outputs | None, plan: Plan) -> int:
+    """``--series``; for a report, which has charts over time, a length that suits the run."""
+    if series or outputs is None or not outputs.needs_page:
+        return series
+    from resilience_sim.views.export.report import bin_of
+    from resilience_sim.views.live.facts import horizon
+
+    return bin_of(horizon(plan))
+
+
+def finish(
+    ctx: CommandContext,
+    outputs: Outputs | None,
+    make_document: Callable[[], dict[str, Any]],
+    say: Callable[[Console], None],
+) -> None:
+    """Complete the outputs, and give the answer: the result document with ``--json``, else what ``say`` prints.
+
+    A report has in it what ``say`` prints, too.
+    """
     document = make_document() if ctx.json or (outputs is not None and outputs.needs_document) else None
     if outputs is not None:
-        outputs.finish(document)
+        outputs.finish(document, _spoken(ctx, say) if outputs.needs_page else "")
     if ctx.json and document is not None:
         ctx.document(document)
-    return ctx.json
+    else:
+        say(ctx.io.console(stderr=stdout_taken(outputs)))
+
+
+def _spoken(ctx: CommandContext, say: Callable[[Console], None]) -> str:
+    """All that the command would print on a wide terminal, also with ``-q``."""
+    import io
+
+    from rich.console import Console
+
+    from resilience_sim.views.export.report import as_html
+
+    console = Console(
+        record=True, file=io.StringIO(), width=104, force_terminal=True, color_system="standard", legacy_windows=False
+    )
+    quiet, ctx.quiet = ctx.quiet, False
+    say(console)
+    ctx.quiet = quiet
+    return as_html(console)

@@ -50,7 +50,9 @@ def options_with_paths() -> Iterator[tuple[str, str, Any]]:
                 yield command, declared[0], info
 
 
-TUNE = "tune quick.yaml -q --budget 1000requests --vary retry.attempts=6 --maximize availability"
+TUNE = (
+    "tune quick.yaml -q --budget 1000requests --set traffic.requests=10 --vary retry.attempts=6 --maximize availability"
+)
 # Where `COMMAND quick.yaml --out json=PLACE` (or `--save PLACE`) is not what has to be said.
 WRITING = {
     ("compare", "--out"): Writing("compare quick.yaml -q --runs 1 --out junit=PLACE", "quick.yaml"),
@@ -64,6 +66,7 @@ WRITING = {
     ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
     ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
     ("snapshot", "--out"): Writing("snapshot . -q --runs 10 --out json=PLACE", "quick.yaml"),
+    ("report", "--output"): Writing("report r.resim -q --output PLACE", "r.resim"),
     ("schema", "--output"): Writing("schema --output PLACE"),
     ("tune", "--write"): Writing(f"{TUNE} --write PLACE", "quick.yaml"),
     ("tune", "--out"): Writing(f"{TUNE} --out json=PLACE", "quick.yaml"),
@@ -165,7 +168,7 @@ def test_with_force_a_link_is_followed_and_stays_one(world, name):
     """The file of somebody's is replaced, as asked; nothing is left beside it."""
     before = contents(world)
     answer = ALL[name].run("link", "--force")
-    assert answer.code in (0, 1), answer
+    assert answer.code in (0, 1, 4), answer  # 4: nothing is surely better, which is written all the same
     theirs, link = ("theirs.yaml", "link.yaml") if name == "init" else ("theirs", "link")
     assert Path(link).is_symlink()
     after = contents(world)
@@ -251,7 +254,7 @@ def test_two_outputs_of_a_search_have_two_files(world, options):
 def test_a_study_is_kept_behind_a_link(world):
     Path("s").symlink_to("real.study")
     for _ in range(2):
-        answer = resim(*TUNE.split(), "--resume", "s", "--set", "traffic.requests=20")
+        answer = resim(*TUNE.split(), "--resume", "s")
         assert answer.code in (0, 1, 4), answer
     assert "are known already" not in answer.err  # -q
     assert Path("s").is_symlink()

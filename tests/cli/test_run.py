@@ -106,13 +106,13 @@ def test_nothing_to_run_beside(here, beside, said):
 
 
 def test_json_is_one_document_and_nothing_else(here):
-    """Even where lines, progress or notes would have been printed."""
+    """Even where lines or notes would have been printed; progress is wiped away."""
     answer = resim("run", "quick.yaml", "--json", "--runs", "3", terminal=True)
     assert answer.code == 0
     assert answer.document["command"] == "run"
     assert answer.document["seeds"] == [1, 2, 3]
     assert answer.document["error"] is None
-    assert answer.err == ""
+    assert re.sub(r"\r\x1b\[K[^\r]*", "", answer.err) == ""
 
 
 def test_same_digest_whatever_the_user_interface(here):

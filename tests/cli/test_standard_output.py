@@ -30,9 +30,11 @@ LINES = {
     "lint": ["lint", "quick.yaml", "--format", "sarif"],
     "schema": ["schema"],
     "import": ["import", "app.yml"],
-    "tune": ["tune", "quick.yaml", "--vary", "retry.attempts=2", "--budget", "100 requests",
+    "tune": ["tune", "quick.yaml", "--vary", "retry.attempts=2", "--budget", "1000 requests",
              "--set", "traffic.requests=10"],
     "export": ["export", "r.resim", "--to", "jsonl"],
+    "report": ["report", "r.resim", "-o", "x.html", "--force"],
+    "snapshot": ["snapshot", ".", "--runs", "10"],
 }  # fmt: skip
 WITHOUT_JSON = {"play", "import", "export"}  # the cockpit has no document; those two need -o for it
 APP = "resilience4j: {retry: {instances: {a: {maxAttempts: 3}}}}\n"

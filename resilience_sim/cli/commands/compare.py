@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +20,11 @@ from resilience_sim.cli.own_client import tell_notes, with_own_client
 from resilience_sim.cli.own_policies import with_own_policies
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.measure.result import RunResult
+    from resilience_sim.runs.compare import VariantDivergence
     from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Plan, Warned
@@ -100,6 +103,7 @@ def compare(ctx: CommandContext, options: CompareOptions) -> int:
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
+        series = max((results.bins(series, outputs, plan) for plan in plans.values()), default=series)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         elsewhere = None
@@ -178,25 +182,29 @@ def answer(
             error=None if whole else failure("interrupted", results.INTERRUPTED),
         )
 
-    if results.finish(ctx, outputs, document):
-        return code
-    from resilience_sim.runs.compare import divergences
-    from resilience_sim.views.comparison import render_comparison
+    @cache
+    def parted() -> list[VariantDivergence]:
+        from resilience_sim.runs.compare import divergences
 
-    parted = divergences(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
-    console = ctx.io.console(stderr=results.stdout_taken(outputs))
-    render_comparison(
-        console,
-        scenario,
-        found,
-        differences,
-        parted,
-        verdicts,
-        interrupted=not whole,
-        quiet=ctx.quiet,
-        why=why,
-        steps=steps,
-    )
+        return divergences(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
+
+    def say(console: Console) -> None:
+        from resilience_sim.views.comparison import render_comparison
+
+        render_comparison(
+            console,
+            scenario,
+            found,
+            differences,
+            parted(),
+            verdicts,
+            interrupted=not whole,
+            quiet=ctx.quiet,
+            why=why,
+            steps=steps,
+        )
+
+    results.finish(ctx, outputs, document, say)
     return code
 
 

@@ -42,8 +42,9 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
 
     With a scenario, FORMAT is FORMATS.
     """
-    from resilience_sim.cli.results import recording_file
+    from resilience_sim.cli.results import bins, recording_file
     from resilience_sim.recording.reader import open_recording
+    from resilience_sim.runs.replay import plan_of, scenario_of
     from resilience_sim.scenario.text import shipped
     from resilience_sim.views.export.targets import FORMATS, open_outputs
 
@@ -66,6 +67,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
         open_outputs([f"{to}={output}"], ctx.io.stdout, [file], options.force) as outputs,
     ):
         outputs.play(recording)
+        bin_width = bins(bin_width, outputs, plan_of(recording, scenario_of(recording)))
         outputs.finish(document_of(recording, bin_width) if outputs.needs_document else None)
     if ctx.json:
         ctx.reply(format=to, wrote=[output])

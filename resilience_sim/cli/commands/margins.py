@@ -13,6 +13,8 @@ from resilience_sim.cli.errors import INTERRUPTED, NO, OK, usage
 from resilience_sim.cli.own_client import with_own_client
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.experiments.margins import Margins
     from resilience_sim.experiments.specs import Range
     from resilience_sim.scenario.scenario import Scenario
@@ -123,12 +125,12 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, answer, ctx.io.clock() - started)
 
-        if results.finish(ctx, outputs, document):
-            return code
-        from resilience_sim.views.margins import render_margins
+        def say(console: Console) -> None:
+            from resilience_sim.views.margins import render_margins
 
-        console = ctx.io.console(stderr=results.stdout_taken(outputs))
-        render_margins(console, scenario, scenarios, answer, wanted, quiet=ctx.quiet)
+            render_margins(console, scenario, scenarios, answer, wanted, quiet=ctx.quiet)
+
+        results.finish(ctx, outputs, document, say)
         return code
 
 

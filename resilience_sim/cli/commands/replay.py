@@ -13,6 +13,8 @@ from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import usage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.kernel.events import Event
     from resilience_sim.recording.reader import Recording
@@ -108,6 +110,7 @@ def _play(
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, [options.file], options.force)
         playback = Playback(recording)
+        series = results.bins(series, outputs, playback.plan)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs))
         done = results.carry_out(ctx, playback, way, watch, series, outputs, recording.finished)
         name = recording.meta.variant
@@ -134,23 +137,24 @@ def _play(
                 error=None if done.whole else failure("interrupted", "interrupted before the end of the recording"),
             )
 
-        if results.finish(ctx, outputs, document):
-            return code
-    from resilience_sim.views.summary import render_summary
+        def say(console: Console) -> None:
+            from resilience_sim.views.summary import render_summary
 
-    if way == PLAIN:
-        ctx.out("")
-    render_summary(
-        ctx.io.console(stderr=results.stdout_taken(outputs)),
-        playback.scenario,
-        [done.result],
-        verdicts,
-        moments=done.moments,
-        interrupted=not done.whole or not recording.finished,
-        saved=options.file,
-        quiet=ctx.quiet,
-    )
-    return code
+            render_summary(
+                console,
+                playback.scenario,
+                [done.result],
+                verdicts,
+                moments=done.moments,
+                interrupted=not done.whole or not recording.finished,
+                saved=options.file,
+                quiet=ctx.quiet,
+            )
+
+        if way == PLAIN and not ctx.json:
+            ctx.out("")
+        results.finish(ctx, outputs, document, say)
+        return code
 
 
 def _verify(ctx: CommandContext, recording: Recording, series: int) -> int:
@@ -252,6 +256,7 @@ def _ask_what_if(
     seed = recording.meta.seed
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, [options.file, options.stack], options.force)
+        series = max(results.bins(series, outputs, plan) for plan in plans.values())
         actions = actions_of(recording)
         racers = {name: Simulation(plan, seed, actions) for name, plan in plans.items()}
         folds = {

@@ -15,6 +15,8 @@ from resilience_sim.cli.own_client import tell_notes, with_own_client
 from resilience_sim.cli.own_policies import with_own_policies
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.cli.results import Done
     from resilience_sim.cli.watching import WatchOptions
     from resilience_sim.runs.batch import Batch
@@ -96,6 +98,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         return _run_beside(ctx, scenario, options.beside, seeds, options, watch, series)
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
+        series = results.bins(series, outputs, scenario.plan)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs), len(seeds) > 1)
         if not ctx.json:
             ctx.warnings(scenario.warnings)
@@ -138,26 +141,29 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 error=None if whole else failure("interrupted", results.INTERRUPTED),
             )
 
-        if results.finish(ctx, outputs, document):
-            return code
-    from resilience_sim.views.summary import render_summary
+        moments = first.moments if first is not None else None
 
-    if way == PLAIN:
-        ctx.out("")
-    moments = first.moments if first is not None else None
-    if moments is None and whole and not ctx.quiet:
-        moments = results.explained(scenario.plan, runs[0])
-    render_summary(
-        ctx.io.console(stderr=results.stdout_taken(outputs)),
-        scenario,
-        runs,
-        verdicts,
-        moments=moments,
-        interrupted=not whole,
-        saved=options.save or "",
-        quiet=ctx.quiet,
-    )
-    return code
+        def say(console: Console) -> None:
+            from resilience_sim.views.summary import render_summary
+
+            nonlocal moments
+            if moments is None and whole and not ctx.quiet:
+                moments = results.explained(scenario.plan, runs[0])
+            render_summary(
+                console,
+                scenario,
+                runs,
+                verdicts,
+                moments=moments,
+                interrupted=not whole,
+                saved=options.save or "",
+                quiet=ctx.quiet,
+            )
+
+        if way == PLAIN and not ctx.json:
+            ctx.out("")
+        results.finish(ctx, outputs, document, say)
+        return code
 
 
 def _run_beside(
@@ -187,6 +193,7 @@ def _run_beside(
     plans = {AS_WRITTEN: scenario.plan, name: plan}
     with ExitStack() as stack:
         outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
+        series = max(results.bins(series, outputs, each) for each in plans.values())
         if not ctx.json:
             ctx.warnings(scenario.warnings)
         simulations = {each: Simulation(its, seeds[0]) for each, its in plans.items()}

@@ -14,6 +14,8 @@ from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import NO, OK, Problem, usage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.experiments.snapshot import Compared, Entry, Snapshot
     from resilience_sim.scenario.scenario import Scenario
 
@@ -85,18 +87,19 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
         def document() -> dict[str, Any]:
             return _document(ctx, place, found, now)
 
-        if results.finish(ctx, outputs, document):
-            return code
-        from resilience_sim.views.snapshot import render_snapshot
-
-        steps = [] if file is not None or not found else [(f"resim snapshot {options.folder} --update", "accept it")]
-        console = ctx.io.console(stderr=results.stdout_taken(outputs))
-        if not fresh:
-            render_snapshot(console, found, len(now.entries), steps, quiet=ctx.quiet)
-        if file is not None:
+        def say(console: Console) -> None:
             from resilience_sim.kernel.format import plural
+            from resilience_sim.views.snapshot import render_snapshot
 
-            ctx.note(f"wrote {place}: {plural(len(now.entries), 'scenario')}, {len(seeds)} seeds each")
+            steps = (
+                [] if file is not None or not found else [(f"resim snapshot {options.folder} --update", "accept it")]
+            )
+            if not fresh:
+                render_snapshot(console, found, len(now.entries), steps, quiet=ctx.quiet)
+            if file is not None:
+                ctx.out(f"wrote {place}: {plural(len(now.entries), 'scenario')}, {len(seeds)} seeds each")
+
+        results.finish(ctx, outputs, document, say)
         return code
 
 

@@ -12,6 +12,8 @@ from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import INTERRUPTED, OK, usage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.experiments.specs import Spec
     from resilience_sim.experiments.sweep import Sweep
     from resilience_sim.scenario.scenario import Scenario
@@ -93,12 +95,13 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
             return _document(ctx, scenario, found, names, ctx.io.clock() - started)
 
         code = INTERRUPTED if found.interrupted else OK
-        if results.finish(ctx, outputs, document):
-            return code
-        from resilience_sim.views.sweep import render_sweep
 
-        console = ctx.io.console(stderr=results.stdout_taken(outputs))
-        render_sweep(console, scenario, found, names, refine, quiet=ctx.quiet)
+        def say(console: Console) -> None:
+            from resilience_sim.views.sweep import render_sweep
+
+            render_sweep(console, scenario, found, names, refine, quiet=ctx.quiet)
+
+        results.finish(ctx, outputs, document, say)
         return code
 
 

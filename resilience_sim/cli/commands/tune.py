@@ -15,6 +15,8 @@ from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import INCONCLUSIVE, INTERRUPTED, NO, OK, Problem, usage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from resilience_sim.experiments.race import Tuning
     from resilience_sim.experiments.tune import Tuned
     from resilience_sim.scenario.scenario import Scenario
@@ -122,12 +124,12 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, found, ctx.io.clock() - started)
 
-        if results.finish(ctx, outputs, document):
-            return code
-        from resilience_sim.views.tune import render_tune
+        def say(console: Console) -> None:
+            from resilience_sim.views.tune import render_tune
 
-        console = ctx.io.console(stderr=results.stdout_taken(outputs))
-        render_tune(console, scenario, objectives, found, wrote, quiet=ctx.quiet)
+            render_tune(console, scenario, objectives, found, wrote, quiet=ctx.quiet)
+
+        results.finish(ctx, outputs, document, say)
         return code
 
 

@@ -115,6 +115,13 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("markdown", "verdicts and figures, for a pull request", DOCUMENT, ".md", begins=r"### resim \w+: "),
     Format(
+        "html",
+        "a report: verdicts, causes, charts and all figures in one file, which needs no network",
+        DOCUMENT,
+        ".html",
+        begins=r"<!doctype html>\n<html[^>]*><head><meta charset=\"utf-8\"><meta http-equiv",
+    ),
+    Format(
         "sqlite",
         "a database: requests, attempts, transitions, faults, samples, services and links",
         EVENTS,
@@ -125,9 +132,10 @@ FORMATS: tuple[Format, ...] = (
 
 # Of the commands that make many runs for one question
 POINTS = Format("csv", "one line per point", DOCUMENT, ".csv", ("points",), begins=r"[^\n]*,runs,[^\n]*\n")
-OF_MARGINS: tuple[Format, ...] = (FORMATS[0],)
+PAGE = next(each for each in FORMATS if each.name == "html")
+OF_MARGINS: tuple[Format, ...] = (FORMATS[0], PAGE)
 OF_SNAPSHOT: tuple[Format, ...] = tuple(each for each in FORMATS if each.name in ("json", "markdown"))
-OF_SWEEP: tuple[Format, ...] = (FORMATS[0], POINTS)
+OF_SWEEP: tuple[Format, ...] = (FORMATS[0], POINTS, PAGE)
 
 
 def format_named(name: str, formats: Sequence[Format] = FORMATS) -> Format | None:
@@ -160,7 +168,8 @@ def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
     raise ValueError(f"{known.name} is not an export of events")
 
 
-def write_document(known: Format, document: Mapping[str, Any], stream: TextIO) -> None:
+def write_document(known: Format, document: Mapping[str, Any], stream: TextIO, spoken: str = "") -> None:
+    """``spoken``: what the command prints, as HTML, for a page."""
     if known.name == "json":
         from resilience_sim.views.document import dumps
 
@@ -173,6 +182,10 @@ def write_document(known: Format, document: Mapping[str, Any], stream: TextIO) -
         from resilience_sim.views.export import markdown
 
         markdown.write(document, stream)
+    elif known is PAGE:
+        from resilience_sim.views.export import report
+
+        report.write(document, spoken, stream)
     elif known is POINTS:
         from resilience_sim.views.export.csv_tables import write_points
 
@@ -273,6 +286,10 @@ class Outputs:
         return any(target.format.needs == DOCUMENT for target, _ in self._opened)
 
     @property
+    def needs_page(self) -> bool:
+        return any(target.format is PAGE for target, _ in self._opened)
+
+    @property
     def uses_stdout(self) -> bool:
         return any(None in target.paths.values() for target, _ in self._opened)
 
@@ -288,7 +305,7 @@ class Outputs:
             for event in recording.iter_events():
                 fold.on_event(*event)
 
-    def finish(self, document: Mapping[str, Any] | None = None) -> None:
+    def finish(self, document: Mapping[str, Any] | None = None, spoken: str = "") -> None:
         """Complete every output and put it in its place. ExportError when one cannot be; the others are completed."""
         failures: list[Exception] = []
         end = 0 if self._run is None else self._run.end if isinstance(self._run, RecordedRun) else self._run.now
@@ -298,7 +315,7 @@ class Outputs:
                 if id(target) in exports:
                     exports[id(target)].close(end)
                 elif target.format.needs == DOCUMENT and document is not None:
-                    write_document(target.format, document, next(iter(files.values())).stream)
+                    write_document(target.format, document, next(iter(files.values())).stream, spoken)
                 else:
                     continue
                 for file in files.values():

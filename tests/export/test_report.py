@@ -1,0 +1,193 @@
+"""The report: one file that needs nothing, says everything, and lets nothing in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.shell import QUICK, resim
+from patience import PATIENCE
+
+VOID = frozenset(("meta", "br", "path", "rect", "circle"))
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;'\""
+
+
+class Page(HTMLParser):
+    """Tags in their order; their nesting is checked, what is inside scripts is kept."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, self.getpos()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.scripts[0])
+        return found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A page of every command that has one."""
+    here = tmp_path_factory.mktemp("pages")
+    scenario = str(here / "quick.yaml")
+    Path(scenario).write_text(
+        QUICK.replace("stack:", "faults:\n  - outage: {id: main, at: 5s, for: 3s}\nstack:\n  - circuit_breaker: {}"),
+        encoding="utf-8",
+    )
+    lines = {
+        "run": ["run", scenario, "--save", str(here / "r.resim")],
+        "compare": ["compare", scenario, "--runs", "20"],
+        "margins": ["margins", scenario, "--axis", "load", "--runs", "3", "--until", "availability > 50%"],
+        "sweep": ["sweep", scenario, "--over", "retry.attempts=1..3", "--over", "retry.delay=10ms,1s", "--runs", "2"],
+        "tune": ["tune", scenario, "--budget", "2k requests"],
+    }
+    found = {}
+    for name, argv in lines.items():
+        out = here / f"{name}.html"
+        answer = resim(*argv, "-q", "--out", f"html={out}", "--out", f"json={here / name}.json")
+        assert answer.code in (0, 1, 4) or name == "tune", answer
+        if out.exists():
+            found[name] = out.read_text(encoding="utf-8")
+    for name, source in (("report of a recording", "r.resim"), ("report of a document", "compare.json")):
+        assert resim("report", str(here / source), "-q", "-o", str(here / "x.html"), "--force").code in (0, 1)
+        found[name] = (here / "x.html").read_text(encoding="utf-8")
+    return found
+
+
+def test_every_page_is_whole_small_and_alone(pages):
+    for name, text in pages.items():
+        page = Page(text)
+        assert len(text.encode()) < 400_000, name
+        for tag, attributes in page.tags:
+            assert "src" not in attributes, name
+            assert not str(attributes.get("href", "#")).strip("#").count(":"), name
+            assert not any(each.startswith("on") for each in attributes), name
+            assert tag not in ("link", "iframe", "object", "img", "form"), name
+        assert not re.search(r"url\(|@import", text.split("</style>")[0]), name
+        assert page.document["schema"] == "resim.result/1"
+
+
+def test_only_its_own_script_may_run(pages):
+    for text in pages.values():
+        page = Page(text)
+        policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a) or ""
+        own = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
+        assert f"script-src 'sha256-{own}'" in policy
+        assert policy.startswith("default-src 'none'")
+
+
+def test_the_page_of_a_run_has_verdicts_causes_charts_and_figures(pages):
+    for name in ("run", "report of a recording"):
+        text = pages[name]
+        order = [text.index(each) for each in ("<h2>Verdicts", "Why", "<h2>Over time", "<h2>Figures", "<h2>Data")]
+        assert order == sorted(order)
+        assert text.count("<figure class='time'") == 3  # B has no queue
+        assert "States of the breakers" in text
+        assert 'class="bandname"' in text
+
+
+def test_every_chart_over_time_has_its_numbers_below_it(pages):
+    """For those who cannot see it, or have no script; a row for each bin."""
+    document = Page(pages["run"]).document
+    bins = len(document["variants"][0]["runs"][0]["series"]["t"])
+    for figure in re.findall(r"<figure class='time'.*?</figure>", pages["run"], re.DOTALL):
+        assert f'data-bins="{bins}"' in figure
+        assert figure.split("<tbody>")[1].count("<tr>") == bins
+
+
+def test_only_runs_that_are_drawn_keep_their_series(pages):
+    """Twenty runs of three variants would be megabytes."""
+    for variant in Page(pages["compare"]).document["variants"]:
+        assert ["series" in run for run in variant["runs"]] == [True] + [False] * 19
+
+
+def test_an_answer_of_each_kind_is_drawn(pages):
+    assert "differences" in pages["compare"]
+    assert "<h2>Margins" in pages["margins"]
+    assert pages["sweep"].count("class='heat'") == 6
+    assert "<h2>Settings to choose from" in pages.get("tune", "<h2>Settings to choose from")
+
+
+def test_no_text_becomes_markup(tmp_path):
+    path = tmp_path / "evil.yaml"
+    path.write_text(
+        QUICK.replace("name: quick", f"name: {json.dumps(EVIL)}").replace(
+            "availability >= 90%", f"{{that: availability >= 90%, because: {json.dumps(EVIL)}}}"
+        )
+    )
+    assert resim("compare", str(path), "--runs", "2", "-q", "--out", f"html={tmp_path / 'x.html'}").code in (0, 1, 4)
+    page = Page((tmp_path / "x.html").read_text(encoding="utf-8"))
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 2
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert page.document["scenario"]["name"] == EVIL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": "resim.result/9"}',
+        '{"schema": "resim.result/1", "variants": 3}',
+        '{"schema": "resim.result/1", "variants": [{"name": "a", "runs": [{"series": {"bin": "<b>"}}]}]}',
+        '{"schema": "resim.result/1", "expectations": [{}]}',
+        '{"schema": "resim.result/1", "front": [{"set": 1}]}',
+        '{"schema": "resim.result/1", "margins": [{"axis": []}]}',
+        "[" * 100_000,
+    ],
+)
+def test_a_document_that_is_none_is_refused(tmp_path, text):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    answer = resim("report", str(path))
+    assert answer.code == 2, answer
+    assert answer.err.startswith("error: ")
+    assert not (tmp_path / "x.html").exists()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium here")
+@pytest.mark.parametrize("name", ["run", "compare"])
+def test_a_browser_has_nothing_to_complain_of(pages, name, tmp_path):
+    """Real headless Chromium: no message on its console, the script ran, and the charts are as wide as the page."""
+    place = tmp_path / "page.html"
+    probe = "<script>document.title='no'</script>"  # which the policy of the page must not let run
+    place.write_text(pages[name].replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    command = [
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", place.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert [line for line in said if "Content Security Policy" not in line] == []
+    assert len(said) == 1  # that of the probe
+    assert "<title>no" not in done.stdout
+    assert done.stdout.count("<svg") == pages[name].count("<svg")
