@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
 from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
 
@@ -25,8 +26,8 @@ def longer_than(latency: Latency, t: float) -> float:
         return 1.0 - gamma_below(a, t / b)
     if kind == "pareto":
         return (a / t) ** b if t > a else 1.0
-    values = latency.values
-    return sum(1 for value in values if value > t) / len(values) if values else 0.0
+    values = latency.values  # sorted
+    return (len(values) - bisect_right(values, t)) / len(values) if values else 0.0
 
 
 def gamma_below(shape: float, x: float) -> float:

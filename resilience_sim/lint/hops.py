@@ -35,7 +35,7 @@ from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.settings.traffic import Phase, TrafficConfig
 
-DRAWS = 2_000
+DRAWS = 1_500
 MOST_DRAWN = 50  # of calls one after the other; more are scaled
 
 
@@ -140,6 +140,8 @@ class Hops:
         retry = next((c for c in link.stack if isinstance(c, RetryConfig)), None)
         attempts = min(retry.attempts, 20) if retry is not None else 1
         times = min(link.times, MOST_DRAWN)
+        waits = [mean_wait(retry, n) for n in range(1, attempts)] if retry is not None else []
+        tries = iter(luck.choices(pool, k=DRAWS * times))  # at once, for drawing one by one takes five times as long
         found = []
         for _ in range(DRAWS):
             if link.chance < 1 and luck.random() >= link.chance:
@@ -147,15 +149,15 @@ class Hops:
                 continue
             total, well = 0.0, True
             for _ in range(times):
-                for n in range(1, attempts + 1):
-                    took, well = luck.choice(pool)
+                took, well = next(tries)
+                for wait in (*waits, None):
                     late = limit and took > limit
                     total += limit if late else took
                     well = well and not late
-                    if well or n == attempts:
+                    if well or wait is None:
                         break
-                    assert retry is not None
-                    total += mean_wait(retry, n)
+                    total += wait
+                    took, well = luck.choice(pool)
                 well = well or link.optional
                 if not well:
                     break

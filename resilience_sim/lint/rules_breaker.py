@@ -335,7 +335,8 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
         chance, mean = windows_with(size, view.failures_from(size), p, calls, not view.errors)
         if view.min_calls < size and not view.errors:  # a fresh window may trip before it is full
             first = binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
-            chance, mean = max(chance, first), mean * (1 - first) + view.min_calls * first
+            later = mean * (1 - first) if first < 1 else 0.0
+            chance, mean = max(chance, first), later + view.min_calls * first
     return chance, HOUR / (mean / rate + pause) * again
 
 

@@ -284,10 +284,11 @@ def forgotten_key(subject: Subject) -> Iterator[Hit]:
         each = worst_time(subject.stack, index + 1)
         span = min((config.attempts - 1) * each + waits(config), worst_time(subject.stack))
         if span > ttl:
+            when = "at any time" if span == inf else f"{say.duration(span)} after the first"
             yield Hit(
                 subject.at(index, "attempts"),
-                f"the last attempt may come {say.duration(span)} after the first; B forgets the idempotency key after "
-                f"{say.duration(ttl)} and executes it again",
+                f"the last attempt may come {when}; "
+                f"B forgets the idempotency key after {say.duration(ttl)} and executes it again",
                 "remember keys for longer than retries last; 24h is usual",
                 {"last_try": span / 1e9, "ttl": ttl / 1e9},
             )

@@ -17,6 +17,7 @@ from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.read.pieces import fault_from, policy_from
 from resilience_sim.scenario.text.spelling import duration, share
 from resilience_sim.settings import types
+from resilience_sim.settings.calls import LinkConfig, StepConfig
 from resilience_sim.settings.client import ClientConfig
 from resilience_sim.settings.faults import FAULTS as FAULT_KINDS
 from resilience_sim.settings.faults import FaultConfig
@@ -192,6 +193,59 @@ def plans(draw: st.DrawFn) -> Plan:
         tuple(faults),
         named(draw(st.lists(POLICIES, min_size=draw(st.integers(0, 4)), max_size=6))),
     )
+
+
+_MEMBERS = st.builds(
+    lambda service, waits: replace(service, waits=waits), SERVICES, one_of(["holding", "holding", "free"])
+)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Plan:
+    """Two to four services, each called by an earlier one, small enough for retries that multiply."""
+    whole = draw(plans())
+    names = [f"s{i}" for i in range(draw(st.integers(2, 4)))]
+    services = [replace(draw(_MEMBERS), name=name) for name in names]
+    steps = []
+    for i, caller in enumerate(names[:-1]):
+        later = names[i + 1 :]
+        callees = [later[0], *draw(st.lists(one_of(later[1:]), max_size=2, unique=True))] if later[1:] else later
+        links = tuple(
+            LinkConfig(
+                caller,
+                callee,
+                tuple(
+                    replace(each, id=f"{caller}.{callee}.{each.kind}{n}")
+                    for n, each in enumerate(draw(st.lists(POLICIES, max_size=2)))
+                ),
+                draw(OPERATIONS),
+                draw(one_of([1, 1, 2])),
+                draw(one_of([1.0, 1.0, 0.5])),
+                draw(st.booleans()),
+                draw(one_of([ev.ERROR, ev.UNAVAILABLE])),
+            )
+            for callee in callees
+        )
+        if draw(st.booleans()):
+            steps.append(StepConfig(caller, links, draw(st.integers(1, len(links)))))
+        else:
+            steps += [StepConfig(caller, (link,), 1) for link in links]
+    traffic = whole.traffic
+    if traffic.loop != "trace":
+        traffic = replace(traffic, requests=min(traffic.requests, 15))
+    pairs = [f"client>{names[0]}", *(link.name for step in steps for link in step.links)]
+    faults = []
+    for fault in whole.faults:
+        place = draw(one_of(pairs if fault.kind in ("outage", "latency", "errors") else names))
+        at = next((each for each in services if each.name == place), None)
+        replica = min(fault.replica, at.replicas) if at is not None else 0
+        link = tuple(place.split(">")) if ">" in place else ()
+        service = "" if link or fault.kind == "spike" else place
+        faults.append(replace(fault, service=service, link=link, replica=replica))
+    return replace(
+        whole, service=services[0], services=tuple(services[1:]), steps=tuple(steps), several=True, traffic=traffic,
+        faults=tuple(faults), stack=whole.stack[:3],
+    )  # fmt: skip
 
 
 SEEDS = st.integers(0, 2**32)
