@@ -260,6 +260,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         _app_trap(target.spec, wanted, section, log)
     elif wanted in _LEVELS:
         result.layers = _others(file, known, wanted, log)
+        result.instead.append("RL003")  # the retry that is built in is no setting, and does not try again what hangs
         result.remarks.append("what is listed under no target: named defaults, and what is built in")
     return result
 
@@ -420,6 +421,7 @@ def _time(section: Section, name: str, log: Log) -> Value[int] | None:
 def _retry(group: Section, name: str, log: Log) -> Layer:
     section = group.section(name)
     layer = Layer("retry", section.path, section.at(), like="dapr")
+    layer.remedies["RL014"] = layer.remedies["RL016"] = "write `policy: exponential`: its waits grow, and are spread"
     kind = section.word("policy", ("constant", "exponential"))
     growing = kind is not None and kind.value == "exponential"
     most = _built_in_least(section, name, section.read("maxRetries", _signed, "an integer"), log)

@@ -344,6 +344,8 @@ def _limiter(section: Section, log: Log) -> Layer:
 
 def _retry(section: Section, log: Log) -> Layer:
     layer = Layer("retry", section.path or "Retry", section.at() if section else None, like="polly")
+    layer.remedies["RL014"] = "write `UseJitter: true`"
+    layer.remedies["RL016"] = "write a `Delay`, `BackoffType: Exponential` and `UseJitter: true`"
     retries = section.count("MaxRetryAttempts", 1)
     layer.put("attempts", (retries.value if retries else 3) + 1, retries, "default 3")
     if retries:

@@ -111,5 +111,6 @@ class Log:
 
 
 def last(path: str) -> str:
-    """The last name of a path."""
-    return path.rpartition(".")[2]
+    """The last name of a path; an item of a list with the list: ``http[0]``."""
+    above, _, name = path.rpartition(".")
+    return f"{above.rpartition('.')[2]}[{name}]" if name.isdigit() and above else name

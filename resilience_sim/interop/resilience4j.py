@@ -338,6 +338,10 @@ EVERY_EXCEPTION = "[error, unavailable, rate_limited, timeout, refused, reset, s
 def _retry(chain: Chain, log: Log, title: str) -> Layer:
     """Attempts, waits, and the traps between the flags."""
     layer = Layer("retry", title, chain.at(""), like="resilience4j")
+    layer.remedies["RL014"] = "write `enableRandomizedWait: true`"
+    layer.remedies["RL016"] = (
+        "write a `waitDuration`, `enableExponentialBackoff: true` and `enableRandomizedWait: true`"
+    )
     attempts = chain.get("count", "maxAttempts", 1)
     wait = chain.time("waitDuration")
     layer.put("attempts", attempts.value if attempts else 3, attempts, "default; the first call is one of them")

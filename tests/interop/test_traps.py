@@ -8,6 +8,7 @@ import pytest
 
 from interop.shop import imported
 from resilience_sim.interop.formats import all_traps
+from resilience_sim.lint.check import lint_text
 
 R4J = "resilience4j.retry.instances.i.maxAttempts=3\nresilience4j.retry.instances.i."
 CB = "resilience4j.circuitbreaker.instances.i.slidingWindowSize=10\nresilience4j.circuitbreaker.instances.i."
@@ -190,3 +191,48 @@ def test_every_trap_has_a_test_or_a_reason():
     }  # fmt: skip
     told = Path(__file__).with_name("test_source.py").read_text(encoding="utf-8")
     assert not {code for code in rest if code >= "RL200" and code not in told}
+
+
+SPRING = "resilience4j.retry.instances.b: "
+POLLY = '{"b": {"AttemptTimeout": {"Timeout": "00:00:02"}, "Retry": %s}}'
+DAPR = "kind: Resiliency\napiVersion: dapr.io/v1alpha1\nspec: "
+OF_DAPR = DAPR + "{policies: {retries: {r: {policy: constant, maxRetries: 3}}}, targets: {apps: {b: {retry: r}}}}"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "code", "remedy"),
+    [
+        ("application.yml", SPRING + "{maxAttempts: 3}", "RL014", "`enableRandomizedWait: true`"),
+        ("application.yml", SPRING + "{waitDuration: 0ms}", "RL016", "`enableExponentialBackoff: true`"),
+        ("appsettings.json", POLLY % '{"UseJitter": false}', "RL014", "`UseJitter: true`"),
+        ("appsettings.json", POLLY % '{"Delay": "00:00:00"}', "RL016", "a `Delay`"),
+        ("r.yaml", OF_DAPR, "RL014", "`policy: exponential`"),
+    ],
+)
+def test_remedies_are_in_the_words_of_the_file(path: str, text: str, code: str, remedy: str):
+    """A key of scenarios helps nobody who writes for a library."""
+    (found,) = {each.remedy for each in lint_text(text, path) if each.code == code}
+    assert remedy in found
+    assert "jitter: full" not in found
+
+
+def test_the_retry_that_dapr_has_built_in_needs_no_other_timeout():
+    """It is about apps that cannot be reached: what hangs it does not try again, and nobody can set it there."""
+    retry = "{policy: constant, duration: 100ms, maxRetries: 7}"
+    policies = f"{{timeouts: {{DefaultTimeoutPolicy: 2s}}, retries: {{DefaultAppRetryPolicy: {retry}}}}}"
+    text = f"{DAPR}{{policies: {policies}, targets: {{apps: {{b: {{}}}}}}}}"
+    found = [each for each in lint_text(text, "r.yaml") if each.instance == "other-apps"]
+    assert found
+    assert not [each for each in found if each.code == "RL003"]
+
+
+def test_an_item_of_a_list_is_named_with_its_list():
+    """`0` is the name of nothing."""
+    route = "match: [{uri: {prefix: /%s}}], route: [{destination: {host: b}}]"
+    text = (
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: b}\n"
+        f"spec: {{hosts: [b], http: [{{{route % 'x'}}}, {{{route % 'y'}}}]}}"
+    )
+    said = [each.message for each in lint_text(text, "b.yaml") if "another route" in each.message]
+    assert len(said) == 1
+    assert said[0].startswith("`http[1]` is not modelled")
