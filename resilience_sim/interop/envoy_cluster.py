@@ -204,14 +204,21 @@ def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
             hosts,
         )
     layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
-    ejection(layer, in_a_row.value if in_a_row else 5, in_a_row, base, longest, interval)
+    enforced = section.count("enforcing_consecutive_5xx")
+    off = next((each for each in (in_a_row, enforced) if each is not None and each.value == 0), None)
+    by_gateway = gateway if off and gateway and gateway.value and gateway_share and gateway_share.value else None
+    if by_gateway:  # nothing else ejects
+        ejection(layer, by_gateway.value, by_gateway, base, longest, interval)
+        layer.exact["enforcing_consecutive_5xx"] = Setting("0", off.shown if off else "", off.at if off else None)
+    else:
+        ejection(layer, in_a_row.value if in_a_row else 5, in_a_row, base, longest, interval)
     if interval:
         log.skipped(interval.at, "generic rules come back on time, Envoy with the next sweep")
     if share:
         native(layer, "max_ejection_percent", share.value, share, log, "generic rules cut off B as a whole")
     if always:
         native(layer, "always_eject_one_host", always.value, always, log, "generic rules cut off B as a whole")
-    _gateway(layer, gateway, gateway_share, in_a_row.value if in_a_row else 5, log)
+    _gateway(layer, gateway, gateway_share, None if off else in_a_row.value if in_a_row else 5, log)
     for name in RATES:
         found = section.number(name)
         if found:
@@ -232,18 +239,16 @@ def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
         successful_active_health_check_uneject_host="active checks are not simulated",
         monitors="extensions are not read",
     )
-    enforced = section.count("enforcing_consecutive_5xx")
     if enforced and 0 < enforced.value < 100:
         log.skipped(enforced.at, "a host that is due is always ejected")
     section.rest()
-    if (in_a_row and in_a_row.value == 0) or (enforced and enforced.value == 0):
-        at = in_a_row.at if in_a_row and in_a_row.value == 0 else enforced.at if enforced else section.at()
-        log.trap("RL136", "this switches the check of failures in a row off: no host is ejected for them", at)
-        return []
-    return [layer]
+    if off:
+        left = "gateway errors alone eject" if by_gateway else "no host is ejected for them"
+        log.trap("RL136", f"this switches the check of failures in a row off: {left}", off.at)
+    return [] if off and not by_gateway else [layer]
 
 
-def _gateway(layer: Layer, gateway: Value[int] | None, share: Value[int] | None, limit: int, log: Log) -> None:
+def _gateway(layer: Layer, gateway: Value[int] | None, share: Value[int] | None, limit: int | None, log: Log) -> None:
     if gateway is None:
         return
     layer.exact["consecutive_gateway_failure"] = Setting(str(max(1, gateway.value)), gateway.shown, gateway.at)
@@ -256,7 +261,7 @@ def _gateway(layer: Layer, gateway: Value[int] | None, share: Value[int] | None,
             gateway.at,
             "set `enforcing_consecutive_gateway_failure: 100`",
         )
-    elif gateway.value >= limit:
+    elif limit is not None and gateway.value >= limit:
         log.trap(
             "RL135",
             f"`consecutive_gateway_failure` {gateway.value} has no effect: {limit} failures of any kind eject before",

@@ -395,11 +395,15 @@ def _outlier(section: Section, log: Log) -> list[Layer]:
             f"set it below {limit}",
         )
     section.rest()
+    off: Setting | None = None
     if in_a_row and in_a_row.value == 0:
         log.trap("RL136", "`consecutive5xxErrors: 0` switches this check off; it is no limit of none", in_a_row.at)
         if not (gateway and gateway.value):
             return []
+        off = Setting("0", in_a_row.shown, in_a_row.at)
     layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
+    if off is not None:
+        layer.exact["enforcing_consecutive_5xx"] = off
     source = in_a_row if limit else gateway
     ejection(layer, limit or (gateway.value if gateway else 5), source, base, None, interval)
     layer.exact["enforcing_success_rate"] = Setting("0", "Istio never compares success rates")

@@ -499,3 +499,38 @@ spec: {{configPatches: [{{applyTo: HTTP_ROUTE}}]}}
 """
     said = [each for each in lint_text(text, "b.yaml") if "EnvoyFilter" in each.message]
     assert [(each.code, each.line) for each in said] == ([("RL190", 8)] if kind == "EnvoyFilter" else [])
+
+
+OF_ENVOY = """
+static_resources:
+  clusters:
+  - {{name: b, outlier_detection: {{consecutive_5xx: {five}, consecutive_gateway_failure: {gateway},
+      enforcing_consecutive_gateway_failure: 100, always_eject_one_host: true}}}}
+"""
+OF_ISTIO = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: b}}
+spec: {{host: b, trafficPolicy: {{outlierDetection: {{consecutive5xxErrors: {five},
+  consecutiveGatewayErrors: {gateway}, maxEjectionPercent: 100}}}}}}
+"""
+
+
+@pytest.mark.parametrize("text", [OF_ENVOY, OF_ISTIO], ids=["envoy", "istio"])
+@pytest.mark.parametrize(
+    ("five", "gateway", "wanted", "said"),
+    [
+        (0, 2, {"enforcing_consecutive_5xx": "0", "consecutive_gateway_failure": "2"}, {"RL136"}),
+        (0, 0, None, {"RL136"}),
+        (5, 2, {"failure_threshold": "5", "consecutive_gateway_failure": "2"}, set()),
+        (2, 2, {"failure_threshold": "2", "consecutive_gateway_failure": "2"}, {"RL135"}),
+    ],
+)
+def test_gateway_errors_alone_eject(text: str, five: int, gateway: int, wanted: dict[str, str] | None, said: set[str]):
+    """Zero switches one check off, not the other: the usual way to leave answers of 500 alone."""
+    opened = formats.open_config("b.yaml", text.format(five=five, gateway=gateway))
+    assert opened is not None
+    read = formats.convert(*opened, "b")
+    settings = [settle(layer) for layer in read.stack.layers if layer.kind == "circuit_breaker"]
+    assert [{key: each[key].value for key in wanted or {}} for each in settings] == ([wanted] if wanted else [])
+    assert {each.code for each in read.findings} & {"RL135", "RL136"} == said
