@@ -176,8 +176,7 @@ def _holders(file: ConfigFile) -> list[tuple[str, Section]]:
     """Where instances stand, for looking only. Made once."""
     known: list[tuple[str, Section]] | None = file.memo.get("resilience4j holders")
     if known is None:
-        tree = _environment(file)[0].tree("resilience4j")
-        root = Section(tree, "", Log(), relaxed=True).section("resilience4j")
+        root = Section(_environment(file)[0].tree(NAME), "", Log(), relaxed=True).section(NAME)
         known = file.memo["resilience4j holders"] = [
             (f"{module} {holder}", root.section(module).section(holder))
             for module in MODULES
