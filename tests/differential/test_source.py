@@ -7,6 +7,7 @@ sleep and one fixed draw in place of chance; resim's stack, read from the text, 
 from __future__ import annotations
 
 import random
+import threading
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -152,11 +153,14 @@ def test_stamina_waits_as_it_was_read(attempts, limit, initial, longest, jitter,
     clock = SimpleNamespace(now=0.0)
 
     def sleep(seconds: float) -> None:
+        if threading.current_thread() is not ours:  # of another test's, still about
+            return
         sleeps.append(seconds)
         clock.now += seconds
         if len(sleeps) == MOST:
             raise Enough
 
+    ours = threading.current_thread()
     names: dict[str, Any] = {"__name__": "generated"}
     with (
         patch.object(tenacity, "time", SimpleNamespace(monotonic=lambda: clock.now)),

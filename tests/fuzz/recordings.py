@@ -367,6 +367,7 @@ def _steps(dice: Dice) -> list[Step]:
         Step(("export", R, "--to", "csv", "-o", "out"), out, simulates=True),
         Step(("export", R, "--to", "sqlite", "-o", "out.db"), ("out.db",), simulates=True),
         Step(("explain", f"{R}@{at}"), simulates=True),
+        Step(("report", R, "-o", "-"), simulates=True),
         Step(("explain", f"{R}:{rid}"), simulates=True),
         Step(call="session", with_=(R, [0.0, 1.0, 0.5, 0.1]), simulates=True),
         Step(("run", R), simulates=True),

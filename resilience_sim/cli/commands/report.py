@@ -37,6 +37,8 @@ def report(ctx: CommandContext, options: ReportOptions) -> int:
 
     ctx.subject = options.file
     file = recording_file(ctx, options.file)
+    if not Path(file).name:
+        raise usage(f"`{file}` is no file", "name a recording, or what `--out json=PATH` wrote")
     output = options.output or str(Path(file).with_suffix(".html"))
     if not file.endswith(".json"):
         from resilience_sim.cli.commands.replay import ReplayOptions, replay

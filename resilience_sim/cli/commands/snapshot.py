@@ -44,6 +44,7 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.experiments.snapshot import BEGINS, compare, text_of, updated
+    from resilience_sim.scenario.text.source import is_folder
     from resilience_sim.views.export.files import opened, written
     from resilience_sim.views.export.targets import OF_SNAPSHOT
 
@@ -53,7 +54,7 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
     if options.check and options.runs:
         raise usage("--check takes the seeds of the snapshot", "leave out --runs, or use it with --update")
     folder = Path(options.folder)
-    if not folder.is_dir():
+    if not is_folder(options.folder):
         raise usage(f"{options.folder} is no folder", "name the folder of the scenarios")
     place = folder / FILE
     noted = _noted(place)
