@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from interop.shop import imported, plan_of
 
@@ -140,6 +140,7 @@ def test_tenacity_waits_as_it_was_read(stop: str, wait: str, form: str):
     jitter=NUMBER,
     base=BASE,
 )
+@example(attempts="2", limit="0", initial="0", longest="1", jitter="0", base="1")  # no limit at all, it was thought
 @settings(max_examples=60, deadline=None)
 def test_stamina_waits_as_it_was_read(attempts, limit, initial, longest, jitter, base):
     """Through tenacity's machine, which it is made of."""

@@ -246,12 +246,13 @@ def play(name: str, session: Any, actions: int, luck: random.Random, report: Rep
     """One session; its memory is looked at in the middle and at the end."""
     player = Player(name, session, luck, report)
     report.sessions += 1
-    middle = 0
+    middle = held = 0
     for number in range(actions):
         if number == actions // 2:
-            middle = resident() - to_hold(session)
+            middle, held = resident(), to_hold(session)
         player.act()
-    grown = resident() - to_hold(session) - middle
+    # What is held no longer need not be back with the system: it excuses growth, but is no debt.
+    grown = resident() - middle - max(0, to_hold(session) - held)
     if grown > report.grown[0]:
         report.grown = (grown, name)
     if grown > GROWTH:

@@ -24,7 +24,10 @@ def stamina(args: Args, title: str) -> Policy:
     """``@stamina.retry``, ``retry_context``, ``RetryingCaller``."""
     layer = Layer("retry", title, args.reader.head(args.call, "retry", title), id="stamina", like="stamina")
     attempts, limit = args.number("attempts", 10, 10), args.number("timeout", 45.0, 45.0)
-    layer.put("attempts", max(1, round(attempts.value)) if attempts.value else ENDLESS, attempts.source, "default")
+    if limit.value == 0:  # unlike None it ends the retries before the first one
+        layer.put("attempts", 1, limit.source)
+    else:
+        layer.put("attempts", max(1, round(attempts.value)) if attempts.value else ENDLESS, attempts.source, "default")
     if limit.value:
         layer.put("max_elapsed", ns(limit.value), limit.source, "default")
     else:
@@ -47,7 +50,7 @@ def stamina(args: Args, title: str) -> Policy:
     on = args.outcomes("on")
     if on is not None:
         layer.put("on", list(on), None)
-    return Policy(layer, not attempts.value and not limit.value and not args.more, True)
+    return Policy(layer, not attempts.value and limit.value is None and not args.more, True)
 
 
 def backoff(args: Args, title: str) -> Policy:
