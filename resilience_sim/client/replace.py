@@ -17,7 +17,6 @@ from typing import Any
 
 from resilience_sim.client import chance, clock, hosts, loop, poll, refusals, sockets, threads
 from resilience_sim.client.blame import is_users
-from resilience_sim.client.errors import OwnCodeError
 
 # Who has to do with running us, and never runs inside a simulation.
 _NOT_LOOKED_AT = {
@@ -86,19 +85,6 @@ class Replacements:
                 self._patches += _found(module, self._table)
                 if name in refusals.REFUSED:
                     self._refuse_in(module, name)
-
-    def check(self, module: ModuleType) -> None:
-        """OwnCodeError where the user's module holds something real in a way that cannot be replaced."""
-        for name, value in list(vars(module).items()):
-            if isinstance(value, dict | list | tuple | set):
-                inside = value.values() if isinstance(value, dict) else value
-                for each in inside:
-                    if id(each) in self._table and self._table[id(each)][0] is each:
-                        real = f"{getattr(each, '__module__', '')}.{getattr(each, '__qualname__', each)}"
-                        raise OwnCodeError(
-                            f"`{name}` in {module.__name__} holds {real} itself, which runs in real time",
-                            "put a function around it, or name the module with --client module:callable",
-                        )
 
     def _looks_at(self, name: str, module: Any) -> bool:
         return isinstance(module, ModuleType) and name.partition(".")[0] not in _NOT_LOOKED_AT
