@@ -127,6 +127,7 @@ def test_only_runs_that_are_drawn_keep_their_series(pages):
     """Twenty runs of three variants would be megabytes."""
     for variant in Page(pages["compare"]).document["variants"]:
         assert ["series" in run for run in variant["runs"]] == [True] + [False] * 19
+        assert not any(breaker["transitions"] for run in variant["runs"][1:] for breaker in run["breakers"])
 
 
 def test_an_answer_of_each_kind_is_drawn(pages):

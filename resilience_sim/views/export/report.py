@@ -74,23 +74,24 @@ def _page(document: Mapping[str, Any], spoken: str) -> Iterator[str]:
     yield from _figures(variants)
     data = json.dumps(_kept(document), ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     yield '<h2>Data</h2><p><a id="save" download="result.json" href="#data">The result document</a>, '
-    yield f"<code>{_text(document.get('schema'))}</code>, is in this file.</p>"
+    schema = _text(document.get("schema"))
+    yield f"<code>{schema}</code>, is in this file, with series and transitions of what is drawn only.</p>"
     yield f'</main><script type="application/json" id="data">{data}</script><script>{script}</script></body></html>\n'
 
 
 def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without the series of runs that no chart shows: they would be nearly all of it."""
+    """The document without what happened when in runs that no chart shows: it would be nearly all of it."""
     found = dict(document)
     found["variants"] = [
-        {
-            **variant,
-            "runs": [
-                run if not index else {key: value for key, value in run.items() if key != "series"}
-                for index, run in enumerate(variant["runs"])
-            ],
-        }
+        {**variant, "runs": [_brief(run) if index else run for index, run in enumerate(variant["runs"])]}
         for variant in document.get("variants", ())
     ]
+    return found
+
+
+def _brief(run: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in run.items() if key != "series"}
+    found["breakers"] = [{**each, "transitions": []} for each in run.get("breakers", ())]
     return found
 
 
@@ -231,10 +232,8 @@ def _chart(
         if len(lines) > 1
     )
     rows = [
-        f"<tr><td class='n'>{fmt.seconds(index * bin)}</td>"
-        + "".join(
-            f"<td class='n'>{text(line.values[index] if index < len(line.values) else None)}</td>" for line in lines
-        )
+        f"<tr><td>{fmt.seconds(index * bin)}</td>"
+        + "".join(f"<td>{text(line.values[index] if index < len(line.values) else None)}</td>" for line in lines)
         + "</tr>"
         for index in range(min(MOST_ROWS, max((len(line.values) for line in lines), default=0)))
     ]
