@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 from resilience_sim.api.tables import Row, frame, html_table, text_table
 from resilience_sim.experiments.margins import Margin
@@ -14,7 +14,7 @@ from resilience_sim.experiments.tune import Entry, Tuned
 from resilience_sim.kernel import format as fmt
 from resilience_sim.settings.metrics import metric
 
-_WRITERS = {"x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count}
+T = TypeVar("T")
 _HEAD = ("axis", "today", "p5", "p50", "p95", "margin", "broken by")
 
 
@@ -68,7 +68,7 @@ class Margins(Sequence[Margin]):
     def _cells(self) -> list[list[str]]:
         lines = []
         for each in self:
-            write = _WRITERS[each.unit]
+            write = fmt.OF_AXES[each.unit]
             points = [write(value) if value is not None else "-" for value in (each.today, each.p5, each.p50, each.p95)]
             lines.append([each.axis, *points, write(each.margin) if each.margin is not None else "-", each.broken_by])
         return lines
@@ -80,25 +80,30 @@ class Margins(Sequence[Margin]):
         return html_table("Margins", _HEAD, self._cells())
 
 
-class Sweep(Sequence[Point]):
+class _Found(Sequence[T]):
+    """What an experiment has found, in its order."""
+
+    def __init__(self, items: Sequence[T]) -> None:
+        self._items = items
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[T]: ...
+    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
+        return self._items[place]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Sweep(_Found[Point]):
     """Figures over settings: ``point.at`` has the values as ``--set`` takes them, ``point.metrics`` their summaries."""
 
     def __init__(self, found: Swept, metrics: Sequence[str]) -> None:
+        super().__init__(found.points)
         self._found = found
         self.metrics = tuple(metrics)
-
-    @overload
-    def __getitem__(self, place: int) -> Point: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Point]: ...
-    def __getitem__(self, place: int | slice) -> Point | Sequence[Point]:
-        return self._found.points[place]
-
-    def __iter__(self) -> Iterator[Point]:
-        return iter(self._found.points)
-
-    def __len__(self) -> int:
-        return len(self._found.points)
 
     def effects(self, metric: str) -> list[Effect]:
         """How much of the metric's variance each setting explains: Sobol's indices, the strongest first."""
@@ -136,13 +141,14 @@ class Sweep(Sequence[Point]):
         return html_table("Sweep", *self._table())
 
 
-class Tuning(Sequence[Entry]):
+class Tuning(_Found[Entry]):
     """The front of a search: ``entry.settings`` (empty: as written), ``entry.metrics``, ``entry.margins``.
 
     ``verdict`` is ``better``, ``cannot_tell`` or ``none_feasible``; ``entry.better`` says of which it is sure.
     """
 
     def __init__(self, found: Tuned, metrics: Sequence[str]) -> None:
+        super().__init__(found.front)
         self.found = found
         self.metrics = tuple(metrics)
 
@@ -154,19 +160,6 @@ class Tuning(Sequence[Entry]):
     def certified_on(self) -> tuple[int, ...]:
         """The seeds of the certification, which nothing else has used."""
         return self.found.certified_on
-
-    @overload
-    def __getitem__(self, place: int) -> Entry: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
-        return self.found.front[place]
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.found.front)
-
-    def __len__(self) -> int:
-        return len(self.found.front)
 
     @overload
     def frame(self, library: None = None) -> list[Row]: ...

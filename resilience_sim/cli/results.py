@@ -302,22 +302,23 @@ def finish(
     ctx: CommandContext,
     outputs: Outputs | None,
     make_document: Callable[[], dict[str, Any]],
-    say: Callable[[Console], None],
+    say: Callable[[Console, bool], None],
 ) -> None:
-    """Complete the outputs, and give the answer: the result document with ``--json``, else what ``say`` prints.
+    """Complete the outputs, and give the answer: the result document with ``--json``, else what ``say`` prints. Its
+    second argument says whether that is to be the result only.
 
     A report has in it what ``say`` prints, too.
     """
     document = make_document() if ctx.json or (outputs is not None and outputs.needs_document) else None
     if outputs is not None:
-        outputs.finish(document, _spoken(ctx, say) if outputs.needs_page else "")
+        outputs.finish(document, _spoken(say) if outputs.needs_page else "")
     if ctx.json and document is not None:
         ctx.document(document)
     else:
-        say(ctx.io.console(stderr=stdout_taken(outputs)))
+        say(ctx.io.console(stderr=stdout_taken(outputs)), ctx.quiet)
 
 
-def _spoken(ctx: CommandContext, say: Callable[[Console], None]) -> str:
+def _spoken(say: Callable[[Console, bool], None]) -> str:
     """All that the command would print on a wide terminal, also with ``-q``."""
     import io
 
@@ -328,7 +329,5 @@ def _spoken(ctx: CommandContext, say: Callable[[Console], None]) -> str:
     console = Console(
         record=True, file=io.StringIO(), width=104, force_terminal=True, color_system="standard", legacy_windows=False
     )
-    quiet, ctx.quiet = ctx.quiet, False
-    say(console)
-    ctx.quiet = quiet
+    say(console, False)
     return as_html(console)

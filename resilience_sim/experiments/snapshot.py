@@ -181,8 +181,7 @@ def _shown(name: str, values: Values) -> str:
     text = fmt.in_unit(summary.mean, known.unit)
     if summary.ci95 is None or summary.ci95[0] == summary.ci95[1]:
         return text
-    half = float(f"{max(summary.ci95[1] - summary.mean, summary.mean - summary.ci95[0]):.2g}")
-    return f"{text} ± {fmt.points(half)[1:].split(' ')[0] if known.unit == 'ratio' else fmt.in_unit(half, known.unit)}"
+    return f"{text} ± {fmt.half_width(summary.mean, summary.ci95, known.unit).removesuffix(' points')}"
 
 
 def _numbers(values: Values) -> list[str]:

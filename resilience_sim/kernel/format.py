@@ -169,6 +169,15 @@ def in_unit(value: float | None, unit: str, signed: bool = False) -> str:
     return f"+{text}" if signed and value > 0 else text
 
 
+def half_width(middle: float, interval: Sequence[float], unit: str) -> str:
+    """Half of an interval in the unit of its metric, to two digits: ``7.1 points``, ``140ms``.
+
+    The longer half, for an interval may end at a bound.
+    """
+    half = float(f"{max(interval[1] - middle, middle - interval[0]):.2g}")
+    return points(half)[1:] if unit == "ratio" else in_unit(half, unit)
+
+
 def digits(value: float) -> str:
     """Three significant digits, no exponent, no trailing zeros; larger numbers keep their integer digits."""
     if abs(value) >= 999.5:
@@ -185,3 +194,4 @@ def _signed(value: float, signed: bool) -> str:
 
 
 _WRITERS = {"ratio": share, "seconds": seconds, "factor": factor, "per_second": rate, "count": count}
+OF_AXES = {"x": factor, "ratio": share, "s": seconds, "/s": rate, "count": count}  # by the unit of an axis of margins

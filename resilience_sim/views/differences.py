@@ -29,10 +29,7 @@ def difference_text(known: Metric, change: Difference | None) -> str:
         return delta
     if change.ci95[0] == change.ci95[1]:
         return delta  # in every run the same
-    half = float(f"{max(change.ci95[1] - change.delta, change.delta - change.ci95[0]):.2g}")  # it may end at a bound
-    if known.unit == "ratio":
-        return f"{delta.split(' ')[0]} ± {fmt.points(half)[1:]}"
-    return f"{delta} ± {fmt.in_unit(half, known.unit)}"
+    return f"{delta.removesuffix(' points')} ± {fmt.half_width(change.delta, change.ci95, known.unit)}"
 
 
 def ratio_text(times: float) -> str:

@@ -34,9 +34,6 @@ def axis_words(axis: str) -> str:
     return NAMES.get(axis, axis) if not service or name not in NAMES else f"{NAMES[name]} of {service}"
 
 
-WRITERS = {"x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count}
-
-
 def margins_rows(
     look: Look,
     scenario: Scenario,
@@ -155,7 +152,7 @@ def _place(margin: Margin, value: float | None) -> float:
 
 
 def _cliff(margin: Margin, plan: Plan | None, look: Look) -> Row:
-    write = WRITERS[margin.unit]
+    write = fmt.OF_AXES[margin.unit]
     row = Row()
     if margin.p50 is None and margin.p5 is None:
         return row.add(f"holds to {write(margin.last)}", "good!").add(", the end of the range", "faint")
@@ -209,7 +206,7 @@ def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Mar
 
 
 def _said(margin: Margin, several: bool) -> str:
-    write = WRITERS[margin.unit]
+    write = fmt.OF_AXES[margin.unit]
     who = f" of {margin.variant}" if several else ""
     what = axis_words(margin.axis) + who
     broke = "the run collapses" if margin.broken_by == "collapse" else f"`{margin.broken_by}` fails"
@@ -272,7 +269,7 @@ def margin_document(margin: Margin) -> dict[str, object]:
 
 def asked_line(margin: Margin, least: float, look: Look) -> Row:
     """What became of an ``--at-least``."""
-    write = WRITERS[margin.unit]
+    write = fmt.OF_AXES[margin.unit]
     what = axis_words(margin.axis) + (f" of {margin.variant}" if margin.variant != AS_WRITTEN else "")
     short = below(margin, least)
     row = Row(f"{look.bad if short else look.good} {what} to at least {write(least)}", "bad!" if short else "good!")

@@ -186,9 +186,9 @@ def answer(
     def parted() -> list[VariantDivergence]:
         from resilience_sim.runs.compare import divergences
 
-        return divergences(dict(plans), baseline, found[baseline][0].seed) if whole and not ctx.quiet else []
+        return divergences(dict(plans), baseline, found[baseline][0].seed)
 
-    def say(console: Console) -> None:
+    def say(console: Console, quiet: bool) -> None:
         from resilience_sim.views.comparison import render_comparison
 
         render_comparison(
@@ -196,10 +196,10 @@ def answer(
             scenario,
             found,
             differences,
-            parted(),
+            parted() if whole and not quiet else [],
             verdicts,
             interrupted=not whole,
-            quiet=ctx.quiet,
+            quiet=quiet,
             why=why,
             steps=steps,
         )

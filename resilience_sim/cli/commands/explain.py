@@ -45,6 +45,7 @@ def explain(ctx: CommandContext, options: ExplainOptions) -> int:
     instant, RUN:17 the story of request 17; RUN is a recording or a scenario. Without a topic: list all topics.
     """
     from resilience_sim.cli.topics.find import find, near
+    from resilience_sim.scenario.text.source import names_scenario
 
     name = options.topic
     if name is None:
@@ -55,7 +56,7 @@ def explain(ctx: CommandContext, options: ExplainOptions) -> int:
     if request is not None:
         return _explain_run(ctx, request.group("run"), options.seed, rid=int(request.group("rid")))
     found = find(name)
-    if not found and _is_scenario(name):
+    if not found and names_scenario(name):
         return _explain_graph(ctx, name)
     if not found:
         raise usage(
@@ -153,12 +154,6 @@ def _folded(ctx: CommandContext, text: str, indent: int) -> list[str]:
     width = max(30, min(110, ctx.io.size()[0])) if ctx.io.stdout_is_terminal else 110
     indent = indent if indent < width - 20 else 4
     return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
-
-
-def _is_scenario(name: str) -> bool:
-    from resilience_sim.scenario.text import shipped
-
-    return name.endswith((".yaml", ".yml")) or shipped.find(name) is not None
 
 
 def _explain_graph(ctx: CommandContext, name: str) -> int:

@@ -45,7 +45,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
     from resilience_sim.cli.results import bins, recording_file
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.runs.replay import plan_of, scenario_of
-    from resilience_sim.scenario.text import shipped
+    from resilience_sim.scenario.text.source import names_scenario
     from resilience_sim.views.export.targets import FORMATS, open_outputs
 
     file, to, output = recording_file(ctx, options.file), options.to, options.output
@@ -55,7 +55,7 @@ def export(ctx: CommandContext, options: ExportOptions) -> int:
         raise usage("--json needs -o PATH: it reports what was written", "add -o PATH, or leave out --json")
     if to in LIBRARIES:
         return export_config(ctx, file, to, output, options.force)
-    if file.endswith((".yaml", ".yml")) or shipped.find(file) is not None:
+    if names_scenario(file):
         raise usage(
             f"--to {to} takes a recording, not a scenario", f"record one: resim run {quote(file)} --save run.resim"
         )

@@ -125,10 +125,10 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, answer, ctx.io.clock() - started)
 
-        def say(console: Console) -> None:
+        def say(console: Console, quiet: bool) -> None:
             from resilience_sim.views.margins import render_margins
 
-            render_margins(console, scenario, scenarios, answer, wanted, quiet=ctx.quiet)
+            render_margins(console, scenario, scenarios, answer, wanted, quiet=quiet)
 
         results.finish(ctx, outputs, document, say)
         return code

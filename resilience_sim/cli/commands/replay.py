@@ -137,7 +137,7 @@ def _play(
                 error=None if done.whole else failure("interrupted", "interrupted before the end of the recording"),
             )
 
-        def say(console: Console) -> None:
+        def say(console: Console, quiet: bool) -> None:
             from resilience_sim.views.summary import render_summary
 
             render_summary(
@@ -148,7 +148,7 @@ def _play(
                 moments=done.moments,
                 interrupted=not done.whole or not recording.finished,
                 saved=options.file,
-                quiet=ctx.quiet,
+                quiet=quiet,
             )
 
         if way == PLAIN and not ctx.json:

@@ -143,11 +143,11 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
 
         moments = first.moments if first is not None else None
 
-        def say(console: Console) -> None:
+        def say(console: Console, quiet: bool) -> None:
             from resilience_sim.views.summary import render_summary
 
             nonlocal moments
-            if moments is None and whole and not ctx.quiet:
+            if moments is None and whole and not quiet:
                 moments = results.explained(scenario.plan, runs[0])
             render_summary(
                 console,
@@ -157,7 +157,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
                 moments=moments,
                 interrupted=not whole,
                 saved=options.save or "",
-                quiet=ctx.quiet,
+                quiet=quiet,
             )
 
         if way == PLAIN and not ctx.json:

@@ -88,7 +88,7 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
         def document() -> dict[str, Any]:
             return _document(ctx, place, found, now)
 
-        def say(console: Console) -> None:
+        def say(console: Console, quiet: bool) -> None:
             from resilience_sim.kernel.format import plural
             from resilience_sim.views.snapshot import render_snapshot
 
@@ -96,7 +96,7 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
                 [] if file is not None or not found else [(f"resim snapshot {options.folder} --update", "accept it")]
             )
             if not fresh:
-                render_snapshot(console, found, len(now.entries), steps, quiet=ctx.quiet)
+                render_snapshot(console, found, len(now.entries), steps, quiet=quiet)
             if file is not None:
                 ctx.out(f"wrote {place}: {plural(len(now.entries), 'scenario')}, {len(seeds)} seeds each")
 
@@ -126,7 +126,7 @@ def _scenarios(folder: Path) -> dict[str, Scenario]:
     from resilience_sim.interop.folders import expanded
     from resilience_sim.kernel.text import printable
     from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-    from resilience_sim.scenario.load import load
+    from resilience_sim.scenario.load import load_text
     from resilience_sim.scenario.text.source import is_scenario, read
 
     found: dict[str, Scenario] = {}
@@ -135,8 +135,9 @@ def _scenarios(folder: Path) -> dict[str, Scenario]:
         if not name.lower().endswith((".yaml", ".yml", ".json")):
             continue
         try:
-            if is_scenario(read(name).text):
-                found[printable(Path(name).relative_to(folder).as_posix())] = load(name)
+            text = read(name).text
+            if is_scenario(text):
+                found[printable(Path(name).relative_to(folder).as_posix())] = load_text(text, name)
         except ScenarioError as error:
             wrong += error.diagnostics
     if wrong:

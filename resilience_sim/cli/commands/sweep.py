@@ -96,10 +96,10 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
 
         code = INTERRUPTED if found.interrupted else OK
 
-        def say(console: Console) -> None:
+        def say(console: Console, quiet: bool) -> None:
             from resilience_sim.views.sweep import render_sweep
 
-            render_sweep(console, scenario, found, names, refine, quiet=ctx.quiet)
+            render_sweep(console, scenario, found, names, refine, quiet=quiet)
 
         results.finish(ctx, outputs, document, say)
         return code

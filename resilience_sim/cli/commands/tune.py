@@ -124,10 +124,10 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, found, ctx.io.clock() - started)
 
-        def say(console: Console) -> None:
+        def say(console: Console, quiet: bool) -> None:
             from resilience_sim.views.tune import render_tune
 
-            render_tune(console, scenario, objectives, found, wrote, quiet=ctx.quiet)
+            render_tune(console, scenario, objectives, found, wrote, quiet=quiet)
 
         results.finish(ctx, outputs, document, say)
         return code

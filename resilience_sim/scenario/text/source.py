@@ -44,6 +44,11 @@ def is_file(name: str | Path) -> bool:
         return False
 
 
+def names_scenario(name: str) -> bool:
+    """Whether a word means a scenario, there or not: that of a YAML file, or of one that is shipped."""
+    return name.endswith((ENDING, ".yml")) or shipped.find(name) is not None
+
+
 def is_folder(name: str | Path) -> bool:
     """Whether there is such a folder; an empty name is not this one."""
     try:

@@ -16,8 +16,9 @@ from typing import Any, TextIO
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable, shown_safely
-from resilience_sim.measure.statistics import BETTER, WORSE
+from resilience_sim.measure.statistics import BETTER, WORSE, Difference
 from resilience_sim.settings.metrics import METRICS, metric
+from resilience_sim.views.differences import difference_text
 from resilience_sim.views.export.figures import in_its_unit, said, scenario_name, value_of
 from resilience_sim.views.export.markdown import FIRST
 from resilience_sim.views.export.report_charts import MOST_LINES, Band, Line, Mark, intervals, lanes, over_time
@@ -267,7 +268,7 @@ def _differences(comparison: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 variant,
                 each["delta"],
                 *_ends(each["ci95"]),
-                in_its_unit(name, each["delta"], True) + _half(name, each),
+                difference_text(known, Difference(each["delta"], each["ci95"], each["verdict"])),
                 STYLES.get(each["verdict"], ""),
             )
             for variant, each in found
@@ -280,25 +281,13 @@ def _ends(interval: Sequence[float] | None) -> tuple[float | None, float | None]
     return (interval[0], interval[1]) if interval else (None, None)
 
 
-def _half(name: str, difference: Mapping[str, Any]) -> str:
-    if not difference["ci95"]:
-        return ""
-    half = (difference["ci95"][1] - difference["ci95"][0]) / 2
-    return f" ± {in_its_unit(name, half, True).lstrip('+').split(' ')[0]}"
-
-
-_WRITERS: dict[str, Callable[[float | None], str]] = {
-    "x": fmt.factor, "ratio": fmt.share, "s": fmt.seconds, "/s": fmt.rate, "count": fmt.count,
-}  # fmt: skip
-
-
 def _margins(margins: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not margins:
         return
     yield "<h2>Margins</h2><p class='note'>Where the seeds break: median, and from the 5% to the 95% point.</p>"
     for axis in dict.fromkeys(each["axis"] for each in margins):
         mine = [each for each in margins if each["axis"] == axis]
-        write = _WRITERS.get(mine[0]["unit"], fmt.count)
+        write = fmt.OF_AXES.get(mine[0]["unit"], fmt.count)
         marks = [Mark("today", mine[0]["today"], None, None, write(mine[0]["today"]))]
         marks += [
             Mark(
@@ -405,11 +394,10 @@ def _figures(variants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _mean(name: str, summary: Mapping[str, Any]) -> str:
-    mean, interval = summary.get("mean"), summary.get("ci95")
+    mean, interval, known = summary.get("mean"), summary.get("ci95"), metric(name)
     if mean is None:
         return "–"
     text = in_its_unit(name, mean)
-    if not interval or interval[0] == interval[1]:
+    if known is None or not interval or interval[0] == interval[1]:
         return text
-    half = max(interval[1] - mean, mean - interval[0])
-    return f"{text} ± {in_its_unit(name, half, True).lstrip('+').split(' ')[0]}"
+    return f"{text} ± {fmt.half_width(mean, interval, known.unit).removesuffix(' points')}"
