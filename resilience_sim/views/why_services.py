@@ -60,8 +60,7 @@ def blamed(case: Case) -> tuple[Trouble, FaultConfig | None] | None:
     for index, (begun, until) in moments.faults.items():
         if index < len(case.plan.faults) and begun <= first.at <= until:
             fault = case.plan.faults[index]
-            place = fault.link[1] if fault.link else fault.service or case.plan.service.name
-            if place in reach or fault.kind == SPIKE:
+            if _struck(case.plan, fault) in reach or fault.kind == SPIKE:
                 behind.append((begun, index))
     return first, case.plan.faults[max(behind)[1]] if behind else None
 
@@ -74,7 +73,12 @@ def root_of(case: Case) -> str:
     first, fault = found
     if fault is None or fault.kind == SPIKE:
         return first.service
-    return fault.link[1] if fault.link else fault.service or case.plan.service.name
+    return _struck(case.plan, fault)
+
+
+def _struck(plan: Plan, fault: FaultConfig) -> str:
+    """The service that a fault strikes, or whose callers it keeps from it."""
+    return fault.link[1] if fault.link else fault.service or plan.service.name
 
 
 # --- the rules ----------------------------------------------------------------------------------------------------
