@@ -21,7 +21,7 @@ from resilience_sim.settings.faults import FaultConfig
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(str(path.relative_to(ROOT)) for folder in ("*.md", "docs/**/*.md") for path in ROOT.glob(folder))
 COMMAND_TO_DRAW = "python tests/stories/test_docs.py --write"
-COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z./-])((?: --set [^\s`]+)*)")
+COMMAND = re.compile(r"resim (?:run|compare) ([a-z][a-z-]+)(?![a-z0-9./-])((?: --set [^\s`]+)*)")
 
 
 def page(name: str) -> str:
