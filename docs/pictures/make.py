@@ -15,10 +15,13 @@ from resilience_sim.measure.expectations import evaluate
 from resilience_sim.measure.statistics import compare
 from resilience_sim.runs.batch import run_many
 from resilience_sim.runs.compare import plans_of
+from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.comparison import comparison_rows
+from resilience_sim.views.film.film import film_speed, shoot
+from resilience_sim.views.film.svg import svg_of_film
 from resilience_sim.views.live.driver import Player, Show, first_sample
 from resilience_sim.views.live.facts import default_speed
 from resilience_sim.views.live.frame import PlaybackStatus, frame
@@ -60,12 +63,18 @@ def svg_of_text(rows: Sequence[Row], width: int, title: str) -> str:
 
 
 def live() -> str:
-    """`resim run`: the storm beside its cure, when both have shown what becomes of them."""
+    """`resim run --record live.svg`: the storm beside its cure, which moves."""
     scenario = load("retry-storm")
     budget = next(variant.plan for variant in scenario.variants if variant.name == "budget")
-    return svg_of_race(
-        {"as-written": scenario.plan, "budget": budget}, seed=1, at=45 * SECOND, height=32, title="resim run"
-    )
+    plans = {"as-written": scenario.plan, "budget": budget}
+    ends = []
+    for plan in plans.values():
+        run = Simulation(plan, 1)
+        drain(run)
+        ends.append(run.now)
+    shows = [Show(Simulation(plan, 1), name) for name, plan in plans.items()]
+    title = "resim run retry-storm --beside budget"
+    return svg_of_film(shoot(shows, film_speed(*plans.values()), max(ends), title, "retry-storm beside budget"))
 
 
 def cascade() -> str:

@@ -179,6 +179,15 @@ def formats(incomplete: str) -> Pairs:
 
 
 @completion
+def films(incomplete: str) -> Pairs:
+    """Formats of ``--record``."""
+    from resilience_sim.views.export.targets import OF_FILM
+
+    for each in OF_FILM:
+        yield f"{each.name}=", each.meaning
+
+
+@completion
 def topics(incomplete: str) -> Pairs:
     """Topics of ``explain``."""
     from resilience_sim.cli.topics.find import topic_names

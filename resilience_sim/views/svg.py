@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from xml.sax.saxutils import escape
 
 from rich.cells import cell_len
@@ -20,7 +23,8 @@ from resilience_sim.views.text import Row, style_of
 CELL, LINE, SIZE = 8.4, 18.0, 14  # width and height of a character cell, font size, in px
 PAD, BAR = 16, 36
 FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace"
-INK, PAPER, FRAME = "#cdd3de", "#10141c", "#2a3140"
+INK, PAPER, FRAME, DIM = "#cdd3de", "#10141c", "#2a3140", "#97a1b3"
+BUTTONS = ("#ff5f57", "#febc2e", "#28c840")  # of a window
 COLOURS = {
     "red": "#f06262", "green": "#57c785", "yellow": "#e8b955", "blue": "#61a0f5", "magenta": "#be82f0",
     "cyan": "#50c3dc", "bright_black": "#6f7b90",
@@ -34,6 +38,7 @@ SHAPES: dict[str, tuple[Rect, ...]] = {
     "█": ((0, 0.08, 1, 0.84, 1),),
     "▒": ((0.05, 0.08, 0.3, 0.84, 1), (0.55, 0.08, 0.3, 0.84, 1)),
     "░": ((0, 0.08, 1, 0.84, 0.3),),
+    "▄": ((0, 0.5, 1, 0.42, 1),),
     "━": ((0, 0.44, 1, 0.14, 1),),
     "─": ((0, 0.48, 1, 0.055, 1),),
     "╌": ((0.08, 0.48, 0.34, 0.055, 1), (0.58, 0.48, 0.34, 0.055, 1)),
@@ -44,48 +49,75 @@ SHAPES: dict[str, tuple[Rect, ...]] = {
 
 def svg_of_rows(rows: Sequence[Row], width: int, title: str) -> str:
     """A window ``width`` columns wide around ``rows``."""
-    title = printable(title)
-    wide = round(width * CELL + 2 * PAD)
-    high = round(len(rows) * LINE + BAR + PAD)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f'<rect x=".5" y=".5" width="{wide - 1}" height="{high - 1}" rx="9" fill="{PAPER}" stroke="{FRAME}"/>',
-    ]
-    parts += [
-        f'<circle cx="{20 + 18 * i}" cy="19" r="5.5" fill="{c}"/>'
-        for i, c in enumerate(("#ff5f57", "#febc2e", "#28c840"))
-    ]
-    parts.append(
-        f'<text x="{wide / 2:g}" y="24" fill="#97a1b3" text-anchor="middle" font-family="{FONT}" font-size="13">'
-        f"{escape(title)}</text>"
-    )
-    parts.append(f'<g font-family="{FONT}" font-size="{SIZE}" fill="{INK}">')
+    parts = window(width, len(rows), title)
     for number, row in enumerate(rows):
-        parts += _row(row, BAR + number * LINE)
+        parts += [mark.svg() for mark in marks(row.spans, 0, BAR + number * LINE)]
     return "\n".join([*parts, "</g>", "</svg>", ""])
 
 
-def _row(row: Row, top: float) -> Iterable[str]:
-    column = 0
-    for text, style in row.spans:
-        colour, bold = _look(style)
+def window(width: int, height: int, title: str, inside: str = "") -> list[str]:
+    """An empty window of ``width`` columns and ``height`` lines; two elements of it, ``g`` and ``svg``, are still open.
+
+    ``inside``: what stands in the picture beside it, such as a style.
+    """
+    title = printable(title)
+    wide = round(width * CELL + 2 * PAD)
+    high = round(height * LINE + BAR + PAD)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" role="img">',
+        f"<title>{escape(title)}</title>{inside}",
+        f'<rect x=".5" y=".5" width="{wide - 1}" height="{high - 1}" rx="9" fill="{PAPER}" stroke="{FRAME}"/>',
+    ]
+    parts += [f'<circle cx="{20 + 18 * i}" cy="19" r="5.5" fill="{c}"/>' for i, c in enumerate(BUTTONS)]
+    parts.append(
+        f'<text x="{wide / 2:g}" y="24" fill="{DIM}" text-anchor="middle" font-family="{FONT}" font-size="13">'
+        f"{escape(title)}</text>"
+    )
+    parts.append(f'<g font-family="{FONT}" font-size="{SIZE}" fill="{INK}">')
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark in a picture: a path (``shape``), or ``words`` at (``x``, ``y``) held to ``length`` px."""
+
+    colour: str
+    shape: str = ""
+    opacity: float = 1
+    words: str = ""
+    x: float = 0
+    y: float = 0
+    length: float = 0
+    bold: bool = False
+
+    def svg(self) -> str:
+        if self.shape:
+            weak = f' opacity="{self.opacity:g}"' if self.opacity < 1 else ""
+            return f'<path fill="{self.colour}"{weak} d="{self.shape}"/>'
+        weight = ' font-weight="700"' if self.bold else ""
+        return (
+            f'<text x="{self.x:g}" y="{self.y:g}" fill="{self.colour}"{weight} '
+            f'textLength="{self.length:g}">{escape(self.words)}</text>'
+        )
+
+
+def marks(spans: Iterable[tuple[str, str]], column: int, top: float) -> Iterable[Mark]:
+    """The marks of pieces of text with the names of their styles, from a column on; ``top`` of their line in px."""
+    for text, style in spans:
+        colour, bold = look_of(style)
         for piece, shaped in _pieces(printable(text)):
-            cells = cell_len(piece)
             if shaped:
                 yield from _shapes(piece, column, top, colour)
             else:
                 for found in WORDS.finditer(piece):
                     x = PAD + (column + cell_len(piece[: found.start()])) * CELL
-                    weight = ' font-weight="700"' if bold else ""
-                    yield (
-                        f'<text x="{x:g}" y="{top + 13.5:g}" fill="{colour}"{weight} '
-                        f'textLength="{cell_len(found[0]) * CELL:g}">{escape(found[0])}</text>'
-                    )
-            column += cells
+                    length = cell_len(found[0]) * CELL
+                    yield Mark(colour, words=found[0], x=x, y=top + 13.5, length=length, bold=bold)
+            column += cell_len(piece)
 
 
-def _look(style: str) -> tuple[str, bool]:
+def look_of(style: str) -> tuple[str, bool]:
+    """Colour of a style, and whether it is bold."""
     found = style_of(style)
     return COLOURS.get(found.color.name, INK) if found.color else INK, bool(found.bold)
 
@@ -103,29 +135,40 @@ def _is_shape(character: str) -> bool:
     return character in SHAPES or BRAILLE < ord(character) <= BRAILLE + 0xFF
 
 
-def _shapes(text: str, column: int, top: float, colour: str) -> Iterable[str]:
+def _shapes(text: str, column: int, top: float, colour: str) -> Iterable[Mark]:
     """One path for all full-ink shapes of a stretch, one more for each weaker ink."""
     paths: dict[float, list[str]] = {}
-    for offset, character in enumerate(text):
-        x = PAD + (column + offset) * CELL
-        if character in SHAPES:
-            for left, up, wide, high, opacity in SHAPES[character]:
-                paths.setdefault(opacity, []).append(_box(x + left * CELL, top + up * LINE, wide * CELL, high * LINE))
-            continue
-        bits = ord(character) - BRAILLE
-        for side in (0, 1):
-            for level in range(4):
-                if bits & DOTS[side][level]:
-                    paths.setdefault(1, []).append(_dot(x, top, side, level))
+    for character, same in groupby(range(len(text)), key=text.__getitem__):
+        lefts = [PAD + (column + offset) * CELL for offset in same]
+        for left, up, wide, high, opacity in boxes_of(character):
+            starts, length = (lefts[:1], len(lefts) * CELL) if wide == 1 else (lefts, wide * CELL)
+            paths.setdefault(opacity, []).extend(
+                _box(x + left * CELL, top + up * LINE, length, high * LINE) for x in starts
+            )
     for opacity, boxes in paths.items():
-        weak = f' opacity="{opacity:g}"' if opacity < 1 else ""
-        yield f'<path fill="{colour}"{weak} d="{"".join(boxes)}"/>'
+        yield Mark(colour, shape="".join(boxes), opacity=opacity)
 
 
-def _dot(x: float, top: float, side: int, level: int) -> str:
-    """A braille dot, so tall that it meets its neighbours above and below: areas look solid, columns stay apart."""
-    return _box(x + side * CELL / 2, top + LINE * (3 - level) / 4, CELL / 2 - 0.4, LINE / 4)
+@cache
+def boxes_of(character: str) -> tuple[Rect, ...]:
+    """What a character is drawn as, in units of its cell; nothing for one that is written.
+
+    Braille dots are so tall that each meets its neighbours above and below: areas look solid, columns stay apart.
+    """
+    if not _is_shape(character):
+        return ()
+    if character in SHAPES:
+        return SHAPES[character]
+    bits = ord(character) - BRAILLE
+    found: list[Rect] = []
+    for side in (0, 1):
+        dots = [bool(bits & DOTS[side][level]) for level in range(4)]
+        for there, levels in groupby(range(4), key=dots.__getitem__):
+            stack = list(levels)
+            if there:
+                found.append((side / 2, (3 - stack[-1]) / 4, 0.5 - 0.4 / CELL, len(stack) / 4, 1))
+    return tuple(found)
 
 
 def _box(x: float, y: float, wide: float, high: float) -> str:
-    return f"M{x:.5g} {y:.5g}h{wide:.3g}v{high:.3g}h{-wide:.3g}z"
+    return f"M{x:.5g} {y:.5g}h{wide:.5g}v{high:.3g}h{-wide:.5g}z"

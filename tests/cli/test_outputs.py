@@ -66,6 +66,7 @@ WRITING = {
     ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
     ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
     ("snapshot", "--out"): Writing("snapshot . -q --runs 10 --out json=PLACE", "quick.yaml"),
+    ("run", "--record"): Writing("run quick.yaml -q --record svg=PLACE", "quick.yaml"),
     ("report", "--output"): Writing("report r.resim -q --output PLACE", "r.resim"),
     ("schema", "--output"): Writing("schema --output PLACE"),
     ("tune", "--write"): Writing(f"{TUNE} --write PLACE", "quick.yaml"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -408,3 +409,35 @@ def test_what_init_has_written_runs_by_its_name(here):
     assert resim("lint", "shop").err == "nothing found\n"
     assert resim("init", "retry-storm").code == 0
     assert resim("run", "retry-storm", "--json").document["scenario"]["path"] == "retry-storm"
+
+
+def test_a_run_is_recorded_as_a_picture(here):
+    """The answer is the same as without; the picture is that of the run, whichever way it was watched."""
+    plain = resim("run", "quick.yaml", "-q")
+    answer = resim("run", "quick.yaml", "-q", "--record", "x.svg")
+    assert (answer.code, answer.out) == (plain.code, plain.out)
+    beginning = Path("x.svg").read_text()[:400]
+    assert "<title>resim run quick</title><desc>moves" in beginning
+    first = Path("x.svg").read_bytes()
+    told = resim(
+        "run", "quick.yaml", "--ui", "plain", "--runs", "2", "--record", "x.svg"
+    )  # in place of the earlier one
+    assert Path("x.svg").read_bytes() == first
+    assert "note: x.svg: 1" in told.err
+    assert "only the run with seed" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--record", "gif=-"], "a picture goes to a file"),
+        (["--record", "x.gif", "--speed", "0.1x"], "would play for about 200 s; it may for 60 s"),
+        (["--record", "x.mp4"], "formats: gif, svg, cast"),
+        (["--record", "x.cast", "--out", "json=x.cast"], "this command itself uses that file"),
+    ],
+)
+def test_pictures_that_cannot_be(here, words, said):
+    answer = resim("run", "quick.yaml", *words)
+    assert answer.code == 2
+    assert said in answer.err
+    assert not list(Path().glob("x.*"))

@@ -57,6 +57,16 @@ class RunOptions:
     watch: opt.Watch = False
     out: opt.Out = field(default_factory=list)
     save: opt.Save = None
+    record: Annotated[
+        str | None,
+        opt.option(
+            "--record",
+            "FORMAT=PATH",
+            "Make a moving picture of the live view: just x.gif, x.svg, or x.cast (asciinema).",
+            opt.OUTPUT,
+            complete.films,
+        ),
+    ] = None
     force: opt.Overwrite = False
     series: opt.Series = None
 
@@ -69,6 +79,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     """
     from resilience_sim._build_mode import describe
     from resilience_sim.cli import results
+    from resilience_sim.cli.filming import open_camera
     from resilience_sim.cli.watching import PLAIN, WatchOptions, lost_runs, nothing_left, way_to_watch
     from resilience_sim.runs.simulation import Simulation
     from resilience_sim.scenario.load import load
@@ -97,7 +108,10 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
     if options.beside is not None:
         return _run_beside(ctx, scenario, options.beside, seeds, options, watch, series)
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
+        used = [*ctx.files, options.save]
+        camera = open_camera(ctx, options.record, stack, used, options.force, watch.speed, scenario.plan)
+        inputs = [*ctx.files, camera.path if camera is not None else None]
+        outputs = results.open_outputs(ctx, options.out, stack, inputs, options.force, options.save)
         series = results.bins(series, outputs, scenario.plan)
         way = way_to_watch(ctx, watch, results.stdout_taken(outputs), len(seeds) > 1)
         if not ctx.json:
@@ -163,6 +177,9 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         if way == PLAIN and not ctx.json:
             ctx.out("")
         results.finish(ctx, outputs, document, say)
+        if camera is not None and first is not None:
+            end = round(first.result.document["virtual_seconds"] * 1e9)
+            camera.take({"": scenario.plan}, first.result.seed, end, f"resim run {scenario.plan.name}")
         return code
 
 
@@ -178,6 +195,7 @@ def _run_beside(
     """Run a scenario and a second configuration of it on the same luck, and compare them."""
     from resilience_sim.cli import results
     from resilience_sim.cli.commands.compare import answer, beside_path
+    from resilience_sim.cli.filming import open_camera
     from resilience_sim.cli.watching import LIVE, OVER, QUIT, lost_runs, run_out, run_seeds, watch_live, way_to_watch
     from resilience_sim.measure.services_fold import figures_of
     from resilience_sim.runs.simulation import Simulation
@@ -192,7 +210,10 @@ def _run_beside(
     plan = with_own_policies(plan, options.policies, options.save)
     plans = {AS_WRITTEN: scenario.plan, name: plan}
     with ExitStack() as stack:
-        outputs = results.open_outputs(ctx, options.out, stack, ctx.files, options.force, options.save)
+        used = [*ctx.files, options.save]
+        camera = open_camera(ctx, options.record, stack, used, options.force, watch.speed, *plans.values())
+        inputs = [*ctx.files, camera.path if camera is not None else None]
+        outputs = results.open_outputs(ctx, options.out, stack, inputs, options.force, options.save)
         series = max(results.bins(series, outputs, each) for each in plans.values())
         if not ctx.json:
             ctx.warnings(scenario.warnings)
@@ -230,7 +251,7 @@ def _run_beside(
             found = {each: its + others.paired()[each] for each, its in found.items()}
         steps = after_beside(scenario, text, options.save or "")
         unchanged = not scenario.overrides and not options.policies
-        return answer(
+        code = answer(
             ctx,
             scenario,
             plans,
@@ -243,6 +264,10 @@ def _run_beside(
             why=why,
             steps=steps,
         )
+        if camera is not None:
+            end = max(racer.now for racer in racers.values())
+            camera.take(plans, seeds[0], end, f"resim run {scenario.plan.name} --beside {text}", title)
+        return code
 
 
 def _second(scenario: Scenario, text: str) -> tuple[str, Scenario, str]:
@@ -275,12 +300,12 @@ def _simulate(
     from resilience_sim.settings.plan import AS_WRITTEN
 
     save, events = options.save, outputs is not None and outputs.needs_events
-    if len(seeds) > 1 and way == NOTHING and not save and not events:
+    if len(seeds) > 1 and way == NOTHING and not save and not events and options.record is None:
         return None, run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds, series)
     with recorded(Simulation(scenario.plan, seeds[0]), scenario, save, force=options.force) as source:
         first = carry_out(ctx, source, way, watch, series, outputs)
     if len(seeds) > 1 and first.whole:
-        if save or events:
+        if save or events or options.record is not None:
             ctx.note(f"only the run with seed {seeds[0]} is recorded and exported")
         return first, run_seeds(ctx, {AS_WRITTEN: scenario.plan}, seeds[1:], series)
     return first, None

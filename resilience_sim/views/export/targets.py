@@ -137,6 +137,21 @@ OF_MARGINS: tuple[Format, ...] = (FORMATS[0], PAGE)
 OF_SNAPSHOT: tuple[Format, ...] = tuple(each for each in FORMATS if each.name in ("json", "markdown"))
 OF_SWEEP: tuple[Format, ...] = (FORMATS[0], POINTS, PAGE)
 
+FILM = "film"
+OF_FILM: tuple[Format, ...] = (
+    Format("gif", "a picture for anywhere", FILM, ".gif", begins=r"(?s)GIF89a.{,3000}; resim run --record"),
+    Format(
+        "svg", "a sharp picture for pages", FILM, ".svg", begins=r"<svg [^>]*>\n<title>[^<]*</title><desc>moves on "
+    ),
+    Format(
+        "cast",
+        "for asciinema",
+        FILM,
+        ".cast",
+        begins=r'\{"version": 2, "width": \d+, "height": \d+, "command": "resim ',
+    ),
+)
+
 
 def format_named(name: str, formats: Sequence[Format] = FORMATS) -> Format | None:
     return next((known for known in formats if known.name == name), None)
