@@ -33,6 +33,8 @@ FREE = {
     "--cluster",
     "--resume",
     "--write",
+    "--port",
+    "--host",
 }
 NEEDED = {"replay": ["r.resim"], "export": ["r.resim", "--to", "json"], "validate": ["quick.yaml"],
           "lint": ["quick.yaml"], "import": ["quick.yaml"]}  # fmt: skip

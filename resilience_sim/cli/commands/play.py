@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from resilience_sim.play.tour import Tour
 
 ABOUT = "Play with failure: break things live, rewind, ask what if."
+WEB = "pip install 'resilience-sim[web]', in a clone pip install '.[web]'"
 INSTALL = "pip install 'resilience-sim[play]', in a clone pip install '.[play]'"
 THEMES = ("auto", "dark", "light")
 
@@ -41,6 +42,13 @@ class PlayOptions:
     settings: opt.Set = field(default_factory=list)
     speed: opt.Speed = None
     theme: Annotated[str, opt.choice("--theme", "THEME", THEMES, "Colors of the cockpit", opt.WATCHING)] = "auto"
+    web: Annotated[
+        bool, opt.switch("--web", "Open it in a browser: prints the address; this machine only.", opt.WATCHING)
+    ] = False
+    port: Annotated[int, opt.option("--port", "PORT", "Where --web listens.", opt.WATCHING)] = 8000
+    host: Annotated[str, opt.option("--host", "ADDRESS", "Another loopback address for --web.", opt.WATCHING)] = (
+        "127.0.0.1"
+    )
     save: opt.Save = None
     force: opt.Overwrite = False
 
@@ -60,8 +68,10 @@ def play(ctx: CommandContext, options: PlayOptions) -> int:
         raise usage("--json: the cockpit prints no document", "`resim run --json` gives the figures of a run")
     if find_spec("textual") is None:
         raise Problem("missing_extra", "the cockpit needs Textual, which is not installed", f"install it: {INSTALL}")
+    if options.web:
+        return _serve(ctx, options, tour)
     io = ctx.io
-    if not (io.stdout_is_terminal and io.stderr_is_terminal and io.capable):
+    if not _in_a_tab(ctx) and not (io.stdout_is_terminal and io.stderr_is_terminal and io.capable):
         raise usage("resim play needs a terminal", "`resim run` works everywhere")
     gc.disable()  # collections take a tenth of the time to the first frame; the app enables them again
     speed = opt.parse_speed(options.speed)
@@ -72,6 +82,56 @@ def play(ctx: CommandContext, options: PlayOptions) -> int:
     if what.endswith(".resim"):
         return _play_recording(ctx, options, what, speed)
     return _play_scenario(ctx, options, what, speed, tour)
+
+
+def _in_a_tab(ctx: CommandContext) -> bool:
+    """Whether textual-serve has started this process, and shows it in a browser."""
+    return "TEXTUAL_DRIVER" in ctx.io.environ
+
+
+def _serve(ctx: CommandContext, options: PlayOptions, tour: Tour | None) -> int:
+    """Serve the cockpit to browsers on this machine until Ctrl-C."""
+    from resilience_sim.cli.results import recording_file
+    from resilience_sim.recording.reader import open_recording
+    from resilience_sim.scenario.load import load
+
+    if find_spec("textual_serve") is None:
+        raise Problem("missing_extra", "--web needs textual-serve, which is not installed", f"install it: {WEB}")
+    from resilience_sim.play.web import PortTaken, is_loopback, serve_cockpit
+
+    if not is_loopback(options.host):
+        raise usage(
+            f"--host {options.host}: whoever reaches that address could play as you, and `w` and `W` write files here",
+            "--host 127.0.0.1; from another machine: ssh -L 8000:127.0.0.1:8000 THIS-MACHINE",
+        )
+    if not 1 <= options.port <= 65535:
+        raise usage(f"--port: {options.port} is no port", "expected 1 to 65535")
+    if options.save is not None:
+        raise usage("--web excludes --save: every tab plays a session of its own", "`W` in the cockpit saves one")
+    what = recording_file(ctx, options.what or (tour.scenario if tour is not None else "first-look"))
+    if what == "-":
+        raise usage("--web cannot read a scenario from standard input", "write it to a file")
+    if what.endswith(".resim"):  # what is wrong with it is said here and not in the browser
+        with open_recording(what):
+            pass
+    else:
+        ctx.warnings(load(what, options.settings).warnings)
+    words = [what, "--theme", options.theme]
+    words += ["--tour", options.tour] if options.tour is not None else []
+    words += ["--seed", str(options.seed)] if options.seed is not None else []
+    words += ["--speed", options.speed] if options.speed is not None else []
+    words += [word for setting in options.settings for word in ("--set", setting)]
+
+    def say(address: str) -> None:
+        ctx.out(f"the cockpit is at {address}")
+        ctx.out("every tab plays by itself; Ctrl-C ends them all")
+        ctx.io.stdout.flush()
+
+    try:
+        serve_cockpit(words, options.host, options.port, say)
+    except PortTaken as error:
+        raise usage(f"--port {options.port}: {error}", f"another one: --port {options.port + 1}") from None
+    return 0
 
 
 def _list_tours(ctx: CommandContext) -> int:
@@ -164,16 +224,17 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
     from resilience_sim.play.app import Cockpit
     from resilience_sim.play.theme import DARK, LIGHT
     from resilience_sim.runs.endings import NUMBERS
-    from resilience_sim.views.live.look import look_for
+    from resilience_sim.views.live.look import UNICODE, look_for
 
     io = ctx.io
+    tab = _in_a_tab(ctx)
     # Textual reads the process' environment, where even an empty NO_COLOR counts.
-    if io.stdout_color:
+    if io.stdout_color or (tab and not io.environ.get("NO_COLOR")):
         os.environ.pop("NO_COLOR", None)
     else:
         os.environ["NO_COLOR"] = "1"
     light = theme == "light" or (theme == "auto" and io.environ.get("COLORFGBG", "").endswith((";15", ";7")))
-    look = look_for(io.encoding, io.environ)
+    look = UNICODE if tab else look_for(io.encoding, io.environ)
     guide = None
     if tour is not None:
         from resilience_sim.play.tour import Guide
@@ -181,6 +242,8 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
         guide = Guide(tour, session)
     app = Cockpit(session, look, guide, LIGHT if light else DARK)
     handlers = {number: signal.getsignal(number) for number in NUMBERS}
+    if tab:
+        _end_with_the_server()
     try:
         app.run()
     finally:
@@ -192,6 +255,23 @@ def _show(ctx: CommandContext, session: Session, theme: str, tour: Tour | None) 
         raise RuntimeError("the cockpit failed")
     app.files.finish()
     return app.files.saved if app.files.has_all_of(session.run) else ""
+
+
+def _end_with_the_server() -> None:
+    """End the cockpit as SIGTERM does once the process that shows it in a browser is gone, however it went."""
+    import os
+    import signal
+    import threading
+    import time
+
+    server = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == server:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _keep(ctx: CommandContext, session: Session, known: int) -> str:
@@ -229,7 +309,6 @@ def _summarise(ctx: CommandContext, session: Session, saved: str) -> int:
     unchanged = not (session.scenario.overrides or session.variant != AS_WRITTEN or user_actions(run))
     verdicts = results.judged(run.plan_now.expect, {AS_WRITTEN: [result]}, run.over, unchanged=unchanged)
     scenario = replace(session.scenario, plan=run.plan_now)
-    render_summary(
-        ctx.io.console(), scenario, [result], verdicts, moments=moments, interrupted=not run.over, saved=saved
-    )
+    console = ctx.io.console(stderr=_in_a_tab(ctx))  # what it writes to standard output is for the browser
+    render_summary(console, scenario, [result], verdicts, moments=moments, interrupted=not run.over, saved=saved)
     return 0
