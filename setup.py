@@ -52,8 +52,8 @@ class BuildWithScenarios(build_py):
 
     def get_source_files(self) -> list[str]:
         """For the source distribution."""
-        tools = sorted(Path("tools").glob("*.py"))
-        return [*super().get_source_files(), *(str(source) for source in (*self._scenarios(), *tools))]
+        step = Path("tools", "mypyc_freelist.py")  # of the build, below
+        return [*super().get_source_files(), *(str(source) for source in (*self._scenarios(), step))]
 
 
 PACKAGE = Path("resilience_sim")

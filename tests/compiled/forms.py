@@ -41,7 +41,7 @@ def run(form: str | Path, *arguments: str | Path) -> str:
 
 
 # Whatever the machine code depends on; what of these is not compiled, settings above all, gives the compiler its types.
-SOURCES = ("setup.py", "tools", *(f"resilience_sim/{room}" for room in (*ROOMS, *PARTLY, "settings")))
+SOURCES = ("setup.py", "tools/mypyc_freelist.py", *(f"resilience_sim/{room}" for room in (*ROOMS, *PARTLY, "settings")))
 PRODUCTS = ("**/*.so", "build/*.c")
 
 
