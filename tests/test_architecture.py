@@ -31,6 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "wire": {"kernel"},
     "client": {"wire", "world", "policies", "settings", "kernel"},
     "runs": {"client", "measure", "recording", "scenario", "world", "policies", "settings", "kernel"},
+    "serve": {"wire", "runs", "scenario", "world", "policies", "settings", "kernel"},
     "interop": {"scenario", "settings", "kernel"},
     "lint": {"interop", "runs", "scenario", "policies", "settings", "kernel"},
     "experiments": {"lint", "runs", "measure", "scenario", "settings", "kernel"},

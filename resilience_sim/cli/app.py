@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {  # with the panel of the help that lists them
     "compare": "Simulate",
     "replay": "Simulate",
     "play": "Simulate",
+    "serve": "Simulate",
     "margins": "Find settings",
     "sweep": "Find settings",
     "tune": "Find settings",

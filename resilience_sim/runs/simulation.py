@@ -16,7 +16,7 @@ from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
 from resilience_sim.runs.topology import World, inner_components
 from resilience_sim.settings.actions import Action
-from resilience_sim.settings.own_code import own_code_of
+from resilience_sim.settings.own_code import SERVED, OwnCodeConfig, own_code_of
 from resilience_sim.settings.plan import Plan
 from resilience_sim.world.client import Client
 from resilience_sim.world.faults import Faults
@@ -146,11 +146,8 @@ class Simulation:
     def _assemble(self) -> Sim:
         plan = self.plan
         code = own_code_of(plan)
-        if code is not None:
-            from resilience_sim.runs.own_code import guest_for, watchers_for
-
-            watchers = watchers_for(plan)
-            self._folds += watchers
+        watchers = self._watchers(plan) if code is not None else []
+        self._folds += watchers
         sim = Sim(KeyedRng(self.seed), sink_for(self._folds))
         instances = plan.client.instances
         first_replica = instances + 1
@@ -164,7 +161,7 @@ class Simulation:
         world = World(sim, plan, first, faults)
         service = world.entry
         if code is not None:
-            self._guest = guest_for(plan, code, sim, self.seed, world, faults, watchers)
+            self._invite(code, sim, world, faults, watchers)
         client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.release, world.release, sim.close)
@@ -175,6 +172,20 @@ class Simulation:
             self._reserved = own_components(plan, first)
             self.applier = ActionApplier(plan, everybody, sim, faults, world, client, traffic)
         return sim
+
+    def _watchers(self, plan: Plan) -> list[Fold]:
+        """What has to see the events of a run whose client is no stack."""
+        from resilience_sim.runs.own_code import watchers_for
+
+        return watchers_for(plan)
+
+    def _invite(self, code: OwnCodeConfig, sim: Sim, world: World, faults: Faults, watchers: list[Fold]) -> None:
+        """Let that client in. SimulationError: it is outside of this process (serve/world.py lets such clients in)."""
+        from resilience_sim.runs.own_code import guest_for
+
+        if code.target == SERVED:
+            raise SimulationError("what clients from outside did can be played, but not be simulated again")
+        self._guest = guest_for(self.plan, code, sim, self.seed, world, faults, watchers)
 
     @property
     def plan_in_force(self) -> Plan:

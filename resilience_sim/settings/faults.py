@@ -39,7 +39,8 @@ class FaultConfig:
     ``outage``           ``how``: refuse | hang | error | reset
     ``brownout``         ``workers`` share kept, ``slower``, ``failure_rate``
     ``latency``          ``add`` ns
-    ``errors``           ``rate`` share, ``outcome`` code (:func:`outcome_of`; LOST: ``answer``, what is heard instead)
+    ``errors``           ``rate`` share, ``outcome`` code (:func:`outcome_of`; LOST: ``answer``, what is heard instead,
+                         and ``how`` a server shows it: cut | close)
     ``rate_limit``       ``limit`` per second, ``retry_after`` ns (0: no hint)
     ``cold_cache``       ``slower``, ``half_life`` ns
     ``crash_replica``    nothing
@@ -135,6 +136,12 @@ def _fault(
     return FaultKind(Table(name, about, (*common, *params), page=page), fields, kind or name)
 
 
+def _lost(v: Values) -> Settings:
+    if v.how == "silence":
+        return {"rate": v.rate, "outcome": events.LOST, "answer": LOST_ANSWERS[v.answer]}
+    return {"rate": v.rate, "outcome": events.LOST, "answer": events.RESET, "how": v.how}
+
+
 FAULTS: dict[str, FaultKind] = {
     kind.table.name: kind
     for kind in (
@@ -208,7 +215,8 @@ other 4xx client_error (the request itself is at fault: not tried again and no s
             """\
 B does the work, its effect happens, and a share `rate` of the answers never arrives: the caller waits until a timeout.
 What is retried after that is executed again: this is where double charges come from. With `answer` somebody in between
-(a sidecar whose connection to B broke, a gateway) answers with that error, as soon as B has done the work.""",
+(a sidecar whose connection to B broke, a gateway) answers with that error, as soon as B has done the work. With `how:
+cut` or `close` the connection ends instead, within the answer or before it: the caller has a reset at once.""",
             Param("rate", SOME_SHARE, "100%", "Chance that an answer is lost.", first="50%"),
             Param(
                 "answer",
@@ -216,7 +224,13 @@ What is retried after that is executed again: this is where double charges come 
                 "none",
                 "The error that the caller hears at once instead; `none`: it waits.",
             ),
-            fields=lambda v: {"rate": v.rate, "outcome": events.LOST, "answer": LOST_ANSWERS[v.answer]},
+            Param(
+                "how",
+                Choice("silence", "cut", "close"),
+                "silence",
+                "What the caller sees: nothing, half of an answer, or the end of the connection (`reset` both).",
+            ),
+            fields=_lost,
             kind="errors",
         ),
         _fault(
@@ -336,6 +350,9 @@ def fault(
             key=True,
             rests_on=(("traffic",),),
         )
+    if kind == "lost_responses" and body.how != "silence" and body.answer != "none":
+        message = f"with `answer` somebody answers, with `how: {body.how}` nobody does"
+        findings.error((*loc, "how"), codes.CONFLICT, message, "keep one of them", key=True)
     if kind == "brownout" and body.share < 1 and body.slower == 1 and not body.failure_rate:
         findings.warn(codes.NO_EFFECT, f"`{ident}`: `share` has no effect on `workers`, they are missing for all")
     if traffic.duration and body.at >= traffic.duration:

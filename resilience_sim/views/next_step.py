@@ -8,7 +8,7 @@ from typing import Any
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.scenario.scenario import Scenario
-from resilience_sim.settings.own_code import own_code_of
+from resilience_sim.settings.own_code import is_served, own_code_of
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 
 MOST = 3
@@ -23,7 +23,9 @@ def next_steps(scenario: Scenario, results: Sequence[RunResult], saved: str = ""
     steps: list[Step] = []
     if scenario.path != "-" and not scenario.plan.several:
         steps += _about_scenario(scenario, results)
-    if saved:
+    if saved and is_served(scenario.plan):
+        steps.insert(0, (f"resim replay {quote(saved)} --speed 1x", "watch it again"))
+    elif saved:
         steps.insert(min(1, len(steps)), (f"resim replay {quote(saved)} --verify", "does it happen again, exactly?"))
     kinds = {policy.kind for policy in scenario.plan.stack}
     for kind in ("circuit_breaker", "retry"):
@@ -38,6 +40,8 @@ def _about_scenario(scenario: Scenario, results: Sequence[RunResult]) -> list[St
     plan = scenario.plan
     code = own_code_of(plan)
     steps: list[Step] = []
+    if is_served(plan):
+        return [(f"resim run {name}{again}", "the same scenario, its own traffic and stack simulated")]
     if code is not None:
         client = f" --client {quote(code.target)}"
         if any(line.startswith("stack:") for line in scenario.text.splitlines()):

@@ -18,6 +18,7 @@ from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import COLLAPSE, Summary, summaries
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import METRICS, least_values, metric
+from resilience_sim.settings.own_code import is_served
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.moments import MomentsFold
@@ -485,7 +486,12 @@ def _fault(case: Case, index: int, fault: Run) -> Line:
             pieces.insert(0, (words, ""))
     if fault["detected_after"] is not None:
         pieces.append((f"breaker opened after {fmt.seconds(fault['detected_after'])}", ""))
-    if recovered := _reached(case, fault) or _harmless(case, index, fault) or _recovered(case, index, fault):
+    if (
+        recovered := _reached(case, fault)
+        or _unseen(case, index)
+        or _harmless(case, index, fault)
+        or _recovered(case, index, fault)
+    ):
         pieces.append(recovered)
     return _line(f"fault {printable(fault['id'])}", *pieces)
 
@@ -500,6 +506,17 @@ def _reached(case: Case, fault: Run) -> Piece | None:
     if case.moments is not None and fault["from"] * 1e9 > case.moments.last_arrival:
         return "after the last request came", "faint"
     return None
+
+
+def _unseen(case: Case, index: int) -> Piece | None:
+    """A server that refuses everybody does not see who wanted to connect."""
+    if not is_served(case.plan) or index >= len(case.plan.faults):
+        return None
+    fault = case.plan.faults[index]
+    refuses = fault.kind == "crash_replica" or (fault.kind == "outage" and fault.how == "refuse")
+    if not refuses or fault.share < 1 or fault.replica:
+        return None
+    return "connections refused by the system are in no figure", "odd"
 
 
 def _harmless(case: Case, index: int, fault: Run) -> Piece | None:

@@ -13,7 +13,7 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable
 from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.hedge import HedgeConfig
-from resilience_sim.settings.own_code import own_code_of
+from resilience_sim.settings.own_code import CLIENTS, SERVED, own_code_of
 from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.views.moments import Ended
 from resilience_sim.views.why_case import LEAST_ARRIVALS, Case
@@ -59,7 +59,8 @@ def _otherwise(case: Case) -> str:
         verbs = ["failed"] if moments.failed_by_b else []
         verbs += ["refused"] if moments.refused_by_b else []
         who = printable(case.plan.service.name)
-        rescue = "your code gave up on them" if own_code_of(case.plan) else "no policy rescued them"
+        code = own_code_of(case.plan)
+        rescue = f"{_own(code.target)} gave up on them" if code else "no policy rescued them"
         return f"{who} {' or '.join(verbs)} {fmt.plural(failed, 'request')}, and {rescue}."
     outcomes = ", ".join(
         f"{fmt.count(count)} {name}" for name, count in requests["by_outcome"].items() if count and name != "success"
@@ -268,9 +269,13 @@ def ended_by_policy(case: Case) -> str:
 
 def _name(ended: Ended) -> str:
     if ended.kind == "code":
-        return "Your code"
+        return "Your code" if ended.name != CLIENTS else "Your clients"
     kind = ended.kind.replace("_", " ")
     return f"The {kind}" if ended.name == ended.kind else f"{kind.capitalize()} {printable(ended.name)}"
+
+
+def _own(target: str) -> str:
+    return "your clients" if target == SERVED else "your code"
 
 
 def _inside(name: str) -> str:

@@ -49,19 +49,21 @@ def retry_after(hint: int) -> str:
     return str(-(-hint // SECOND))
 
 
+def parts(outcome: int, hint: int = 0) -> tuple[int, list[tuple[str, str]], str]:
+    """Status, headers and body of an answer; status 0 for an outcome that is none."""
+    answer = ON_THE_WIRE[outcome]
+    body = f'{{"error": "{answer.says}"}}' if answer.says else '{"ok": true}'
+    headers = [("Server", "resim"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    if hint > 0:
+        headers.append(("Retry-After", retry_after(hint)))
+    return answer.status, headers, body
+
+
 def response(outcome: int, hint: int = 0, *, head_only: bool = False, keep_alive: bool = False) -> bytes:
     """The bytes of an answer; b"" for an outcome that is none."""
-    answer = ON_THE_WIRE[outcome]
-    if not answer.status:
+    status, headers, body = parts(outcome, hint)
+    if not status:
         return b""
-    body = f'{{"error": "{answer.says}"}}' if answer.says else '{"ok": true}'
-    lines = [
-        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
-        "Server: resim",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        f"Connection: {'keep-alive' if keep_alive else 'close'}",
-    ]
-    if hint > 0:
-        lines.append(f"Retry-After: {retry_after(hint)}")
+    headers.insert(3, ("Connection", "keep-alive" if keep_alive else "close"))
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n" + ("" if head_only else body)).encode()

@@ -37,7 +37,9 @@ REFUSE: Final = 1
 HANG: Final = 2
 FAIL: Final = 3
 CUT: Final = 4
-WAYS: Final = {"refuse": REFUSE, "hang": HANG, "error": FAIL, "reset": CUT}
+HALF: Final = 5  # of a lost answer is seen
+CLOSED: Final = 6
+WAYS: Final = {"refuse": REFUSE, "hang": HANG, "error": FAIL, "reset": CUT, "cut": HALF, "close": CLOSED}
 
 
 class Fault:

@@ -29,6 +29,7 @@ class PlaybackStatus:
     paused: bool = False
     keys: bool = True
     lagging: bool = False  # the machine cannot keep up with the speed asked for
+    served: bool = False  # it is real traffic, which nobody can pause
 
 
 def header_row(state: LiveFold, title: str, playback: PlaybackStatus, look: Look, width: int) -> Row:
@@ -125,6 +126,8 @@ def footer_row(playback: PlaybackStatus, look: Look, width: int) -> Row:
     row = Row()
     if not playback.keys:
         return row.add("Ctrl-C stops and summarises", "faint").to(width)
+    if playback.served:
+        return row.add("q", "key").add(" stop serving and summarise", "faint").to(width)
     for key, what in (
         ("q", "quit and summarise"),
         ("space", "go on" if playback.paused else "pause"),

@@ -1,0 +1,258 @@
+"""One connection: HTTP/1.1 by h11, one request at a time, and whatever a fault makes of it.
+
+What a client may send is bounded: the head of a request (h11 counts its bytes), the time it takes, how much is read
+ahead of an answer. A body is counted and thrown away, but for questions to resim itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final, Protocol
+
+import h11
+
+from resilience_sim.kernel import events as ev
+from resilience_sim.serve.gate import Attempt
+from resilience_sim.serve.question import CONTROL, Question
+from resilience_sim.wire.answers import ON_THE_WIRE, parts
+
+MOST_HEAD: Final = 1 << 14  # bytes
+MOST_BODY: Final = 1 << 30
+MOST_CONTROL: Final = 1 << 16  # of a body that is kept
+MOST_AHEAD: Final = 1 << 16  # of further requests, while one is answered
+HEAD_TIME: Final = 10.0  # s from the first byte of a request to the end of its head
+BODY_TIME: Final = 60.0
+IDLE_TIME: Final = 75.0  # s between two requests
+FOREVER: Final = float("inf")
+REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+NOW: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets
+
+Headers = list[tuple[str, str]]
+
+
+class House(Protocol):
+    """What the connections of a server have in common."""
+
+    loop: asyncio.AbstractEventLoop
+    connections: dict[Connection, None]
+
+    def full(self) -> bool:
+        """Whether there is no place for another connection."""
+
+    def take(self, connection: Connection, question: Question) -> None:
+        """A request has come in whole."""
+
+    def left(self, attempt: Attempt) -> None:
+        """The client of an attempt has hung up."""
+
+    def way_of(self, attempt: Attempt) -> str:
+        """How a lost answer looks: ``cut``, ``close``, or "" it was not lost."""
+
+    def real(self, hint: int) -> int:
+        """A duration of the simulation as the client has to wait it, in ns."""
+
+
+class Connection(asyncio.Protocol):
+    """A client's; ``deadline``: when it is closed if nothing happens, on the loop's clock."""
+
+    __slots__ = (
+        "_body", "_head_only", "_house", "_http", "_kept", "_length", "_paused", "_request", "_stuck", "_transport",
+        "attempt", "busy", "deadline",
+    )  # fmt: skip
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
+        self._transport: asyncio.Transport | None = None
+        self._request: h11.Request | None = None
+        self._body = bytearray()
+        self._length = 0
+        self._kept = False
+        self._head_only = False
+        self._paused = False  # nothing is read
+        self._stuck = False  # the client takes no more
+        self.attempt: Attempt | None = None
+        self.busy = False  # with a request that has no answer yet
+        self.deadline = FOREVER
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests."""
+        return not self.busy and self._request is None and not self._http.trailing_data[0]
+
+    # --- from asyncio ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if self._house.full():
+            self.reset()
+            return
+        self._house.connections[self] = None
+        self.deadline = self._house.loop.time() + IDLE_TIME
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        if self.idle:
+            self.deadline = self._house.loop.time() + HEAD_TIME
+        self._http.receive_data(data)
+        self._read()
+
+    def eof_received(self) -> bool:
+        """The client has hung up; who only stops sending and goes on listening is taken for one that has."""
+        self._leave()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._house.connections.pop(self, None)
+        self._leave()
+
+    def pause_writing(self) -> None:
+        self._stuck = True
+        self.deadline = self._house.loop.time() + BODY_TIME
+
+    def resume_writing(self) -> None:
+        self._stuck = False
+        self._go_on()
+
+    def _leave(self) -> None:
+        attempt, self.attempt = self.attempt, None
+        if attempt is not None:
+            self._house.left(attempt)
+
+    # --- in ---
+
+    def _read(self) -> None:
+        """Go on with what has come, and read more only while that is little."""
+        self._take()
+        ahead = len(self._http.trailing_data[0]) > MOST_AHEAD
+        if self._transport is not None and ahead != self._paused:
+            self._paused = ahead
+            self._transport.pause_reading() if ahead else self._transport.resume_reading()
+
+    def _take(self) -> None:
+        try:
+            while self._transport is not None and not self.busy and not self._stuck:
+                event = self._http.next_event()
+                if event is h11.NEED_DATA:
+                    if self._http.they_are_waiting_for_100_continue:
+                        self._write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+                    return
+                if isinstance(event, h11.Request):
+                    self._head(event)
+                elif isinstance(event, h11.Data):
+                    self._length += len(event.data)
+                    if self._length > (MOST_CONTROL if self._kept else MOST_BODY):
+                        self.refuse(413, "the body is too long")
+                        return
+                    if self._kept:
+                        self._body += event.data
+                elif isinstance(event, h11.EndOfMessage):
+                    self._whole()
+                else:  # closed, or another protocol is asked for
+                    self.close()
+                    return
+        except h11.RemoteProtocolError as error:
+            self.refuse(error.error_status_hint, str(error))
+
+    def _head(self, request: h11.Request) -> None:
+        self._request = request
+        self._length = 0
+        self._body.clear()
+        self._head_only = request.method == b"HEAD"
+        self._kept = CONTROL.encode() in request.target
+        self.deadline = self._house.loop.time() + BODY_TIME
+
+    def _whole(self) -> None:
+        request = self._request
+        assert request is not None
+        self.busy = True
+        self.deadline = FOREVER
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+        method, target = request.method.decode("ascii"), request.target.decode("latin-1")
+        self._house.take(self, Question(method, target, headers, bytes(self._body)))
+
+    def _go_on(self) -> None:
+        """With what was sent ahead."""
+        if self._transport is not None and not self.busy and not self._stuck:
+            self._read()
+
+    # --- out ---
+
+    def answered(self, attempt: Attempt, outcome: int, hint: int) -> None:
+        """The attempt has its outcome: show it."""
+        self.attempt = None
+        way = self._house.way_of(attempt) if outcome == ev.RESET else ""
+        if way == "cut":
+            self._cut()
+        elif way == "close":
+            self.close()
+        elif ON_THE_WIRE[outcome].status:
+            status, headers, body = parts(outcome, self._house.real(hint))
+            self.reply(status, headers, body.encode())
+        else:
+            self.reset()
+
+    def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        """Answer the request, and go on with the next one."""
+        if self._transport is None:
+            return
+        http = self._http
+        data = http.send(h11.Response(status_code=status, headers=list(headers), reason=REASONS.get(status, b"")))
+        if not self._head_only:
+            data += http.send(h11.Data(data=body))
+        data += http.send(h11.EndOfMessage())
+        self._write(data)
+        self.busy = False
+        self._request = None
+        if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+            self.close()
+            return
+        http.start_next_cycle()
+        self.deadline = self._house.loop.time() + IDLE_TIME
+        if http.trailing_data[0]:
+            self._house.loop.call_soon(self._go_on)
+
+    def refuse(self, status: int, why: str) -> None:
+        """Say what is wrong with what came, and hang up."""
+        if self._transport is None:
+            return
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = f"{status} {REASONS.get(status, b'').decode()}: {why}\n".encode()
+            headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]
+            data = self._http.send(h11.Response(status_code=status, headers=headers, reason=REASONS.get(status, b"")))
+            if not self._head_only:
+                data += self._http.send(h11.Data(data=body))
+            self._write(data)
+        self.close()
+
+    def _cut(self) -> None:
+        """Half of an answer, and then the end."""
+        status, headers, body = parts(ev.SUCCESS)
+        if self._transport is not None:
+            data = self._http.send(h11.Response(status_code=status, headers=headers, reason=REASONS[status]))
+            self._write(data + body.encode()[: len(body) // 2])
+        self.close()
+
+    def _write(self, data: bytes | None) -> None:
+        if self._transport is not None and data:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Hang up, when what was written has been sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def reset(self) -> None:
+        """Break it off: the client sees a reset."""
+        if self._transport is not None:
+            found = self._transport.get_extra_info("socket")
+            if found is not None:
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
+            self._transport.abort()

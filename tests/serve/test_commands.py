@@ -1,0 +1,135 @@
+"""``resim serve`` as a command: what it says, its exit codes, its recording, its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from cli.shell import resim
+from patience import PATIENCE
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = """\
+resim: 1
+name: checkout
+service: {latency: 5ms}
+operation: {method: POST}
+traffic: {rate: 30/s, requests: 60}
+faults: [{errors: {at: 0s, for: 1h, rate: 30%}}]
+expect: [availability >= LIMIT]
+"""
+FEW = """
+import os, sys, urllib.error, urllib.request
+ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+for _ in range(10):
+    try:
+        ask(os.environ["RESIM_URL"] + "/pay", b"x").close()
+    except urllib.error.HTTPError as error:
+        error.close()
+sys.exit(int(os.environ.get("CODE", "0")))
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "checkout.yaml").write_text(TEXT.replace("LIMIT", "10%"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def serve(*more, command=(sys.executable, "-c", FEW), **env):
+    """With a command of ten requests."""
+    return resim(
+        "serve", "checkout.yaml", "--port", "0", *more, "--", *command, env={"PATH": os.environ["PATH"], **env}
+    )
+
+
+def test_a_command_is_served_measured_and_recorded():
+    answer = serve("--save", "r.resim")
+    assert answer.code == 0, answer.err
+    assert "serving B at http://127.0.0.1:" in answer.err
+    assert "✓ availability >= 10%" in answer.out
+    assert "of 10 succeeded" in answer.out
+    assert "the same scenario, its own traffic and stack simulated" in answer.out
+    digest = answer.out.split("digest ")[1].split()[0]
+
+    played = resim("replay", "r.resim")
+    assert played.code == 0, played.err
+    assert f"digest {digest}" in played.out
+    again = resim("replay", "r.resim", "--verify")
+    assert again.code == 2
+    assert "played, but not be simulated again" in again.err
+
+
+@pytest.mark.parametrize(
+    ("env", "limit", "code"), [({"CODE": "7"}, "10%", 7), ({}, "100%", 1), ({"CODE": "7"}, "100%", 7)]
+)
+def test_the_exit_code_is_the_commands_then_that_of_the_expectations(env, limit, code):
+    Path("checkout.yaml").write_text(TEXT.replace("LIMIT", limit))
+    answer = serve("--json", **env)
+    assert answer.code == code
+    assert answer.document["command"] == "serve"
+    assert answer.document["variants"][0]["runs"][0]["requests"]["total"] == 10
+
+
+def test_what_cannot_begin_is_said_and_is_2():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        errors = {
+            ("--port", port): f"port {port} is in use",
+            ("--port", "99999"): "99999 is no port",
+            ("--host", "192.0.2.1", "--port", "0"): "is no address of this machine",
+            ("--host", "no.such.name.invalid", "--port", "0"): "there is no such address",
+            ("--port", "0", "--speed", "max"): "real clients live on a real clock",
+            ("--port", "0", "--", "no-such-command"): "cannot start `no-such-command`",
+        }
+        for more, said in errors.items():
+            answer = resim("serve", "checkout.yaml", *more)
+            assert (answer.code, said in answer.err) == (2, True), (more, answer.err)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_signals_end_it_and_leave_a_readable_recording(number, code):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "RESIM_PURE": "1", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resilience_sim", "serve", "checkout.yaml", "--port", "0", "--save", "k.resim"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        url = process.stderr.readline().split(" at ")[1].split(",")[0]
+        kept = socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])))  # idle, and not in its way
+        with kept:
+            for _ in range(20):
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("no_proxy", "127.0.0.1")
+                    try:
+                        urllib.request.urlopen(f"{url}/pay", data=b"x", timeout=PATIENCE).close()
+                    except urllib.error.HTTPError as error:
+                        error.close()
+            if number == signal.SIGKILL:  # what a quarter of a second ago had happened is safe
+                with urllib.request.urlopen(f"{url}/__resim/result") as result:
+                    assert b'"total": 20' in result.read()
+                import time
+
+                time.sleep(0.6)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == code, err
+    if number == signal.SIGTERM:
+        assert "of 20 succeeded" in out
+    played = resim("replay", "k.resim")
+    assert played.code == (0 if number == signal.SIGTERM else played.code)
+    assert "of 20 succeeded" in played.out, played.err
