@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
@@ -17,6 +17,7 @@ from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
+from resilience_sim.interop.twins import Diagnostics, Twins
 from resilience_sim.interop.write_dapr import EVERYTHING, write
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Scalar
@@ -135,7 +136,7 @@ class _Whole:
     shown: dict[str, str]
     targets: dict[str, _Target]
     policies: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]]  # by scopes; kind, name; where, which
-    layers: dict[tuple[str, int, str], tuple[Layer, Log]]
+    made: _Policies
     found: list[Diagnostic]
     assumed: list[str]
 
@@ -146,7 +147,7 @@ class _Whole:
 
     def layer(self, kind: str, group: Section, name: str, log: Log) -> Layer:
         """A policy, made once for all targets that refer to it."""
-        made, aside = _made(self.layers, kind, group, name)
+        made, aside = self.made.of(kind, group, name)
         log.found += aside.found
         log.assumed += aside.assumed
         return replace(made, settings={**made.settings}, exact={**made.exact}, remarks=[*made.remarks])
@@ -162,14 +163,32 @@ class _Target:
     key: str
 
 
-def _made(
-    known: dict[tuple[str, int, str], tuple[Layer, Log]], kind: str, group: Section, name: str
-) -> tuple[Layer, Log]:
-    found = known.get((kind, id(group.node), name))
-    if found is None:
-        aside = Log(traps=SHARED | TRAPS)
-        found = known[kind, id(group.node), name] = (_MAKERS[kind](group.anew(aside), name, aside), aside)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Policies:
+    """Policies, each made when it is asked for, and once."""
+
+    known: dict[tuple[str, int, str], tuple[Layer, Log]] = field(default_factory=dict)
+    twins: Twins[Diagnostic] = field(default_factory=lambda: Twins(Diagnostics()))
+
+    def of(self, kind: str, group: Section, name: str) -> tuple[Layer, Log]:
+        """The layer, and what there is to say about it."""
+        found = self.known.get((kind, id(group.node), name))
+        if found is None:
+            aside = Log(traps=SHARED | TRAPS)
+            found = self.known[kind, id(group.node), name] = (_MAKERS[kind](group.anew(aside), name, aside), aside)
+        return found
+
+    def found(self, kind: str, group: Section, name: str) -> list[Diagnostic]:
+        """What there is to say about one; one that is like others is not made for that."""
+        alone = group.node is None or name.startswith("DaprBuiltIn")  # by its name it is treated differently
+        entry = None if alone or group.node is None else group.node.entries[name]
+        own = self.twins.of(Own((name,), [Scalar(entry.key, kind), entry])) if entry is not None else None
+        said = own.known() if own is not None else None
+        if said is None:
+            said = self.of(kind, group, name)[1].found
+            if own is not None:
+                own.learn(said)
+        return said
 
 
 def _whole(file: ConfigFile) -> _Whole:
@@ -180,7 +199,7 @@ def _whole(file: ConfigFile) -> _Whole:
     log = Log(traps=SHARED | TRAPS)
     chosen: dict[str, _Target] = {}
     kept: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]] = {}
-    layers: dict[tuple[str, int, str], tuple[Layer, Log]] = {}
+    of_file = _Policies()
     used: set[tuple[str, str]] = set()  # by targets of any resource: Dapr keeps the policies of all in one place
     parts: list[tuple[Section, dict[str, Section]]] = []
     names: set[str] = set()
@@ -200,14 +219,14 @@ def _whole(file: ConfigFile) -> _Whole:
         _actor_scopes(spec, log)
         sections = {kind: policies.section(plural) for kind, plural in _KINDS.items()}
         parts.append((policies, sections))
-        _decoded(sections, layers, log)
+        _decoded(sections, of_file, log)
         for kind, section in sections.items():
             names.update(section.names())
             kept.setdefault(scopes, {}).update({(kind, name): (number, section) for name in section.names()})
     for policies, sections in parts:
         _unused(policies, sections, used, log)
     shown = distinct(_all_targets(chosen, names))
-    made = _Whole(shown, chosen, kept, layers, list(dict.fromkeys(log.found)), log.assumed)
+    made = _Whole(shown, chosen, kept, of_file, list(dict.fromkeys(log.found)), log.assumed)
     file.memo[NAME] = made
     return made
 
@@ -229,7 +248,7 @@ def _all_targets(chosen: Iterable[str], policies: set[str]) -> dict[str, None]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one target and its policies alone (lint/twins.py), and its names."""
+    """All that is said of one target and its policies alone (interop/twins.py), and its names."""
     known = _whole(file)
     target = known.targets.get(known.shown[instance])
     if target is None or target.group.node is None:
@@ -320,14 +339,14 @@ def _actor_scopes(spec: Section, log: Log) -> None:
             )  # fmt: skip
 
 
-def _decoded(sections: dict[str, Section], layers: dict[tuple[str, int, str], tuple[Layer, Log]], log: Log) -> None:
+def _decoded(sections: dict[str, Section], of_file: _Policies, log: Log) -> None:
     """Dapr decodes every policy of a resource, whether a target refers to it or not; one bad refuses all."""
     bad: list[At] = []
     for kind, section in sections.items():
         for name in section.names():
-            _, aside = _made(layers, kind, section, name)
-            errors = [each for each in aside.found if each.code in (BAD_VALUE, REFUSED)]
-            log.found += [*errors, *(each for each in aside.found if each.code == "RL168")]
+            said = of_file.found(kind, section, name)
+            errors = [each for each in said if each.code in (BAD_VALUE, REFUSED)]
+            log.found += [*errors, *(each for each in said if each.code == "RL168")]
             bad += [section.at(name)] if errors else []
     for at in bad:
         log.refused(

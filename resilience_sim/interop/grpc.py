@@ -17,6 +17,7 @@ from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
 from resilience_sim.interop.own import Own, without
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
+from resilience_sim.interop.twins import Diagnostics, Twins
 from resilience_sim.interop.writing import Parts, outcomes
 from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.retry import RetryConfig
@@ -114,7 +115,26 @@ class _Known:
     named: dict[str, tuple[Mapping, Node, str]] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     invalid: dict[int, tuple[Node, At]] = field(default_factory=dict)
-    made: dict[int, tuple[list[Layer], Log]] = field(default_factory=dict)  # by the node of the configuration
+    configs: dict[int, _Config] = field(default_factory=dict)  # by their nodes
+
+
+@dataclass(slots=True)
+class _Config:
+    """One method configuration, and the throttling of its file."""
+
+    section: Section
+    throttling: Section
+    read: tuple[list[Layer], Log] | None = None
+
+    def made(self) -> tuple[list[Layer], Log]:
+        """The layers, and what there is to say about them."""
+        if self.read is None:
+            aside = Log(traps=SHARED | TRAPS)
+            own = Section(self.section.node, self.section.path, aside, fold=True)
+            _misspelt(own, "methodConfig")
+            own.ignore("name")
+            self.read = _method(own, self.throttling, aside), aside
+        return self.read
 
 
 def _known(file: ConfigFile) -> _Known:
@@ -122,6 +142,7 @@ def _known(file: ConfigFile) -> _Known:
     if known is not None:
         return known
     known = file.memo[NAME] = _Known(log=Log(traps=SHARED | TRAPS))
+    twins = Twins(Diagnostics())
     for document in file.documents:
         top = Section(document, "", known.log, fold=True)
         _misspelt(top, "")
@@ -130,12 +151,14 @@ def _known(file: ConfigFile) -> _Known:
             if config.node is None:
                 continue
             _name_all(document, config, known)
-            aside = Log(traps=known.log.traps)
-            own = Section(config.node, config.path, aside, fold=True)
-            _misspelt(own, "methodConfig")
-            own.ignore("name")
-            known.made[id(config.node)] = _method(own, throttling, aside), aside
-            bad = next((each for each in aside.found if each.severity == "error"), None)
+            known.configs[id(config.node)] = made = _Config(config, throttling)
+            own = twins.of(Own((config.path,), without(config.node, "name")))
+            found = own.known() if own is not None else None  # one that is like others is not made for that
+            if found is None:
+                found = made.made()[1].found
+                if own is not None and len(known.configs) > 1:  # the first ticks off what all have together
+                    own.learn(found)
+            bad = next((each for each in found if each.severity == "error"), None)
             if bad is not None and "name" in config:
                 known.invalid[id(config.node)] = (config.node, config.at("name"))
     return known
@@ -181,7 +204,7 @@ def _shown(file: ConfigFile) -> dict[str, str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own:
-    """All that is said of one method alone (lint/twins.py), and its names: the path is one."""
+    """All that is said of one method alone (interop/twins.py), and its names: the path is one."""
     known = _known(file)
     _, node, path = known.named[_shown(file)[instance]]
     return Own((path, instance), without(node, "name") if isinstance(node, Mapping) else [node])
@@ -206,7 +229,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         connectionScaling="connections are not simulated",
     )
     top.rest()
-    result.layers, aside = known.made[id(node)]
+    result.layers, aside = known.configs[id(node)].made()
     log.found += aside.found
     log.assumed += aside.assumed
     result.remarks.append("retryThrottling is per server name: all methods of a channel share it")

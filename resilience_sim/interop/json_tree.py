@@ -16,6 +16,8 @@ _MAY_BE_BLANK = frozenset(" \t\r\n\f\v/")
 TEMPLATE = re.compile(r"\{\{.*?\}\}|<%.*?%>|\{%.*?%\}")
 RENDER = "render it first (helm template, kustomize build, envsubst ...) and read the result"
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+# a key with a short value, as most are, and what closes or parts it: read at once
+_PAIR = re.compile(r'[ \t\r\n]*"([^"\\\n]*)"[ \t]*:[ \t]*(?:"([^"\\\n]*)"|([-+0-9.eE]+|[A-Za-z]+))[ \t\r\n]*([,}])')
 _WORD = re.compile(r"[-+0-9.eE]+|[A-Za-z]+")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
@@ -56,12 +58,20 @@ class _Reader:
         self.text = text
         self.source = source
         self.at = 0
-        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text) + 1]
+        self.row = 1  # where the last span began: the next is near
+        self.words: dict[str, bool | int | float | None] = {}  # what is written without quotes
 
     def span(self, start: int, end: int) -> Span:
-        starts = self.starts
-        line = bisect_right(starts, start)
-        last = line if line == len(starts) or end < starts[line] else bisect_right(starts, end)
+        starts, line = self.starts, self.row
+        if start >= starts[line]:
+            line += 1
+            if start >= starts[line]:
+                line = bisect_right(starts, start, line)
+            self.row = line
+        elif start < starts[line - 1]:
+            line = bisect_right(starts, start, 0, line)
+        last = line if end < starts[line] else bisect_right(starts, end, line, len(starts) - 1)
         return Span(self.source, line, start - starts[line - 1] + 1, last, end - starts[last - 1] + 1)
 
     def skip(self) -> int:
@@ -86,14 +96,17 @@ class _Reader:
         if match is None:
             raise _Stop(start, "expected a value" if first else "the text ends too early")
         self.at = match.end()
-        word = match.group()
+        return Scalar(self.span(start, self.at), self.word(match.group(), start))
+
+    def word(self, word: str, start: int) -> bool | int | float | None:
         if word in _WORDS:
-            return Scalar(self.span(start, self.at), _WORDS[word])
-        try:
-            number = json.loads(word)
-        except ValueError:
-            raise _Stop(start, "expected a value") from None
-        return Scalar(self.span(start, self.at), number)
+            return _WORDS[word]
+        if word not in self.words:
+            try:
+                self.words[word] = json.loads(word)
+            except ValueError:
+                raise _Stop(start, "expected a value") from None
+        return self.words[word]
 
     def string(self) -> str:
         match = _STRING.match(self.text, self.at)
@@ -112,6 +125,17 @@ class _Reader:
         entries: dict[str, Entry] = {}
         self.at += 1
         while True:
+            while (pair := _PAIR.match(self.text, self.at)) is not None:
+                name, text, word, after = pair.groups()
+                key = self.span(pair.start(1) - 1, pair.end(1) + 1)
+                if text is not None:
+                    value = Scalar(self.span(pair.start(2) - 1, pair.end(2) + 1), text, 1)
+                else:
+                    value = Scalar(self.span(pair.start(3), pair.end(3)), self.word(word, pair.start(3)))
+                entries[name] = Entry(key, value)
+                self.at = pair.end()
+                if after == "}":
+                    return Mapping(self.span(start, self.at), entries)
             here = self.skip()
             if self.text[here : here + 1] == "}":
                 self.at += 1

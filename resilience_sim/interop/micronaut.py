@@ -111,7 +111,7 @@ def _names(file: ConfigFile, services: Section) -> dict[str, str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one service alone (lint/twins.py), and its names."""
+    """All that is said of one service alone (interop/twins.py), and its names."""
     services = file.memo.get(f"{NAME} services") or file.memo.setdefault(f"{NAME} services", _clients(file, Log())[2])
     name = _names(file, services).get(instance)
     if name is None or services.node is None:

@@ -1,4 +1,4 @@
-"""All that a file says of one instance alone: what lint/twins.py compares."""
+"""All that a file says of one instance alone: what interop/twins.py compares."""
 
 from __future__ import annotations
 

@@ -51,32 +51,50 @@ def uniform(name: str) -> str:
 
 @dataclass(slots=True)
 class _Branch:
-    """A property, those below it, or both: ``spring.profiles`` once was a value and is a prefix too."""
+    """A property, those below it, or both: ``spring.profiles`` once was a value and is a prefix too.
+
+    ``whole``: what was put below it first, as long as nobody looks inside or puts something beside it.
+    """
 
     name: str
     key: Span
     value: Node | None = None
     below: dict[str, _Branch] = field(default_factory=dict)
+    whole: Mapping | None = None
 
     def put(self, steps: list[str], key: Span, value: Node) -> None:
         branch = self
         for step in steps:
-            found = branch.below.get(uniform(step))
+            below, plain = branch.opened(), uniform(step)
+            found = below.get(plain)
             if found is None:
-                found = branch.below[uniform(step)] = _Branch(step, key)
+                found = below[plain] = _Branch(step, key)
             branch = found
         if isinstance(value, Mapping):
+            if value.entries and not branch.below and branch.whole is None:
+                branch.whole = value
+                return
+            branch.opened()
             for name, entry in value.entries.items():
                 branch.put(steps_of(name), entry.key, entry.value)
             return
         if isinstance(value, Sequence):
             branch.below.clear()  # a list is replaced as a whole
+            branch.whole = None
         branch.key, branch.value = key, value
+
+    def opened(self) -> dict[str, _Branch]:
+        """What is below, each by itself."""
+        if self.whole is not None:
+            entries, self.whole = self.whole.entries, None
+            for name, entry in entries.items():
+                self.put(steps_of(name), entry.key, entry.value)
+        return self.below
 
     def at(self, key: str) -> _Branch | None:
         branch: _Branch | None = self
         for step in steps_of(key):
-            branch = branch.below.get(uniform(step)) if branch else None
+            branch = branch.opened().get(uniform(step)) if branch else None
         return branch
 
     def words(self, key: str) -> list[str]:
@@ -84,7 +102,7 @@ class _Branch:
         branch = self.at(key)
         if branch is None:
             return []
-        nodes = [branch.value] if branch.value else [each.value for each in branch.below.values()]
+        nodes = [branch.value] if branch.value else [each.value for each in branch.opened().values()]
         if isinstance(branch.value, Sequence):
             nodes = list(branch.value.items)
         texts = [str(n.value) for n in nodes if isinstance(n, Scalar) and n.value is not None]
@@ -101,12 +119,11 @@ class Environment:
         self.memo: dict[str, Any] = {}  # what others made of the whole
         own = [(document, _flat(document), _file_profile(document, file)) for document in file.documents]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
-        for document, flat, of_file in own:
-            if not of_file and not any(_conditions(flat)):
-                self._lay_over(document)
+        always = [document for document, flat, of_file in own if not of_file and not any(_conditions(flat))]
+        for document in always:
+            self._lay_over(document)
         self.profiles = self._active(file.profiles)
-        self.root.below.clear()
-        late = []
+        applied, late = [], []
         for document, flat, of_file in own:
             refused = [each for each in _conditions(flat) if not self._holds(*each)]
             if of_file and of_file not in self.profiles:
@@ -116,9 +133,11 @@ class Environment:
             elif of_file:
                 late.append(document)  # a profile's own file comes after all others
             else:
+                applied.append(document)
+        if len(applied) + len(late) > len(always):  # those without a condition are among them
+            self.root = _Branch("", self.root.key)
+            for document in (*applied, *late):
                 self._lay_over(document)
-        for document in late:
-            self._lay_over(document)
         imports = self.root.at("spring.config.import")
         if imports is not None:
             at = At(imports.key, "spring.config.import", "spring.config.import:")
@@ -166,11 +185,29 @@ class Environment:
         return Mapping(self.root.key, entries)
 
     def _node(self, branch: _Branch) -> Node:
-        if branch.below:
+        if branch.whole is not None and _plain(branch.whole):
+            return self._as_it_is(branch.whole, branch.key)
+        if branch.opened():
             entries = {each.name: Entry(each.key, self._node(each)) for each in branch.below.values()}
             return Mapping(branch.key, entries)
         value = branch.value if branch.value is not None else Mapping(branch.key, {})
         return self._deep(value, branch.name)
+
+    def _as_it_is(self, mapping: Mapping, key: Span) -> Mapping:
+        """A mapping that needs no taking apart; as much of it is kept as can be."""
+        entries = mapping.entries
+        for name, entry in mapping.entries.items():
+            value = entry.value
+            if isinstance(value, Mapping):
+                new = self._node(_Branch(name, entry.key, whole=value))
+            elif isinstance(value, Sequence) or type(value.value) is str:
+                new = self._deep(value, name)
+            else:
+                continue
+            if new is not value:
+                entries = dict(entries) if entries is mapping.entries else entries
+                entries[name] = Entry(entry.key, new)
+        return Mapping(key, entries)
 
     def _deep(self, node: Node, name: str) -> Node:
         """The values of a list too, and of mappings in it."""
@@ -201,6 +238,14 @@ class Environment:
             return None
         value = branch.value.value
         return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(mapping: Mapping) -> bool:
+    """Whether its keys are single names that Spring does not take for the same."""
+    names = "\n".join(mapping.entries)
+    if "." in names or "[" in names or "]" in names or "" in mapping.entries:
+        return False
+    return len(set(map(uniform, mapping.entries))) == len(mapping.entries)
 
 
 def _flat(document: Mapping) -> _Branch:

@@ -143,27 +143,36 @@ class _Reader:
         )
 
         source, lines, opened = self.source, self.lines, self.open
+        known: dict[str, str | int | float | bool | None] = {}  # what plain texts mean
         while True:
             event = next_event()
             kind = type(event)
             if kind is ScalarEvent:
                 start, end, style, value = event.start_mark, event.end_mark, event.style, event.value
-                span = Span(source, start.line + lines, start.column + 1, end.line + lines, end.column + 1)
+                line = start.line + lines
+                span = Span(source, line, start.column + 1, end.line + lines, end.column + 1)
                 holder = opened[-1] if opened else None
                 if holder is not None and holder.mapping and holder.key is None:
                     holder.key, holder.key_span = value, span
-                    holder.merges = value == "<<" and style not in ("'", '"') and event.tag is None
+                    if value == "<<":
+                        holder.merges = style not in ("'", '"') and event.tag is None
+                    else:
+                        holder.merges = False
                     if event.anchor:
                         self.anchors[event.anchor] = (Scalar(span, value), 1)
                     continue
                 if style == "'":
-                    if source.line(span.line)[span.col - 1 : span.col] == "@":
+                    if source.line(line)[start.column : start.column + 1] == "@":
                         value = f"@{value}@"
                     node: Node = Scalar(span, value, 1)
                 elif style == '"':
                     node = Scalar(span, value, 1)
+                elif style in ("", None) and event.tag is None:
+                    if value not in known:
+                        known[value] = scalar(value)
+                    node = Scalar(span, known[value])
                 else:
-                    node = Scalar(span, scalar(value) if style in (None, "") and event.tag is None else value)
+                    node = Scalar(span, value)
                 if (
                     holder is not None and holder.mapping and not holder.merges and not event.anchor
                     and holder.key not in holder.entries

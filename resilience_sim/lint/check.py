@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
-from resilience_sim.lint.finding import Finding, Hit, Rule
+from resilience_sim.interop.twins import Twins
+from resilience_sim.lint.finding import Finding, Findings, Hit, Rule
 from resilience_sim.lint.subject import Instances, Subject, of_scenario
-from resilience_sim.lint.twins import Twins
 from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
@@ -133,14 +133,14 @@ def _each_instance(instances: Instances, looked: _Look) -> Iterator[list[Finding
     from resilience_sim.interop.formats import own_parts
     from resilience_sim.interop.section import LARGE
 
-    twins = Twins() if len(instances.names) > LARGE else None
-    for name in instances.names:
+    twins = Twins(Findings()) if len(instances.names) > LARGE else None
+    for number, name in enumerate(instances.names):
         parts = own_parts(*instances.opened, name) if twins else None
         own = twins.of(parts) if twins and parts else None
         found = own.known() if own else None
         if found is None:
             found = looked.at(instances.subject(name))
-            if own:
+            if own and number:  # with the first comes what is found in the whole file
                 own.learn(found)
         yield found
 

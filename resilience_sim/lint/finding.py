@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -84,3 +84,22 @@ class Finding:
     def text(self) -> str:
         """The headline, with what it rests on."""
         return f"{self.headline} (assuming: {'; '.join(self.assumes)})" if self.assumes else self.headline
+
+
+class Findings:
+    """How interop/twins.py makes findings of findings."""
+
+    @staticmethod
+    def texts(found: Finding, /) -> tuple[str, ...]:
+        """Those that may hold names."""
+        return found.message, found.remedy, found.path, found.instance
+
+    @staticmethod
+    def made(found: Finding, texts: Sequence[str], place: tuple[str, int, int, int, str], /) -> Finding:
+        """The same elsewhere."""
+        file, line, col, end_col, source = place
+        message, remedy, path, instance = texts
+        return Finding(
+            found.code, found.severity, found.title, message, remedy, file, line, col, end_col, path, source,
+            found.assumes, found.numbers, instance,
+        )  # fmt: skip

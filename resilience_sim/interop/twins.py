@@ -1,8 +1,7 @@
-"""Instances of one file that say the same in other places: what is found in the next is what was found in the first,
-there.
+"""Parts of one file that say the same in other places: what is found in the next is what was found in the first, there.
 
-Thousands of instances of a large file differ in their names and lines only. An instance is *like* another when all
-that is its own in the file is the same, key by key and value by value. The second such instance is looked at as the
+Thousands of instances of a large file, or policies of it, differ in their names and lines only. One is *like* another
+when all that is its own in the file is the same, key by key and value by value. The second such one is looked at as the
 first was; only if everything found in it is what was found in the first, with names and places exchanged, is that done
 with those that follow.
 """
@@ -12,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from resilience_sim.interop.own import Own
-from resilience_sim.lint.finding import Finding
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Span
 
 MOST_TRIES = 3
@@ -31,64 +31,97 @@ class _Text:
         return "".join([each if isinstance(each, str) else names[each] for each in self.pieces])
 
 
-@dataclass(slots=True)
-class _Model:
-    """A finding in an instance, apart from names and places. ``place`` is None where it stands outside of it."""
+class Found(Protocol):
+    """Something that is said of a place in a file."""
 
-    found: Finding
+    file: str
+    line: int
+    col: int
+    end_col: int
+    source: str
+
+
+F = TypeVar("F", bound=Found)
+
+
+class Kind(Protocol[F]):
+    """How one sort of what is found is taken apart and made again."""
+
+    def texts(self, found: F, /) -> Many[str]:
+        """Those that may hold names."""
+        ...
+
+    def made(self, found: F, texts: Many[str], place: tuple[str, int, int, int, str], /) -> F:
+        """The same with other texts, at another place: file, line, columns, and what of the line is shown."""
+        ...
+
+
+class Diagnostics:
+    """What a reader of files has to say."""
+
+    @staticmethod
+    def texts(found: Diagnostic, /) -> Many[str]:
+        """Message, remedy and path."""
+        return found.message, found.help, found.path
+
+    @staticmethod
+    def made(found: Diagnostic, texts: Many[str], place: tuple[str, int, int, int, str], /) -> Diagnostic:
+        """The same elsewhere."""
+        file, line, col, end_col, source = place
+        message, help, path = texts
+        return Diagnostic(found.code, message, file, line, col, end_col, path, help, found.severity, source)
+
+
+@dataclass(slots=True)
+class _Model(Generic[F]):
+    """What was found in one, apart from names and places. ``place`` is None where it stands outside of it."""
+
+    kind: Kind[F]
+    found: F
     place: int | None
-    message: _Text | str
-    remedy: _Text | str
-    path: _Text | str
+    texts: list[_Text | str]
     shown: _Text | str
     width: int
-    instance: _Text | str
 
-    def of(self, own: Instance) -> Finding:
+    def of(self, own: Instance[F]) -> F:
         found, names = self.found, own.names
-        file, line, col, end, source = found.file, found.line, found.col, found.end_col, found.source
-        if self.place is not None:
-            span = own.spans[self.place]
-            shown = self.shown if isinstance(self.shown, str) else self.shown.of(names)
-            file, line, col = span.source.name, span.line, span.col
-            source, end = " " * (col - 1) + shown, col + self.width + len(shown)
-        message, remedy, path, instance = self.message, self.remedy, self.path, self.instance
-        return Finding(
-            found.code, found.severity, found.title,
-            message if isinstance(message, str) else message.of(names),
-            remedy if isinstance(remedy, str) else remedy.of(names),
-            file, line, col, end,
-            path if isinstance(path, str) else path.of(names),
-            source, found.assumes, found.numbers,
-            instance if isinstance(instance, str) else instance.of(names),
-        )  # fmt: skip
+        texts = [each if isinstance(each, str) else each.of(names) for each in self.texts]
+        if self.place is None:
+            place = (found.file, found.line, found.col, found.end_col, found.source)
+        else:
+            span, shown = own.spans[self.place], self.shown
+            shown = shown if isinstance(shown, str) else shown.of(names)
+            col = span.col
+            place = (span.source.name, span.line, col, col + self.width + len(shown), " " * (col - 1) + shown)
+        return self.kind.made(found, texts, place)
 
 
 @dataclass(slots=True)
-class _Shape:
-    """What is known of all instances that are alike."""
+class _Shape(Generic[F]):
+    """What is known of all that are alike."""
 
-    sample: tuple[Instance, list[Finding]] | None = None
-    model: list[_Model] | None = None
+    sample: tuple[Instance[F], list[F]] | None = None
+    model: list[_Model[F]] | None = None
     proven: bool = False
     tries: int = 0
 
 
 @dataclass(slots=True)
-class Instance:
-    """One instance: its names and places, and what is known of those that are like it."""
+class Instance(Generic[F]):
+    """One of them: its names and places, and what is known of those that are like it."""
 
+    kind: Kind[F]
     names: tuple[str, ...]
     spans: list[Span]
-    shape: _Shape
+    shape: _Shape[F]
 
-    def known(self) -> list[Finding] | None:
+    def known(self) -> list[F] | None:
         """What would be found in it, without looking; None where that is not sure."""
         if not self.shape.proven or self.shape.model is None:
             return None
         return [each.of(self) for each in self.shape.model]
 
-    def learn(self, found: list[Finding]) -> None:
+    def learn(self, found: list[F]) -> None:
         """What was found in it."""
         shape = self.shape
         if shape.proven or shape.tries > MOST_TRIES:
@@ -100,16 +133,14 @@ class Instance:
         shape.tries += 1
         shape.sample = None if shape.proven else (self, found)
 
-    def _modelled(self, found: list[Finding]) -> list[_Model]:
+    def _modelled(self, found: list[F]) -> list[_Model[F]]:
         places = {(span.source.name, span.line, span.col): at for at, span in reversed(list(enumerate(self.spans)))}
         return [self._model(each, places.get((each.file, each.line, each.col))) for each in found]
 
-    def _model(self, each: Finding, place: int | None) -> _Model:
+    def _model(self, each: F, place: int | None) -> _Model[F]:
         shown = each.source[max(0, each.col - 1) :]
-        return _Model(
-            each, place, self._text(each.message), self._text(each.remedy), self._text(each.path), self._text(shown),
-            each.end_col - each.col - len(shown), self._text(each.instance),
-        )  # fmt: skip
+        texts = [self._text(text) for text in self.kind.texts(each)]
+        return _Model(self.kind, each, place, texts, self._text(shown), each.end_col - each.col - len(shown))
 
     def _text(self, text: str) -> _Text | str:
         pattern = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
@@ -120,13 +151,14 @@ class Instance:
 
 
 @dataclass(slots=True)
-class Twins:
+class Twins(Generic[F]):
     """The shapes of one file."""
 
-    shapes: dict[object, _Shape] = field(default_factory=dict)
+    kind: Kind[F]
+    shapes: dict[object, _Shape[F]] = field(default_factory=dict)
 
-    def of(self, own: Own) -> Instance | None:
-        """One instance; None where its names cannot be told from other text."""
+    def of(self, own: Own) -> Instance[F] | None:
+        """One of them; None where its names cannot be told from other text."""
         names = tuple(dict.fromkeys(own.names))
         if not all(map(_SAFE.match, names)):
             return None
@@ -136,7 +168,7 @@ class Twins:
         shape = self.shapes.get(key)
         if shape is None:
             shape = self.shapes[key] = _Shape()
-        return Instance(names, spans, shape)
+        return Instance(self.kind, names, spans, shape)
 
 
 def _shape(node: Entry | Node, spans: list[Span], names: dict[str, int]) -> object:
