@@ -6,63 +6,23 @@ Rules: Dapr d845074 (docs/reference/config-formats.md section 6).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from resilience_sim.interop import durations
+from resilience_sim.interop.dapr_policies import MAKERS, PROTECTED, SECOND, TRAPS, Policies, retry
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
-from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.own import Own
-from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.traps import SHARED, traps
-from resilience_sim.interop.twins import Diagnostics, Twins
-from resilience_sim.interop.write_dapr import EVERYTHING, write
+from resilience_sim.interop.section import Section
+from resilience_sim.interop.traps import SHARED
+from resilience_sim.interop.write_dapr import write
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Scalar
 
 __all__ = ["TRAPS", "convert", "instances", "own", "recognises", "write"]
 
-TRAPS = traps(
-    """
-RL160 warning: a policy that nobody refers to
-    A named Dapr policy does nothing until a target names it.
-RL161 warning: a setting of the other kind of retry
-    Dapr's exponential policy starts at 500 ms whatever `duration` says; the constant policy ignores `maxInterval`.
-RL162 warning: retries without limit
-    Dapr's `maxRetries` is unlimited unless set. A constant policy then retries for as long as the caller waits; an
-    exponential one for 15 minutes.
-RL163 info: a bare number of milliseconds
-    Dapr reads a duration without a unit as milliseconds.
-RL164 warning: listing an app removes its built-in retries
-    Dapr retries service invocations three times, a second apart. Naming the app under `targets` replaces this by
-    what the target says, which may be nothing.
-RL165 info: a reserved name
-    Policies named Default...Policy apply to all targets that are not listed.
-RL166 info: errors of the caller are retried
-    Unless a retry policy has `matching`, Dapr retries every status that is not a success: a 404 or a 422 as well, which
-    will be the same next time. A circuit breaker of the target counts them as failures and opens on them. In scenarios
-    it is the outcome `client_error`.
-RL168 warning: a built-in policy that does not take this
-    `DaprBuiltIn…` policies have at least three retries: fewer, or none named, become three.
-    `DaprBuiltInActorNotFoundRetries` cannot be replaced at all.
-RL169 error: policies in a place where Dapr does not look
-    `targets` belongs beside `policies`; a target names one `timeout`, `retry` and `circuitBreaker`; those of a
-    component stand under `inbound` or `outbound`. Anything else is ignored without a word.
-RL167 info: greater than, not at least
-    `consecutiveFailures > 5` trips at the sixth failure in a row.
-"""
-)
-
 NAME = "dapr"
-SECOND = 1_000_000_000
-SPAN = "durations are Go's: `300ms`, `1m30s`; a bare number is milliseconds"
-UNLIMITED = 10_000
-_TRIP = re.compile(r"\s*(consecutiveFailures|totalFailures|requests)\s*(>=|>)\s*([0-9]{1,6})\s*\Z")
-_COUNTS = {"requests", "totalSuccesses", "totalFailures", "consecutiveSuccesses", "consecutiveFailures"}
-
-CALLERS_FAULT = [str(code) for code in range(400, 500) if code not in (408, 429)]
 
 
 def _documents(file: ConfigFile) -> Iterator[Mapping]:
@@ -102,7 +62,6 @@ _LEVELS: dict[str, tuple[str, ...]] = {  # of Default{level}{Word}Policy, the mo
 }
 ASIDE = tuple(_LEVELS)  # instances that nobody means who names none
 _BUILT_IN = "DaprBuiltInServiceRetries"
-_PROTECTED = "DaprBuiltInActorNotFoundRetries"
 
 
 def _targets(spec: Section) -> dict[str, tuple[Section, str]]:
@@ -136,7 +95,7 @@ class _Whole:
     shown: dict[str, str]
     targets: dict[str, _Target]
     policies: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]]  # by scopes; kind, name; where, which
-    made: _Policies
+    made: Policies
     found: list[Diagnostic]
     assumed: list[str]
 
@@ -163,34 +122,6 @@ class _Target:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Policies:
-    """Policies, each made when it is asked for, and once."""
-
-    known: dict[tuple[str, int, str], tuple[Layer, Log]] = field(default_factory=dict)
-    twins: Twins[Diagnostic] = field(default_factory=lambda: Twins(Diagnostics()))
-
-    def of(self, kind: str, group: Section, name: str) -> tuple[Layer, Log]:
-        """The layer, and what there is to say about it."""
-        found = self.known.get((kind, id(group.node), name))
-        if found is None:
-            aside = Log(traps=SHARED | TRAPS)
-            found = self.known[kind, id(group.node), name] = (_MAKERS[kind](group.anew(aside), name, aside), aside)
-        return found
-
-    def found(self, kind: str, group: Section, name: str) -> list[Diagnostic]:
-        """What there is to say about one; one that is like others is not made for that."""
-        alone = group.node is None or name.startswith("DaprBuiltIn")  # by its name it is treated differently
-        entry = None if alone or group.node is None else group.node.entries[name]
-        own = self.twins.of(Own((name,), [Scalar(entry.key, kind), entry])) if entry is not None else None
-        said = own.known() if own is not None else None
-        if said is None:
-            said = self.of(kind, group, name)[1].found
-            if own is not None:
-                own.learn(said)
-        return said
-
-
 def _whole(file: ConfigFile) -> _Whole:
     """Made once."""
     known: _Whole | None = file.memo.get(NAME)
@@ -199,7 +130,7 @@ def _whole(file: ConfigFile) -> _Whole:
     log = Log(traps=SHARED | TRAPS)
     chosen: dict[str, _Target] = {}
     kept: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]] = {}
-    of_file = _Policies()
+    of_file = Policies()
     used: set[tuple[str, str]] = set()  # by targets of any resource: Dapr keeps the policies of all in one place
     parts: list[tuple[Section, dict[str, Section]]] = []
     names: set[str] = set()
@@ -255,7 +186,7 @@ def own(file: ConfigFile, instance: str) -> Own | None:
         return None
     entry = target.group.node.entries[target.key]
     names, parts = [instance, target.key], [entry]
-    for kind in _MAKERS:
+    for kind in MAKERS:
         said = entry.value.entries.get(kind) if isinstance(entry.value, Mapping) else None
         name = said.value.value if said and isinstance(said.value, Scalar) else None
         group = known.find(kind, name, target.scopes) if isinstance(name, str) else None
@@ -297,7 +228,7 @@ def _others(file: ConfigFile, known: _Whole, wanted: str, log: Log) -> list[Laye
                     others[kind] = (group, name)
             if kind == "retry" and _BUILT_IN in group:
                 built_in = (group, _BUILT_IN)
-    found = [known.layer(kind, *others[kind], log) for kind in _MAKERS if kind in others]
+    found = [known.layer(kind, *others[kind], log) for kind in MAKERS if kind in others]
     return [*found, _built_in_retry(built_in, log)] if wanted == "other-apps" else found
 
 
@@ -314,7 +245,7 @@ def _misplaced(spec: Section, policies: Section, log: Log) -> None:
 def _built_in_retry(replaced: tuple[Section, str] | None, log: Log) -> Layer:
     """Around the call to an app that no target lists: when it cannot be reached, three more tries, a second apart."""
     if replaced is not None:
-        layer = _retry(*replaced, log)
+        layer = retry(*replaced, log)
     else:
         layer = Layer("retry", "built in: the app is listed under no target", like="dapr")
         layer.put("attempts", 4, None, "built in: 3 retries")
@@ -339,7 +270,7 @@ def _actor_scopes(spec: Section, log: Log) -> None:
             )  # fmt: skip
 
 
-def _decoded(sections: dict[str, Section], of_file: _Policies, log: Log) -> None:
+def _decoded(sections: dict[str, Section], of_file: Policies, log: Log) -> None:
     """Dapr decodes every policy of a resource, whether a target refers to it or not; one bad refuses all."""
     bad: list[At] = []
     for kind, section in sections.items():
@@ -387,7 +318,7 @@ def _app_trap(spec: Section, instance: str, target: Section, log: Log) -> None:
 def _unused(policies: Section, sections: dict[str, Section], used: set[tuple[str, str]], log: Log) -> None:
     for kind, section in sections.items():
         for name in section.names():
-            if (_KINDS[kind], name) in used or name == _PROTECTED:
+            if (_KINDS[kind], name) in used or name == PROTECTED:
                 continue
             if re.fullmatch(r"Default\w*Policy|DaprBuiltIn\w+", name):
                 built_in = name.startswith("DaprBuiltIn")
@@ -410,7 +341,7 @@ def _unused(policies: Section, sections: dict[str, Section], used: set[tuple[str
 
 def _stack(target: Section, known: _Whole, scopes: tuple[str, ...], log: Log) -> list[Layer]:
     layers: list[Layer] = []
-    for key in _MAKERS:
+    for key in MAKERS:
         name = target.word(key, fold=False)
         if name is None:
             continue
@@ -421,196 +352,3 @@ def _stack(target: Section, known: _Whole, scopes: tuple[str, ...], log: Log) ->
         else:
             layers.append(known.layer(key, group, name.value, log))
     return layers
-
-
-def _timeout(group: Section, name: str, log: Log) -> Layer:
-    layer = Layer("timeout", f"{group.path}.{safe_name(name)}: each attempt", group.at(name), like="dapr")
-    after = _time(group, name, log)
-    layer.put("after", Ns(after.value if after and after.value else 60 * SECOND), after, "unreadable")
-    return layer
-
-
-def _time(section: Section, name: str, log: Log) -> Value[int] | None:
-    found = section.duration(name, durations.dapr, SPAN)
-    if found and found.at.text.rpartition(":")[2].strip().isdigit():
-        log.trap("RL163", f"a bare number is milliseconds: {found.value // 1_000_000} ms", found.at, "write the unit")
-    return found
-
-
-def _retry(group: Section, name: str, log: Log) -> Layer:
-    section = group.section(name)
-    layer = Layer("retry", section.path, section.at(), like="dapr")
-    layer.remedies["RL014"] = layer.remedies["RL016"] = "write `policy: exponential`: its waits grow, and are spread"
-    kind = section.word("policy", ("constant", "exponential"))
-    growing = kind is not None and kind.value == "exponential"
-    most = _built_in_least(section, name, section.read("maxRetries", _signed, "an integer"), log)
-    pause = _time(section, "duration", log)
-    cap = _time(section, "maxInterval", log)
-    if most is None or most.value < 0:
-        where = most.at if most else section.at()
-        log.trap(
-            "RL162",
-            ("`maxRetries` is -1" if most else "no `maxRetries`")
-            + ": it retries without limit"
-            + (", for 15 minutes" if growing else ""),
-            where,
-            "set `maxRetries: 3`",
-        )
-        layer.put("attempts", UNLIMITED, most, "no maxRetries: unlimited")
-    else:
-        layer.put("attempts", most.value + 1, most)
-    if growing:
-        if pause:
-            log.trap(
-                "RL161", "`duration` is ignored by the exponential policy: it starts at 500 ms", pause.at, "remove it"
-            )
-        layer.put("delay", Ns(SECOND // 2), None, "always")
-        layer.put("backoff", "exponential", kind)
-        layer.exact["backoff"] = None
-        layer.exact["policy"] = Setting("exponential", "policy: exponential")
-        layer.put("factor", "1.5x", None, "always")
-        layer.put("max_delay", Ns(cap.value if cap and cap.value else 60 * SECOND), cap, "default")
-        layer.put("jitter", "50%", None, "always")
-        layer.put("max_elapsed", Ns(900 * SECOND), None, "always: 15 min")
-    else:
-        layer.put("delay", Ns(pause.value if pause else 5 * SECOND), pause, "default")
-        if cap:
-            log.trap("RL161", "`maxInterval` is ignored by the constant policy", cap.at, "write `policy: exponential`")
-    _matching(section, layer, log)
-    section.rest()
-    return layer
-
-
-def _built_in_least(section: Section, name: str, most: Value[int] | None, log: Log) -> Value[int] | None:
-    """The number of retries as Dapr takes it: for policies of its own at least three."""
-    if name == _PROTECTED:
-        log.trap("RL168", "this built-in policy cannot be replaced: what stands here is ignored", section.at())
-    elif name.startswith("DaprBuiltIn") and (most is None or most.value < 3):
-        at = most.at if most else section.at()
-        log.trap("RL168", "a built-in policy has at least three retries: three were taken", at, "write `maxRetries: 3`")
-        return Value(3, at)
-    return most
-
-
-def _matching(section: Section, layer: Layer, log: Log) -> None:
-    matching = section.section("matching")
-    if not matching:
-        log.trap(
-            "RL166",
-            "without `matching` every failure is retried, answers of 400 to 499 too, and a breaker counts them",
-            section.at(),
-            'write `matching: {httpStatusCodes: "408,429,500-599"}`',
-        )
-        layer.put("on", list(EVERYTHING), None, "default: everything; an open breaker ends the retries")
-        return
-    ranges = _ranges(matching, "httpStatusCodes", 100, 599, log)
-    _ranges(matching, "gRPCStatusCodes", 0, 16, log)
-    at = matching.at("httpStatusCodes")
-    outcomes: dict[str, None] = {} if ranges else dict.fromkeys(EVERYTHING)
-    for low, high in ranges:
-        for code in ("429", "500", "503", "504", "408", *CALLERS_FAULT):
-            if low <= int(code) <= high:
-                outcomes.update(dict.fromkeys(code_outcomes(code)))
-        hopeless = [c for c in (400, 401, 403, 404, 405, 409, 410, 422) if low <= c <= high]
-        if hopeless:
-            log.trap(
-                "RL119",
-                f"{', '.join(map(str, hopeless))} {'is' if len(hopeless) == 1 else 'are'} retried, and "
-                "cannot succeed: the same request gets the same answer",
-                at,
-                "list 429 and 500-599 only",
-            )
-    outcomes.update(dict.fromkeys(("refused", "reset", "timeout")))
-    layer.settings["on"] = Setting(
-        "[" + ", ".join(outcomes) + "]", "matching; broken connections are always retried", at
-    )
-    matching.skip(gRPCStatusCodes="statuses of HTTP decide here")
-    matching.rest()
-
-
-def _ranges(matching: Section, name: str, least: int, most: int, log: Log) -> list[tuple[int, int]]:
-    """Codes and ranges, as strictly as Dapr reads them: no blanks, no code beyond its bounds."""
-    node = matching.node_at(name)
-    if node is None:
-        return []
-    found: list[tuple[int, int]] = []
-    text = str(node.value) if isinstance(node, Scalar) and node.value is not None else " "
-    for word in text.split(","):
-        match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", word)
-        low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
-        if word and not least <= low <= high <= most:
-            log.bad(f"codes and ranges from {least} to {most}", matching.at(name), "no blanks: `429,500-599`")
-            return []
-        if word:
-            found.append((low, high))
-    return found
-
-
-def _breaker(group: Section, name: str, log: Log) -> Layer:
-    section = group.section(name)
-    layer = Layer("circuit_breaker", section.path, section.at(), like="dapr")
-    probes = section.count("maxRequests", 0)
-    interval = _time(section, "interval", log)
-    pause = _time(section, "timeout", log)
-    _trip(section, layer, log)
-    layer.put("recovery_time", Ns(pause.value if pause and pause.value else 60 * SECOND), pause, "default")
-    number = probes.value if probes and probes.value else 1
-    layer.put("probes", number, probes, "default")
-    layer.put("success_threshold", number, None, "as many as maxRequests")
-    if interval and interval.value:
-        layer.exact["interval"] = Setting(_show(interval.value), interval.shown, interval.at)
-        log.skipped(
-            interval.at,
-            "failures in a row are counted without a window; the counter is cleared every interval only in Dapr",
-        )
-    section.rest()
-    return layer
-
-
-def _trip(section: Section, layer: Layer, log: Log) -> None:
-    """The CEL expression, as far as it is one comparison."""
-    at: At = section.at("trip")
-    found = section.texts("trip")
-    match = _TRIP.match(found[0]) if len(found) == 1 else None
-    if not found:
-        layer.put("failure_threshold", 6, None, "default: consecutiveFailures > 5")
-        return
-    if match is None or match.group(1) != "consecutiveFailures":
-        log.skipped(at, "only `consecutiveFailures > N` is simulated; the default, more than 5 in a row, was taken")
-        layer.put("failure_threshold", 6, None, "stands in for the expression of the file")
-        words = set(re.findall(r"[A-Za-z_]+", found[0])) if len(found) == 1 else {""}
-        if len(found) == 1 and not words <= _COUNTS | {"true", "false"}:
-            log.bad("a condition", at, "it may name " + ", ".join(sorted(_COUNTS)))
-        if words <= _COUNTS and re.fullmatch(r"[A-Za-z0-9_ .()<>=!&|+*/%-]{1,200}", found[0]):
-            layer.exact["failure_threshold"] = None
-            layer.exact["trip"] = Setting(f'"{found[0]}"', "trip", at)
-        return
-    number = int(match.group(3)) + (match.group(2) == ">")
-    if match.group(2) == ">":
-        log.trap(
-            "RL167",
-            f"`> {match.group(3)}` trips at the {number}th failure in a row",
-            at,
-            f"write `>= {match.group(3)}` for the {match.group(3)}th",
-        )
-    shown = f"trip: consecutiveFailures {match.group(2)} {match.group(3)}"
-    layer.settings["failure_threshold"] = Setting(str(max(1, number)), shown, at)
-
-
-_MAKERS: dict[str, Callable[[Section, str, Log], Layer]] = {  # outermost first
-    "retry": _retry,
-    "circuitBreaker": _breaker,
-    "timeout": _timeout,
-}
-
-
-def _show(ns: int) -> str:
-    from resilience_sim.settings.units import show_duration
-
-    return show_duration(ns)
-
-
-def _signed(value: object) -> int:
-    if isinstance(value, bool):
-        raise ValueError
-    return int(str(value))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import is_
 from pathlib import PurePath
 from typing import Any
 
@@ -212,10 +213,16 @@ class Environment:
     def _deep(self, node: Node, name: str) -> Node:
         """The values of a list too, and of mappings in it."""
         if isinstance(node, Sequence):
-            return Sequence(node.span, tuple(self._deep(each, name) for each in node.items))
+            items = tuple([self._deep(each, name) for each in node.items])
+            same = all(map(is_, items, node.items))
+            return node if same else Sequence(node.span, items)
         if isinstance(node, Mapping):
-            below = {key: Entry(each.key, self._deep(each.value, key)) for key, each in node.entries.items()}
-            return Mapping(node.span, below)
+            changed = {}
+            for key, each in node.entries.items():
+                new = self._deep(each.value, key)
+                if new is not each.value:
+                    changed[key] = Entry(each.key, new)
+            return Mapping(node.span, node.entries | changed) if changed else node
         return self._filled_in(node, name)
 
     def _filled_in(self, node: Node, name: str) -> Node:

@@ -18,17 +18,8 @@ from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Span
 
 MOST_TRIES = 3
+_BETWEEN = "\0"  # which stands in no text: a finding that has it is never taken for a model
 _SAFE = re.compile(r"[A-Za-z0-9_.\-/]{2,}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text in pieces; a number stands for the name with that number."""
-
-    pieces: tuple[str | int, ...]
-
-    def of(self, names: Many[str]) -> str:
-        return "".join([each if isinstance(each, str) else names[each] for each in self.pieces])
 
 
 class Found(Protocol):
@@ -74,23 +65,25 @@ class Diagnostics:
 
 @dataclass(slots=True)
 class _Model(Generic[F]):
-    """What was found in one, apart from names and places. ``place`` is None where it stands outside of it."""
+    """What was found in one, apart from names and places.
+
+    ``place`` is None where it stands outside of it. ``texts`` are all texts, and what is shown of the line, as one
+    that ``str.format`` fills in.
+    """
 
     kind: Kind[F]
     found: F
     place: int | None
-    texts: list[_Text | str]
-    shown: _Text | str
+    texts: str
     width: int
 
     def of(self, own: Instance[F]) -> F:
-        found, names = self.found, own.names
-        texts = [each if isinstance(each, str) else each.of(names) for each in self.texts]
+        found = self.found
+        *texts, shown = self.texts.format(*own.names).split(_BETWEEN)
         if self.place is None:
             place = (found.file, found.line, found.col, found.end_col, found.source)
         else:
-            span, shown = own.spans[self.place], self.shown
-            shown = shown if isinstance(shown, str) else shown.of(names)
+            span = own.spans[self.place]
             col = span.col
             place = (span.source.name, span.line, col, col + self.width + len(shown), " " * (col - 1) + shown)
         return self.kind.made(found, texts, place)
@@ -128,8 +121,9 @@ class Instance(Generic[F]):
             return
         if shape.sample is not None:
             of, there = shape.sample
-            shape.model = of._modelled(there)
-            shape.proven = [each.of(self) for each in shape.model] == found
+            if not any(_BETWEEN in text for each in there for text in (*self.kind.texts(each), each.source)):
+                shape.model = of._modelled(there)
+                shape.proven = [each.of(self) for each in shape.model] == found
         shape.tries += 1
         shape.sample = None if shape.proven else (self, found)
 
@@ -139,15 +133,14 @@ class Instance(Generic[F]):
 
     def _model(self, each: F, place: int | None) -> _Model[F]:
         shown = each.source[max(0, each.col - 1) :]
-        texts = [self._text(text) for text in self.kind.texts(each)]
-        return _Model(self.kind, each, place, texts, self._text(shown), each.end_col - each.col - len(shown))
+        texts = [self._text(text) for text in (*self.kind.texts(each), shown)]
+        return _Model(self.kind, each, place, _BETWEEN.join(texts), each.end_col - each.col - len(shown))
 
-    def _text(self, text: str) -> _Text | str:
+    def _text(self, text: str) -> str:
+        """A text with numbers in place of the names."""
         pattern = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
-        pieces = re.split(f"({pattern})", text)
-        if len(pieces) == 1:
-            return text
-        return _Text(tuple(self.names.index(each) if at % 2 else each for at, each in enumerate(pieces)))
+        pieces = re.split(f"({pattern})", text.replace("{", "{{").replace("}", "}}"))
+        return "".join(f"{{{self.names.index(each)}}}" if at % 2 else each for at, each in enumerate(pieces))
 
 
 @dataclass(slots=True)

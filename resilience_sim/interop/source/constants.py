@@ -175,14 +175,25 @@ _HARMLESS = (ast.Name, ast.Attribute, ast.Call, ast.keyword, ast.BinOp, ast.oper
 _LONGEST = 100
 
 
-def as_written(node: ast.AST, otherwise: str) -> str:
+def as_written(module: Module, node: ast.expr, otherwise: str) -> str:
     """The source of an expression of names and numbers; ``otherwise`` for what holds anything else, or is long."""
+    text = module.text_of(node)
+    if text and text in module.written:
+        found = module.written[text]
+    else:
+        found = module.written[text] = _written(node)
+    return otherwise if found is None else found
+
+
+def _written(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id if len(node.id) <= _LONGEST else None
     for count, each in enumerate(ast.walk(node)):
         number = isinstance(each, ast.Constant) and not isinstance(each.value, str | bytes)
         if count > _LONGEST or not (number or isinstance(each, _HARMLESS)):
-            return otherwise
+            return None
     text = ast.unparse(node)
-    return text if len(text) <= _LONGEST else otherwise
+    return text if len(text) <= _LONGEST else None
 
 
 def described(node: ast.AST) -> str:

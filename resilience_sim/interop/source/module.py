@@ -97,6 +97,9 @@ class Module:
 
     def __init__(self, path: str, text: str) -> None:
         self.source = Source(path, tuple(text.split("\n")))
+        self._ascii = text.isascii()  # so that bytes, which Python counts, are characters
+        self._symbols: dict[tuple[int, int], str] = {}  # by the ids of a node and its scope
+        self.written: dict[str, str | None] = {}  # by the text of the file, see constants.as_written
         self.tree = _parse(text)
         self.top = Scope("module", self.tree, None)
         self.functions: list[Scope] = []
@@ -112,7 +115,20 @@ class Module:
         line, end = node.lineno, node.end_lineno or node.lineno
         return Span(self.source, line, self._col(line, node.col_offset), end, self._col(end, node.end_col_offset or 0))
 
+    def shown(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg, text: str) -> Span:
+        """Where a node begins, as long as a text that is shown for it."""
+        line, col = node.lineno, self._col(node.lineno, node.col_offset)
+        return Span(self.source, line, col, line, col + len(text))
+
+    def text_of(self, node: ast.expr) -> str:
+        """What stands in the file, if that is on one line and in ASCII; else ""."""
+        if not self._ascii or node.end_lineno != node.lineno:
+            return ""
+        return self.source.line(node.lineno)[node.col_offset : node.end_col_offset]
+
     def _col(self, line: int, offset: int) -> int:
+        if self._ascii:
+            return offset + 1
         text = self.source.line(line)
         return offset + 1 if text.isascii() else len(text.encode()[:offset].decode(errors="replace")) + 1
 
@@ -127,6 +143,8 @@ class Module:
         if not isinstance(node, ast.Name):
             return ""
         found = scope.look_up(node.id)
+        if len(found) == 1 and found[0].kind == "import":
+            return ".".join([found[0].dotted, *reversed(tail)])
         imports = {each.dotted for each in found if each.kind == "import"}
         if not found:
             return ".".join(["builtins", node.id, *reversed(tail)])
@@ -139,6 +157,15 @@ class Module:
 
     def symbol(self, node: ast.AST, scope: Scope) -> str:
         """Library and last name, ``urllib3.Retry``, wherever it is exported; "" for what is not known."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return ""
+        key = id(node), id(scope)
+        known = self._symbols.get(key)
+        if known is None:
+            known = self._symbols[key] = self._symbol(node, scope)
+        return known
+
+    def _symbol(self, node: ast.AST, scope: Scope) -> str:
         path = self.dotted(node, scope)
         if not path:
             return ""
@@ -203,7 +230,12 @@ class _Walk:
             visit = _VISITS.get(type(node))
             if visit is not None and visit(self, node, scope):
                 continue
-            todo.extend((each, scope) for each in ast.iter_child_nodes(node))
+            for name in _inner_fields(type(node)):
+                below = getattr(node, name, None)
+                if isinstance(below, ast.AST):
+                    todo.append((below, scope))
+                elif isinstance(below, list):
+                    todo.extend([(each, scope) for each in below if isinstance(each, ast.AST)])
 
     def call(self, node: ast.Call, scope: Scope) -> None:
         scope.calls.append(node)
@@ -320,6 +352,20 @@ def _names(target: ast.expr) -> Iterator[str]:
             todo += each.elts
         elif isinstance(each, ast.Starred):
             todo.append(each.value)
+
+
+_LEAVES = ("ctx", "id", "attr", "op", "ops", "name", "names", "arg", "kind", "type_comment", "module", "level")
+
+
+_INNER: dict[type, tuple[str, ...]] = {}
+
+
+def _inner_fields(kind: type) -> tuple[str, ...]:
+    """The fields that may hold what is visited: no names, operators and contexts."""
+    known = _INNER.get(kind)
+    if known is None:
+        known = _INNER[kind] = tuple(name for name in getattr(kind, "_fields", ()) if name not in _LEAVES)
+    return known
 
 
 _VISITS: dict[type, Callable[[_Walk, Any, Scope], bool | None]] = {

@@ -14,7 +14,6 @@ from resilience_sim.interop.section import Value, harmless
 from resilience_sim.interop.source.constants import Constant, NotConstant, as_written, constant, described
 from resilience_sim.interop.source.failures import ANY, in_order, outcomes_of
 from resilience_sim.interop.source.module import Module, Scope
-from resilience_sim.scenario.text.tree import Span
 
 SECOND = 1_000_000_000
 LARGEST = 10**12  # seconds, or attempts: more than anybody can tell from for ever
@@ -51,7 +50,7 @@ class Reader:
 
     def at(self, node: ast.expr | ast.stmt | ast.keyword, name: str, text: str) -> At:
         """A place, with the harmless text that stands for it."""
-        return At(one_line(self.module.span(node), text), f"{safe_name(self.instance)}.{name}".lstrip("."), text)
+        return At(self.module.shown(node, text), f"{safe_name(self.instance)}.{name}".lstrip("."), text)
 
     def args(self, call: ast.Call, scope: Scope, names: Sequence[str]) -> Args:
         """The arguments of a call whose parameters have these names, in this order."""
@@ -98,7 +97,7 @@ class Reader:
 
     def head(self, call: ast.Call, name: str, otherwise: str) -> At:
         """A call, shown by the name of what is called."""
-        return self.at(call, name, as_written(call.func, otherwise))
+        return self.at(call, name, as_written(self.module, call.func, otherwise))
 
     def constant(self, argument: Argument) -> Constant:
         """Its value; NotConstant."""
@@ -121,7 +120,7 @@ class Args:
     def shown(self, name: str) -> str:
         """An argument as it is written, if it is made of names and numbers."""
         found = self.given[name]
-        text = as_written(found.node, "…")
+        text = as_written(self.reader.module, found.node, "…")
         return f"{name}={text}" if isinstance(found.place, ast.keyword) else text
 
     def silent(self, name: str) -> bool:
@@ -195,8 +194,3 @@ def show(value: object) -> str:
     if isinstance(value, timedelta):
         return f"{value.total_seconds():g}s"
     return harmless(value)
-
-
-def one_line(span: Span, text: str) -> Span:
-    """A span that ends with the text shown for it."""
-    return Span(span.source, span.line, span.col, span.line, span.col + len(text))
