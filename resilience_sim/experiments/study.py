@@ -46,6 +46,7 @@ class Study:
         self._new: list[tuple[str, int]] = []
         self._path = path
         self._file: sqlite3.Connection | None = None
+        self._made = False  # by us, now
         self.resumed = 0
         if path is not None:
             self._open(path, question)
@@ -80,6 +81,7 @@ class Study:
         import sqlite3
 
         _check_place(path)
+        absent = not Path(path).exists()
         try:
             self._file = sqlite3.connect(path, isolation_level=None, timeout=0.2)
             self._file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
@@ -94,6 +96,7 @@ class Study:
                 self._read(path, question, set(there))
             else:
                 self._make(question)
+                self._made = absent
             self._file.execute("COMMIT")
         except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError) as error:
             self.close()
@@ -140,6 +143,12 @@ class Study:
         if not isinstance(requests, int) or requests < 0 or (self._metrics and len(readings) != self._metrics):
             raise ValueError(text)
         return readings, requests
+
+    def discard(self) -> None:
+        """Nothing comes of it: a file that we made goes; one that was there before stays as it is."""
+        if self._made and self._file is not None:
+            Path(str(self._path)).resolve().unlink(missing_ok=True)  # while it is locked: nobody else has begun with it
+        self.close()
 
     def close(self) -> None:
         if self._file is not None:

@@ -59,8 +59,13 @@ def test_a_candidate_that_is_dearer_than_the_budget_is_not_certified():
 def test_too_small_a_budget_is_refused_with_the_least_that_will_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.yaml").write_text(RANDOM)
-    refused = resim("tune", "x.yaml", "--vary", "retry.attempts=1..4", "--budget", "3k requests")
+    asked = ("tune", "x.yaml", "--vary", "retry.attempts=1..4", "--budget", "3k requests")
+    refused = resim(*asked, "--resume", "study")
     assert refused.code == 2
+    assert not (tmp_path / "study").exists()
+    (tmp_path / "study").touch()
+    assert resim(*asked, "--resume", "study").code == 2
+    assert (tmp_path / "study").exists()  # it was there before
     assert "error: --budget: 3,000 requests are too few to tune with" in refused.err
     least = refused.err.rpartition("allow ")[2].split(" ")[0].replace(",", "")
     assert 4_000 <= int(least) <= 6_000

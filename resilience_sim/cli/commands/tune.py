@@ -114,6 +114,7 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
             try:
                 found = search(tuning, crew, study, progress.at)
             except TooSmall as error:
+                study.discard()
                 raise usage(f"--budget: {error}", error.help) from None
         if found.interrupted and not found.front:
             raise KeyboardInterrupt
