@@ -141,14 +141,14 @@ def cockpit(path: str, actions: int, luck: int) -> str:
     except ScenarioError:
         return "refused"
     report = Report()
-    Path("played").mkdir()
-    os.chdir("played")
+    Path("played/here").mkdir(parents=True)  # so that "../x", which somebody may type, is in it, too
+    os.chdir("played/here")
     try:
         play(path, Session(scenario, Simulation(scenario.plan, 1, []), None), actions, Random(luck), report)
     except SimulationError:
         return "stuck"
     finally:
-        os.chdir("..")
+        os.chdir("../..")
         shutil.rmtree("played")
     faults = [each for each in report.faults if "MB more" not in each and "SimulationError" not in each]
     if faults:
