@@ -114,6 +114,8 @@ def _step(step: Step, found: Judgement) -> bool:
     found.ends.append(f"{step.argv[0] if step.argv else step.call} {str(code).split()[0] if str(code) else code}")
     if interrupted:
         return False
+    if _by_the_clock(step) and code != errors.NOTHING_DONE:
+        return True
     found.same.append(f"{step}\n{code}\n{_comparable(said)}\n{_hash_of_outputs(step)}")
     return True
 
@@ -172,6 +174,11 @@ def _hash_of_outputs(step: Step) -> str:
     """A study has its measurements in the order in which they were made, by several processes."""
     wanted = set(step.makes) - {"study"}
     return " ".join(f"{name} {digest}" for name, digest in _files().items() if name in wanted)
+
+
+def _by_the_clock(step: Step) -> bool:
+    """How far a search comes in some seconds is not the same twice."""
+    return "--budget" in step.argv and not re.search("request", step.argv[step.argv.index("--budget") + 1])
 
 
 def _comparable(said: str) -> str:
