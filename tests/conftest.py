@@ -68,7 +68,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def needs_compiling(item: pytest.Item) -> bool:
     """Whether it runs both forms of the core."""
-    return not {"compiled", "forms"}.isdisjoint(getattr(item, "fixturenames", ())) or item.name.endswith("[compiled]")
+    return not {"compiled", "compiled_runs", "forms"}.isdisjoint(
+        getattr(item, "fixturenames", ())
+    ) or item.name.endswith("[compiled]")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,8 @@
 """The installed urllib3 on a clock that only its sleeps and the attempts move, and the traces made with it.
 
 ``python tests/conformance/real_urllib3.py`` writes the traces ``urllib3-*.json`` again. ``urlopen`` runs as it is; what
-stands for the network is the one method that sends a request, and ``time.sleep`` and ``random.random`` of its module.
+stands for the network is the one method that sends a request, and ``time`` and ``random`` as its module knows them:
+other threads go on sleeping by the real ones.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
+from urllib3.util import retry
 
 Told = tuple[list[dict[str, Any]], dict[str, Any], list[float]]
 End = tuple[str, float]  # "ok", "connect", "timeout", "reset", "500", "429=2" (Retry-After: 2), and how long it took
@@ -71,12 +74,13 @@ class Network(urllib3.HTTPConnectionPool):
 
 def really(config: dict[str, Any], method: str, ends: Sequence[End]) -> Told:
     """The attempts that the library makes, how the call ends, and what it drew; after ``ends`` all goes well."""
-    saved = time.sleep, random.random
+    clock, luck = SimpleNamespace(**vars(time)), SimpleNamespace(**vars(random))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         retries = urllib3.Retry(**config)
     pool = Network(chain(ends, repeat(("ok", 0.1))), retries)
-    time.sleep, random.random = pool.sleep, pool.unit
+    clock.sleep, luck.random = pool.sleep, pool.unit
+    retry.time, retry.random = clock, luck
     try:
         response = pool.urlopen(method, "/")
         final: dict[str, Any] = {"result": "returned", "status": response.status}
@@ -85,7 +89,7 @@ def really(config: dict[str, Any], method: str, ends: Sequence[End]) -> Told:
     except HTTPError as error:
         final = {"result": "raised", "error": type(error).__name__}
     finally:
-        time.sleep, random.random = saved
+        retry.time, retry.random = time, random
     slept = sum(step["expect"].get("delay", 0.0) for step in pool.steps)
     final.update(t=pool.now, attempts=len(pool.steps), total_sleep=slept, draws_consumed=len(pool.drawn))
     return pool.steps, final, pool.drawn

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from types import TracebackType
 
 from resilience_sim.measure.result import RunResult, scope_key
 from resilience_sim.runs.simulate import simulate
@@ -13,6 +19,7 @@ from resilience_sim.settings.plan import Expectation, Plan, Scope
 
 WRITTEN = "as-written"
 SEEDS = tuple(range(1, 9))
+runner: Runner | None = None
 
 
 @cache
@@ -32,7 +39,40 @@ def plans(name: str) -> dict[str, Plan]:
 
 @cache
 def run(name: str, variant: str, seed: int) -> RunResult:
-    return simulate(plans(name)[variant], seed)
+    return simulate(plans(name)[variant], seed) if runner is None else runner.run(name, variant, seed)
+
+
+class Runner:
+    """Another process that makes the runs, with the core of the package in ``folder``: this file as a program."""
+
+    def __init__(self, folder: Path) -> None:
+        env = {key: value for key, value in os.environ.items() if key != "RESIM_PURE"} | {"PYTHONPATH": str(folder)}
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([sys.executable, __file__], env=env, cwd="/", stdin=pipe, stdout=pipe)
+
+    def run(self, name: str, variant: str, seed: int) -> RunResult:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        pickle.dump((name, variant, seed), self._process.stdin)
+        self._process.stdin.flush()
+        return pickle.load(self._process.stdout)
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._process:
+            self._process.kill()
+
+
+def serve() -> None:
+    """Make the runs that are asked for, until nobody asks."""
+    while True:
+        result = run(*pickle.load(sys.stdin.buffer))
+        pickle.dump(result, sys.stdout.buffer)
+        sys.stdout.flush()
 
 
 class Variant:
@@ -60,3 +100,7 @@ class Variant:
             part = r.document["requests"]["by_outcome"] if section == "by_outcome" else r.document[section]
             total += part[name]
         return total / len(self.runs)
+
+
+if __name__ == "__main__":
+    serve()

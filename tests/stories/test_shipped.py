@@ -33,6 +33,8 @@ PROMISED = {
 COMMAND = re.compile(r"^#\s+(?:.*?:\s+)?resim (run|compare|replay) (\S+)((?: --\S+ \S+)*)", re.MULTILINE)
 SEEDS = (1, 2, 3, 4)
 
+pytestmark = pytest.mark.usefixtures("compiled_runs")
+
 
 def text(name: str) -> str:
     path = find(name)

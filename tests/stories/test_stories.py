@@ -7,6 +7,7 @@ import pytest
 from stories.figures import Variant
 
 approx = pytest.approx
+pytestmark = pytest.mark.usefixtures("compiled_runs")
 
 
 def test_first_look() -> None:
