@@ -193,7 +193,11 @@ def test_stamina(attempts: int, timeout: float, initial: float, most: float, jit
     saved = time.monotonic, random.uniform, time.sleep, tenacity.nap.time.sleep
     time.monotonic, random.uniform = lambda: world.now, world.uniform
     own, really = threading.get_ident(), time.sleep
-    time.sleep = lambda wait: (world.sleep if threading.get_ident() == own else really)(wait)  # others may sleep, too
+
+    def sleep(wait: float) -> None:
+        (world.sleep if threading.get_ident() == own else really)(wait)  # other threads may sleep, too
+
+    time.sleep = sleep
     try:
         stamina.set_active(True)
         caller = stamina.RetryingCaller(attempts, timeout or None, initial, most, jitter)
