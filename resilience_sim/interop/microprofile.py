@@ -11,6 +11,7 @@ from math import ceil
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.java_errors import CLASSES, put_outcomes
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.microprofile_keys import (
     GLOBAL,
@@ -60,7 +61,6 @@ _UNITS = {
 _CLASSES = "classes of exceptions have no counterpart; every failure counts"
 _CODE = "code is not read"
 _REFUSED = "the application does not start"
-EVERY_EXCEPTION = "[error, unavailable, rate_limited, timeout, refused, reset, shed, breaker_open, bulkhead_full]"
 
 
 def recognises(file: ConfigFile) -> bool:
@@ -310,11 +310,10 @@ def _retry(found: Section, log: Log, around: _Around) -> Layer:
         layer.put("max_elapsed", Ns(limit), longest, "default")
     else:
         layer.exact["maxDuration"] = Setting("0ms", longest.shown if longest else "", longest.at if longest else None)
-    layer.settings["on"] = Setting(EVERY_EXCEPTION, "default: every exception, an open breaker's too")
-    layer.exact["on"] = None
+    put_outcomes(layer, found.texts("retryOn"), found.texts("abortOn"))
     if "jitter" not in layer.settings and around_it:
         layer.generic_remarks.append("the waits of up to 200 ms that jitter alone makes are left out")
-    found.skip(retryOn=_CLASSES, abortOn=_CLASSES)
+    found.skip(retryOn=CLASSES.format(what="is retried"), abortOn=CLASSES.format(what="is retried"))
     return layer
 
 
@@ -371,7 +370,8 @@ def _breaker(found: Section, log: Log, around: _Around) -> Layer:
     layer.put("probes", number, probes, "default")
     layer.exact["probes"] = None
     layer.put("success_threshold", number, probes, "default: as many as are let in")
-    found.skip(failOn=_CLASSES, skipOn=_CLASSES)
+    put_outcomes(layer, found.texts("failOn"), found.texts("skipOn"))
+    found.skip(failOn=CLASSES.format(what="counts"), skipOn=CLASSES.format(what="counts"))
     return layer
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from resilience_sim.interop import spring_cloud
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, Log, safe_name
+from resilience_sim.interop.java_errors import CLASSES, put_outcomes
 from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
@@ -331,9 +332,6 @@ def _thread_pool(chain: Chain, log: Log, title: str) -> Layer:
     return layer
 
 
-EVERY_EXCEPTION = "[error, unavailable, rate_limited, timeout, refused, reset, shed, breaker_open, bulkhead_full]"
-
-
 def _retry(chain: Chain, log: Log, title: str) -> Layer:
     """Attempts, waits, and the traps between the flags."""
     layer = Layer("retry", title, chain.at(""), like="resilience4j")
@@ -380,12 +378,12 @@ def _retry(chain: Chain, log: Log, title: str) -> Layer:
     elif spread:
         _idle_factor(spread, log)
     _cap(layer, log, on, jittered, factor, cap, spread)
-    layer.settings["on"] = Setting(EVERY_EXCEPTION, "default: every exception, an open breaker's too")
+    put_outcomes(layer, chain.get("texts", "retryExceptions") or (), chain.get("texts", "ignoreExceptions") or ())
     chain.get("flag", "failAfterMaxAttempts")
     chain.skip(
         failAfterMaxAttempts="a bad result that is left after the last attempt is a failure here either way",
-        retryExceptions="classes of exceptions have no counterpart; every failure is retried",
-        ignoreExceptions="classes of exceptions have no counterpart; every failure is retried",
+        retryExceptions=CLASSES.format(what="is retried"),
+        ignoreExceptions=CLASSES.format(what="is retried"),
         retryExceptionPredicate="code is not read",
         resultPredicate="code is not read",
         consumeResultBeforeRetryAttempt="code is not read",
@@ -463,7 +461,7 @@ def _breaker(chain: Chain, log: Log, title: str) -> Layer:
         layer.settings["slow_threshold"] = Setting(
             percent(_threshold(share, 100, log) / 100), share.shown if share else "default", share.at if share else None
         )
-    _errors(chain, log)
+    _errors(chain, layer, log)
     return layer
 
 
@@ -563,9 +561,10 @@ def _half_open_state(chain: Chain, layer: Layer, log: Log, calls: int) -> None:
     chain.skip(transitionToStateAfterWaitDuration="generic rules stay half-open until the probes are answered")
 
 
-def _errors(chain: Chain, log: Log) -> None:
-    for name in ("ignoreExceptions", "recordExceptions"):
-        found = chain.get("texts", name)
+def _errors(chain: Chain, layer: Layer, log: Log) -> None:
+    lists = {name: chain.get("texts", name) for name in ("ignoreExceptions", "recordExceptions")}
+    put_outcomes(layer, lists["recordExceptions"] or (), lists["ignoreExceptions"] or ())
+    for name, found in lists.items():
         if found is not None:
             at = chain.at(name)
             log.trap(
@@ -576,7 +575,7 @@ def _errors(chain: Chain, log: Log) -> None:
                 at,
                 "list outcomes in `ignore:` of the scenario that match these classes",
             )
-            log.skipped(at, "classes of exceptions have no counterpart; every failure counts")
+            log.skipped(at, CLASSES.format(what="counts"))
     chain.skip(
         recordFailurePredicate="code is not read",
         ignoreExceptionPredicate="code is not read",

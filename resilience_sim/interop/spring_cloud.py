@@ -374,6 +374,8 @@ def _breaker(args: Section, route: _Route) -> list[Layer]:
     for layer in layers:
         if layer.kind == "circuit_breaker":
             layer.settings["on"] = Setting("[" + ", ".join(counted) + "]", "exceptions, timeouts and `statusCodes`")
+            layer.exact.pop("on", None)
+            layer.remarks = [each for each in layer.remarks if "client_error" not in each]  # the gateway gets answers
     if fallback is not None:
         found = Layer("fallback", "fallbackUri", At(fallback.at.span, fallback.at.path, "fallbackUri:"))
         found.settings["on"] = Setting("[" + ", ".join([*counted, "breaker_open"]) + "]", "what the breaker counts")

@@ -65,7 +65,7 @@ ROWS: tuple[BreakerRules, ...] = (
     BreakerRules(
         "resilience4j", "3.0 development (af9e7c9)", judged_on="every", leaves_open="after", admits="total",
         verdict="sample", late="current", open_counts=True, ignored="released", cancelled="released", fresh=_R4J_FRESH,
-        probes_apart=True, rounding="single", illegal=_R4J_ILLEGAL,
+        probes_apart=True, rounding="single", illegal=_R4J_ILLEGAL, on=(*FAILURES, CLIENT_ERROR),
     ),
     # CircuitStateController.cs, AdvancedCircuitBehavior.cs
     BreakerRules(
@@ -106,7 +106,7 @@ ROWS: tuple[BreakerRules, ...] = (
     # core/circuit/breaker/CircuitBreaker.java, BitsetRollingWindow.java: MicroProfile Fault Tolerance
     BreakerRules(
         "smallrye", "7.0 development (5066307c)", judged_on="every", leaves_open="at", admits="total", verdict="run",
-        late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE,
+        late="dropped", ignored="success", cancelled="failure", fresh=_EVERY_STATE, on=(*FAILURES, CLIENT_ERROR),
     ),
     # pkg/resiliency/breaker/circuitbreaker.go around gobreaker 1: no exclusions, no slices; fails by any status but 2xx
     BreakerRules(

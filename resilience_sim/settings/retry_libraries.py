@@ -61,7 +61,8 @@ _ANYTHING = (*_FROM_B, BREAKER_OPEN, BULKHEAD_FULL, LIMITED, THROTTLED)
 _TRANSIENT = (UNAVAILABLE, REFUSED, RESET, SHED)
 
 ROWS: tuple[RetryRules, ...] = (
-    RetryRules("resilience4j", "3.0 development (af9e7c9)", on=_ANYTHING),  # RetryImpl.java, IntervalFunction.java
+    # RetryImpl.java, IntervalFunction.java; Java's HTTP clients throw an exception for 4xx, too
+    RetryRules("resilience4j", "3.0 development (af9e7c9)", on=(*_ANYTHING, CLIENT_ERROR)),
     # RetryHelper.cs; which outcomes: dotnet/extensions HttpClientResiliencePredicates (no BrokenCircuitException)
     RetryRules("polly", "8.7 development (173d6d1)", hint="replaces", counts_first=False, on=_FROM_B),
     # retrypolicy/retryexecutor.go
@@ -77,7 +78,7 @@ ROWS: tuple[RetryRules, ...] = (
     # botocore/retries/standard.py
     RetryRules("aws", "botocore 0e6e240, standard", on=_FROM_B),
     # core/retry/Retry.java, ConstantBackOff.java, ExponentialBackOff.java, FibonacciBackOff.java, RandomJitter.java
-    RetryRules("smallrye", "7.0 development (5066307c)", counts_first=False, on=_ANYTHING),
+    RetryRules("smallrye", "7.0 development (5066307c)", counts_first=False, on=(*_ANYTHING, CLIENT_ERROR)),
     # RetryFilter, RequeueFilter: what never reached B, or was nacked
     RetryRules("finagle", "4feb34c", counts_first=False, on=_TRANSIENT),
     URLLIB3,

@@ -26,10 +26,19 @@ def test_it_is_not_tried_again_unless_listed():
     assert len(bench([retry(3, on=["client_error"])], BAD).sent()) == 3
 
 
-@pytest.mark.parametrize("library", ["resilience4j", "polly", "failsafe-go", "tenacity", "stamina", "envoy", "grpc",
+@pytest.mark.parametrize("library", ["polly", "failsafe-go", "tenacity", "stamina", "envoy", "grpc",
                                      "aws", "finagle", "hyx"])  # fmt: skip
 def test_to_most_libraries_it_is_a_value_that_was_returned(library):
     assert len(bench([like("retry", library)], BAD).sent()) == 1
+
+
+@pytest.mark.parametrize("library", ["resilience4j", "smallrye"])
+def test_to_libraries_of_java_it_is_an_exception_like_any_other(library):
+    """Its HTTP clients throw one for 4xx; ``on`` is for those that return the answer."""
+    assert len(bench([like("retry", library)], BAD).sent()) == {"resilience4j": 3, "smallrye": 4}[library]
+    assert len(bench([like("retry", library, on="[error]")], BAD).sent()) == 1
+    tripped = bench([like("circuit_breaker", library, window=4, failure_threshold="50%")], BAD, every("1s", 6))
+    assert tripped.outcomes == ["client_error"] * 4 + ["breaker_open"] * 2
 
 
 def test_dapr_tries_every_status_but_2xx_again():
@@ -56,9 +65,7 @@ def test_a_breaker_counts_what_is_listed_and_nothing_else():
     assert bench([both], ["client_error", "error", "client_error"], every("1s", 3)).breaker == [(2000, "OPEN")]
 
 
-@pytest.mark.parametrize(
-    "library", ["resilience4j", "polly", "gobreaker", "failsafe-go", "pybreaker", "hyx", "finagle"]
-)
+@pytest.mark.parametrize("library", ["polly", "gobreaker", "failsafe-go", "pybreaker", "hyx", "finagle"])
 def test_to_most_libraries_breakers_it_is_a_success(library):
     """In a row they never open; and a breaker that counts failures in a row begins anew."""
     assert bench([like("circuit_breaker", library, failure_threshold=2)], BAD, every("1s", 30)).breaker == []
