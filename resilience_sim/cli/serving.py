@@ -88,6 +88,8 @@ class View:
         title = f"{fold.plan.name} at {server.url}"
         sampled, seen = server.loop.time(), 0
         while not self.quit:
+            fold.plan = server.run.plan_in_force  # with the faults by hand
+            fold.components |= {each.id: each for each in server.run.components[len(fold.components) :]}
             fold.tick(server.now())
             now = server.loop.time()
             if now - sampled >= SAMPLED:

@@ -59,6 +59,7 @@ from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.series import Series
 from resilience_sim.settings.metrics import metrics_of
+from resilience_sim.settings.own_code import is_served
 from resilience_sim.settings.plan import Plan, Scope
 
 FOREVER: Final = 1 << 62
@@ -143,7 +144,7 @@ class RunFold(Sink):
         "_deadline",
         "_edges", "_first", "_firsts", "_keeps_arrivals", "_keeps_availability", "_keeps_latencies", "_keeps_threads",
         "_kinds", "_log_of", "_metrics", "_mixed", "_operations", "_over_time", "_part", "_partial", "_parts", "_plan",
-        "_queue", "_queue_peak", "_rejected", "_series", "_threads", "_unavailable", "arrivals",
+        "_queue", "_queue_peak", "_rejected", "_series", "_threads", "_unavailable", "arrivals", "in_force",
     )  # fmt: skip
 
     # Ends of work minus beginnings: the integral of busy workers over time, but for those still at it. It may outgrow
@@ -173,6 +174,7 @@ class RunFold(Sink):
         self._keeps_availability = "availability" in needs
         self._keeps_threads = "threads" in needs
         self._plan = plan
+        self.in_force = plan  # where somebody acts upon the run: the plan with its faults as they were
         self._capacity = Capacity(plan.service)
         self._operations = len(plan.operation.each)
         self._mixed = self._operations > 1
@@ -186,7 +188,7 @@ class RunFold(Sink):
         self._over_time: Fold | None = self._series
         self._available = Marks()  # requests that succeeded in time
         self._unavailable = Marks()  # requests with another outcome; neither: still under way
-        self._keeps_arrivals = bool(plan.faults) and self._keeps_availability
+        self._keeps_arrivals = (bool(plan.faults) or is_served(plan)) and self._keeps_availability
         self._arrivals = vec[i64]()
         self.arrivals = 0
         self._area = 0
@@ -360,7 +362,7 @@ class RunFold(Sink):
         ``cut``: the run was stopped before its end. Then requests without an outcome are under way: no availability
         counts them, and nobody can say whether it would have recovered.
         """
-        plan = self._plan
+        plan = self.in_force
         whole = self._merge(self._parts, end)
         available = self._available.as_bytes()
         arrivals: Sequence[int] = view(self._arrivals)

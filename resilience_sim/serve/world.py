@@ -137,8 +137,9 @@ class Served(Simulation):
         if attempt is None:
             return
         replica = self.components[source].number
+        configs = self.plan_in_force.faults  # with the durations that they really had
         for fault in sorted(self._faults.timeline, key=lambda each: int(each.config.at)):
-            config = fault.config
+            config = configs[fault.index]
             on = config.at <= began < config.at + config.duration and config.place in ("", attempt.service)
             if (
                 on

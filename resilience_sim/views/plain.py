@@ -132,7 +132,8 @@ class PlainFold(Fold):
 
     def _surroundings(self, t: int, kind: int, source: int, rid: int, a: int, b: int) -> None:
         component = self._components.get(source)
-        who = speaker(component, has_copies(component, self._plan))
+        injected = component is None and kind in (ev.FAULT_ON, ev.FAULT_OFF)  # while it is served
+        who = "by hand" if injected else speaker(component, has_copies(component, self._plan))
         if kind == ev.BREAKER:
             old, new = ev.STATE_NAMES[ev.old_state(a)], ev.STATE_NAMES[ev.new_state(a)]
             self._line(t, "breaker", who, new, "", f"was {old}; {why_text(a, b)}", STATE_COLOURS[ev.new_state(a)])

@@ -21,7 +21,7 @@ name: checkout
 service: {latency: 5ms}
 operation: {method: POST}
 traffic: {rate: 30/s, requests: 60}
-faults: [{errors: {at: 0s, for: 1h, rate: 30%}}]
+faults: [{errors: {at: 0s, for: 1h, rate: SHARE}}]
 expect: [availability >= LIMIT]
 """
 FEW = """
@@ -36,9 +36,14 @@ sys.exit(int(os.environ.get("CODE", "0")))
 """
 
 
+def text(limit, share="30%"):
+    """The scenario."""
+    return TEXT.replace("LIMIT", limit).replace("SHARE", share)
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    (tmp_path / "checkout.yaml").write_text(TEXT.replace("LIMIT", "10%"))
+    (tmp_path / "checkout.yaml").write_text(text("10%"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -67,11 +72,36 @@ def test_a_command_is_served_measured_and_recorded():
     assert "played, but not be simulated again" in again.err
 
 
+BY_HAND = """
+import json, os, urllib.error, urllib.request
+ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+url = os.environ["RESIM_URL"]
+for path, said in [("/", None)] * 5 + [("/__resim/fault", {"errors": {"for": "1h", "id": "mine"}})] + [("/", None)] * 5:
+    data = None if said is None else json.dumps(said).encode()
+    try:
+        ask(urllib.request.Request(url + path, data, {"Content-Type": "application/json"})).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+"""
+
+
+def test_faults_by_hand_are_in_figures_lines_and_recording():
+    Path("checkout.yaml").write_text(text("50%").replace("faults: [{errors: {at: 0s, for: 1h, rate: 30%}}]\n", ""))
+    answer = serve("--ui", "plain", "--save", "r.resim", command=(sys.executable, "-c", BY_HAND))
+    assert answer.code == 0, answer.err
+    assert "5 of 10 succeeded" in answer.out
+    assert "fault mine" in answer.out  # in the summary
+    assert "fault    by hand" in answer.out  # as a line, when it began
+    assert "with no fault at all" not in answer.out
+    played = resim("replay", "r.resim")
+    assert "fault mine" in played.out
+
+
 @pytest.mark.parametrize(
     ("env", "limit", "code"), [({"CODE": "7"}, "10%", 7), ({}, "100%", 1), ({"CODE": "7"}, "100%", 7)]
 )
 def test_the_exit_code_is_the_commands_then_that_of_the_expectations(env, limit, code):
-    Path("checkout.yaml").write_text(TEXT.replace("LIMIT", limit))
+    Path("checkout.yaml").write_text(text(limit))
     answer = serve("--json", **env)
     assert answer.code == code
     assert answer.document["command"] == "serve"

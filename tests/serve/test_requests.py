@@ -94,6 +94,18 @@ def test_services_are_found_by_host_and_by_path():
     assert [each["attempts_received"] for each in figures["services"]] == [1, 2, 2]  # the shop calls the stock
 
 
+def test_how_a_lost_answer_looks_goes_by_the_fault_that_is_on():
+    async def play(server):
+        seen = []
+        for how in ("silence", "cut", "close"):
+            await control(server, "POST", "fault", {"lost_responses": {"for": "1h", "how": how, "id": how}})
+            seen.append(await status(server, patience=0.1))
+            await control(server, "DELETE", f"fault/{how}")
+        return seen
+
+    assert serve("service: {latency: 1ms}", play)[0] == ["silence", "cut", "closed"]
+
+
 def test_faults_by_hand_begin_end_and_are_checked():
     async def play(server):
         told = await control(server, "POST", "fault", {"errors": {"for": "1h", "status": 503, "id": "mine"}})

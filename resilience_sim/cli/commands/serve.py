@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resilience_sim.measure.expectations import Verdict
     from resilience_sim.measure.result import RunResult
     from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.serve.world import Served
 
 ABOUT = "Serve a scenario's services over HTTP, for real clients: faults, queues, ledger and all."
 INSTALL = "pip install 'resilience-sim[serve]'"
@@ -92,7 +93,7 @@ def serve(ctx: CommandContext, options: ServeOptions) -> int:
             ctx.warnings(scenario.warnings)
         run = Served(scenario.plan, scenario.plan.seed if options.seed is None else options.seed)
         source = stack.enter_context(results.recorded(run, scenario, options.save, force=options.force))
-        measured = Measured(ctx, scenario, source, series)
+        measured = Measured(ctx, scenario, run, source, series)
         if outputs is not None:
             outputs.attach(source)
         server = Server(run, source, options.host, options.port, speed)
@@ -164,13 +165,14 @@ def _output(ctx: CommandContext, stack: ExitStack, live: bool, taken: bool) -> t
 class Measured:
     """The figures of a server, at any time."""
 
-    def __init__(self, ctx: CommandContext, scenario: Scenario, source: Any, series: int) -> None:
+    def __init__(self, ctx: CommandContext, scenario: Scenario, run: Served, source: Any, series: int) -> None:
         from resilience_sim.measure.services_fold import figures_of
         from resilience_sim.measure.violations import ViolationFold
         from resilience_sim.views.moments import MomentsFold
 
         self._ctx = ctx
         self._scenario = scenario
+        self._run = run
         self._source = source
         self._figures = figures_of(source.plan, source.components, series)
         source.attach(self._figures)
@@ -187,6 +189,7 @@ class Measured:
         from resilience_sim.settings.plan import AS_WRITTEN
 
         source, scenario = self._source, self._scenario
+        self._figures.in_force = self._run.plan_in_force
         result = self._figures.result(source.seed, source.digest(), source.now, False)
         violated = {**overdue(source.plan, source.plan.expect), **self._violations.instants()}
         unchanged = False  # what a scenario is there to show, it shows of its own traffic
@@ -215,4 +218,5 @@ class Measured:
         from resilience_sim.views.summary import render_summary
 
         result, verdicts = self.judged()
-        render_summary(console, self._scenario, [result], verdicts, moments=self._moments, saved=saved, quiet=quiet)
+        scenario = self._scenario.with_plan(self._run.plan_in_force)  # with the faults by hand
+        render_summary(console, scenario, [result], verdicts, moments=self._moments, saved=saved, quiet=quiet)

@@ -35,7 +35,8 @@ class PlaybackStatus:
 def header_row(state: LiveFold, title: str, playback: PlaybackStatus, look: Look, width: int) -> Row:
     """Name and seed, then the virtual clock, where it leads and how fast."""
     right = Row(fmt.clock(state.clock)[:-2] + "s", "strong")
-    right.add(f" of {look.approx}{fmt.instant(round(state.horizon, -9))}" if not state.over else " over", "faint")
+    if not playback.served:
+        right.add(f" of {look.approx}{fmt.instant(round(state.horizon, -9))}" if not state.over else " over", "faint")
     right.add(f"  {speed_text(playback.speed, look)}", "odd" if playback.lagging else "calm")
     if playback.lagging:
         right.add(" (as fast as it goes)", "faint")
