@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Expectation, Plan
+    from resilience_sim.views.chosen import Chosen
     from resilience_sim.views.export.targets import Format, Outputs
     from resilience_sim.views.moments import MomentsFold
 
@@ -303,19 +304,36 @@ def finish(
     outputs: Outputs | None,
     make_document: Callable[[], dict[str, Any]],
     say: Callable[[Console, bool], None],
+    drawn: Mapping[str, Callable[[], Source]] | None = None,
 ) -> None:
     """Complete the outputs, and give the answer: the result document with ``--json``, else what ``say`` prints. Its
     second argument says whether that is to be the result only.
 
-    A report has in it what ``say`` prints, too.
+    A report has in it what ``say`` prints, too, and tells of requests of the first run of ``drawn``,
+    which makes each anew, by variant.
     """
     document = make_document() if ctx.json or (outputs is not None and outputs.needs_document) else None
     if outputs is not None:
-        outputs.finish(document, _spoken(say) if outputs.needs_page else "")
+        page = outputs.needs_page
+        outputs.finish(document, _spoken(say) if page else "", _chosen(document, drawn) if page else ())
     if ctx.json and document is not None:
         ctx.document(document)
     else:
         say(ctx.io.console(stderr=stdout_taken(outputs)), ctx.quiet)
+
+
+def _chosen(document: dict[str, Any] | None, drawn: Mapping[str, Callable[[], Source]] | None) -> Sequence[Chosen]:
+    """The requests that a report tells of; none of runs that are too long to be made twice more, or were cut short."""
+    from resilience_sim.views.chosen import LONGEST, choose
+
+    if not drawn or document is None or document.get("error"):
+        return ()
+    made = {each["name"]: each["runs"][0]["attempts"]["total"] for each in document["variants"] if each["runs"]}
+    left, own = LONGEST, {}
+    for name, make in drawn.items():
+        if (left := left - made.get(name, left + 1)) >= 0:
+            own[name] = make
+    return choose(own) if next(iter(drawn)) in own else ()
 
 
 def _spoken(say: Callable[[Console, bool], None]) -> str:

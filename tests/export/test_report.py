@@ -16,7 +16,7 @@ import pytest
 from cli.shell import QUICK, resim
 from patience import PATIENCE
 
-VOID = frozenset(("meta", "br", "path", "rect", "circle"))
+VOID = frozenset(("meta", "br", "path", "rect", "circle", "input"))
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;'\""
 
 
@@ -123,6 +123,26 @@ def test_every_chart_over_time_has_its_numbers_below_it(pages):
         assert figure.split("<tbody>")[1].count("<tr>") == bins
 
 
+def test_requests_are_told_of_in_lists_that_need_no_script(pages):
+    """Why each was chosen, step by step; the strip links to each, and every step has its instant."""
+    for name in ("run", "report of a recording", "compare"):
+        text = pages[name]
+        told = re.findall(r"<section class='story' id='(request-\d+)'>(.*?)</section>", text, re.DOTALL)
+        assert 3 <= len(told) <= 8, name
+        assert [f"#{place}" for place, _ in told] == re.findall(r'<a href="(#request-\d+)">', text), name
+        for _, story in told:
+            steps = [float(t) for t in re.findall(r"<li data-t='([\d.e-]+)'>", story)]
+            assert steps == sorted(steps)
+            assert "answered its user" in story
+            assert f'data-from="{steps[0]:.9g}"' in story
+        reasons = " ".join(re.findall(r"<h3>(#\d+: .*?)</h3>", text))
+        for reason in ("the first that failed", "the first that `circuit_breaker` refused", "the slowest"):
+            assert reason in reasons, name
+    assert pages["run"].index("id='head'") < pages["run"].index("<h3>Answered with success")
+    assert pages["compare"].count("The same request elsewhere") == pages["compare"].count("<section class='story'")
+    assert "id='head'" not in pages["report of a document"]  # which has no events
+
+
 def test_only_runs_that_are_drawn_keep_their_series(pages):
     """Twenty runs of three variants would be megabytes."""
     for variant in Page(pages["compare"]).document["variants"]:
@@ -137,6 +157,16 @@ def test_an_answer_of_each_kind_is_drawn(pages):
     assert "<h2>Settings to choose from" in pages.get("tune", "<h2>Settings to choose from")
 
 
+def test_a_request_over_several_services_is_a_tree(tmp_path):
+    place = tmp_path / "x.html"
+    assert resim("run", "cascade", "-q", "--set", "traffic.duration=16s", "--out", f"html={place}").code in (0, 1, 4)
+    text = place.read_text(encoding="utf-8")
+    Page(text)
+    deepest = re.search(r"calls stock.*?<ul class='steps'><li data-t='[\d.]+'><b>[\d.]+s</b> calls db", text)
+    assert deepest is not None
+    assert re.search(r'<text class="name" x="20" y="\d+">db</text>', text)
+
+
 def test_no_text_becomes_markup(tmp_path):
     path = tmp_path / "evil.yaml"
     path.write_text(
@@ -149,6 +179,22 @@ def test_no_text_becomes_markup(tmp_path):
     assert len([tag for tag, _ in page.tags if tag == "script"]) == 2
     assert not [tag for tag, _ in page.tags if tag == "img"]
     assert page.document["scenario"]["name"] == EVIL
+
+
+def test_no_name_of_a_policy_or_a_fault_becomes_markup(tmp_path):
+    """They stand in the stories of requests, and in pictures."""
+    path = tmp_path / "evil.yaml"
+    bad = json.dumps("<b>'\"<script>")
+    path.write_text(
+        QUICK.partition("compare:")[0].replace("stack:", f"faults:\n  - outage: {{id: {bad}, at: 5s, for: 3s}}\nstack:")
+        + f"  - circuit_breaker: {{id: {bad}, failure_threshold: 2}}\n"
+    )
+    assert resim("run", str(path), "-q", "--out", f"html={tmp_path / 'x.html'}").code in (0, 1)
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 2
+    assert "<section class='story'" in text
+    assert "the first that `&lt;b&gt;" in text
 
 
 @pytest.mark.parametrize(

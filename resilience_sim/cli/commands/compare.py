@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from resilience_sim.runs.compare import VariantDivergence
     from resilience_sim.runs.simulation import Source
     from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.actions import Action
     from resilience_sim.settings.plan import Plan, Warned
     from resilience_sim.views.export.targets import Outputs
     from resilience_sim.views.next_step import Step
@@ -145,12 +146,13 @@ def answer(
     why: Mapping[str, Sequence[str]] | None = None,
     steps: Sequence[Step] | None = None,
     again: Callable[[int], Source] | None = None,
+    actions: Sequence[Action] | None = None,
 ) -> int:
     """Judge, write and print a comparison that was simulated; the exit code.
 
     ``running``: the variant that expectations without one are about; ``unchanged``: it is what the file says.
     ``why``: the reasons to tell of some variants. ``steps``: what to type next, instead of the usual. ``again`` makes
-    the run of that variant with a seed, if that takes more than its plan.
+    the run of that variant with a seed, if that takes more than its plan. ``actions``: what a user did in all of them.
     """
     from resilience_sim.cli import results
     from resilience_sim.measure.statistics import compare as differences_of
@@ -204,7 +206,12 @@ def answer(
             steps=steps,
         )
 
-    results.finish(ctx, outputs, document, say)
+    drawn = {
+        name: partial(Simulation, plans[name], its[0].seed, actions)
+        for name, its in found.items()
+        if its and name in plans
+    }
+    results.finish(ctx, outputs, document, say, drawn)
     return code
 
 

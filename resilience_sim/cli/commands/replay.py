@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from resilience_sim.cli import complete, errors
@@ -153,7 +154,7 @@ def _play(
 
         if way == PLAIN and not ctx.json:
             ctx.out("")
-        results.finish(ctx, outputs, document, say)
+        results.finish(ctx, outputs, document, say, {name: partial(Playback, recording)})
         return code
 
 
@@ -287,6 +288,7 @@ def _ask_what_if(
             unchanged=False,
             steps=steps,
             again=lambda _: Simulation(plans[WHAT_IF], seed, actions),
+            actions=actions,
         )
 
 

@@ -176,7 +176,7 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
 
         if way == PLAIN and not ctx.json:
             ctx.out("")
-        results.finish(ctx, outputs, document, say)
+        results.finish(ctx, outputs, document, say, {AS_WRITTEN: partial(Simulation, scenario.plan, seeds[0])})
         if camera is not None and first is not None:
             end = round(first.result.document["virtual_seconds"] * 1e9)
             camera.take({"": scenario.plan}, first.result.seed, end, f"resim run {scenario.plan.name}")

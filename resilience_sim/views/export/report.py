@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.text import printable, shown_safely
@@ -22,6 +22,10 @@ from resilience_sim.views.differences import difference_text
 from resilience_sim.views.export.figures import in_its_unit, said, scenario_name, value_of
 from resilience_sim.views.export.markdown import FIRST
 from resilience_sim.views.export.report_charts import MOST_LINES, Band, Line, Mark, intervals, lanes, over_time
+from resilience_sim.views.export.report_stories import stories, strip
+
+if TYPE_CHECKING:
+    from resilience_sim.views.chosen import Chosen
 
 BINS = 150  # of a chart over time, at most
 MOST_ROWS = 4_000  # of a table
@@ -44,16 +48,19 @@ COMPARED = (
 )
 
 
-def write(document: Mapping[str, Any], spoken: str, stream: TextIO) -> None:
-    """The page of a result document. ``spoken``: what the command prints, as HTML made by :func:`as_html`."""
-    stream.write(shown_safely("".join(_page(document, spoken))))
+def write(document: Mapping[str, Any], spoken: str, stream: TextIO, chosen: Sequence[Chosen] = ()) -> None:
+    """The page of a result document. ``spoken``: what the command prints, as HTML made by :func:`as_html`.
+
+    ``chosen``: requests of the run that is drawn over time, to be told of.
+    """
+    stream.write(shown_safely("".join(_page(document, spoken, chosen))))
 
 
 def _asset(name: str) -> str:
     return files("resilience_sim.views.export").joinpath(name).read_text(encoding="utf-8")
 
 
-def _page(document: Mapping[str, Any], spoken: str) -> Iterator[str]:
+def _page(document: Mapping[str, Any], spoken: str, chosen: Sequence[Chosen]) -> Iterator[str]:
     script = _asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
@@ -67,7 +74,7 @@ def _page(document: Mapping[str, Any], spoken: str) -> Iterator[str]:
     if spoken:
         yield f'<h2>What it says</h2><pre tabindex="0">{spoken}</pre>'
     variants = document.get("variants", ())
-    yield from _timelines(variants)
+    yield from _timelines(variants, chosen)
     yield from _differences(document.get("comparison", ()))
     yield from _margins(document.get("margins", ()))
     yield from _points(document.get("points", ()))
@@ -129,8 +136,9 @@ def _verdicts(expectations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[str]) -> str:
-    cells = "".join(f"<th scope='col'>{_text(each)}</th>" for each in head)
-    return f"<div class='wide'><table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    cells = "".join(f"<th scope='col'>{_text(each)}</th>" if each else "<td></td>" for each in head)
+    table = f"<table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<div class='wide' tabindex='0'>{table}</div>"
 
 
 def bin_of(horizon: int) -> int:
@@ -155,7 +163,7 @@ def as_html(console: Any) -> str:
 # --- over time ----------------------------------------------------------------------------------------------------
 
 
-def _timelines(variants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _timelines(variants: Sequence[Mapping[str, Any]], chosen: Sequence[Chosen]) -> Iterator[str]:
     """The first run of each variant, all on one axis of time."""
     runs = [(each["name"], each["runs"][0]) for each in variants if each.get("runs") and each["runs"][0].get("series")]
     if not runs:
@@ -163,6 +171,7 @@ def _timelines(variants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "<h2>Over time</h2>"
     seed = runs[0][1]["seed"]
     yield f"<p class='note'>Seed {_text(seed)}. Point at a chart, or use the arrow keys: all are read at once.</p>"
+    name = runs[0][0]
     if len(runs) > MOST_LINES:
         yield f"<p class='note'>Drawn are the first {MOST_LINES} of {len(runs)} variants.</p>"
         runs = runs[:MOST_LINES]
@@ -170,6 +179,8 @@ def _timelines(variants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     faults = runs[0][1].get("faults", ())
     end = bin * max(len(run["series"]["t"]) for _, run in runs)
     bands = [Band(each["id"], each["from"], min(each["to"], end) if each["to"] is not None else end) for each in faults]
+    if chosen:
+        yield f"<h3>{_text(f'Requests of {name}' if len(runs) > 1 else 'Requests')}</h3>{strip(chosen, bands, end)}"
 
     def of(name: str) -> list[Line]:
         return [Line(variant, run["series"][name]) for variant, run in runs]
@@ -197,6 +208,11 @@ def _timelines(variants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             for each in transitions
         ][:MOST_ROWS]
         yield _folded("Transitions", _table(("breaker", "at", "state", "why"), lines)) + "</figure>"
+    if chosen:
+        yield f"<h2>{_text(f'Requests of {name}' if len(runs) > 1 else 'Requests')}</h2>"
+        yield "<p class='note'>Each was chosen for what it shows. A bar is an attempt, from when it was sent until its "
+        yield "answer; in it, gray: in the queue, blue: at work; amber: at work although nobody waits any more.</p>"
+        yield from stories(chosen)
 
 
 def _shares(series: Mapping[str, Any]) -> list[float | None]:

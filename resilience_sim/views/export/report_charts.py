@@ -72,7 +72,13 @@ def over_time(title: str, bin: float, lines: Sequence[Line], bands: Sequence[Ban
     def y(value: float) -> float:
         return TOP + height * (1 - min(value / highest, 1))
 
-    parts = [_open(title, HIGH, f' data-left="{LEFT}" data-inner="{inner}" data-wide="{WIDE}" data-bins="{count}"')]
+    parts = [
+        opening(
+            title,
+            HIGH,
+            f' data-left="{LEFT}" data-inner="{inner}" data-wide="{WIDE}" data-bins="{count}" data-to="{end:.9g}"',
+        )
+    ]
     for band in bands:
         wide = max(1.0, x(band.end) - x(band.start))
         parts.append(f'<rect class="band" x="{x(band.start):.1f}" y="{TOP}" width="{wide:.1f}" height="{height}"/>')
@@ -105,7 +111,7 @@ def lanes(title: str, rows: Sequence[tuple[str, Sequence[tuple[float, float, str
     """States over time, a lane for each: stretches with the class of their state."""
     high = TOP + 22 * len(rows) + BOTTOM
     inner = WIDE - LEFT - RIGHT
-    parts = [_open(title, high)]
+    parts = [opening(title, high)]
     for number, (name, stretches) in enumerate(rows):
         above = TOP + 22 * number
         parts.append(f'<text class="tick" x="0" y="{above + 12}">{escape(name[:60])}</text>')
@@ -136,7 +142,7 @@ def intervals(title: str, marks: Sequence[Mark], zero: bool) -> str:
     def x(value: float) -> float:
         return left + inner * (value - low) / (high - low)
 
-    parts = [_open(title, tall)]
+    parts = [opening(title, tall)]
     if zero:
         parts.append(f'<path class="axis" d="M{x(0):.1f} {TOP}V{tall - 6}"/>')
     for number, mark in enumerate(marks):
@@ -154,5 +160,6 @@ def _cut(text: str, most: int = 28) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _open(title: str, high: float, more: str = "") -> str:
-    return f'<svg viewBox="0 0 {WIDE} {high:g}" role="img" aria-label="{escape(title)}"{more}>'
+def opening(title: str, high: float, more: str = "", role: str = "img") -> str:
+    """The tag that opens a picture; ``more``: further attributes."""
+    return f'<svg viewBox="0 0 {WIDE} {high:g}" role="{role}" aria-label="{escape(title)}"{more}>'

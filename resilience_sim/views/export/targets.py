@@ -28,6 +28,7 @@ from resilience_sim.views.export.files import ExportError, OutputFile, problem, 
 
 if TYPE_CHECKING:
     from resilience_sim.runs.simulation import Source
+    from resilience_sim.views.chosen import Chosen
     from resilience_sim.views.export.base import About, Export
 
 
@@ -183,8 +184,10 @@ def begin(known: Format, streams: Mapping[str, TextIO], facts: About) -> Export:
     raise ValueError(f"{known.name} is not an export of events")
 
 
-def write_document(known: Format, document: Mapping[str, Any], stream: TextIO, spoken: str = "") -> None:
-    """``spoken``: what the command prints, as HTML, for a page."""
+def write_document(
+    known: Format, document: Mapping[str, Any], stream: TextIO, spoken: str = "", chosen: Sequence[Chosen] = ()
+) -> None:
+    """``spoken``: what the command prints, as HTML, for a page; ``chosen``: requests that it tells of."""
     if known.name == "json":
         from resilience_sim.views.document import dumps
 
@@ -200,7 +203,7 @@ def write_document(known: Format, document: Mapping[str, Any], stream: TextIO, s
     elif known is PAGE:
         from resilience_sim.views.export import report
 
-        report.write(document, spoken, stream)
+        report.write(document, spoken, stream, chosen)
     elif known is POINTS:
         from resilience_sim.views.export.csv_tables import write_points
 
@@ -320,7 +323,9 @@ class Outputs:
             for event in recording.iter_events():
                 fold.on_event(*event)
 
-    def finish(self, document: Mapping[str, Any] | None = None, spoken: str = "") -> None:
+    def finish(
+        self, document: Mapping[str, Any] | None = None, spoken: str = "", chosen: Sequence[Chosen] = ()
+    ) -> None:
         """Complete every output and put it in its place. ExportError when one cannot be; the others are completed."""
         failures: list[Exception] = []
         end = 0 if self._run is None else self._run.end if isinstance(self._run, RecordedRun) else self._run.now
@@ -330,7 +335,7 @@ class Outputs:
                 if id(target) in exports:
                     exports[id(target)].close(end)
                 elif target.format.needs == DOCUMENT and document is not None:
-                    write_document(target.format, document, next(iter(files.values())).stream, spoken)
+                    write_document(target.format, document, next(iter(files.values())).stream, spoken, chosen)
                 else:
                     continue
                 for file in files.values():
