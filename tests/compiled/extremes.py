@@ -1,7 +1,8 @@
-"""Run in a process of its own, in one form of the core: ``python extremes.py ONE_IN`` prints which form, then outcomes.
+"""Run in a process of its own, in one form of the core: ``python extremes.py ONE_IN PART`` prints which form, then
+outcomes.
 
-Of one in so many of the scenarios of scenario/extremes.py: how it was refused, or the digest of its events and a hash
-of its figures, levels and tables. A case that takes long or ends as nothing documented does says so instead.
+Of one part in so many of the scenarios of scenario/extremes.py: how it was refused, or the digest of its events and a
+hash of its figures, levels and tables. A case that takes long or ends as nothing documented does says so instead.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def outcomes(cases: Iterable[Extreme]) -> dict[str, str]:
 
 
 def main() -> None:
-    print(json.dumps([describe(), outcomes(share(int(sys.argv[1])))]))
+    print(json.dumps([describe(), outcomes(share(*map(int, sys.argv[1:])))]))
 
 
 if __name__ == "__main__":

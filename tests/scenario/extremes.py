@@ -357,6 +357,6 @@ def every() -> Iterator[Extreme]:
         yield from part
 
 
-def share(one_in: int) -> Iterator[Extreme]:
-    """One in so many, spread over all parameters, the same ones each time."""
-    return (each for number, each in enumerate(every()) if (number + number // one_in) % one_in == 0)
+def share(one_in: int, part: int = 0) -> Iterator[Extreme]:
+    """One in so many, spread over all parameters, the same ones each time; all parts together are all of them."""
+    return (each for number, each in enumerate(every()) if (number + number // one_in) % one_in == part)
