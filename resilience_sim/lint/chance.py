@@ -114,12 +114,15 @@ def binomial_at(n: int, k: int, p: float) -> float:
     return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p))
 
 
+MOST_CALLS = 200_000  # that a window can hold for which chances are computed one by one
+
+
 @lru_cache(maxsize=4096)
 def binomial_least(n: int, k: int, p: float) -> float:
     """P(at least k of n): from the largest term outwards, each from its neighbour, until they no longer count."""
     if k <= 0:
         return 1.0
-    if n > 200_000 or k > n or p <= 0:
+    if n > MOST_CALLS or k > n or p <= 0:
         return 0.0
     if p >= 1:
         return 1.0
@@ -216,17 +219,23 @@ def windows_with(size: int, k: int, p: float, calls: float, full: bool) -> tuple
         return 1 - (1 - p) ** calls, 1 / p
     if k > size:
         return 0.0, inf
+    usual = max(k / p, size if full else 0.0) if k < size * p else inf  # if calls failed exactly as often as p says
+    if size > MOST_CALLS:
+        return float(usual <= calls), usual
     one = 1 - binomial_least(size, k, p)
     two, three = none_in_windows(size, k, p)
-    if not two or three >= two:
-        return (0.0, inf) if three >= two else (1.0, float(size))
+    if not two or three >= two:  # as sure as arithmetic can tell
+        return float(usual <= calls), usual
     decay = log(two / three)  # a window
-    first = float(size) if full else k + (size - k) * (1 + one) / 2  # each stretch by the mean of its ends
+    # Of the first window the exact mean, of min(T, size) with T negative binomial; the second by the mean of its ends.
+    first = float(size) if full else size * one + k / p * binomial_least(size + 1, k + 1, p)
     mean = first + size * (one + two) / 2 + two * size / decay
     windows = calls / size
     if windows >= 2:
         return 1 - two * exp(-decay * (windows - 2)), mean
-    return (1 - one) * min(1.0, windows), mean
+    if windows >= 1:
+        return 1 - one - (two - one) * (windows - 1), mean
+    return 0.0 if full else binomial_least(int(calls), k, p), mean
 
 
 def erlang_b(servers: int, load: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, sqrt
+from math import exp, inf, log, sqrt
 from random import Random
 
 from resilience_sim.interop.generic import as_generic
@@ -34,6 +34,7 @@ from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.retry import RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 from resilience_sim.settings.traffic import Phase, TrafficConfig
+from resilience_sim.settings.units import LONGEST
 
 DRAWS = 1_500
 MOST_DRAWN = 50  # of calls one after the other; more are scaled
@@ -351,6 +352,7 @@ def _repeats(config: PolicyConfig, outcome: int, link: LinkConfig) -> bool:
 
 def _drawn(latency: Latency, luck: Random) -> list[float]:
     kind, a, b = latency.kind, latency.a, latency.b
+    most = log(LONGEST)
     if kind == "constant" or (kind == "exponential" and not a):
         return [a] * DRAWS
     if kind == "exponential":
@@ -358,9 +360,9 @@ def _drawn(latency: Latency, luck: Random) -> list[float]:
     if kind == "uniform":
         return [luck.uniform(a, b) for _ in range(DRAWS)]
     if kind == "lognormal":
-        return [luck.lognormvariate(a, b) for _ in range(DRAWS)]
+        return [exp(min(luck.gauss(a, b), most)) for _ in range(DRAWS)]
     if kind == "gamma":
         return [luck.gammavariate(a, b) for _ in range(DRAWS)]
     if kind == "pareto":
-        return [a * luck.paretovariate(b) for _ in range(DRAWS)]
+        return [exp(min(log(a) + luck.expovariate(b), most)) for _ in range(DRAWS)]
     return [float(luck.choice(latency.values)) for _ in range(DRAWS)] if latency.values else [0.0] * DRAWS

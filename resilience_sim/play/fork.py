@@ -31,9 +31,9 @@ class Fork:
 
     def prepare(self, go_on: GoOn) -> None:
         """Simulate the past again up to the fork, then do the action. ActionError when that is impossible."""
-        action = self.action
-        if action is None or not self.run.extend(action.t - 1, go_on):
-            return
+        action, known = self.action, len(self.run.tape)
+        if action is None or not self.run.extend(action.t - 1, go_on) or len(self.run.tape) > known:
+            return  # an action may be thousands of events at once: it has the next frame to itself
         self.run.act(action)
         self.action = None
 

@@ -10,6 +10,7 @@ from lint.cases import found_in, near, seen_in, service, text_of
 from resilience_sim.lint.chance import mean_until
 from resilience_sim.lint.hops import Hops
 from resilience_sim.scenario.load import load_text
+from resilience_sim.settings.units import LONGEST
 
 ONE = "resim: 1\ntraffic: {rate: 1/s, requests: 1, arrivals: even}\n"
 
@@ -113,3 +114,10 @@ def test_what_silences_a_rule_and_what_does_not(code: str, old: str, new: str, n
         (one,) = found
         assert "for ever" in one.message
         assert one.numbers["workers"] == number
+
+
+@pytest.mark.parametrize("shape", ["{pareto: {min: 1d, alpha: 0.001}}", "{p50: 1ns, p99: 26000d}"])
+def test_a_tail_that_no_float_holds_is_as_long_as_the_clock(shape: str) -> None:
+    text = f"resim: 1\ntraffic: {{rate: 9/s}}\nservices:\n  shop: {{calls: [{{to: db}}]}}\n  db: {{latency: {shape}}}\n"
+    longest = max(took for took, _ in Hops(load_text(text, "x.yaml").plan).answers("db"))
+    assert longest == pytest.approx(LONGEST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
@@ -188,7 +189,9 @@ def test_openings_an_hour(breaker: str, failing: str, rate: str, instances: int,
     assert seen == near(said, max(0.15, 3.5 / openings**0.5))
 
 
-@pytest.mark.parametrize(("size", "k", "p", "full"), [(20, 8, 0.25, True), (10, 5, 0.2, True), (50, 3, 0.03, False)])
+@pytest.mark.parametrize(("size", "k", "p", "full"), [
+    (20, 8, 0.25, True), (10, 5, 0.2, True), (50, 3, 0.03, False), (100, 5, 0.5, False), (400, 40, 0.3, True),
+])  # fmt: skip
 def test_windows_with_so_many_failures(size: int, k: int, p: float, full: bool) -> None:
     """Naus against the window itself: the mean number of calls, and the chance in a stretch."""
     import random
@@ -196,7 +199,7 @@ def test_windows_with_so_many_failures(size: int, k: int, p: float, full: bool) 
 
     luck = random.Random(5)
     passages = []
-    for _ in range(1500):
+    for _ in range(1500 if k > size * p else 100):
         window: deque[bool] = deque()
         calls = bad = 0
         while True:
@@ -211,6 +214,13 @@ def test_windows_with_so_many_failures(size: int, k: int, p: float, full: bool) 
     chance, mean = windows_with(size, k, p, 200.0, full)
     assert sum(passages) / len(passages) == near(mean, 0.08)
     assert sum(each <= 200 for each in passages) / len(passages) == pytest.approx(chance, abs=0.05)
+
+
+def test_windows_of_more_calls_than_anybody_counts() -> None:
+    """Such windows were summed up for minutes."""
+    assert windows_with(10**12, 10**11, 0.2, 10**12, False) == (1.0, 5 * 10**11)
+    assert windows_with(10**12, 10**11, 0.2, 10**11, False) == (0.0, 5 * 10**11)
+    assert windows_with(10**12, 10**11, 0.05, 10**12, False) == (0.0, inf)
 
 
 # --- RL009: the chance of enough calls ---
