@@ -27,6 +27,7 @@ MOST_AHEAD: Final = 1 << 16  # of further requests, while one is answered
 HEAD_TIME: Final = 10.0  # s from the first byte of a request to the end of its head
 BODY_TIME: Final = 60.0
 IDLE_TIME: Final = 75.0  # s between two requests
+LAST_WORDS: Final = 2.0  # s that a client has to hear what was wrong
 FOREVER: Final = float("inf")
 REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 NOW: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets
@@ -61,7 +62,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_head_only", "_house", "_http", "_kept", "_length", "_paused", "_request", "_stuck", "_transport",
-        "attempt", "busy", "deadline",
+        "attempt", "busy", "deadline", "over",
     )  # fmt: skip
 
     def __init__(self, house: House) -> None:
@@ -73,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._length = 0
         self._kept = False
         self._head_only = False
+        self.over = False  # it has had its last word
         self._paused = False  # nothing is read
         self._stuck = False  # the client takes no more
         self.attempt: Attempt | None = None
@@ -96,7 +98,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self._house.loop.time() + IDLE_TIME
 
     def data_received(self, data: bytes) -> None:
-        if self._transport is None:
+        if self._transport is None or self.over:
             return
         if self.idle:
             self.deadline = self._house.loop.time() + HEAD_TIME
@@ -138,11 +140,12 @@ class Connection(asyncio.Protocol):
 
     def _take(self) -> None:
         try:
-            while self._transport is not None and not self.busy and not self._stuck:
+            while self._transport is not None and not (self.busy or self._stuck or self.over):
                 event = self._http.next_event()
                 if event is h11.NEED_DATA:
                     if self._http.they_are_waiting_for_100_continue:
-                        self._write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+                        word = self._http.send(h11.InformationalResponse(status_code=100, headers=[]))
+                        self._transport.write(word or b"")
                     return
                 if isinstance(event, h11.Request):
                     self._head(event)
@@ -172,6 +175,9 @@ class Connection(asyncio.Protocol):
     def _whole(self) -> None:
         request = self._request
         assert request is not None
+        if request.method == b"CONNECT":
+            self.refuse(405, "this is no tunnel")
+            return
         self.busy = True
         self.deadline = FOREVER
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
@@ -201,14 +207,9 @@ class Connection(asyncio.Protocol):
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """Answer the request, and go on with the next one."""
-        if self._transport is None:
+        if not self._say(status, headers, body, whole=True):
             return
         http = self._http
-        data = http.send(h11.Response(status_code=status, headers=list(headers), reason=REASONS.get(status, b"")))
-        if not self._head_only:
-            data += http.send(h11.Data(data=body))
-        data += http.send(h11.EndOfMessage())
-        self._write(data)
         self.busy = False
         self._request = None
         if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
@@ -220,29 +221,41 @@ class Connection(asyncio.Protocol):
             self._house.loop.call_soon(self._go_on)
 
     def refuse(self, status: int, why: str) -> None:
-        """Say what is wrong with what came, and hang up."""
+        """Say what is wrong with what came, and hang up as soon as the client has, or will not."""
+        body = f"{status} {REASONS.get(status, b'').decode()}: {why}\n".encode()
+        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]
         if self._transport is None:
             return
-        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = f"{status} {REASONS.get(status, b'').decode()}: {why}\n".encode()
-            headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]
-            data = self._http.send(h11.Response(status_code=status, headers=headers, reason=REASONS.get(status, b"")))
-            if not self._head_only:
-                data += self._http.send(h11.Data(data=body))
-            self._write(data)
-        self.close()
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE) or not self._say(status, headers, body):
+            self.reset()
+        elif not self.over:  # who is still sending would not see an answer that comes with a reset
+            self.over = True
+            self.deadline = self._house.loop.time() + LAST_WORDS
+            self._transport.write_eof()
 
     def _cut(self) -> None:
         """Half of an answer, and then the end."""
         status, headers, body = parts(ev.SUCCESS)
-        if self._transport is not None:
-            data = self._http.send(h11.Response(status_code=status, headers=headers, reason=REASONS[status]))
-            self._write(data + body.encode()[: len(body) // 2])
+        if self._say(status, headers, b"") and self._transport is not None:
+            self._transport.write(body.encode()[: len(body) // 2])
         self.close()
 
-    def _write(self, data: bytes | None) -> None:
-        if self._transport is not None and data:
-            self._transport.write(data)
+    def _say(self, status: int, headers: Sequence[tuple[str, str]], body: bytes, whole: bool = False) -> bool:
+        """Write an answer; whether that was possible. ``whole``: that is all of it."""
+        if self._transport is None:
+            return False
+        reason = REASONS.get(status, b"")
+        try:
+            data = self._http.send(h11.Response(status_code=status, headers=list(headers), reason=reason)) or b""
+            if body and not self._head_only:
+                data += self._http.send(h11.Data(data=body)) or b""
+            if whole:
+                data += self._http.send(h11.EndOfMessage()) or b""
+        except h11.LocalProtocolError:  # the client has asked for what has no answer
+            self.reset()
+            return False
+        self._transport.write(data)
+        return True
 
     def close(self) -> None:
         """Hang up, when what was written has been sent."""

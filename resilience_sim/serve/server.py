@@ -102,7 +102,7 @@ class Server:
 
     def _sweep(self, now: float) -> None:
         for connection in [each for each in self.connections if each.deadline < now]:
-            if connection.idle:
+            if connection.idle or connection.over:
                 connection.close()
             else:
                 connection.refuse(408, "the request took too long")

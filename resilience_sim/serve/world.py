@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resilience_sim.kernel import events as ev
-from resilience_sim.kernel.frames import Frame, Timer
+from resilience_sim.kernel.frames import Frame, Layer, Timer
 from resilience_sim.kernel.sim import FOREVER, Sim
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulation import Simulation
@@ -13,7 +13,6 @@ from resilience_sim.runs.topology import World
 from resilience_sim.serve.gate import PATIENCE, Answered, Attempt, Gate, Name
 from resilience_sim.settings.own_code import OwnCodeConfig
 from resilience_sim.settings.plan import Plan
-from resilience_sim.world.client import Caller
 from resilience_sim.world.faults import REFUSE, Fault, Faults
 
 LATEST = FOREVER - 1
@@ -37,8 +36,8 @@ class Watcher(Fold):
         return True
 
 
-class Pulse(Caller):
-    """As long as it is there, the run goes on."""
+class Pulse(Layer):
+    """As long as its timer is there, the run goes on."""
 
     def on_timer(self, f: Frame) -> None:
         """Never: it is set for the end of time."""

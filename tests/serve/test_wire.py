@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from lab_of_servers import Client, ask, control, serve, status
@@ -116,6 +117,7 @@ TOO_MUCH = {
     b"NONSENSE\r\n\r\n": 400,
     b"GET / HTTP/1.1\r\nHost: b\r\nX: " + b"x" * (http.MOST_HEAD + 10): 431,
     b"POST / HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: gzip\r\n\r\n": 501,
+    b"CONNECT b.resim:80 HTTP/1.1\r\nHost: b\r\n\r\n": 405,
     b"POST /__resim/fault HTTP/1.1\r\nHost: b\r\nContent-Length: 99999\r\n\r\n" + b"x" * 99999: 413,
 }
 
@@ -168,3 +170,24 @@ def test_continue_is_said_to_who_waits_for_it():
 
     found, _ = serve("service: {latency: 1ms}", play)
     assert found == (b"HTTP/1.1 100 \r\n\r\n", 200)
+
+
+def test_nothing_that_is_sent_ends_the_server():
+    chance = random.Random(7)
+    good = b"POST /a?b HTTP/1.1\r\nHost: b.resim\r\nIdempotency-Key: k\r\nContent-Length: 3\r\n\r\nabc"
+    pieces = [b"\r\n", b"\0", b"\xff", b"Transfer-Encoding: chunked\r\n", b"HTTP/1.0", b"Upgrade: x\r\n", b"/__resim/"]
+
+    async def play(server):
+        for _ in range(150):
+            sent = bytearray(good)
+            for _ in range(chance.randrange(1, 5)):
+                at = chance.randrange(len(sent))
+                sent[at : at + chance.randrange(6)] = chance.choice(pieces)
+            client = Client(server)
+            await client.raw(bytes(sent))
+            assert client.writer is not None
+            client.writer.write_eof() if chance.random() < 0.5 else await client.leave()
+        await asyncio.sleep(0.05)
+        return await status(server)
+
+    assert serve("service: {latency: 1ms}", play)[0] == 200

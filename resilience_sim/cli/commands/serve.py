@@ -91,6 +91,9 @@ def serve(ctx: CommandContext, options: ServeOptions) -> int:
             way = ""
         if not ctx.json:
             ctx.warnings(scenario.warnings)
+        for fault in scenario.plan.faults:
+            if fault.kind == "spike":
+                ctx.note(f"the fault `{fault.id}` does nothing here: a spike is of traffic, which your clients make")
         run = Served(scenario.plan, scenario.plan.seed if options.seed is None else options.seed)
         source = stack.enter_context(results.recorded(run, scenario, options.save, force=options.force))
         measured = Measured(ctx, scenario, run, source, series)
