@@ -71,6 +71,7 @@ def test_wheels_are_made_with_pinned_tools():
     assert exact == ["mypy==2.4.1"]
     assert all(f"\n{requirement} \\\n    --hash=sha256:" in pins for requirement in exact)
     assert "\nsetuptools==" in pins
+    assert release.runtime_of_mypyc(pins)["purl"] == "pkg:pypi/mypy@2.4.1#mypyc/lib-rt"
 
 
 def test_a_python_is_looked_for_and_only_one_that_is_here_is_found():
