@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, inf
+from math import ceil, exp, inf
 
 from resilience_sim.interop.generic import BreakerView, breaker_of
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
@@ -21,8 +21,10 @@ from resilience_sim.lint.arithmetic import (
 )
 from resilience_sim.lint.chance import binomial_least, mean_calls_to_run, poisson_least, run_within, windows_with
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
+from resilience_sim.lint.flapping import openings_seen
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
+from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 from resilience_sim.settings.fallback import FallbackConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.retry import RetryConfig
@@ -344,7 +346,8 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
 def flaps(subject: Subject) -> Iterator[Hit]:
     """Ordinary failures come in clusters by chance. With 1 % failures and 100 calls a second, five in a row come once
     in three years; with 20 %, every forty seconds. The chance per hour is that of runs (Feller) and of scan
-    statistics (Naus): so many failures among so many calls, wherever they begin. The failure rate is the
+    statistics (Naus): so many failures among so many calls, wherever they begin. Windows of time, which move in slices
+    and look before they are full, are tried out: the breaker alone over 40,000 calls. The failure rate is the
     scenario's own: B's failures, and healthy answers above the timeout.
 
     A share of a large window with a minimum of calls sleeps through chance and wakes for outages.
@@ -361,6 +364,12 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         if not p or not rate:
             continue
         chance, number = openings(view, p, rate)
+        if view.window_time and not view.consecutive and not view.errors and chance > 0.005:
+            assert isinstance(config, BreakerConfig | LikeBreakerConfig)
+            even = subject.plan.traffic.arrivals == "even" and subject.plan.client.instances == 1
+            seen = openings_seen(config, p, rate, even)
+            if seen is not None:
+                chance, number = 1 - exp(-seen[1]), seen[0]
         if chance < 0.05:
             continue
         instances = subject.plan.client.instances

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from math import inf
 
 from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
-from resilience_sim.kernel.events import BREAKER_OPEN, LOST, OUTCOME_NAMES, TIMEOUT
+from resilience_sim.kernel.events import BREAKER_OPEN, CLIENT_ERROR, LOST, OUTCOME_NAMES, TIMEOUT
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
+    attempt_failures,
     heard,
     inner_timeout,
     longest_wait,
@@ -299,12 +300,15 @@ def hidden(subject: Subject) -> Iterator[Hit]:
     """To the layers outside it a fallback looks like a success. A retry outside never retries, a breaker outside never
     opens (RL009). Put the fallback outermost.
     """
+    plan = subject.plan
+    refused = CLIENT_ERROR in attempt_failures(plan) or any(fault.outcome == CLIENT_ERROR for fault in plan.faults)
+    never = set() if refused else {CLIENT_ERROR}  # what B does not answer here
     for index, config in enumerate(subject.stack):
         if not isinstance(config, FallbackConfig):
             continue
         for outer in range(index):
             above = subject.stack[outer]
-            if isinstance(above, RetryConfig) and above.attempts > 1 and set(above.on) <= set(config.on):
+            if isinstance(above, RetryConfig) and above.attempts > 1 and set(above.on) - never <= set(config.on):
                 yield Hit(
                     subject.at(index),
                     f"the fallback inside `{above.id}` answers every failure: none of the "

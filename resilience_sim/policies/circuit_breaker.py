@@ -327,7 +327,8 @@ class LibraryBreaker(PolicyLayer):
     """
 
     __slots__ = (
-        "_config", "_draws", "_good", "_ignore", "_machine", "_probe_timeout", "_slow_call", "_timer", "_waiting",
+        "_config", "_draws", "_good", "_ignore", "_machine", "_own_error", "_probe_timeout", "_slow_call", "_timer",
+        "_waiting",
     )  # fmt: skip
 
     _slow_call: i64
@@ -349,6 +350,7 @@ class LibraryBreaker(PolicyLayer):
         self._good = outcome_set((SUCCESS, FALLBACK, *config.harmless))
         self._draws = config.growth == "jittered" or any(map(is_random, config.open_wait))
         self._probe_timeout = config.probe_timeout
+        self._own_error = config.own_error
 
     def reconfigure(self, config: PolicyConfig) -> bool:
         if not isinstance(config, LikeBreakerConfig) or config.rules != self._config.rules:
@@ -414,8 +416,8 @@ class LibraryBreaker(PolicyLayer):
     def on_result(self, f: Frame, outcome: i64) -> None:
         f.armed = False
         kind = IGNORED if self._ignore >> outcome & 1 else GOOD if self._good >> outcome & 1 else BAD
-        self._report(f, kind, outcome)
-        answer(f, outcome)
+        tripped = self._report(f, kind, outcome)
+        answer(f, BREAKER_OPEN if tripped and self._own_error else outcome)
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         if f.k == WAITING_CALL:
@@ -425,7 +427,8 @@ class LibraryBreaker(PolicyLayer):
             self._report(f, CANCELLED_CALL, why)
         super().on_cancel(f, why, stop_work)
 
-    def _report(self, f: Frame, kind: i64, outcome: i64) -> None:
+    def _report(self, f: Frame, kind: i64, outcome: i64) -> bool:
+        """Tell the machine of a result; whether it opened by that."""
         sim = self.sim
         now = sim.now
         machine = self._machine
@@ -442,7 +445,9 @@ class LibraryBreaker(PolicyLayer):
             tries = req.attempts & TRIES
             unit = sim.rng.uniform(self.fresh(req, tries), req.luck, tries)
         machine.result(now, f.k, f.x, kind, slow, unit)
+        tripped = bool(machine.changes) and machine.changes[-1].new == OPEN
         self._tell(f.req.rid, outcome)
+        return tripped
 
     # --- timers ---
 

@@ -337,6 +337,7 @@ class LikeBreakerConfig(PolicyConfig):
     warm_up: int = added(0)  # ns from the start without a trip
     probe_timeout: int = added(0)  # a call let in half-open is given up after so many ns
     lumping: int = added(0)
+    own_error: bool = added(False)  # the call that trips ends as a rejected one does, not as it failed
 
     @property
     def like(self) -> str:

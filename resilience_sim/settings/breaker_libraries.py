@@ -321,6 +321,7 @@ def _pybreaker(p: Settings) -> Settings:
         "consecutive": max(1, p["fail_max"]),
         "open_for": p["reset_timeout"],
         "successes": p["success_threshold"],
+        "own_error": p["throw_new_error_on_trip"],
     }
 
 

@@ -16,7 +16,8 @@ EXPONENTIAL = "{retry: {attempts: 4, delay: 200ms, backoff: exponential, max_del
 # pybreaker holds its lock during the call: whoever else has the breaker waits, which the stack has to say.
 GUARDED = (
     "{retry: {attempts: 3, delay: 500ms}}, {bulkhead: {max_concurrent: 1, queue: 1000}}, "
-    "{circuit_breaker: {like: pybreaker, fail_max: 3, reset_timeout: 2s}}, {timeout: {after: 1s}}"
+    "{circuit_breaker: {like: pybreaker, fail_max: 3, reset_timeout: 2s, throw_new_error_on_trip: false}}, "
+    "{timeout: {after: 1s}}"
 )
 PAIRS = {
     "shop_sync:three_times": RETRY,

@@ -6,7 +6,8 @@ Where their rules are the same: consecutive failures, a success zeroes the count
 * pybreaker leaves OPEN at >= the reset timeout, classic strictly later: the timeout here is never a whole number
   of milliseconds and everything else is, so there are no ties.
 * calls are serial: pybreaker admits any number of probes at a time, and lets late results act.
-* its tripping call raises CircuitBreakerError unless ``throw_new_error_on_trip`` is off; it is off.
+* its tripping call raises CircuitBreakerError unless ``throw_new_error_on_trip`` is off; it is off, but for the test of
+  `like: pybreaker`.
 * excluded exceptions count as success there and not at all here; none are excluded.
 """
 
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from lab import bench, breaker
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.scenario.read.pieces import policy_from
 
 pybreaker = pytest.importorskip("pybreaker")
 
@@ -40,13 +42,13 @@ class Clock:
         return EPOCH + timedelta(milliseconds=self.ms)
 
 
-def theirs(calls, fail_max, reset_ms, success_threshold):
+def theirs(calls, fail_max, reset_ms, success_threshold, throws=False):
     """(outcome of each call, state after each call) by pybreaker."""
     clock = Clock()
     with patch.object(pybreaker, "datetime", clock):
         circuit = pybreaker.CircuitBreaker(
             fail_max=fail_max, reset_timeout=reset_ms / 1000, success_threshold=success_threshold,
-            throw_new_error_on_trip=False,
+            throw_new_error_on_trip=throws,
         )  # fmt: skip
         outcomes, states = [], []
         for at, took, fails in calls:
@@ -68,10 +70,10 @@ def theirs(calls, fail_max, reset_ms, success_threshold):
     return outcomes, states
 
 
-def ours(calls, fail_max, reset_ms, success_threshold):
+def ours(calls, fail_max, reset_ms, success_threshold, policy=None):
     """The same by resim; the state after each call is read from the events up to the next one."""
     taken = {at: (took, fails) for at, took, fails in calls}
-    policy = breaker(fail_max, round(reset_ms * MS), success_threshold=success_threshold)
+    policy = policy or breaker(fail_max, round(reset_ms * MS), success_threshold=success_threshold)
     # The script is asked per attempt, not per call: replay until the rejected calls are known.
     script: list = []
     while True:
@@ -94,17 +96,33 @@ CALLS = st.lists(
 )
 
 
-@given(CALLS, st.integers(1, 4), st.integers(1, 5000), st.integers(1, 3))
-@settings(max_examples=200)
-@example([(1, 0, True)] * 3 + [(1500, 1000, True)] * 3 + [(1500, 0, False)] * 4, 2, 2000, 2)
-def test_outcomes_and_states_are_pybreaker_s(gaps, fail_max, reset, success_threshold):
-    """Call by call: admitted or rejected, and the state after it."""
+def in_a_row(gaps):
     calls, now = [], 0
     for gap, took, fails in gaps:
         now += gap
         calls.append((now, took, fails))
         now += took
-    reset_ms = reset + 0.5
+    return calls
+
+
+@given(CALLS, st.integers(1, 4), st.integers(1, 5000), st.integers(1, 3), st.booleans())
+@settings(max_examples=60)
+def test_under_its_own_rules_the_call_that_trips_it_ends_as_it_does_there(gaps, fail_max, reset, successes, throws):
+    """By default with pybreaker's error, as those that are rejected; otherwise with its own."""
+    calls, reset_ms = in_a_row(gaps), reset + 0.5
+    written = {"fail_max": str(fail_max), "reset_timeout": f"{reset}.5ms", "success_threshold": str(successes)}
+    told = {} if throws else {"throw_new_error_on_trip": "false"}
+    policy = policy_from("circuit_breaker", {"like": "pybreaker", **written, **told}, "it")
+    seen = theirs(calls, fail_max, reset_ms, successes, throws)
+    assert ours(calls, fail_max, reset_ms, successes, policy) == seen
+
+
+@given(CALLS, st.integers(1, 4), st.integers(1, 5000), st.integers(1, 3))
+@settings(max_examples=200)
+@example([(1, 0, True)] * 3 + [(1500, 1000, True)] * 3 + [(1500, 0, False)] * 4, 2, 2000, 2)
+def test_outcomes_and_states_are_pybreaker_s(gaps, fail_max, reset, success_threshold):
+    """Call by call: admitted or rejected, and the state after it."""
+    calls, reset_ms = in_a_row(gaps), reset + 0.5
     assert ours(calls, fail_max, reset_ms, success_threshold) == theirs(calls, fail_max, reset_ms, success_threshold)
 
 

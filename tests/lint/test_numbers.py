@@ -174,7 +174,16 @@ BREAKERS: list[tuple[str, str, str]] = [
     ("like: semian, error_threshold: 5, error_timeout: 10, success_threshold: 1", "2%", "10"),
     ("like: semian, error_threshold: 3, error_timeout: 5, success_threshold: 2", "3%", "5"),
     ("failure_threshold: 1, recovery_time: 5s", "5%", "5"),
-]
+    ("failure_threshold: 40%, window: 2s, min_calls: 20, recovery_time: 1s", "20%", "20"),
+    ("failure_threshold: 50%, window: 1s, min_calls: 10, recovery_time: 2s", "20%", "20"),
+    ("like: resilience4j, slidingWindowType: TIME_BASED, slidingWindowSize: 2, minimumNumberOfCalls: 15, "
+     "failureRateThreshold: 40, waitDurationInOpenState: 1s, permittedNumberOfCallsInHalfOpenState: 3", "20%", "20"),
+    ("like: polly, FailureRatio: 0.4, SamplingDuration: 2s, MinimumThroughput: 15, BreakDuration: 1s", "20%", "20"),
+    ("like: opossum, errorThresholdPercentage: 40, rollingCountTimeout: 2s, volumeThreshold: 15, resetTimeout: 1s",
+     "20%", "20"),
+    ("like: opossum, errorThresholdPercentage: 30, rollingCountTimeout: 10s, volumeThreshold: 20, resetTimeout: 2s",
+     "15%", "10"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("instances", "spread"), [(1, "random"), (2, "round_robin")])

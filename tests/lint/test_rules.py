@@ -257,3 +257,13 @@ def test_what_lets_all_through_that_b_can_do_is_no_mistake(code: str, policy: st
     assert found_in(text + "stack: [{" + policy % enough + "}]\n", code) == []
     (found,) = found_in(text + "stack: [{" + policy % short + "}]\n", code)
     assert found.severity == "error"
+
+
+def test_a_fallback_hides_failures_from_a_library_that_would_see_4xx_too():
+    """RL023: resilience4j tries 4xx again, which the fallback leaves alone; that matters where B answers so."""
+    text = text_of("RL023").replace("retry: {attempts: 3, delay: 100ms, jitter: full}", "retry: {like: resilience4j}")
+    assert text != text_of("RL023")
+    assert found_in(text, "RL023")
+    answering = text.replace("failure_rate:", "failure: client_error, failure_rate:")
+    assert answering != text
+    assert not found_in(answering, "RL023")

@@ -144,7 +144,6 @@ NAMES_ONLY = ("id", "like")  # what a policy is called, and whose rules it has: 
 # Not modelled: accepted, so that a library's own configuration can be written down as it is.
 NOT_YET_USED = {
     ("circuit_breaker", "resilience4j", "slidingWindowSynchronizationStrategy"),
-    ("circuit_breaker", "pybreaker", "throw_new_error_on_trip"),
     ("timeout", "resilience4j", "cancelRunningFuture"),
     ("timeout", "cockatiel", "strategy"),
 }

@@ -7,9 +7,9 @@ rules, but for a failure that arrives while it is open, which opens it anew.
 
 from __future__ import annotations
 
-from resilience_sim.interop.layers import Layer
+from resilience_sim.interop.layers import Layer, Setting
 from resilience_sim.interop.source.failures import ANY, FROM_B, outcomes_of
-from resilience_sim.interop.source.reader import Args, ns
+from resilience_sim.interop.source.reader import Args, Got, ns
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "pybreaker.CircuitBreaker": ("fail_max", "reset_timeout", "exclude", "listeners"),
@@ -33,7 +33,13 @@ def breaker(args: Args, symbol: str) -> Layer:
         successes = args.number("success_threshold", 1, 1)
         if successes.given:
             layer.put("success_threshold", max(1, round(successes.value or 1)), successes.source)
+    if library != "circuitbreaker":  # which raises what the call raised
+        throws = args.flag("throw_new_error_on_trip", True)
+        if throws.given:
+            layer.exact["throw_new_error_on_trip"] = _said(throws)
     else:
+        layer.exact["throw_new_error_on_trip"] = Setting("false", "circuitbreaker raises what the call raised")
+    if library != "pybreaker":
         layer.remarks.append(f"{library} has the rules of pybreaker as far as they are simulated")
     if not _all_count(args):
         name = "exclude" if "exclude" in args else "expected_exception"
@@ -41,6 +47,11 @@ def breaker(args: Args, symbol: str) -> Layer:
     if "fallback_function" in args:
         layer.remarks.append("its fallback is not simulated")
     return layer
+
+
+def _said(throws: Got) -> Setting:
+    source = throws.source
+    return Setting(str(throws.value).lower(), source.shown if source else "", source.at if source else None)
 
 
 def _all_count(args: Args) -> bool:
