@@ -7,62 +7,40 @@ ahead of an answer. A body is counted and thrown away, but for questions to resi
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
 import h11
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.serve.gate import Attempt
+from resilience_sim.serve.house import (
+    BODY_TIME,
+    FOREVER,
+    IDLE_TIME,
+    MOST_BODY,
+    MOST_CONTROL,
+    MOST_HEAD,
+    House,
+    break_off,
+)
 from resilience_sim.serve.question import CONTROL, Question
 from resilience_sim.wire.answers import ON_THE_WIRE, parts
 
-MOST_HEAD: Final = 1 << 14  # bytes
-MOST_BODY: Final = 1 << 30
-MOST_CONTROL: Final = 1 << 16  # of a body that is kept
-MOST_AHEAD: Final = 1 << 16  # of further requests, while one is answered
+MOST_AHEAD: Final = 1 << 16  # bytes of further requests, while one is answered
 HEAD_TIME: Final = 10.0  # s from the first byte of a request to the end of its head
-BODY_TIME: Final = 60.0
-IDLE_TIME: Final = 75.0  # s between two requests
 LAST_WORDS: Final = 2.0  # s that a client has to hear what was wrong
-FOREVER: Final = float("inf")
+HTTP2: Final = b"PRI * HTTP/2.0\r\n"  # how a client begins that speaks it
 REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
-NOW: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets
-
-Headers = list[tuple[str, str]]
-
-
-class House(Protocol):
-    """What the connections of a server have in common."""
-
-    loop: asyncio.AbstractEventLoop
-    connections: dict[Connection, None]
-
-    def full(self) -> bool:
-        """Whether there is no place for another connection."""
-
-    def take(self, connection: Connection, question: Question) -> None:
-        """A request has come in whole."""
-
-    def left(self, attempt: Attempt) -> None:
-        """The client of an attempt has hung up."""
-
-    def way_of(self, attempt: Attempt) -> str:
-        """How a lost answer looks: ``cut``, ``close``, or "" it was not lost."""
-
-    def real(self, hint: int) -> int:
-        """A duration of the simulation as the client has to wait it, in ns."""
 
 
 class Connection(asyncio.Protocol):
     """A client's; ``deadline``: when it is closed if nothing happens, on the loop's clock."""
 
     __slots__ = (
-        "_body", "_head_only", "_house", "_http", "_kept", "_length", "_paused", "_request", "_stuck", "_transport",
-        "attempt", "busy", "deadline", "over",
+        "_body", "_fresh", "_head_only", "_house", "_http", "_kept", "_length", "_paused", "_request", "_stuck",
+        "_transport", "attempt", "busy", "deadline", "over",
     )  # fmt: skip
 
     def __init__(self, house: House) -> None:
@@ -70,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
         self._transport: asyncio.Transport | None = None
         self._request: h11.Request | None = None
+        self._fresh = True  # nothing has come yet
         self._body = bytearray()
         self._length = 0
         self._kept = False
@@ -100,10 +79,28 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self.over:
             return
+        if self._fresh:
+            self._fresh = False
+            if data[:3] == HTTP2[:3]:  # no method begins like that
+                self._speak_http2(data)
+                return
         if self.idle:
             self.deadline = self._house.loop.time() + HEAD_TIME
         self._http.receive_data(data)
         self._read()
+
+    def _speak_http2(self, data: bytes) -> None:
+        """Hand the connection over to the other protocol."""
+        from resilience_sim.serve.http2 import Connection2
+
+        transport = self._transport
+        assert transport is not None
+        self._transport = None
+        self._house.connections.pop(self, None)
+        other = Connection2(self._house)
+        transport.set_protocol(other)
+        other.connection_made(transport)
+        other.data_received(data)
 
     def eof_received(self) -> bool:
         """The client has hung up; who only stops sending and goes on listening is taken for one that has."""
@@ -265,7 +262,16 @@ class Connection(asyncio.Protocol):
     def reset(self) -> None:
         """Break it off: the client sees a reset."""
         if self._transport is not None:
-            found = self._transport.get_extra_info("socket")
-            if found is not None:
-                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
-            self._transport.abort()
+            break_off(self._transport)
+
+    def expire(self) -> None:
+        """Its deadline is over: an idle client goes, one that is too slow is told so."""
+        if self.idle or self.over:
+            self.close()
+        else:
+            self.refuse(408, "the request took too long")
+
+    def end(self) -> None:
+        """The server ends: nobody waits for anything any more."""
+        self.attempt = None
+        self.reset() if self.busy else self.close()

@@ -15,6 +15,7 @@ from resilience_sim.runs.simulation import Source
 from resilience_sim.serve.connection import Connection
 from resilience_sim.serve.control import Control
 from resilience_sim.serve.gate import Attempt
+from resilience_sim.serve.house import Asker, Line
 from resilience_sim.serve.listener import Listener
 from resilience_sim.serve.question import CONTROL, Question, Router
 from resilience_sim.serve.world import LATEST, Served
@@ -35,7 +36,7 @@ class Server:
         self.run = run
         self.source = source
         self.speed = speed
-        self.connections: dict[Connection, None] = {}
+        self.connections: dict[Line, None] = {}
         self.control = Control(self)
         self.asked: Callable[[], bool] = lambda: False  # whether to end
         self._address = (host, port)
@@ -92,8 +93,7 @@ class Server:
             while self.source.run(budget=AT_ONCE) and self.loop.time() < ends:
                 pass
         for connection in list(self.connections):
-            connection.attempt = None
-            connection.reset() if connection.busy else connection.close()
+            connection.end()
         await asyncio.sleep(0)
 
     def _tick(self) -> None:
@@ -102,10 +102,7 @@ class Server:
 
     def _sweep(self, now: float) -> None:
         for connection in [each for each in self.connections if each.deadline < now]:
-            if connection.idle or connection.over:
-                connection.close()
-            else:
-                connection.refuse(408, "the request took too long")
+            connection.expire()
 
     # --- the clock ---
 
@@ -150,27 +147,27 @@ class Server:
         """Whether there is no place for another connection."""
         return len(self.connections) >= self._room
 
-    def take(self, connection: Connection, question: Question) -> None:
+    def take(self, asker: Asker, question: Question) -> None:
         """A request has come in whole."""
-        self._guarded(lambda: self._take(connection, question))
+        self._guarded(lambda: self._take(asker, question))
 
-    def _take(self, connection: Connection, question: Question) -> None:
+    def _take(self, asker: Asker, question: Question) -> None:
         if question.path.startswith(CONTROL) or question.path == CONTROL[:-1]:
             status, headers, body = self.control.answer(question)
-            connection.reply(status, headers, body)
+            asker.reply(status, headers, body)
             return
         found = self._router.route(question)
         if found is None:
-            connection.refuse(404, f"there is no such service; known: {self._router.known()}")
+            asker.refuse(404, f"there is no such service; known: {self._router.known()}")
             return
         service, path = found
         key, keyed = question.identity
         if key:
             key = f"{service} {key}"
         now = self.advance()
-        attempt = self.run.enter(now, service, key, keyed, question.method, path, connection.answered)
+        attempt = self.run.enter(now, service, key, keyed, question.method, path, asker.answered)
         if not attempt.over:
-            connection.attempt = attempt
+            asker.attempt = attempt
         self.advance(now)
 
     def left(self, attempt: Attempt) -> None:

@@ -18,21 +18,22 @@ SILENCE = "silence"  # nothing ever comes
 
 @dataclass(frozen=True, slots=True)
 class WireAnswer:
-    """``status`` with ``says`` in its body, or an ``act`` upon the connection."""
+    """``status`` (and ``grpc``, that of gRPC) with ``says`` in its body, or an ``act`` upon the connection."""
 
     status: int = 0
     says: str = ""
     act: str = ""
+    grpc: int = 0
 
 
 ON_THE_WIRE: dict[int, WireAnswer] = {
     ev.SUCCESS: WireAnswer(200),
-    ev.ERROR: WireAnswer(500, "error"),
-    ev.UNAVAILABLE: WireAnswer(503, "unavailable"),
-    ev.SHED: WireAnswer(503, "shed"),
-    ev.RATE_LIMITED: WireAnswer(429, "rate limited"),
-    ev.CLIENT_ERROR: WireAnswer(404, "client error"),
-    ev.TIMEOUT: WireAnswer(504, "timeout"),
+    ev.ERROR: WireAnswer(500, "error", grpc=13),
+    ev.UNAVAILABLE: WireAnswer(503, "unavailable", grpc=14),
+    ev.SHED: WireAnswer(503, "shed", grpc=14),
+    ev.RATE_LIMITED: WireAnswer(429, "rate limited", grpc=8),
+    ev.CLIENT_ERROR: WireAnswer(404, "client error", grpc=3),
+    ev.TIMEOUT: WireAnswer(504, "timeout", grpc=4),
     ev.REFUSED: WireAnswer(act=REFUSE),
     ev.RESET: WireAnswer(act=RESET),
     ev.LOST: WireAnswer(act=SILENCE),
@@ -47,6 +48,17 @@ def host_of(service: str) -> str:
 def retry_after(hint: int) -> str:
     """A hint in ns as the header has it: whole seconds, rounded up."""
     return str(-(-hint // SECOND))
+
+
+def grpc_trailers(outcome: int, hint: int = 0) -> list[tuple[str, str]]:
+    """How a call of gRPC ends with that outcome; a hint in ns is one in ms there."""
+    answer = ON_THE_WIRE[outcome]
+    trailers = [("grpc-status", str(answer.grpc))]
+    if answer.says:
+        trailers.append(("grpc-message", answer.says))
+    if hint > 0:
+        trailers.append(("grpc-retry-pushback-ms", str(-(-hint // 1_000_000))))
+    return trailers
 
 
 def parts(outcome: int, hint: int = 0) -> tuple[int, list[tuple[str, str]], str]:
