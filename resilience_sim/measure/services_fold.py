@@ -133,7 +133,9 @@ _INDEX: Final = 3
 class ServicesFold(RunFold):
     """The figures of a plan with several services."""
 
-    __slots__ = ("_capacities", "_client_link", "_effects", "_links", "_services", "_where")
+    __slots__ = ("_capacities", "_client_link", "_effects", "_known", "_links", "_services", "_where")
+
+    _known: i64
 
     def __init__(
         self, plan: Plan, components: Sequence[Component], series: int = 0, metrics: Sequence[str] | None = None
@@ -156,6 +158,7 @@ class ServicesFold(RunFold):
             elif each.kind not in ("client", "fault"):
                 where[each.id] |= _AT_LINK
         self._where = vec[i64](where)
+        self._known = places
         self._services = [Tally(len(operations_at(plan, name))) for name in names]
         self._capacities = [self._capacity, *(Capacity(service) for service in plan.services)]
         self._links = [Tally(1) for _ in links]
@@ -175,7 +178,9 @@ class ServicesFold(RunFold):
         at: i64 = -1  # the present part
         if rid < self._first and rid >= 0:
             at = bisect_right(self._firsts, rid) - 1
-        where = self._where[source]
+        where: i64 = _OUTER  # a fault by hand, which nobody knew of
+        if source < self._known:
+            where = self._where[source]
         if where & _AT_SERVICE:
             tally = self._services[where >> _INDEX]
             self._at_service(tally, tally.part if at < 0 else tally.parts[at], where >> _INDEX, at, t, kind, rid, a, b)

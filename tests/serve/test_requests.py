@@ -87,11 +87,13 @@ def test_services_are_found_by_host_and_by_path():
             await status(server, path="/pay/now", headers={"Host": "127.0.0.1"}),
             await status(server, path="/other/now", headers={"Host": "localhost:80"}),
             await status(server, path="http://pay.resim/now"),
+            (await control(server, "POST", "fault", {"outage": {"how": "error", "for": "1h", "service": "pay"}}))[0],
+            await status(server, path="/pay/", headers={"Host": "127.0.0.1"}),
         ]
 
     found, figures = serve(SERVICES, play)
-    assert found == [404, 200, 503, 200, 503]
-    assert [each["attempts_received"] for each in figures["services"]] == [1, 2, 2]  # the shop calls the stock
+    assert found == [404, 200, 503, 200, 503, 201, 500]
+    assert [each["attempts_received"] for each in figures["services"]] == [1, 2, 3]  # the shop calls the stock
 
 
 def test_how_a_lost_answer_looks_goes_by_the_fault_that_is_on():
