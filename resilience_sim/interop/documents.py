@@ -52,6 +52,8 @@ def notation_of(path: str, text: str) -> str:
         return "json"
     if suffix == ".properties":
         return "properties"
+    if suffix == ".env" or PurePath(path).name.startswith(".env"):
+        return "env"
     if suffix in (".ini", ".cfg"):
         return "ini"
     if suffix in PYTHON or (not suffix and _IMPORT.search(text)):
@@ -94,6 +96,11 @@ def read_documents(path: str, text: str) -> ConfigFile:
         from resilience_sim.interop.flat_trees import parse_properties
 
         documents += parse_properties(text, source)
+    elif notation == "env":
+        from resilience_sim.interop.flat_trees import parse_env
+
+        documents.append(parse_env(text, source))
+        notation = "properties"
     elif notation == "ini":
         from resilience_sim.interop.flat_trees import parse_ini
 

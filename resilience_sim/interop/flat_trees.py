@@ -1,4 +1,4 @@
-"""Java properties and INI files as trees with positions (scenario/text/tree.py)."""
+"""Java properties, files of variables and INI files as trees with positions (scenario/text/tree.py)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Span
 
 _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
+_VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|.*?)\s*(?:\s#.*)?$")
 _HEAD = re.compile(r"\s*\[(.+)\]")
 _INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$")
 _ESCAPE = re.compile(r"\\(.)")
@@ -42,6 +43,21 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
 
 def _continues(line: str) -> bool:
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def parse_env(text: str, source: Source) -> Mapping:
+    """``NAME=value`` as shells and Docker have it: with ``export``, quotes, comments; of two alike the last counts."""
+    root = Mapping(Span(source, 1, 1, 1, 1), {})
+    for number, line in enumerate(text.split("\n"), 1):
+        match = _VARIABLE.match(line.rstrip("\r"))
+        if match is None:
+            continue
+        key = Span(source, number, match.start(1) + 1, number, match.end(1) + 1)
+        quoted = match.group(2)[:1] in ('"', "'") and len(match.group(2)) > 1
+        value = match.group(2)[1:-1] if quoted else match.group(2)
+        place = Span(source, number, match.start(2) + 1, number, match.end(2) + 1)
+        root.entries[match.group(1)] = Entry(key, Scalar(place, scalar(value), int(quoted)))
+    return root
 
 
 def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:

@@ -11,7 +11,7 @@ from resilience_sim.interop.documents import PYTHON
 from resilience_sim.scenario.text import source
 from resilience_sim.scenario.text.source import Text
 
-SUFFIXES = (".yaml", ".yml", ".json", ".properties", ".ini", ".cfg")
+SUFFIXES = (".yaml", ".yml", ".json", ".properties", ".env", ".ini", ".cfg")
 # what tools make or bring along: nobody lints it
 SKIPPED = frozenset(
     (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from resilience_sim.interop import spring_cloud
+from resilience_sim.interop import env_names, spring_cloud
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, Log, safe_name
 from resilience_sim.interop.java_errors import CLASSES, put_outcomes
@@ -92,7 +92,7 @@ RENAMED = {
 def recognises(file: ConfigFile) -> bool:
     """Whether some document has a ``resilience4j`` section, or routes of a gateway or Feign clients."""
     names = {uniform(name) for document in file.documents for name in document.entries}
-    if any(name.startswith("resilience4j") for name in names):
+    if any(name.startswith("resilience4j") for name in names) or env_names.variables(file.documents):
         return True
     near = any(name.startswith(("spring", "feign")) for name in names)
     return near and bool(spring_cloud.instances(_environment(file)[0]))
@@ -217,9 +217,8 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     if environment.profiles != {"default"}:
         result.remarks.append(f"read with the profiles {', '.join(sorted(map(safe_name, environment.profiles)))}")
     if "circuitbreaker" in made and any(m in made for m in ("ratelimiter", "timelimiter", "bulkhead")):
-        made["circuitbreaker"].remarks.append(
-            "it records rejections by the limiter and the bulkhead inside it, and timeouts, as failures"
-        )
+        made["circuitbreaker"].remarks.append("it records what those inside it reject, and timeouts, as failures")
+    result.unsure += environment.unsure
     return result
 
 

@@ -14,7 +14,7 @@ from operator import is_
 from pathlib import PurePath
 from typing import Any
 
-from resilience_sim.interop import durations
+from resilience_sim.interop import durations, env_names
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.placeholders import filled_in
@@ -116,9 +116,12 @@ class Environment:
     def __init__(self, file: ConfigFile, log: Log) -> None:
         self.log = log
         self.filled: list[str] = []
+        self.unsure: list[str] = []  # what may be otherwise in files that are not here
         self._trees: dict[tuple[str, ...], Mapping] = {}
         self.memo: dict[str, Any] = {}  # what others made of the whole
-        own = [(document, _flat(document), _file_profile(document, file)) for document in file.documents]
+        outside = env_names.variables(file.documents)
+        read = [each for each in file.documents if id(each) not in outside]
+        own = [(document, _flat(document), _file_profile(document, file)) for document in read]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
         always = [document for document, flat, of_file in own if not of_file and not any(_conditions(flat))]
         for document in always:
@@ -139,10 +142,34 @@ class Environment:
             self.root = _Branch("", self.root.key)
             for document in (*applied, *late):
                 self._lay_over(document)
+        self._from_outside([each for found in outside.values() for each in found])
         imports = self.root.at("spring.config.import")
         if imports is not None:
             at = At(imports.key, "spring.config.import", "spring.config.import:")
             log.skipped(at, "what it imports is not read, and may set other values")
+
+    def _from_outside(self, found: list[env_names.Variables]) -> None:
+        """Variables of the environment lie over all files. Of several processes those of the first are read."""
+        if not found:
+            return
+        if self.root.at("resilience4j") is None:
+            self.root.key = env_names.place_of(found[0].entries)
+            self.unsure.append(env_names.ALONE)
+
+        def known(module: str, holder: str) -> list[str]:
+            branch = self.root.at(f"resilience4j.{module}.{holder}")
+            return [each.name for each in branch.opened().values()] if branch else []
+
+        for name, entry in found[0].entries.items():
+            value = env_names.value_of(entry)
+            if value is not None:
+                self.root.put(env_names.steps(name, known), entry.key, value)
+        for each in found[1:]:
+            at = At(env_names.place_of(each.entries), each.holder, safe_name(next(iter(each.entries))))
+            self.log.skipped(
+                At(at.span, safe_name(each.holder), at.text),
+                f"the variables of {safe_name(found[0].holder)} were read, these are another program's",
+            )
 
     def _lay_over(self, document: Mapping) -> None:
         for name, entry in document.entries.items():
