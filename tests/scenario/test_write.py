@@ -88,6 +88,8 @@ def test_every_fault(kind: str) -> None:
     @MANY
     @given(strategies.body(FAULTS[kind].table.params, leave_out=("id", "replica", "service", "link")))
     def holds(body: dict[str, str]) -> None:
+        if kind == "lost_responses" and body.get("how", "silence") != "silence":
+            body.pop("answer", None)  # nobody answers then
         fault = load_text(HEAD + f"faults:\n  - {kind}: {flow(body)}\n", "x.yaml").plan.faults[0]
         assert load_text(HEAD + f"faults:\n  - {fault_text(fault)}\n", "x.yaml").plan.faults[0] == fault
 
