@@ -23,6 +23,7 @@ from resilience_sim.settings.actions import Action, Inject, Lift
 from resilience_sim.settings.faults import FAULTS, FaultConfig
 
 SECOND: Final = 1_000_000_000
+MOST_FAULTS: Final = 1_000  # of the scenario and by hand
 JSON: Final = "application/json"
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -117,6 +118,8 @@ class Control:
             raise Refused(400, first.message, first.help) from None
         if fault.kind == "spike":
             raise Refused(400, "a spike is of traffic, and that comes from your clients", "let them send more")
+        if len(plan.faults) >= MOST_FAULTS:
+            raise Refused(409, f"there have been {MOST_FAULTS} faults", "start the server anew")
         now = max(self._server.advance(), self._server.source.now) + 1
         taken = {each.id for each in plan.faults}
         names = chain((kind,), (f"{kind}-{number}" for number in count(2)))

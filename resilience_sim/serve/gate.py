@@ -146,10 +146,12 @@ class Gate(Guest):
         return found
 
     def _forget(self) -> None:
-        for key, ticket in self._tickets.items():
-            if ticket.over:
-                del self._tickets[key]
-                return
+        """One name less: that which was used longest ago."""
+        key, ticket = self._tickets.popitem(last=False)
+        if ticket in self._waiting:
+            self._fail(ticket)
+        elif not ticket.over:
+            self._tickets[key] = ticket  # at work: it has just been used
 
     def _open(self, ticket: Ticket) -> None:
         layer = self.front
@@ -217,9 +219,12 @@ class Gate(Guest):
             ticket = next(iter(self._waiting))
             if ticket.last_at >= until:
                 break
-            assert ticket.root is not None
-            ticket.root.arrived += self.front.sim.now - ticket.last_at
-            self._close(ticket, ticket.last)
+            self._fail(ticket)
+
+    def _fail(self, ticket: Ticket) -> None:
+        assert ticket.root is not None
+        ticket.root.arrived += self.front.sim.now - ticket.last_at
+        self._close(ticket, ticket.last)
 
     def release(self) -> None:
         """The run is over: nobody hears anything any more."""

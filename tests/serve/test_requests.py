@@ -11,6 +11,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import load_text
+from resilience_sim.serve import gate
 
 SERVICES = """\
 services:
@@ -77,6 +78,20 @@ def test_a_request_that_nobody_tries_again_has_failed_when_its_last_attempt_did(
     assert (before["total"], before["failed"]) == (1, 1)  # unanswered so far
     assert figures["requests"]["by_outcome"]["error"] == 1
     assert figures["latency"]["max"] == 0.01
+
+
+def test_names_that_are_forgotten_have_failed(monkeypatch):
+    monkeypatch.setattr(gate, "MOST_KEYS", 3)
+
+    async def play(server):
+        for number in (1, 2, 3, 4, 5, 5, 1):
+            await ask(server, headers={"X-Request-Id": str(number)})
+        return len(server.run.gate._tickets), len(server.run.gate._waiting)
+
+    found, figures = serve("service: {latency: 1ms, failure_rate: 100%}", play)
+    assert found == (3, 3)
+    assert (figures["requests"]["total"], figures["attempts"]["total"]) == (6, 7)
+    assert figures["requests"]["by_outcome"]["error"] == 6
 
 
 def test_services_are_found_by_host_and_by_path():
