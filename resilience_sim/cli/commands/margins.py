@@ -141,6 +141,9 @@ def _configurations(scenario: Scenario, options: MarginsOptions) -> dict[str, Sc
 
     found = {AS_WRITTEN: scenario}
     variants = {each.name: each.plan for each in scenario.variants}
+    if options.variants and not variants:
+        cause = f"--variant {options.variants[0]}: {scenario.path} names no variants"
+        raise usage(cause, "write a setting: --try retry.attempts=5")
     for name in options.variants:
         opt.one_of("--variant", name, variants)
         if options.over:
