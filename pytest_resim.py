@@ -6,8 +6,9 @@ a test asks for it. docs/your-code.md tells what it is for.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,9 +43,23 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     from resilience_sim.testing.virtual import run_virtually
 
-    names = inspect.signature(pyfuncitem.obj).parameters
-    run_virtually(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs})
+    test, coroutine = pyfuncitem.obj, inspect.unwrap(pyfuncitem.obj)
+    if inspect.iscoroutinefunction(coroutine):
+        test = coroutine  # another plugin would run it in an event loop of its own
+    names = inspect.signature(test).parameters
+    run_virtually(test, {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs})
     return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """So does one of unittest's, with what its class sets up and tears down for it."""
+    from _pytest.unittest import TestCaseFunction  # the only name there is for such a test
+
+    if isinstance(item, TestCaseFunction) and item.get_closest_marker("virtual_time") is not None:
+        from resilience_sim.testing.virtual import run_virtually
+
+        item.runtest = functools.partial(run_virtually, item.runtest, {})  # type: ignore[method-assign]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,11 +79,10 @@ def wind_tunnel(request: pytest.FixtureRequest) -> Tunnels:
     return tunnels
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that fails leaves recordings of what it ran, and says how to look at them."""
-    found = yield
-    report = found.get_result()
+    report = yield
     tunnels = item.stash.get(_TUNNELS, None)
     if tunnels is not None and report.when == "call" and report.failed:
         cache = getattr(item.config, "cache", None)
@@ -76,3 +90,4 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
         said = tunnels.keep(item.name, folder)
         if said:
             report.sections.append(("wind tunnel", said))
+    return report

@@ -96,7 +96,8 @@ def test_what_cannot_be_ends_the_test(wind_tunnel):
 def test_as_a_plugin(tmp_path):
     (tmp_path / "outage.yaml").write_text(OUTAGE)
     (tmp_path / "test_checkout.py").write_text(
-        "import asyncio\nimport time\n\nimport pytest\nimport shop_sync\nimport tenacity\n\n\n"
+        "import asyncio\nimport functools\nimport threading\nimport time\nimport unittest\n\n"
+        "import pytest\nimport shop_sync\nimport tenacity\n\n\n"
         "def test_holds(wind_tunnel, wind_tunnel_seed):\n"
         "    result = wind_tunnel('outage.yaml').run(shop_sync.three_times, seed=wind_tunnel_seed)\n"
         "    assert result.availability > 0.9\n\n\n"
@@ -116,7 +117,28 @@ def test_as_a_plugin(tmp_path):
         "@pytest.mark.virtual_time\n"
         "async def test_as_a_task(tmp_path):\n"
         "    await asyncio.sleep(30)\n"
-        "    assert tmp_path is None\n"
+        "    assert tmp_path is None\n\n\n"
+        "def by_a_plugin(test):\n"
+        "    loop = asyncio.new_event_loop()  # as plugins make it, before the test\n"
+        "    return functools.wraps(test)(lambda: loop.run_until_complete(test()))\n\n\n"
+        "@pytest.mark.virtual_time\n"
+        "@by_a_plugin\n"
+        "async def test_of_another_plugin():\n"
+        "    await asyncio.sleep(3000)\n\n\n"
+        "@pytest.mark.virtual_time\n"
+        "class OfUnittest(unittest.TestCase):\n"
+        "    def setUp(self):\n"
+        "        self.lock, self.begun = threading.Lock(), time.monotonic()\n"
+        "        time.sleep(3000)\n\n"
+        "    def test_waits(self):\n"
+        "        holder = threading.Thread(target=self.hold)\n"
+        "        holder.start()\n"
+        "        time.sleep(1)\n"
+        "        with self.lock:\n"
+        "            assert time.monotonic() - self.begun == 6000\n\n"
+        "    def hold(self):\n"
+        "        with self.lock:\n"
+        "            time.sleep(3000)\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(CODE)]), "RESIM_PURE": "1"}
     env.pop("PYTEST_ADDOPTS", None)
@@ -124,7 +146,7 @@ def test_as_a_plugin(tmp_path):
         [sys.executable, "-m", "pytest", "-p", "pytest_resim", "-p", "no:xdist", "--wind-tunnel-seeds", "2", "-v"],
         cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    assert "2 failed, 4 passed" in done.stdout, done.stdout + done.stderr
+    assert "2 failed, 6 passed" in done.stdout, done.stdout + done.stderr
     assert "assert tmp_path is None" in done.stdout
     assert "test_holds[2] PASSED" in done.stdout
     kept = ".pytest_cache/d/resim/test_fails.1.seed1.resim"
