@@ -8,6 +8,7 @@ not, the seeds are compared in pairs.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
 from collections import Counter
@@ -27,7 +28,8 @@ FIGURES = (
     "wasted_work", "utilization", "rejected", "denied_by_budget", "opened", "open_time", "duplicates", "crashes",
     "recovery", "collapse_probability",
 )  # fmt: skip
-ERROR = 0.05  # chance that a check calls anything changed although only luck differs
+ERROR = 0.05  # chance that a check calls anything changed although only luck differs, all its looks together
+FIRST = 0.02  # that of the first look; snapshot_looks.py has the others
 BEGINS = r"resim snapshot \d+, seeds \d+ to \d+\n"
 NOT_SETTINGS = frozenset(("resim", "name", "about", "compare", "expect", "shows", "tune"))
 DIGITS = 6  # of the value of one seed
@@ -35,6 +37,7 @@ DIGITS = 6  # of the value of one seed
 _HEAD = re.compile(r"resim snapshot (\d+), seeds (\d+) to (\d+)")
 _NONE = "-"
 _ZERO = "  0 in every run: "
+_SOURCE = "settings "
 
 Values = tuple[float | None, ...]
 
@@ -49,10 +52,14 @@ class SnapshotError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One scenario: its settings by path, as far as they are written, and each figure by seed."""
+    """One scenario: its settings by path, as far as they are written, and each figure by seed.
+
+    ``source``: the settings as a scenario in JSON, to simulate them again; "" where they are not known.
+    """
 
     settings: Mapping[str, str]
     figures: Mapping[str, Values]
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,16 @@ class Changed:
 
 @dataclass(frozen=True)
 class Compared:
-    """One scenario against what was noted. ``missing``: ``now``, ``then``, or nothing when it stands on both sides."""
+    """One scenario against what was noted. ``missing``: ``now``, ``then``, or nothing when it stands on both sides.
+
+    ``runs``: with how many seeds both sides were simulated; 0: with those of the snapshot.
+    """
 
     path: str
     missing: str = ""
     settings: tuple[tuple[str, str, str], ...] = ()  # path, before, after; "" where it is not written
     figures: tuple[Changed, ...] = ()
+    runs: int = 0
 
     @property
     def changed(self) -> bool:
@@ -96,18 +107,30 @@ class Compared:
 def entry_of(scenario: Scenario, runs: Sequence[RunResult]) -> Entry:
     """What is noted of a scenario and its runs."""
     tree = scenario.source.tree() if scenario.source is not None else {}
-    found = dict(_flat({key: value for key, value in tree.items() if key not in NOT_SETTINGS}))
+    kept = {key: value for key, value in tree.items() if key not in NOT_SETTINGS}
+    found = dict(_flat(kept))
     for name, text in scenario.files:
         found[f"file {name}"] = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     figures = {
         name: tuple(_rounded(run.metrics.get(name, NO_READING).value) for run in runs)
         for name in FIGURES
     }  # fmt: skip
-    return Entry({printable(path): printable(value) for path, value in sorted(found.items())}, figures)
+    source = json.dumps(_in_order({"resim": 1, **kept}), default=str) if tree else ""
+    return Entry({printable(path): printable(value) for path, value in sorted(found.items())}, figures, source)
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{DIGITS}g}")
+
+
+def _in_order(value: object, name: str = "") -> object:
+    """With sorted keys, but the first service, which is the one that users ask."""
+    if isinstance(value, Mapping):
+        keys = sorted(value, key=str)
+        if name == "services":
+            keys.sort(key=lambda key: key != next(iter(value)))
+        return {key: _in_order(value[key], key) for key in keys}
+    return [_in_order(each) for each in value] if isinstance(value, list) else value
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
@@ -115,6 +138,8 @@ def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     from resilience_sim.scenario.text.spelling import plain
 
     if isinstance(value, Mapping) and value:
+        if path == "services":
+            yield path, f"users ask {next(iter(value))}"
         for key in sorted(value, key=str):
             yield from _flat(value[key], f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
@@ -164,9 +189,13 @@ def text_of(snapshot: Snapshot) -> str:
         ]
         if zero:
             lines.append(f"{_ZERO}{', '.join(zero)}")
-    lines += ["", "# What each seed gave, in their order; one value: the same in all."]
+    lines += [
+        "",
+        "# What each seed gave, in their order; one value: the same in all. Before it the settings once more,",
+    ]
+    lines += ["# so that --check can simulate them with more seeds where these cannot tell."]
     for path, entry in snapshot.entries.items():
-        lines += ["", f"[{path}]"]
+        lines += ["", f"[{path}]", *([f"{_SOURCE}{entry.source}"] if entry.source else [])]
         lines += [f"{name} {' '.join(_numbers(values))}" for name, values in entry.figures.items()]
     return "\n".join(lines) + "\n"
 
@@ -207,6 +236,7 @@ def read_text(text: str) -> Snapshot:
     seeds = tuple(range(first, last + 1))
     settings: dict[str, dict[str, str]] = {}
     figures: dict[str, dict[str, Values]] = {}
+    written: dict[str, str] = {}
     path = ""
     for number, line in enumerate(lines[1:], 2):
         if not line or line.startswith("#"):
@@ -217,6 +247,9 @@ def read_text(text: str) -> Snapshot:
             continue
         if not path:
             raise SnapshotError(number, "a line of no scenario")
+        if line.startswith(_SOURCE):
+            written[path] = line.removeprefix(_SOURCE)
+            continue
         if not line.startswith("  "):
             name, _, values = line.partition(" ")
             figures.setdefault(path, {})[name] = _values(name, values.split(), len(seeds), number)
@@ -231,7 +264,7 @@ def read_text(text: str) -> Snapshot:
     for path in settings:
         if path not in figures:
             raise SnapshotError(len(lines), f"what each seed gave is missing for {path}")
-    return Snapshot(seeds, {path: Entry(settings[path], figures[path]) for path in settings})
+    return Snapshot(seeds, {path: Entry(settings[path], figures[path], written.get(path, "")) for path in settings})
 
 
 def _values(name: str, texts: Sequence[str], count: int, line: int) -> Values:
@@ -253,11 +286,11 @@ def _values(name: str, texts: Sequence[str], count: int, line: int) -> Values:
 # --- comparing ----------------------------------------------------------------------------------------------------
 
 
-def compare(then: Snapshot, now: Snapshot) -> list[Compared]:
+def compare(then: Snapshot, now: Snapshot, error: float = FIRST) -> list[Compared]:
     """Every scenario that differs at all, beyond chance or not. Both have the same seeds.
 
     A figure is tested by the paired t test of its differences, all figures together by Holm's procedure (Scandinavian
-    Journal of Statistics 6, 1979): the chance that anything is called changed while only luck differs is ``ERROR`` at
+    Journal of Statistics 6, 1979): the chance that anything is called changed while only luck differs is ``error`` at
     most. A figure that differs by the same amount in every run is changed without a test.
     """
     found: list[Compared] = []
@@ -278,7 +311,7 @@ def compare(then: Snapshot, now: Snapshot) -> list[Compared]:
         )
         if settings or figures:
             found.append(Compared(path, settings=settings, figures=figures))
-    return _beyond_chance(found)
+    return _beyond_chance(found, error)
 
 
 def _changed(name: str, old: Values, new: Values) -> Changed:
@@ -310,12 +343,12 @@ def _p(differences: Sequence[float]) -> float:
     return max(0.0, 1 - two_sided_t(t, len(differences) - 1))
 
 
-def _beyond_chance(found: Sequence[Compared]) -> list[Compared]:
+def _beyond_chance(found: Sequence[Compared], error: float) -> list[Compared]:
     tested = sorted({each.p for one in found for each in one.figures})
     many = sum(len(one.figures) for one in found)
     done, limit = 0, -1.0
     for p in tested:
-        if p > ERROR / (many - done):
+        if p > error / (many - done):
             break
         limit = p
         done += sum(each.p == p for one in found for each in one.figures)

@@ -41,6 +41,7 @@ def snapshot_document(file: str, found: Sequence[Compared], scenarios: int) -> d
                 "path": one.path,
                 "missing": one.missing or None,
                 "changed": one.changed,
+                **({"runs": one.runs} if one.runs else {}),
                 "settings": [{"path": path, "was": was or None, "now": now or None} for path, was, now in one.settings],
                 "figures": [
                     {
@@ -107,6 +108,10 @@ def _scenario(one: Compared, look: Look) -> list[Row]:
     real = [each for each in one.figures if each.real]
     wide = max((len(each.metric) for each in real), default=0)
     rows += [_figure(each, wide, look) for each in real]
+    if one.runs:
+        rows.append(
+            Row(f"  the mean of {fmt.count(one.runs)} seeds on both sides: fewer could not tell", "faint", hang=4)
+        )
     others = [each.metric for each in one.figures if not each.real]
     if others:
         rows.append(Row(f"  by chance only: {', '.join(others)}", "faint", hang=4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from resilience_sim.experiments.snapshot import Compared, Entry, Snapshot
+    from resilience_sim.measure.result import RunResult
     from resilience_sim.scenario.scenario import Scenario
+    from resilience_sim.settings.plan import Plan
 
 ABOUT = "Keep the figures of a folder's scenarios, and check what changed."
 FILE = "resim.snapshot"
@@ -44,6 +47,7 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.experiments.snapshot import BEGINS, compare, text_of, updated
+    from resilience_sim.experiments.snapshot_looks import looked_at_again
     from resilience_sim.scenario.text.source import is_folder
     from resilience_sim.views.export.files import opened, written
     from resilience_sim.views.export.targets import OF_SNAPSHOT
@@ -79,7 +83,9 @@ def snapshot(ctx: CommandContext, options: SnapshotOptions) -> int:
             file = opened(place, options.force, ctx.files, BEGINS)
             stack.callback(file.discard)
         now = _take(ctx, scenarios, seeds)
-        found = [] if noted is None or fresh else compare(noted, now)
+        found: list[Compared] = []
+        if noted is not None and not fresh:
+            found = looked_at_again(noted, now, compare(noted, now), scenarios, partial(_runs, ctx))
         if file is not None:
             written(file, place, text_of(now if noted is None or fresh else updated(noted, now, found)))
         changed = any(each.changed for each in found)
@@ -148,11 +154,19 @@ def _scenarios(folder: Path) -> dict[str, Scenario]:
 
 
 def _take(ctx: CommandContext, scenarios: Mapping[str, Scenario], seeds: Sequence[int]) -> Snapshot:
+    from resilience_sim.experiments.snapshot import Snapshot, entry_of
+
+    runs = _runs(ctx, {path: each.plan for path, each in scenarios.items()}, seeds)
+    entries: dict[str, Entry] = {path: entry_of(each, runs[path]) for path, each in scenarios.items()}
+    return Snapshot(tuple(seeds), entries)
+
+
+def _runs(ctx: CommandContext, plans: Mapping[str, Plan], seeds: Sequence[int]) -> Mapping[str, Sequence[RunResult]]:
     from resilience_sim.cli.watching import Progress, nothing_left
-    from resilience_sim.experiments.snapshot import FIGURES, Snapshot, entry_of
+    from resilience_sim.experiments.snapshot import FIGURES
     from resilience_sim.runs.batch import run_many
 
-    total = len(scenarios) * len(seeds)
+    total = len(plans) * len(seeds)
     finished = 0
 
     def count(*_: object) -> None:
@@ -162,13 +176,12 @@ def _take(ctx: CommandContext, scenarios: Mapping[str, Scenario], seeds: Sequenc
 
     with Progress(ctx, "simulating", total) as progress:
         ctx.detail(f"simulating {total} runs")
-        batch = run_many({path: each.plan for path, each in scenarios.items()}, seeds, on_result=count, metrics=FIGURES)
+        batch = run_many(plans, seeds, on_result=count, metrics=FIGURES)
     if batch.interrupted:
         raise KeyboardInterrupt
     if batch.lost:
         raise nothing_left(batch)
-    entries: dict[str, Entry] = {path: entry_of(each, batch.results[path]) for path, each in scenarios.items()}
-    return Snapshot(tuple(seeds), entries)
+    return batch.results
 
 
 def _document(ctx: CommandContext, place: Path, found: Sequence[Compared], now: Snapshot) -> dict[str, Any]:
