@@ -171,7 +171,7 @@ def other_ids(text: str) -> str:
 NEUTRAL = {
     "comments": lambda text: "# something new\n" + re.sub(r"(?m)^(\w+:.*)$", r"\1  # why", text) + "\n# the end\n",
     "order of keys": lambda text: yaml.safe_dump(reordered(tree_of(text)), sort_keys=False),
-    "flow style": lambda text: yaml.safe_dump(tree_of(text), default_flow_style=True, width=10_000),
+    "flow style": lambda text: yaml.safe_dump(tree_of(text), default_flow_style=True, sort_keys=False),
     "block style": lambda text: yaml.safe_dump(tree_of(text), default_flow_style=False, sort_keys=False),
     "other ids": other_ids,
 }

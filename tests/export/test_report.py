@@ -16,6 +16,8 @@ import pytest
 from cli.shell import QUICK, resim
 from patience import PATIENCE
 
+from resilience_sim.views.export.report import _kept
+
 VOID = frozenset(("meta", "br", "path", "rect", "circle", "input"))
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&amp;'\""
 
@@ -238,3 +240,11 @@ def test_a_browser_has_nothing_to_complain_of(pages, name, tmp_path):
     assert len(said) == 1  # that of the probe
     assert "<title>no" not in done.stdout
     assert done.stdout.count("<svg") == pages[name].count("<svg")
+
+
+def test_services_and_links_are_embedded_once():
+    """A hundred of them in each of a hundred runs would be megabytes."""
+    run = {"seed": 1, "breakers": [], "services": [{"name": "a"}], "links": [{"to": "a"}], "series": {}}
+    kept = _kept({"variants": [{"name": name, "runs": [run, run]} for name in ("one", "two")]})
+    found = [[(each["services"], each["links"]) for each in variant["runs"]] for variant in kept["variants"]]
+    assert found == [[([{"name": "a"}], [{"to": "a"}]), ([], [])], [([], []), ([], [])]]

@@ -83,7 +83,9 @@ def _page(document: Mapping[str, Any], spoken: str, chosen: Sequence[Chosen]) ->
     data = json.dumps(_kept(document), ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     yield '<h2>Data</h2><p><a id="save" download="result.json" href="#data">The result document</a>, '
     schema = _text(document.get("schema"))
-    yield f"<code>{schema}</code>, is in this file, with series and transitions of what is drawn only.</p>"
+    several = any(run.get("links") for each in variants for run in each.get("runs", ())[:1])
+    yield f"<code>{schema}</code>, is in this file, with series and transitions of what is drawn only"
+    yield ", and with services and links of the first run only.</p>" if several else ".</p>"
     yield f'</main><script type="application/json" id="data">{data}</script><script>{script}</script></body></html>\n'
 
 
@@ -91,15 +93,19 @@ def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document without what happened when in runs that no chart shows: it would be nearly all of it."""
     found = dict(document)
     found["variants"] = [
-        {**variant, "runs": [_brief(run) if index else run for index, run in enumerate(variant["runs"])]}
-        for variant in document.get("variants", ())
+        {**variant, "runs": [_brief(run, number, place) for number, run in enumerate(variant["runs"])]}
+        for place, variant in enumerate(document.get("variants", ()))
     ]
     return found
 
 
-def _brief(run: Mapping[str, Any]) -> dict[str, Any]:
-    found = {key: value for key, value in run.items() if key != "series"}
-    found["breakers"] = [{**each, "transitions": []} for each in run.get("breakers", ())]
+def _brief(run: Mapping[str, Any], number: int, variant: int) -> Mapping[str, Any]:
+    found = dict(run)
+    if number or variant:  # of the first run alone, which is as large as all others together
+        found |= {key: [] for key in ("services", "links") if run.get(key)}
+    if number:
+        found.pop("series", None)
+        found["breakers"] = [{**each, "transitions": []} for each in run.get("breakers", ())]
     return found
 
 
