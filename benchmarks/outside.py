@@ -31,11 +31,16 @@ def _middle(stack: str, names: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(source.uniform(0.4, 0.9) for _ in names)
 
 
+_LATEST: list[tuple[Plan, str]] = []  # the runs of a plan come one after the other: its text is made once
+
+
 def no_engine(plan: Plan, seed: int, metrics: tuple[str, ...] | None = None, digest: bool = True) -> RunResult:
     """Figures out of the hat: of the settings, and a little of the seed."""
     names = tuple(metrics or ("availability",))
     luck = (seed * 2654435761 % 2**32) / 2**32
-    found = {name: Reading(at + 0.05 * luck) for name, at in zip(names, _middle(repr(plan.stack), names), strict=True)}
+    if not _LATEST or _LATEST[0][0] is not plan:
+        _LATEST[:] = [(plan, repr(plan.stack))]
+    found = {name: Reading(at + 0.05 * luck) for name, at in zip(names, _middle(_LATEST[0][1], names), strict=True)}
     return RunResult(seed, "", {"requests": {"total": A_RUN}}, found, {"all ": found}, True)
 
 

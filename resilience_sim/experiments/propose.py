@@ -71,10 +71,12 @@ def fronts(points: Sequence[tuple[tuple[float, ...], int]]) -> list[list[int]]:
     19, 2015). With two values the last of a front has its lowest second value and speaks for all.
     """
     found: list[list[tuple[tuple[float, ...], int]]] = []
+    few = not points or len(points[0][0]) <= 2
     for here, number in sorted(points):
         for front in found:
-            rivals = front[-1:] if len(here) <= 2 else front
-            if not any(dominates(other, here) for other, _ in rivals):
+            last = front[-1][0]
+            free = last == here or last[-1] > here[-1] if few else not any(dominates(other, here) for other, _ in front)
+            if free:
                 front.append((here, number))
                 break
         else:

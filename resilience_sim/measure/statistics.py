@@ -24,16 +24,21 @@ CANNOT_TELL: Final = "cannot_tell"
 
 def mean(values: Sequence[float]) -> float:
     """Arithmetic mean, summed exactly; ``values`` must not be empty. Equal values have exactly that mean."""
-    if min(values) == max(values):
+    if alike(values):
         return values[0]
     return fsum(values) / len(values)
 
 
+def alike(values: Sequence[float]) -> bool:
+    """Whether all are the same number."""
+    return values.count(values[0]) == len(values)
+
+
 def deviation(values: Sequence[float]) -> float:
     """Sample standard deviation (n - 1 in the divisor); 0 for fewer than two values or when all are equal."""
-    if len(values) < 2 or min(values) == max(values):
+    if len(values) < 2 or alike(values):
         return 0.0
-    middle = mean(values)
+    middle = fsum(values) / len(values)
     return sqrt(fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
 
 
