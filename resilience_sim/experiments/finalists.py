@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import inf, prod
 
 from resilience_sim.experiments.propose import dominates, ranked
 from resilience_sim.experiments.race import BLOCK, CAUTION, SAFE, Candidate, Race
@@ -19,14 +20,45 @@ CAUTIONS = (CAUTION, 2 * CAUTION, CAUTION / 2, SAFE, 0.0)
 def finalists(race: Race) -> list[Candidate]:
     """The best first, at most ``FINALISTS``; nobody who has fared as the settings as written in every run.
 
-    Fronts of the means: of those that meet the constraints with some caution, with more, and with none, in turns.
+    Fronts of the means: of those that meet the constraints with some caution, with more, and with none, in turns; where
+    objectives are at odds, from each whoever adds most, so that the few stand for the whole front.
     """
     pool = [each for each in race.archive if each is not race.today and each.readings]
     pool = in_turns([_order(race, pool, caution) for caution in CAUTIONS])[: 3 * FINALISTS]
     race.extend_to([FINAL_PAIRS] * len(pool), pool, FINAL_SHARE)
     pool = [each for each in distinct(pool) if not same_as_today(race, each)]
     fronts = [_front(race, _order(race, pool, caution), caution) for caution in CAUTIONS]
-    return distinct([simplest(race, each) for each in in_turns(fronts)[:FINALISTS]])
+    several = len(race.tuning.objectives) > 1
+    chosen = spread(race, fronts) if several else in_turns(fronts)[:FINALISTS]
+    return distinct([simplest(race, each) for each in chosen])
+
+
+def spread(race: Race, fronts: Sequence[Sequence[Candidate]]) -> list[Candidate]:
+    """In turns from each front the candidate that dominates the most which those before it do not."""
+    points = {id(each): race.values(each)[0] for front in fronts for each in front}
+    known = [point for point in (*points.values(), race.values(race.today)[0]) if inf not in point]
+    if not known:
+        return in_turns(fronts)[:FINALISTS]
+    ends = [(max(column), max(column) - min(column)) for column in zip(*known, strict=True)]
+    worst = tuple(end + 0.1 * width for end, width in ends)  # who is best at one thing stands for something, too
+    chosen: list[Candidate] = []
+    dominated = [race.values(race.today)[0]] if not race.violation(race.today.readings, 0.0) else []
+    for turn in range(FINALISTS * len(fronts)):
+        rest = [each for each in fronts[turn % len(fronts)] if all(each is not other for other in chosen)]
+        if rest and len(chosen) < FINALISTS:
+            best = max(rest, key=lambda each: added_volume(points[id(each)], dominated, worst))
+            chosen.append(best)
+            dominated.append(points[id(best)])
+    return chosen
+
+
+def added_volume(point: Sequence[float], others: Sequence[Sequence[float]], worst: Sequence[float]) -> float:
+    """The volume up to ``worst`` that a point dominates and none of the others do; low is good."""
+    whole = prod(max(0.0, end - at) for at, end in zip(point, worst, strict=True))
+    if not whole:
+        return 0.0
+    common = [tuple(max(x, y) for x, y in zip(point, other, strict=True)) for other in others]
+    return whole - sum(added_volume(each, common[:number], worst) for number, each in enumerate(common))
 
 
 def _order(race: Race, pool: Sequence[Candidate], caution: float) -> list[Candidate]:

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 import yaml
 from cli.shell import resim
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import resilience_sim
 from resilience_sim.experiments.crew import Alone, Processes
+from resilience_sim.experiments.finalists import added_volume
 from resilience_sim.experiments.propose import OwnSearch, crowding, dominates, ranked
 from resilience_sim.experiments.race import Objective, Tuning
 from resilience_sim.experiments.space import own_space, space_of, spread_evenly
@@ -319,6 +320,20 @@ def test_ranking_puts_nobody_before_who_dominates_them(values):
 
 def test_the_ends_of_a_front_have_all_the_room():
     assert crowding([(0.0, 3.0), (1.0, 1.0), (3.0, 0.0)]) == [float("inf"), pytest.approx(2.0), float("inf")]
+
+
+@settings(max_examples=40)
+@given(axes=st.integers(1, 3), data=st.data())
+def test_what_a_point_adds_to_others_is_counted_cell_by_cell(axes, data):
+    points = data.draw(st.lists(st.tuples(*[st.integers(0, 6)] * axes), min_size=1, max_size=5))
+    point, *others = points
+
+    def dominated(cell, by):
+        return all(x <= y for x, y in zip(by, cell, strict=True))
+
+    cells = itertools.product(range(5), repeat=axes)
+    expected = sum(dominated(cell, point) and not any(dominated(cell, other) for other in others) for cell in cells)
+    assert added_volume(point, others, (5,) * axes) == expected
 
 
 def test_our_own_search_climbs():
