@@ -22,7 +22,7 @@ from resilience_sim.kernel.sink import Sink
 class Clock:
     """The engine as layers see it: virtual time, random numbers, events and timers. kernel/sim.py implements it."""
 
-    __slots__ = ("guest", "leaves_calls", "now", "passes_deadlines", "pending_work", "rng", "sink")
+    __slots__ = ("guest", "leaves_calls", "now", "passes_deadlines", "pending_work", "rng", "sink", "tells_attempts")
 
     rng: KeyedRng
     sink: Sink
@@ -30,12 +30,14 @@ class Clock:
     pending_work: i64  # jobs that only a background timer may be able to release; kept by the service
     leaves_calls: bool  # some layer stops waiting without telling the inside, which goes on answering to nobody
     passes_deadlines: bool  # some timeout tells the inside by when its answer is of use
+    tells_attempts: bool  # whether services say what becomes of attempts: for a few figures nobody needs to know
     guest: object  # whoever runs code of the user's own on this clock (policies/guest.py), or None
 
     def __init__(self, rng: KeyedRng, sink: Sink) -> None:
         self.now = 0
         self.rng = rng
         self.sink = sink
+        self.tells_attempts = sink.attempts
         self.pending_work = 0
         self.leaves_calls = False
         self.passes_deadlines = False

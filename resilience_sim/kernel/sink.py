@@ -55,14 +55,16 @@ class Sink(Fold):
     class and does in its own :meth:`emit` what is done here (measure/run_fold.py).
     """
 
-    __slots__ = ("_hands_on", "_hash", "_more", "_next", "_others", "count")
+    __slots__ = ("_hands_on", "_hash", "_more", "_next", "_others", "attempts", "count")
 
     _hash: i64
     count: i64
+    attempts: bool  # whether anybody wants to know what becomes of single attempts; if not they are not told of
 
     def __init__(self, folds: list[Fold]) -> None:
         self._hash = 0
         self.count = 0
+        self.attempts = True
         self._next: Fold = folds[0] if folds else _NOTHING
         self._others: list[Fold] = folds[1:]
         self._hands_on: bool = len(folds) > 0

@@ -38,9 +38,13 @@ def bucket_of(value: i64) -> i64:
     if rest >> 8:
         shift += 8
         rest >>= 8
-    while rest:
-        shift += 1
-        rest >>= 1
+    if rest >> 4:
+        shift += 4
+        rest >>= 4
+    if rest >> 2:
+        shift += 2
+        rest >>= 2
+    shift += rest - (rest & rest >> 1)  # of 0, 1, 2, 3: 0, 1, 2, 2
     if shift == 0:
         return value
     return (shift << SUB_BITS) + (value >> shift)
@@ -59,6 +63,19 @@ def lowest_of(bucket: int) -> int:
     """The lowest value that lies in a bucket."""
     shift = (bucket >> SUB_BITS) - 1
     return bucket if shift <= 0 else (bucket - (shift << SUB_BITS)) << shift
+
+
+def as_far_as(counts: vec[i64], bucket: i64) -> vec[i64]:
+    """The counts, with room for that bucket and some beyond."""
+    room = 2 * len(counts)
+    if room <= bucket:
+        room = bucket + 1
+    grown = vec[i64]([0] * room)
+    i: i64 = 0
+    while i < len(counts):
+        grown[i] = counts[i]
+        i += 1
+    return grown
 
 
 class Latencies:
@@ -81,12 +98,8 @@ class Latencies:
 
     def add(self, value: i64) -> None:
         """Add one value."""
-        count = self._count
-        if count < len(self._fresh):
-            self._fresh[count] = value
-        else:
-            self._fresh = append(self._fresh, value)
-        count += 1
+        self._fresh = append(self._fresh, value)
+        count = self._count + 1
         self._count = count
         if count >= EXACT_LIMIT:
             self.fold()
@@ -123,8 +136,8 @@ class Latencies:
             value = values[i]
             i += 1
             bucket = bucket_of(value)
-            while bucket >= len(buckets):
-                buckets = append(buckets, 0)
+            if bucket >= len(buckets):
+                buckets = as_far_as(buckets, bucket)
             buckets[bucket] += 1
             some += value
             if some > _FAR or some < -_FAR:  # the sum may outgrow 64 bits
@@ -149,7 +162,7 @@ class Distribution:
     occurred, otherwise middles of buckets.
     """
 
-    __slots__ = ("_buckets", "_parts", "_values", "count", "exact", "highest", "total")
+    __slots__ = ("_answers", "_buckets", "_parts", "_values", "count", "exact", "highest", "total")
 
     def __init__(self, count: int, total: int, highest: int, exact: bool) -> None:
         self.count = count
@@ -159,6 +172,7 @@ class Distribution:
         self._values: list[int] = []  # all of them in order, when interpreted and exact
         self._buckets = vec[i64]()  # else how many are in each bucket,
         self._parts: list[Latencies] = []  # and, when exact, where they are: copies of the bags
+        self._answers: dict[float, int | None] = {}  # percentiles that were asked for: most are asked for twice
 
     def mean(self) -> float | None:
         """Arithmetic mean; None when empty. Both are made floats first: two integers are divided otherwise by mypyc."""
@@ -166,30 +180,54 @@ class Distribution:
 
     def percentile(self, percent: float) -> int | None:
         """Nearest rank: the smallest value such that at least ``percent`` % of all are not above it."""
-        if not self.count:
-            return None
-        rank = nearest_rank(percent, self.count)
-        if self._values:
-            return self._values[rank - 1]
-        wanted: i64 = rank
-        seen: i64 = 0
-        buckets = self._buckets
-        bucket: i64 = 0
-        while bucket < len(buckets):
-            number = buckets[bucket]
-            if seen + number >= wanted:
-                if self.exact:
-                    return sorted(self._within(int(bucket)))[int(wanted - seen) - 1]
-                return min(middle_of(int(bucket)), self.highest)
-            seen += number
-            bucket += 1
-        return self.highest
+        if percent not in self._answers:
+            self.find([percent])
+        return self._answers[percent]
 
-    def _within(self, bucket: int) -> list[int]:
-        """The values in a bucket: few, so that sorting all of them is saved."""
-        low: i64 = lowest_of(bucket) if bucket else -FURTHEST
-        high: i64 = lowest_of(bucket + 1) - 1
-        found: list[int] = []
+    def find(self, percents: Sequence[float]) -> None:
+        """Look for percentiles that will be asked for: several together take little longer than one."""
+        new = sorted({percent for percent in percents if percent not in self._answers})
+        if not self.count:
+            self._answers.update(dict.fromkeys(new))
+        elif self._values:
+            for percent in new:
+                self._answers[percent] = self._values[nearest_rank(percent, self.count) - 1]
+        else:
+            self._find(new)
+
+    def _find(self, percents: list[float]) -> None:
+        """Go through the buckets once, from below; then, of exact values, once through those."""
+        chosen: list[int] = []  # the buckets, ascending
+        places: list[tuple[float, int, int]] = []  # percentile, which of these it lies in, and its rank there
+        buckets = self._buckets
+        bucket: i64 = -1
+        seen: i64 = 0  # up to this bucket, with it
+        for percent in percents:
+            wanted: i64 = nearest_rank(percent, self.count)
+            while seen < wanted:
+                bucket += 1
+                seen += buckets[bucket]
+            if not chosen or chosen[-1] != bucket:
+                chosen.append(int(bucket))
+            places.append((percent, len(chosen) - 1, int(wanted - seen + buckets[bucket])))
+        within = self._within(chosen) if self.exact else []
+        for percent, number, rank in places:
+            if self.exact:
+                self._answers[percent] = within[number][rank - 1]
+            else:
+                self._answers[percent] = min(middle_of(chosen[number]), self.highest)
+
+    def _within(self, chosen: list[int]) -> list[list[int]]:
+        """The values in some buckets, in order: few, so that sorting all of them is saved."""
+        begins = [lowest_of(bucket) if bucket else -FURTHEST for bucket in chosen]
+        ends = [lowest_of(bucket + 1) - 1 for bucket in chosen]
+        lows = vec[i64](begins)
+        highs = vec[i64](ends)
+        found: list[list[int]] = [[] for _ in chosen]
+        number: i64 = len(chosen)
+        if not number:
+            return found
+        least = lows[0]
         for part in self._parts:
             values = part._fresh
             count = part._count
@@ -197,8 +235,15 @@ class Distribution:
             while i < count:
                 value = values[i]
                 i += 1
-                if low <= value <= high:
-                    found.append(int(value))
+                if value < least:  # most are, or lie between two of the buckets
+                    continue
+                at: i64 = 0
+                while at < number and value > highs[at]:
+                    at += 1
+                if at < number and value >= lows[at]:
+                    found[at].append(int(value))
+        for each in found:
+            each.sort()
         return found
 
 
@@ -223,8 +268,8 @@ def union(bags: Sequence[Latencies]) -> Distribution:
     for bag in bags:
         bag.count_up()
         buckets = bag._buckets
-        while len(together) < len(buckets):
-            together = append(together, 0)
+        if len(together) < len(buckets):
+            together = as_far_as(together, len(buckets) - 1)
         bucket: i64 = 0
         while bucket < len(buckets):
             together[bucket] += buckets[bucket]

@@ -105,6 +105,10 @@ def read(
         "collapse_probability": None if context.collapsed is None else float(context.collapsed),
     }
     readings: dict[str, Reading] = {}
+    names = [metric.name for metric in context.metrics]
+    for bag, its in ((successes, True), (everything, False)):
+        percents = [percentile_of(name) for name in names if name.endswith(OF_SUCCESSES) == its]
+        bag.find([percent for percent in percents if percent is not None])
     for metric in context.metrics:
         name = metric.name
         percent = percentile_of(name)

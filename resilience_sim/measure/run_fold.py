@@ -128,8 +128,12 @@ FAR: Final = 1 << 60  # beyond this, sums of nanoseconds are moved to Python int
 
 def _bits(needs: Sequence[str]) -> int:
     """The set of the kinds that are needed, as the bits of a number."""
-    kinds = sorted({ARRIVE, DONE, *(kind for each in needs for kind in NEEDED_KINDS.get(each, ()))})
-    return sum([2**kind for kind in kinds])
+    kinds = {kind for each in needs for kind in NEEDED_KINDS.get(each, ())}
+    return sum([2**kind for kind in sorted(kinds)])
+
+
+OF_REQUESTS: Final = 2**ARRIVE | 2**DONE
+OF_ATTEMPTS: Final = _bits(("sent", "received", "work", "effects"))
 
 
 class RunFold(Sink):
@@ -169,7 +173,7 @@ class RunFold(Sink):
         self._partial = metrics is not None
         self._metrics = metrics_of(plan, metrics)
         needs = sorted({each.needs for each in self._metrics})
-        self._kinds = ALL_KINDS if metrics is None else _bits(needs)
+        self._kinds = ALL_KINDS if metrics is None else OF_REQUESTS | _bits(needs)
         self._keeps_latencies = "latencies" in needs
         self._keeps_availability = "availability" in needs
         self._keeps_threads = "threads" in needs
@@ -238,29 +242,7 @@ class RunFold(Sink):
                     if self._keeps_threads and admission_of(a) == ADMITTED:
                         self._hold(source)
                 elif kind == DONE:
-                    outcome = outcome_of(a)
-                    part.outcomes[outcome] += 1
-                    if held_thread(a):
-                        self._threads[source] -= 1
-                    if outcome == SUCCESS:
-                        if self._keeps_latencies:
-                            part.successes.add(b)
-                        if b > self._deadline:
-                            part.late += 1
-                            if self._keeps_availability:
-                                self._unavailable.mark_beyond(rid)
-                        else:
-                            if self._keeps_availability:
-                                self._available.mark(rid)
-                            if attempts_of(a) == 1:
-                                part.first_try += 1
-                    else:
-                        if self._keeps_latencies:
-                            part.others.add(b)
-                        if self._keeps_availability:
-                            self._unavailable.mark_beyond(rid)
-                        if outcome > FALLBACK:
-                            part.orphans += effects_of(a)
+                    self._done(part, source, rid, a, b)
                 else:  # START
                     self._hold(source)
             elif kind <= EFFECT:  # life of an attempt
@@ -319,6 +301,32 @@ class RunFold(Sink):
             if self._more:
                 for fold in self._others:
                     fold.on_event(t, kind, source, rid, a, b)
+
+    def _done(self, part: Part, source: i64, rid: i64, a: i64, took: i64) -> None:
+        """A request has its outcome."""
+        outcome = outcome_of(a)
+        part.outcomes[outcome] += 1
+        if self._keeps_threads and held_thread(a):
+            self._threads[source] -= 1
+        if outcome == SUCCESS:
+            if self._keeps_latencies:
+                part.successes.add(took)
+            if took > self._deadline:
+                part.late += 1
+                if self._keeps_availability:
+                    self._unavailable.mark_beyond(rid)
+            else:
+                if self._keeps_availability:
+                    self._available.mark(rid)
+                if attempts_of(a) == 1:
+                    part.first_try += 1
+        else:
+            if self._keeps_latencies:
+                part.others.add(took)
+            if self._keeps_availability:
+                self._unavailable.mark_beyond(rid)
+            if outcome > FALLBACK:
+                part.orphans += effects_of(a)
 
     def _spill(self, area: i64) -> i64:
         """The area comes near the limit of a machine integer: move it to a Python integer and start from 0."""
@@ -437,13 +445,29 @@ class RunFold(Sink):
 
 
 class Glance(RunFold):
-    """Counts what some metrics need, and makes no digest: most events are only counted."""
+    """Counts what some metrics need, and makes no digest: most events are only counted, or not even told of."""
 
-    __slots__ = ()
+    __slots__ = ("_just_counts",)
+
+    _just_counts: bool  # what arrives
+
+    def feed(self, folds: list[Fold]) -> None:
+        """Others want to hear everything."""
+        super().feed(folds)
+        self.attempts = self._hands_on or self._kinds & OF_ATTEMPTS != 0
+        keeps_more = self._keeps_availability or self._keeps_threads or self._mixed
+        self._just_counts = not self._hands_on and not keeps_more
 
     def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event, if anything that is asked for needs it."""
-        if self._kinds >> kind & 1 or self._hands_on:
+        if kind == DONE and not self._hands_on:  # nothing of what is asked for has parts
+            self.count += 1
+            self._done(self._part, source, rid, a, b)
+        elif kind == ARRIVE and self._just_counts:
+            self.count += 1
+            self.arrivals += 1
+            self._part.arrivals += 1
+        elif self._kinds >> kind & 1 or self._hands_on:
             super().emit(t, kind, source, rid, a, b)
         else:
             self.count += 1

@@ -121,11 +121,11 @@ class CircuitBreaker(PolicyLayer):
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: BreakerConfig) -> None:
         super().__init__(sim, source, inner)
-        self._take(config)
         self._window = Window(config.window_calls, config.window_time)
+        self._admitted_state: dict[int, int] = {}  # generation -> state, only while calls of it may be under way
+        self._take(config)
         self.state = CLOSED
         self._generation = 0
-        self._admitted_state: dict[int, int] = {}  # generation -> state, only while calls of it may be under way
         self._in_a_row = 0
         self._opened_at = 0
         self._open_for = config.recovery_time

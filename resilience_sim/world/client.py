@@ -207,12 +207,12 @@ class Client(Layer):
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         """The stack has answered: report, free the thread, let the next one in."""
-        assert isinstance(f, Request)
-        instance = self._instances[f.instance]
+        req = f.req  # itself, by its type
+        instance = self._instances[req.instance]
         instance.busy -= 1
         if self._crashes:
-            del instance.in_flight[f]
-        self._report(f, outcome, instance)
+            del instance.in_flight[req]
+        self._report(req, outcome, instance)
         if self._places and instance.backlog and not instance.admitting:
             self._admit_waiting(instance)
 

@@ -168,6 +168,11 @@ def make_times(config: Latency) -> Times:
     raise ValueError(f"unknown latency {kind!r}")
 
 
+def make_wire(config: Latency) -> Times | None:
+    """The sampler of a way; None: it takes no time."""
+    return None if config.kind == "constant" and config.a == 0 else make_times(config)
+
+
 def normal_quantile(p: float) -> float:
     """The standard normal quantile of ``p`` in [0, 1) (0 counts as 2**-54).
 

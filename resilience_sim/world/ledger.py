@@ -85,8 +85,9 @@ class Ledger:
             req.effects += 1
             if self._remembers and word & _KEYED != 0:
                 req.key_until = min(sim.now + self._ttl, FOREVER)
-        packed = pack_attempt(attempt, effect, word >> 8)
-        sim.sink.emit(sim.now, EFFECT, source, req.rid, packed, 1 if req.failed else 0)
+        if sim.tells_attempts:
+            packed = pack_attempt(attempt, effect, word >> 8)
+            sim.sink.emit(sim.now, EFFECT, source, req.rid, packed, 1 if req.failed else 0)
 
     def book_call(self, sim: Clock, source: i64, user: Request, word: i64, account: Account, attempt: i64) -> None:
         """As :meth:`book`, of a call that a service made for the request ``user``."""

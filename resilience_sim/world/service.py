@@ -11,7 +11,7 @@ up also stops it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from mypy_extensions import i64
 
@@ -65,7 +65,7 @@ from resilience_sim.world.faults import (
     Fault,
     Place,
 )
-from resilience_sim.world.latency import make_times
+from resilience_sim.world.latency import make_times, make_wire
 from resilience_sim.world.ledger import Errand, Ledger
 from resilience_sim.world.replica import Job, JobQueue, Replica
 
@@ -76,6 +76,7 @@ AT_WORK: Final = 3
 ON_WIRE_BACK: Final = 4
 GONE: Final = 5  # hung, lost, or finished
 CALLING: Final = 6  # its own work has ended, its calls have not
+HAS_LEFT: Final = -1  # in place of the time that an attempt has had a worker: it has none any more
 NO_REPLICA: Final = -1  # in place of the time an attempt began to wait: none was there to take it
 LONGEST: Final = 1 << 61  # ns; a service time that slowing would push beyond every clock
 
@@ -85,9 +86,9 @@ class Service(CallingLayer):
 
     __slots__ = (
         "_alone", "_among", "_balancer", "_calls", "_calls_others", "_drops_abandoned", "_failure",
-        "_failure_rate", "_faults", "_has_effect", "_holds", "_latency",
-        "_ledger", "_lifo", "_lost_answer", "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work",
-        "_way", "_ways_struck", "_wire", "_workers",
+        "_failure_rate", "_faults", "_has_effect", "_holds", "_latency", "_ledger", "_lifo", "_lost_answer", "_only",
+        "_per_concurrent", "_places", "_replicas", "_struck", "_tracks_work", "_way", "_ways_struck",
+        "_wire", "_workers",
     )  # fmt: skip
 
     _failure: i64
@@ -114,12 +115,14 @@ class Service(CallingLayer):
         ``among``: it is one of several services; ``way``: where faults between Service A and it strike.
         """
         super().__init__(sim, source)
+        # What is set before anything is called with self costs no check when it is read (ARCHITECTURE.md).
         self._holds = config.waits == "holding"
         self._workers = config.workers
-        self._settle(config)
-        self._replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
-        self._balancer = Balancer(sim, config.balancer, self._replicas)
-        self._alone = len(self._replicas) == 1
+        replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
+        self._replicas = replicas
+        self._balancer = Balancer(sim, config.balancer, replicas)
+        self._only = replicas[0]  # if there is no other one
+        self._alone = len(replicas) == 1
         self._ledger = Ledger(config)
         self._has_effect = has_effect
         self._faults = faults
@@ -127,17 +130,21 @@ class Service(CallingLayer):
         self._tracks_work = crashes
         self._among = among
         self._calls_others = False
-        self._calls = Calls(self, [])
         self._way = way
         self._ways_struck = 0  # how many faults are active on some way to it
+        self._latency = make_times(config.latency)
+        self._wire = make_wire(config.network)
+        self._lifo = False
+        self._drops_abandoned = False
+        self._settle(config)
+        self._calls = Calls(self, [])
         if way is not None:
             way.listen(self.on_way_fault)
         faults.listen(self.on_fault)
 
     def _settle(self, config: ServiceConfig) -> None:
         self._latency = make_times(config.latency)
-        network = config.network
-        self._wire = None if network.kind == "constant" and network.a == 0 else make_times(network)
+        self._wire = make_wire(config.network)
         self._failure_rate = config.failure_rate
         self._failure = config.failure
         self._lost_answer = config.lost_answer if config.failure == LOST else SUCCESS
@@ -192,18 +199,19 @@ class Service(CallingLayer):
 
     def enter(self, parent: Frame) -> None:
         sim = self.sim
+        req = parent.req
+        by: i64 = 0
         if self._among or sim.passes_deadlines:
             job: Job = self._visit(parent)
+            if isinstance(req, Call):
+                by = req.link.source
         else:
             job = Job(self, parent)
-        req = job.req
         req.attempts += 1
         job.attempt = req.attempts
         job.sent = sim.now
-        by: i64 = 0
-        if self._among and isinstance(req, Call):
-            by = req.link.source
-        sim.sink.emit(sim.now, SENT, self.source, req.rid, job.attempt, by)
+        if sim.tells_attempts:
+            sim.sink.emit(sim.now, SENT, self.source, req.rid, job.attempt, by)
         if self._ways_struck and self._stopped_on_the_way(job):
             return
         if self._wire is None:
@@ -267,20 +275,24 @@ class Service(CallingLayer):
 
     def on_timer(self, f: Frame) -> None:
         """Wire crossed, or work done."""
-        assert isinstance(f, Job)
-        if f.k == AT_WORK:
-            self._finish(f)
-        elif f.k == ON_WIRE:
-            self._arrive(f)
+        job = cast(Job, f)  # one check where an assertion would be followed by one for each use
+        if job.k == AT_WORK:
+            if self._calls_others:
+                self._end_work(job)
+            else:
+                self._finish(job, job.outcome, job.x)
+        elif job.k == ON_WIRE:
+            self._arrive(job)
         else:
-            self._deliver(f)
+            self._deliver(job)
 
     def on_result(self, f: Frame, outcome: i64) -> None:
         raise AssertionError("calls answer to their link")
 
     def _arrive(self, job: Job) -> None:
         sim = self.sim
-        replica = self._replicas[0] if self._alone and not self._balancer.watched else self._balancer.pick(job)
+        balancer = self._balancer
+        replica: Replica | None = self._only if self._alone and not balancer.watched else balancer.pick(job)
         if replica is None:
             job.since = NO_REPLICA
             self._respond(job, UNAVAILABLE)  # Envoy's "no healthy upstream": a 503 that no replica gave
@@ -297,10 +309,12 @@ class Service(CallingLayer):
                 self._respond(job, TIMEOUT)
                 return
         if replica.busy < replica.limit:
-            sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, STARTED)
+            if sim.tells_attempts:
+                sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, STARTED)
             self._start(job, replica)
         elif self._places < 0 or replica.queued < self._places:
-            sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, QUEUED_AT_B)
+            if sim.tells_attempts:
+                sim.sink.emit(sim.now, RECEIVED, replica.source, rid, job.attempt, QUEUED_AT_B)
             job.k = IN_QUEUE
             job.since = sim.now
             replica.queue.push(job)
@@ -367,35 +381,36 @@ class Service(CallingLayer):
             replica.working[job] = None
         sim.schedule(sim.now + time, job)
 
-    def _finish(self, job: Job) -> None:
-        replica = job.replica
+    def _end_work(self, job: Job) -> None:
+        """Its own work is done: the calls, unless it has failed."""
         outcome = job.outcome
-        if self._calls_others and outcome in (SUCCESS, LOST) and not job.fails:
-            assert isinstance(job, Visit)
-            if self._holds:
-                job.k = CALLING
-            else:
-                self._leave_work(job, replica, outcome, job.x)
-                job.k = CALLING
-                if replica.queued:
-                    self._start_waiting(replica)
-            self._calls.begin(job)
+        if job.fails or outcome not in (SUCCESS, LOST):
+            self._finish(job, outcome, job.x)
             return
-        self._leave_work(job, replica, outcome, job.x)
-        self._close(job, replica, outcome)
+        assert isinstance(job, Visit)
+        if self._holds:
+            job.k = CALLING
+        else:
+            replica = job.replica
+            self._leave_work(job, replica, outcome, job.x)
+            job.k = CALLING
+            if replica.queued:
+                self._start_waiting(replica)
+        self._calls.begin(job)
 
     def after_calls(self, visit: Visit, outcome: i64) -> None:
         """Its calls are over: ``outcome`` is the answer, unless it was to be lost."""
-        replica = visit.replica
         if visit.outcome == LOST:
             visit.fails = outcome != SUCCESS
             outcome = LOST
-        if self._holds:
-            self._leave_work(visit, replica, outcome, self.sim.now - visit.since)
-        self._close(visit, replica, outcome)
+        used: i64 = self.sim.now - visit.since if self._holds else HAS_LEFT
+        self._finish(visit, outcome, used)
 
-    def _close(self, job: Job, replica: Replica, outcome: i64) -> None:
-        """The effect, then whoever waits for a worker, then the caller."""
+    def _finish(self, job: Job, outcome: i64, used: i64) -> None:
+        """Its worker, which it has ``used`` so long, the effect, then whoever waits for a worker, then the caller."""
+        replica = job.replica
+        if used != HAS_LEFT:
+            self._leave_work(job, replica, outcome, used)
         if self._has_effect and outcome in (SUCCESS, LOST) and not job.fails:
             self._book(job, replica)
         if self._among:
@@ -432,8 +447,10 @@ class Service(CallingLayer):
         replica.busy -= 1
         if self._tracks_work:
             del replica.working[job]
-        packed = pack_attempt(job.attempt, outcome, 0 if job.waited_for() else 1)
-        sim.sink.emit(sim.now, END, replica.source, job.req.rid, packed, used)
+        if sim.tells_attempts:
+            waited_for = job.waited_for() if sim.leaves_calls else job.live
+            packed = pack_attempt(job.attempt, outcome, 0 if waited_for else 1)
+            sim.sink.emit(sim.now, END, replica.source, job.req.rid, packed, used)
 
     def _start_waiting(self, replica: Replica) -> None:
         """Give free workers to waiting jobs, in the order of the discipline."""
@@ -455,7 +472,8 @@ class Service(CallingLayer):
                 continue
             replica.queued -= 1
             sim.pending_work -= 1
-            sim.sink.emit(sim.now, BEGIN, replica.source, job.req.rid, job.attempt, sim.now - job.since)
+            if sim.tells_attempts:
+                sim.sink.emit(sim.now, BEGIN, replica.source, job.req.rid, job.attempt, sim.now - job.since)
             self._start(job, replica)
         if expired is not None:
             for job in expired:
@@ -495,9 +513,9 @@ class Service(CallingLayer):
             return
         sim = self.sim
         req: Request = job.req
-        sim.sink.emit(
-            sim.now, RESULT, self.source, req.rid, pack_attempt(job.attempt, job.outcome, 0), sim.now - job.sent
-        )
+        if sim.tells_attempts:
+            packed = pack_attempt(job.attempt, job.outcome, 0)
+            sim.sink.emit(sim.now, RESULT, self.source, req.rid, packed, sim.now - job.sent)
         req.retry_after = job.hint
         if self._balancer.watched and job.since != NO_REPLICA:
             self._balancer.on_end(job, job.outcome)
@@ -505,34 +523,34 @@ class Service(CallingLayer):
 
     def on_cancel(self, f: Frame, why: i64, stop_work: bool) -> None:
         """The caller gave up: for it the attempt ends here. B goes on, or stops if it is told to."""
-        assert isinstance(f, Job)
+        job = cast(Job, f)
         sim = self.sim
-        f.live = False
-        f.req.retry_after = 0  # the hint of an answer before this one says nothing about it
-        sim.sink.emit(sim.now, RESULT, self.source, f.req.rid, pack_attempt(f.attempt, why, 0), sim.now - f.sent)
-        if self._balancer.watched and why == TIMEOUT and f.k != ON_WIRE and f.since != NO_REPLICA:
-            self._balancer.on_end(f, why)
+        job.live = False
+        job.req.retry_after = 0  # the hint of an answer before this one says nothing about it
+        sim.sink.emit(sim.now, RESULT, self.source, job.req.rid, pack_attempt(job.attempt, why, 0), sim.now - job.sent)
+        if self._balancer.watched and why == TIMEOUT and job.k != ON_WIRE and job.since != NO_REPLICA:
+            self._balancer.on_end(job, why)
         if not stop_work:
             return
-        source = f.k
-        f.armed = False
+        source = job.k
+        job.armed = False
         if source == IN_QUEUE:
-            self._leave_queue(f, f.replica, STOPPED)
+            self._leave_queue(job, job.replica, STOPPED)
         elif source == AT_WORK:
-            f.k = GONE
-            self._leave_work(f, f.replica, CANCELLED, sim.now - f.since)
-            if f.replica.queued:
-                self._start_waiting(f.replica)
+            job.k = GONE
+            self._leave_work(job, job.replica, CANCELLED, sim.now - job.since)
+            if job.replica.queued:
+                self._start_waiting(job.replica)
         elif source == CALLING:
-            assert isinstance(f, Visit)
-            f.k = GONE
-            self._calls.stop(f, why, True)
+            visit = cast(Visit, job)
+            job.k = GONE
+            self._calls.stop(visit, why, True)
             if self._holds:
-                self._leave_work(f, f.replica, CANCELLED, sim.now - f.since)
-                if f.replica.queued:
-                    self._start_waiting(f.replica)
+                self._leave_work(job, job.replica, CANCELLED, sim.now - job.since)
+                if job.replica.queued:
+                    self._start_waiting(job.replica)
         else:
-            f.k = GONE
+            job.k = GONE
 
     # --- faults ---
 
