@@ -3,10 +3,11 @@
     python benchmarks/in_resim.py CASE REQUESTS SEED RATE FAIL [NUMBER]
 
 CASE: ``figures`` (what `resim run` computes), ``digest`` (no figures), ``recorded`` (figures, and every event in a
-file), ``plugin`` (figures, one policy in plain Python in the stack), or, for the scaling table, ``policies``,
-``instances`` and ``replicas`` with a NUMBER of them; ``seeds``: a NUMBER of runs, by one process (``cpu``) and by two
-(``wall``), both in wall time; ``recording``: a NUMBER of runs without and with recording. ``RESIM_PURE=1`` takes the
-interpreted core.
+file), ``plugin`` (figures, one policy in plain Python in the stack), ``short`` (as many requests, in a batch of runs of
+20,000), ``availability`` and ``p99`` (the same, that metric alone, as experiments do it), or, for the scaling table,
+``policies``, ``instances`` and ``replicas`` with a NUMBER of them; ``seeds``: a NUMBER of runs, by one process
+(``cpu``) and by two (``wall``), both in wall time; ``recording``: a NUMBER of runs without and with recording.
+``RESIM_PURE=1`` takes the interpreted core.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from resilience_sim.settings.traffic import Phase, TrafficConfig
 
 MS = 1_000_000
 S = 1000 * MS
+SHORT = 20_000  # requests of a short run
 
 
 class Counting(Policy):
@@ -116,8 +118,25 @@ def record(plan: Plan, seed: int) -> dict:
     return figures.result(seed, simulation.digest(), simulation.now).document
 
 
+def in_short_runs(case: str, plan: Plan, seed: int) -> dict:
+    """As many requests in runs of 20,000: one batch with all figures, or one metric each."""
+    from resilience_sim.runs.batch import run_many
+
+    wanted = plan.traffic.requests or 0
+    short = replace(plan, traffic=replace(plan.traffic, requests=min(SHORT, wanted)))
+    seeds = range(seed, seed + max(1, wanted // SHORT))
+    if case == "short":
+        run_many({"": short}, seeds, 1)
+    else:
+        for each in seeds:
+            simulate(short, each, metrics=[case], digest=False)
+    return {}
+
+
 def once(case: str, plan: Plan, seed: int) -> dict:
-    """One run."""
+    """One run, or a batch of short ones."""
+    if case in ("short", "availability", "p99"):
+        return in_short_runs(case, plan, seed)
     if case == "digest":
         drain(Simulation(plan, seed))
         return {}

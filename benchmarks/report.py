@@ -35,6 +35,15 @@ AIMS = [
     ("interpreted against SimPy, digest only", "interpreted, digest only", "SimPy", 3.0),
     ("compiled and recording every event, against SimPy recording nothing", "compiled, recording", "SimPy", 25.0),
     ("compiled and recording, against compiled without", "compiled, recording", "compiled", 0.5),
+    ("compiled against C with timer lanes, both with their statistics", "compiled", "C, timer lanes", 0.6),
+    ("a batch of runs of 20,000 requests against one long run", "compiled, short runs", "compiled", 0.9),
+    (
+        "short runs with availability alone against all metrics",
+        "compiled, availability alone",
+        "compiled, short runs",
+        1.3,
+    ),
+    ("short runs with p99 alone against all metrics", "compiled, p99 alone", "compiled, short runs", 1.3),
 ]
 
 

@@ -35,6 +35,9 @@ VARIANTS = {
     "compiled": 1,
     "compiled, one Python policy": 1,
     "compiled, recording": 1,
+    "compiled, short runs": 1,
+    "compiled, availability alone": 1,
+    "compiled, p99 alone": 1,
     "interpreted, digest only": SLOWER,
     "interpreted": SLOWER,
     "interpreted, one Python policy": SLOWER,
@@ -42,6 +45,7 @@ VARIANTS = {
     "SimPy": SLOWER,
 }
 CASES = {"digest only": "digest", "one Python policy": "plugin", "recording": "recorded", "": "figures"}
+CASES |= {"short runs": "short", "availability alone": "availability", "p99 alone": "p99"}
 RECORDED = (1_000, 10_000, 100_000, 1_000_000)
 SCALING = {
     "requests": ("figures", [10_000, 100_000, 1_000_000, 10_000_000]),
