@@ -34,19 +34,22 @@ def finalists(race: Race) -> list[Candidate]:
 
 
 def spread(race: Race, fronts: Sequence[Sequence[Candidate]]) -> list[Candidate]:
-    """In turns from each front the candidate that dominates the most which those before it do not."""
+    """The best in what is asked for first; then in turns from each front whoever dominates most that no other does."""
     points = {id(each): race.values(each)[0] for front in fronts for each in front}
     known = [point for point in (*points.values(), race.values(race.today)[0]) if inf not in point]
     if not known:
         return in_turns(fronts)[:FINALISTS]
     ends = [(max(column), max(column) - min(column)) for column in zip(*known, strict=True)]
-    worst = tuple(end + 0.1 * width for end, width in ends)  # who is best at one thing stands for something, too
+    worst = tuple(end + 0.1 * width for end, width in ends)  # who is last in one thing stands for something, too
     chosen: list[Candidate] = []
     dominated = [race.values(race.today)[0]] if not race.violation(race.today.readings, 0.0) else []
     for turn in range(FINALISTS * len(fronts)):
         rest = [each for each in fronts[turn % len(fronts)] if all(each is not other for other in chosen)]
         if rest and len(chosen) < FINALISTS:
-            best = max(rest, key=lambda each: added_volume(points[id(each)], dominated, worst))
+            if chosen:
+                best = max(rest, key=lambda each: added_volume(points[id(each)], dominated, worst))
+            else:
+                best = min(rest, key=lambda each: points[id(each)])
             chosen.append(best)
             dominated.append(points[id(best)])
     return chosen
