@@ -189,6 +189,7 @@ def _play_recording(ctx: CommandContext, options: PlayOptions, path: str, speed:
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.runs.replay import Playback, actions_of, plan_of, scenario_of
     from resilience_sim.runs.simulation import Simulation, Source
+    from resilience_sim.settings.own_code import is_served
 
     if options.save or options.settings or options.seed is not None or options.tour is not None:
         raise usage("--save, --set, --seed and --tour are for scenarios", "a recording fixes all of them")
@@ -196,12 +197,13 @@ def _play_recording(ctx: CommandContext, options: PlayOptions, path: str, speed:
         scenario = scenario_of(recording)
         actions = actions_of(recording) or []
         source: Source
-        if recording.meta.version == __version__:
-            plan = plan_of(recording, scenario)
+        plan = plan_of(recording, scenario)
+        if recording.meta.version == __version__ and not is_served(plan):
             source = Simulation(plan, recording.meta.seed, actions)
         else:
             source = Playback(recording)
-            ctx.note(f"recorded by resim {recording.meta.version}: it can be played back, but not forked")
+            why = "recorded of real clients" if is_served(plan) else f"recorded by resim {recording.meta.version}"
+            ctx.note(f"{why}: it can be played back, but not forked")
         session = Session(scenario, source, speed, recording.meta.variant)
         session.loading = True
         first = session.run
