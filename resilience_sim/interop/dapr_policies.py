@@ -113,7 +113,9 @@ def retry(group: Section, name: str, log: Log) -> Layer:
     most = _built_in_least(section, name, section.read("maxRetries", _signed, "an integer"), log)
     pause = _time(section, "duration", log)
     cap = _time(section, "maxInterval", log)
-    if most is None or most.value < 0:
+    if most is None and "maxRetries" in section:
+        layer.put("attempts", UNLIMITED, None, "unreadable")
+    elif most is None or most.value < 0:
         where = most.at if most else section.at()
         log.trap(
             "RL162",
@@ -278,6 +280,8 @@ def _show(ns: int) -> str:
 
 
 def _signed(value: object) -> int:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(
+        value, int
+    ):  # "3" in quotes is a text, which Go does not make a number
         raise ValueError
-    return int(str(value))
+    return value

@@ -109,10 +109,37 @@ def read_documents(path: str, text: str) -> ConfigFile:
         from resilience_sim.interop.yaml_tree import parse_yaml
 
         documents += [node for node in parse_yaml(text, source, found) if isinstance(node, Mapping)]
+        documents += [each for document in documents for each in _in_config_map(document, found)]
     broken = [replace(each, source="") for each in found]
     if any(each.severity == "error" for each in broken) and not documents:
         raise ScenarioError(broken)
     return ConfigFile(path, notation, tuple(each for one in documents for each in _listed(one)), tuple(broken))
+
+
+_INSIDE = re.compile(r"(?:application|bootstrap|microprofile-config)\.(?:ya?ml|properties)\Z")
+
+
+def _in_config_map(document: Mapping, found: list[Diagnostic]) -> list[Mapping]:
+    """The application's own files in a ConfigMap, as blocks of text; each thing in them stays where it stands."""
+    from resilience_sim.interop.flat_trees import parse_properties
+    from resilience_sim.interop.yaml_tree import parse_yaml
+
+    kind, data = (document.entries.get(name) for name in ("kind", "data"))
+    if not (kind and isinstance(kind.value, Scalar) and kind.value.value == "ConfigMap" and data):
+        return []
+    files: list[Mapping] = []
+    for name, entry in data.value.entries.items() if isinstance(data.value, Mapping) else ():
+        span = entry.value.span
+        if not _INSIDE.match(name) or not isinstance(entry.value, Scalar) or span.end_line == span.line:
+            continue
+        lines = span.source.lines
+        end = span.end_line - 1 if span.end_col == 1 else span.end_line
+        text = "\n" * span.line + "\n".join(lines[span.line : end])
+        if name.endswith("properties"):
+            files += parse_properties(text, span.source)
+        else:
+            files += [node for node in parse_yaml(text, span.source, found) if isinstance(node, Mapping)]
+    return files
 
 
 def _listed(document: Mapping) -> Iterator[Mapping]:

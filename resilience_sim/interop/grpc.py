@@ -280,7 +280,8 @@ def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
 def _attempts(section: Section, log: Log) -> Value[int] | None:
     attempts = section.count("maxAttempts")
     if attempts is None:
-        log.refused("`maxAttempts` is required", section.at())
+        if "maxAttempts" not in section:
+            log.refused("`maxAttempts` is required", section.at())
         return None
     if attempts.value < 2:
         log.refused("`maxAttempts` must be at least 2", attempts.at, "leave the policy away for one attempt")

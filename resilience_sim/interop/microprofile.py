@@ -175,19 +175,31 @@ def _at(entry: Entry, annotation: str) -> At:
 
 def _enabled(properties: Properties, annotation: str, place: str, found: Section, log: Log) -> bool:
     """Whether it is switched on; the switch for all policies but fallbacks has the last word."""
-    own = found.flag("enabled")
+    own = found.read("enabled", _boolean, "true or false")
     if own is not None:
-        if not own.value:
+        if own.value == "":
+            log.trap(
+                "RL181", f"`@{annotation}` is switched off here: what is not true, yes, y, on or 1 is false", own.at
+            )
+        elif own.value == "false":
             log.trap("RL181", f"`@{annotation}` is switched off here", own.at)
-        return own.value
+        return own.value == "true"
     entry = properties.enabled
     if entry is None or annotation == "Fallback" or not isinstance(entry.value, Scalar):
         return True
-    if str(entry.value.value).strip().lower() == "false":
+    if _boolean(entry.value.value) != "true":
         at = At(entry.key, "enabled", "enabled: false")
         log.trap("RL181", "all policies but fallbacks are switched off, unless one is switched on by itself", at)
         return False
     return True
+
+
+def _boolean(value: object) -> str:
+    """As MicroProfile Config 3.1 reads it: five words are true, any other is false; "" for one that nobody means so."""
+    word = str(value).strip().lower()
+    if word in ("true", "yes", "y", "on", "1"):
+        return "true"
+    return "false" if word in ("false", "no", "n", "off", "0") else ""
 
 
 def _rest(found: Section, annotation: str) -> None:

@@ -43,8 +43,8 @@ RL108 info: the order of the policies is overridden
     The aspect order keys move a policy in the stack. In Spring the smaller number is further out, the opposite of
     what many expect. Without them the order is Retry(CircuitBreaker(RateLimiter(TimeLimiter(Bulkhead)))).
 RL109 warning: a named base does not inherit configs.default
-    An instance without `baseConfig` inherits `configs.default`. One that names a base inherits that base only: for
-    circuit breakers the default configuration is not looked at any more (for retries it is).
+    An instance without `baseConfig` inherits `configs.default`. A circuit breaker that names a base inherits that base
+    (and its bases) only: the default configuration is not looked at any more. For all others it is.
 RL110 error: a bulkhead of no places
     `maxConcurrentCalls` is at least 1 in Spring: with 0 the application does not start. The library itself accepts it,
     and then lets nothing through.
@@ -181,7 +181,7 @@ def _holders(file: ConfigFile) -> list[tuple[str, Section]]:
         known = file.memo["resilience4j holders"] = [
             (f"{module} {holder}", root.section(module).section(holder))
             for module in MODULES
-            for holder in holders(module)
+            for holder in (*holders(module), "configs")
         ]
     return known
 
@@ -214,7 +214,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         result.remarks.append("the order is overridden: the smaller number is further out")
     places = sorted(MODULES, key=lambda module: order[module])
     result.layers = [made[module] for module in places if module in made]
-    if environment.profiles != {"default"}:
+    if environment.profiles != ["default"]:
         result.remarks.append(f"read with the profiles {', '.join(sorted(map(safe_name, environment.profiles)))}")
     if "circuitbreaker" in made and any(m in made for m in ("ratelimiter", "timelimiter", "bulkhead")):
         made["circuitbreaker"].remarks.append("it records what those inside it reject, and timeouts, as failures")

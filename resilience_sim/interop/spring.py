@@ -120,14 +120,15 @@ class Environment:
         self._trees: dict[tuple[str, ...], Mapping] = {}
         self.memo: dict[str, Any] = {}  # what others made of the whole
         outside = env_names.variables(file.documents)
-        read = [each for each in file.documents if id(each) not in outside]
+        read = sorted((each for each in file.documents if id(each) not in outside), key=_rank)
         own = [(document, _flat(document), _file_profile(document, file)) for document in read]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
         always = [document for document, flat, of_file in own if not of_file and not any(_conditions(flat))]
         for document in always:
             self._lay_over(document)
         self.profiles = self._active(file.profiles)
-        applied, late = [], []
+        applied: list[Mapping] = []
+        late: list[tuple[int, Mapping]] = []
         for document, flat, of_file in own:
             refused = [each for each in _conditions(flat) if not self._holds(*each)]
             if of_file and of_file not in self.profiles:
@@ -135,12 +136,12 @@ class Environment:
             if refused:
                 self._left_out(document, *refused[0])
             elif of_file:
-                late.append(document)  # a profile's own file comes after all others
+                late.append((self.profiles.index(of_file), document))  # after all others
             else:
                 applied.append(document)
         if len(applied) + len(late) > len(always):  # those without a condition are among them
             self.root = _Branch("", self.root.key)
-            for document in (*applied, *late):
+            for document in (*applied, *(each for _, each in sorted(late, key=lambda one: one[0]))):
                 self._lay_over(document)
         self._from_outside([each for found in outside.values() for each in found])
         imports = self.root.at("spring.config.import")
@@ -175,7 +176,8 @@ class Environment:
         for name, entry in document.entries.items():
             self.root.put(steps_of(name), entry.key, entry.value)
 
-    def _active(self, wanted: Collection[str]) -> set[str]:
+    def _active(self, wanted: Collection[str]) -> list[str]:
+        """The active profiles; of two that set the same the later counts."""
         named = list(wanted)
         if not named:
             for key in ("spring.profiles.active", "spring.profiles.include"):
@@ -183,7 +185,7 @@ class Environment:
         found = [each.strip() for text in named for each in text.split(",") if each.strip()]
         for name in found:  # grows while it is walked: groups may hold groups
             found += [each for each in self.root.words(f"spring.profiles.group.{name}") if each not in found]
-        return set(found) or {"default"}
+        return list(dict.fromkeys(found)) or ["default"]
 
     def _holds(self, kind: str, words: list[str]) -> bool:
         return kind == "on-profile" and any(holds(word, self.profiles) for word in words)
@@ -213,13 +215,27 @@ class Environment:
         return Mapping(self.root.key, entries)
 
     def _node(self, branch: _Branch) -> Node:
-        if branch.whole is not None and _plain(branch.whole):
-            return self._as_it_is(branch.whole, branch.key)
+        if branch.whole is not None:
+            if _plain(branch.whole):
+                return self._as_it_is(branch.whole, branch.key)
+            self._two_spellings(branch.whole)
         if branch.opened():
             entries = {each.name: Entry(each.key, self._node(each)) for each in branch.below.values()}
             return Mapping(branch.key, entries)
         value = branch.value if branch.value is not None else Mapping(branch.key, {})
         return self._deep(value, branch.name)
+
+    def _two_spellings(self, mapping: Mapping) -> None:
+        first: dict[str, str] = {}
+        for name, entry in mapping.entries.items():
+            before = first.setdefault(uniform(name), name)
+            if before != name:
+                self.log.add(
+                    "RL191", "warning",
+                    f"`{safe_name(name)}` and `{safe_name(before)}` are one key to Spring, and which of them counts is "
+                    "not defined; the last one was taken",
+                    At(entry.key, safe_name(name), f"{safe_name(name)}:"), "keep one",
+                )  # fmt: skip
 
     def _as_it_is(self, mapping: Mapping, key: Span) -> Mapping:
         """A mapping that needs no taking apart; as much of it is kept as can be."""
@@ -309,6 +325,12 @@ def profile_names(file: ConfigFile) -> list[str]:
             if kind == "on-profile":
                 found.update((name, None) for word in words for name in re.findall(r"[\w.\-]+", word))
     return list(found)
+
+
+def _rank(document: Mapping) -> tuple[bool, bool]:
+    """``bootstrap`` is read before ``application``, and of one name ``.properties`` lies over YAML."""
+    path = PurePath(document.span.source.name)
+    return not path.name.startswith("bootstrap"), path.suffix == ".properties"
 
 
 def _file_profile(document: Mapping, file: ConfigFile) -> str:
@@ -422,27 +444,37 @@ def chain_of(section: Section, module: str, instance: str, log: Log) -> Chain:
     own = next((found for held in holding if (found := held.section(instance))), None)
     if not holding and not (instance == "default" and "default" in configs):
         return Chain([])
-    base = own.word("baseConfig", fold=False) if own else None
     default = configs.section("default") if "default" in configs else None
-    if base is None:
-        return Chain([*([own] if own else []), *([default] if default else [])])
-    named = configs.section(base.value)
-    if not named and base.value not in configs:
-        log.add(
-            "RL192", "error", "`baseConfig` names a configuration that is not in `configs`", base.at,
-            "the application does not start",
-        )  # fmt: skip
-    inherits_default = module == "retry"
-    if default and base.value != "default" and not inherits_default:
-        log.trap(
-            "RL109",
-            f"a named base of a {module} does not inherit `configs.default`: what stands there does not "
-            "apply here, the library's defaults do",
-            base.at,
-            "repeat what you need in the named base",
-        )
-    sections = [*([own] if own else []), named]
-    return Chain([*sections, *([default] if default and inherits_default and base.value != "default" else [])])
+    sections = [own] if own else []
+    base = own.word("baseConfig", fold=False) if own else None
+    named: list[str] = []
+    while base is not None:  # a base may have a base
+        if base.value in named or (base.value == instance and module == "circuitbreaker"):
+            log.refused("`baseConfig` leads back to itself: the application does not start", base.at)
+            break
+        if base.value not in configs:
+            log.add(
+                "RL192", "error", "`baseConfig` names a configuration that is not in `configs`", base.at,
+                "the application does not start",
+            )  # fmt: skip
+            break
+        named.append(base.value)
+        sections.append(configs.section(base.value))
+        before, base = base, sections[-1].word("baseConfig", fold=False)
+    if module == "circuitbreaker" and not named and instance != "default" and instance in configs:
+        return Chain([*sections, configs.section(instance)])  # that of its own name before the default one
+    if default and "default" not in named:
+        if module != "circuitbreaker" or not named:
+            sections.append(default)
+        else:
+            log.trap(
+                "RL109",
+                "a named base of a circuitbreaker does not inherit `configs.default`: what stands there does not "
+                "apply here, the library's defaults do",
+                before.at,
+                "repeat what you need in the named base",
+            )
+    return Chain(sections)
 
 
 def holders(module: str) -> tuple[str, ...]:

@@ -324,3 +324,19 @@ def test_ten_thousand_documents_take_ten_thousand_times_as_long(tmp_path):
     begin = time.process_time()
     assert formats.open_together([("docs.yaml", "a: 1\n---\n" * 10_000)], [], "") is None
     assert time.process_time() - begin < 5.0
+
+
+@pytest.mark.parametrize(
+    ("word", "on", "said"),
+    [("true", True, ""), ("YES", True, ""), ("1", True, ""), ("off", False, "switched off here"),
+     ("5", False, "what is not true, yes, y, on or 1 is false")],
+)  # fmt: skip
+def test_a_switch_that_is_no_true_is_false(word: str, on: bool, said: str):
+    """MicroProfile Config refuses no word; SmallRye's own documentation has `enabled=5`."""
+    text = f"A/get/Retry/maxRetries=2\nA/get/Retry/enabled={word}\nA/get/Timeout/value=100\n"
+    found = read(text, "A/get")
+    assert any(layer.kind == "retry" for layer in found.stack.layers) is on
+    assert not [each for each in found.findings if each.severity == "error"]
+    switched = [each.message for each in found.findings if each.code == "RL181"]
+    assert switched == ([] if on else [f"`@Retry` is {said}"] if said.startswith("switched") else switched)
+    assert said in "".join(switched)
