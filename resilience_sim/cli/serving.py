@@ -44,9 +44,12 @@ class Watched:
     ) -> None:
         server = self._server
         viewer = View(self._ctx, server, stage, fold) if stage is not None and fold is not None else None
+        drawing: asyncio.Task[None] | None = None
 
         def asked() -> bool:
             self.each_tick()
+            if drawing is not None and drawing.done():
+                drawing.result()  # what went wrong with it
             self.interrupted = bool(interrupts.asked) or (stage is not None and stage.stop_asked)
             over = self.command is not None and self.command.over
             return self.interrupted or over or (viewer is not None and viewer.quit)
@@ -57,7 +60,7 @@ class Watched:
             said(server.url)
             if self._start is not None:
                 self.command = self._start(server.url)
-            drawing = asyncio.ensure_future(viewer.show()) if viewer is not None else None
+            drawing = asyncio.create_task(viewer.show()) if viewer is not None else None
             await server.until_asked()
             if drawing is not None:
                 drawing.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -13,6 +14,16 @@ from pathlib import Path
 import pytest
 from cli.shell import resim
 from patience import PATIENCE
+
+from resilience_sim.cli.context import CommandContext
+from resilience_sim.cli.environment import Environment
+from resilience_sim.cli.serving import Watched
+from resilience_sim.scenario.load import load
+from resilience_sim.serve.question import Question
+from resilience_sim.serve.server import Server
+from resilience_sim.serve.world import Served
+from resilience_sim.settings.own_code import SERVED, with_own_code
+from resilience_sim.views.live.state import LiveFold
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = """\
@@ -163,3 +174,48 @@ def test_signals_end_it_and_leave_a_readable_recording(number, code):
     played = resim("replay", "k.resim")
     assert played.code == (0 if number == signal.SIGTERM else played.code)
     assert "of 20 succeeded" in played.out, played.err
+
+
+class Screen:
+    """A stage; somebody presses q when the second frame is there."""
+
+    keys = True
+    stop_asked = False
+
+    def __init__(self):
+        self.frames: list[str] = []
+
+    def size(self):
+        return 100, 30
+
+    def show(self, sheet):
+        self.frames.append("\n".join("".join(text for text, _ in row.spans) for row in sheet.rows))
+
+    def wait(self, seconds):
+        return "q" if len(self.frames) > 1 else ""
+
+
+def test_the_live_view_shows_who_really_comes_and_faults_by_hand():
+    plan = with_own_code(load("checkout.yaml").plan, SERVED)
+    served = Served(plan, 1)
+    fold = LiveFold(plan, 1, served.components, "")
+    served.attach(fold)
+    server = Server(served, served, "127.0.0.1", 0)
+    screen = Screen()
+
+    def begin(url):
+        answers = []
+        server.run.enter(1, "B", "", False, "POST", "/pay", lambda attempt, outcome, hint: answers.append(outcome))
+        body = b'{"outage": {"how": "hang", "for": "1h", "id": "by-hand"}}'
+        headers = {"host": "localhost", "content-type": "application/json"}
+        assert server.control.answer(Question("POST", "/__resim/fault", headers, body))[0] == 201
+
+    ctx = CommandContext(Environment(io.StringIO(), io.StringIO(), io.StringIO()), ())
+    watched = Watched(ctx, server, None)
+    watched.run(begin, screen, fold)
+    last = screen.frames[-1]
+    assert f"checkout at {server.url}" in last
+    assert "requests 1" in last
+    assert "by-hand" in last
+    assert "q stop serving" in last
+    assert not watched.interrupted
