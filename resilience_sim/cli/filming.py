@@ -29,11 +29,20 @@ class Camera:
         self._file = file
         self._speed = speed
 
-    def take(self, plans: Mapping[str, Plan], seed: int, end: int, title: str, name: str = "") -> None:
+    def take(self, plans: Mapping[str, Plan], seed: int, end: int, title: str, name: str = "") -> bool:
         """Write the picture of the runs of ``plans`` with ``seed`` until the virtual instant ``end`` (ns).
 
-        ``title`` is that of its window, ``name`` that in its first line. ExportError when it cannot be written.
+        ``title`` is that of its window, ``name`` that in its first line. False after Ctrl-C, which leaves no picture.
+        ExportError when it cannot be written.
         """
+        try:
+            self._take(plans, seed, end, title, name)
+        except KeyboardInterrupt:  # the answer has been given already
+            self._ctx.err(f"interrupted: {self.path} is not written")
+            return False
+        return True
+
+    def _take(self, plans: Mapping[str, Plan], seed: int, end: int, title: str, name: str) -> None:
         from resilience_sim.cli.watching import Progress
         from resilience_sim.runs.simulation import Simulation
         from resilience_sim.views.export.files import ExportError, problem

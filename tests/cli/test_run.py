@@ -441,3 +441,18 @@ def test_pictures_that_cannot_be(here, words, said):
     assert answer.code == 2
     assert said in answer.err
     assert not list(Path().glob("x.*"))
+
+
+def test_ctrl_c_while_a_picture_is_drawn_takes_nothing_back(here, monkeypatch):
+    """The answer stands, nothing half is left, and the exit code says that something is missing."""
+    from resilience_sim.views.film import svg
+
+    def interrupted(film):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(svg, "svg_of_film", interrupted)  # as the signal does, in the middle of the work
+    answer = resim("run", "quick.yaml", "-q", "--record", "x.svg")
+    assert answer.code == 130
+    assert answer.out == resim("run", "quick.yaml", "-q").out
+    assert answer.err == "interrupted: x.svg is not written\n"
+    assert sorted(path.name for path in here.iterdir()) == ["quick.yaml"]

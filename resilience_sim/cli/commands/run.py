@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
-from resilience_sim.cli.errors import usage
+from resilience_sim.cli.errors import INTERRUPTED, usage
 from resilience_sim.cli.own_client import tell_notes, with_own_client
 from resilience_sim.cli.own_policies import with_own_policies
 
@@ -179,7 +179,8 @@ def run(ctx: CommandContext, options: RunOptions) -> int:
         results.finish(ctx, outputs, document, say, {AS_WRITTEN: partial(Simulation, scenario.plan, seeds[0])})
         if camera is not None and first is not None:
             end = round(first.result.document["virtual_seconds"] * 1e9)
-            camera.take({"": scenario.plan}, first.result.seed, end, f"resim run {scenario.plan.name}")
+            if not camera.take({"": scenario.plan}, first.result.seed, end, f"resim run {scenario.plan.name}"):
+                return INTERRUPTED
         return code
 
 
@@ -266,7 +267,8 @@ def _run_beside(
         )
         if camera is not None:
             end = max(racer.now for racer in racers.values())
-            camera.take(plans, seeds[0], end, f"resim run {scenario.plan.name} --beside {text}", title)
+            if not camera.take(plans, seeds[0], end, f"resim run {scenario.plan.name} --beside {text}", title):
+                return INTERRUPTED
         return code
 
 
