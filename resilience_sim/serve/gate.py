@@ -2,7 +2,8 @@
 
 Which attempts belong together, their clients say by a key. A request is over when an attempt succeeds, or answers that
 the request itself is at fault; without a key with its only attempt; else when no other attempt has come for
-:data:`PATIENCE`. Its luck is that of the number it gets when it first comes.
+:data:`PATIENCE`: then it has failed, and the same key begins another one. Its luck is that of the number it gets when
+it first comes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Name = tuple[int, int]  # of an attempt: request and number
 class Ticket:
     """A request: ``accounts`` has its effects by method and path, ``payment`` what is remembered of its key."""
 
-    __slots__ = ("accounts", "f", "key", "last", "last_at", "over", "payment", "root", "under_way")
+    __slots__ = ("accounts", "f", "key", "last", "last_at", "over", "payment", "root", "settled", "under_way")
 
     def __init__(self, key: str) -> None:
         self.key = key  # "": it has none, and one attempt
@@ -42,6 +43,7 @@ class Ticket:
         self.last = ev.SUCCESS  # outcome of an attempt
         self.last_at = 0
         self.over = True  # it has no number yet, or its outcome
+        self.settled = False  # which no further attempt can change
 
 
 class Attempt:
@@ -110,7 +112,7 @@ class Gate(Guest):
         """
         layer = self.front
         ticket = self._ticket(key)
-        if ticket.over:
+        if ticket.over and not ticket.settled:
             self._open(ticket)
         self._waiting.pop(ticket, None)
         root = ticket.root
@@ -194,6 +196,7 @@ class Gate(Guest):
         if ticket.over:
             return
         if outcome in (ev.SUCCESS, ev.CLIENT_ERROR):
+            ticket.settled = True
             self._close(ticket, outcome)
             return
         ticket.last, ticket.last_at = outcome, int(self.front.sim.now)

@@ -40,7 +40,8 @@ import os, sys, urllib.error, urllib.request
 ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 for _ in range(10):
     try:
-        ask(os.environ["RESIM_URL"] + "/pay", b"x").close()
+        key = {"X-Request-Id": os.environ["NAME"]} if "NAME" in os.environ else {}
+        ask(urllib.request.Request(os.environ["RESIM_URL"] + "/pay", b"x", key)).close()
     except urllib.error.HTTPError as error:
         error.close()
 sys.exit(int(os.environ.get("CODE", "0")))
@@ -106,6 +107,20 @@ def test_faults_by_hand_are_in_figures_lines_and_recording():
     assert "with no fault at all" not in answer.out
     played = resim("replay", "r.resim")
     assert "fault mine" in played.out
+
+
+def test_what_comes_after_a_success_is_recorded_and_shown_like_anything_else():
+    answer = serve("--save", "r.resim", NAME="one")
+    assert "1 of 1 succeeded" in answer.out
+    assert "10 made" in answer.out
+    for command in (
+        ["replay", "r.resim"],
+        ["replay", "r.resim", "--ui", "plain"],
+        ["export", "r.resim", "--to", "jsonl"],
+    ):
+        shown = resim(*command)
+        assert (shown.code, shown.err) == (0, ""), command
+    assert shown.out.count('"result"') == 10
 
 
 @pytest.mark.parametrize(
