@@ -55,6 +55,10 @@ def _all_as_compared(names: tuple[str, ...], kind: str) -> dict[str, str]:
 class Section:
     """A mapping whose keys are ticked off as they are read. ``relaxed``: Spring's binding of ``max-attempts``."""
 
+    __slots__ = (
+        "_asked", "_entries", "_kind", "_read", "fold", "log", "node", "path", "relaxed", "span", "unread",
+    )  # fmt: skip
+
     def __init__(
         self,
         node: Node | None,
@@ -71,12 +75,10 @@ class Section:
         self.fold = fold or relaxed
         self.span = span or (node.span if node is not None else None)
         self._kind = "relaxed" if relaxed else "fold" if fold else ""
-        self._entries: dict[str, tuple[str, Entry]] = {}
+        self._entries: dict[str, tuple[str, Entry]] = {} if self.node is None else self._view(self.node)
         self._read: set[str] = set()
         self._asked: dict[str | tuple[str, ...], None] = {}  # names that somebody looked for, by ones and by many
         self.unread: list[str] = []  # keys that were looked for, stand there, and could not be read
-        if self.node is not None:
-            self._entries = self._view(self.node)
 
     def anew(self, log: Log) -> Section:
         """The same with no key read yet, for another log."""
@@ -87,7 +89,10 @@ class Section:
         kind = self._kind
         known = node.views.get(kind) if node.views else None
         if known is None:
-            known = {_as_compared(name, kind): (name, entry) for name, entry in node.entries.items()}
+            if kind:
+                known = {_as_compared(name, kind): (name, entry) for name, entry in node.entries.items()}
+            else:
+                known = {name: (name, entry) for name, entry in node.entries.items()}
             if len(known) > LARGE:
                 node.views = {**(node.views or {}), kind: known}
         return known
@@ -140,13 +145,18 @@ class Section:
 
     def section(self, name: str) -> Section:
         """A mapping below; empty when there is none."""
-        entry = self._entries.get(self._plain(name))
-        node = self.node_at(name)
-        path = f"{self.path}.{safe_name(entry[0]) if entry else name}".lstrip(".")
-        if node is not None and not isinstance(node, Mapping) and not _is_empty(node):
+        self._asked[name] = None
+        plain = _as_compared(name, self._kind) if self._kind else name
+        entry = self._entries.get(plain)
+        if entry is None:
+            path = f"{self.path}.{name}" if self.path else name
+            return Section(None, path, self.log, self.relaxed, self.span, self.fold)
+        self._read.add(plain)
+        node = entry[1].value
+        path = f"{self.path}.{safe_name(entry[0])}".lstrip(".")
+        if not isinstance(node, Mapping) and not _is_empty(node):
             self.log.bad("a mapping", self.at(name))
-        span = entry[1].key if entry else self.span
-        return Section(node, path, self.log, self.relaxed, span, self.fold)
+        return Section(node, path, self.log, self.relaxed, entry[1].key, self.fold)
 
     def sections(self, name: str) -> list[Section]:
         """The mappings of a list below."""
