@@ -35,6 +35,7 @@ LINES = {
     "export": ["export", "r.resim", "--to", "jsonl"],
     "report": ["report", "r.resim", "-o", "x.html", "--force"],
     "snapshot": ["snapshot", ".", "--runs", "10"],
+    "serve": ["serve", "quick.yaml", "--port", "0", "--", sys.executable, "-c", ""],
 }  # fmt: skip
 WITHOUT_JSON = {"play", "import", "export"}  # the cockpit has no document; those two need -o for it
 APP = "resilience4j: {retry: {instances: {a: {maxAttempts: 3}}}}\n"
@@ -76,7 +77,7 @@ def lines() -> list[list[str]]:
         line = LINES.get(command, [command, "quick.yaml"])
         found.append(line)
         if command not in WITHOUT_JSON:
-            found.append([*line, "--json"])
+            found.append([line[0], "--json", *line[1:]])
     return [*found, ["--help"], ["run", "--help"], ["--version"], ["--version", "--json"], ["run", "nowhere", "--json"]]
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -78,9 +79,10 @@ def test_no_output_carries_a_control(which: str, kind: str, hostile: str, tmp_pa
     """File names and ids, in every format of every command."""
     more = {"compare": ["--runs", "1"], "margins": ["--axis", "load", "--runs", "1", "--until", "availability > 1%"]}
     more["tune"] = ["--budget", "4000 requests"]
+    more["serve"] = ["--port", "0", "--", sys.executable, "-c", ""]
     more["sweep"] = ["--over", "service.workers=1..2", "--runs", "1"]
     out = tmp_path / "out"
-    answer = resim(which, hostile, "-q", *more.get(which, []), "--out", f"{kind}={out}")
+    answer = resim(which, hostile, "-q", "--out", f"{kind}={out}", *more.get(which, []))
     if answer.code == 2 and f"{kind}=" in answer.err:  # not one of its formats
         assert not CONTROL.search(answer.out + answer.err)
         return

@@ -20,6 +20,7 @@ WORDS = ["", "-", "--", "x", "s.yaml", "r.resim", "c.yml", "nothing.yaml", ".", 
          "RS001", "exit-codes",
          "s.yaml@1s", "s.yaml:3", "r.resim@1s", "r.resim:3", "full", "live", "plain", "\udcff", "🦆", "x" * 5000,
          *BITS, *TIMES, *RATES, *SHARES]  # fmt: skip
+ENDLESS = ("serve",)  # until somebody ends it
 NEVER = ("--watch", "--policy", "--runs")  # waits for somebody; runs foreign code; forks
 
 
@@ -41,7 +42,7 @@ def options(command: str) -> tuple[list[tuple[str, bool]], int]:
 
 
 def case(dice: Dice) -> Case:
-    command = dice.one(COMMANDS)
+    command = dice.one([each for each in COMMANDS if each not in ENDLESS])
     known, arguments = options(command)
     argv: list[str] = []
     for _ in range(arguments):
