@@ -62,6 +62,8 @@ def main() -> int:
             ends = time.monotonic() + PATIENCE
             while not file.exists() and time.monotonic() < ends:
                 time.sleep(0.1)
+            if not file.exists():
+                sys.exit("no scheduler of Dask comes up: pip install 'resilience-sim[cluster]'")
             address = json.loads(file.read_text())["address"]
             started += [
                 dask("worker", address, "--nthreads", "1", "--no-nanny", "--local-directory", folder) for _ in both
