@@ -21,7 +21,7 @@ WORDS = ["", "-", "--", "x", "s.yaml", "r.resim", "c.yml", "nothing.yaml", ".", 
          "s.yaml@1s", "s.yaml:3", "r.resim@1s", "r.resim:3", "full", "live", "plain", "\udcff", "🦆", "x" * 5000,
          *BITS, *TIMES, *RATES, *SHARES]  # fmt: skip
 ENDLESS = ("serve",)  # until somebody ends it
-NEVER = ("--watch", "--policy", "--runs")  # waits for somebody; runs foreign code; forks
+NEVER = ("--watch", "--web", "--policy", "--runs")  # wait for somebody; runs foreign code; forks
 
 
 def options(command: str) -> tuple[list[tuple[str, bool]], int]:
