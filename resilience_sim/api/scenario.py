@@ -88,6 +88,8 @@ class Scenario:
     def with_policy(self, policy: type[Policy], position: int | str = "outer") -> Scenario:
         """With a policy of your own in the stack: ``outer``, ``inner``, or its place counted from 0 at the outside.
 
+        ``shop.stock``, ``shop.stock.inner`` and ``shop.stock.1`` are in the stack of the calls from shop to stock.
+
         The class has to stand at the top level of a module, where a worker process finds it, too.
         """
         if "." in policy.__qualname__:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from resilience_sim.policies.plugin import PluginError, find
+from resilience_sim.runs.actions import with_stack
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.plugin import PluginConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -21,18 +21,35 @@ GROUP = "resim.policies"
 def with_policies(plan: Plan, asked: Sequence[str]) -> Plan:
     """The plan with one more policy for each of ``asked``: ``module:Class`` or ``name``, both with ``@position``.
 
-    Position 0 is outermost, and what is meant where none is given; ``inner`` is next to the service. They go in one
-    after the other, so the last one without a position ends up outermost.
+    Position 0 is outermost, and what is meant where none is given; ``inner`` is next to the service. ``@shop.stock``
+    and ``@shop.stock.POSITION`` are in the stack of the calls from shop to stock. They go in one after the other, so
+    the last one without a position ends up outermost.
 
     Raises:
         PluginError: not found, or no policy.
     """
-    stack: list[PolicyConfig] = list(plan.stack)
     for text in asked:
         target, _, position = text.partition("@")
-        config = _named(target, {policy.id for policy in stack})
+        place = ""
+        if "." in position:
+            place, position = _of_a_link(plan, text, position)
+        stack: list[PolicyConfig] = list(plan.stack_of(place))
+        front = f"{place.replace('>', '.')}." if place else ""
+        config = _named(target, front, {policy.id for policy in stack})
         stack.insert(_place(text, position, len(stack)), config)
-    return replace(plan, stack=tuple(stack))
+        plan = with_stack(plan, place, tuple(stack))
+    return plan
+
+
+def _of_a_link(plan: Plan, text: str, position: str) -> tuple[str, str]:
+    """The link that ``shop.stock.inner`` names, and the position in its stack."""
+    caller, callee, *rest = position.split(".")
+    place = f"{caller}>{callee}"
+    if len(rest) > 1 or not any(link.name == place for link in plan.links):
+        known = ", ".join(f"`@{link.caller}.{link.callee}`" for link in plan.links)
+        calls = f"those between services are {known}" if known else "the scenario has no calls between services"
+        raise PluginError(f"`{text}`: no calls are named `{position}`; {calls}")
+    return place, rest[0] if rest else ""
 
 
 def _place(text: str, position: str, depth: int) -> int:
@@ -45,14 +62,14 @@ def _place(text: str, position: str, depth: int) -> int:
     return int(position)
 
 
-def _named(target: str, taken: set[str]) -> PluginConfig:
+def _named(target: str, front: str, taken: set[str]) -> PluginConfig:
     module, colon, name = target.partition(":")
     if not colon:
         module, name = _entry_point(target)
     if "" not in sys.path:
         sys.path.insert(0, "")  # the current folder: the command line is the user's own word
     find(module, name)
-    base = target if not colon else name
+    base = front + (target if not colon else name)
     number = 1
     while (chosen := base if number == 1 else f"{base}#{number}") in taken:
         number += 1

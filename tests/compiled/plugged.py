@@ -17,6 +17,14 @@ service: {latency: {exponential: 100ms}, workers: 3, failure_rate: 30%}
 traffic: {rate: 20/s, requests: 400}
 stack: [{retry: {attempts: 3, delay: 50ms}}, {timeout: {after: 400ms}}]
 """
+HOPS = """
+resim: 1
+name: plugged-hops
+services:
+  shop: {latency: 20ms, calls: [{to: stock, stack: [{retry: {attempts: 3, delay: 50ms}}, {timeout: {after: 400ms}}]}]}
+  stock: {latency: {exponential: 100ms}, workers: 3, failure_rate: 30%}
+traffic: {rate: 20/s, requests: 400}
+"""
 seen: dict[str, int] = {}
 
 
@@ -79,9 +87,12 @@ class Impatient(Policy):
 
 
 def main() -> None:
-    plan = load_text(TEXT, "-").plan
     found = {}
-    for asked in (["Through"], ["Once"], ["Again@inner"], ["Impatient@1"], ["Impatient@inner", "Again", "Once@2"]):
+    for asked in (
+        ["Through"], ["Once"], ["Again@inner"], ["Impatient@1"], ["Impatient@inner", "Again", "Once@2"],
+        ["Again", "Once@shop.stock", "Impatient@shop.stock.inner"],
+    ):  # fmt: skip
+        plan = load_text(HOPS if "." in asked[-1] else TEXT, "-").plan
         result = simulate(with_policies(plan, [f"plugged:{name}" for name in asked]), 1)
         found[" ".join(asked)] = [result.digest, result.document["requests"], result.document["attempts"]]
     import plugged  # not __main__: the module that the policies were taken from

@@ -19,7 +19,7 @@ from . import plugged
 from .forms import run
 
 HERE = Path(__file__).parent
-PLAN = load_text(plugged.TEXT, "-").plan
+PLAN, HOPS = (load_text(text, "-").plan for text in (plugged.TEXT, plugged.HOPS))
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +63,23 @@ def test_where_it_stands(asked, ids):
 
 
 @pytest.mark.parametrize(
+    ("asked", "ids"),
+    [
+        ("plugged:Once@shop.stock", ["shop.stock.Once", "shop.stock.retry", "shop.stock.timeout"]),
+        ("plugged:Once@shop.stock.1", ["shop.stock.retry", "shop.stock.Once", "shop.stock.timeout"]),
+        ("plugged:Once@shop.stock.inner", ["shop.stock.retry", "shop.stock.timeout", "shop.stock.Once"]),
+    ],
+)
+def test_where_it_stands_between_services(asked, ids):
+    """After a failed attempt it turns one away, which stock does not see."""
+    plan = with_policies(HOPS, [asked])
+    assert [policy.id for policy in plan.stack_of("shop>stock")] == ids
+    assert plan.stack == HOPS.stack
+    received = [simulate(each, 1).document["services"][1]["attempts_received"] for each in (HOPS, plan)]
+    assert received[1] < received[0]
+
+
+@pytest.mark.parametrize(
     ("asked", "words"),
     [
         ("no_such_module:Once", "cannot import"),
@@ -70,6 +87,7 @@ def test_where_it_stands(asked, ids):
         ("plugged:TEXT", "no class derived from"),
         ("plugged:Once@3", "from 0 (outermost) to 2"),
         ("plugged:Once@-1", "`outer`, `inner`"),
+        ("plugged:Once@shop.stock", "the scenario has no calls between services"),
         ("unheard_of", "no installed package offers"),
     ],
 )
@@ -78,6 +96,8 @@ def test_what_cannot_be_used_is_said(asked, words):
     with pytest.raises(PluginError) as error:
         with_policies(PLAN, [asked])
     assert words in str(error.value)
+    with pytest.raises(PluginError, match=r"no calls are named `shop\.db`; those between services are `@shop\.stock`"):
+        with_policies(HOPS, ["plugged:Once@shop.db"])
 
 
 def test_a_package_offers_one_by_name(tmp_path, monkeypatch):

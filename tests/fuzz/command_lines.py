@@ -63,6 +63,7 @@ def case(dice: Dice) -> Case:
         "s.yaml": dice.one([*bases()[:-2], from_tables(dice)]).encode(), "r.resim": dice.one(recordings()),
         "c.yml": b"resilience4j.retry.instances.a.maxAttempts: 3\n", **DATA,
     }  # fmt: skip
-    outputs = ("out", "out.json", *(f"out.{name}.csv" for name in NAMES), "new.yaml",
-               "resim-v1.schema.json", *(word for word in argv if "/" not in word and word not in files))  # fmt: skip
+    typed = [word for word in argv if "/" not in word and word not in files]
+    outputs = ("out", "out.json", *(f"out.{name}.csv" for name in NAMES), "new.yaml", "resim-v1.schema.json",
+               *typed, *(f"{word}.yaml" for word in typed if command == "init"))  # fmt: skip
     return Case("cli", files, (Step((command, *argv), outputs, simulates=True),))
