@@ -244,15 +244,18 @@ def parts(subject: Subject) -> Iterator[Subject]:
 
 def hits(subject: Subject, known: Hits) -> list[tuple[Rule, Hit]]:
     """What all rules say; of one whose twin is ``known`` without looking again."""
-    from resilience_sim.lint.pages import RULES
-
     key = id(subject.twin or subject)
     found = known.get(key)
     if found is None:
-        several = subject.plan.several
-        rules = [each for each in RULES if each.code not in subject.instead and each.of_graph == several]
-        found = known[key] = [(rule, hit) for rule in rules for hit in rule.check(subject)]
+        found = known[key] = [(rule, hit) for rule in _rules_of(subject) for hit in rule.check(subject)]
     return found
+
+
+def _rules_of(subject: Subject) -> list[Rule]:
+    from resilience_sim.lint.pages import RULES
+
+    several = subject.plan.several
+    return [each for each in RULES if each.code not in subject.instead and each.of_graph == several]
 
 
 def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:
@@ -336,10 +339,10 @@ def _item(subject: Subject, t: int) -> int:
 
 
 def errors_of(plan: Plan) -> frozenset[str]:
-    """The codes of the rules that call something in a plan an error."""
+    """The codes of the rules that call something in a plan an error; no other rule is asked."""
     return frozenset(
         rule.code
         for subject in parts(Subject("", plan))
-        for rule, hit in hits(subject, {})
-        if (hit.severity or rule.severity) == "error"
+        for rule in _rules_of(subject)
+        if rule.worst == "error" and any((hit.severity or rule.severity) == "error" for hit in rule.check(subject))
     )

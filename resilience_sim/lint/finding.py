@@ -33,7 +33,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``severity`` is the usual one. ``page`` is what ``resim explain`` says.
+    """``severity`` is the usual one, ``worst`` the gravest that a hit can have. ``page``: what ``resim explain`` says.
 
     ``of_graph``: it looks at several services together, the others at one stack and what is inside.
     """
@@ -43,15 +43,17 @@ class Rule:
     severity: str
     page: str
     check: Check
+    worst: str
     of_graph: bool = False
 
 
-def rule(code: str, title: str, severity: str, of_graph: bool = False) -> Callable[[Check], Rule]:
+def rule(code: str, title: str, severity: str, of_graph: bool = False, worst: str = "") -> Callable[[Check], Rule]:
     """Make a check a rule; its docstring is the page."""
 
     def made(check: Check) -> Rule:
         paragraphs = (check.__doc__ or title).strip().split("\n\n")
-        return Rule(code, title, severity, "\n\n".join(" ".join(each.split()) for each in paragraphs), check, of_graph)
+        page = "\n\n".join(" ".join(each.split()) for each in paragraphs)
+        return Rule(code, title, severity, page, check, worst or severity, of_graph)
 
     return made
 

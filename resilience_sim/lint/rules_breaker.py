@@ -127,7 +127,7 @@ def enough_calls(subject: Subject, index: int, calls: float, least: int) -> floa
     return sum(poisson_least(calls / each * instances, needed + turn) for turn in range(instances)) / instances
 
 
-@rule("RL009", "a breaker that can never open", WARNING)
+@rule("RL009", "a breaker that can never open", WARNING, worst=ERROR)
 def never_opens(subject: Subject) -> Iterator[Hit]:
     """A breaker over a time window judges nothing below `min_calls`. If fewer come in a window even when everything
     fails, it never opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) with the
@@ -288,7 +288,7 @@ def single_failure(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL012", "half open for ever", WARNING)
+@rule("RL012", "half open for ever", WARNING, worst=ERROR)
 def stuck(subject: Subject) -> Iterator[Hit]:
     """A half-open breaker waits for its probes. If B swallows one (a hang, a lost answer) and no timeout ends it, the
     breaker rejects everything until the process restarts: in classic rules, resilience4j (without

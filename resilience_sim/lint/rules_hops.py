@@ -46,7 +46,7 @@ def _all(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-@rule("RL033", "attempts multiply from service to service", WARNING, of_graph=True)
+@rule("RL033", "attempts multiply from service to service", WARNING, worst=ERROR, of_graph=True)
 def multiplied(subject: Subject) -> Iterator[Hit]:
     """Where every service on the way tries three times, a database that is down gets 3 x 3 x 3 = 27 calls for each
     request of a user: each level tries again what the level below has already tried in vain. The number is what a

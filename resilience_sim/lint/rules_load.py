@@ -53,7 +53,7 @@ def _total(subject: Subject) -> float:
     return total
 
 
-@rule("RL005", "nested attempts multiply", WARNING)
+@rule("RL005", "nested attempts multiply", WARNING, worst=ERROR)
 def multiplied(subject: Subject) -> Iterator[Hit]:
     """A retry around a retry does not add, it multiplies: three times three are nine attempts for one request, and
     hedges multiply too. Over several services it goes on. In an outage that is the load B gets while it is down.
@@ -189,7 +189,7 @@ def _of_users(plan: Plan, index: int, limit: float, rate: float) -> float:
     return max(rate, (plan.traffic.users / plan.client.instances - served) / think)
 
 
-@rule("RL026", "a rate limit below the traffic", WARNING)
+@rule("RL026", "a rate limit below the traffic", WARNING, worst=ERROR)
 def narrow_limiter(subject: Subject) -> Iterator[Hit]:
     """What arrives above the limit is turned away, or waits until it cannot. Retries outside the limiter count as
     traffic too. The limit is per client instance, unless it is `shared`: several instances together send several times

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lint.cases import CASES, found_in, seen, text_of
+from resilience_sim.lint.finding import ERROR
 from resilience_sim.lint.pages import RULES
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError
@@ -15,6 +16,13 @@ def test_every_rule_has_a_case_and_a_page():
     """No rule goes untested or unexplained."""
     assert [rule.code for rule in RULES] == sorted(CASES)
     assert all(len(rule.page) > 100 and rule.title for rule in RULES)
+
+
+def test_a_rule_says_how_grave_its_hits_can_be() -> None:
+    """Tuning asks only those that may call something an error."""
+    for rule in RULES:
+        may = rule.severity == ERROR or "ERROR" in rule.check.__code__.co_names
+        assert (rule.worst == ERROR) == may, rule.code
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
