@@ -26,9 +26,11 @@ class Writing:
     terminal: bool = False
 
     def run(self, place: str, *more: str):
+        command, *words = [word.replace("PLACE", place) for word in self.line.split()]
         return resim(
-            *[word.replace("PLACE", place) for word in self.line.split()],
+            command,
             *more,
+            *words,
             terminal=self.terminal,
             env={"NO_COLOR": "1"},
         )
@@ -62,6 +64,8 @@ WRITING = {
         "margins quick.yaml -q --axis load --runs 2 --precision 20% --out json=PLACE", "quick.yaml"
     ),
     ("replay", "--out"): Writing("replay r.resim -q --out jsonl=PLACE", "r.resim"),
+    ("serve", "--out"): Writing("serve quick.yaml -q --port 0 --out json=PLACE -- true", "quick.yaml"),
+    ("serve", "--save"): Writing("serve quick.yaml -q --port 0 --save PLACE -- true", "quick.yaml"),
     ("play", "--save"): Writing("play quick.yaml --save PLACE", "quick.yaml", terminal=True),
     ("import", "--output"): Writing("import app.yml -q --output PLACE", "app.yml"),
     ("export", "--output"): Writing("export r.resim -q --to csv-requests --output PLACE", "r.resim"),
