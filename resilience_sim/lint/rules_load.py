@@ -233,7 +233,7 @@ def narrow_limiter(subject: Subject) -> Iterator[Hit]:
 SECOND = 1e9
 
 
-@rule("RL020", "fewer places than Little's law needs", WARNING)
+@rule("RL020", "fewer places than Little's law needs", WARNING, worst=ERROR)
 def too_few_places(subject: Subject) -> Iterator[Hit]:
     """Calls at once = arrivals per second x seconds each takes (J. Little, 1961). A bulkhead or thread pool of exactly
     that size turns many away: arrivals are random, and with 20 at once on average, 20 places lose 16 % (Erlang's

@@ -109,7 +109,7 @@ def _shortest_wait(config: RetryConfig, n: int) -> float:
     return wait * {"full": 0.0, "equal": 0.5}.get(config.jitter, 1.0)
 
 
-@rule("RL004", "nothing ends a call", WARNING)
+@rule("RL004", "nothing ends a call", WARNING, worst=ERROR)
 def endless(subject: Subject) -> Iterator[Hit]:
     """Without a timeout a call to a B that hangs never ends. It holds a thread (or a connection, or memory) of Service
     A. At the usual rate the threads are gone after threads / rate seconds, and then A is down too. No retry and no
