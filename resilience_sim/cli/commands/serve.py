@@ -8,7 +8,7 @@ from functools import partial
 from math import inf
 from typing import IO, TYPE_CHECKING, Annotated, Any, TextIO
 
-from resilience_sim.cli import errors
+from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
 from resilience_sim.cli.errors import Problem, usage
@@ -39,8 +39,15 @@ class ServeOptions:
     seed: opt.Seed = None
     settings: opt.Set = field(default_factory=list)
     speed: Annotated[
-        str, opt.option("--speed", "SPEED", "Seconds of the scenario in one of the clock (e.g. 10x).", opt.MAIN)
-    ] = "1x"
+        str | None,
+        opt.option(
+            "--speed",
+            "SPEED",
+            "Seconds of the scenario in one of the clock (e.g. 10x). Default: 1x.",
+            opt.MAIN,
+            complete.words("1x", "2x", "5x", "10x"),
+        ),
+    ] = None
     ui: opt.Ui = "auto"
     out: opt.Out = field(default_factory=list)
     save: opt.Save = None
