@@ -8,6 +8,7 @@ from resilience_sim.kernel.events import Component
 from resilience_sim.kernel.frames import Clock
 from resilience_sim.settings.own_code import OwnCodeConfig
 from resilience_sim.settings.plan import Plan
+from resilience_sim.settings.service import OperationConfig
 from resilience_sim.world.calls import Calls, Group, Link
 from resilience_sim.world.faults import Faults
 from resilience_sim.world.service import Service
@@ -24,7 +25,7 @@ def inner_components(plan: Plan, first: int) -> list[Component]:
         add("service", service.name, -1, 0, service.name)
         for i in range(service.replicas):
             add("replica", f"{service.name}#{i + 1}", -1, i + 1, service.name)
-    replicas = {service.name: service.replicas for service in (plan.service, *plan.services)}
+    replicas = {service.name: service.replicas for service in plan.everybody}
     for link in plan.links:
         add("link", link.name, -1, 0, link.name)
         for i in range(replicas[link.caller]):
@@ -36,10 +37,10 @@ def inner_components(plan: Plan, first: int) -> list[Component]:
     return found
 
 
-def _layer_sources(components: Collection[Component], name: str, replicas: int, layers: int) -> list[list[int]]:
+def _layer_sources(of_link: Collection[Component], replicas: int, layers: int) -> list[list[int]]:
     rows = [[0] * layers for _ in range(replicas)]
-    for each in components:
-        if each.link == name and each.kind != "link":
+    for each in of_link:
+        if each.kind != "link":
             for i in range(replicas) if each.instance < 0 else (each.instance,):
                 rows[i][each.number] = each.id
     return rows
@@ -51,6 +52,13 @@ class World:
     def __init__(self, sim: Clock, plan: Plan, components: Collection[Component], faults: Faults) -> None:
         own_code = any(isinstance(policy, OwnCodeConfig) for policy in plan.stack)  # which decides what it sends
         crashing = {fault.place or plan.service.name for fault in plan.faults if fault.kind == "crash_replica"}
+        placed: dict[str, list[Component]] = {}  # by service, and by link
+        for component in components:
+            placed.setdefault(component.node, []).append(component)
+        asked: dict[str, list[OperationConfig]] = {}  # of each service
+        for link in plan.links:
+            asked.setdefault(link.callee, []).append(link.operation)
+        count = {service.name: service.replicas for service in plan.everybody}
         made: dict[str, Service] = {}
         callers = plan.client.instances
         steps: dict[str, list[Group]] = {}
@@ -59,31 +67,31 @@ class World:
         for config in reversed(plan.inward()):
             name = config.name
             entry = name == plan.service.name
-            inward = [link.operation for link in plan.links if link.callee == name]
+            inward = asked.get(name, [])
             effects = any(not operation.only_reads for operation in inward) or (entry and not plan.operation.only_reads)
             effects = effects or own_code
             service = Service(
                 sim,
-                next(each.id for each in components if each.kind == "service" and each.node == name),
+                next(each.id for each in placed[name] if each.kind == "service"),
                 config,
                 effects,
                 faults.at(name),
-                tuple(each.id for each in components if each.kind == "replica" and each.node == name),
+                tuple(each.id for each in placed[name] if each.kind == "replica"),
                 name in crashing,
                 plan.several,
                 faults.at(f"client>{name}") if entry and plan.several else None,
             )
             made[name] = service
         for link in plan.links:
-            replicas = next(each.replicas for each in (plan.service, *plan.services) if each.name == link.caller)
+            replicas = count[link.caller]
             ordinal = ordinals.get(link.callee, 0)
             ordinals[link.callee] = ordinal + len(link.operation.each)
             links[link.name] = Link(
                 sim,
-                next(each.id for each in components if each.kind == "link" and each.link == link.name),
+                next(each.id for each in placed[link.name] if each.kind == "link"),
                 link,
                 made[link.callee],
-                _layer_sources(components, link.name, replicas, len(link.stack)),
+                _layer_sources(placed[link.name], replicas, len(link.stack)),
                 callers,
                 ordinal,
                 faults.at(link.name),
