@@ -28,6 +28,7 @@ from .case import Case, Step
 
 HEARD = 1.5  # s of CPU within which it is heard
 MOST_MEMORY = 1_000_000  # kB that one step may add to the peak of the process
+TOOK = re.compile(rb'"seconds": [0-9.]+')  # in documents of experiments
 DOCUMENTED = (errors.OK, errors.NO, errors.NOTHING_DONE, errors.INCONCLUSIVE)
 CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -162,18 +163,22 @@ def _look_at_files(step: Step, code: int | str, before: dict[str, str], problem)
 
 
 def _files() -> dict[str, str]:
-    here = Path()
-    return {
-        str(path): hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-        for path in sorted(here.rglob("*"))
-        if path.is_file()
-    }
+    return {str(path): _digest(path.read_bytes()) for path in _paths()}
+
+
+def _paths() -> list[Path]:
+    return [path for path in sorted(Path().rglob("*")) if path.is_file()]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _hash_of_outputs(step: Step) -> str:
     """A study has its measurements in the order in which they were made, by several processes."""
-    wanted = set(step.makes) - {"study"}
-    return " ".join(f"{name} {digest}" for name, digest in _files().items() if name in wanted)
+    found = [path for path in _paths() if str(path) in set(step.makes) - {"study"}]
+    contents = [(str(path), TOOK.sub(b"", path.read_bytes())) for path in found]
+    return " ".join(f"{name} {_digest(content)}" for name, content in contents)
 
 
 def _by_the_clock(step: Step) -> bool:
