@@ -149,6 +149,8 @@ def _policy(kind: str, body: dict[str, str]) -> PolicyConfig | None:
 
 
 def _fault(kind: str, body: dict[str, str]) -> FaultConfig:
+    if "answer" in body:
+        body = {name: value for name, value in body.items() if name != "how"}  # with an answer there is no other way
     return fault_from(kind, body, 1)
 
 
