@@ -10,7 +10,7 @@ from pathlib import Path
 from .forms import run
 
 PROGRAM = Path(__file__).with_name("extremes.py")
-ONE_IN = 47  # of 85,000; all of them: `python -m tests.fuzz --target extremes`
+ONE_IN = 97  # of 85,000; all of them: `python -m tests.fuzz --target extremes`
 
 
 def test_extremes_are_the_same_in_both_forms(compiled: Path) -> None:
@@ -23,7 +23,7 @@ def test_extremes_are_the_same_in_both_forms(compiled: Path) -> None:
     assert theirs[0] == "compiled"
     assert ours[0].startswith("interpreted")
     outcomes = Counter("refused" if each.startswith("refused") else each.split()[0] for each in ours[1].values())
-    assert outcomes["refused"] > 1_000
-    assert len(ours[1]) - outcomes["refused"] > 150
+    assert outcomes["refused"] > 500
+    assert len(ours[1]) - outcomes["refused"] > 75
     assert not {name: each for name, each in ours[1].items() if each.split()[0].isupper()}
     assert {name: (each, theirs[1][name]) for name, each in ours[1].items() if theirs[1][name] != each} == {}

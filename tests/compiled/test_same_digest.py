@@ -57,7 +57,7 @@ def test_random_scenarios(compiled, cases, tmp_path):
     everything = [plan for _, plan, _ in cases]
     assert len({policy.kind for plan in everything for policy in plan.stack}) == 8
     assert len({fault.kind for plan in everything for fault in plan.faults}) == 8
-    assert len({plan.service.latency.kind for plan in everything}) == 7
+    assert len({each.kind for plan in everything for each in (plan.service.latency, plan.service.network)}) == 7
     assert {plan.traffic.loop for plan in everything} == {"open", "closed", "trace"}
     file = tmp_path / "cases"
     file.write_bytes(pickle.dumps(cases))

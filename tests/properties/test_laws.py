@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import pytest
 from audit import Audit
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 from lab import Story, b, bulkhead, every, fallback, hedge, limiter, outage, plan, retry, run, throttle, timeout
 from lab import breaker as circuit_breaker
@@ -230,12 +230,14 @@ def garbage(requests: int, the_plan) -> int:
     sized = replace(the_plan, traffic=replace(the_plan.traffic, requests=requests))
     simulation = Simulation(sized, 1)
     gc.collect()
+    gc.freeze()  # what other tests have left need not be walked through
     gc.disable()
     try:
         simulation.run()
         return gc.collect()
     finally:
         gc.enable()
+        gc.unfreeze()
 
 
 def test_no_reference_cycle_outlives_a_call():
@@ -257,14 +259,13 @@ def test_the_strategy_reaches_what_matters():
     class Enough(Exception):
         """Ends the search."""
 
-    @settings(max_examples=2_000, database=None, phases=[Phase.generate])
-    @given(plans())
     def look(the_plan):
-        story = run(the_plan, 3)
-        reach(story)
+        reach(run(the_plan, 3))
         if reached == MATTERS.keys():
             raise Enough
 
+    usual = settings(max_examples=200, database=None, derandomize=False, phases=[Phase.generate])
     with contextlib.suppress(Enough):
-        look()
+        for beginning in range(12):  # one that runs on and on stays near what it has found
+            seed(beginning)(usual(given(plans())(look)))()
     assert sorted(MATTERS.keys() - reached) == []

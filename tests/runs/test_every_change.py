@@ -109,7 +109,7 @@ def test_a_setting_of_a_library_changed_at_the_start_is_the_stack_that_had_it(
     )
     first = st.just("") if not param.required else value
 
-    @settings(max_examples=3, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.fixed_dictionaries(needed), first, value)
     def same(others: dict[str, str], before: str, after: str) -> None:
         body: dict[str, Any] = {"like": library, **others}

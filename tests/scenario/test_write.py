@@ -15,7 +15,7 @@ from resilience_sim.settings.faults import FAULTS
 from resilience_sim.settings.registry import POLICIES
 
 HEAD = "resim: 1\nservice: {workers: 9, replicas: 9}\ntraffic: {rate: 1/s, duration: 1h}\n"
-MANY = settings(max_examples=40, deadline=None)
+MANY = settings(max_examples=20, deadline=None)
 
 
 def reread(kind: str, body: dict[str, str], ident: str = "mine") -> None:
@@ -56,7 +56,7 @@ def test_the_policies_of_every_library(kind: str, library: str) -> None:
 def test_our_names_under_the_rules_of_a_library(kind: str) -> None:
     """Where it has such a thing."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(strategies.classic(POLICIES[kind]), st.data())
     def holds(body: dict[str, str], data: st.DataObject) -> None:
         chosen = data.draw(st.sets(st.sampled_from(sorted(body)), max_size=2)) if body else set()
