@@ -248,3 +248,12 @@ def test_services_and_links_are_embedded_once():
     kept = _kept({"variants": [{"name": name, "runs": [run, run]} for name in ("one", "two")]})
     found = [[(each["services"], each["links"]) for each in variant["runs"]] for variant in kept["variants"]]
     assert found == [[([{"name": "a"}], [{"to": "a"}]), ([], [])], [([], []), ([], [])]]
+
+
+def test_of_hundreds_of_runs_the_first_of_each_variant_are_embedded():
+    """A comparison of five variants over a hundred seeds was twice as large as a page may be."""
+    runs = [{"seed": seed} for seed in range(1, 101)]
+    kept = _kept({"variants": [{"name": name, "runs": runs} for name in "abcde"]})
+    assert [len(each["runs"]) for each in kept["variants"]] == [20] * 5
+    alone = _kept({"variants": [{"name": "a", "runs": runs}]})
+    assert len(alone["variants"][0]["runs"]) == 100

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BINS = 150  # of a chart over time, at most
 MOST_ROWS = 4_000  # of a table
+MOST_RUNS = 100  # of all variants, whose figures are embedded
 VERDICTS = {
     "pass": ("✓", "good", "holds"),
     "fail": ("✗", "bad", "does not hold"),
@@ -85,18 +86,27 @@ def _page(document: Mapping[str, Any], spoken: str, chosen: Sequence[Chosen]) ->
     schema = _text(document.get("schema"))
     several = any(run.get("links") for each in variants for run in each.get("runs", ())[:1])
     yield f"<code>{schema}</code>, is in this file, with series and transitions of what is drawn only"
-    yield ", and with services and links of the first run only.</p>" if several else ".</p>"
+    yield ", and with services and links of the first run only" if several else ""
+    most, runs = _most_runs(variants), max((len(each.get("runs", ())) for each in variants), default=0)
+    yield f", and with the first {most} of {runs} runs of each variant" if runs > most else ""
+    yield ".</p>"
     yield f'</main><script type="application/json" id="data">{data}</script><script>{script}</script></body></html>\n'
 
 
 def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document without what happened when in runs that no chart shows: it would be nearly all of it."""
-    found = dict(document)
+    found, variants = dict(document), document.get("variants", ())
+    most = _most_runs(variants)
     found["variants"] = [
-        {**variant, "runs": [_brief(run, number, place) for number, run in enumerate(variant["runs"])]}
-        for place, variant in enumerate(document.get("variants", ()))
+        {**variant, "runs": [_brief(run, number, place) for number, run in enumerate(variant["runs"][:most])]}
+        for place, variant in enumerate(variants)
     ]
     return found
+
+
+def _most_runs(variants: Sequence[object]) -> int:
+    """Of each variant: a page stays small enough for a mail, however many seeds there were."""
+    return max(1, MOST_RUNS // max(1, len(variants)))
 
 
 def _brief(run: Mapping[str, Any], number: int, variant: int) -> Mapping[str, Any]:
