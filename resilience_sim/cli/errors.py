@@ -33,6 +33,14 @@ class Problem(Exception):
         self.help = help
 
 
+def need(module: str, message: str, install: str) -> None:
+    """Problem where the package of an extra is not installed; nothing is imported to know that."""
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise Problem("missing_extra", f"{message}, which is not installed", f"install it: {install}")
+
+
 def usage(message: str, help: str = "") -> Problem:
     """A command line that is well formed, but asks for something impossible."""
     return Problem("usage", message, help)

@@ -30,7 +30,7 @@ class Clock:
     pending_work: i64  # jobs that only a background timer may be able to release; kept by the service
     leaves_calls: bool  # some layer stops waiting without telling the inside, which goes on answering to nobody
     passes_deadlines: bool  # some timeout tells the inside by when its answer is of use
-    tells_attempts: bool  # whether services say what becomes of attempts: for a few figures nobody needs to know
+    tells_attempts: bool  # whether services say what usually becomes of attempts; what is rare they say all the same
     guest: object  # whoever runs code of the user's own on this clock (policies/guest.py), or None
 
     def __init__(self, rng: KeyedRng, sink: Sink) -> None:

@@ -59,7 +59,7 @@ class Sink(Fold):
 
     _hash: i64
     count: i64
-    attempts: bool  # whether anybody wants to know what becomes of single attempts; if not they are not told of
+    attempts: bool  # whether anybody wants to know what becomes of single attempts; if not, few events of them come
 
     def __init__(self, folds: list[Fold]) -> None:
         self._hash = 0

@@ -13,6 +13,7 @@ from typing import TypeVar
 from resilience_sim.runs.actions import plan_with
 from resilience_sim.scenario.write import policy_settings
 from resilience_sim.settings.actions import Inject
+from resilience_sim.settings.calls import front
 from resilience_sim.settings.faults import FAULTS as FAULT_KINDS
 from resilience_sim.settings.library_types import Nest
 from resilience_sim.settings.plan import Plan
@@ -132,8 +133,7 @@ def read_policy(kind: str, values: Answers, id: str) -> PolicyConfig:
 
 def new_policy_id(kind: str, plan: Plan, place: str = "") -> str:
     """An id that no policy of the stack has; ``place``: of that of a link, else Service A's."""
-    prefix = f"{place.replace('>', '.')}." if place else ""
-    return prefix + _new_id(kind, {own_id(policy.id) for policy in plan.stack_of(place)})
+    return front(place) + _new_id(kind, {own_id(policy.id) for policy in plan.stack_of(place)})
 
 
 def _new_id(kind: str, taken: set[str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from resilience_sim.policies.plugin import PluginError, find
 from resilience_sim.runs.actions import with_stack
+from resilience_sim.settings.calls import front
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.plugin import PluginConfig
 from resilience_sim.settings.policy import PolicyConfig
@@ -34,8 +35,7 @@ def with_policies(plan: Plan, asked: Sequence[str]) -> Plan:
         if "." in position:
             place, position = _of_a_link(plan, text, position)
         stack: list[PolicyConfig] = list(plan.stack_of(place))
-        front = f"{place.replace('>', '.')}." if place else ""
-        config = _named(target, front, {policy.id for policy in stack})
+        config = _named(target, front(place), {policy.id for policy in stack})
         stack.insert(_place(text, position, len(stack)), config)
         plan = with_stack(plan, place, tuple(stack))
     return plan
@@ -43,9 +43,8 @@ def with_policies(plan: Plan, asked: Sequence[str]) -> Plan:
 
 def _of_a_link(plan: Plan, text: str, position: str) -> tuple[str, str]:
     """The link that ``shop.stock.inner`` names, and the position in its stack."""
-    caller, callee, *rest = position.split(".")
-    place = f"{caller}>{callee}"
-    if len(rest) > 1 or not any(link.name == place for link in plan.links):
+    place, rest = plan.place_of(f"{position}."), position.split(".")[2:]
+    if not place or len(rest) > 1:
         known = ", ".join(f"`@{link.caller}.{link.callee}`" for link in plan.links)
         calls = f"those between services are {known}" if known else "the scenario has no calls between services"
         raise PluginError(f"`{text}`: no calls are named `{position}`; {calls}")
@@ -62,14 +61,14 @@ def _place(text: str, position: str, depth: int) -> int:
     return int(position)
 
 
-def _named(target: str, front: str, taken: set[str]) -> PluginConfig:
+def _named(target: str, beginning: str, taken: set[str]) -> PluginConfig:
     module, colon, name = target.partition(":")
     if not colon:
         module, name = _entry_point(target)
     if "" not in sys.path:
         sys.path.insert(0, "")  # the current folder: the command line is the user's own word
     find(module, name)
-    base = front + (target if not colon else name)
+    base = beginning + (target if not colon else name)
     number = 1
     while (chosen := base if number == 1 else f"{base}#{number}") in taken:
         number += 1

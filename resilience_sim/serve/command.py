@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from time import monotonic, sleep
 from typing import IO, Any, Final
 
 from resilience_sim.serve.errors import ServeError
@@ -18,7 +17,6 @@ class Command:
     def __init__(self, words: Sequence[str], url: str, environ: Mapping[str, str], output: IO[Any] | None) -> None:
         """``output``: where it writes, in place of our own streams. ServeError when it cannot be started."""
         self.words = list(words)
-        self.told_to_end = False
         try:
             self._process = subprocess.Popen(
                 self.words, env={**environ, "RESIM_URL": url}, stdout=output, stderr=None if output is None else output
@@ -42,11 +40,9 @@ class Command:
         """End it if it has not: kindly, then not."""
         if self.over:
             return
-        self.told_to_end = True
         self._process.terminate()
-        until = monotonic() + PATIENCE
-        while not self.over and monotonic() < until:
-            sleep(0.02)
-        if not self.over:
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -23,6 +23,7 @@ from resilience_sim.serve.house import (
     MOST_CONTROL,
     MOST_HEAD,
     House,
+    Line,
     break_off,
 )
 from resilience_sim.serve.question import CONTROL, Question
@@ -31,22 +32,21 @@ from resilience_sim.wire.answers import ON_THE_WIRE, parts
 MOST_AHEAD: Final = 1 << 16  # bytes of further requests, while one is answered
 HEAD_TIME: Final = 10.0  # s from the first byte of a request to the end of its head
 LAST_WORDS: Final = 2.0  # s that a client has to hear what was wrong
-HTTP2: Final = b"PRI * HTTP/2.0\r\n"  # how a client begins that speaks it
+HTTP2: Final = b"PRI"  # how a client begins that speaks it; no method does
 REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
-class Connection(asyncio.Protocol):
-    """A client's; ``deadline``: when it is closed if nothing happens, on the loop's clock."""
+class Connection(Line):
+    """That of a client who speaks HTTP/1.1, or has not said yet what."""
 
     __slots__ = (
-        "_body", "_fresh", "_head_only", "_house", "_http", "_kept", "_length", "_paused", "_request", "_stuck",
-        "_transport", "attempt", "busy", "deadline", "over",
+        "_body", "_fresh", "_head_only", "_http", "_kept", "_length", "_paused", "_request", "_stuck", "attempt",
+        "busy", "over",
     )  # fmt: skip
 
     def __init__(self, house: House) -> None:
-        self._house = house
+        super().__init__(house)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
-        self._transport: asyncio.Transport | None = None
         self._request: h11.Request | None = None
         self._fresh = True  # nothing has come yet
         self._body = bytearray()
@@ -58,7 +58,6 @@ class Connection(asyncio.Protocol):
         self._stuck = False  # the client takes no more
         self.attempt: Attempt | None = None
         self.busy = False  # with a request that has no answer yet
-        self.deadline = FOREVER
 
     @property
     def idle(self) -> bool:
@@ -70,22 +69,22 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if self._house.full():
+        if self.house.full():
             self.reset()
             return
-        self._house.connections[self] = None
-        self.deadline = self._house.loop.time() + IDLE_TIME
+        self.house.connections[self] = None
+        self.deadline = self.house.loop.time() + IDLE_TIME
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self.over:
             return
         if self._fresh:
             self._fresh = False
-            if data[:3] == HTTP2[:3]:  # no method begins like that
+            if data.startswith(HTTP2):
                 self._speak_http2(data)
                 return
         if self.idle:
-            self.deadline = self._house.loop.time() + HEAD_TIME
+            self.deadline = self.house.loop.time() + HEAD_TIME
         self._http.receive_data(data)
         self._read()
 
@@ -96,25 +95,15 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         self._transport = None
-        self._house.connections.pop(self, None)
-        other = Connection2(self._house)
+        self.house.connections.pop(self, None)
+        other = Connection2(self.house)
         transport.set_protocol(other)
         other.connection_made(transport)
         other.data_received(data)
 
-    def eof_received(self) -> bool:
-        """The client has hung up; who only stops sending and goes on listening is taken for one that has."""
-        self._leave()
-        return False
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        self._house.connections.pop(self, None)
-        self._leave()
-
     def pause_writing(self) -> None:
         self._stuck = True
-        self.deadline = self._house.loop.time() + BODY_TIME
+        self.deadline = self.house.loop.time() + BODY_TIME
 
     def resume_writing(self) -> None:
         self._stuck = False
@@ -123,7 +112,7 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         attempt, self.attempt = self.attempt, None
         if attempt is not None:
-            self._house.left(attempt)
+            self.house.left(attempt)
 
     # --- in ---
 
@@ -167,7 +156,7 @@ class Connection(asyncio.Protocol):
         self._body.clear()
         self._head_only = request.method == b"HEAD"
         self._kept = CONTROL.encode() in request.target
-        self.deadline = self._house.loop.time() + BODY_TIME
+        self.deadline = self.house.loop.time() + BODY_TIME
 
     def _whole(self) -> None:
         request = self._request
@@ -179,7 +168,7 @@ class Connection(asyncio.Protocol):
         self.deadline = FOREVER
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         method, target = request.method.decode("ascii"), request.target.decode("latin-1")
-        self._house.take(self, Question(method, target, headers, bytes(self._body)))
+        self.house.take(self, Question(method, target, headers, bytes(self._body)))
 
     def _go_on(self) -> None:
         """With what was sent ahead."""
@@ -191,13 +180,13 @@ class Connection(asyncio.Protocol):
     def answered(self, attempt: Attempt, outcome: int, hint: int) -> None:
         """The attempt has its outcome: show it."""
         self.attempt = None
-        way = self._house.way_of(attempt) if outcome == ev.RESET else ""
+        way = self.house.way_of(attempt) if outcome == ev.RESET else ""
         if way == "cut":
             self._cut()
         elif way == "close":
             self.close()
         elif ON_THE_WIRE[outcome].status:
-            status, headers, body = parts(outcome, self._house.real(hint))
+            status, headers, body = parts(outcome, self.house.real(hint))
             self.reply(status, headers, body.encode())
         else:
             self.reset()
@@ -213,9 +202,9 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         http.start_next_cycle()
-        self.deadline = self._house.loop.time() + IDLE_TIME
+        self.deadline = self.house.loop.time() + IDLE_TIME
         if http.trailing_data[0]:
-            self._house.loop.call_soon(self._go_on)
+            self.house.loop.call_soon(self._go_on)
 
     def refuse(self, status: int, why: str) -> None:
         """Say what is wrong with what came, and hang up as soon as the client has, or will not."""
@@ -227,7 +216,7 @@ class Connection(asyncio.Protocol):
             self.reset()
         elif not self.over:  # who is still sending would not see an answer that comes with a reset
             self.over = True
-            self.deadline = self._house.loop.time() + LAST_WORDS
+            self.deadline = self.house.loop.time() + LAST_WORDS
             self._transport.write_eof()
 
     def _cut(self) -> None:

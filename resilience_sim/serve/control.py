@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain, count
 from typing import Any, Final, Protocol
 
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.record import Recorded
 from resilience_sim.runs.simulation import Source
@@ -22,7 +23,6 @@ from resilience_sim.serve.world import Served
 from resilience_sim.settings.actions import Action, Inject, Lift
 from resilience_sim.settings.faults import FAULTS, FaultConfig
 
-SECOND: Final = 1_000_000_000
 MOST_FAULTS: Final = 1_000  # of the scenario and by hand
 JSON: Final = "application/json"
 Answer = tuple[int, list[tuple[str, str]], bytes]

@@ -36,25 +36,6 @@ class Asker(Protocol):
         """Say what is wrong with what came."""
 
 
-class Line(Protocol):
-    """A connection; ``deadline``: when it expires if nothing happens, on the loop's clock."""
-
-    deadline: float
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is under way."""
-
-    def close(self) -> None:
-        """Hang up, when what was written has been sent."""
-
-    def expire(self) -> None:
-        """Its deadline is over."""
-
-    def end(self) -> None:
-        """The server ends: nobody waits for anything any more."""
-
-
 class House(Protocol):
     """What the connections of a server have in common."""
 
@@ -75,6 +56,48 @@ class House(Protocol):
 
     def real(self, hint: int) -> int:
         """A duration of the simulation as the client has to wait it, in ns."""
+
+
+class Line(asyncio.Protocol):
+    """A client's connection; ``deadline``: when it expires if nothing happens, on the loop's clock."""
+
+    __slots__ = ("_transport", "deadline", "house")
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.deadline = FOREVER
+        self._transport: asyncio.Transport | None = None  # None: it is over, or somebody else's now
+
+    def eof_received(self) -> bool:
+        """The client has hung up; who only stops sending and goes on listening is taken for one that has."""
+        self._leave()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self.house.connections.pop(self, None)
+        self._leave()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        raise NotImplementedError
+
+    def _leave(self) -> None:
+        """Nobody waits for what it has asked for any more."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Hang up, when what was written has been sent."""
+        raise NotImplementedError
+
+    def expire(self) -> None:
+        """Its deadline is over."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """The server ends: nobody waits for anything any more."""
+        raise NotImplementedError
 
 
 def break_off(transport: asyncio.Transport) -> None:

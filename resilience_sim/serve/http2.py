@@ -28,6 +28,7 @@ from resilience_sim.serve.house import (
     MOST_CONTROL,
     MOST_HEAD,
     House,
+    Line,
     break_off,
 )
 from resilience_sim.serve.question import CONTROL, Question
@@ -124,16 +125,14 @@ class Stream:
         self._line.break_off(self, ErrorCodes.INTERNAL_ERROR)
 
 
-class Connection2(asyncio.Protocol):
-    """A client's; ``deadline``: when it expires if nothing happens, on the loop's clock."""
+class Connection2(Line):
+    """That of a client who speaks HTTP/2."""
 
     def __init__(self, house: House) -> None:
-        self.house = house
-        self.deadline = FOREVER
+        super().__init__(house)
         self._http = H2Connection(H2Configuration(client_side=False, header_encoding=None))
         bounds = {SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS, SettingCodes.MAX_HEADER_LIST_SIZE: MOST_HEAD}
         self._http.local_settings = Settings(client=False, initial_values=bounds)
-        self._transport: asyncio.Transport | None = None
         self._streams: dict[int, Stream] = {}
         self._idle_since = 0.0  # 0: it is not
         self._pending = 0  # bytes that were part of nothing so far
@@ -180,15 +179,6 @@ class Connection2(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
             self._settle()
-
-    def eof_received(self) -> bool:
-        self._leave()
-        return False
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        self.house.connections.pop(self, None)
-        self._leave()
 
     def _leave(self) -> None:
         streams = list(self._streams.values())

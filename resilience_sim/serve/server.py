@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.runs.simulation import Source
 from resilience_sim.serve.connection import Connection
 from resilience_sim.serve.control import Control
@@ -20,7 +21,6 @@ from resilience_sim.serve.listener import Listener
 from resilience_sim.serve.question import CONTROL, Question, Router
 from resilience_sim.serve.world import LATEST, Served
 
-SECOND: Final = 1_000_000_000
 TICK: Final = 0.1  # s between two looks at what no event tells: signals, commits, clients that are too slow
 MOST_CONNECTIONS: Final = 10_000
 SPARE_FILES: Final = 64

@@ -39,6 +39,11 @@ class LinkConfig:
         return f"{self.caller}>{self.callee}"
 
 
+def front(place: str) -> str:
+    """``shop.stock.``, what the ids of a link's policies begin with; "" of those of Service A (``place`` is "")."""
+    return f"{place.replace('>', '.')}." if place else ""
+
+
 ADJUSTABLE = ("times", "chance", "optional", "fails_as")  # what can change while it runs, beside the stack
 
 

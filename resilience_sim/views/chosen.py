@@ -21,6 +21,9 @@ from resilience_sim.views.words import outcome_name, speaker
 
 MOST = 8  # requests; who reads more has the cockpit
 MOST_REFUSERS = 3
+FAILED, TWICE = "the first that failed", "executed twice"
+DENIED, HEDGED = "the first that had no retry left in the budget", "the first that a hedge answered"
+LATER, WELL = "the first that succeeded at a later attempt", "the first that went well"
 LONGEST = 150_000  # attempts of a run that is run twice more for its stories: some seconds
 
 
@@ -62,46 +65,42 @@ class ChoosingFold(Fold):
                 self._refusers[source] = (f"the first that `{name}` refused ({outcome_name(a)})", rid)
         elif kind == ev.EFFECT:
             if ev.effect_of(a) == ev.DUPLICATE:
-                self._first.setdefault("executed twice", rid)
+                self._first.setdefault(TWICE, rid)
         elif kind == ev.RETRY_DENIED:
-            self._first.setdefault("the first that had no retry left in the budget", rid)
+            self._first.setdefault(DENIED, rid)
         elif kind == ev.HEDGE:
             self._open[rid] = True
         elif kind == ev.HEDGE_WON and a > 1:
-            self._first.setdefault("the first that a hedge answered", rid)
+            self._first.setdefault(HEDGED, rid)
 
     def _done(self, rid: int, outcome: int, attempts: int, latency: int) -> None:
         hedged = self._open.pop(rid, False)
         if outcome == ev.SUCCESS:
             if attempts == 1:
-                self._first.setdefault("the first that went well", rid)
+                self._first.setdefault(WELL, rid)
             elif attempts > 1 and not hedged:
-                self._first.setdefault("the first that succeeded at a later attempt", rid)
+                self._first.setdefault(LATER, rid)
             self._slowest_good = max(self._slowest_good, (latency, -rid))
         elif outcome > ev.FALLBACK:
-            self._first.setdefault("the first that failed", rid)
+            self._first.setdefault(FAILED, rid)
         self._slowest = max(self._slowest, (latency, -rid))
         self._most = max(self._most, (attempts, -rid))
 
     def found(self) -> dict[int, list[str]]:
         """The reasons by request, the most telling first."""
+        first = {reason: (reason, self._first.get(reason)) for reason in (FAILED, TWICE, DENIED, HEDGED, LATER, WELL)}
         pairs = [
-            ("the first that failed", self._first.get("the first that failed")),
-            ("executed twice", self._first.get("executed twice")),
+            first[FAILED],
+            first[TWICE],
             *self._refusers.values(),
-            *(
-                (reason, self._first.get(reason))
-                for reason in (
-                    "the first that had no retry left in the budget",
-                    "the first that a hedge answered",
-                    "the first that succeeded at a later attempt",
-                )
-            ),
+            first[DENIED],
+            first[HEDGED],
+            first[LATER],
             ("the slowest", -self._slowest[1] if self._slowest[0] >= 0 else None),
             ("the slowest that succeeded", -self._slowest_good[1] if self._slowest_good[0] >= 0 else None),
             ("the one with the most attempts", -self._most[1] if self._most[0] > 1 else None),
             ("never answered", min(self._open, default=None)),
-            ("the first that went well", self._first.get("the first that went well")),
+            first[WELL],
         ]
         chosen: dict[int, list[str]] = {}
         for reason, rid in pairs:

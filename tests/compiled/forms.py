@@ -25,16 +25,24 @@ ROOT = Path(__file__).resolve().parents[2]
 HOW = "import sys; from resilience_sim._build_mode import describe; sys.stdout.write(describe())"
 
 
+def environment(form: str | Path) -> dict[str, str]:
+    """In which this Python has that form: "interpreted", or the folder that holds the compiled package."""
+    env = {key: value for key, value in os.environ.items() if key != "RESIM_PURE"}
+    if form == "interpreted":
+        return {**env, "PYTHONPATH": str(ROOT), "RESIM_PURE": "1"}
+    return {**env, "PYTHONPATH": str(form)}
+
+
 def run(form: str | Path, *arguments: str | Path) -> str:
     """Run this Python with ``arguments`` in a form: "interpreted", or the folder that holds the compiled package."""
-    env = {key: value for key, value in os.environ.items() if key != "RESIM_PURE"}
-    env["PYTHONPATH"] = str(ROOT)
-    if form == "interpreted":
-        env["RESIM_PURE"] = "1"
-    else:
-        env["PYTHONPATH"] = str(form)
     answer = subprocess.run(
-        [sys.executable, *arguments], env=env, cwd="/", capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, *arguments],
+        env=environment(form),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cli.shell import resim
 
+from experiments.test_snapshot import SCENARIO as SMALL
 from resilience_sim.experiments.snapshot import (
     ERROR,
     FIGURES,
@@ -31,18 +32,6 @@ from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import Plan
 
 SEEDS = range(1, 11)
-SMALL = """\
-resim: 1
-name: small
-service: {latency: 50ms, failure_rate: 30%}
-traffic: {rate: 10/s, requests: 100, arrivals: even}
-faults:
-  - outage: {id: main, at: 3s, for: 2s}
-stack:
-  - circuit_breaker: {failure_threshold: 3, recovery_time: 1s}
-  - retry: {attempts: 3, delay: 100ms}
-expect: [availability >= 10%]
-"""
 
 
 def loaded(text: str) -> Scenario:

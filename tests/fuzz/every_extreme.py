@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from compiled import extremes
@@ -20,7 +21,8 @@ def compare(compiled: Path | None) -> int:
     ends: Counter[str] = Counter()
     for part in range(PARTS):
         with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda form: json.loads(run(form, program, str(PARTS), str(part)))[1], forms))  # noqa: B023
+            said = pool.map(run, forms, repeat(program), repeat(str(PARTS)), repeat(str(part)))
+            found = [json.loads(each)[1] for each in said]
         ours, theirs = found[0], found[-1]
         differ = [f"{name}\n  {each}\n  {theirs[name]}" for name, each in ours.items() if theirs[name] != each]
         bad = [f"{name}: {each}" for form in found for name, each in form.items() if each.split()[0].isupper()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import io
 import os
 import pty
@@ -18,7 +19,6 @@ import pyte
 import pytest
 from patience import PATIENCE
 
-from resilience_sim.cli.commands import play as command
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
 from resilience_sim.recording.reader import open_recording
@@ -32,7 +32,7 @@ def call(*argv: str, terminal: bool = True) -> tuple[int, str, str]:
 
 
 def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch) -> None:
-    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     code, _, err = call()
     assert code == 2
     assert "pip install 'resilience-sim[play]'" in err

@@ -19,6 +19,6 @@ def compiled_runs(place_of_compiled: list[Path]) -> Iterator[None]:
     except pytest.skip.Exception:  # nothing can be compiled here: the interpreted core is slow, but as good
         yield
         return
-    with figures.Runner(folder) as figures.runner:
+    with figures.Runner(forms.environment(folder)) as figures.runner:
         yield
     figures.runner = None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from types import TracebackType
 
 from resilience_sim.measure.result import RunResult, scope_key
@@ -43,12 +41,11 @@ def run(name: str, variant: str, seed: int) -> RunResult:
 
 
 class Runner:
-    """Another process that makes the runs, with the core of the package in ``folder``: this file as a program."""
+    """Another process that makes the runs, this file as a program, in an environment that says with which core."""
 
-    def __init__(self, folder: Path) -> None:
-        env = {key: value for key, value in os.environ.items() if key != "RESIM_PURE"} | {"PYTHONPATH": str(folder)}
+    def __init__(self, environment: dict[str, str]) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen([sys.executable, __file__], env=env, cwd="/", stdin=pipe, stdout=pipe)
+        self._process = subprocess.Popen([sys.executable, __file__], env=environment, cwd="/", stdin=pipe, stdout=pipe)
 
     def run(self, name: str, variant: str, seed: int) -> RunResult:
         assert self._process.stdin is not None

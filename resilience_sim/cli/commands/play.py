@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from resilience_sim.cli import complete
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
-from resilience_sim.cli.errors import Problem, usage
+from resilience_sim.cli.errors import need, usage
 
 if TYPE_CHECKING:
     from resilience_sim.play.session import Session
@@ -66,8 +65,7 @@ def play(ctx: CommandContext, options: PlayOptions) -> int:
     tour = _tour(options.tour) if options.tour is not None else None
     if ctx.json:
         raise usage("--json: the cockpit prints no document", "`resim run --json` gives the figures of a run")
-    if find_spec("textual") is None:
-        raise Problem("missing_extra", "the cockpit needs Textual, which is not installed", f"install it: {INSTALL}")
+    need("textual", "the cockpit needs Textual", INSTALL)
     if options.web:
         return _serve(ctx, options, tour)
     io = ctx.io
@@ -95,8 +93,7 @@ def _serve(ctx: CommandContext, options: PlayOptions, tour: Tour | None) -> int:
     from resilience_sim.recording.reader import open_recording
     from resilience_sim.scenario.load import load
 
-    if find_spec("textual_serve") is None:
-        raise Problem("missing_extra", "--web needs textual-serve, which is not installed", f"install it: {WEB}")
+    need("textual_serve", "--web needs textual-serve", WEB)
     from resilience_sim.play.web import PortTaken, is_loopback, serve_cockpit
 
     if not is_loopback(options.host):

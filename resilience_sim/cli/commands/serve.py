@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TextIO
 from resilience_sim.cli import complete, errors
 from resilience_sim.cli import options as opt
 from resilience_sim.cli.context import CommandContext
-from resilience_sim.cli.errors import Problem, usage
+from resilience_sim.cli.errors import Problem, need, usage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,10 +68,7 @@ def serve(ctx: CommandContext, options: ServeOptions) -> int:
     from resilience_sim.settings.own_code import SERVED, with_own_code
     from resilience_sim.settings.plan import AS_WRITTEN
 
-    try:
-        import h11  # noqa: F401
-    except ImportError:
-        raise Problem("serve", "resim serve speaks HTTP with h11, which is not installed", INSTALL) from None
+    need("h11", "resim serve speaks HTTP with h11", INSTALL)
     from resilience_sim.serve.command import Command
     from resilience_sim.serve.errors import ServeError
     from resilience_sim.serve.server import Server

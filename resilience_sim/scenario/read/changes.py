@@ -33,7 +33,7 @@ from resilience_sim.settings.actions import (
 )
 from resilience_sim.settings.breaker import OutlierConfig
 from resilience_sim.settings.calls import ADJUSTABLE as OF_CALLS
-from resilience_sim.settings.calls import CLIENT_NAME, LinkConfig
+from resilience_sim.settings.calls import CLIENT_NAME, LinkConfig, front
 from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
 from resilience_sim.settings.registry import FILE, VERBS
 from resilience_sim.settings.service import ADJUSTABLE as OF_SERVICES
@@ -163,7 +163,7 @@ class _Course:
         """
         link = self._link(name.split("."), at) or within
         rows = self.rows[link]
-        prefix = link.replace(">", ".") + "." if link else ""
+        prefix = front(link)
         full = name if name.startswith(prefix) else prefix + name
         ids = [row.id for row in rows]
         if full in ids:
@@ -235,7 +235,7 @@ class _Course:
         rows = self.rows[link]
         taken = {row.id for row in rows}
         kind = values.add.kind
-        prefix = link.replace(">", ".") + "." if link else ""
+        prefix = front(link)
         name = values.add.body.id or kind
         if prefix + name in taken and values.add.body.id:
             raise _Refused(f"the id `{name}` is taken", "choose another", ("add", kind, "id"), codes.DUPLICATE_ID)

@@ -10,6 +10,7 @@ from html import escape
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
+from resilience_sim.kernel.format import SECOND
 from resilience_sim.kernel.text import printable
 from resilience_sim.measure.story import Attempt, Story
 from resilience_sim.views.call_story import CallTeller, decisions
@@ -20,7 +21,6 @@ from resilience_sim.views.words import outcome_name, speaker
 
 MOST_LINES = 60  # of a story
 LANE, BAR = 18, 10
-SECOND = 1_000_000_000
 LEAST = 1_000_000  # ns that a picture shows
 TREE_LEFT = 150  # where the picture of a request begins, beside the names of what it called
 
