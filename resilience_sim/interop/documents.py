@@ -35,6 +35,7 @@ class ConfigFile:
     profiles: tuple[str, ...] = ()  # of Spring's, as asked for
     route: str = ""  # of a mesh, as asked for: its number, name or path
     sources: tuple[tuple[str, str], ...] = ()  # path and text of Python, which is no tree of keys and values
+    unclear: tuple[tuple[Scalar, str], ...] = field(default=(), compare=False, repr=False)  # see read_as
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what a format made of the whole
 
     @property
@@ -87,6 +88,7 @@ def read_documents(path: str, text: str) -> ConfigFile:
     source = Source.of(path, text)
     found: list[Diagnostic] = []
     documents: list[Mapping] = []
+    unclear: list[tuple[Scalar, str]] = []
     if notation == "json":
         from resilience_sim.interop.json_tree import parse_json
 
@@ -108,18 +110,33 @@ def read_documents(path: str, text: str) -> ConfigFile:
     else:
         from resilience_sim.interop.yaml_tree import parse_yaml
 
-        documents += [node for node in parse_yaml(text, source, found) if isinstance(node, Mapping)]
-        documents += [each for document in documents for each in _in_config_map(document, found)]
+        documents += [node for node in parse_yaml(text, source, found, unclear) if isinstance(node, Mapping)]
+        documents += [each for document in documents for each in _in_config_map(document, found, unclear)]
     broken = [replace(each, source="") for each in found]
     if any(each.severity == "error" for each in broken) and not documents:
         raise ScenarioError(broken)
-    return ConfigFile(path, notation, tuple(each for one in documents for each in _listed(one)), tuple(broken))
+    listed = tuple(each for one in documents for each in _listed(one))
+    return ConfigFile(path, notation, listed, tuple(broken), unclear=tuple(unclear))
+
+
+def read_as(file: ConfigFile, dialect: str) -> ConfigFile:
+    """The same file with the plain scalars of its YAML as a program with that parser reads them ("": YAML 1.2).
+
+    Who has the file in hand so far was only to tell what it is, so that its tree may change here, and never later.
+    """
+    if not file.unclear or not dialect:
+        return file
+    from resilience_sim.interop.yaml_scalars import DIALECTS
+
+    for node, text in file.unclear:
+        node.value = DIALECTS[dialect](text)
+    return replace(file, memo={}, unclear=())
 
 
 _INSIDE = re.compile(r"(?:application|bootstrap|microprofile-config)\.(?:ya?ml|properties)\Z")
 
 
-def _in_config_map(document: Mapping, found: list[Diagnostic]) -> list[Mapping]:
+def _in_config_map(document: Mapping, found: list[Diagnostic], unclear: list[tuple[Scalar, str]]) -> list[Mapping]:
     """The application's own files in a ConfigMap, as blocks of text; each thing in them stays where it stands."""
     from resilience_sim.interop.flat_trees import parse_properties
     from resilience_sim.interop.yaml_tree import parse_yaml
@@ -138,7 +155,7 @@ def _in_config_map(document: Mapping, found: list[Diagnostic]) -> list[Mapping]:
         if name.endswith("properties"):
             files += parse_properties(text, span.source)
         else:
-            files += [node for node in parse_yaml(text, span.source, found) if isinstance(node, Mapping)]
+            files += [node for node in parse_yaml(text, span.source, found, unclear) if isinstance(node, Mapping)]
     return files
 
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import PurePath
 from types import ModuleType
 
-from resilience_sim.interop.documents import ConfigFile, read_documents
+from resilience_sim.interop.documents import ConfigFile, read_as, read_documents
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.own import Own
@@ -73,6 +73,12 @@ def recognise(file: ConfigFile) -> str | None:
     return next((name for name in may_be if module(name).recognises(file)), None)
 
 
+def read_as_its_program(file: ConfigFile) -> tuple[ConfigFile, str | None]:
+    """The file as the program of its format reads it, with the format; as it is when it is of none."""
+    name = recognise(file)
+    return (file if name is None else read_as(file, FORMATS[name].yaml)), name
+
+
 def open_config(path: str, text: str, profiles: Sequence[str] = (), route: str = "") -> tuple[ConfigFile, str] | None:
     """The file and its format, or None for any other text. ScenarioError when it is broken."""
     return open_together([(path, text)], profiles, route)
@@ -82,7 +88,7 @@ def open_together(
     texts: Sequence[tuple[str, str]], profiles: Sequence[str] = (), route: str = ""
 ) -> tuple[ConfigFile, str] | None:
     """Several files (path, text) as one, as a program reads them together; those of no known format are left out."""
-    files = [(file, recognise(file)) for file in (read_documents(path, text) for path, text in texts)]
+    files = [read_as_its_program(read_documents(path, text)) for path, text in texts]
     known = [(file, name) for file, name in files if name is not None]
     strangers = [file for file, name in files if name is None]
     return together(with_companions(known, strangers), profiles, route)
@@ -102,12 +108,13 @@ def with_companions(
 ) -> list[tuple[ConfigFile, str]]:
     """Files of one format, and those that the program reads beside them: values for a profile, for placeholders."""
     names = {name for _, name in known}
-    pattern = COMPANIONS.get(next(iter(names)), "") if len(names) == 1 else ""
+    name = next(iter(names), "")
+    pattern = COMPANIONS.get(name, "") if len(names) == 1 else ""
     if not pattern:
         return list(known)
     folders = {PurePath(file.path).parent for file, _ in known if re.fullmatch(pattern, file.name, re.IGNORECASE)}
     also = [
-        (file, next(iter(names)))
+        (read_as(file, FORMATS[name].yaml), name)
         for file in strangers
         if PurePath(file.path).parent in folders and re.fullmatch(pattern, file.name, re.IGNORECASE)
     ]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 class Format(NamedTuple):
     """What people call a format, and the usual name of its file; ``written``: a stack can be written in it.
 
-    ``notations`` are those that its files can have; ``deep``: what it is known by may stand anywhere in the tree.
+    ``notations`` are those that its files can have; ``deep``: what it is known by may stand anywhere in the tree;
+    ``yaml``: whose rules say what a plain scalar of its YAML is (yaml_scalars.py), "" for those of YAML 1.2.
     """
 
     title: str
@@ -16,6 +17,7 @@ class Format(NamedTuple):
     notations: tuple[str, ...]
     written: bool = True
     deep: bool = False
+    yaml: str = ""
 
 
 TREES = ("yaml", "json")
@@ -23,25 +25,29 @@ APPLICATION = (*TREES, "properties")
 
 FORMATS: dict[str, Format] = {
     "resilience4j": Format(
-        "Spring Boot application.yml or .properties with resilience4j", "application.yml", APPLICATION
+        "Spring Boot application.yml or .properties with resilience4j", "application.yml", APPLICATION, yaml="SnakeYAML"
     ),
     "microprofile": Format(
         "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)",
         "microprofile-config.properties",
         APPLICATION,
         deep=True,
+        yaml="SmallRye Config",
     ),
-    "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml", APPLICATION),
+    "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml", APPLICATION, yaml="SnakeYAML"),
     "dotnet": Format(
         ".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json", ("json",), deep=True
     ),
-    "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml", TREES),
+    "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml", TREES, yaml="Go's yaml.v2"),
     "gateway_api": Format(
-        "Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's", "route.yaml", TREES
+        "Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's",
+        "route.yaml",
+        TREES,
+        yaml="Go's yaml.v2",
     ),
-    "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True),
+    "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True, yaml="yaml-cpp"),
     "grpc": Format("gRPC service config", "service_config.json", TREES),
-    "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES),
+    "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES, yaml="Go's yaml.v2"),
     "aws": Format("AWS SDK shared config", "config", ("ini",)),
     "python": Format(
         "Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", ("python",), False

@@ -20,6 +20,8 @@ T = TypeVar("T")
 _HARMLESS = re.compile(
     r"[0-9][0-9.:]{0,24}(?:ns|us|µs|ms|s|m|h|d|%)?\Z|(?:[0-9]{1,9}(?:ns|us|ms|s|m|h|d)){1,4}\Z|PT[0-9HMS.]{1,20}\Z"
 )
+_OCTAL = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*\Z")
+_SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -185,7 +187,22 @@ class Section:
             )  # fmt: skip
             self.unread.append(name)
             return None
-        return value, self.at(name, harmless(value))
+        shown = harmless(value)
+        at = self.at(name, shown)
+        if value.__class__ in (int, float) and node.span.end_col - node.span.col != len(shown):
+            self._not_as_written(name, node.span, shown, at)
+        return value, at
+
+    def _not_as_written(self, name: str, span: Span, value: str, at: At) -> None:
+        """A number of YAML 1.1 that people read as another one: ``0200`` and ``1:30``."""
+        text = span.source.line(span.line)[span.col - 1 : span.end_col - 1]
+        octal = _OCTAL.match(text)
+        if octal and text.replace("_", "").lstrip("+-0") == value.lstrip("-"):
+            return  # read as decimal all the same
+        if octal or _SIXTY.match(text):
+            why = "begins with 0, which is octal" if octal else "has a colon, which is base 60"
+            message = f"`{safe_name(name)}` is {value} for this program: the number in the file {why}"
+            self.log.add("RL196", "warning", message, at, "write the number that you mean, in decimal")
 
     def read(self, name: str, reader: Callable[[object], T], what: str, help: str = "") -> Value[T] | None:
         """A value through a reader; a finding when the reader refuses it."""

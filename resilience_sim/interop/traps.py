@@ -44,5 +44,9 @@ RL193 error: the library refuses this
     The application would not start, or the configuration would not be accepted.
 RL195 error: the file is broken
     The file is not well-formed; its lines are not repeated, for they may hold secrets.
+RL196 warning: a number that is not what it looks like
+    YAML 1.1 has octal numbers that begin with 0 and numbers to the base of 60: to Spring Boot, Micronaut, Kubernetes
+    and Envoy `010` is 8, to the first two `1:30` is 90. SmallRye Config and quoted values are decimal. resim reads
+    each file as its program does.
 """
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
 from resilience_sim.interop.json_tree import RENDER, TEMPLATE
+from resilience_sim.interop.yaml_scalars import MAY_DIFFER
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
@@ -34,8 +35,13 @@ class _Stop(Exception):
         self.help = help
 
 
-def parse_yaml(text: str, source: Source, found: list[Diagnostic]) -> list[Node]:
-    """The documents that can be read; a finding for each that cannot."""
+def parse_yaml(
+    text: str, source: Source, found: list[Diagnostic], unclear: list[tuple[Scalar, str]] | None = None
+) -> list[Node]:
+    """The documents that can be read, by YAML 1.2; a finding for each that cannot.
+
+    ``unclear`` gets the plain scalars that some programs read in another way, each with its text.
+    """
     import yaml
 
     # of the same length, so that no position moves; the reader looks into the source what stood there
@@ -44,7 +50,7 @@ def parse_yaml(text: str, source: Source, found: list[Diagnostic]) -> list[Node]
     documents: list[Node] = []
     start = lines = 0
     for _ in range(MOST_BROKEN):
-        reader = _Reader(source, found, lines)
+        reader = _Reader(source, found, lines, [] if unclear is None else unclear)
         part = plain[start:] if start else plain
         try:
             reader.read(loader(part).get_event)
@@ -121,9 +127,10 @@ class _Open:
 class _Reader:
     """Trees from events. Large files are read here, so the loop is written for speed: a scalar makes one call."""
 
-    def __init__(self, source: Source, found: list[Diagnostic], lines: int) -> None:
+    def __init__(self, source: Source, found: list[Diagnostic], lines: int, unclear: list[tuple[Scalar, str]]) -> None:
         self.source = source
         self.found = found
+        self.unclear = unclear
         self.lines = lines + 1
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
@@ -144,6 +151,7 @@ class _Reader:
 
         source, lines, opened = self.source, self.lines, self.open
         known: dict[str, str | int | float | bool | None] = {}  # what plain texts mean
+        differ: set[str] = set()  # those that mean something else to some
         while True:
             event = next_event()
             kind = type(event)
@@ -170,7 +178,11 @@ class _Reader:
                 elif style in ("", None) and event.tag is None:
                     if value not in known:
                         known[value] = scalar(value)
+                        if MAY_DIFFER.match(value):
+                            differ.add(value)
                     node = Scalar(span, known[value])
+                    if value in differ:
+                        self.unclear.append((node, value))
                 else:
                     node = Scalar(span, value)
                 if (

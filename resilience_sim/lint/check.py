@@ -71,8 +71,7 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                 if is_scenario(read.text):
                     linted.take(_subjects(read.text, read.path, settings, profiles))
                     continue
-                file = read_documents(read.path, read.text)
-                kind = formats.recognise(file)
+                file, kind = formats.read_as_its_program(read_documents(read.path, read.text))
                 opened = formats.together([(file, kind)], profiles) if kind is not None else None
                 if opened is None:
                     strangers.append(file)
