@@ -6,8 +6,9 @@ without a queue, attempts independent of each other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 from resilience_sim.kernel.events import LOST, SUCCESS, TIMEOUT
 from resilience_sim.lint.chance import longer_than, mean_until
@@ -61,12 +62,18 @@ def waits(config: RetryConfig) -> float:
     return min(total, float(config.max_elapsed)) if config.max_elapsed else total
 
 
-def worst_time(stack: tuple[PolicyConfig, ...], index: int = 0) -> float:
-    """The longest that a call entering layer ``index`` can take; B itself may take for ever."""
+def worst_time(
+    stack: tuple[PolicyConfig, ...], index: int = 0, reaching: Callable[[int], float] | None = None
+) -> float:
+    """The longest that a call entering layer ``index`` can take; B itself may take for ever.
+
+    ``reaching``: calls per second that come to a layer. With it a call waits for a limiter, or in a queue, only as
+    long as this traffic makes it wait; without, as long as the policy lets it.
+    """
     if index == len(stack):
         return inf
     config = stack[index]
-    inner = worst_time(stack, index + 1)
+    inner = worst_time(stack, index + 1, reaching)
     if isinstance(config, TimeoutConfig):
         return min(float(config.after), inner)
     if isinstance(config, RetryConfig):
@@ -75,15 +82,33 @@ def worst_time(stack: tuple[PolicyConfig, ...], index: int = 0) -> float:
     if isinstance(config, BulkheadConfig):
         if not config.queue or not config.max_wait:
             return inner
-        turns = -(-config.queue // config.max_concurrent) * inner  # waiting calls move up each time a place is left
+        # waiting calls move up each time a place is left
+        turns = ceil(config.queue / config.max_concurrent) * inner
+        if reaching is not None and inner < inf:
+            turns = _turns(config, inner, reaching(index))
         return inner + (min(turns, config.max_wait) if config.max_wait >= 0 else turns)
     if isinstance(config, RateLimiterConfig):
-        return inner + config.max_wait
+        idle = reaching is not None and reaching(index) <= config.count * SECOND / config.per
+        return inner + (0 if idle else config.max_wait)
     if isinstance(config, HedgeConfig):
         return inner + config.max_extra * config.delay
     if isinstance(config, FallbackConfig):
         return inner + config.latency
     return inner
+
+
+def _turns(config: BulkheadConfig, inner: float, rate: float) -> float:
+    """How long the last of those who wait has to, when calls come at a rate and have begun to take ``inner``.
+
+    The calls that hold the places came one after the other, and leave them so.
+    """
+    coming, places, queue = rate * inner / SECOND, config.max_concurrent, config.queue
+    if coming <= places:
+        return 0.0
+    if coming > places + queue:  # the last place of the queue is taken before anybody leaves
+        return ceil(queue / places) * inner - (places + queue) / rate * SECOND
+    turns, behind = divmod(int(coming - places), places)
+    return turns * inner + behind / rate * SECOND
 
 
 def most_attempts(stack: tuple[PolicyConfig, ...], index: int = 0, until: int | None = None) -> int:

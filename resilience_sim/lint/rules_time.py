@@ -8,7 +8,16 @@ from math import inf
 from resilience_sim.interop.generic import breaker_of
 from resilience_sim.kernel.events import RATE_LIMITED
 from resilience_sim.lint import say
-from resilience_sim.lint.arithmetic import hangs, inner_timeout, longest_wait, network, traffic, waits, worst_time
+from resilience_sim.lint.arithmetic import (
+    at_layer,
+    hangs,
+    inner_timeout,
+    longest_wait,
+    network,
+    traffic,
+    waits,
+    worst_time,
+)
 from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
@@ -145,20 +154,27 @@ def endless(subject: Subject) -> Iterator[Hit]:
 def rest(subject: Subject) -> Iterator[Hit]:
     """A breaker opens to give B a rest. Calls that were let in before go on until their timeout. If the breaker
     becomes half open sooner, B never rests, and the results of old calls come while the state is already another
-    one (libraries differ in what such a late result does).
+    one (libraries differ in what such a late result does). Where a bulkhead or a rate limiter stands inside, calls
+    that wait for it come to B later still; they wait only if the traffic is more than it lets through.
     """
     for index, config in enumerate(subject.stack):
         view = breaker_of(config)
-        inner = worst_time(subject.stack, index + 1)
-        if view is None or inner == inf or view.recovery >= inner:
+        if view is None:
             continue
+        held = worst_time(subject.stack, index + 1, lambda _: 0.0)
+        inner = worst_time(subject.stack, index + 1, lambda layer: at_layer(subject.plan, layer, failing=True))
+        if inner == inf or view.recovery >= inner:
+            continue
+        may = f"hold B for {say.duration(held)}"
+        if inner > held:
+            may = f"wait {say.duration(inner - held)} inside for their turn and then {may}"
         yield Hit(
             subject.at(index, "recovery_time"),
-            f"the breaker probes again after {say.duration(view.recovery)}, while calls let in before "
-            "it opened may hold B "
-            f"for {say.duration(inner)}: B gets no rest, and their results come late",
+            f"the breaker probes again after {say.duration(view.recovery)}, while calls let in before it opened may "
+            f"{may}: B gets no rest, and their results come late",
             f"make the recovery time longer than {say.duration(inner)}, or the timeout inside it shorter",
             {"recovery": view.recovery / 1e9, "inner": inner / 1e9},
+            ("traffic",) if inner > held else (),
             assumes=(HANG,),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lint.cases import SECOND, Seen, found_in, near, seen_in, text_of
+from lint.test_second_cases import longest_late
 from resilience_sim.kernel import events as ev
 from resilience_sim.lint.chance import engset, erlang_b, evenness, loss_of_turns, windows_with
 from resilience_sim.settings.latency import Latency
@@ -258,3 +259,43 @@ stack:
         counts[source, t // SECOND] = counts.get((source, t // SECOND), 0) + 1
     enough = sum(count >= 22 for count in counts.values()) / (1500 // instances * instances)
     assert enough == pytest.approx(found.numbers["chance"], abs=0.04)
+
+
+WAITING = """\
+resim: 1
+service: {latency: 20ms}
+traffic: {rate: 20/s, duration: 12s, arrivals: even}
+faults:
+  - outage: {id: main, at: 5s, for: 10s, how: hang}
+stack:
+  - circuit_breaker: {failure_threshold: 3, recovery_time: 400ms}
+  - bulkhead: {max_concurrent: 10, queue: 20, max_wait: 4s}
+  - timeout: {after: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "inside", "inner"),
+    [
+        (5, "", 1.0),  # nobody waits: five calls a second that take a second need five places
+        (20, "", 2.0),
+        (25, "", 2.2),
+        (40, "", 2.25),  # the queue is full before anybody leaves
+        (40, "bulkhead: {max_concurrent: 10, queue: 5, max_wait: 4s}", 1.625),
+        (20, "bulkhead: {max_concurrent: 10, queue: 20, max_wait: 300ms}", 1.3),
+        (20, "rate_limiter: {limit: 30/s, max_wait: 2s}", 1.0),  # never reached, so that nobody waits for it
+    ],
+)
+def test_calls_let_in_before_wait_for_a_limiter_only_as_long_as_the_traffic_makes_them(
+    rate: int, inside: str, inner: float
+) -> None:
+    """RL013's number is how long after the opening the last result of the calls before it comes."""
+    bulkhead = "bulkhead: {max_concurrent: 10, queue: 20, max_wait: 4s}"
+    text = WAITING.replace("20/s", f"{rate}/s").replace(bulkhead, inside or bulkhead)
+    (found,) = found_in(text, "RL013")
+    run = seen_in(text)
+    assert found.numbers == {"recovery": 0.4, "inner": near(inner)}
+    assert ("wait" in found.message) == (inner > 1)
+    late = longest_late(run) / SECOND
+    assert 0.75 * inner < late <= 1.1 * inner
+    assert not found_in(text.replace("400ms", f"{int(inner * 1000)}ms"), "RL013")
