@@ -14,6 +14,7 @@ from typing import Any
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
+from resilience_sim.interop.dotnet_sections import KEYS, TELLING, handlers, is_handler, laid_over, unfolded
 from resilience_sim.interop.durations import show_timespan
 from resilience_sim.interop.findings import At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
@@ -21,7 +22,7 @@ from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts, whole
-from resilience_sim.scenario.text.tree import Entry, Mapping
+from resilience_sim.scenario.text.tree import Mapping
 from resilience_sim.settings.units import LONGEST, show_duration
 
 TRAPS = traps(
@@ -33,22 +34,18 @@ RL121 info: MaxRetryAttempts does not count the first call
     Three retries are four calls. Load and time multiply by four.
 RL123 info: Retry-After is not capped
     The .NET HTTP retry waits as long as the Retry-After header says; MaxDelay caps only its own backoff.
+RL124 info: the code decides what the pipeline is
+    A section with a `Timeout` beside `Retry` or `CircuitBreaker` is none of the standard handler's: the code reads it
+    and builds a pipeline (AddResilienceHandler, AddResiliencePipeline), with the strategies and in the order it wants.
+    Nothing but a `Retry` or a `CircuitBreaker` may be either. What was assumed is said.
 """
 )
 
 NAME = "dotnet"
 SPAN = "durations are `[d.]hh:mm:ss[.fff]`, for example `00:00:04`"
-_KEYS: dict[str, set[str]] = {  # of Microsoft's options, in lower case
-    "retry": {"maxretryattempts", "backofftype", "usejitter", "delay", "maxdelay", "shouldretryafterheader"},
-    "circuitbreaker": {"failureratio", "minimumthroughput", "samplingduration", "breakduration"},
-    "attempttimeout": {"timeout"},
-    "totalrequesttimeout": {"timeout"},
-    "hedging": {"maxhedgedattempts", "delay"},
-    "ratelimiter": {"defaultratelimiteroptions"},
-    "endpoint": {"timeout", "circuitbreaker", "ratelimiter"},
-}
 FIELDS: dict[str, tuple[str, ...]] = {  # dotnet/extensions 5862342, Polly 173d6d1: what a file can set
     "handler": ("RateLimiter", "TotalRequestTimeout", "Retry", "CircuitBreaker", "AttemptTimeout"),
+    "pipeline": ("RateLimiter", "Retry", "CircuitBreaker", "Timeout"),
     "hedging handler": ("TotalRequestTimeout", "Hedging", "Endpoint"),
     "Endpoint": ("RateLimiter", "CircuitBreaker", "Timeout"),
     "RateLimiter": ("Name", "DefaultRateLimiterOptions"),
@@ -66,7 +63,6 @@ OF_CODE = (  # properties that are code: a file cannot set them
     "OnHedging",
 )  # fmt: skip
 _OF_CODE = dict.fromkeys(OF_CODE, "it is code; a file cannot set it")
-_TELLING = ("totalrequesttimeout", "attempttimeout", "hedging", "endpoint")
 _OLDER = {  # of Polly 7 and of options that people wrote around it, in lower case
     "exceptionsallowedbeforebreaking": "`MinimumThroughput` with `FailureRatio`",
     "handledeventsallowedbeforebreaking": "`MinimumThroughput` with `FailureRatio`",
@@ -87,59 +83,6 @@ _DAY = 86_400 * SECOND
 _BACKOFF = {"0": "constant", "1": "linear", "2": "exponential"}
 
 
-def _is_handler(node: object) -> bool:
-    """Whether a section is Microsoft's, which its binder reads strictly: many have a `Retry` of their own.
-
-    The names that nobody else has make up for a few keys that are wrong; without them hardly any may be.
-    """
-    if not isinstance(node, Mapping):
-        return False
-    known = other = 0
-    telling = False
-    for written, entry in node.entries.items():
-        name = written.lower()
-        below = entry.value.entries if isinstance(entry.value, Mapping) else None
-        if name not in _KEYS or below is None:
-            other += 1
-            continue
-        own = sum(key.lower() in _KEYS[name] for key in below)
-        known, other = known + own, other + sum(key.lower() not in (*_KEYS[name], "name") for key in below)
-        telling = telling or (name in _TELLING and bool(own))
-    return known >= other if telling else known >= max(2, 5 * other)
-
-
-def _unfolded(node: Mapping) -> Mapping:
-    """``"Retry:MaxDelay": …`` is a path, and joins what stands under `Retry`."""
-    entries: dict[str, Entry] = {}
-    spelled: dict[str, str] = {}  # names are the same in any case
-    for name, entry in node.entries.items():
-        head, colon, rest = name.partition(":")
-        value = Mapping(entry.key, {rest: entry}) if colon else entry.value
-        if isinstance(value, Mapping):
-            same = spelled.setdefault(head.lower(), head)
-            before = entries[same].value if same in entries else None
-            joined = {**(before.entries if isinstance(before, Mapping) else {}), **value.entries}
-            span = before.span if isinstance(before, Mapping) else value.span
-            entries[same] = Entry(entry.key, _unfolded(Mapping(span, joined)))
-        else:
-            entries[name] = entry
-            spelled.setdefault(name.lower(), name)
-    return Mapping(node.span, entries)
-
-
-def _handlers(node: Mapping, path: str, depth: int = 0) -> list[tuple[str, Mapping]]:
-    """Every section that looks like a handler's options, by its configuration path."""
-    found: list[tuple[str, Mapping]] = []
-    for name, entry in node.entries.items():
-        below = f"{path}:{name}" if path else name
-        if _is_handler(entry.value):
-            assert isinstance(entry.value, Mapping)
-            found.append((below, entry.value))
-        elif isinstance(entry.value, Mapping) and depth < 6:
-            found += _handlers(entry.value, below, depth + 1)
-    return found
-
-
 def recognises(file: ConfigFile) -> bool:
     """Whether a JSON file holds such a section."""
     return file.notation == "json" and bool(_all(file))
@@ -149,18 +92,6 @@ def _environment(document: Mapping) -> str:
     """``production`` of a document out of ``appsettings.Production.json``, "" of any other."""
     match = re.fullmatch(r"appsettings\.([^.]+)\.json", PurePath(document.span.source.name).name, re.IGNORECASE)
     return match.group(1).lower() if match else ""
-
-
-def _laid_over(below: Mapping, above: Mapping) -> Mapping:
-    """Two configurations as one, key by key; names are the same in any case."""
-    entries = dict(below.entries)
-    spelled = {name.lower(): name for name in reversed(entries)}
-    for name, entry in above.entries.items():
-        same = spelled.setdefault(name.lower(), name)
-        before = entries.get(same)
-        both = before is not None and isinstance(before.value, Mapping) and isinstance(entry.value, Mapping)
-        entries[same] = Entry(entry.key, _laid_over(before.value, entry.value)) if both else entry  # type: ignore[union-attr,arg-type]
-    return Mapping(below.span, entries)
 
 
 def _together(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
@@ -175,7 +106,7 @@ def _together(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
 
 
 def _apart(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
-    documents = [_unfolded(document) for document in file.documents]
+    documents = [unfolded(document) for document in file.documents]
     base = next((each for each in documents if _is_base(each)), None)
     if base is None or len(documents) == 1:
         return documents, []
@@ -185,7 +116,7 @@ def _apart(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
     for each in documents:
         name = _environment(each)
         if name in wanted:
-            base = _laid_over(base, each)
+            base = laid_over(base, each)
         elif name:
             out.append(each)
         elif not _is_base(each):
@@ -203,10 +134,10 @@ def _all(file: ConfigFile) -> dict[str, Mapping]:
         return known
     found: dict[str, Mapping] = {}
     for document in _together(file)[0]:
-        if _is_handler(document):
+        if is_handler(document):
             found["default"] = document
         else:
-            found.update((path.replace(":", "."), node) for path, node in _handlers(document, ""))
+            found.update((path.replace(":", "."), node) for path, node in handlers(document, ""))
     file.memo[NAME] = {shown: found[name] for shown, name in distinct(found).items()}
     return file.memo[NAME]  # type: ignore[no-any-return]
 
@@ -231,6 +162,17 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             log.skipped(At(first.key, name, ""), f"this file is for the environment {name} only: `--profile {name}`")
     result = Converted(NAME, f"Microsoft.Extensions.Http.Resilience, section '{instance}'", instance)
     hedging = "Hedging" in top or "Endpoint" in top
+    present = [name for name in top.names() if name.lower() in KEYS]
+    if "Timeout" in top and not any(name.lower() in TELLING for name in present):
+        return _of_ones_own(top, result, log)
+    if not any(name.lower() in TELLING for name in present):
+        log.trap(
+            "RL124",
+            f"nothing but {' and '.join(f'`{name}`' for name in present)} stands here: taken for the standard handler, "
+            "whose other strategies have their defaults; a pipeline that code builds (AddResilienceHandler) has none",
+            top.at(present[0]),
+            "delete in the scenario what the code does not add",
+        )
     total = _timeout(top.section("TotalRequestTimeout"), 30 * SECOND, "total", log)
     if hedging:
         endpoint = top.section("Endpoint")
@@ -254,6 +196,26 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     result.remarks.append(
         "an absent section has the defaults of the standard handler, it is not absent from the pipeline"
     )
+    return result
+
+
+def _of_ones_own(top: Section, result: Converted, log: Log) -> Converted:
+    """Strategies that the code puts together: those that stand here, in the usual order."""
+    result.layers = [_limiter(top.section("RateLimiter"), log)] if "RateLimiter" in top else []
+    if "Retry" in top:
+        result.layers.append(_retry(top.section("Retry"), log))
+    if "CircuitBreaker" in top:
+        result.layers.append(_breaker(top.section("CircuitBreaker"), log, None))
+    result.layers.append(_timeout(top.section("Timeout"), 30 * SECOND, "attempt", log))
+    order = ", ".join(name for name in FIELDS["pipeline"] if name in top)
+    log.trap(
+        "RL124",
+        "`Timeout` is no part of the standard handler: the code builds this pipeline. Its order was taken to be the "
+        f"usual one, {order} from outside to inside, with nothing else in it",
+        top.at("Timeout"),
+        "put the policies into the order of the code",
+    )
+    top.rest()
     return result
 
 
@@ -335,6 +297,7 @@ def _limiter(section: Section, log: Log) -> Layer:
             "for a rate, configure a limiter in code; keep this one as a bulkhead",
         )
     layer.remarks.append("despite its name a bulkhead: requests at once, not requests per second")
+    section.skip(RateLimiter=_OF_CODE["OnRejected"])
     options.skip(QueueProcessingOrder="waiting calls are served in the order in which they came")
     if options:
         options.rest(_STRICT, _OLDER)
@@ -359,7 +322,7 @@ def _retry(section: Section, log: Log) -> Layer:
     shape = section.word("BackoffType", ("constant", "linear", "exponential", *_BACKOFF))
     layer.put("delay", Ns(delay.value if delay else 2 * SECOND), delay, "default")
     kind = _BACKOFF.get(shape.value, shape.value) if shape else "exponential"
-    layer.put("backoff", kind, shape, "default of the standard handler")
+    layer.put("backoff", kind, shape, "default of HttpRetryStrategyOptions")
     jitter = section.flag("UseJitter")
     if jitter is None or jitter.value:
         if kind == "exponential":
@@ -376,7 +339,9 @@ def _retry(section: Section, log: Log) -> Layer:
     layer.exact["jitter"] = None
     layer.exact["UseJitter"] = Setting("false" if jitter and not jitter.value else "true", "UseJitter")
     layer.exact["backoff"] = None
-    layer.exact["BackoffType"] = Setting(kind.capitalize(), shape.shown if shape else "default of the standard handler")
+    layer.exact["BackoffType"] = Setting(
+        kind.capitalize(), shape.shown if shape else "default of HttpRetryStrategyOptions"
+    )
     cap = _time(section, "MaxDelay", 0, log)
     if cap:
         layer.put("max_delay", Ns(cap.value), cap)
@@ -420,7 +385,8 @@ def _hedge(section: Section, log: Log, total: Layer) -> Layer:
     return layer
 
 
-def _breaker(section: Section, log: Log, attempt: Layer) -> Layer:
+def _breaker(section: Section, log: Log, attempt: Layer | None) -> Layer:
+    """``attempt``: the timeout that the standard handler validates it against."""
     layer = Layer("circuit_breaker", section.path or "CircuitBreaker", section.at() if section else None, like="polly")
     ratio = section.number("FailureRatio")
     least = section.count("MinimumThroughput")
@@ -439,7 +405,7 @@ def _breaker(section: Section, log: Log, attempt: Layer) -> Layer:
         log.refused("`MinimumThroughput` must be at least 2", least.at)
     layer.put("recovery_time", Ns(pause.value if pause else 5 * SECOND), pause, "default")
     layer.put("probes", 1, None, "always exactly one")
-    if span < 2 * _ns(attempt, "after"):
+    if attempt is not None and span < 2 * _ns(attempt, "after"):
         at = window.at if window else section.at() if section else attempt.settings["after"].at
         if at is not None:
             log.refused(

@@ -230,3 +230,57 @@ def test_a_key_that_the_binder_refuses_has_the_name_of_today(key: str, today: st
     assert opened is not None
     (found,) = (each for each in formats.convert(*opened, "Api").findings if key in each.message)
     assert (found.code, found.help) == ("RL193", today)
+
+
+RETRY = {"MaxRetryAttempts": 2, "Delay": "00:00:00.200", "UseJitter": False}
+BREAKER = {"FailureRatio": 0.4, "MinimumThroughput": 6, "SamplingDuration": "00:00:08", "BreakDuration": "00:00:03"}
+
+
+@pytest.mark.parametrize(
+    ("section", "kinds"),
+    [
+        ({"Retry": RETRY, "Timeout": {"Timeout": "00:00:06"}}, ["retry", "timeout"]),
+        ({"Timeout": {"Timeout": "00:00:06"}, "CircuitBreaker": BREAKER}, ["circuit_breaker", "timeout"]),
+        (
+            {"Timeout": {"Timeout": "00:00:06"}, "CircuitBreaker": BREAKER, "Retry": RETRY,
+             "RateLimiter": {"DefaultRateLimiterOptions": {"PermitLimit": 7}}},
+            ["bulkhead", "retry", "circuit_breaker", "timeout"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_pipeline_that_the_code_builds_has_what_stands_there_and_nothing_else(
+    section: dict[str, Any], kinds: list[str]
+) -> None:
+    """`Timeout` is what tells it: nothing of the standard handler, which would refuse it, is added."""
+    found = read(section)
+    assert [layer.kind for layer in found.stack.layers] == kinds
+    assert settings(found)["attempt"]["after"] == "6s"
+    assert "RL124 info `Timeout` is no part of the standard handler" in said(found)
+    assert not [each for each in found.findings if each.severity == "error"]
+
+
+@pytest.mark.parametrize("section", [{"Retry": RETRY}, {"Retry": RETRY, "CircuitBreaker": BREAKER}])
+def test_what_may_be_a_pipeline_of_ones_own_is_said_to_be_a_guess(section: dict[str, Any]) -> None:
+    names = " and ".join(f"`{name}`" for name in section)
+    assert f"RL124 info nothing but {names} stands here: taken for the standard handler" in said(read(section))
+    assert "RL124" not in said(read({**TIMES, **section}))
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"Retry": {"MaxRetryAttempts": 3, "Delay": 2}, "Timeout": {"Timeout": 30}},  # seconds of a class of one's own
+        {"Retry": {"Count": 3, "BackoffType": "Linear", "Delay": "00:00:01"}, "CircuitBreaker": BREAKER,
+         "Timeout": {"Timeout": "00:00:30"}},
+        {"Timeout": {"Total": "00:00:06", "Attempt": "00:00:02"}, "Hedging": {"Delay": "00:00:01"}},
+    ],
+)  # fmt: skip
+def test_pipelines_with_keys_or_numbers_that_are_not_pollys_are_not_read(section: dict[str, Any]) -> None:
+    assert open_config("appsettings.json", json.dumps({"Resilience": section})) is None
+
+
+def test_a_limiter_of_code_that_is_null_in_a_dump_of_the_options_is_no_unknown_key() -> None:
+    """`RateLimiter` is a property of RateLimiterStrategyOptions, as `OnRejected` is."""
+    found = read({**TIMES, "RateLimiter": {"RateLimiter": None, "DefaultRateLimiterOptions": {"PermitLimit": 7}}})
+    assert "RL193" not in codes(found)
+    assert "`RateLimiter` is not modelled: it is code" in said(found)

@@ -71,6 +71,7 @@ CASES = [
     ("RL120", "a.json", NET + '"RateLimiter": {"DefaultRateLimiterOptions": {"PermitLimit": 5}}}}', 2),
     ("RL121", "a.json", NET + '"Retry": {"MaxRetryAttempts": 3}}}', 2),
     ("RL123", "a.json", NET + '"Retry": {"MaxDelay": "00:00:03"}}}', 2),
+    ("RL124", "a.json", '{"H":\n {"Retry": {"MaxRetryAttempts": 3, "Delay": "00:00:01"}}}', 2),
     ("RL193", "a.json", NET + '"AttemptTimeout": {"Timeout": "00:00:20"}}}', 2),
     ("RL193", "a.json", NET + '"CircuitBreaker": {"SamplingDuration": "00:00:10"}}}', 2),
     ("RL193", "a.json", NET + '"Retries": {"MaxRetryAttempts": 3}}}', 2),
