@@ -6,6 +6,7 @@ Typer only parses. The action it returns runs outside of it, so that it cannot h
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -21,11 +22,13 @@ from resilience_sim.runs import endings
 FLAGS = ("--json", "-q", "--quiet", "-v", "--verbose")  # global flags, skipped when looking for the command
 
 
+LOOK_FOR_CYCLES = 50_000  # objects made between two collections: what a command makes mostly lives until its end
 OUTPUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EBADF)
 
 
 def main() -> None:
     """The ``resim`` command. SIGTERM and SIGHUP end it as Ctrl-C does, with exit codes of their own."""
+    gc.set_threshold(LOOK_FOR_CYCLES)
     endings.install()
     code, lost = run(sys.argv[1:], of_process())
     if lost:
@@ -36,6 +39,7 @@ def main() -> None:
                     os.dup2(nowhere.fileno(), stream.fileno())
                 except (OSError, ValueError):
                     continue
+    gc.freeze()  # on its way out the interpreter would look through all objects, more than once
     sys.exit(code)
 
 

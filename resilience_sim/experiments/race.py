@@ -268,20 +268,22 @@ class Race:
             return False
         if len(a.readings) == len(b.readings) and any(x > y for x, y in zip(here, there, strict=True)):
             return False  # nobody is surely not worse whose mean is
-        somewhere = False
-        for column, objective in enumerate(self.tuning.objectives):
-            found = [
-                (x[column].value, y[column].value) for x, y in zip(a.readings[:pairs], b.readings[:pairs], strict=True)
+        gains = [
+            [
+                objective.better * (x - y)
+                for one_of_a, one_of_b in zip(a.readings[:pairs], b.readings[:pairs], strict=True)
+                if (x := one_of_a[column].value) is not None and (y := one_of_b[column].value) is not None
             ]
-            gains = [objective.better * (x - y) for x, y in found if x is not None and y is not None]
-            if len(gains) < pairs:
-                return False
-            low = mean_interval(gains, 1 - level)[0]
-            if low < 0:
-                return False
-            somewhere = somewhere or mean(gains) > 0
-        # Who is safer stays: it may be the one that can be certified.
-        return somewhere and self.violation(a.readings, SAFE) <= self.violation(b.readings, SAFE)
+            for column, objective in enumerate(self.tuning.objectives)
+        ]
+        if any(len(each) < pairs for each in gains):
+            return False
+        middles = [mean(each) for each in gains]
+        if min(middles) < 0 or max(middles) <= 0:
+            return False
+        if self.violation(a.readings, SAFE) > self.violation(b.readings, SAFE):
+            return False  # who is safer stays: it may be the one that can be certified
+        return all(mean_interval(each, 1 - level)[0] >= 0 for each in gains)
 
     # --- searching
 

@@ -103,7 +103,9 @@ def duration(value: object) -> int:
     text = _text(value, "a duration", "250ms", _durations)
     if not _DURATION.match(text):
         raise _unreadable(value, text, "a duration", "`250ms`, `1.5s`, `1m30s` or `2h`", _durations)
-    total = sum((Fraction(number) * UNIT_NS[unit] for number, unit in _PART.findall(text)), Fraction(0))
+    total: int | Fraction = 0
+    for number, unit in _PART.findall(text):
+        total += UNIT_NS[unit] * (int(number) if number.isdigit() else Fraction(number))
     if total.denominator != 1:
         raise UnitError(codes.RANGE, f"{shown(text)} is finer than a nanosecond", "time is kept in whole nanoseconds")
     if total > LONGEST:

@@ -6,6 +6,7 @@ After a mistake, checking goes on with a stand-in. Checks across sections are in
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any, TypeVar
 
 from resilience_sim.scenario.read.findings import Findings
@@ -33,11 +34,7 @@ class Memory:
     def recall(self, key: tuple[Any, ...], inputs: tuple[Any, ...], findings: Findings, make: Callable[[], T]) -> T:
         """What ``make`` answered for these very inputs, or what it answers now."""
         known = self._parts.get(key)
-        if (
-            known is not None
-            and len(known[0]) == len(inputs)
-            and all(a is b for a, b in zip(known[0], inputs, strict=True))
-        ):
+        if known is not None and len(known[0]) == len(inputs) and all(map(is_, known[0], inputs)):
             findings.warnings += known[2]
             found: T = known[1]
             return found
