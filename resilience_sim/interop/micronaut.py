@@ -12,7 +12,7 @@ from itertools import chain
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log, distinct
+from resilience_sim.interop.findings import Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
@@ -142,6 +142,11 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         section.skip(**_REASONS)
         section.ignore(*OTHERS)
         section.rest()
+    for name in services.names():
+        if not isinstance(_node(services, name), Mapping) and any(uniform(name) == uniform(each) for each in FIELDS):
+            log.unknown(
+                services.at(name), f"clients have names here: `services.NAME.{safe_name(name)}`, or `client.…` for all"
+            )
     log.trap("RL186", "`@Retryable` and `@CircuitBreaker` stand in the code, around this client", chain.at(""))
     return result
 
@@ -158,6 +163,16 @@ def _pool(chain: Chain, log: Log) -> list[Layer]:
     most = pools.get("count", "maxConcurrentHttp1Connections", 1)
     queue = pools.get("count", "maxPendingAcquires", 0)
     wait = _time(pools, "acquireTimeout")
+    for section in pools.sections:
+        if "maxConnections" in section:
+            section.ignore("maxConnections")
+            log.trap(
+                "RL114",
+                "`max-connections` is a key of Micronaut 1 to 3; Micronaut 4 ignores it: it is called "
+                "`max-concurrent-http1-connections`",
+                section.at("maxConnections"),
+                "write `max-concurrent-http1-connections`",
+            )
     enabled = pools.get("flag", "enabled")
     pools.skip(
         maxPendingConnections="connections are made at once",

@@ -30,7 +30,7 @@ SHARED = traps(
 RL114 warning: a key of an older version
     The program reads it no more and ignores it without a word: the default applies. resilience4j renamed some keys
     before version 1 (`maxRetryAttempts`, today `maxAttempts`, is the usual one), Istio its `consecutiveErrors`
-    (`consecutive5xxErrors`).
+    (`consecutive5xxErrors`), Micronaut 4 its `max-connections` (`max-concurrent-http1-connections`).
 RL119 warning: a retry of what cannot succeed
     A status that says that the request itself is wrong (4xx but 408, 425 and 429; gRPC INVALID_ARGUMENT, NOT_FOUND
     and others) will be the same next time. Each such request costs all attempts and all waits.

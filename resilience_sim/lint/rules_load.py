@@ -26,6 +26,7 @@ from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
 from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.timeout import TimeoutConfig
 
 SECOND = 1e9
 
@@ -246,7 +247,14 @@ def too_few_places(subject: Subject) -> Iterator[Hit]:
         if isinstance(config, BulkheadConfig):
             rate, held = at_layer(subject.plan, index), mean_time(subject.plan, index + 1) / SECOND
             waiting = config.queue if config.max_wait else 0
-            yield from _judge(subject, subject.at(index, "max_concurrent"), config.max_concurrent, waiting, rate, held)
+            longest = waiting * held * SECOND / config.max_concurrent
+            longest = longest if config.max_wait < 0 else min(longest, config.max_wait)
+            patience = min(
+                (each.after for each in subject.stack[:index] if isinstance(each, TimeoutConfig)), default=inf
+            )
+            lost = "are turned away" if longest < patience else "and more wait until a timeout outside ends them,"
+            at = subject.at(index, "max_concurrent")
+            yield from _judge(subject, at, config.max_concurrent, waiting, rate, held, lost)
     client = subject.plan.client
     if client.threads and subject.plan.traffic.loop != "closed":
         rate = traffic(subject.plan).usual / client.instances
@@ -269,7 +277,13 @@ def _lost(plan: Plan, places: int, load: float, held: float) -> float:
 
 
 def _judge(
-    subject: Subject, at: tuple[str | int, ...], places: int, waiting: int, rate: float, held: float
+    subject: Subject,
+    at: tuple[str | int, ...],
+    places: int,
+    waiting: int,
+    rate: float,
+    held: float,
+    lost: str = "are turned away",
 ) -> Iterator[Hit]:
     plan = subject.plan
     load = rate * held
@@ -291,8 +305,7 @@ def _judge(
         f"{say.digits(load)} at once (Little's law)"
         f"{' in each instance' if instances > 1 else ''}; "
         f"{places} {'place holds' if places == 1 else 'places hold'} them badly: "
-        f"{say.share(blocked)} are turned away with B in "
-        "full health",
+        f"{say.share(blocked)} {lost} with B in full health",
         f"allow at least {_places_for(plan, load, held)} (1 in 1,000 turned away)",
         {"load": load, "rejected": blocked},
         ("traffic", "service"),

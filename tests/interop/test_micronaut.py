@@ -80,3 +80,18 @@ def test_every_field_is_mapped_or_named():
     for field in ("connectTimeout", "readIdleTimeout", "connectTtl", "maxPendingConnections"):
         assert f"`{field}` is not modelled" in said(found)
     assert "RL191" in codes(read("micronaut.http.client: {readTimeout: 5s, readTimeOuts: 5s}\n"))
+
+
+def test_the_limit_of_older_versions_is_called_by_the_name_of_today() -> None:
+    found = read("micronaut.http.services.a.pool: {enabled: true, max-connections: 5}\n")
+    assert "RL114 warning `max-connections` is a key of Micronaut 1 to 3" in said(found)
+    assert "bulkhead" not in settings(found)
+
+
+def test_a_setting_in_the_place_of_a_clients_name_is_not_dropped_without_a_word() -> None:
+    found = read(
+        "micronaut.http:\n  client: {read-timeout: 4s}\n  services:\n    read-timeout: 9s\n    c: [http://c]\n"
+    )
+    assert settings(found)["read"]["after"] == "4s"
+    (told,) = (each for each in found.findings if each.code == "RL191")
+    assert (told.line, "services.NAME.read-timeout" in told.help) == (4, True)

@@ -158,6 +158,24 @@ def test_places_and_few_users(users: int, think: str, places: int) -> None:
     assert found_in(text.replace(f"max_concurrent: {places}", f"max_concurrent: {users}"), "RL020") == []
 
 
+@pytest.mark.parametrize(
+    ("outside", "words"), [("2s", "wait until a timeout outside ends them"), ("90s", "turned away")]
+)
+def test_a_queue_longer_than_a_timeout_outside_loses_by_it(outside: str, words: str) -> None:
+    """Nobody is turned away who waits in a long queue: the timeout ends those that the places cannot serve, or more."""
+    text = (
+        "resim: 1\nservice: {latency: 100ms}\ntraffic: {rate: 30/s, duration: 60s}\nstack:\n"
+        f"  - timeout: {{after: {outside}}}\n  - bulkhead: {{max_concurrent: 1, queue: 30}}\n"
+    )
+    (found,) = found_in(text, "RL020")
+    lost = {"2s": ev.TIMEOUT, "90s": ev.BULKHEAD_FULL}[outside]
+    run = seen_in(text)
+    assert words in found.message
+    assert run.metrics["failed"] == sum(a & 0xFF == lost for _, _, _, _, a, _ in run.tape.of(ev.DONE))
+    assert found.numbers["rejected"] == near(2 / 3)
+    assert 1 - (run.metrics["availability"] or 0) >= 0.85 * found.numbers["rejected"]
+
+
 def test_the_formulas_of_places_agree_where_they_meet() -> None:
     """One instance takes no turns; so many users are a Poisson stream."""
     assert loss_of_turns(20, 20.0, 1, 0.5) == erlang_b(20, 20.0)
