@@ -252,7 +252,11 @@ def too_few_places(subject: Subject) -> Iterator[Hit]:
             patience = min(
                 (each.after for each in subject.stack[:index] if isinstance(each, TimeoutConfig)), default=inf
             )
-            lost = "are turned away" if longest < patience else "and more wait until a timeout outside ends them,"
+            lost = (
+                "are turned away"
+                if longest < patience
+                else "and more wait until a timeout outside ends them, or are turned away,"
+            )
             at = subject.at(index, "max_concurrent")
             yield from _judge(subject, at, config.max_concurrent, waiting, rate, held, lost)
     client = subject.plan.client

@@ -159,13 +159,14 @@ def test_places_and_few_users(users: int, think: str, places: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outside", "words"), [("2s", "wait until a timeout outside ends them"), ("90s", "turned away")]
+    ("outside", "queue", "words"),
+    [("2s", 200, "% and more wait until a timeout outside ends them"), ("90s", 30, "% are turned away")],
 )
-def test_a_queue_longer_than_a_timeout_outside_loses_by_it(outside: str, words: str) -> None:
+def test_a_queue_longer_than_a_timeout_outside_loses_by_it(outside: str, queue: int, words: str) -> None:
     """Nobody is turned away who waits in a long queue: the timeout ends those that the places cannot serve, or more."""
     text = (
         "resim: 1\nservice: {latency: 100ms}\ntraffic: {rate: 30/s, duration: 60s}\nstack:\n"
-        f"  - timeout: {{after: {outside}}}\n  - bulkhead: {{max_concurrent: 1, queue: 30}}\n"
+        f"  - timeout: {{after: {outside}}}\n  - bulkhead: {{max_concurrent: 1, queue: {queue}}}\n"
     )
     (found,) = found_in(text, "RL020")
     lost = {"2s": ev.TIMEOUT, "90s": ev.BULKHEAD_FULL}[outside]
