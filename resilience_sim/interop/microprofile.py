@@ -114,6 +114,8 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             result.layers.append(layer)
         found.ignore("enabled")
         _rest(found, annotation)
+    if _all_off(properties) and properties.enabled is not None:
+        log.trap("RL181", _SWITCHED_OFF, At(properties.enabled.key, "enabled", "enabled: false"))
     _others(properties, place, log)
     _client(properties, place, result, log)
     if properties.profiles and properties.profiles != ("prod",):
@@ -184,14 +186,16 @@ def _enabled(properties: Properties, annotation: str, place: str, found: Section
         elif own.value == "false":
             log.trap("RL181", f"`@{annotation}` is switched off here", own.at)
         return own.value == "true"
+    return annotation == "Fallback" or not _all_off(properties)
+
+
+_SWITCHED_OFF = "all policies but fallbacks are switched off, unless one is switched on by itself"
+
+
+def _all_off(properties: Properties) -> bool:
+    """Whether the switch for all policies but fallbacks says no."""
     entry = properties.enabled
-    if entry is None or annotation == "Fallback" or not isinstance(entry.value, Scalar):
-        return True
-    if _boolean(entry.value.value) != "true":
-        at = At(entry.key, "enabled", "enabled: false")
-        log.trap("RL181", "all policies but fallbacks are switched off, unless one is switched on by itself", at)
-        return False
-    return True
+    return entry is not None and isinstance(entry.value, Scalar) and _boolean(entry.value.value) != "true"
 
 
 def _boolean(value: object) -> str:
@@ -241,7 +245,7 @@ class _Around:
 
 def _time(found: Section, name: str, unit: str, default: int, default_unit: str = "millis") -> Value[int] | None:
     """A number with the unit beside it, in whole milliseconds; a unit alone is one for the default number."""
-    word = found.word(unit, (*_UNITS, *(each.replace("_", "-") for each in _UNITS)))
+    word = found.word(unit, (*_UNITS, *(each.replace("_", "-") for each in _UNITS if "_" in each)))
     value = found.read(name, _long, "a whole number", f"the unit stands in `{unit}`")
     if value is None and word is None:
         return None

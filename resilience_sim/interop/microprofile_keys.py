@@ -56,6 +56,8 @@ _CLIENT = re.compile(r"(?P<place>[^=\s]+)/mp-rest/(?P<member>connectTimeout|read
 _QUARKUS_CLIENT = re.compile(
     r'quarkus\.rest-client\.(?:"(?P<quoted>[^"]+)"|(?P<plain>[\w-]+))\.(?P<member>(?:connect|read)-timeout)\Z'
 )
+# what people take for the names of settings for all; no specification has them
+_INVENTED = re.compile(r"(?:mp|microprofile)\.fault[.-]?tolerance\.[^/]+\Z", re.IGNORECASE)
 GLOBAL = ""
 
 
@@ -234,6 +236,11 @@ def _take(found: Properties, name: str, entry: Entry, rank: int) -> None:
         found.clients.setdefault(quarkus["quoted"] or quarkus["plain"], {})[member] = entry
     elif prefix:
         log.add(UNKNOWN_KEY, "warning", f"`{_shown(name)}` is no property of this extension; it was left out", at)
+    elif _INVENTED.match(name):
+        log.add(
+            UNKNOWN_KEY, "warning", f"nothing reads `{_shown(name)}`: MicroProfile has no such names", at,
+            "write `Retry/maxRetries`, `Timeout/value` and so on, without a prefix, for all annotations of that kind",
+        )  # fmt: skip
     elif like := _LIKE_CLASSIC.match(name):
         members = {member for known in MEMBERS.values() for member in known} | {"enabled"}
         if like["member"] in members:

@@ -19,7 +19,7 @@ from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
-from resilience_sim.settings.retry import RetryConfig, tries_again
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, tries_again
 from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
@@ -60,6 +60,13 @@ def waits(config: RetryConfig) -> float:
             total += wait * (min(config.attempts, _DEEPEST) - 1 - n)
             break
     return min(total, float(config.max_elapsed)) if config.max_elapsed else total
+
+
+def of_jitter_alone(exact: PolicyConfig) -> float:
+    """The longest that a library's jitter adds to a wait whatever its delay is: to a delay of nothing, too."""
+    if not isinstance(exact, LikeRetryConfig) or exact.wait.jitter not in ("around", "added"):
+        return 0.0
+    return min(exact.wait.extra, exact.wait.most or inf)
 
 
 def worst_time(

@@ -14,6 +14,7 @@ from resilience_sim.lint.arithmetic import (
     inner_timeout,
     longest_wait,
     network,
+    of_jitter_alone,
     traffic,
     tries_failing,
     waits,
@@ -30,6 +31,7 @@ from resilience_sim.settings.service import OperationConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 LONG = 30_000_000_000
+IMPATIENT = 1_000_000_000
 MANY = 12  # attempts that nobody means
 
 
@@ -124,10 +126,16 @@ def no_cap(subject: Subject) -> Iterator[Hit]:
 @rule("RL016", "retries at once", WARNING)
 def at_once(subject: Subject) -> Iterator[Hit]:
     """A retry bets that the trouble passes before the last attempt. Attempts without waits are over in milliseconds:
-    any trouble that lasts longer than that defeats all of them, and B gets the load of all.
+    any trouble that lasts longer than that defeats all of them, and B gets the load of all. A delay of nothing with
+    jitter around it (the default of MicroProfile's `@Retry`: 0 ms, 200 ms to either side) is little more than that.
     """
     for index, config in _retries(subject):
         if config.delay:
+            continue
+        longest = of_jitter_alone(subject.exact[index])
+        if longest:
+            if longest * (config.attempts - 1) <= IMPATIENT:
+                yield _of_jitter(subject, index, config, longest)
             continue
         yield Hit(
             subject.at(index, "delay"),
@@ -145,6 +153,22 @@ def at_once(subject: Subject) -> Iterator[Hit]:
         )
 
 
+def _of_jitter(subject: Subject, index: int, config: RetryConfig, longest: float) -> Hit:
+    """A delay of nothing with jitter around it: half of such waits are none at all."""
+    exact = subject.exact[index]
+    patience = longest * (config.attempts - 1)
+    around = isinstance(exact, LikeRetryConfig) and exact.wait.jitter == "around"
+    return Hit(
+        subject.at(index, "delay"),
+        f"the waits between {config.attempts} attempts are jitter alone"
+        f"{', half of them none at all' if around else ''}, and together {say.duration(patience)} at most: whatever "
+        "made the first fail fast and lasts longer makes all of them fail",
+        "write `delay: 100ms, backoff: exponential, jitter: full`",
+        {"patience": patience / 1e9, "attempts": config.attempts},
+        assumes=("failures come fast, as a refused connection does",),
+    )
+
+
 @rule("RL019", "retries against an open breaker", WARNING)
 def open_door(subject: Subject) -> Iterator[Hit]:
     """resilience4j retries every exception unless told otherwise, CallNotPermittedException of an open breaker too.
@@ -156,7 +180,7 @@ def open_door(subject: Subject) -> Iterator[Hit]:
             continue
         for inner in range(index + 1, len(subject.stack)):
             view = breaker_of(subject.stack[inner])
-            patience = waits(config)
+            patience = waits(config) + of_jitter_alone(subject.exact[index]) * (config.attempts - 1)
             if view is None or patience >= view.recovery:
                 continue
             yield Hit(

@@ -340,3 +340,21 @@ def test_a_switch_that_is_no_true_is_false(word: str, on: bool, said: str):
     switched = [each.message for each in found.findings if each.code == "RL181"]
     assert switched == ([] if on else [f"`@Retry` is {said}"] if said.startswith("switched") else switched)
     assert said in "".join(switched)
+
+
+@pytest.mark.parametrize("name", ["mp.fault.tolerance.timeout.value", "mp.fault-tolerance.global.CircuitBreaker.delay"])
+def test_names_that_no_specification_has_are_not_dropped_without_a_word(name: str) -> None:
+    found = read(f"{name}=5000\n{M}/Retry/maxRetries=2\n", M)
+    assert f"1 RL191 warning nothing reads `{name}`" in said(found)
+
+
+def test_the_switch_for_all_is_told_where_one_policy_is_switched_on_by_itself() -> None:
+    found = read("MP_Fault_Tolerance_NonFallback_Enabled=false\nBulkhead/enabled=true\n")
+    assert list(settings(found)) == ["bulkhead"]
+    assert "1 RL181 info all policies but fallbacks are switched off" in said(found)
+
+
+def test_units_that_cannot_be_read_are_listed_once() -> None:
+    (told,) = (each.message for each in read(f"{M}/Timeout/unit=MINUTE\n", M).findings if each.code == "RL192")
+    assert told.count("seconds") == 1
+    assert "half-days" in told

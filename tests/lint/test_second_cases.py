@@ -106,3 +106,25 @@ def test_other_settings_and_settings_just_beside_them(
     quiet = edited(code, beside)
     assert found_in(quiet, code) == []
     assert calm(seen_in(quiet))
+
+
+def test_waits_of_jitter_alone_are_not_called_none() -> None:
+    """RL016 and RL019 with SmallRye's default delay: half of the waits are none, and none is longer than the jitter."""
+    text = (
+        "resim: 1\nservice: {latency: 20ms}\ntraffic: {rate: 20/s, requests: 400}\n"
+        "faults:\n  - outage: {id: main, at: 4s, for: 12s, how: refuse}\nstack:\n"
+        "  - retry: {like: smallrye, attempts: 4}\n"
+        "  - circuit_breaker: {like: smallrye, recovery_time: 5s}\n"
+    )
+    (found,) = found_in(text, "RL016")
+    (rejected,) = found_in(text, "RL019")
+    run = seen_in(text)
+    made = [b for _, _, _, _, _, b in run.tape.of(ev.RETRY_WAIT)]
+    assert 0.4 < sum(wait == 0 for wait in made) / len(made) < 0.6
+    assert 0.15 < max(made) / SECOND <= 0.2
+    assert found.numbers == {"patience": near(0.6), "attempts": 4}
+    assert rejected.numbers["patience"] == near(0.6)
+    assert "half of them none at all" in found.message
+    assert "at once" not in found.message
+    patient = text.replace("attempts: 4", "attempts: 12")
+    assert found_in(patient, "RL016") == []
