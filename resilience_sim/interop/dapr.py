@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from resilience_sim.interop.dapr_policies import MAKERS, PROTECTED, SECOND, TRAPS, Policies, retry
+from resilience_sim.interop.dapr_policies import MAKERS, PROTECTED, SECOND, TRAPS, Policies, retry, without_end
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import BAD_VALUE, REFUSED, At, Log, distinct, safe_name
+from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section
@@ -229,6 +229,7 @@ def _others(file: ConfigFile, known: _Whole, wanted: str, log: Log) -> list[Laye
             if kind == "retry" and _BUILT_IN in group:
                 built_in = (group, _BUILT_IN)
     found = [known.layer(kind, *others[kind], log) for kind in MAKERS if kind in others]
+    found = [layer for layer in found if not without_end(layer)]
     return [*found, _built_in_retry(built_in, log)] if wanted == "other-apps" else found
 
 
@@ -276,8 +277,9 @@ def _decoded(sections: dict[str, Section], of_file: Policies, log: Log) -> None:
     for kind, section in sections.items():
         for name in section.names():
             said = of_file.found(kind, section, name)
-            errors = [each for each in said if each.code in (BAD_VALUE, REFUSED)]
-            log.found += [*errors, *(each for each in said if each.code == "RL168")]
+            errors = [each for each in said if each.code in (BAD_VALUE, REFUSED) and each.severity == "error"]
+            inert = [each for each in said if each.code == UNKNOWN_KEY and each.severity == "error"]
+            log.found += [*errors, *inert, *(each for each in said if each.code == "RL168")]
             bad += [section.at(name)] if errors else []
     for at in bad:
         log.refused(
@@ -350,5 +352,6 @@ def _stack(target: Section, known: _Whole, scopes: tuple[str, ...], log: Log) ->
             message = f"`{key}` names `{safe_name(name.value)}`, which is not among the {_KINDS[key]}"
             log.add("RL192", "error", message, name.at)
         else:
-            layers.append(known.layer(key, group, name.value, log))
+            layer = known.layer(key, group, name.value, log)
+            layers += [] if without_end(layer) else [layer]
     return layers

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from resilience_sim.interop import durations
-from resilience_sim.interop.findings import At, Log, safe_name
+from resilience_sim.interop.dapr_conditions import COUNTS, read_condition
+from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, safe_name
 from resilience_sim.interop.layers import Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.own import Own
-from resilience_sim.interop.section import Section, Value
+from resilience_sim.interop.section import Section, Value, filled_in_elsewhere
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.twins import Diagnostics, Twins
 from resilience_sim.interop.write_dapr import EVERYTHING
@@ -47,8 +48,10 @@ RL168 warning: a built-in policy that does not take this
 RL169 error: policies in a place where Dapr does not look
     `targets` belongs beside `policies`; a target names one `timeout`, `retry` and `circuitBreaker`; those of a
     component stand under `inbound` or `outbound`. Anything else is ignored without a word.
-RL167 info: greater than, not at least
-    `consecutiveFailures > 5` trips at the sixth failure in a row.
+RL167 info: greater than, not at least; whole numbers, not shares
+    `consecutiveFailures > 5` trips at the sixth failure in a row. `totalFailures / requests > 0.5` divides whole
+    numbers: in CEL that is 0 until every request has failed, and then 1. `double(totalFailures) / double(requests)`
+    is the share.
 """
 )
 
@@ -56,7 +59,6 @@ SECOND = 1_000_000_000
 SPAN = "durations are Go's: `300ms`, `1m30s`; a bare number is milliseconds"
 UNLIMITED = 10_000
 _TRIP = re.compile(r"\s*(consecutiveFailures|totalFailures|requests)\s*(>=|>)\s*([0-9]{1,6})\s*\Z")
-_COUNTS = {"requests", "totalSuccesses", "totalFailures", "consecutiveSuccesses", "consecutiveFailures"}
 
 CALLERS_FAULT = [str(code) for code in range(400, 500) if code not in (408, 429)]
 PROTECTED = "DaprBuiltInActorNotFoundRetries"
@@ -93,8 +95,19 @@ class Policies:
 def _timeout(group: Section, name: str, log: Log) -> Layer:
     layer = Layer("timeout", f"{group.path}.{safe_name(name)}: each attempt", group.at(name), like="dapr")
     after = _time(group, name, log)
-    layer.put("after", Ns(after.value if after and after.value else 60 * SECOND), after, "unreadable")
+    if after is not None and after.value <= 0:
+        log.add(
+            BAD_VALUE, "warning", "a timeout that is not above 0 is none: a call may take for ever", after.at,
+            "write how long a call may take, or remove it",
+        )  # fmt: skip
+        return layer
+    layer.put("after", Ns(after.value if after else 60 * SECOND), after, "unreadable")
     return layer
+
+
+def without_end(layer: Layer) -> bool:
+    """Whether it is a timeout that never comes."""
+    return layer.kind == "timeout" and "after" not in layer.settings
 
 
 def _time(section: Section, name: str, log: Log) -> Value[int] | None:
@@ -138,11 +151,11 @@ def retry(group: Section, name: str, log: Log) -> Layer:
         layer.exact["backoff"] = None
         layer.exact["policy"] = Setting("exponential", "policy: exponential")
         layer.put("factor", "1.5x", None, "always")
-        layer.put("max_delay", Ns(cap.value if cap and cap.value else 60 * SECOND), cap, "default")
+        layer.put("max_delay", Ns(cap.value if cap and cap.value > 0 else 60 * SECOND), cap, "default")
         layer.put("jitter", "50%", None, "always")
         layer.put("max_elapsed", Ns(900 * SECOND), None, "always: 15 min")
     else:
-        layer.put("delay", Ns(pause.value if pause else 5 * SECOND), pause, "default")
+        layer.put("delay", Ns(max(0, pause.value) if pause else 5 * SECOND), pause, "default")
         if cap:
             log.trap("RL161", "`maxInterval` is ignored by the constant policy", cap.at, "write `policy: exponential`")
     _matching(section, layer, log)
@@ -222,11 +235,11 @@ def _breaker(group: Section, name: str, log: Log) -> Layer:
     interval = _time(section, "interval", log)
     pause = _time(section, "timeout", log)
     _trip(section, layer, log)
-    layer.put("recovery_time", Ns(pause.value if pause and pause.value else 60 * SECOND), pause, "default")
+    layer.put("recovery_time", Ns(pause.value if pause and pause.value > 0 else 60 * SECOND), pause, "default")
     number = probes.value if probes and probes.value else 1
     layer.put("probes", number, probes, "default")
     layer.put("success_threshold", number, None, "as many as maxRequests")
-    if interval and interval.value:
+    if interval and interval.value > 0:
         layer.exact["interval"] = Setting(_show(interval.value), interval.shown, interval.at)
         log.skipped(
             interval.at,
@@ -237,7 +250,7 @@ def _breaker(group: Section, name: str, log: Log) -> Layer:
 
 
 def _trip(section: Section, layer: Layer, log: Log) -> None:
-    """The CEL expression, as far as it is one comparison."""
+    """The CEL expression: failures in a row, or any comparison of the counters under Dapr's own rules."""
     at: At = section.at("trip")
     found = section.texts("trip")
     match = _TRIP.match(found[0]) if len(found) == 1 else None
@@ -247,12 +260,29 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
     if match is None or match.group(1) != "consecutiveFailures":
         log.skipped(at, "only `consecutiveFailures > N` is simulated; the default, more than 5 in a row, was taken")
         layer.put("failure_threshold", 6, None, "stands in for the expression of the file")
-        words = set(re.findall(r"[A-Za-z_]+", found[0])) if len(found) == 1 else {""}
-        if len(found) == 1 and not words <= _COUNTS | {"true", "false"}:
-            log.bad("a condition", at, "it may name " + ", ".join(sorted(_COUNTS)))
-        if words <= _COUNTS and re.fullmatch(r"[A-Za-z0-9_ .()<>=!&|+*/%-]{1,200}", found[0]):
+        if filled_in_elsewhere(", ".join(found)):
+            log.add(BAD_VALUE, "warning", "the condition is filled in by a template", at, "read the file after that")
+            return
+        condition = read_condition(", ".join(found))
+        if not condition.valid:
+            log.bad("a condition", at, "it compares " + ", ".join(sorted(COUNTS)))
+        if condition.stranger:
+            log.add(
+                UNKNOWN_KEY, "error",
+                f"`trip` names `{safe_name(condition.stranger)}`, which Dapr does not count: the condition fails each "
+                "time, and the breaker never opens",
+                at, "it may name " + ", ".join(sorted(COUNTS)),
+            )  # fmt: skip
+        if condition.whole:
+            log.trap(
+                "RL167",
+                "the counters are whole numbers, and CEL cuts what a division leaves over: `totalFailures / requests` "
+                "is 0 until all of them failed",
+                at, "write `double(totalFailures) / double(requests) > 0.5`",
+            )  # fmt: skip
+        if condition.text:
             layer.exact["failure_threshold"] = None
-            layer.exact["trip"] = Setting(f'"{found[0]}"', "trip", at)
+            layer.exact["trip"] = Setting(f'"{condition.text}"', "trip", at)
         return
     number = int(match.group(3)) + (match.group(2) == ">")
     if match.group(2) == ">":

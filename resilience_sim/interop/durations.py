@@ -108,9 +108,10 @@ def gateway(value: object) -> int:
 
 
 def dapr(value: object) -> int:
-    """Go, and bare numbers are milliseconds."""
+    """Go, and bare numbers are milliseconds; less than 0 is read, too."""
     text = _text(value)
-    return int(text) * 1_000_000 if text.isdigit() else go(text)
+    sign, text = (-1, text[1:]) if text[:1] == "-" else (1, text.removeprefix("+"))
+    return sign * (int(text) * 1_000_000 if text.isdigit() else go(text))
 
 
 def istio(value: object) -> int:

@@ -96,7 +96,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         outer = _local_rate_limit(route, log)
         timeout, retry, attempt = _route(route, cluster.node, log)
         outer += timeout
-        if cluster.node is None and found.static:
+        if cluster.node is None and found.static and route.checked:
             log.refused(
                 "a route to a cluster that is not defined: Envoy does not start",
                 _section(route.action, "route", log).at("cluster"),
@@ -104,6 +104,11 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
             )
     for at, why in found.elsewhere:
         log.skipped(at, why)
+    for each in found.twice:
+        log.refused(
+            "a second cluster of the same name: Envoy does not start",
+            _section(each, "static_resources.clusters", log).at("name"), "give it a name of its own, or remove it",
+        )  # fmt: skip
     inner: list[Layer] = []
     if cluster.node is not None:
         inner = cluster_layers(_section(cluster.node, f"clusters.{instance}", log), retry, high, log)
@@ -329,7 +334,7 @@ def _retry(section: Section, total: Value[int] | None, hedge: Section, log: Log)
                               "retriable_status_codes", "rate_limited_retry_back_off")  # fmt: skip
     else:
         layer.put("attempts", number + 1, retries, "default 1")
-        if retries:
+        if retries and number:
             log.trap(
                 "RL132",
                 f"`num_retries` {number} does not count the first call: up to {number + 1} calls",

@@ -118,6 +118,8 @@ def _breakers(section: Section, retry: Layer | None, http2: bool, high: bool, lo
     for each in section.sections("thresholds"):
         priority = each.word("priority", fold=True)
         if (priority is not None and priority.value == "high") == high:
+            if entry is not None:
+                log.skipped(each.at(), "Envoy takes the first limits of a priority, and these are the second ones")
             entry = entry or each
         else:
             log.skipped(each.at(), "the route that is simulated has the other priority")

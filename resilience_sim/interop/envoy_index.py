@@ -23,6 +23,10 @@ _ELSEWHERE = {  # settings of a listener, which act on every route
     "request_timeout": "requests arrive whole",
     "request_headers_timeout": "requests arrive whole",
 }
+_OF_ALL_ROUTES = {  # settings of a RouteConfiguration, which act on every route of it
+    "request_mirror_policies": "one route to one destination is simulated",
+    "typed_per_filter_config": "filters are read where the route, its virtual host or the listener has them",
+}
 LOCAL_RATE_LIMIT = (
     "envoy.filters.http.local_ratelimit",
     "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
@@ -77,7 +81,8 @@ def walk(node: Node, depth: int = 0) -> Iterator[tuple[str, Entry]]:
 class Route:
     """A route to one cluster: its virtual host, its action, and the connection manager with the filters in front.
 
-    ``part``: the entry of a weighted cluster. ``share``: its weight, and that of all.
+    ``part``: the entry of a weighted cluster. ``share``: its weight, and that of all. ``checked``: unless its
+    RouteConfiguration says ``validate_clusters: false``.
     """
 
     host: Mapping
@@ -86,6 +91,7 @@ class Route:
     manager: Mapping | None = None
     part: Mapping | None = None
     share: tuple[int, int] = (1, 1)
+    checked: bool = True
 
     def names(self) -> list[str]:
         """What ``--route`` may call it."""
@@ -135,18 +141,22 @@ class Cluster:
 
 @dataclass(slots=True)
 class Index:
-    """Everything of one file. ``static``: whether every cluster must be in it. ``elsewhere``: what is said of all."""
+    """Everything of one file. ``static``: whether every cluster must be in it. ``elsewhere``: what is said of all.
+
+    ``twice``: clusters of the bootstrap whose name another one has.
+    """
 
     clusters: dict[str, Cluster] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     static: bool = False
     elsewhere: list[tuple[At, str]] = field(default_factory=list)
+    twice: list[Mapping] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Gathered:
     clusters: list[Mapping] = field(default_factory=list)
-    hosts: list[tuple[Mapping, Mapping | None, str]] = field(default_factory=list)  # host, manager, route configuration
+    hosts: list[tuple[Mapping, Mapping | None, Mapping]] = field(default_factory=list)  # and the RouteConfiguration
     managers: dict[str, Mapping] = field(default_factory=dict)  # by the name of the routes that they ask for
     elsewhere: list[tuple[At, str]] = field(default_factory=list)
 
@@ -167,12 +177,14 @@ def _made(file: ConfigFile) -> Index:
     for node in found.clusters:
         cluster = made.clusters.setdefault(text(node, "name"), Cluster())
         cluster.node = cluster.node or node
-    for host, manager, name in found.hosts:
-        inside = manager or found.managers.get(name)
+    made.twice = _twice(file)
+    for host, manager, whole in found.hosts:
+        inside = manager or found.managers.get(text(whole, "name"))
+        checked = text(whole, "validate_clusters").lower() != "false"
         for entry in items(host, "routes"):
             action = get(entry, "route")
             if isinstance(action, Mapping):
-                for cluster_name, route in _led(host, entry, action, inside):
+                for cluster_name, route in _led(host, entry, action, inside, checked):
                     made.clusters.setdefault(cluster_name, Cluster()).routes.append(route)
     made.shown = distinct(made.clusters)
     tops = file.documents
@@ -203,13 +215,28 @@ def _gather(node: Node, manager: Mapping | None, found: _Gathered, depth: int) -
             if why:
                 found.elsewhere.append((At(entry.key, name, f"{name}:"), why))
             continue
-        if name in ("clusters", "cluster", "resources"):
+        if name in ("static_resources", "staticResources"):  # nothing else stands there, however little is said of one
+            found.clusters += [each for each in items(value, "clusters") if text(each, "name")]
+        elif name in ("clusters", "cluster", "resources"):
             for item in value.items if isinstance(value, Sequence) else (value,):
                 if isinstance(item, Mapping) and _is_cluster(item):
                     found.clusters.append(item)
         elif name in ("virtual_hosts", "virtualHosts"):
-            found.hosts += [(host, manager, text(node, "name")) for host in items(node, "virtual_hosts")]
+            found.hosts += [(host, manager, node) for host in items(node, "virtual_hosts")]
+            found.elsewhere += _of_all_routes(node)
         _gather(value, manager, found, depth + 1)
+
+
+def _twice(file: ConfigFile) -> list[Mapping]:
+    """Clusters of a bootstrap that a cluster of the same name stands before."""
+    found: list[Mapping] = []
+    for document in file.documents:
+        seen: set[str] = set()
+        for each in items(get(document, "static_resources"), "clusters"):
+            name = text(each, "name")
+            found += [each] if name in seen else []
+            seen.add(name)
+    return found
 
 
 def _is_cluster(node: Mapping) -> bool:
@@ -217,14 +244,24 @@ def _is_cluster(node: Mapping) -> bool:
     return bool(text(node, "name")) and (typed or any(get(node, key) is not None for key in _CLUSTER))
 
 
-def _led(host: Mapping, entry: Mapping, action: Mapping, manager: Mapping | None) -> Iterator[tuple[str, Route]]:
+def _of_all_routes(node: Mapping) -> Iterator[tuple[At, str]]:
+    for name, why in _OF_ALL_ROUTES.items():
+        entry = node.entries.get(name) or node.entries.get(camel(name))
+        if entry is not None:
+            yield At(entry.key, name, f"{name}:"), why
+
+
+def _led(
+    host: Mapping, entry: Mapping, action: Mapping, manager: Mapping | None, checked: bool
+) -> Iterator[tuple[str, Route]]:
     if text(action, "cluster"):
-        yield text(action, "cluster"), Route(host, entry, action, manager)
+        yield text(action, "cluster"), Route(host, entry, action, manager, checked=checked)
     parts = items(get(action, "weighted_clusters"), "clusters")
     weights = [_number(text(part, "weight")) for part in parts]
     for part, weight in zip(parts, weights, strict=True):
         if text(part, "name"):
-            yield text(part, "name"), Route(host, entry, action, manager, part, (weight, sum(weights)))
+            share = (weight, sum(weights))
+            yield text(part, "name"), Route(host, entry, action, manager, part, share, checked)
 
 
 def _number(said: str) -> int:

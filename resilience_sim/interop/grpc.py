@@ -12,7 +12,7 @@ from typing import Any
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
-from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct
+from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
 from resilience_sim.interop.own import Own, without
 from resilience_sim.interop.section import Section, Value
@@ -147,6 +147,7 @@ def _known(file: ConfigFile) -> _Known:
         top = Section(document, "", known.log, fold=True)
         _misspelt(top, "")
         throttling = top.section("retryThrottling")
+        _valid_throttling(throttling.anew(known.log), known.log)
         for config in top.sections("methodConfig"):
             if config.node is None:
                 continue
@@ -175,6 +176,8 @@ def _name_all(document: Mapping, config: Section, known: _Known) -> None:
         entry.rest()
         if method and method.value and not (service and service.value):
             log.refused("a method without its service: the service config is not valid", entry.at("method"))
+            assert config.node is not None  # named all the same, so that there is something to say it of
+            known.named.setdefault(f"/{method.value}", (document, config.node, config.path))
             continue
         name = f"{service.value}/{method.value}" if method and method.value and service else ""
         name = name or (service.value if service else "") or "default"
@@ -232,7 +235,8 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     result.layers, aside = known.configs[id(node)].made()
     log.found += aside.found
     log.assumed += aside.assumed
-    result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
+    if any(layer.exact.get("budget") is not None for layer in result.layers):
+        result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
     return result
 
 
@@ -252,9 +256,12 @@ def _misspelt(section: Section, kind: str) -> None:
 def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
     layers: list[Layer] = []
     total = config.duration("timeout", durations.protobuf, SPAN)
-    if total and total.value:
+    if total:
+        if not total.value:
+            log.add(BAD_VALUE, "error", "a `timeout` of 0 s ends every call before it begins", total.at,
+                    "write the time that a call may take, or leave `timeout` out")  # fmt: skip
         layer = Layer("timeout", f"{config.path}.timeout: the whole call", total.at, like="grpc")
-        layer.put("after", Ns(total.value), total)
+        layer.put("after", Ns(max(1, total.value)), total)
         layers.append(layer)
     retry, hedge = config.section("retryPolicy"), config.section("hedgingPolicy")
     if retry and hedge:
@@ -310,10 +317,11 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
     layer.put("delay", Ns(first.value if first else 1_000_000_000), first, "missing")
     layer.put("backoff", "exponential", None, "always")
     number = factor.value if factor else 1.6
-    if number < 1:
-        log.refused(
-            "`backoffMultiplier` must be more than 0", factor.at if factor else section.at()
-        ) if number <= 0 else None
+    if factor and number < 1:
+        if number <= 0:
+            log.refused("`backoffMultiplier` must be more than 0", factor.at)
+        else:
+            log.skipped(factor.at, "waits that shrink are not simulated: each is taken as long as the first")
         number = 1.0
     layer.put("factor", times(number), factor, "missing")
     if cap and cap.value:
@@ -386,16 +394,29 @@ def _number(word: str) -> str:
     return CODES[int(word)] if word.isdigit() and int(word) < len(CODES) else word
 
 
-def _throttle(layer: Layer, section: Section, log: Log) -> None:
+def _valid_throttling(section: Section, log: Log) -> None:
+    """What is wrong with it is wrong for every method, those without retries too."""
     if not section:
         return
     most, ratio = section.number("maxTokens"), section.number("tokenRatio")
     section.rest()
     if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
-        log.refused("`retryThrottling` needs `maxTokens` and `tokenRatio` above 0", section.at())
-        return
-    if most.value > 1000:
+        log.refused(
+            "`retryThrottling` needs `maxTokens` and `tokenRatio` above 0: the service config is not valid",
+            section.at(),
+        )
+    elif most.value > 1000:
         log.refused("`maxTokens` is at most 1000: the service config is not valid", most.at, "write 1000 or less")
+
+
+def _throttle(layer: Layer, section: Section, log: Log) -> None:
+    if not section:
+        return
+    unsaid = section.anew(Log())  # what is wrong with it is said of the whole file
+    most, ratio = unsaid.number("maxTokens"), unsaid.number("tokenRatio")
+    section.ignore("maxTokens", "tokenRatio")
+    if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
+        return
     kept = int(ratio.value * 1000) / 1000
     if kept != ratio.value:
         log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, f"write {kept:g}")

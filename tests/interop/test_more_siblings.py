@@ -1,0 +1,196 @@
+"""Configurations that no case shows, of meshes and RPCs: each with what the real program makes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from interop.shop import imported
+from resilience_sim.interop.emit import settle
+from resilience_sim.interop.formats import Imported, instance_names, open_config
+
+
+def settings(found: Imported) -> dict[str, dict[str, str]]:
+    return {each.id or each.kind: {k: v.value for k, v in settle(each).items()} for each in found.stack.layers}
+
+
+def said(found: Imported) -> str:
+    return "\n".join(f"{each.line} {each.code} {each.severity} {each.message}" for each in found.findings)
+
+
+# --- Envoy ---
+
+BOOTSTRAP = """static_resources:
+  clusters:
+CLUSTERS
+  listeners:
+  - filter_chains:
+    - filters:
+      - typed_config:
+          route_config:
+OPTIONS
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - {match: {prefix: /}, route: {cluster: a, timeout: 5s, retry_policy: {retry_on: 5xx, num_retries: 0}}}
+"""
+
+
+def bootstrap(clusters: str = "{name: a}", options: str = "name: r", instance: str = "a") -> Imported:
+    lines = "\n".join(f"  - {each}" for each in clusters.split("\n"))
+    text = BOOTSTRAP.replace("CLUSTERS", lines).replace("OPTIONS", f"            {options}")
+    return imported(text, "envoy.yaml", instance)
+
+
+def test_a_static_cluster_of_a_name_alone_is_defined():
+    """Every field of a Cluster but its name has a default (envoy/config/cluster/v3/cluster.proto)."""
+    found = bootstrap()
+    assert "not defined" not in said(found)
+    assert settings(found)["retry"]["budget"] == "{kind: envoy, budget_percent: 0%, min_retry_concurrency: 3}"
+
+
+def test_no_retries_are_not_said_to_count_the_first_call():
+    assert settings(bootstrap())["retry"]["attempts"] == "1"
+    assert "RL132" not in said(bootstrap())
+
+
+def test_two_static_clusters_of_one_name_are_refused():
+    """``cluster manager: duplicate cluster``: cluster_manager_impl.cc, loadCluster."""
+    assert "4 RL193 error a second cluster of the same name" in said(bootstrap("{name: a}\n{name: a}"))
+
+
+def test_the_first_limits_of_a_priority_count_and_the_second_are_named():
+    """``std::find_if`` over the thresholds: upstream_impl.cc, ClusterInfoImpl::ResourceManagers::load."""
+    limits = "{name: a, circuit_breakers: {thresholds: [{max_requests: 7}, {max_requests: 3}]}}"
+    found = bootstrap(limits)
+    assert settings(found)["bulkhead"]["max_concurrent"] == "7"
+    assert "Envoy takes the first limits of a priority" in said(found)
+
+
+def test_a_route_to_an_unknown_cluster_is_taken_where_clusters_are_not_checked():
+    """``validate_clusters``: true by default for routes that stand in the listener (route.proto)."""
+    assert "a route to a cluster that is not defined" in said(bootstrap("{name: b}"))
+    assert "a route to a cluster that is not defined" not in said(bootstrap("{name: b}", "validate_clusters: false"))
+
+
+def test_what_a_route_configuration_says_of_all_routes_is_named():
+    found = bootstrap(options="request_mirror_policies: [{cluster: b}]")
+    assert "RL190 info `request_mirror_policies` is not modelled" in said(found)
+
+
+# --- gRPC ---
+
+RETRY = ('"retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": %s, '
+         '"retryableStatusCodes": ["UNAVAILABLE"]}')  # fmt: skip
+
+
+def service_config(method: str, more: str = "", name: str = '{"service": "a"}') -> Imported:
+    text = f'{{"methodConfig": [{{"name": [{name}], {method}}}]{more}}}'
+    opened = open_config("service_config.json", text)
+    assert opened is not None
+    return imported(text, "service_config.json", instance_names(*opened)[0])
+
+
+@pytest.mark.parametrize("tokens", ['"maxTokens": 1001, "tokenRatio": 0.1', '"maxTokens": 10, "tokenRatio": 0'])
+def test_a_bad_throttling_makes_the_service_config_invalid_for_methods_without_retries_too(tokens: str):
+    """grpc-go, service_config.go: parseServiceConfig ends with the range of both."""
+    more = f', "retryThrottling": {{{tokens}}}'
+    for method in ('"timeout": "1s"', RETRY % "2"):
+        assert said(service_config(method, more)).count("the service config is not valid") == 1
+    assert "not valid" not in said(service_config('"timeout": "1s"', ', "retryThrottling": {"maxTokens": 9, '
+                                                  '"tokenRatio": 0.1}'))  # fmt: skip
+
+
+def test_throttling_is_spoken_of_where_there_is_one():
+    more = ', "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}'
+    for throttling, count in ((more, 1), ("", 0)):
+        remarks = "".join(service_config(RETRY % "2", throttling).stack.remarks)
+        assert remarks.count("retryThrottling is per server name") == count
+
+
+def test_waits_of_grpc_that_shrink_are_named():
+    """``backoffMultiplier`` must be above 0 only (gRFC A6)."""
+    found = service_config(RETRY % "0.5")
+    assert "`backoffMultiplier` is not modelled: waits that shrink" in said(found)
+    assert "RL193" not in said(found)
+
+
+def test_a_deadline_of_no_time_ends_every_call():
+    """grpc-go, stream.go: a timeout that is not negative becomes ``context.WithTimeout``."""
+    found = service_config('"timeout": "0s"')
+    assert "ends every call before it begins" in said(found)
+    assert settings(found)["timeout"]["after"] == "1ns"
+
+
+def test_a_file_whose_only_name_is_no_name_says_so():
+    assert "a method without its service" in said(service_config('"timeout": "1s"', name='{"method": "m"}'))
+
+
+# --- Dapr ---
+
+DAPR = """apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: r}
+spec:
+  policies:
+    POLICIES
+  targets: {apps: {a: TARGET}}
+"""
+
+
+def resiliency(policies: str, target: str) -> Imported:
+    return imported(DAPR.replace("POLICIES", policies).replace("TARGET", target), "resiliency.yaml", "a")
+
+
+def trip(cel: str) -> Imported:
+    return resiliency(f"circuitBreakers: {{c: {{trip: '{cel}'}}}}", "{circuitBreaker: c}")
+
+
+@pytest.mark.parametrize("text", ["0s", "-1s", "'0'"])
+def test_a_timeout_of_dapr_that_is_not_above_0_is_none(text: str):
+    """``if def.t > 0``: pkg/resiliency/policy.go; ``parseDuration`` takes any sign."""
+    found = resiliency(f"timeouts: {{t: {text}}}", "{timeout: t}")
+    assert settings(found) == {}
+    assert "a timeout that is not above 0 is none" in said(found)
+    assert "RL193" not in said(found)
+
+
+def test_a_policy_that_a_template_fills_in_is_not_said_to_be_refused():
+    found = resiliency('timeouts: {t: "{{ .Values.t }}"}', "{timeout: t}")
+    assert "is filled in by a template" in said(found)
+    assert "RL193" not in said(found)
+
+
+@pytest.mark.parametrize(
+    ("cel", "condition"),
+    [
+        # counters are int64 (breaker/circuitbreaker.go), and CEL divides whole numbers whole
+        ("totalFailures / requests > 0.5", "totalFailures >= requests"),
+        ("requests >= 9 && totalFailures / requests >= 0.3", "requests >= 9 && totalFailures >= requests"),
+        ("double(totalFailures) / double(requests) > 0.5", "totalFailures / requests > 0.5"),
+        ("consecutiveFailures > 3 || totalFailures > 10", "consecutiveFailures > 3 || totalFailures > 10"),
+        ("fails > 3", "requests < 0"),  # compiles (expr.go declares it), fails when it is asked for: false
+    ],
+)
+def test_conditions_of_dapr_as_cel_reads_them(cel: str, condition: str):
+    found = trip(cel)
+    assert " ".join(settings(found)["circuit_breaker"]["trip"].split()) == f'"{condition}"'
+    assert "RL193" not in said(found)
+    assert ("the breaker never opens" in said(found)) == ("fails" in cel)
+    assert ("CEL cuts what a division leaves over" in said(found)) == ("/" in cel and "double" not in cel)
+
+
+@pytest.mark.parametrize(
+    "cel", ["requests > 5 ? true : false", "int(requests) > 5", "totalFailures * 100 / requests > 9"]
+)
+def test_conditions_of_dapr_that_are_not_read_here_are_named_and_not_refused(cel: str):
+    found = trip(cel)
+    assert "`trip` is not modelled" in said(found)
+    assert "RL193" not in said(found)
+
+
+@pytest.mark.parametrize("cel", ["consecutiveFailures >", "requests = 3", "requests > 3 and totalFailures > 2"])
+def test_a_condition_that_cannot_be_parsed_refuses_the_resource_whether_or_not_a_target_names_it(cel: str):
+    for target in ("{circuitBreaker: c}", "{}"):
+        found = resiliency(f"circuitBreakers: {{c: {{trip: '{cel}'}}}}", target)
+        assert "`c` cannot be decoded: Dapr refuses the whole resource" in said(found)
