@@ -96,9 +96,20 @@ def _no_profiles(file: ConfigFile) -> list[Diagnostic]:
     if "aws others" not in file.memo:
         alone, log = file.name == "credentials", Log(traps=TRAPS)
         for document in file.documents:
+            last = {profile_name(head, alone): head for head in document.entries}
             for head, entry in document.entries.items():
                 ours = isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS)
-                if ours and not profile_name(head, alone):
+                name = profile_name(head, alone)
+                if ours and name and last[name] != head:
+                    log.add(
+                        UNKNOWN_KEY,
+                        "warning",
+                        f"a later section is for the profile `{safe_name(name)}`, too, and the last one counts as a "
+                        "whole: these settings are ignored",
+                        At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
+                        "write them into the last one",
+                    )
+                if ours and not name:
                     log.add(
                         UNKNOWN_KEY,
                         "warning",

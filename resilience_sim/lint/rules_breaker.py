@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, exp, inf
 
-from resilience_sim.interop.generic import BreakerView, breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT, BreakerView, breaker_of
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
 from resilience_sim.kernel.events import REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
 from resilience_sim.lint import say
@@ -79,14 +79,16 @@ def one_request(subject: Subject) -> Iterator[Hit]:
         yield Hit(
             subject.at(index, "failure_threshold"),
             f"`{retry.id}` stands outside: every attempt counts, and a single failing request "
-            f"({attempts} attempts) reaches the "
+            f"({say.attempts(attempts)}) reaches the "
             f"threshold of {needed}: it closes the door for everybody",
-            f"put the breaker outside the retry, or raise the threshold well above {attempts}, or use a share",
+            "put the breaker outside the retry, limit the attempts, or use a share"
+            if attempts >= WITHOUT_LIMIT
+            else f"put the breaker outside the retry, or raise the threshold well above {attempts}, or use a share",
             {"attempts": attempts, "threshold": needed},
         )
 
 
-@rule("RL008", "the breaker counts requests, not attempts", INFO)
+@rule("RL008", "the breaker counts requests, not attempts", INFO, worst=WARNING)
 def per_request(subject: Subject) -> Iterator[Hit]:
     """With the retry inside, the breaker learns of a failure only after the last attempt and all waits. It opens later
     by that much, and B gets `attempts` times as many calls until then. That is right if the breaker is to judge
@@ -100,6 +102,15 @@ def per_request(subject: Subject) -> Iterator[Hit]:
             needed = view.consecutive or view.failures_from(view.min_calls)
             pause = sum(mean_wait(config, n) for n in range(1, min(config.attempts, 1000)))
             waits = f"{say.duration(pause)} of waits" if pause else "all of its attempts"
+            if config.attempts >= WITHOUT_LIMIT and not config.max_elapsed:
+                yield Hit(
+                    subject.at(index, "failure_threshold"),
+                    f"`{config.id}` stands inside and never gives up: while B fails no failure reaches this breaker",
+                    "limit the attempts, or put the breaker inside the retry",
+                    {"attempts": needed * config.attempts, "pause": pause / SECOND},
+                    severity=WARNING,
+                )
+                break
             yield Hit(
                 subject.at(index, "failure_threshold"),
                 f"`{config.id}` stands inside: {config.attempts} failed attempts are one failure here. It "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.generic import breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
     at_layer,
@@ -66,12 +66,14 @@ def multiplied(subject: Subject) -> Iterator[Hit]:
     if len(layers) < 2:
         return
     product, held = most_attempts(subject.stack), _total(subject)
-    parts = " x ".join(str(most_attempts(subject.stack, i, i + 1)) for i in layers)
+    each = [most_attempts(subject.stack, i, i + 1) for i in layers]
+    parts = " x ".join("no limit" if number >= WITHOUT_LIMIT else str(number) for number in each)
+    total = say.attempts(WITHOUT_LIMIT) if max(each) >= WITHOUT_LIMIT else f"up to {product} attempts"
     names = ", ".join(f"`{subject.stack[i].id}`" for i in layers)
     kept = f"; budgets hold it to {say.digits(held)}x in a long outage" if held < product else ""
     yield Hit(
         subject.at(layers[0] if subject.kind == "python" else layers[1]),  # in source many share a client
-        f"{names} multiply: one request becomes up to {product} attempts ({parts}){kept}",
+        f"{names} multiply: one request becomes {total} ({parts}){kept}",
         "retry in one layer only, or give each a budget",
         {"attempts": product, "budgeted": held},
         severity=ERROR if held >= 10 else WARNING,

@@ -116,7 +116,11 @@ def no_cap(subject: Subject) -> Iterator[Hit]:
         if last > min(limit, LONG):
             yield Hit(
                 subject.at(index, "attempts"),
-                f"no cap: the wait before the last attempt is up to {say.duration(last)}"
+                (
+                    "no cap and no last attempt: the waits grow without end"
+                    if config.attempts >= WITHOUT_LIMIT and not config.max_elapsed
+                    else f"no cap: the wait before the last attempt is up to {say.duration(last)}"
+                )
                 + (f", longer than the deadline of {say.duration(limit)}" if limit < LONG else ""),
                 "write `max_delay: 5s`, say",
                 {"last_wait": last / 1e9},
@@ -188,8 +192,7 @@ def open_door(subject: Subject) -> Iterator[Hit]:
                 f"the rejections of `{subject.stack[inner].id}` are retried for {say.duration(patience)} "
                 "at most, and it stays open for "
                 f"{say.duration(view.recovery)}: a request that finds it just opened is rejected "
-                f"{config.attempts} times and only "
-                "waits",
+                f"{f'{config.attempts} times' if config.attempts < WITHOUT_LIMIT else 'again and again'} and only waits",
                 f"take `breaker_open` out of `on`, or be patient for longer than {say.duration(view.recovery)}",
                 {"patience": patience / 1e9, "recovery": view.recovery / 1e9, "attempts": config.attempts},
             )

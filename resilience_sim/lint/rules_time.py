@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.generic import breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
 from resilience_sim.kernel.events import RATE_LIMITED
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
@@ -44,7 +44,8 @@ def deadline(subject: Subject) -> Iterator[Hit]:
     how = ""
     if isinstance(config, RetryConfig):
         each = worst_time(subject.stack, index + 1)
-        how = f" ({config.attempts} x {say.duration(each)}, and {say.duration(waits(config))} of waits)"
+        many = "attempts without limit" if config.attempts >= WITHOUT_LIMIT else config.attempts
+        how = f" ({many} x {say.duration(each)}, and {say.duration(waits(config))} of waits)"
     yield Hit(
         subject.at(index, "attempts" if how else ""),
         f"a request can take {say.duration(worst)}{how}; its user waits {say.duration(limit)}",
@@ -96,14 +97,15 @@ def room_for_retries(subject: Subject) -> Iterator[Hit]:
             if start >= limit:
                 break
             possible += 1
-        if possible < min(config.attempts, 1000):
+        if possible < min(config.attempts, 1000) and (possible == 1 or config.attempts < WITHOUT_LIMIT):
+            fair = 10 if config.attempts >= WITHOUT_LIMIT else config.attempts
             what = "never ends on its own" if each == inf else f"takes {say.duration(each)} when B hangs"
             yield Hit(
                 subject.at(index, "attempts"),
-                f"of {config.attempts} attempts only {possible} can start before the timeout of "
+                f"of {say.attempts(config.attempts)} only {possible} can start before the timeout of "
                 f"{say.duration(limit)} outside "
                 f"the retry: an attempt {what}",
-                f"put a timeout of at most {say.duration(limit / config.attempts)} inside the retry",
+                f"put a timeout of at most {say.duration(limit / fair)} inside the retry",
                 {"possible": possible, "attempts": config.attempts},
                 assumes=(HANG,),
             )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
+from resilience_sim.interop.generic import WITHOUT_LIMIT
 from resilience_sim.kernel import format as fmt
 from resilience_sim.kernel.format import plural, share
 
-__all__ = ("digits", "duration", "plural", "rate", "share")
+__all__ = ("attempts", "digits", "duration", "plural", "rate", "share")
 
 
 def duration(ns: float) -> str:
@@ -18,6 +19,11 @@ def duration(ns: float) -> str:
 def digits(value: float) -> str:
     """Three significant digits; ``infinitely many`` when nothing bounds it."""
     return "infinitely many" if value == inf else fmt.digits(value)
+
+
+def attempts(number: int) -> str:
+    """``4 attempts``; the number that stands for none (interop/generic.py) is not said."""
+    return "attempts without limit" if number >= WITHOUT_LIMIT else f"{number} attempts"
 
 
 def rate(per_second: float) -> str:

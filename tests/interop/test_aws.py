@@ -117,3 +117,11 @@ def test_every_key_of_botocore_is_mapped_named_or_about_something_else():
         assert f"RL190 info `{key}` is not modelled" in said(read(f"[default]\nmax_attempts = 2\n{key} = 1\n"))
     assert set(FIELDS) <= {"retry_mode", "max_attempts", "defaults_mode"}
     assert not set(OTHERS) & {*REASONS, *FIELDS}
+
+
+def test_settings_of_a_section_that_a_later_one_replaces_are_named() -> None:
+    """botocore keeps the last of `[default]` and `[profile default]`, whole."""
+    found = imported("[default]\nmax_attempts = 9\n\n[profile default]\nretry_mode = standard\n", "config")
+    (told,) = (each for each in found.findings if each.code == "RL191")
+    assert (told.line, "these settings are ignored" in told.message) == (1, True)
+    assert "attempts: 3 " in found.text

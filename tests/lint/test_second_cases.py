@@ -8,6 +8,7 @@ import pytest
 
 from lint.cases import CASES, SECOND, Check, Seen, found_in, near, opened_at, seen_in, text_of
 from resilience_sim.kernel import events as ev
+from resilience_sim.lint.check import findings, subjects
 
 Edits = Sequence[tuple[str, str]]
 ORDINARY = "circuit_breaker: {failure_threshold: 3, recovery_time: 2s}"
@@ -128,3 +129,38 @@ def test_waits_of_jitter_alone_are_not_called_none() -> None:
     assert "at once" not in found.message
     patient = text.replace("attempts: 4", "attempts: 12")
     assert found_in(patient, "RL016") == []
+
+
+ENDLESS = """\
+resim: 1
+service: {latency: 20ms}
+traffic: {rate: 20/s, requests: 400}
+faults:
+  - outage: {id: main, at: 4s, for: 5s, how: error}
+stack:
+  - circuit_breaker: {failure_threshold: 3}
+  - retry: {like: tenacity}
+  - retry: {id: inner, attempts: 3, delay: 100ms, jitter: full}
+  - timeout: {after: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("RL005", "one request becomes attempts without limit (no limit x 3)"),
+        ("RL008", "`retry` stands inside and never gives up: while B fails no failure reaches this breaker"),
+    ],
+)
+def test_the_number_that_stands_for_no_limit_is_not_said(code: str, says: str) -> None:
+    found = [each for subject in subjects(ENDLESS, "endless.yaml", ()) for each in findings(subject)]
+    assert says in next(each.message for each in found if each.code == code)
+    assert not [each.message for each in found if "10000" in each.message or "30000" in each.message]
+
+
+def test_attempts_without_limit_are_ended_by_a_timeout_on_purpose() -> None:
+    """RL003 is about attempts that were wanted; who wants no end to them wants the timeout to be it."""
+    text = ENDLESS.replace("circuit_breaker: {failure_threshold: 3}", "timeout: {id: outer, after: 9s}")
+    text = text.replace("  - retry: {id: inner, attempts: 3, delay: 100ms, jitter: full}\n", "")
+    assert found_in(text, "RL003") == []
+    assert found_in(text.replace("like: tenacity", "attempts: 40"), "RL003")
