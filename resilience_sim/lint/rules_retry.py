@@ -192,7 +192,8 @@ def open_door(subject: Subject) -> Iterator[Hit]:
                 f"the rejections of `{subject.stack[inner].id}` are retried for {say.duration(patience)} "
                 "at most, and it stays open for "
                 f"{say.duration(view.recovery)}: a request that finds it just opened is rejected "
-                f"{f'{config.attempts} times' if config.attempts < WITHOUT_LIMIT else 'again and again'} and only waits",
+                f"{'again and again' if config.attempts >= WITHOUT_LIMIT else f'{config.attempts} times'} "
+                "and only waits",
                 f"take `breaker_open` out of `on`, or be patient for longer than {say.duration(view.recovery)}",
                 {"patience": patience / 1e9, "recovery": view.recovery / 1e9, "attempts": config.attempts},
             )
