@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from pathlib import PurePath
 from typing import NamedTuple
 
 from resilience_sim.scenario.text.parse import scalar
@@ -18,6 +19,7 @@ PREFIX = "RESILIENCE4J_"
 ALONE = "what no variable sets has the library's default: the application's own files are not here"
 _HOLDERS = ("INSTANCES", "BACKENDS", "LIMITERS", "CONFIGS")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+_FILES = re.compile(r"(?:application|bootstrap)(?:-[\w-]+)?\.(?:ya?ml|properties)\Z")  # here such a name is one word
 
 
 class Variables(NamedTuple):
@@ -34,7 +36,8 @@ def variables(documents: Collection[Mapping]) -> dict[int, list[Variables]]:
     for each in documents:
         source = each.span.source
         if id(source) not in texts:  # one for thousands of documents
-            texts[id(source)] = any(PREFIX in line for line in source.lines)
+            own = _FILES.match(PurePath(source.name).name)
+            texts[id(source)] = not own and any(PREFIX in line for line in source.lines)
         if texts[id(source)] and (processes := _processes(each)):
             found[id(each)] = processes
     return found

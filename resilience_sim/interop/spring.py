@@ -120,9 +120,13 @@ class Environment:
         self._trees: dict[tuple[str, ...], Mapping] = {}
         self.memo: dict[str, Any] = {}  # what others made of the whole
         outside = env_names.variables(file.documents)
-        read = sorted((each for each in file.documents if id(each) not in outside), key=_rank)
+        read = [each for each in file.documents if id(each) not in outside]
+        named, missing = _imported(read)
+        read.sort(key=lambda each: _rank(each, named))
         own = [(document, _flat(document), _file_profile(document, file)) for document in read]
         self.root = _Branch("", own[0][0].span) if own else _Branch("", Span(None, 1, 1, 1, 1))  # type: ignore[arg-type]
+        for document, flat, of_file in own:
+            self._refuse(document, flat, of_file)
         always = [document for document, flat, of_file in own if not of_file and not any(_conditions(flat))]
         for document in always:
             self._lay_over(document)
@@ -145,7 +149,7 @@ class Environment:
                 self._lay_over(document)
         self._from_outside([each for found in outside.values() for each in found])
         imports = self.root.at("spring.config.import")
-        if imports is not None:
+        if imports is not None and missing:
             at = At(imports.key, "spring.config.import", "spring.config.import:")
             log.skipped(at, "what it imports is not read, and may set other values")
 
@@ -178,14 +182,37 @@ class Environment:
 
     def _active(self, wanted: Collection[str]) -> list[str]:
         """The active profiles; of two that set the same the later counts."""
-        named = list(wanted)
-        if not named:
-            for key in ("spring.profiles.active", "spring.profiles.include"):
-                named += [self._text(word) or "" for word in self.root.words(key)]
+        active = list(wanted) or self._profiles_at("active") or self._profiles_at("default") or ["default"]
+        named = [*self._profiles_at("include"), *active]  # included ones come before
         found = [each.strip() for text in named for each in text.split(",") if each.strip()]
         for name in found:  # grows while it is walked: groups may hold groups
             found += [each for each in self.root.words(f"spring.profiles.group.{name}") if each not in found]
-        return list(dict.fromkeys(found)) or ["default"]
+        return list(dict.fromkeys(found))
+
+    def _profiles_at(self, which: str) -> list[str]:
+        return [text for word in self.root.words(f"spring.profiles.{which}") if (text := self._text(word))]
+
+    def _refuse(self, document: Mapping, flat: _Branch, of_file: str) -> None:
+        """What keeps the application from starting, whichever profiles are active."""
+        conditions = list(_conditions(flat))
+        about = next((name for name in document.entries if uniform(name).startswith("spring")), "")
+        at = Section(document, "", self.log).at(about)
+        for kind, words in conditions:
+            if kind == "on-profile" and any(malformed(word) for word in words):
+                self.log.refused(
+                    "a profile expression that mixes `&` and `|`, or has a bracket too few: the application does not "
+                    "start",
+                    at, "put what belongs together in brackets: `a & (b | c)`",
+                )  # fmt: skip
+        old = flat.at("spring.profiles")
+        if not (conditions or of_file) or (old is not None and old.value is not None):
+            return
+        for which in ("active", "include", "default"):
+            if flat.words(f"spring.profiles.{which}"):
+                self.log.refused(
+                    f"`spring.profiles.{which}` in a document for one profile: the application does not start", at,
+                    "set it in a document for all profiles, or write a `spring.profiles.group`",
+                )  # fmt: skip
 
     def _holds(self, kind: str, words: list[str]) -> bool:
         return kind == "on-profile" and any(holds(word, self.profiles) for word in words)
@@ -327,10 +354,24 @@ def profile_names(file: ConfigFile) -> list[str]:
     return list(found)
 
 
-def _rank(document: Mapping) -> tuple[bool, bool]:
-    """``bootstrap`` is read before ``application``, and of one name ``.properties`` lies over YAML."""
+def _imported(documents: Collection[Mapping]) -> tuple[set[str], bool]:
+    """The names of the files that others import, and whether one of these is not here."""
+    here = {PurePath(each.span.source.name).name for each in documents}
+    named: set[str] = set()
+    missing = False
+    for document in documents:
+        for word in _flat(document).words("spring.config.import"):
+            name = PurePath(word.rpartition(":")[2]).name
+            own = name == PurePath(document.span.source.name).name
+            named |= set() if own else {name}
+            missing = missing or own or name not in here
+    return named & here, missing
+
+
+def _rank(document: Mapping, imported: Collection[str]) -> tuple[bool, bool, bool]:
+    """``bootstrap`` is read before ``application``, what that imports after it; ``.properties`` lies over YAML."""
     path = PurePath(document.span.source.name)
-    return not path.name.startswith("bootstrap"), path.suffix == ".properties"
+    return not path.name.startswith("bootstrap"), path.name in imported, path.suffix == ".properties"
 
 
 def _file_profile(document: Mapping, file: ConfigFile) -> str:
@@ -342,6 +383,8 @@ def _file_profile(document: Mapping, file: ConfigFile) -> str:
 
 def holds(expression: str, profiles: Collection[str]) -> bool:
     """A profile expression: names with ``!``, ``&``, ``|`` and brackets."""
+    if malformed(expression):
+        return False
     tokens = _EXPRESSION.findall(expression)
 
     def either() -> bool:
@@ -370,6 +413,23 @@ def holds(expression: str, profiles: Collection[str]) -> bool:
         return token in profiles
 
     return either()
+
+
+def malformed(expression: str) -> bool:
+    """Whether Spring refuses it (ProfilesParser): `&` beside `|` without brackets, brackets that do not match."""
+    operators = [""]
+    for token in _EXPRESSION.findall(expression):
+        if token == "(":
+            operators.append("")
+        elif token == ")":
+            operators.pop()
+            if not operators:
+                return True
+        elif token in ("&", "|"):
+            if operators[-1] not in ("", token):
+                return True
+            operators[-1] = token
+    return len(operators) != 1
 
 
 # --- one instance of resilience4j ---
