@@ -1,4 +1,4 @@
-"""The AWS SDK's shared config: ``~/.aws/config`` profiles.
+"""The AWS SDK's shared config: ``~/.aws/config`` profiles, and the variables of the environment that lie over them.
 
 Profiles hold secrets beside these fields; nothing else is looked at. Rules: botocore 0e6e240
 (docs/reference/config-formats.md section 7).
@@ -17,7 +17,7 @@ from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Mapping, Scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
 
 TRAPS = traps(
     """
@@ -71,8 +71,21 @@ _ON = ("error", "unavailable", "rate_limited", "timeout", "refused", "reset", "s
 
 
 def recognises(file: ConfigFile) -> bool:
-    """Whether an INI file has a profile with one of the fields, or is called as the shared config is."""
-    return file.notation == "ini" and bool(_profiles(file) or file.name == "config")
+    """Whether an INI file has a profile with one of the fields, or is called as the shared config is; or variables."""
+    if file.notation != "ini":
+        return bool(_variables(file))
+    return bool(_profiles(file) or file.name == "config")
+
+
+def _variables(file: ConfigFile) -> dict[str, Entry]:
+    """``AWS_MAX_ATTEMPTS`` and the like, as they are called in a profile; those of a profile count less."""
+    found = {}
+    for document in file.documents:
+        for name, entry in document.entries.items():
+            field = name.removeprefix("AWS_").lower()
+            if name == f"AWS_{field.upper()}" and field in FIELDS and isinstance(entry.value, Scalar):
+                found[field] = entry
+    return found
 
 
 def _profiles(file: ConfigFile) -> dict[str, Mapping]:
@@ -124,13 +137,17 @@ def _no_profiles(file: ConfigFile) -> list[Diagnostic]:
 
 
 def _found(file: ConfigFile) -> dict[str, Mapping]:
-    found = {}
+    found: dict[str, Mapping] = {}
     alone = file.name == "credentials"
     for document in file.documents:
         for head, entry in document.entries.items():
             name = profile_name(head, alone)
             if name and isinstance(entry.value, Mapping):
                 found[name] = entry.value  # of two sections for one profile the last counts, as a whole
+    if variables := _variables(file):
+        if not found:
+            found["default"] = Mapping(next(iter(variables.values())).key, {})
+        found = {name: Mapping(node.span, node.entries | variables) for name, node in found.items()}
     speaking = {name: node for name, node in found.items() if any(field in node.entries for field in FIELDS)}
     return speaking or (found if file.name == "config" else {})
 

@@ -192,6 +192,9 @@ def _profiles(file: ConfigFile, named: list[tuple[list[str], str, Entry]]) -> tu
         if not profiles and active and isinstance(entry.value, Scalar):
             return tuple(each.strip() for each in str(entry.value.value).split(","))
     quarkus = any(name.startswith("quarkus.") for _, name, _ in named)
+    for document in file.documents if not quarkus else ():  # Quarkus' own file: others have microprofile-config
+        stem = PurePath(document.span.source.name).stem
+        quarkus = quarkus or (stem == "application" and any(name.startswith("%") for name in document.entries))
     return ("prod",) if quarkus else ()
 
 

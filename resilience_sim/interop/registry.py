@@ -48,7 +48,7 @@ FORMATS: dict[str, Format] = {
     "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True, yaml="yaml-cpp"),
     "grpc": Format("gRPC service config", "service_config.json", TREES),
     "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES, yaml="Go's yaml.v2"),
-    "aws": Format("AWS SDK shared config", "config", ("ini",)),
+    "aws": Format("AWS SDK shared config", "config", ("ini", "properties")),  # and variables in a file of them
     "python": Format(
         "Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", ("python",), False
     ),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from interop.shop import codes, imported
 from resilience_sim.interop.aws import FIELDS, OTHERS, REASONS
+from resilience_sim.interop.emit import settle
 from resilience_sim.interop.flat_trees import parse_ini
-from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.interop.formats import Imported, convert, instance_names, open_config, open_together
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Scalar, Source
 
@@ -125,3 +126,17 @@ def test_settings_of_a_section_that_a_later_one_replaces_are_named() -> None:
     (told,) = (each for each in found.findings if each.code == "RL191")
     assert (told.line, "these settings are ignored" in told.message) == (1, True)
     assert "attempts: 3 " in found.text
+
+
+def test_variables_of_the_environment_lie_over_every_profile():
+    """botocore, configprovider.py: a variable goes before the file; AWS_MAX_ATTEMPTS counts the first call, too."""
+    env = ("prod.env", 'export AWS_MAX_ATTEMPTS="7"\nAWS_SECRET_ACCESS_KEY=x\n')
+    config = ("config", "[default]\nmax_attempts = 3\nretry_mode = legacy\n[profile x]\nmax_attempts = 9\n")
+    for files, profiles in (([env], ["default"]), ([config, env], ["default", "x"]), ([env, config], ["default", "x"])):
+        opened = open_together(files)
+        assert opened is not None
+        assert instance_names(*opened) == profiles
+        for name in profiles:
+            attempts = settle(convert(*opened, name).stack.layers[0])["attempts"]
+            assert attempts.value == "7"
+    assert open_together([("prod.env", "AWS_SECRET_ACCESS_KEY=x\n")]) is None

@@ -180,7 +180,9 @@ def test_quarkus_runs_in_prod_unless_something_else_is_said():
     assert settings(found)["retry"]["attempts"] == "6"
     assert "4 RL190 info this is for one profile only (dev)" in said(found)
     assert attempts(text + "quarkus.profile=dev\n") == "10"
-    assert attempts(text.replace("quarkus.http.port=1\n", "")) == "2"
+    plain = text.replace("quarkus.http.port=1\n", "")
+    assert attempts(plain) == "6", "application.properties is Quarkus' own file"
+    assert settings(read(plain, M, "microprofile-config.properties"))["retry"]["attempts"] == "2"
 
 
 def test_placeholders():

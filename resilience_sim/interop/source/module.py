@@ -6,6 +6,8 @@ The file is parsed, never imported. The tree is walked without recursion: what i
 from __future__ import annotations
 
 import ast
+import builtins
+import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ LIBRARIES = frozenset(
     )
 )  # fmt: skip
 _SELF = ("self", "cls")
+_TENACITY_S = re.compile(r"(?:retry|stop|wait)(?:_\w+)?\Z|(?:Async)?Retrying\Z")
 _FOLLOWED = 12  # from name to name; a longer way is taken for a circle
 
 
@@ -147,13 +150,23 @@ class Module:
             return ".".join([found[0].dotted, *reversed(tail)])
         imports = {each.dotted for each in found if each.kind == "import"}
         if not found:
-            return ".".join(["builtins", node.id, *reversed(tail)])
+            return ".".join([self._starred(node.id) or "builtins", node.id, *reversed(tail)])
         if len(imports) != 1 or any(each.kind not in ("import", "other") for each in found):
             known = sorted(name for name in imports if name.partition(".")[0] in LIBRARIES)
             if not known or any(each.kind == "param" for each in found):
                 return ""
             imports = set(known[:1])
         return ".".join([imports.pop(), *reversed(tail)])
+
+    def _starred(self, name: str) -> str:
+        """The library that a name comes from by ``from tenacity import *``; "" where that is none, or may be any."""
+        stars = {each.dotted.removesuffix(".*") for each in self.top.bindings.get("*", ())}
+        known = [each for each in stars if each.partition(".")[0] in LIBRARIES]
+        if not known or hasattr(builtins, name):
+            return ""
+        if "tenacity" in known and _TENACITY_S.match(name):
+            return "tenacity"
+        return known[0] if len(known) == 1 else ""
 
     def symbol(self, node: ast.AST, scope: Scope) -> str:
         """Library and last name, ``urllib3.Retry``, wherever it is exported; "" for what is not known."""

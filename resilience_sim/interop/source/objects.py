@@ -8,8 +8,18 @@ from collections.abc import Collection
 from resilience_sim.interop.source.module import Module, Scope
 
 Made = tuple[ast.Call, Scope]
+_COPIES = ("with_options", "copy")
+_BASES = ("circuitbreaker.CircuitBreaker",)
+_CONSTANTS = ("FAILURE_THRESHOLD", "RECOVERY_TIMEOUT", "EXPECTED_EXCEPTION")
 _DEEPEST = 6
 _SAME = ("with_options", "copy", "enter_async_context", "enter_context", "__aenter__", "__enter__")
+
+
+def with_keywords(call: ast.Call, more: ast.Call) -> ast.Call:
+    """A call with the arguments of another one over its own, where that stands."""
+    given = {each.arg for each in more.keywords}
+    kept = [each for each in call.keywords if each.arg not in given]
+    return ast.copy_location(ast.Call(call.func, call.args, [*kept, *more.keywords]), more)
 
 
 class Objects:
@@ -18,6 +28,8 @@ class Objects:
     def __init__(self, module: Module, known: Collection[str]) -> None:
         self.module, self.known = module, known
         self._memo: dict[tuple[int, str], Made | None] = {}
+        self.derived: dict[int, Made] = {}  # by the calls that made them out of others
+        self.absorbed: set[int] = set()  # objects that only such calls were made on
         self.uses: dict[int, list[Made]] = {}
         for call in module.calls:
             if isinstance(call.func, ast.Attribute):
@@ -82,12 +94,53 @@ class Objects:
             return node, scope
         if isinstance(node.func, ast.Attribute) and node.func.attr in _SAME:
             inside = node.args[0] if node.args and node.func.attr.startswith("enter") else node.func.value
-            return self.made(inside, scope, depth + 1)
+            made = self.made(inside, scope, depth + 1)
+            return self._derived(node, made) if made is not None and self.is_another(node) else made
         found = self.module.bindings(node.func, scope)
+        if len(found) == 1 and isinstance(found[0].node, ast.ClassDef):
+            return self._of_class(node, found[0].node, found[0].scope)
         if len(found) == 1 and found[0].kind == "def" and found[0].node is not None:
             inner = self.module.scopes[id(found[0].node)]
             return self._first(inner.returns, inner, depth)
         return None
+
+    def is_another(self, call: ast.Call) -> bool:
+        """Whether a call makes an object of its own out of another one: ``patient = client.with_options(…)``."""
+        copies = isinstance(call.func, ast.Attribute) and call.func.attr in _COPIES
+        return copies and bool(call.keywords) and id(call) in self.module.names
+
+    def is_of_a_class(self, call: ast.Call) -> bool:
+        """Whether it makes an object of a class of this file, and the object has a name."""
+        if id(call) not in self.module.names or not isinstance(call.func, ast.Name):
+            return False
+        return any(each.kind == "class" for each in self.module.home[id(call)].look_up(call.func.id))
+
+    def _derived(self, call: ast.Call, made: Made) -> Made:
+        """The call that would have made it at once."""
+        if id(call) not in self.derived:
+            whole = with_keywords(made[0], call)
+            self.module.names[id(whole)] = self.module.names[id(call)]
+            self.derived[id(call)] = whole, made[1]
+            if isinstance(call.func, ast.Attribute) and call.func.value is made[0]:
+                self.absorbed.add(id(made[0]))
+        return self.derived[id(call)]
+
+    def _of_class(self, call: ast.Call, of: ast.ClassDef, scope: Scope) -> Made | None:
+        """``class Patient(CircuitBreaker): FAILURE_THRESHOLD = 9``: constants of the class are the defaults."""
+        base = next((each for each in of.bases if self.module.symbol(each, scope) in _BASES), None)
+        if base is None or "__init__" in self.module.scopes[id(of)].bindings:
+            return None
+        if id(call) not in self.derived:
+            defaults = []
+            for line in of.body:
+                target = line.targets[0] if isinstance(line, ast.Assign) and len(line.targets) == 1 else None
+                if isinstance(line, ast.Assign) and isinstance(target, ast.Name) and target.id in _CONSTANTS:
+                    keyword = ast.keyword(target.id.lower(), line.value)
+                    defaults.append(ast.copy_location(keyword, line))
+            whole = with_keywords(ast.Call(base, call.args, defaults), call)
+            self.module.names[id(whole)] = self.module.names.get(id(call), of.name)
+            self.derived[id(call)] = whole, scope
+        return self.derived[id(call)]
 
     def _first(self, nodes: list[ast.expr], scope: Scope, depth: int) -> Made | None:
         for each in nodes[:5]:

@@ -14,7 +14,7 @@ from resilience_sim.interop.source import clients, decorators, hyx
 from resilience_sim.interop.source.breakers import PARAMETERS as BREAKERS
 from resilience_sim.interop.source.breakers import breaker
 from resilience_sim.interop.source.module import Module, Scope
-from resilience_sim.interop.source.objects import Made, Objects
+from resilience_sim.interop.source.objects import Made, Objects, with_keywords
 from resilience_sim.interop.source.reader import Args, Reader
 from resilience_sim.interop.source.tenacity import RETRYING, Policy, retrying
 from resilience_sim.interop.traps import Trap
@@ -134,10 +134,17 @@ class Stacks:
         for function in module.functions:
             self._function(function)
         for call in module.calls:
-            self._client(call, module.home[id(call)])
-        for call in module.calls:
+            if self.objects.is_another(call) or self.objects.is_of_a_class(call):
+                self.objects.made(call, module.home[id(call)])
+        derived = list(self.objects.derived.values())
+        self.used |= self.objects.absorbed
+        calls = [(call, module.home[id(call)]) for call in module.calls]
+        for call, scope in (*calls, *derived):
+            self._client(call, scope)
+        for call, scope in (*calls, *derived):
             if id(call) not in self.used:
-                self._part(call, module.home[id(call)])
+                self._part(call, scope)
+                self._retried_otherwise(call, scope)
         self.found.sort(key=lambda each: each.line)
         self._tell_apart()
 
@@ -277,6 +284,27 @@ class Stacks:
             else "limit the attempts, and wait longer each time",
         )
         reader.instead += ["RL014", "RL016"]
+
+    def _retried_otherwise(self, call: ast.Call, scope: Scope) -> None:
+        """``fetch.retry_with(stop=…)``: the function with other arguments for its `@tenacity.retry`."""
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != "retry_with":
+            return
+        found = self.module.bindings(call.func.value, scope)
+        if len(found) != 1 or found[0].kind != "def" or found[0].node is None:
+            return
+        inner = self.module.scopes[id(found[0].node)]
+        for each in inner.node.decorator_list:  # type: ignore[attr-defined]
+            made = self._policy(each, inner.parent or inner)
+            if made is None or self.module.symbol(made[0].func, made[1]) != "tenacity.retry":
+                continue
+            reader = self._reader(self.module.names.get(id(call)) or f"{inner.path}.retry_with")
+            layer = self._layer(reader, with_keywords(made[0], call), made[1], "tenacity.retry")
+            inside = self._inside(reader, inner, (inner,))
+            layers = [*([layer] if layer else []), *inside.layers]
+            if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
+                layers.append(clients.assumed(reader, call.lineno))
+            self._add(reader, call, layers, inside.method)
+            return
 
     # --- what a function calls ----------------------------------------------------------------------------------
 
@@ -446,7 +474,13 @@ class Stacks:
         """The requests made with an object, as far as they are seen."""
         wanted = (*clients.CALLS, "with_options")
         listed = self.objects.uses.get(id(call), [])
-        return [each for each in listed if isinstance(each[0].func, ast.Attribute) and each[0].func.attr in wanted]
+        return [
+            each
+            for each in listed
+            if isinstance(each[0].func, ast.Attribute)
+            and each[0].func.attr in wanted
+            and not self.objects.is_another(each[0])
+        ]
 
     def _part(self, call: ast.Call, scope: Scope) -> None:
         """A retry, a breaker or an adapter that belongs to something which is not seen here."""
