@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, overload
 from resilience_sim.api.comparison import Comparison, known
 from resilience_sim.api.results import Result, Results, check_metrics
 from resilience_sim.api.settings import Value, changed, duration
+from resilience_sim.runs.endings import as_in_a_command
 from resilience_sim.settings.plan import AS_WRITTEN
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Scenario:
         metrics: Iterable[str] | None = None,
         workers: int = 1,
     ) -> Results: ...
+    @as_in_a_command
     def run(
         self,
         seed: int | None = None,
@@ -163,6 +165,7 @@ class Scenario:
         first = baseline or (self._loaded.baseline if own else AS_WRITTEN)
         return compare(chosen, seeds=seeds, baseline=first, metrics=metrics, workers=workers, cluster=cluster)
 
+    @as_in_a_command
     def margins(
         self,
         *axes: str,
@@ -215,6 +218,7 @@ class Scenario:
             raise KeyboardInterrupt
         return Margins(found)
 
+    @as_in_a_command
     def sweep(
         self,
         over: Mapping[str, str],
@@ -246,6 +250,7 @@ class Scenario:
             raise KeyboardInterrupt
         return Sweep(found, names)
 
+    @as_in_a_command
     def tune(
         self,
         vary: Mapping[str, object] | None = None,
@@ -304,6 +309,7 @@ class Scenario:
             raise ValueError("a run with a policy of your own cannot be recorded: a recording holds no code")
         return self.record_plan(self.plan, path, self.plan.seed if seed is None else seed)
 
+    @as_in_a_command
     def record_plan(self, plan: Plan, path: str | Path, seed: int) -> Path:
         """As :meth:`record`, of a plan that was made from this scenario."""
         from resilience_sim.runs.record import record
@@ -369,6 +375,7 @@ def simulate_many(
     return scenario.run(seeds=seeds, series=series, metrics=metrics, workers=workers)
 
 
+@as_in_a_command
 def compare(
     variants: Mapping[str, Scenario],
     *,

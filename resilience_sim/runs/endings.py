@@ -2,7 +2,8 @@
 
 Where nothing is going on they are exceptions (:func:`end`). While something is simulated an exception at any place
 would leave half of an event in the figures, or be swallowed where Python runs code whose exceptions it ignores; there
-:class:`Interrupts` takes a note, and whoever simulates looks at it between two steps.
+:class:`Interrupts` takes a note, and whoever simulates looks at it between two steps. The compiled core must not see
+one at all (:class:`Whole`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from functools import wraps
 from types import FrameType, TracebackType
+from typing import ParamSpec, TypeVar
 
 NUMBERS = tuple(int(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], object]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Terminated(KeyboardInterrupt):
@@ -24,6 +29,8 @@ class Terminated(KeyboardInterrupt):
 class _Seen:
     terminated = 0  # the number of the last signal that was not Ctrl-C
     unheard = 0  # one whose exception may have been swallowed
+    whole = 0  # how many of :class:`Whole` there are around this
+    held = 0  # the number of one that waits for their end
 
 
 def terminated_by() -> int:
@@ -38,10 +45,51 @@ def note(number: int) -> None:
 
 
 def end(number: int, frame: FrameType | None) -> None:
-    """The handler of a command."""
+    """The handler of a command. The first within a :class:`Whole` waits for its end."""
     note(number)
+    if _Seen.whole and not _Seen.held:
+        _Seen.held = number
+        return
     _Seen.unheard = number
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+class Whole:
+    """A context in which :func:`end` raises nothing, but for a second signal; what was held back comes at its end.
+
+    For calls of the compiled core. Where it multiplies long integers, Python looks for signals, and mypyc takes an
+    exception there for a lack of memory and aborts the process (lib-rt/int_ops.c of mypyc 2.4).
+    """
+
+    def __enter__(self) -> None:
+        self._main = threading.get_ident() == threading.main_thread().ident  # which alone may handle signals
+        _Seen.whole += self._main
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _Seen.whole -= self._main
+        if self._main and _Seen.held and not _Seen.whole:
+            number, _Seen.held = _Seen.held, 0
+            end(number, None)
+
+
+def as_in_a_command(function: Callable[P, R]) -> Callable[P, R]:
+    """Have Ctrl-C during a function handled by :func:`end`, where it is left to Python."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        main = threading.current_thread() is threading.main_thread()
+        if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return function(*args, **kwargs)
+        signal.signal(signal.SIGINT, end)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            _Seen.unheard = 0
+
+    return wrapped
 
 
 def install() -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.services_fold import figures_of
+from resilience_sim.runs.endings import Whole
 from resilience_sim.runs.simulation import Simulation, Source
 from resilience_sim.settings.plan import Plan
 
@@ -63,8 +64,9 @@ def simulate(
     ``series``: bins of that many ns in the result document, 0: none. ``metrics``: compute only these; then also
     ``digest`` may be left out.
     """
-    simulation = Simulation(plan, seed)
-    figures = figures_of(plan, simulation.components, series, metrics, digest)
+    with Whole():
+        simulation = Simulation(plan, seed)
+        figures = figures_of(plan, simulation.components, series, metrics, digest)
     simulation.attach(figures)
     for fold in folds:
         simulation.attach(fold)
@@ -72,5 +74,6 @@ def simulate(
         drain(simulation)
     finally:
         simulation.close_guest()
-    found = figures.result(seed, simulation.digest() if digest else "", simulation.now)
+    with Whole():
+        found = figures.result(seed, simulation.digest() if digest else "", simulation.now)
     return replace(found, notes=simulation.notes) if simulation.notes else found

@@ -14,6 +14,7 @@ from resilience_sim.policies.layer import Gauges
 from resilience_sim.runs.action_schedule import BY_HAND, Step, components_with, merge_actions, own_components
 from resilience_sim.runs.actions import ActionError
 from resilience_sim.runs.apply_actions import ActionApplier
+from resilience_sim.runs.endings import Whole
 from resilience_sim.runs.topology import World, inner_components
 from resilience_sim.settings.actions import Action
 from resilience_sim.settings.own_code import SERVED, OwnCodeConfig, own_code_of
@@ -218,10 +219,12 @@ class Simulation:
             SimulationError: time stands still, or more is under way than memory can be relied on to hold.
         """
         if self._sim is None:
-            self._sim = self._assemble()
+            with Whole():
+                self._sim = self._assemble()
         if self._guest is None:
-            return self._run(self._sim, until, budget)
-        with self._guest.on():
+            with Whole():
+                return self._run(self._sim, until, budget)
+        with self._guest.on():  # not whole: somebody's own code may never end
             goes_on = self._run(self._sim, until, budget)
             while not goes_on and self._guest.goes_on():
                 goes_on = self._run(self._sim, until, budget)

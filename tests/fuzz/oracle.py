@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from types import FrameType
 
@@ -107,7 +108,7 @@ def _step(step: Step, found: Judgement) -> bool:
         problem("ran out of memory")
     if code == errors.NOTHING_DONE and not said.strip():
         problem("exit code 2 without a word")
-    if step.argv and "--json" in step.argv and not interrupted:
+    if "--json" in takewhile(lambda word: word != "--", step.argv) and not interrupted:
         _is_a_document(out.getvalue(), code, problem)
     if _peak() - peak > MOST_MEMORY:
         problem(f"took {(_peak() - peak) // 1000} MB of memory")
