@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log, distinct, safe_name
+from resilience_sim.interop.findings import Log, distinct, last, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
@@ -27,6 +28,10 @@ TRAPS = traps(
 RL186 info: retries stand in the code
     Micronaut retries and breaks circuits by annotations (`@Retryable`: 3 retries, 1 s apart; `@CircuitBreaker`: 3, 500
     ms apart, 20 s open). The file configures the HTTP client below them.
+RL187 error: a duration that Micronaut cannot read
+    Micronaut reads `500ms`, `10s`, `1m`, `2h`, `1d` and `PT10S`. Its converter makes nothing of anything else, bare
+    numbers among it, and the setter of the client gets null, without an error: a read timeout that was meant to be 30
+    seconds is no read timeout, and no request timeout either.
 """
 )
 
@@ -56,15 +61,21 @@ OTHERS = (
     "allowBlockEventLoop", "dnsResolutionMode", "addressResolverGroupName", "pcapLoggingPathPattern", "ws", "http2",
     "webSocketCompression", "enabled",
 )  # fmt: skip
-SPAN = "Micronaut reads `500ms`, `10s`, `1m` or `PT10S`; a bare number is refused"
-_DURATION = re.compile(r"[0-9]+(?:ns|us|ms|s|m|h|d)\Z")
+SPAN = "write it with a unit: `500ms`, `10s`, `1m` or `PT10S`"
+_DURATION = re.compile(r"(-?)([0-9]{1,10})(ns|ms|s|m|h|d)\Z")
 
 
-def _duration(value: object) -> int:
+def _duration(value: object) -> int | None:
+    """In nanoseconds, also below zero; None for what the converter makes nothing of (TimeConverterRegistrar)."""
     text = str(value).strip()
-    if not _DURATION.match(text) and not text.upper().startswith("PT"):
-        raise ValueError
-    return durations.spring(text)
+    match = _DURATION.match(text)
+    if match is None or int(match[2]) >= 2**31:
+        if match is None and text.startswith("P"):
+            with suppress(ValueError):
+                return durations.spring(text)
+        return None
+    span = durations.spring(match[2] + match[3])
+    return -span if match[1] else span
 
 
 def _clients(file: ConfigFile, log: Log) -> tuple[Environment, Section, Section]:
@@ -128,16 +139,23 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     if not chain:
         chain.sections = [shared if own is None else own]
     result = Converted(NAME, f"Micronaut HTTP client '{instance}'", instance)
-    read = _time(chain, "readTimeout")
-    whole = _time(chain, "requestTimeout")
-    patience = read.value if read else 10 * SECOND
-    total = Layer("timeout", "requestTimeout: the whole exchange", chain.at("requestTimeout"), id="total")
-    total.put(
-        "after", Ns(whole.value if whole else patience + SECOND), whole, "default: one second more than readTimeout"
-    )
-    attempt = Layer("timeout", "readTimeout", chain.at("readTimeout"), id="read")
-    attempt.put("after", Ns(patience), read, "default")
-    result.layers = [total, *_pool(chain, log), attempt]
+    read = _time(chain, "readTimeout", log, "the client has no read timeout, nor a request timeout made of it")
+    whole = _time(chain, "requestTimeout", log, "it is one second more than the read timeout")
+    patience = 10 * SECOND if read is None else read.value
+    longest = patience + SECOND if patience is not None and patience >= 0 else None
+    if whole is not None and whole.value is not None:
+        longest = max(1, whole.value) if whole.value >= 0 else None
+    if longest is not None:
+        total = Layer("timeout", "requestTimeout: the whole exchange", chain.at("requestTimeout"), id="total")
+        told = whole if whole is not None and whole.value is not None else None
+        total.put("after", Ns(longest), told, "default: one second more than readTimeout")
+        result.layers.append(total)
+    result.at = chain.at("readTimeout")
+    result.layers += _pool(chain, log)
+    if patience is not None and patience > 0:
+        attempt = Layer("timeout", "readTimeout", chain.at("readTimeout"), id="read")
+        attempt.put("after", Ns(patience), read, "default")
+        result.layers.append(attempt)
     for section in chain.sections:
         section.skip(**_REASONS)
         section.ignore(*OTHERS)
@@ -151,9 +169,17 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     return result
 
 
-def _time(chain: Chain, name: str) -> Value[int] | None:
-    found: Value[int] | None = chain.get("duration", name, _duration, SPAN)
-    return found if found is None or found.value > 0 else None
+def _time(chain: Chain, name: str, log: Log, then: str) -> Value[int | None] | None:
+    """A duration; None where nothing is said; one without a value where Micronaut can make nothing of it."""
+    found: Value[int | None] | None = chain.get("read", name, _duration, "a duration")
+    if found is not None and found.value is None:
+        log.trap(
+            "RL187",
+            f"`{safe_name(last(found.at.path))}` is no duration to Micronaut, which passes nothing on: {then}",
+            found.at,
+            SPAN,
+        )
+    return found
 
 
 def _pool(chain: Chain, log: Log) -> list[Layer]:
@@ -162,7 +188,7 @@ def _pool(chain: Chain, log: Log) -> list[Layer]:
         return []
     most = pools.get("count", "maxConcurrentHttp1Connections", 1)
     queue = pools.get("count", "maxPendingAcquires", 0)
-    wait = _time(pools, "acquireTimeout")
+    wait = _time(pools, "acquireTimeout", log, "calls wait for a connection without end")
     for section in pools.sections:
         if "maxConnections" in section:
             section.ignore("maxConnections")
@@ -188,7 +214,7 @@ def _pool(chain: Chain, log: Log) -> list[Layer]:
     layer = Layer("bulkhead", "the pool of connections", most.at)
     layer.put("max_concurrent", most.value, most)
     layer.put("queue", queue.value if queue else 1_000_000, queue, "without bound")
-    if wait is not None:
+    if wait is not None and wait.value is not None and wait.value >= 0:
         layer.put("max_wait", Ns(wait.value), wait)
     return [layer]
 

@@ -104,6 +104,9 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     log.of_all(properties.log.found, properties.log.assumed)
     place = properties.shown.get(instance, GLOBAL)
     result = Converted(NAME, f"MicroProfile Fault Tolerance, '{instance}'", instance)
+    first = next((each.entry.key for each in properties.said if each.place == place), None)
+    if first is not None:
+        result.at = At(first, safe_name(place), safe_name(place))
     _is_a_class(properties, place, log)
     for annotation, maker in MAKERS.items():
         found = _found(properties, annotation, place, log)

@@ -25,7 +25,7 @@ from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
-from resilience_sim.settings.retry import RetryConfig
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 SECOND = 1e9
@@ -115,6 +115,8 @@ def idle_budget(subject: Subject) -> Iterator[Hit]:
         if not isinstance(config, RetryConfig) or not isinstance(config.budget, BudgetConfig):
             continue
         budget, retries = config.budget, config.attempts - 1
+        if not retries and isinstance(subject.exact[index], LikeRetryConfig):
+            continue  # the quota of a library, which nobody wrote
         if not retries:
             yield Hit(
                 subject.at(index, "budget"),

@@ -10,6 +10,7 @@ import pytest
 from interop.shop import codes, imported
 from resilience_sim.interop.formats import Imported, instance_names, open_config
 from resilience_sim.interop.grpc import FIELDS
+from resilience_sim.lint.check import lint_text
 
 RETRY: dict[str, Any] = {
     "maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 2,
@@ -159,3 +160,10 @@ def test_every_field_is_mapped_or_named():
                   "waitForReady", "maxRequestMessageBytes", "maxResponseMessageBytes", "perAttemptRecvTimeout",
                   "nonFatalStatusCodes"):  # fmt: skip
         assert f"RL190 info `{field}` is not modelled" in named
+
+
+def test_the_nanosecond_that_stands_for_a_timeout_of_nothing_is_not_said() -> None:
+    text = '{"methodConfig": [{"name": [{"service": "a.B"}], "timeout": "0s"}]}'
+    found = lint_text(text, "service_config.json")
+    assert "RL192" in [each.code for each in found]
+    assert not [each for each in found if "1ns" in each.message]

@@ -48,9 +48,29 @@ def test_durations(text: str, wanted: str):
     assert settings(read(f"micronaut.http.client.read-timeout: {text}\n"))["read"]["after"] == wanted
 
 
-@pytest.mark.parametrize("text", ["5", "1.5s", "soon"])
-def test_durations_that_are_refused(text: str):
-    assert "RL192 error the value of `read-timeout`" in said(read(f"micronaut.http.client.read-timeout: {text}\n"))
+@pytest.mark.parametrize("text", ["30000", "1.5s", "soon", "5us", "pt2s", "9999999999s"])
+def test_of_a_duration_without_a_unit_micronaut_makes_no_timeout_at_all(text: str):
+    found = read(f"micronaut.http.client.read-timeout: {text}\n")
+    assert settings(found) == {}
+    assert "RL187 error `read-timeout` is no duration to Micronaut, which passes nothing on: the client has no" in said(
+        found
+    )
+    found = read(f"micronaut.http.client: {{read-timeout: {text}, request-timeout: 4s}}\n")
+    assert settings(found) == {"total": {"after": "4s"}}
+    found = read(f"micronaut.http.client: {{read-timeout: 3s, request-timeout: {text}}}\n")
+    assert settings(found) == {"total": {"after": "4s"}, "read": {"after": "3s"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("{read-timeout: -1s}", {}),
+        ("{read-timeout: 0s}", {"total": {"after": "1s"}}),
+        ("{read-timeout: 3s, request-timeout: -1s}", {"read": {"after": "3s"}}),
+    ],
+)
+def test_durations_of_nothing_and_below(text: str, wanted: dict[str, dict[str, str]]):
+    assert settings(read(f"micronaut.http.client: {text}\n")) == wanted
 
 
 def test_the_pool_is_a_bulkhead():

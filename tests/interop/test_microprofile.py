@@ -8,6 +8,7 @@ from cli.shell import resim
 from interop.shop import codes, imported, plan_of
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, open_config
+from resilience_sim.lint.check import lint_text
 from resilience_sim.runs.simulate import simulate
 
 M = "com.acme.Svc/pay"
@@ -360,3 +361,9 @@ def test_units_that_cannot_be_read_are_listed_once() -> None:
     (told,) = (each.message for each in read(f"{M}/Timeout/unit=MINUTE\n", M).findings if each.code == "RL192")
     assert told.count("seconds") == 1
     assert "half-days" in told
+
+
+def test_a_finding_about_a_method_without_policies_stands_where_the_method_is_named() -> None:
+    text = f"{C}/other/Timeout/value=50\n{M}/Retry/enabled=false\n"
+    (found,) = (each for each in lint_text(text, "application.properties") if each.code == "RL004")
+    assert found.line == 2

@@ -67,6 +67,7 @@ CASES = [
     ("RL112", "a.properties", CB + "failureRateThreshold=50\n", 1),
     ("RL113", "a.properties", CB + "ignoreExceptions=com.acme.A,com.acme.B\n", 2),
     ("RL114", "a.properties", R4J + "maxRetryAttempts=4\n", 2),
+    ("RL187", "application.yml", "micronaut.http.client:\n  read-timeout: 30000\n", 2),
     ("RL196", "application.yml", "resilience4j.retry.instances.i:\n  maxAttempts: 010\n", 2),
     ("RL120", "a.json", NET + '"RateLimiter": {"DefaultRateLimiterOptions": {"PermitLimit": 5}}}}', 2),
     ("RL121", "a.json", NET + '"Retry": {"MaxRetryAttempts": 3}}}', 2),

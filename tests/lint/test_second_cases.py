@@ -164,3 +164,10 @@ def test_attempts_without_limit_are_ended_by_a_timeout_on_purpose() -> None:
     text = text.replace("  - retry: {id: inner, attempts: 3, delay: 100ms, jitter: full}\n", "")
     assert found_in(text, "RL003") == []
     assert found_in(text.replace("like: tenacity", "attempts: 40"), "RL003")
+
+
+def test_the_quota_of_an_sdk_without_retries_is_nobodys_mistake() -> None:
+    """RL022: a budget that somebody wrote for one attempt is idle; `max_attempts: 1` of AWS has its quota anyway."""
+    text = "resim: 1\nservice: {latency: 20ms}\ntraffic: {rate: 20/s, requests: 40}\nstack:\n  - retry: %s\n"
+    assert found_in(text % "{attempts: 1, budget: 10%%}".replace("%%", "%"), "RL022")
+    assert found_in(text % "{like: aws, max_attempts: 1}", "RL022") == []
