@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from resilience_sim.interop import durations, gateway_routes
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log
+from resilience_sim.interop.findings import Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
     assume_hosts,
@@ -29,6 +29,8 @@ from resilience_sim.interop.mesh_hosts import (
     choose,
     instances,
     kind_of,
+    namespace_in,
+    namespace_of,
     own,
     routes,
     whole,
@@ -37,6 +39,7 @@ from resilience_sim.interop.mesh_hosts import mesh as mesh_of
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_istio import write
+from resilience_sim.scenario.text.tree import Sequence
 
 __all__ = ["TRAPS", "convert", "instances", "own", "recognises", "routes", "write"]
 
@@ -57,6 +60,7 @@ RL138 warning: port-level settings do not inherit
 NAME = "istio"
 _DEFAULT_ON = ("refused", "shed")
 SPAN = "durations are `1.5s`, `1500ms`, `1m`"
+MILLISECOND = 1_000_000
 _NO_ROUTING = "one route to one destination is simulated"
 _NO_CONNECTIONS = "connections are not simulated"
 
@@ -92,7 +96,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         result.remarks.append("no VirtualService leads to this host: the mesh retries all the same, twice by default")
     retry = next((layer for layer in outer if layer.kind == "retry"), None)
     gateway_routes.constrain(host, retry, log)
-    inner = _rules(host, subset, port, retry, log)
+    inner = _rules(host, namespace_in(known.shown[instance]), subset, port, retry, log)
     result.layers = [*outer, *inner, *attempt]
     if retry is not None and "default of the mesh" in retry.settings["on"].origin:
         result.remarks.append(
@@ -121,7 +125,8 @@ _ROUTING = (
 def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
     """Layers around the limits, and the timeout of each try."""
     spec = Section(which.document, "", log).section("spec")
-    spec.ignore("hosts", "gateways", "exportTo", "http")
+    spec.ignore("hosts", "gateways", "http")
+    spec.skip(exportTo="whether a rule is visible is not looked at")
     spec.skip(tls=_NO_ROUTING, tcp=_NO_ROUTING)
     spec.rest()
     route = Section(which.entry, f"spec.http.{which.place}", log)
@@ -138,7 +143,7 @@ def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
     route.skip(fault="write it as a fault of the scenario: `faults: [- latency …, - errors …]`")
     root = Section(which.parent, "spec.http", log)  # what delegates to this rule says the rest
     layers: list[Layer] = []
-    total = (route if "timeout" in route else root).duration("timeout", durations.istio, SPAN)
+    total = _time(route if "timeout" in route else root, "timeout", log)
     if total and total.value:
         layer = Layer("timeout", f"{route.path}.timeout: the whole request", total.at, id="total", like="envoy")
         layer.put("after", Ns(total.value), total)
@@ -158,8 +163,10 @@ def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
 
 def _retries(section: Section, total: Value[int] | None, log: Log) -> tuple[Layer | None, list[Layer]]:
     attempts = section.count("attempts")
-    each = section.duration("perTryTimeout", durations.istio, SPAN)
+    each = _time(section, "perTryTimeout", log)
     base = section.duration("backoff", durations.istio, SPAN)
+    if isinstance(section.node_at("retryOn"), Sequence):
+        log.bad("one text", section.at("retryOn"), "write the conditions in one text: `5xx,reset`")
     words = section.texts("retryOn")
     section.skip(
         retryRemoteLocalities="there is one place only", retryIgnorePreviousHosts="the balancer deals attempts anew"
@@ -197,14 +204,24 @@ def _retries(section: Section, total: Value[int] | None, log: Log) -> tuple[Laye
 _PARTS = ("connectionPool", "outlierDetection", "retryBudget", "loadBalancer")
 
 
-def _rules(host: Host, subset: str, port: int, retry: Layer | None, log: Log) -> list[Layer]:
-    """What the rules about a host make of it. Of several, the first one's policy counts, and the subsets of all."""
+def _rules(host: Host, namespace: str, subset: str, port: int, retry: Layer | None, log: Log) -> list[Layer]:
+    """What the rules about a host make of it. Of several of one namespace, the first one's policy counts, and the
+    subsets of all; ``namespace``: that of the service, whose rule callers elsewhere have.
+    """
     policy = Section(None, "", log)
     own = Section(None, "", log)
     seen = False
-    for document in host.rules:
+    rules = sorted(host.rules, key=lambda each: namespace_of(each) != namespace)  # that of the service before others
+    for document in rules:
         top = Section(document, "", log)
         spec = top.section("spec")
+        if namespace_of(document) != namespace_of(rules[0]):
+            log.skipped(
+                spec.at("host"),
+                f"callers in its namespace {safe_name(namespace_of(document))} have this rule, and here those of "
+                f"others are simulated, who have that of {safe_name(namespace_of(rules[0]))}",
+            )
+            continue
         spec.ignore("host")
         spec.skip(exportTo="whether a rule is visible is not looked at")
         spec.skip(workloadSelector="the rule is taken to be about every caller")
@@ -306,6 +323,25 @@ def _budget(section: Section, retry: Layer | None, log: Log) -> None:
     share_of_retries(retry, share, least, section.at(), section.path.rpartition(".")[2], log)
 
 
+def _time(section: Section, name: str, log: Log) -> Value[int] | None:
+    """A duration, as Istio's validation wants it (pkg/config/validation/agent: ValidateDuration)."""
+    found = section.duration(name, durations.istio, SPAN)
+    if found is not None and (found.value < MILLISECOND or found.value % MILLISECOND):
+        log.refused(
+            "a duration is whole milliseconds, at least one: Istio's validation refuses this", found.at,
+            "leave it out for no timeout" if name == "timeout" and not found.value else "",
+        )  # fmt: skip
+    return found
+
+
+def _percent(section: Section, name: str, log: Log) -> Value[int] | None:
+    found = section.count(name)
+    if found is not None and found.value > 100:
+        log.refused("a percentage is 0 to 100: Istio's validation refuses this", found.at)
+        return Value(100, found.at)
+    return found
+
+
 def _set(value: Value[int] | None) -> Value[int] | None:
     """Istio cannot tell 0 from unset."""
     return value if value is not None and value.value else None
@@ -353,10 +389,16 @@ def _outlier(section: Section, log: Log) -> list[Layer]:
     """One breaker for the ejection, or none when it is switched off."""
     in_a_row = section.count("consecutive5xxErrors")
     gateway = section.count("consecutiveGatewayErrors")
-    interval = section.duration("interval", durations.istio, SPAN)
-    base = section.duration("baseEjectionTime", durations.istio, SPAN)
-    share = _set(section.count("maxEjectionPercent"))
-    health = section.count("minHealthPercent")
+    interval, base = _time(section, "interval", log), _time(section, "baseEjectionTime", log)
+    share = _set(_percent(section, "maxEjectionPercent", log))
+    health = _percent(section, "minHealthPercent", log)
+    split = section.flag("splitExternalLocalOriginErrors")
+    if "consecutiveLocalOriginFailures" in section and not (split and split.value):
+        log.refused(
+            "`consecutiveLocalOriginFailures` needs `splitExternalLocalOriginErrors: true`: Istio's validation refuses "
+            "it",
+            section.at("consecutiveLocalOriginFailures"), "set both, or none",
+        )  # fmt: skip
     if "consecutiveErrors" in section:
         section.ignore("consecutiveErrors")
         log.trap(

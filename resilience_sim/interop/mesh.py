@@ -149,7 +149,7 @@ def limits(
         for each in (pending, connections):
             if each:
                 log.skipped(each.at, "requests wait for connections only, and there are enough of them here")
-    return [layer] if min(most, pool) < 2**32 - 1 else []
+    return [layer] if (most if http2 else min(most, pool)) < 2**32 - 1 else []
 
 
 def dropped_try(each: Value[int], total: int, log: Log) -> bool:

@@ -141,6 +141,11 @@ def full_name(host: str, namespace: str) -> str:
     return f"{host}.{namespace}{_CLUSTER}" if namespace and "." not in host and "*" not in host else host
 
 
+def namespace_in(full: str) -> str:
+    """The namespace of a service's full name; "" of any other."""
+    return full.removesuffix(_CLUSTER).rpartition(".")[2] if full.endswith(_CLUSTER) else ""
+
+
 # --- the index ---
 
 
@@ -193,10 +198,30 @@ def _index(file: ConfigFile) -> Mesh:
     return made
 
 
+def _no_texts(document: Mapping) -> Iterator[At]:
+    """Names that YAML makes a number or a flag of, where Kubernetes wants a text."""
+    metadata = below(document, "metadata")
+    for name in ("name", "namespace"):
+        entry = metadata.entries.get(name) if isinstance(metadata, Mapping) else None
+        if entry and isinstance(entry.value, Scalar) and isinstance(entry.value.value, bool | int | float):
+            yield At(entry.key, f"metadata.{name}", f"{name}:")
+
+
 def _patches(file: ConfigFile) -> Iterator[Diagnostic]:
-    """An EnvoyFilter changes what the other resources come to, in terms of Envoy and not of Istio."""
+    """Resources that are not read here, and change what the others come to; and names that are none."""
     log = Log(traps={})
     for document in file.documents:
+        for at in _no_texts(document) if kind_of(document) else ():
+            log.refused(
+                "a name that YAML makes a number, true or false of: the API server refuses the resource", at,
+                "write it in quotes",
+            )  # fmt: skip
+        spec = below(document, "spec") if text(document, "kind") == "IstioOperator" else None
+        meshes = below(spec, "meshConfig")
+        entry = meshes.entries.get("defaultHttpRetryPolicy") if isinstance(meshes, Mapping) else None
+        if entry is not None:
+            at = At(entry.key, "spec.meshConfig.defaultHttpRetryPolicy", "defaultHttpRetryPolicy:")
+            log.skipped(at, "routes without `retries` have Istio's own default here, and this in the mesh")
         if text(document, "kind") == "EnvoyFilter" and text(document, "apiVersion").startswith("networking.istio.io"):
             log.add(
                 NOT_MODELLED, "info",

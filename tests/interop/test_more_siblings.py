@@ -194,3 +194,90 @@ def test_a_condition_that_cannot_be_parsed_refuses_the_resource_whether_or_not_a
     for target in ("{circuitBreaker: c}", "{}"):
         found = resiliency(f"circuitBreakers: {{c: {{trip: '{cel}'}}}}", target)
         assert "`c` cannot be decoded: Dapr refuses the whole resource" in said(found)
+
+
+# --- Istio ---
+
+
+def kube(kind: str, spec: str, name: str = "a", namespace: str = "shop") -> str:
+    metadata = f"{{name: {name}, namespace: {namespace}}}"
+    return f"apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {metadata}\nspec: {spec}\n"
+
+
+def virtual(entry: str, **more: str) -> Imported:
+    spec = f"{{hosts: [a], http: [{{{entry}, route: [{{destination: {{host: a}}}}]}}]}}"
+    return imported(kube("VirtualService", spec, **more), "istio.yaml")
+
+
+def rule(policy: str) -> Imported:
+    return imported(kube("DestinationRule", f"{{host: a, trafficPolicy: {{{policy}}}}}"), "istio.yaml")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        virtual("timeout: 0s"),
+        virtual("timeout: 1.0005s"),
+        virtual("timeout: 1s, retries: {attempts: 2, perTryTimeout: 500us}"),
+        rule("outlierDetection: {baseEjectionTime: 0s}"),
+        rule("outlierDetection: {interval: 1.5ms}"),
+        rule("outlierDetection: {maxEjectionPercent: 101}"),
+        rule("outlierDetection: {minHealthPercent: 101}"),
+        rule("outlierDetection: {consecutiveLocalOriginFailures: 3}"),
+    ],
+)
+def test_what_istio_s_validation_refuses(found: Imported):
+    """pkg/config/validation: ValidateDuration, ValidatePercent, validateOutlierDetection; timeouts of routes, too."""
+    assert said(found).count("RL193 error") == 1
+    assert "stio's validation refuses" in said(found)
+
+
+def test_what_istio_s_validation_takes():
+    for found in (
+        virtual("timeout: 1ms, retries: {attempts: 2, perTryTimeout: 1ms}"),
+        rule(
+            "outlierDetection: {baseEjectionTime: 1m, interval: 1500ms, maxEjectionPercent: 100, minHealthPercent: 0}"
+        ),
+        rule("outlierDetection: {consecutiveLocalOriginFailures: 3, splitExternalLocalOriginErrors: true}"),
+    ):
+        assert "RL193" not in said(found)
+
+
+@pytest.mark.parametrize("name", ["on", "12", "n"])
+def test_names_that_yaml_makes_no_text_of_are_refused(name: str):
+    """Go's YAML reads 1.1: ``n`` and ``on`` are flags, and the API server wants texts in metadata."""
+    assert "3 RL193 error a name that YAML makes a number" in said(virtual("timeout: 1s", namespace=name))
+    assert "RL193" not in said(virtual("timeout: 1s", namespace=f"'{name}'"))
+
+
+def test_conditions_for_retries_are_one_text():
+    """``retryOn`` is a string in the resource's schema."""
+    assert "cannot be read as one text" in said(virtual("retries: {attempts: 2, retryOn: [5xx, reset]}"))
+
+
+def test_a_limit_of_connections_limits_nothing_where_all_is_upgraded_to_http2():
+    found = rule("connectionPool: {tcp: {maxConnections: 5}, http: {h2UpgradePolicy: UPGRADE}}")
+    assert list(settings(found)) == ["retry"]
+    assert "`maxConnections` is not modelled" in said(found)
+
+
+def test_of_rules_in_two_namespaces_that_of_the_service_is_taken_and_the_other_is_named():
+    """Istio looks for a rule in the namespace of the caller, then of the service, then of the root: it merges none."""
+    ours = kube("DestinationRule", "{host: a, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 9}}}")
+    theirs = kube(
+        "DestinationRule",
+        "{host: a.shop.svc.cluster.local, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 4}}}",
+        namespace="other",
+    )
+    for text in (f"{ours}---\n{theirs}", f"{theirs}---\n{ours}"):
+        found = imported(text, "istio.yaml")
+        assert settings(found)["circuit_breaker"]["failure_threshold"] == "9"
+        assert "callers in its namespace other have this rule" in said(found)
+
+
+def test_who_may_see_a_rule_and_what_the_mesh_has_by_default_is_named():
+    spec = "{hosts: [a], exportTo: [x], http: [{route: [{destination: {host: a}}]}]}"
+    operator = "kind: IstioOperator\nspec: {meshConfig: {defaultHttpRetryPolicy: {attempts: 0}}}\n"
+    found = imported(f"{kube('VirtualService', spec)}---\n{operator}", "istio.yaml")
+    assert "`exportTo` is not modelled" in said(found)
+    assert "`defaultHttpRetryPolicy` is not modelled" in said(found)
