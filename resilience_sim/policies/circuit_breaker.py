@@ -94,15 +94,17 @@ class CircuitBreaker(PolicyLayer):
     """The rules of ``classic``. A frame's ``k`` is the generation it was admitted in, ``x`` the instant."""
 
     __slots__ = (
-        "_admitted_state", "_config", "_failure_share", "_generation", "_ignore", "_in_a_row", "_jitter", "_luck",
-        "_min_calls", "_open_factor", "_open_for", "_open_max", "_open_now", "_opened_at", "_probes", "_probing",
-        "_recovery_time", "_slow_call", "_slow_share", "_spread", "_succeeded", "_success_threshold", "_threshold",
-        "_window", "state",
+        "_admitted_state", "_config", "_failure_share", "_full", "_generation", "_ignore", "_in_a_row", "_jitter",
+        "_luck", "_min_calls", "_most_bad", "_open_factor", "_open_for", "_open_max", "_open_now", "_opened_at",
+        "_probes", "_probing", "_recovery_time", "_slow_call", "_slow_share", "_spread", "_succeeded",
+        "_success_threshold", "_threshold", "_window", "state",
     )  # fmt: skip
 
     state: i64
     _threshold: i64
     _min_calls: i64
+    _full: i64  # results in a full window of calls,
+    _most_bad: i64  # and how many failures among these do not trip it yet
     _recovery_time: i64
     _probes: i64
     _success_threshold: i64
@@ -123,7 +125,6 @@ class CircuitBreaker(PolicyLayer):
         super().__init__(sim, source, inner)
         self._window = Window(config.window_calls, config.window_time)
         self._admitted_state: dict[int, int] = {}  # generation -> state, only while calls of it may be under way
-        self._take(config)
         self.state = CLOSED
         self._generation = 0
         self._in_a_row = 0
@@ -133,12 +134,24 @@ class CircuitBreaker(PolicyLayer):
         self._luck = 0.5
         self._probing = 0
         self._succeeded = 0
+        # What is set before anything is called with self costs no check when it is read (ARCHITECTURE.md).
+        self._threshold = 0
+        self._slow_call = 0
+        self._ignore = 0
+        self._min_calls = 0
+        self._full = 0
+        self._most_bad = 0
+        self._take(config)
 
     def _take(self, config: BreakerConfig) -> None:
         self._config = config
         self._threshold = config.consecutive
         self._failure_share = config.failure_share
         self._min_calls = config.min_calls
+        self._full = config.window_calls
+        self._most_bad = int(self._failure_share * float(self._full)) + 1
+        while self._reaches_share(self._most_bad, self._full):
+            self._most_bad -= 1
         self._recovery_time = config.recovery_time
         self._probes = config.probes
         self._success_threshold = config.success_threshold
@@ -230,10 +243,18 @@ class CircuitBreaker(PolicyLayer):
         window.add(now, failed, slow)
         if window.total < self._min_calls:
             return
-        if not self._threshold and float(window.bad) + _ROUNDING >= self._failure_share * float(window.total):
+        if window.total == self._full:  # nearly always
+            many = window.bad > self._most_bad
+        else:
+            many = self._reaches_share(window.bad, window.total)
+        if many and not self._threshold:
             self._become(OPEN, WHY_FAILURE_SHARE, f.req.rid, pack_pair(window.bad, window.total))
         elif self._slow_call and float(window.slow) + _ROUNDING >= self._slow_share * float(window.total):
             self._become(OPEN, WHY_SLOW_SHARE, f.req.rid, pack_pair(window.slow, window.total))
+
+    def _reaches_share(self, bad: i64, total: i64) -> bool:
+        """Whether so many failures are too many."""
+        return float(bad) + _ROUNDING >= self._failure_share * float(total)
 
     def _judge(self, f: Frame, outcome: i64) -> None:
         """HALF-OPEN: one failed or slow probe re-opens, enough good ones close. (OPEN admits nobody.)"""

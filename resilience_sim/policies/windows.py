@@ -56,7 +56,9 @@ class Window:
                     self.bad += bad - (old & 1)
                     self.slow += slow - (old >> 1)
                 head += 1
-                self._head = head if head < self._limit else 0
+                if head == self._limit:  # not an expression of both: the literal would make it an object
+                    head = 0
+                self._head = head
                 return
             self._marks = append(marks, bad | slow << 1)
         self.total += 1
