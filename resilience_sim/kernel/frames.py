@@ -14,7 +14,6 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from resilience_sim.kernel.compiled import COMPILED
 from resilience_sim.kernel.rng import KeyedRng
 from resilience_sim.kernel.sink import Sink
 
@@ -110,9 +109,8 @@ class Frame:
         self.req = parent.req
         self.live = True
         self.armed = False
-        if COMPILED:  # or else nobody reads them before they are set
-            self.time = 0
-            self.serial = 0
+        self.time = 0
+        self.serial = 0
         self.x = 0
         self.k = 0
         parent.child = self
