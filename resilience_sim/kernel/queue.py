@@ -112,7 +112,7 @@ class EventQueue:
         # The first was taken and its place is still free: most takes are followed by a push, which sinks from there.
         self._hole = False
         self.tuples: list[tuple[int, int, Frame]] = []  # the heap when interpreted
-        self.delay_queues: list[FixedDelayQueue] = []
+        self.delay_queues = vec[FixedDelayQueue]()
 
     def push(self, when: i64, serial: i64, f: Frame) -> None:
         """Put ``f`` in, to fire at ``when``; ``serial`` orders those of the same instant."""
@@ -144,8 +144,8 @@ class EventQueue:
         for i in range(len(queues)):
             if queues[i].delay == delay:
                 return i
-        queues.append(FixedDelayQueue(delay))
-        return len(queues) - 1
+        self.delay_queues = append(queues, FixedDelayQueue(delay))
+        return len(self.delay_queues) - 1
 
     def push_in_queue(self, number: i64, now: i64, serial: i64, f: Frame) -> None:
         """Put ``f`` at the end of a delay queue, that of its layer."""

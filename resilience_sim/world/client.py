@@ -29,6 +29,7 @@ from resilience_sim.kernel.events import (
 )
 from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer, cancel_child
 from resilience_sim.kernel.rng import SPREAD
+from resilience_sim.kernel.vectors import vec
 from resilience_sim.policies.shared import Common
 from resilience_sim.policies.stack import Stack
 from resilience_sim.settings.client import ClientConfig
@@ -106,21 +107,24 @@ class Client(Layer):
         self._configs = configs
         self._caller = Caller(sim, -1)
         self._newest: Request | None = None  # of those without an outcome
-        self._instances = [
-            Instance(sources[i], Stack(sim, service, configs, layer_sources[i], i, self._commons), layer_sources[i])
-            for i in range(config.instances)
-        ]
+        # A vector: which instance it is is asked for twice a request, and of a list that costs three times as much.
+        self._instances = vec[Instance](
+            [
+                Instance(sources[i], Stack(sim, service, configs, layer_sources[i], i, self._commons), layer_sources[i])
+                for i in range(config.instances)
+            ]
+        )
         self._announce()
 
     def _announce(self) -> None:
         """Tell B's balancer about the stacks: one may contain outlier detection."""
         if isinstance(self._service, Service):
-            for i, instance in enumerate(self._instances):
+            for i, instance in enumerate(self.instances()):
                 self._service.watch(instance.stack, i)
 
     def restack(self, configs: Sequence[PolicyConfig], layer_sources: Sequence[Sequence[int]]) -> None:
         """From now on every instance has this stack; see :meth:`Stack.reconfigure` for what survives."""
-        for i, instance in enumerate(self._instances):
+        for i, instance in enumerate(self.instances()):
             instance.stack.reconfigure(configs, layer_sources[i])
             instance.sources = layer_sources[i]
         for common in self._commons.values():
@@ -129,7 +133,7 @@ class Client(Layer):
         self._announce()
 
     def instances(self) -> list[Instance]:
-        return self._instances
+        return [self._instances[i] for i in range(len(self._instances))]
 
     def report_to(self, caller: Caller) -> None:
         """Tell ``caller`` about every outcome."""
@@ -146,7 +150,7 @@ class Client(Layer):
             req.close()
             req.detach()
             req = before
-        for instance in self._instances:
+        for instance in self.instances():
             instance.backlog.clear()
             instance.in_flight = {}
             for layer in instance.stack.layers:
@@ -164,7 +168,7 @@ class Client(Layer):
         if len(instances) == 1:
             pass
         elif self._random_spread:
-            i = int(sim.rng.uniform(SPREAD, rid, 0) * len(instances))
+            i = int(sim.rng.uniform(SPREAD, rid, 0) * float(len(instances)))
         else:
             i = rid % len(instances)
         instance = instances[i]

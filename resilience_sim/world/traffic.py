@@ -105,20 +105,19 @@ class Traffic(Caller):
 class OpenLoop(Traffic):
     """Requests come at a rate, whatever becomes of them."""
 
-    __slots__ = ("_area", "_clock", "_even", "_last", "_phases", "_spikes", "_stretch", "_stretches")
+    __slots__ = ("_area", "_clock", "_even", "_last", "_phases", "_spikes", "_stretch", "_to_come")
 
     _area: float
-    _stretch: i64
     _last: i64
 
     def __init__(self, sim: Clock, client: Client, config: TrafficConfig, faults: tuple[FaultConfig, ...]) -> None:
         super().__init__(sim, client, config)
         self._phases = config.phases
         self._spikes = [f for f in faults if f.kind == "spike"]
-        self._stretches = make_stretches(config.phases, self._spikes)
+        self._to_come = make_stretches(config.phases, self._spikes)[::-1]  # the next one is the last of the list
+        self._stretch = self._to_come.pop()  # the one that the next arrival lies in, as far as is known
         self._even = config.arrivals == "even"
         self._area = 0.0
-        self._stretch = 0
         self._last = 0
         self._clock = Timer(self)
         self._schedule(self._clock)
@@ -132,8 +131,8 @@ class OpenLoop(Traffic):
             self._spikes.append(add)
         if end is not None:
             self._spikes = [end if spike.id == end.id else spike for spike in self._spikes]
-        self._stretches = make_stretches(self._phases, self._spikes)
-        self._stretch = 0
+        self._to_come = make_stretches(self._phases, self._spikes)[::-1]
+        self._stretch = self._to_come.pop()
         self._last = self.sim.now
         self.sim.unschedule(self._clock)
         if self._rid < self._limit:
@@ -151,18 +150,16 @@ class OpenLoop(Traffic):
 
     def _time(self, clock: Frame) -> None:
         """Arm the clock for the instant at which the count reaches ``_area``."""
-        stretches = self._stretches
-        while self._stretch < len(stretches):
-            stretch = stretches[self._stretch]
-            if self._area < stretch.full:
-                when = stretch.when(self._area)
-                if when < self._last:  # noqa: PLR1730 (max() costs a call)
-                    when = self._last
-                if when < self._duration:
-                    self._last = when
-                    self.sim.schedule_recurring(when, clock)
+        while self._area >= self._stretch.full:
+            if not self._to_come:
                 return
-            self._stretch += 1
+            self._stretch = self._to_come.pop()
+        when = self._stretch.when(self._area)
+        if when < self._last:  # noqa: PLR1730 (max() costs a call)
+            when = self._last
+        if when < self._duration:
+            self._last = when
+            self.sim.schedule_recurring(when, clock)
 
     def on_timer(self, f: Frame) -> None:
         """One more request; the next one is timed before it is handled."""

@@ -72,7 +72,7 @@ class Backoff:
         """
         base = float(self._delay)
         shape = self._shape
-        if shape == CONSTANT:
+        if shape == CONSTANT or (n == 1 and shape != DECORRELATED):  # nearly always: it has not grown yet
             w = base
         elif shape == LINEAR:
             w = base * float(n)
