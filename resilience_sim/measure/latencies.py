@@ -14,7 +14,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.compiled import COMPILED
-from resilience_sim.kernel.vectors import append, vec, view
+from resilience_sim.kernel.vectors import vec, view
 
 EXACT_LIMIT: Final = 131_072
 FURTHEST: Final = 1 << 62  # no value is
@@ -26,24 +26,25 @@ def bucket_of(value: i64) -> i64:
     """Index of the bucket that holds ``value``; one below 0, which only a forged recording has, counts as 0."""
     if value < 0:  # shifted right it would never become 0
         return 0
-    # The bit length, found by halving: a machine integer has no method that tells it.
+    # The bit length, found by halving: a machine integer has no method that tells it. Whether a half is empty is not
+    # asked but computed (the sign of a difference is all ones or none), for no processor can guess the lower bits.
     shift: i64 = 0
     rest = value >> (SUB_BITS + 1)
     if rest >> 32:
         shift = 32
         rest >>= 32
-    if rest >> 16:
-        shift += 16
-        rest >>= 16
-    if rest >> 8:
-        shift += 8
-        rest >>= 8
-    if rest >> 4:
-        shift += 4
-        rest >>= 4
-    if rest >> 2:
-        shift += 2
-        rest >>= 2
+    more = (0xFFFF - rest) >> 62 & 16
+    shift += more
+    rest >>= more
+    more = (0xFF - rest) >> 62 & 8
+    shift += more
+    rest >>= more
+    more = (0xF - rest) >> 62 & 4
+    shift += more
+    rest >>= more
+    more = (0x3 - rest) >> 62 & 2
+    shift += more
+    rest >>= more
     shift += rest - (rest & rest >> 1)  # of 0, 1, 2, 3: 0, 1, 2, 2
     if shift == 0:
         return value
@@ -66,10 +67,8 @@ def lowest_of(bucket: int) -> int:
 
 
 def as_far_as(counts: vec[i64], bucket: i64) -> vec[i64]:
-    """The counts, with room for that bucket and some beyond."""
-    room = 2 * len(counts)
-    if room <= bucket:
-        room = bucket + 1
+    """The counts, with room for that bucket and for values up to sixteen times as high."""
+    room = bucket + 1 + (4 << SUB_BITS)
     grown = vec[i64]([0] * room)
     i: i64 = 0
     while i < len(counts):
@@ -78,61 +77,108 @@ def as_far_as(counts: vec[i64], bucket: i64) -> vec[i64]:
     return grown
 
 
+FIRST_BLOCK: Final = 64  # values; the next are as long as all before them, so that full blocks add up to the limit
+LONGEST_BLOCK: Final = 4096
+_ZEROS: Final = vec[i64]([0] * LONGEST_BLOCK)
+
+
 class Latencies:
     """A growing bag of non-negative integers (nanoseconds)."""
 
-    __slots__ = ("_buckets", "_count", "_counted", "_fresh", "_highest", "_old", "_ordered", "_sum")
+    __slots__ = (
+        "_at", "_block", "_blocks", "_buckets", "_counted", "_counted_blocks", "_full", "_highest", "_old", "_ordered",
+        "_room", "_sum",
+    )  # fmt: skip
 
-    _count: i64
+    _at: i64
     _counted: i64
+    _counted_blocks: i64
+    _full: i64
+    _room: i64
 
     def __init__(self) -> None:
-        self._fresh = vec[i64]()  # the first ``_count`` are the values that are known exactly
-        self._count = 0
-        self._counted = 0  # of these the first so many are in buckets, too, as of the last question
+        # The values that are known exactly, in blocks: one vector would have to move whenever it grows.
+        self._block = _ZEROS[:FIRST_BLOCK]  # the last of them; the first ``_at`` of its places are taken
+        self._room = FIRST_BLOCK
+        self._at = 0
+        self._full = 0  # values in those before it
+        self._blocks = [self._block]
+        self._counted_blocks = 0  # of the values so many blocks are in buckets, too, as of the last question,
+        self._counted = 0  # and so many values of the next block
         self._buckets = vec[i64]()  # counts by bucket, as far as one was ever needed
-        self._ordered: list[int] = []  # ``_fresh`` in order, as of the last question
+        self._ordered: list[int] = []  # the exact values in order, as of the last question
         self._old = 0  # values that are in buckets only
         self._sum = 0  # of all that are in buckets, as is the highest
         self._highest = 0
 
     def add(self, value: i64) -> None:
         """Add one value."""
-        self._fresh = append(self._fresh, value)
-        count = self._count + 1
-        self._count = count
-        if count >= EXACT_LIMIT:
+        at = self._at
+        self._block[at] = value
+        at += 1
+        self._at = at
+        if at == self._room:
+            self._begin_block()
+
+    def _begin_block(self) -> None:
+        """The last block is full: the next one, as long as all before it."""
+        if self._exact() >= EXACT_LIMIT:
             self.fold()
+            return
+        self._full += self._room
+        self._room = min(self._full, LONGEST_BLOCK)
+        self._block = _ZEROS[: self._room]
+        self._blocks.append(self._block)
+        self._at = 0
 
     def __len__(self) -> int:
         """How many values are in it."""
-        return self._old + self._count
+        return self._old + self._exact()
+
+    def _exact(self) -> i64:
+        """How many of them are known exactly."""
+        return self._full + self._at
 
     def ordered(self) -> list[int]:
         """What has not been folded, in order; not to be changed."""
-        if len(self._ordered) != self._count:
-            self._ordered = sorted(view(self._fresh)[: self._count])
+        if len(self._ordered) != self._exact():
+            values: list[int] = []
+            for block in self._blocks:
+                values.extend(view(block))
+            self._ordered = sorted(values[: self._exact()])
         return self._ordered
 
     def fold(self) -> None:
         """Replace the exact values by a histogram, for good."""
         self.count_up()
-        self._old += self._count
-        self._fresh = vec[i64]()  # a new one: distributions of before still look at that
-        self._count = 0
+        self._old += self._exact()
+        self._block = _ZEROS[:FIRST_BLOCK]  # new ones: distributions of before still look at those
+        self._room = FIRST_BLOCK
+        self._at = 0
+        self._full = 0
+        self._blocks = [self._block]
+        self._counted_blocks = 0
         self._counted = 0
         self._ordered = []
 
     def count_up(self) -> None:
         """Count the values that have come since the last question into buckets."""
+        last: i64 = len(self._blocks) - 1
+        while self._counted_blocks < last:
+            block = self._blocks[self._counted_blocks]
+            self._count(block, len(block))
+            self._counted_blocks += 1
+            self._counted = 0
+        self._count(self._blocks[last], self._at)
+
+    def _count(self, values: vec[i64], end: i64) -> None:
+        """Count those of a block, from the first that has not been counted."""
         buckets = self._buckets
-        values = self._fresh
-        count = self._count
         total = 0
         some: i64 = 0
         highest: i64 = self._highest
         i = self._counted
-        while i < count:
+        while i < end:
             value = values[i]
             i += 1
             bucket = bucket_of(value)
@@ -146,7 +192,7 @@ class Latencies:
             if value > highest:  # noqa: PLR1730 (max() costs a call)
                 highest = value
         self._buckets = buckets
-        self._counted = count
+        self._counted = end
         self._sum += total + int(some)
         self._highest = highest
 
@@ -228,20 +274,28 @@ class Distribution:
         if not number:
             return found
         least = lows[0]
+        most = highs[0]
+        following: i64 = FURTHEST
+        if number > 1:
+            following = lows[1]
         for part in self._parts:
-            values = part._fresh
-            count = part._count
-            i: i64 = 0
-            while i < count:
-                value = values[i]
-                i += 1
-                if value < least:  # most are, or lie between two of the buckets
-                    continue
-                at: i64 = 0
-                while at < number and value > highs[at]:
-                    at += 1
-                if at < number and value >= lows[at]:
-                    found[at].append(int(value))
+            left = part._exact()
+            for values in part._blocks:
+                count = min(left, len(values))
+                left -= count
+                i: i64 = 0
+                while i < count:
+                    value = values[i]
+                    i += 1
+                    # Most are below the first bucket or between that and the second. Computed by signs: asked one
+                    # after the other, no processor could guess the answers.
+                    if (value - least) | ((most - value) & (value - following)) < 0:
+                        continue
+                    at: i64 = 0
+                    while at < number and value > highs[at]:
+                        at += 1
+                    if at < number and value >= lows[at]:
+                        found[at].append(int(value))
         for each in found:
             each.sort()
         return found
@@ -287,6 +341,7 @@ def union(bags: Sequence[Latencies]) -> Distribution:
 def _seen(bag: Latencies) -> Latencies:
     """The values of a bag as they are now: what comes later lies behind them."""
     part = Latencies()
-    part._fresh = bag._fresh
-    part._count = bag._count
+    part._blocks = bag._blocks[:]
+    part._full = bag._full
+    part._at = bag._at
     return part
