@@ -136,7 +136,6 @@ class Service(CallingLayer):
         self._wire = make_wire(config.network)
         self._lifo = False
         self._drops_abandoned = False
-        self._places = 0
         self._per_concurrent = 0
         self._failure_rate = 0.0
         self._settle(config)
