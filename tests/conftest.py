@@ -6,9 +6,11 @@ once. That the compiled core does the same is proven by tests/compiled; ``RESIM_
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,9 +55,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """One marker of our own, and what ``--costs`` asks for."""
     if config.getoption("costs"):
         config.pluginmanager.register(Costs(config.getoption("costs")))
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell in a script starts `pytest &` that way, and whatever a test starts would inherit it: deaf to Ctrl-C.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "white_box: replaces parts of the core, which only its source lets happen")
 
 
@@ -64,6 +63,18 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Workers begin with halves of the suite and steal later: one of them makes what the tests of a module share."""
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Collect tests without collecting garbage: some 300,000 objects live to the end, and nobody walks through them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def needs_compiling(item: pytest.Item) -> bool:

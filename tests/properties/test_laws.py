@@ -230,14 +230,13 @@ def garbage(requests: int, the_plan) -> int:
     sized = replace(the_plan, traffic=replace(the_plan.traffic, requests=requests))
     simulation = Simulation(sized, 1)
     gc.collect()
-    gc.freeze()  # what other tests have left need not be walked through
+    gc.freeze()  # what other tests have left need not be walked through, then or ever: conftest.py does the same
     gc.disable()
     try:
         simulation.run()
         return gc.collect()
     finally:
         gc.enable()
-        gc.unfreeze()
 
 
 def test_no_reference_cycle_outlives_a_call():
