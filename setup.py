@@ -4,7 +4,8 @@ The top-level folder ``scenarios`` ships inside the package: in a checkout they 
 resilience_sim/shipped (scenario/text/shipped.py finds both).
 
 The core is compiled with mypyc where there is a C compiler, and otherwise left as it is (ARCHITECTURE.md, "One source,
-two forms"). ``RESIM_PURE=1`` leaves it as it is; ``RESIM_COMPILE=1`` makes a failing compilation an error.
+two forms"). ``RESIM_PURE=1`` leaves it as it is; ``RESIM_COMPILE=1`` makes a failing compilation an error;
+``RESIM_OPTIMIZE=0`` takes half the time to make a core that is half as fast, which is what the tests build.
 """
 
 from __future__ import annotations
@@ -119,7 +120,13 @@ class BuildCore(build_ext):
             version = f"{sys.version_info[0]}.{sys.version_info[1]}"
             # What says ``if COMPILED`` (kernel/compiled.py) is decided here, the other branch left out.
             options = ["--follow-imports=silent", "--python-version", version, "--always-true=COMPILED"]
-            extensions = mypycify([*options, *compiled_files()], opt_level="3", group_name="resilience_sim")
+            level = os.environ.get("RESIM_OPTIMIZE", "3")
+            extensions = mypycify(
+                [*options, *compiled_files()],
+                opt_level=level,
+                debug_level="0" if level == "0" else "1",
+                group_name="resilience_sim",
+            )
         except (Exception, SystemExit) as error:
             self._give_up(error)
             return []
