@@ -91,8 +91,8 @@ def test_the_formulas_give_the_issue_s_number():
 
 
 def test_m_m_c_at_eighty_percent():
-    """The issue's case over 200,000 requests: waiting probability, mean wait, mean latency, utilisation."""
-    notes = watch(queue(80.0, 10, Latency("exponential", 0.1 * S), 200_000))
+    """The issue's case over 100,000 requests: waiting probability, mean wait, mean latency, utilisation."""
+    notes = watch(queue(80.0, 10, Latency("exponential", 0.1 * S), 100_000))
     close(notes.latencies, 0.120459)
     close(notes.waits, erlang_c(8.0, 10) * 0.1 / 2)
     close([1.0 if w > 0 else 0.0 for w in notes.waits], erlang_c(8.0, 10))
@@ -129,7 +129,7 @@ def pollaczek_khinchine(rate: float, mean: float, cv: float) -> float:
 )
 def test_m_g_1(latency, mean, cv):
     """Pollaczek-Khinchine at 60 % load."""
-    close(watch(queue(6.0, 1, latency, 50_000)).waits, pollaczek_khinchine(6.0, mean, cv))
+    close(watch(queue(6.0, 1, latency, 30_000)).waits, pollaczek_khinchine(6.0, mean, cv))
 
 
 @pytest.mark.parametrize("latency", [Latency("exponential", 0.1 * S), Latency("constant", 0.1 * S)],
@@ -183,7 +183,7 @@ def test_a_consecutive_breaker_opens_after_the_expected_number_of_calls():
     expected = (1 - p**k) / (p**k * (1 - p))
     first = []
     for seed in range(runs):
-        story = run(plan(b(failure_rate=p), every("1s", 200), [circuit_breaker(k, "1h")]), seed)
+        story = run(plan(b(failure_rate=p), every("1s", 120), [circuit_breaker(k, "1h")]), seed)
         first.append(story.breaker[0][0] / 1000 + 1)
     mean = sum(first) / runs
     error = sqrt(sum((x - mean) ** 2 for x in first) / (runs - 1) / runs)

@@ -212,9 +212,9 @@ def test_openings_an_hour(breaker: str, failing: str, rate: str, instances: int,
     """Of each instance; a probe that fails is one more."""
     text = text_of("RL011").replace("failure_threshold: 4, recovery_time: 1s", breaker)
     text = text.replace("failure_rate: 20%", f"failure_rate: {failing}").replace("20/s", f"{rate}/s")
-    text = text.replace("duration: 1h", f"duration: {20 // instances}m")
-    said, seen = figures("RL011", many(text, instances, spread, rate), an_hour(20 // instances / 60, instances))
-    openings = said * 20 / 60
+    text = text.replace("duration: 1h", f"duration: {12 // instances}m")
+    said, seen = figures("RL011", many(text, instances, spread, rate), an_hour(12 // instances / 60, instances))
+    openings = said * 12 / 60
     assert seen == near(said, max(0.15, 3.5 / openings**0.5))
 
 

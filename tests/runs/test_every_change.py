@@ -52,8 +52,8 @@ class Tape(Fold):
             self.events.append((t, kind, source, rid, a, b))
 
 
-def events(text: str) -> Events:
-    simulation = Simulation(load_text(text.replace("duration: 12s", "duration: 8s"), "walk.yaml").plan, 3)
+def events(text: str, seconds: int = 8) -> Events:
+    simulation = Simulation(load_text(text.replace("duration: 12s", f"duration: {seconds}s"), "walk.yaml").plan, 3)
     tape = Tape()
     simulation.attach(tape)
     simulation.run()
@@ -118,8 +118,8 @@ def test_a_setting_of_a_library_changed_at_the_start_is_the_stack_that_had_it(
         changed = {**body, param.name: after}
         plain = stack_text(kind, body)
         try:
-            there = events(stack_text(kind, changed))
-            reached = events(plain + changes(f"{{at: 0s, set: {{{kind}: {flow(changed)}}}}}"))
+            there = events(stack_text(kind, changed), 6)
+            reached = events(plain + changes(f"{{at: 0s, set: {{{kind}: {flow(changed)}}}}}"), 6)
         except (ScenarioError, SimulationError):
             assume(False)
         assert reached == there

@@ -126,9 +126,8 @@ def test_every_shipped_scenario_has_stories(name: str):
     plan = load(name).plan
     sent, run = Sent(), Simulation(plan, plan.seed)
     run.attach(sent)
-    while run.run(budget=50_000):
-        continue
-    middle = sorted(sent.counts)[len(sent.counts) // 2]
+    run.run(budget=20_000)
+    middle = sorted(sent.counts)[len(sent.counts) // 2]  # whose attempts have all been made by then
     lines = draw(request_story(Simulation(plan, plan.seed), middle), 10_000)
     told = sum(": attempt " in line or (": calls " in line and "attempt" not in line) for line in lines)
     assert told == sent.counts[middle]

@@ -62,7 +62,7 @@ def test_records_agree_with_the_events(name: str) -> None:
     plan = load(name).plan
     everything, run = Everything(), Simulation(plan, plan.seed)
     run.attach(everything)
-    run.run()
+    run.run(budget=10_000)
     of: dict[int, list[ev.Event]] = {}
     for event in everything.events:
         if event[3] >= 0:
