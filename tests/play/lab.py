@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import os
 import re
@@ -18,6 +17,8 @@ from resilience_sim.scenario.load import load
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.live.look import UNICODE, Look
+
+from . import stillness
 
 SECOND = 1_000_000_000
 COLUMN = 12.2  # of a screenshot
@@ -123,7 +124,7 @@ def drive(
             await pilot.pause()
             await test(Driver(app, pilot, clock))
 
-    asyncio.run(run())
+    stillness.run(run)
     return app
 
 
