@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from resilience_sim.interop import durations
-from resilience_sim.interop.findings import At, Log, distinct, safe_name
+from resilience_sim.interop.findings import NOT_MODELLED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent, times
-from resilience_sim.interop.mesh import code_outcomes
+from resilience_sim.interop.mesh import code_outcomes, hopeless
 from resilience_sim.interop.own import Own, the_same, without
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import DURATION, Environment
@@ -300,9 +300,16 @@ def _retry(args: Section, route: _Route) -> list[Layer]:
             on.update(dict.fromkeys(("error", "unavailable", "shed", "timeout")))
         elif _SERIES.get(word.upper()) == "4":
             on.update(dict.fromkeys(("client_error", "rate_limited")))
+            log.trap(
+                "RL119",
+                "`CLIENT_ERROR` is retried, and cannot succeed: of all 4xx only 408, 425 and 429 may pass",
+                args.at("series"),
+                "name those of them that you mean in `statuses`",
+            )
     if not route.mvc:  # which has no statuses, and does not come to exceptions
         for code in _codes(args, "statuses", log) or ():
             on.update(dict.fromkeys(code_outcomes(code)))
+            hopeless(code, args.at("statuses"), log)
     if "exceptions" in args:
         log.skipped(args.at("exceptions"), "classes have no counterpart; broken connections and timeouts are retried")
         args.ignore("exceptions")
@@ -398,7 +405,14 @@ def _limiter(args: Section, route: _Route) -> list[Layer]:
     each = f"{rate}/s" if tokens == 1 else f"{rate}/{show_duration(tokens * 1_000_000_000)}"
     layer.settings["limit"] = Setting(each, source.shown if source else "default", source.at if source else None)
     layer.put("burst", max(1, burst // tokens), None, "burstCapacity, in requests")
-    layer.remarks.append("per key of the KeyResolver; here everybody has the same")
+    log.add(
+        NOT_MODELLED,
+        "info",
+        "keys are not modelled: each key of the KeyResolver (a user, by default) has a limit of its own, in Redis and "
+        "so for all instances; here everybody has the same",
+        args.at("keyResolver" if "keyResolver" in args else "key-resolver" if "key-resolver" in args else ""),
+    )
+    route.result.instead.append("RL026")
     if burst < tokens:
         log.refused("`burstCapacity` is less than a request takes: nothing passes", args.at(), "make it larger")
     below.rest() if below else None

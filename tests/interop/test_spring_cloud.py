@@ -10,6 +10,7 @@ from interop.shop import codes, imported, plan_of
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, instance_names, open_config
 from resilience_sim.interop.spring_cloud import FIELDS
+from resilience_sim.lint.check import lint_text
 from resilience_sim.runs.simulate import simulate
 
 
@@ -241,3 +242,21 @@ def test_every_field_of_a_filter_is_mapped_or_named(name: str):
     args = ", ".join(f"{each}: {values.get(each, 'x')}" for each in fields)
     found = read(route(f"- name: {name}\n  args: {{{args}}}\n"), "gateway/a")
     assert not codes(found) & {"RL191", "RL192", "RL193"}, said(found)
+
+
+@pytest.mark.parametrize(("what", "told"), [("statuses: BAD_REQUEST,502", "`400` is retried"),
+                                            ("series: CLIENT_ERROR", "`CLIENT_ERROR` is retried"),
+                                            ("statuses: TOO_MANY_REQUESTS", "")])  # fmt: skip
+def test_a_retry_of_statuses_that_blame_the_request_is_told(what: str, told: str) -> None:
+    found = read(route(f"- name: Retry\n  args:\n    {what}\n"))
+    assert ("RL119" in codes(found)) == bool(told)
+    assert told in said(found)
+
+
+def test_a_limit_for_each_key_is_not_held_against_all_traffic() -> None:
+    """RL026 compares a limiter with everybody's traffic, and that of the gateway is for one user (or another key)."""
+    text = route("- name: RequestRateLimiter\n  args:\n    redis-rate-limiter.replenishRate: 1\n"
+                 "    redis-rate-limiter.burstCapacity: 1\n")  # fmt: skip
+    found = {each.code: each for each in lint_text(text, "application.yml")}
+    assert "RL026" not in found
+    assert "each key of the KeyResolver" in found["RL190"].message
