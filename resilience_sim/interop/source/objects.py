@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection
+from dataclasses import replace
 
-from resilience_sim.interop.source.module import Module, Scope
+from resilience_sim.interop.source.module import Binding, Module, Scope
 
 Made = tuple[ast.Call, Scope]
 _COPIES = ("with_options", "copy")
@@ -28,6 +29,7 @@ class Objects:
     def __init__(self, module: Module, known: Collection[str]) -> None:
         self.module, self.known = module, known
         self._memo: dict[tuple[int, str], Made | None] = {}
+        self._bound: dict[tuple[int, int], Scope] = {}
         self.derived: dict[int, Made] = {}  # by the calls that made them out of others
         self.absorbed: set[int] = set()  # objects that only such calls were made on
         self.uses: dict[int, list[Made]] = {}
@@ -99,10 +101,27 @@ class Objects:
         found = self.module.bindings(node.func, scope)
         if len(found) == 1 and isinstance(found[0].node, ast.ClassDef):
             return self._of_class(node, found[0].node, found[0].scope)
-        if len(found) == 1 and found[0].kind == "def" and found[0].node is not None:
+        if len(found) == 1 and isinstance(found[0].node, ast.FunctionDef | ast.AsyncFunctionDef):
             inner = self.module.scopes[id(found[0].node)]
-            return self._first(inner.returns, inner, depth)
+            return self._first(inner.returns, self._called_with(node, scope, inner, found[0].node), depth)
         return None
+
+    def _called_with(
+        self, call: ast.Call, scope: Scope, inner: Scope, function: ast.FunctionDef | ast.AsyncFunctionDef
+    ) -> Scope:
+        """The inside of a function as one call of it sees it: parameters are what they are given."""
+        if not (call.args or call.keywords) or not isinstance(call.func, ast.Name):
+            return inner
+        known = self._bound.get((id(call), id(scope)))
+        if known is None:
+            names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+            given = dict(zip(names, call.args, strict=False))
+            given |= {each.arg: each.value for each in call.keywords if each.arg is not None}
+            values = {name: [Binding("value", node, scope)] for name, node in given.items() if name in inner.bindings}
+            plain = not any(isinstance(each, ast.Starred) for each in call.args)
+            known = replace(inner, bindings={**inner.bindings, **values}) if plain else inner
+            self._bound[id(call), id(scope)] = known
+        return known
 
     def is_another(self, call: ast.Call) -> bool:
         """Whether a call makes an object of its own out of another one: ``patient = client.with_options(…)``."""
