@@ -17,7 +17,7 @@ from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence, Source
 
 _PROPERTY = re.compile(r"^[ \t]*[A-Za-z%][\w.\-\[\]]*\.[\w.\-\[\]/\"$]+[ \t]*[=:]", re.MULTILINE)
-PYTHON = (".py", ".pyi")
+PYTHON = (".py", ".pyi", ".ipynb")
 _IMPORT = re.compile(
     r"^(?:from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|import[ \t]+[\w.]+[ \t]*(?:,|as\b|#|$))", re.MULTILINE
 )
@@ -84,6 +84,10 @@ def read_documents(path: str, text: str) -> ConfigFile:
     """The trees of a text; a ScenarioError that quotes nothing of it when it cannot be read."""
     notation = notation_of(path, text)
     if notation == "python":
+        if path.lower().endswith(".ipynb"):
+            from resilience_sim.interop.notebooks import as_python
+
+            text = as_python(path, text)
         return ConfigFile(path, notation, (), sources=((path, text),))
     source = Source.of(path, text)
     found: list[Diagnostic] = []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from interop.shop import imported
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import instance_names, open_config
+from resilience_sim.scenario.diagnostics import ScenarioError
 
 
 def read(text: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -81,3 +86,75 @@ alone = Patient(failure_threshold=2)
     assert {name: (each["failure_threshold"], each["recovery_time"]) for name, each in breakers.items()} == {
         "a": ("9", "45s"), "b": ("9", "7s"), "alone": ("2", "45s"),
     }  # fmt: skip
+
+
+def test_parameters_of_functions_that_make_policies_are_what_a_call_gives_them():
+    found = read("""
+import httpx
+from tenacity import retry, stop_after_attempt, wait_fixed
+def retrying(attempts=3, *, wait=2):
+    return retry(stop=stop_after_attempt(attempts), wait=wait_fixed(wait))
+@retrying()
+def a(): ...
+@retrying(7)
+def b(): ...
+SLOW = 9
+@retrying(attempts=5, wait=SLOW)
+def c(): ...
+def client(timeout=4):
+    return httpx.Client(timeout=timeout)
+def d():
+    return client(timeout=1).get("x")
+@retrying(2)
+def e():
+    return client(6).get("x")
+""")
+    waits = {
+        name: (each["tenacity"]["stop"][-2:-1], each["tenacity"]["wait"][-2:-1])
+        for name, each in found.items()
+        if "tenacity" in each
+    }
+    assert waits == {"a": ("3", "2"), "b": ("7", "2"), "c": ("5", "9"), "e": ("2", "2")}
+    assert found["e"]["attempt"]["after"] == "6s"
+
+
+CELL = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}}
+CODE = ["%pip install tenacity\n", "import tenacity\n", "files = !ls\n",
+        "@tenacity.retry(stop=tenacity.stop_after_delay(5))\n", "def f():\n", '    return "\\n"\n', "f?"]  # fmt: skip
+
+
+def notebook(indent: int | None, *cells: dict[str, object]) -> str:
+    return json.dumps({"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=indent)
+
+
+def test_notebooks_are_read_cell_by_cell_and_lines_stay_where_they_are():
+    outputs = [{"output_type": "stream", "name": "stdout", "text": ["@retry broken(\n"]}]
+    text = notebook(
+        1,
+        {"cell_type": "markdown", "metadata": {}, "source": ["@retry is nice\n"]},
+        {**CELL, "outputs": outputs, "source": CODE},
+        {**CELL, "outputs": [], "source": ["%%bash\n", "echo (\n"]},
+        {**CELL, "outputs": [], "source": []},
+    )
+    opened = open_config("try.ipynb", text)
+    assert opened is not None
+    assert instance_names(*opened) == ["f"]
+    found = imported(text, "try.ipynb", "f")
+    line = next(number for number, each in enumerate(text.split("\n"), 1) if "@tenacity.retry" in each)
+    assert found.stack.layers[0].at is not None
+    assert found.stack.layers[0].at.span.line == line
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (notebook(None, {**CELL, "outputs": [], "source": CODE}), "do not stand on lines of their own"),
+        ("{}", "of a version before 4"),
+        ("import tenacity", "it is not JSON"),
+    ],
+)
+def test_notebooks_that_cannot_be_read_say_so(text: str, why: str):
+    with pytest.raises(ScenarioError) as error:
+        open_config("try.ipynb", text)
+    assert why in error.value.diagnostics[0].message
+    assert "nbconvert" in error.value.diagnostics[0].help
