@@ -103,6 +103,8 @@ def components_per_action(
 def components_with(plan: Plan, components: Sequence[Component], by_hand: Sequence[Action]) -> tuple[Component, ...]:
     """Every component of a run with these actions, by id; ``components`` as in :func:`components_per_action`."""
     everybody = tuple(components)
+    if not plan.actions and not by_hand:
+        return everybody
     for each in components_per_action(plan, everybody, by_hand):
         everybody += each if each and each[0].id >= len(everybody) else ()
     return everybody

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from resilience_sim.kernel.events import Component
@@ -59,7 +60,27 @@ class Source(Protocol):
         """Hash over the events so far."""
 
 
-_latest: list[tuple[Plan, tuple[Component, ...]]] = []  # many runs of the same plan come one after the other
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What all runs of a plan have in common; nobody changes it."""
+
+    plan: Plan
+    components: tuple[Component, ...]
+    first: tuple[Component, ...]  # those there are before any change
+    layers: list[list[int]]  # the component of each layer of each instance's stack
+
+
+_latest: list[_Layout] = []  # many runs of the same plan come one after the other
+
+
+def _layout_of(plan: Plan) -> _Layout:
+    if not _latest or _latest[0].plan is not plan:
+        everybody = _listed(plan)
+        first_layer = plan.client.instances + 1 + plan.service.replicas + len(plan.faults)
+        layers = layer_sources(plan, first_layer)
+        count = len({source for row in layers for source in row}) + len(inner_components(plan, 0))
+        _latest[:] = [_Layout(plan, everybody, everybody[: first_layer + count], layers)]
+    return _latest[0]
 
 
 def make_components(plan: Plan) -> tuple[Component, ...]:
@@ -67,9 +88,7 @@ def make_components(plan: Plan) -> tuple[Component, ...]:
 
     Last come those that the plan's own changes will add.
     """
-    if not _latest or _latest[0][0] is not plan:
-        _latest[:] = [(plan, _listed(plan))]
-    return _latest[0][1]
+    return _layout_of(plan).components
 
 
 def _listed(plan: Plan) -> tuple[Component, ...]:
@@ -164,23 +183,20 @@ class Simulation:
         first_fault = first_replica + plan.service.replicas
         first_layer = first_fault + len(plan.faults)
         faults = Faults(sim, plan.faults, tuple(range(first_fault, first_layer)), plan.service.name)
-        everybody = make_components(plan)
-        layers = layer_sources(plan, first_layer)
-        count = len({source for row in layers for source in row}) + len(inner_components(plan, 0))
-        first = everybody[: first_layer + count]  # those there are before any change
-        world = World(sim, plan, first, faults)
+        layout = _layout_of(plan)
+        world = World(sim, plan, layout.first, faults)
         service = world.entry
         if code is not None:
             self._invite(code, sim, world, faults, watchers)
-        client = Client(sim, plan.client, service, plan.stack, range(instances), layers, plan.operation)
+        client = Client(sim, plan.client, service, plan.stack, range(instances), layout.layers, plan.operation)
         traffic = make_traffic(sim, client, plan.traffic, plan.faults)
         self._parts = (client.release, world.release, sim.close)
         if self._guest is not None:
             self._parts = (self.close_guest, *self._parts)
         if self.open_to_actions or plan.actions:
             world.track_work()
-            self._reserved = own_components(plan, first)
-            self.applier = ActionApplier(plan, everybody, sim, faults, world, client, traffic)
+            self._reserved = own_components(plan, layout.first)
+            self.applier = ActionApplier(plan, layout.components, sim, faults, world, client, traffic)
         return sim
 
     def _watchers(self, plan: Plan) -> list[Fold]:

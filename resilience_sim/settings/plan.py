@@ -81,7 +81,7 @@ class Plan:
     @property
     def links(self) -> tuple[LinkConfig, ...]:
         """The calls between services, in the order of the file."""
-        return tuple(link for step in self.steps for link in step.links)
+        return tuple([link for step in self.steps for link in step.links])
 
     @property
     def everybody(self) -> tuple[ServiceConfig, ...]:
@@ -101,6 +101,8 @@ class Plan:
 
     def inward(self) -> tuple[ServiceConfig, ...]:
         """All services, the entry first, each before those that it calls."""
+        if not self.services:
+            return (self.service,)
         callees: dict[str, list[str]] = {}
         for link in self.links:
             callees.setdefault(link.caller, []).append(link.callee)
