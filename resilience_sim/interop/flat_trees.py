@@ -13,7 +13,8 @@ _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
 _VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|.*?)\s*(?:\s#.*)?$")
 _HEAD = re.compile(r"\s*\[(.+)\]")
 _INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$")
-_ESCAPE = re.compile(r"\\(.)")
+_ESCAPE = re.compile(r"\\(u([0-9A-Fa-f]{4})|.)")
+_SIGNS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
 def parse_properties(text: str, source: Source) -> list[Mapping]:
@@ -36,9 +37,14 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
         key = Span(source, row, col, row, match.end(1) + 1)
         value = match.group(2).strip()
         place = Span(source, row, match.start(2) + 1, row, match.start(2) + 1 + len(value))
-        node = Scalar(place, scalar(_ESCAPE.sub(r"\1", value)))
-        documents[-1].entries[_ESCAPE.sub(r"\1", match.group(1))] = Entry(key, node)
+        node = Scalar(place, scalar(_plain(value)))
+        documents[-1].entries[_plain(match.group(1))] = Entry(key, node)
     return documents
+
+
+def _plain(text: str) -> str:
+    """Without the escapes of java.util.Properties."""
+    return _ESCAPE.sub(lambda each: _SIGNS.get(each[1]) or (chr(int(each[2], 16)) if each[2] else each[1]), text)
 
 
 def _continues(line: str) -> bool:

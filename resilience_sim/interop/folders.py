@@ -43,10 +43,19 @@ def _skipped(folder: Path, name: str) -> bool:
 
 
 def read(name: str) -> Text:
-    """The text of a file. Python says itself in which encoding it is (PEP 263)."""
-    if not name.lower().endswith(PYTHON):
-        return source.read(name)
-    return source.read(name, _encoding)
+    """The text of a file. Python says itself in which encoding it is (PEP 263); .properties need not be UTF-8."""
+    if name.lower().endswith(".properties"):
+        return source.read(name, _of_properties)
+    return source.read(name, _encoding) if name.lower().endswith(PYTHON) else source.read(name)
+
+
+def _of_properties(raw: bytes) -> str:
+    """Spring Boot reads ISO 8859-1, where every byte is a letter, and people write UTF-8 in it: the same in ASCII."""
+    try:
+        raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
 
 
 def _encoding(raw: bytes) -> str:

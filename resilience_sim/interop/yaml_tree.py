@@ -60,7 +60,9 @@ def parse_yaml(
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
             problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read")
-            message, help = f"not YAML: {_QUOTED.sub('…', problem)}", _hint(problem)
+            broken = part.split("\n")[mark.line : mark.line + 1] if mark else []
+            indented = "a tab " if any(_TAB.match(each) for each in broken) else ""
+            message, help = f"not YAML: {_QUOTED.sub('…', problem)}", _hint(indented + problem)
         except (UnicodeError, ValueError):
             mark, message, help = None, "the text holds characters that YAML does not know", ""
         documents += reader.documents
@@ -97,6 +99,9 @@ def _template_line(text: str, start: int, near: int) -> int:
         if number > near + 1 and _MARK.match(line):
             break
     return 0
+
+
+_TAB = re.compile(r" *\t")
 
 
 def _hint(problem: str) -> str:

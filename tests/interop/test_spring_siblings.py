@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from interop.shop import imported
+from resilience_sim.interop import folders
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, convert, instance_names, open_together
+from resilience_sim.scenario.diagnostics import ScenarioError
 
 YML = "application.yml"
 TRIES = "resilience4j.retry.instances.a: {maxAttempts: 2}\n"
@@ -92,3 +96,18 @@ def test_names_of_variables_mean_nothing_in_the_application_s_own_files():
         opened = open_together([(name, text)])
         assert opened is not None
         assert {each: retry(convert(*opened, each))["attempts"] for each in instance_names(*opened)} == values
+
+
+def test_properties_have_java_s_escapes_and_may_be_latin_1(tmp_path: Path):
+    """java.util.Properties.load; Spring Boot's loader reads ISO 8859-1 (OriginTrackedPropertiesLoader)."""
+    text = "# grüße\nresilience4j.retry.instances.a.waitDuration=\\u0037\\u0073\n"
+    for encoding in ("latin-1", "utf-8"):
+        file = tmp_path / "application.properties"
+        file.write_bytes(text.encode(encoding))
+        assert retry(imported(folders.read(str(file)).text, file.name, "a"))["delay"] == "7s"
+
+
+def test_a_tab_in_the_indentation_is_told():
+    with pytest.raises(ScenarioError) as error:
+        imported("resilience4j:\n\tretry: {}\n", YML)
+    assert error.value.diagnostics[0].help == "indent with spaces; YAML allows no tab here"
