@@ -262,6 +262,8 @@ def _route(which: Route, cluster: Mapping | None, log: Log) -> tuple[list[Layer]
         policy = _section(special, "clusters.retry_policy", log)
     hedge = route.section("hedge_policy") or host.section("hedge_policy")
     retry, attempt = _retry(policy, total, hedge, log) if policy else (None, [])
+    if hedge and not policy:
+        log.skipped(hedge.at(), "without a `retry_policy` nothing is sent twice")
     _action(route, which, log)
     return layers, retry, attempt
 
@@ -326,6 +328,8 @@ def _retry(section: Section, total: Value[int] | None, hedge: Section, log: Log)
     each = section.duration("per_try_timeout", durations.protobuf, SPAN)
     number = retries.value if retries else 1
     layer = Layer("retry", section.path, section.at(), like="envoy")
+    if on and on.value and not each:
+        log.skipped(on.at, "without a `per_try_timeout` no try is slow, and none is sent beside another")
     if on and on.value and each:
         layer = Layer("hedge", f"{hedge.path}: a second try beside the slow one", hedge.at(), like="envoy")
         layer.put("delay", Ns(each.value), each)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from resilience_sim.interop import durations
 from resilience_sim.interop.envoy_index import get, items, walk
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import MOST_CALLS, Layer, Setting
 from resilience_sim.interop.mesh import cap_retries, ejection, limits, native, nobody_ejected, share_of_retries
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.scenario.text.tree import Mapping, Sequence
+from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence
 
 SPAN = "durations are decimal seconds, `1.4s`"
 DEFAULT_RETRIES = 3
@@ -184,6 +186,25 @@ def _default_retries(retry: Layer | None, log: Log) -> None:
         cap_retries(retry, DEFAULT_RETRIES, None, "default of max_retries: 3 at once", log)
 
 
+_SHARES = (
+    "max_ejection_percent", "enforcing_consecutive_5xx", "enforcing_success_rate", "failure_percentage_threshold",
+    "enforcing_consecutive_gateway_failure", "enforcing_failure_percentage", "enforcing_local_origin_success_rate",
+    "enforcing_consecutive_local_origin_failure", "enforcing_failure_percentage_local_origin",
+)  # fmt: skip
+
+
+def _out_of_range(section: Section, times: Iterable[Value[int] | None], log: Log) -> None:
+    """What the rules in outlier_detection.proto refuse."""
+    for each in times:
+        if each is not None and not each.value:
+            log.refused("a time of 0 s: Envoy refuses it", each.at, "leave it out for the default")
+    for name in _SHARES:
+        entry = section.entry(name)
+        node = entry[1].value if entry else None
+        if isinstance(node, Scalar) and isinstance(node.value, int) and node.value > 100:
+            log.refused("a percentage above 100: Envoy refuses it", section.at(name))
+
+
 def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
     """``outlier_detection``: hosts that fail in a row are taken out for a time."""
     if not section:
@@ -194,6 +215,7 @@ def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
     interval = section.duration("interval", durations.protobuf, SPAN)
     base = section.duration("base_ejection_time", durations.protobuf, SPAN)
     longest = section.duration("max_ejection_time", durations.protobuf, SPAN)
+    _out_of_range(section, (interval, base, longest), log)
     share = section.count("max_ejection_percent")
     always = section.flag("always_eject_one_host")
     if not (always and always.value):

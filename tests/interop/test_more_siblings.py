@@ -78,6 +78,29 @@ def test_what_a_route_configuration_says_of_all_routes_is_named():
     assert "RL190 info `request_mirror_policies` is not modelled" in said(found)
 
 
+@pytest.mark.parametrize(
+    ("field", "refused"),
+    [
+        ("interval: 0s", True), ("base_ejection_time: 0s", True), ("max_ejection_time: 0s", True),
+        ("max_ejection_percent: 101", True), ("enforcing_success_rate: 200", True),
+        ("max_ejection_percent: 100", False), ("success_rate_stdev_factor: 1900", False), ("consecutive_5xx: 500", False), ("interval: 0.001s", False),
+    ],
+)  # fmt: skip
+def test_ranges_of_outlier_detection(field: str, refused: bool):
+    """``(validate.rules)`` in envoy/config/cluster/v3/outlier_detection.proto."""
+    assert ("RL193" in said(bootstrap(f"{{name: a, outlier_detection: {{{field}}}}}"))) == refused
+
+
+def test_hedging_that_cannot_begin_is_named():
+    """``hedge_on_per_try_timeout`` acts when a try times out: route_components.proto, HedgePolicy."""
+    routes = "retry_policy: {retry_on: 5xx, num_retries: 0}"
+    hedge = ", hedge_policy: {hedge_on_per_try_timeout: true}"
+    for policy, why in ((routes, "without a `per_try_timeout`"), ("prefix_rewrite: /", "without a `retry_policy`")):
+        text = BOOTSTRAP.replace("CLUSTERS", "  - {name: a}").replace("OPTIONS", "            name: r")
+        found = imported(text.replace(routes, policy + hedge), "envoy.yaml", "a")
+        assert why in said(found)
+
+
 # --- gRPC ---
 
 RETRY = ('"retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": %s, '
