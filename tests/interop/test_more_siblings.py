@@ -83,7 +83,8 @@ def test_what_a_route_configuration_says_of_all_routes_is_named():
     [
         ("interval: 0s", True), ("base_ejection_time: 0s", True), ("max_ejection_time: 0s", True),
         ("max_ejection_percent: 101", True), ("enforcing_success_rate: 200", True),
-        ("max_ejection_percent: 100", False), ("success_rate_stdev_factor: 1900", False), ("consecutive_5xx: 500", False), ("interval: 0.001s", False),
+        ("max_ejection_percent: 100", False), ("success_rate_stdev_factor: 1900", False),
+        ("consecutive_5xx: 500", False), ("interval: 0.001s", False),
     ],
 )  # fmt: skip
 def test_ranges_of_outlier_detection(field: str, refused: bool):

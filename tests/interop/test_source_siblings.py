@@ -118,6 +118,25 @@ def e():
     assert found["e"]["attempt"]["after"] == "6s"
 
 
+def test_functions_that_are_called_through_an_object_of_tenacity():
+    """``Retrying.__call__(fn, *args, **kwargs)``: tenacity 9.2, __init__.py."""
+    found = read("""
+import requests, tenacity
+class Shop:
+    def __init__(self):
+        self.patient = tenacity.Retrying(stop=tenacity.stop_after_attempt(4))
+    def get(self):
+        return self.patient(self._get)
+    def _get(self):
+        return requests.get("u", timeout=9)
+def once():
+    return tenacity.Retrying(stop=tenacity.stop_after_attempt(2))(requests.get, "u", timeout=6)
+""")
+    assert {name: (each["tenacity"]["stop"][-2:-1], each["attempt"]["after"]) for name, each in found.items()} == {
+        "Shop.get": ("4", "9s"), "once": ("2", "6s"),
+    }  # fmt: skip
+
+
 CELL = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}}
 CODE = ["%pip install tenacity\n", "import tenacity\n", "files = !ls\n",
         "@tenacity.retry(stop=tenacity.stop_after_delay(5))\n", "def f():\n", '    return "\\n"\n', "f?"]  # fmt: skip

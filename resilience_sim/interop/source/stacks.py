@@ -87,6 +87,7 @@ ONCE = {
 }
 _DEADLINES = ("asyncio.timeout", "async_timeout.timeout", "anyio.fail_after", "anyio.move_on_after")
 _LOOKS = ("raise_for_status", "status_code", "status", "ok", "is_success", "is_error")
+_CALLERS = ("tenacity.Retrying", "tenacity.AsyncRetrying")
 _WIRE = ("timeout", "refused", "reset")
 _DEEPEST = 4
 
@@ -127,6 +128,7 @@ class Stacks:
         self.found: list[Stack] = []
         self.mounts: dict[int, Made] = {}
         self.ten_minutes = False
+        self.callers = any(module.symbol(call.func, module.home[id(call)]) in _CALLERS for call in module.calls)
         for made, calls in self.objects.uses.items():
             for call, scope in calls:
                 if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
@@ -311,7 +313,14 @@ class Stacks:
     def _protects_itself(self, function: Scope) -> bool:
         """Whether there are retries or a breaker in the body."""
         entered = [item.context_expr for each in function.withs for item in each.items]
+        if self.callers and any(self._caller(each, function) for each in function.calls):
+            return True
         return any(self._policy_in(each, function) for each in [*(loop.iter for loop in function.loops), *entered])
+
+    def _caller(self, call: ast.Call, scope: Scope) -> Made | None:
+        """The object of tenacity that a call is made through: ``self.retrying(requests.get, url, timeout=2)``."""
+        made = self.objects.made(call.func, scope) if self.callers and call.args else None
+        return made if made and self.module.symbol(made[0].func, made[1]) in _CALLERS else None
 
     def _policy_in(self, node: ast.expr, scope: Scope) -> Made | None:
         """``Retrying(...)``, a name of one, ``breaker.calling()``, ``breaker``."""
@@ -382,6 +391,13 @@ class Stacks:
             if not limit and library == "requests":
                 self._endless(reader, call, f"requests.{verb}")
             return _Inside(limit, True, _method(verb, call), library, reader)
+        through = self._caller(call, function)
+        layer = self._layer_of(reader, through) if through is not None else None
+        if layer is not None:
+            inner_call = ast.copy_location(ast.Call(call.args[0], call.args[1:], call.keywords), call)
+            below = self._callee(inner_call, function, visited)
+            layers = below.layers if below is not None else [clients.assumed(reader, call.lineno)]
+            return _Inside([layer, *layers], True, below.method if below else "GET", "", reader)
         if isinstance(call.func, ast.Attribute):
             made = self.objects.behind(call.func, function)
             if made is not None and made[0] is not call and not self._is_policy(made):
