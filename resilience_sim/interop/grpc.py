@@ -286,6 +286,7 @@ def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
 
 def _attempts(section: Section, log: Log) -> Value[int] | None:
     attempts = section.count("maxAttempts")
+    _in_quotes(section, ("maxAttempts", "backoffMultiplier"), log)
     if attempts is None:
         if "maxAttempts" not in section:
             log.refused("`maxAttempts` is required", section.at())
@@ -295,6 +296,17 @@ def _attempts(section: Section, log: Log) -> Value[int] | None:
     if attempts.value > 5:
         log.trap("RL150", f"`maxAttempts` {attempts.value} is taken as 5: gRPC clamps it", attempts.at, "write 5")
     return Value(max(1, min(5, attempts.value)), attempts.at)
+
+
+def _in_quotes(section: Section, names: tuple[str, ...], log: Log) -> None:
+    """Numbers as texts: protobuf's JSON has them, Go's has not."""
+    for name in names:
+        entry = section.entry(name)
+        if entry and isinstance(entry[1].value, Scalar) and isinstance(entry[1].value.value, str):
+            log.add(
+                BAD_VALUE, "warning", "a number in quotes: grpc-go refuses the service config, others read it",
+                section.at(name), "write it without quotes",
+            )  # fmt: skip
 
 
 def _required(section: Section, name: str, log: Log) -> Value[int] | None:
@@ -399,6 +411,7 @@ def _valid_throttling(section: Section, log: Log) -> None:
     if not section:
         return
     most, ratio = section.number("maxTokens"), section.number("tokenRatio")
+    _in_quotes(section, ("maxTokens", "tokenRatio"), log)
     section.rest()
     if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
         log.refused(

@@ -146,6 +146,14 @@ def test_a_deadline_of_no_time_ends_every_call():
     assert settings(found)["timeout"]["after"] == "1ns"
 
 
+def test_numbers_in_quotes_are_for_some_implementations_only():
+    """encoding/json reads no text into an int or a float; protobuf's JSON, as in C++, and grpc-java's parser do."""
+    found = service_config((RETRY % '"2"').replace(": 3", ': "3"'))
+    assert said(found).count("RL192 warning a number in quotes") == 2
+    assert settings(found)["retry"]["attempts"] == "3"
+    assert "in quotes" not in said(service_config(RETRY % "2"))
+
+
 def test_a_file_whose_only_name_is_no_name_says_so():
     assert "a method without its service" in said(service_config('"timeout": "1s"', name='{"method": "m"}'))
 

@@ -103,6 +103,8 @@ class Objects:
             return self._of_class(node, found[0].node, found[0].scope)
         if len(found) == 1 and isinstance(found[0].node, ast.FunctionDef | ast.AsyncFunctionDef):
             inner = self.module.scopes[id(found[0].node)]
+            if not inner.returns:
+                return None
             return self._first(inner.returns, self._called_with(node, scope, inner, found[0].node), depth)
         return None
 
