@@ -102,7 +102,7 @@ def install() -> None:
 class Interrupts:
     """A context in which the first of these signals only sets ``asked``; a second one does not wait.
 
-    ``patient``: no number of them raises anything, until somebody calls :meth:`check`.
+    ``patient``: no number of them raises anything, until somebody calls :meth:`check`, or the context ends.
     """
 
     def __init__(self, patient: bool = False) -> None:
@@ -131,6 +131,8 @@ class Interrupts:
     ) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
+        if self._patient and kind is None:
+            self.check()  # it may have come after the last look
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.asked and not self._patient:

@@ -47,6 +47,18 @@ def test_with_patience_nothing_is_raised_before_somebody_asks(number: int) -> No
         interrupts.check()
 
 
+def test_with_patience_one_after_the_last_look_is_not_lost() -> None:
+    """It came while processes were ended, and `tune` went on with the next generation."""
+
+    def work() -> None:
+        with Interrupts(patient=True) as interrupts:
+            interrupts.check()
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
 def test_outside_it_is_an_exception_that_means_the_same() -> None:
     with pytest.raises(Terminated):
         signal.raise_signal(signal.SIGTERM)
