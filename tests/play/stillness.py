@@ -2,7 +2,8 @@
 
 Textual's pilot calls an app idle that has used no CPU for 20 ms: some 50 ms for each key, and on a busy machine longer
 or not long enough. An event loop knows better: it is about to sleep when no callback is ready, which it tells its
-selector by the time that it may take.
+selector by the time that it may take. Timers that are not due yet, Textual's repainting above all, are not waited for:
+the pilot repaints itself.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ import asyncio
 import selectors
 from collections.abc import Awaitable, Callable
 from unittest.mock import patch
-
-SOON = 0.02  # s: timers that are due by then, repainting above all, belong to what is under way
 
 
 class Watch(selectors.DefaultSelector):
@@ -23,7 +22,7 @@ class Watch(selectors.DefaultSelector):
         self._waiting: list[asyncio.Future[None]] = []
 
     def select(self, timeout: float | None = None):
-        if self._waiting and (timeout is None or timeout > SOON):
+        if self._waiting and (timeout is None or timeout > 0):
             for each in self._waiting:
                 each.set_result(None)
             self._waiting.clear()

@@ -125,7 +125,7 @@ def test_a_scenario_that_had_changes_keeps_them() -> None:
 @pytest.mark.parametrize("body", ["{like: polly, Delay: 50ms, attempts: 3}", "{like: tenacity, attempts: 4}", "{}"])
 def test_however_the_policy_was_written(body: str) -> None:
     """Under a library's rules, with our names or its own: where the difference alone cannot be said, all of it is."""
-    text = load("retry-storm").text
+    text = load("retry-storm").text.replace("duration: 60s", "duration: 20s")
     start = text.index("  - retry:")
     scenario = load_text(text[:start] + f"  - retry: {body}\n" + text[text.index("\n", start) + 1 :], "x.yaml")
     for story in (["set"], ["set-like", "set"], ["set-like", "set-nothing"]):
@@ -164,7 +164,7 @@ SETTINGS = [
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_and_the_seed_are_in_the_file(setting: str, seed: int | None) -> None:
     """It ran otherwise than it had been played: `w` left --set and --seed to a notice, or said nothing of them."""
-    scenario = load("retry-storm", [setting])
+    scenario = load("retry-storm", ["traffic.duration=20s", setting])
     chosen = scenario.plan.seed if seed is None else seed
     s = Session(scenario, Simulation(scenario.plan, chosen, []))
     play(s, 1)
