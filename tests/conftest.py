@@ -96,12 +96,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def place_of_compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The folder that all workers of this session share, and the one of all sessions, if pytest keeps a cache."""
+def place_of_session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all workers of this session share."""
     base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode(place_of_session: Path) -> None:
+    """The commands that tests start would each compile all that they import, if nobody may write it down anywhere."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(place_of_session / "bytecode")
+
+
+@pytest.fixture(scope="session")
+def place_of_compiled(request: pytest.FixtureRequest, place_of_session: Path) -> list[Path]:
+    """The folder of this session, and the one of all sessions, if pytest keeps a cache."""
     cache = getattr(request.config, "cache", None)
-    shared = base.parent if hasattr(request.config, "workerinput") else base
-    return [shared, cache.mkdir("resim-compiled")] if cache else [shared]
+    return [place_of_session, cache.mkdir("resim-compiled")] if cache else [place_of_session]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ import time
 import pytest
 from patience import PATIENCE
 
-from cli.shell import VALIDATOR
+from cli.shell import VALIDATOR, resim
 from resilience_sim.cli.environment import of_process
 from resilience_sim.cli.main import run
 from resilience_sim.views.export.csv_tables import NAMES
@@ -92,16 +92,9 @@ def test_interrupt(long, options, here):
     else:
         assert "interrupted" in out + err or "nothing was simulated" in out
     if options == ["--save", "r.resim"]:
-        kept = subprocess.run(
-            [*RESIM, "replay", "r.resim", "--verify"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        assert kept.returncode == 0, kept.stderr
-        assert kept.stdout.startswith("identical: ")
+        kept = resim("replay", "r.resim", "--verify")
+        assert kept.code == 0, kept.err
+        assert kept.out.startswith("identical: ")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
@@ -123,8 +116,7 @@ def test_terminated_it_ends_like_ctrl_c_with_what_is_known(long, number, here):
     assert "interrupted: everything below is about the first" in out
     tables = {*(f"{name}.csv" for name in NAMES), "t.db"}
     assert {path.name for path in here.rglob("*") if path.is_file()} == {*before, "r.resim", *tables}
-    answer = subprocess.run([*RESIM, "replay", "r.resim", "--verify"], cwd=here, timeout=PATIENCE, check=False)
-    assert answer.returncode == 0
+    assert resim("replay", "r.resim", "--verify").code == 0
 
 
 MODULES = """
