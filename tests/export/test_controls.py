@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from cli.shell import resim
+from cli.test_options import declared, options_of
 
 from resilience_sim.cli.app import COMMANDS
 from resilience_sim.cli.commands.lint import FORMATS as LINT_FORMATS
@@ -67,8 +68,8 @@ def command(*argv: str) -> str:
 
 def formats(command: str) -> list[str]:
     """The outputs that a command has."""
-    answer = resim(command, "--help")
-    return [known.name for known in FORMATS if not known.database] if "--out " in answer.out else []
+    options = {info.default for _, info in declared(options_of(command))}
+    return [known.name for known in FORMATS if not known.database] if "--out" in options else []
 
 
 @pytest.mark.parametrize(
