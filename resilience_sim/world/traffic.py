@@ -82,7 +82,8 @@ def make_stretches(phases: tuple[Phase, ...], spikes: list[FaultConfig]) -> list
             stretches.append(stretch)
             area += stretch.total
         start = end
-    return stretches
+    # Of no phase at all (`resim serve`, whose requests come from outside): one in which nothing is due.
+    return stretches or [Stretch(0, FOREVER, 0.0, 0.0, 0.0)]
 
 
 class Traffic(Caller):
