@@ -75,7 +75,7 @@ class Policies:
         """The layer, and what there is to say about it."""
         found = self.known.get((kind, id(group.node), name))
         if found is None:
-            aside = Log(traps=SHARED | TRAPS)
+            aside = Log(traps=SHARED | TRAPS, values="Dapr")
             found = self.known[kind, id(group.node), name] = (MAKERS[kind](group.anew(aside), name, aside), aside)
         return found
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
-from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 PREFIX = "RESILIENCE4J_"
@@ -81,7 +81,7 @@ def _set_in(node: Node) -> dict[str, Entry]:
                 found[str(name.value)] = Entry(name.span, value.value if value else elsewhere)
         elif isinstance(item, Scalar) and isinstance(item.value, str) and "=" in item.value:
             text, _, said = item.value.partition("=")
-            found[text] = Entry(item.span, Scalar(item.span, scalar(said)))
+            found[text] = Entry(item.span, Scalar(item.span, meant(said)))
     return found
 
 
@@ -111,7 +111,7 @@ def value_of(entry: Entry) -> Scalar | None:
     node = entry.value
     if not isinstance(node, Scalar):
         return None
-    return Scalar(node.span, scalar(node.value.strip()), node.quoted) if isinstance(node.value, str) else node
+    return Scalar(node.span, meant(node.value.strip()), node.quoted) if isinstance(node.value, str) else node
 
 
 def place_of(entries: dict[str, Entry]) -> Span:

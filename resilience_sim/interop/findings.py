@@ -67,6 +67,7 @@ class Log:
     assumed: list[str] = field(default_factory=list)
     traps: Mapping[str, Trap] | None = None
     told: set[int] | None = None
+    values: str = ""  # whose rules say what a number is (registry.py)
 
     def of_all(self, found: Sequence[Diagnostic], assumed: Sequence[str] = ()) -> bool:
         """What was found about the whole file, kept there: said with the first of the instances. Whether it was."""

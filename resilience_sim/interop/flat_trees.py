@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from resilience_sim.interop.findings import BROKEN
+from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Span
 
 _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
@@ -37,7 +37,7 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
         key = Span(source, row, col, row, match.end(1) + 1)
         value = match.group(2).strip()
         place = Span(source, row, match.start(2) + 1, row, match.start(2) + 1 + len(value))
-        node = Scalar(place, scalar(_plain(value)))
+        node = Scalar(place, meant(_plain(value)))
         documents[-1].entries[_plain(match.group(1))] = Entry(key, node)
     return documents
 
@@ -62,7 +62,7 @@ def parse_env(text: str, source: Source) -> Mapping:
         quoted = match.group(2)[:1] in ('"', "'") and len(match.group(2)) > 1
         value = match.group(2)[1:-1] if quoted else match.group(2)
         place = Span(source, number, match.start(2) + 1, number, match.end(2) + 1)
-        root.entries[match.group(1)] = Entry(key, Scalar(place, scalar(value), int(quoted)))
+        root.entries[match.group(1)] = Entry(key, Scalar(place, meant(value), int(quoted)))
     return root
 
 
@@ -114,5 +114,5 @@ def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
                 broken(number, line, "a key that stands twice in its section")
             key = Span(source, number, pair.start(1) + 1, number, pair.end(1) + 1)
             place = Span(source, number, pair.start(2) + 1, number, pair.end(2) + 1)
-            section.entries[last] = Entry(key, Scalar(place, scalar(pair.group(2))))
+            section.entries[last] = Entry(key, Scalar(place, meant(pair.group(2))))
     return root

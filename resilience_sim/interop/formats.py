@@ -15,7 +15,8 @@ from pathlib import PurePath
 from types import ModuleType
 
 from resilience_sim.interop.documents import ConfigFile, read_as, read_documents
-from resilience_sim.interop.findings import Log
+from resilience_sim.interop.findings import BROKEN, REFUSED, Log
+from resilience_sim.interop.json_tree import TWICE, TWO_SECTIONS
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.registry import FORMATS
@@ -76,7 +77,26 @@ def recognise(file: ConfigFile) -> str | None:
 def read_as_its_program(file: ConfigFile) -> tuple[ConfigFile, str | None]:
     """The file as the program of its format reads it, with the format; as it is when it is of none."""
     name = recognise(file)
-    return (file if name is None else read_as(file, FORMATS[name].yaml)), name
+    return (file if name is None else _read_as(file, name)), name
+
+
+def _read_as(file: ConfigFile, name: str) -> ConfigFile:
+    """With the values of the format's YAML, and what it makes of keys that stand twice."""
+    file = read_as(file, FORMATS[name].yaml)
+    if not any(each.message in (TWICE, TWO_SECTIONS) for each in file.findings):
+        return file
+    then = FORMATS[name].twice
+    code, severity = (REFUSED, "error") if then.startswith("the application") else (BROKEN, "warning")
+    said = []
+    for each in file.findings:
+        if each.message == TWO_SECTIONS and name == "dotnet":
+            message = f"{TWO_SECTIONS}: .NET joins both, and the last one alone was read"
+            said.append(replace(each, severity="warning", message=message))
+        elif each.message in (TWICE, TWO_SECTIONS):
+            said.append(replace(each, code=code, severity=severity, message=f"{each.message}: {then}"))
+        else:
+            said.append(each)
+    return replace(file, findings=tuple(said), memo={})
 
 
 def open_config(path: str, text: str, profiles: Sequence[str] = (), route: str = "") -> tuple[ConfigFile, str] | None:
@@ -114,7 +134,7 @@ def with_companions(
         return list(known)
     folders = {PurePath(file.path).parent for file, _ in known if re.fullmatch(pattern, file.name, re.IGNORECASE)}
     also = [
-        (read_as(file, FORMATS[name].yaml), name)
+        (_read_as(file, name), name)
         for file in strangers
         if PurePath(file.path).parent in folders and re.fullmatch(pattern, file.name, re.IGNORECASE)
     ]
@@ -169,7 +189,7 @@ def _traps(name: str) -> dict[str, Trap]:
 
 def convert(file: ConfigFile, name: str, instance: str, told: set[int] | None = None) -> Imported:
     """One instance as a scenario. ``told``: what was said about the whole file, with other ones."""
-    log = Log(traps=_traps(name), told=told)
+    log = Log(traps=_traps(name), told=told, values=FORMATS[name].values)
     log.of_all(file.findings)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))

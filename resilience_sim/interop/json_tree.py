@@ -13,6 +13,8 @@ BROKEN = "RL195"
 MOST_DEPTH = 60
 _BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _MAY_BE_BLANK = frozenset(" \t\r\n\f\v/")
+TWICE = "a key stands here twice"
+TWO_SECTIONS = "a section stands here twice"
 TEMPLATE = re.compile(r"\{\{.*?\}\}|<%.*?%>|\{%.*?%\}")
 RENDER = "render it first (helm template, kustomize build, envsubst ...) and read the result"
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
@@ -32,7 +34,7 @@ class _Stop(Exception):
 
 def parse_json(text: str, source: Source, found: list[Diagnostic]) -> Node | None:
     """The tree, or None with a finding. Positions count characters, lines end at line feeds."""
-    reader = _Reader(text, source)
+    reader = _Reader(text, source, found)
     try:
         node = reader.value(0)
         if reader.skip() != len(text):
@@ -54,8 +56,9 @@ def parse_json(text: str, source: Source, found: list[Diagnostic]) -> Node | Non
 
 
 class _Reader:
-    def __init__(self, text: str, source: Source) -> None:
+    def __init__(self, text: str, source: Source, found: list[Diagnostic]) -> None:
         self.text = text
+        self.found = found
         self.source = source
         self.at = 0
         self.starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text) + 1]
@@ -132,6 +135,8 @@ class _Reader:
                     value = Scalar(self.span(pair.start(2) - 1, pair.end(2) + 1), text, 1)
                 else:
                     value = Scalar(self.span(pair.start(3), pair.end(3)), self.word(word, pair.start(3)))
+                if name in entries:
+                    self.twice(key, entries[name], False)
                 entries[name] = Entry(key, value)
                 self.at = pair.end()
                 if after == "}":
@@ -147,8 +152,15 @@ class _Reader:
             if self.text[self.skip() : self.at + 1] != ":":
                 raise _Stop(self.at, "expected a colon")
             self.at += 1
-            entries[name] = Entry(key, self.value(depth + 1))  # the last one counts, as readers of JSON have it
+            node = self.value(depth + 1)
+            if name in entries:
+                self.twice(key, entries[name], isinstance(node, Mapping))
+            entries[name] = Entry(key, node)  # the last one counts, as readers of JSON have it
             self.comma("}")
+
+    def twice(self, key: Span, before: Entry, mapping: bool) -> None:
+        message = TWO_SECTIONS if mapping and isinstance(before.value, Mapping) else TWICE
+        self.found.append(key.finding(BROKEN, message, f"see line {before.key.line}"))
 
     def sequence(self, start: int, depth: int) -> Node:
         items: list[Node] = []

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import NOT_MODELLED, UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.placeholders import filled_in
-from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Sequence
 
 MEMBERS: dict[str, tuple[str, ...]] = {  # of the specification 4.1 and of SmallRye's own annotations
@@ -213,7 +213,7 @@ def _value(entry: Entry, values: dict[str, Entry], log: Log) -> Scalar | Sequenc
         return node
     if taken:
         log.assumed.append("placeholders have their defaults")
-    return Scalar(node.span, scalar(text))
+    return Scalar(node.span, meant(text))
 
 
 def _take(found: Properties, name: str, entry: Entry, rank: int) -> None:

@@ -10,6 +10,8 @@ class Format(NamedTuple):
 
     ``notations`` are those that its files can have; ``deep``: what it is known by may stand anywhere in the tree;
     ``yaml``: whose rules say what a plain scalar of its YAML is (yaml_scalars.py), "" for those of YAML 1.2.
+    ``values``: whose rules say which of these a number may be (section.py), "" for anything that looks like one.
+    ``twice``: what comes of a key that a mapping has twice; `the application …`: it is refused.
     """
 
     title: str
@@ -18,6 +20,8 @@ class Format(NamedTuple):
     written: bool = True
     deep: bool = False
     yaml: str = ""
+    values: str = ""
+    twice: str = "the last one counts"
 
 
 TREES = ("yaml", "json")
@@ -25,7 +29,12 @@ APPLICATION = (*TREES, "properties")
 
 FORMATS: dict[str, Format] = {
     "resilience4j": Format(
-        "Spring Boot application.yml or .properties with resilience4j", "application.yml", APPLICATION, yaml="SnakeYAML"
+        "Spring Boot application.yml or .properties with resilience4j",
+        "application.yml",
+        APPLICATION,
+        yaml="SnakeYAML",
+        values="Spring",
+        twice="the application does not start: Spring has the file refused",
     ),
     "microprofile": Format(
         "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)",
@@ -33,21 +42,34 @@ FORMATS: dict[str, Format] = {
         APPLICATION,
         deep=True,
         yaml="SmallRye Config",
+        values="SmallRye",
     ),
     "micronaut": Format("Micronaut application.yml with HTTP clients", "micronaut.yml", APPLICATION, yaml="SnakeYAML"),
     "dotnet": Format(
-        ".NET appsettings.json with Microsoft.Extensions.Http.Resilience", "appsettings.json", ("json",), deep=True
+        ".NET appsettings.json with Microsoft.Extensions.Http.Resilience",
+        "appsettings.json",
+        ("json",),
+        deep=True,
+        twice="the application does not start: the file is refused",
     ),
-    "istio": Format("Istio VirtualService and DestinationRule", "istio.yaml", TREES, yaml="Go's yaml.v2"),
+    "istio": Format(
+        "Istio VirtualService and DestinationRule", "istio.yaml", TREES, yaml="Go's yaml.v2", values="Kubernetes"
+    ),
     "gateway_api": Format(
         "Kubernetes Gateway API HTTPRoute, with its policies or Envoy Gateway's",
         "route.yaml",
         TREES,
         yaml="Go's yaml.v2",
+        values="Kubernetes",
     ),
     "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True, yaml="yaml-cpp"),
-    "grpc": Format("gRPC service config", "service_config.json", TREES),
-    "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES, yaml="Go's yaml.v2"),
+    "grpc": Format(
+        "gRPC service config",
+        "service_config.json",
+        TREES,
+        twice="grpc-go takes the last one, in C++ and Java the service config is refused",
+    ),
+    "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES, yaml="Go's yaml.v2", values="Dapr"),
     "aws": Format("AWS SDK shared config", "config", ("ini", "properties")),  # and variables in a file of them
     "python": Format(
         "Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", ("python",), False

@@ -102,7 +102,7 @@ def _environment(file: ConfigFile) -> tuple[Environment, list[Diagnostic], list[
     """The file as Spring binds it, and what there is to say about the whole of it. Made once."""
     known = file.memo.get(NAME)
     if known is None:
-        log = Log(traps=SHARED | TRAPS)
+        log = Log(traps=SHARED | TRAPS, values="Spring")
         environment = Environment(file, log)
         root = Section(environment.tree("resilience4j"), "", log, relaxed=True).section("resilience4j")
         if root:
@@ -133,7 +133,7 @@ def _check_module(section: Section, module: str, log: Log) -> None:
                 configs.at(name),
                 f"move `{name}` out of `configs`",
             )
-        aside = Log(traps=log.traps)
+        aside = Log(traps=log.traps, values=log.values)
         below = configs.section(name)
         below.log = aside
         if below:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from resilience_sim.interop.findings import NOT_MODELLED, At, Log, safe_name
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
@@ -22,6 +22,8 @@ _HARMLESS = re.compile(
 )
 _OCTAL = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*\Z")
 _SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
+_SPRING_HEX = re.compile(r"-?(?:0[xX]|#)[0-9a-fA-F]{1,8}\Z")
+_TYPED = ("Kubernetes", "Dapr")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -179,6 +181,8 @@ class Section:
             self.unread.append(name)
             return None
         value = node.value
+        if value == "" and self.log.values in ("Spring", "SmallRye"):
+            return None  # Spring's converters and SmallRye's make nothing of an empty text: as if it were not there
         why = filled_in_elsewhere(value)
         if why:
             self.log.add(
@@ -219,19 +223,63 @@ class Section:
 
     def duration(self, name: str, reader: Callable[[object], int], help: str = "") -> Value[int] | None:
         """A duration in the notation of the format."""
-        return self.read(name, reader, "a duration", help)
+        found = self.read(name, reader, "a duration", help)
+        entry = self.entry(name)
+        value = entry[1].value if found is not None and entry is not None else None
+        if found and self.log.values == "Kubernetes" and isinstance(value, Scalar) and not isinstance(value.value, str):
+            self.log.refused(
+                f"the value of `{safe_name(name)}` is a number: the schema wants a text, and the resource is refused",
+                found.at, "write it with a unit, or in quotes",
+            )  # fmt: skip
+        return found
 
     def count(self, name: str, least: int = 0) -> Value[int] | None:
         """An integer."""
-        return self.read(name, lambda value: _count(value, least), f"an integer of at least {least}")
+        found = self.read(name, lambda value: self._whole(name, value, least), f"an integer of at least {least}")
+        self._typed(name, found, "an integer")
+        return found
 
     def number(self, name: str) -> Value[float] | None:
         """A number."""
-        return self.read(name, _number, "a number")
+        found = self.read(name, _number, "a number")
+        self._typed(name, found, "a number")
+        return found
 
     def flag(self, name: str) -> Value[bool] | None:
         """True or false, also in the words of YAML 1.1."""
-        return self.read(name, _flag, "true or false")
+        found = self.read(name, _flag, "true or false")
+        self._typed(name, found, "true or false")
+        return found
+
+    def _whole(self, name: str, value: object, least: int) -> int:
+        """An integer by the rules of the program: Spring cuts decimals of YAML, and reads texts in hexadecimal."""
+        if self.log.values != "Spring":
+            return _count(value, least)
+        if isinstance(value, float):
+            number, text = int(value), harmless(value)
+            self.log.add(
+                "RL196", "warning", f"`{safe_name(name)}` is {number} for Spring: it cuts what follows the point",
+                self.at(name, text), "write a whole number",
+            )  # fmt: skip
+            value = number
+        elif isinstance(value, str) and _SPRING_HEX.match(value.strip()):
+            value = int(re.sub("0[xX]|#", "", value.strip()), 16)
+        number = _count(value, least)
+        if number >= 2**31:
+            raise ValueError
+        return number
+
+    def _typed(self, name: str, found: Value[Any] | None, what: str) -> None:
+        """A number or flag in quotes is a text to the schemas of Kubernetes, which want none there."""
+        entry = self.entry(name)
+        if found is None or entry is None or self.log.values not in _TYPED:
+            return
+        if isinstance(entry[1].value, Scalar) and isinstance(entry[1].value.value, str):
+            self.log.refused(
+                f"the value of `{safe_name(name)}` is a text, for it stands in quotes: the schema wants {what}, and "
+                "the resource is refused",
+                found.at, "write it without quotes",
+            )  # fmt: skip
 
     def word(self, name: str, known: Collection[str] = (), fold: bool = True) -> Value[str] | None:
         """One of the known words (any harmless word if none are given), in lower case when ``fold``."""
@@ -339,16 +387,24 @@ def _is_empty(node: Node) -> bool:
 def _count(value: object, least: int) -> int:
     if isinstance(value, bool):
         raise ValueError
-    number = int(value) if isinstance(value, int) else int(str(value).strip())
+    number = int(value) if isinstance(value, int) else int(_digits(value))
     if not least <= number <= 2**63:
         raise ValueError
     return number
 
 
+def _digits(value: object) -> str:
+    """The text of a number; Python alone takes `1_000`."""
+    text = str(value).strip()
+    if "_" in text:
+        raise ValueError
+    return text
+
+
 def _number(value: object) -> float:
     if isinstance(value, bool):
         raise ValueError
-    number = float(str(value).strip())
+    number = float(_digits(value))
     if not abs(number) < 1e15:
         raise ValueError
     return number

@@ -19,7 +19,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.placeholders import filled_in
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 DURATION = "Spring reads `1500ms`, `2s` or `PT1.5S`, and refuses `1.5s`"
@@ -304,7 +304,7 @@ class Environment:
             return node
         if len(self.filled) > before:
             self.log.assumed.append(f"{safe_name(name)} has the default of its placeholder")
-        return Scalar(node.span, scalar(text))
+        return Scalar(node.span, meant(text))
 
     def _text(self, text: str) -> str | None:
         return filled_in(text, self._known, self.filled.append)

@@ -161,7 +161,7 @@ def _filter(node: Node, number: int, path: str, log: Log, mvc: bool) -> _Filter 
 
 def _nested(node: Scalar, rows: dict[str, str]) -> Mapping:
     """``Retry=3,BAD_GATEWAY`` as the mapping that it stands for."""
-    from resilience_sim.scenario.text.parse import scalar
+    from resilience_sim.interop.texts import meant
     from resilience_sim.scenario.text.tree import Entry
 
     entries: dict[str, Entry] = {}
@@ -170,10 +170,10 @@ def _nested(node: Scalar, rows: dict[str, str]) -> Mapping:
         if tail:
             below = entries.get(head)
             inner = dict(below.value.entries) if below and isinstance(below.value, Mapping) else {}
-            inner[tail] = Entry(node.span, Scalar(node.span, scalar(value)))
+            inner[tail] = Entry(node.span, Scalar(node.span, meant(value)))
             entries[head] = Entry(node.span, Mapping(node.span, inner))
         else:
-            entries[key] = Entry(node.span, Scalar(node.span, scalar(value)))
+            entries[key] = Entry(node.span, Scalar(node.span, meant(value)))
     return Mapping(node.span, entries)
 
 
@@ -210,7 +210,7 @@ def _whole(environment: Environment) -> _Whole:
     """Made once."""
     known: _Whole | None = environment.memo.get("spring cloud")
     if known is None:
-        log, of_clients = Log(traps=TRAPS), Log(traps=TRAPS)
+        log, of_clients = Log(traps=TRAPS, values="Spring"), Log(traps=TRAPS, values="Spring")
         found = routes(environment, log), clients(environment, of_clients)
         known = environment.memo["spring cloud"] = _Whole(*found, log.found, of_clients.found)
     return known

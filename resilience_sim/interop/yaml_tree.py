@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
-from resilience_sim.interop.json_tree import RENDER, TEMPLATE
+from resilience_sim.interop.json_tree import RENDER, TEMPLATE, TWICE
 from resilience_sim.interop.yaml_scalars import MAY_DIFFER
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.parse import scalar
@@ -269,8 +269,5 @@ class _Reader:
             holder.merged += [each for each in below if isinstance(each, Mapping)]
         elif name in holder.entries:
             first = holder.entries[name].key.line
-            self.found.append(
-                span.finding(BROKEN, "a key stands here twice; the first one counts", f"see line {first}")
-            )
-        else:
-            holder.entries[name] = Entry(span, node)
+            self.found.append(span.finding(BROKEN, TWICE, f"see line {first}"))
+        holder.entries[name] = Entry(span, node)
