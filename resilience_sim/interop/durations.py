@@ -76,7 +76,8 @@ def _protobuf(text: str) -> int:
     match = _PROTOBUF.match(text)
     if not match:
         raise ValueError("no protobuf duration")
-    return _whole(Fraction("0" + match.group(1)) * SECOND)
+    whole, _, rest = match.group(1).partition(".")
+    return int(whole or "0") * SECOND + int(rest.ljust(9, "0"))
 
 
 def go(value: object) -> int:
@@ -91,9 +92,13 @@ def _go(text: str) -> int:
     parts = _GO.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError("no Go duration")
-    return int(
-        sum(Fraction("0" + number if number[0] == "." else number.rstrip(".")) * _NS[unit] for number, unit in parts)
-    )
+    return int(sum([_decimal(number) * _NS[unit] for number, unit in parts]))
+
+
+def _decimal(text: str) -> int | Fraction:
+    if text.isdigit():
+        return int(text)
+    return Fraction("0" + text if text[0] == "." else text.rstrip("."))
 
 
 _GEP_2257 = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}\Z")

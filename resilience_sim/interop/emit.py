@@ -11,15 +11,17 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from resilience_sim.interop.layers import Converted, Layer, Setting
 from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.read.alone import policy_with, setting_of
 from resilience_sim.scenario.read.pieces import policy_of
 from resilience_sim.scenario.read.stack import default_ids
 from resilience_sim.scenario.text.parse import parse, scalar
-from resilience_sim.scenario.text.tree import Node, Scalar, Source, Span
+from resilience_sim.scenario.text.tree import Node, Scalar, Source, Span, plain
 from resilience_sim.settings.policy import PolicyConfig
+from resilience_sim.settings.registry import POLICIES
 
 RATE, LATENCY, DURATION, FAULT = "50/s", "{p50: 40ms, p99: 250ms}", "90s", "{id: main, at: 30s, for: 20s, how: error}"
 ASSUMED = ("traffic", "service", "faults")
@@ -41,8 +43,21 @@ def _value(text: str) -> Node:
 
 
 @lru_cache(maxsize=4096)
+def _read(kind: str, library: str, key: str, text: str) -> tuple[Any, ...] | None:
+    """What a setting means: a tuple of that, () for one that is left out; None where the loader does not take it."""
+    return setting_of(kind, library, key, _value(text)) if key in POLICIES[kind].table.by_name else None
+
+
+@lru_cache(maxsize=4096)
 def _made(kind: str, body: Body) -> PolicyConfig | tuple[str, ...]:
     """The policy, or the keys of it that the loader does not take."""
+    library = dict(body).get("like", "")
+    read = {key: _read(kind, library, key, text) for key, text in body}
+    if None not in read.values():
+        known = {key: each[0] for key, each in read.items() if each}
+        made = policy_with(kind, known, {key: plain(_value(text)) for key, text in body})
+        if made is not None:
+            return made
     try:
         return policy_of(kind, {key: _value(text) for key, text in body})
     except ScenarioError as error:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, inf, prod
+from typing import Concatenate, ParamSpec, TypeVar
 
+from resilience_sim.interop.generic import BreakerView, breaker_of
 from resilience_sim.kernel.events import LOST, SUCCESS, TIMEOUT
 from resilience_sim.lint.chance import longer_than, mean_until
 from resilience_sim.policies.rules.retry import Backoff
@@ -24,6 +26,31 @@ from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 _DEEPEST = 10_000
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+
+def once(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P], R]:
+    """Keep what is answered about one thing (a plan, a stack) until the next one is asked about: every rule asks anew.
+
+    A thing is itself, not its like: to compare plans takes longer than to compute most of this.
+    """
+    kept: tuple[object, dict[tuple[object, ...], R]] = (None, {})
+
+    def ask(of: T, /, *args: P.args, **named: P.kwargs) -> R:
+        nonlocal kept
+        whose, known = kept
+        if whose is not of:
+            known = {}
+            kept = (of, known)
+        key = (*args, *named.items())
+        if key not in known:
+            known[key] = function(of, *args, **named)
+        return known[key]
+
+    ask.__doc__, ask.__name__ = function.__doc__, function.__name__
+    return ask
 
 
 def longest_wait(config: RetryConfig, n: int) -> float:
@@ -77,13 +104,29 @@ def worst_time(
     ``reaching``: calls per second that come to a layer. With it a call waits for a limiter, or in a queue, only as
     long as this traffic makes it wait; without, as long as the policy lets it.
     """
-    if index == len(stack):
-        return inf
-    config = stack[index]
-    inner = worst_time(stack, index + 1, reaching)
+    return _worst_times(stack)[index] if reaching is None else _times_from(stack, reaching)[index]
+
+
+@once
+def _worst_times(stack: tuple[PolicyConfig, ...]) -> list[float]:
+    return _times_from(stack, None)
+
+
+def _times_from(stack: tuple[PolicyConfig, ...], reaching: Callable[[int], float] | None) -> list[float]:
+    """The longest from each layer, and from B."""
+    times = [inf]
+    for index in range(len(stack) - 1, -1, -1):
+        times.append(_around(stack[index], times[-1], index, reaching))
+    return times[::-1]
+
+
+def _around(config: PolicyConfig, inner: float, index: int, reaching: Callable[[int], float] | None) -> float:
+    """The longest that a call can take with a layer around it."""
     if isinstance(config, TimeoutConfig):
         return min(float(config.after), inner)
     if isinstance(config, RetryConfig):
+        if inner == inf:
+            return inf
         total = min(config.attempts, 10**9) * inner + waits(config) if config.attempts > 1 else inner
         return min(total, config.max_elapsed + inner) if config.max_elapsed else total
     if isinstance(config, BulkheadConfig):
@@ -120,31 +163,58 @@ def _turns(config: BulkheadConfig, inner: float, rate: float) -> float:
 
 def most_attempts(stack: tuple[PolicyConfig, ...], index: int = 0, until: int | None = None) -> int:
     """How many attempts one call entering layer ``index`` can become below (at layer ``until``, or at B)."""
-    number = 1
-    for config in stack[index:until]:
-        if isinstance(config, RetryConfig):
-            number *= config.attempts
-        elif isinstance(config, HedgeConfig):
-            number *= 1 + config.max_extra
-    return number
+    return prod(_most_tries(stack)[index:until])
+
+
+@once
+def _most_tries(stack: tuple[PolicyConfig, ...]) -> list[int]:
+    """How many calls each layer can make of one."""
+    return [
+        config.attempts
+        if isinstance(config, RetryConfig)
+        else 1 + config.max_extra
+        if isinstance(config, HedgeConfig)
+        else 1
+        for config in stack
+    ]
 
 
 def outer_retries(stack: tuple[PolicyConfig, ...], index: int) -> list[int]:
     """The layers outside ``index`` that make more than one call of one."""
-    return [i for i in range(index) if most_attempts(stack, i, i + 1) > 1]
+    return [i for i, most in enumerate(_most_tries(stack)[:index]) if most > 1]
+
+
+@once
+def views(stack: tuple[PolicyConfig, ...]) -> list[BreakerView | None]:
+    """What each layer is as a breaker that trips on a threshold."""
+    return [breaker_of(config) for config in stack]
 
 
 def inner_timeout(stack: tuple[PolicyConfig, ...], index: int) -> float:
     """The shortest timeout at or below ``index`` that stands directly around one attempt (no retry between)."""
-    shortest = inf
-    for config in reversed(stack[index:]):
+    return _inner_timeouts(stack)[index]
+
+
+@once
+def _inner_timeouts(stack: tuple[PolicyConfig, ...]) -> list[float]:
+    """The same of each layer, and of B."""
+    found, shortest = [inf], inf
+    direct = True
+    for config in reversed(stack):
         if isinstance(config, RetryConfig | HedgeConfig):
-            break
-        if isinstance(config, TimeoutConfig):
+            direct = False
+        elif direct and isinstance(config, TimeoutConfig):
             shortest = min(shortest, float(config.after))
-    return shortest
+        found.append(shortest)
+    return found[::-1]
 
 
+def attempt_limit(stack: tuple[PolicyConfig, ...]) -> float:
+    """The timeout of one attempt; ``inf``: none stands directly around it."""
+    return _inner_timeouts(stack)[0]
+
+
+@once
 def network(plan: Plan) -> float:
     """Average time on the wire, both ways."""
     return 2 * mean_until(plan.service.network)
@@ -155,6 +225,7 @@ def heard(service: ServiceConfig) -> int:
     return service.lost_answer or LOST if service.failure == LOST else service.failure
 
 
+@once
 def hangs(plan: Plan) -> bool:
     """Whether some calls of the scenario are never answered."""
     silent = plan.service.failure_rate > 0 and heard(plan.service) == LOST
@@ -164,21 +235,21 @@ def hangs(plan: Plan) -> bool:
     )
 
 
+@once
 def attempt_time(plan: Plan) -> float:
     """Average time of one attempt, given up at its timeout."""
-    limit = inner_timeout(plan.stack, 0)
-    for index in range(len(plan.stack)):
-        limit = min(limit, inner_timeout(plan.stack, index))
+    limit = attempt_limit(plan.stack)
     wire = network(plan)
     lost = plan.service.failure_rate if heard(plan.service) == LOST else 0.0
     usual = min(limit, wire + mean_until(plan.service.latency, max(0.0, limit - wire)))
     return (1 - lost) * usual + (lost * limit if lost else 0.0)
 
 
+@once
 def attempt_failures(plan: Plan) -> dict[int, float]:
     """The usual outcomes of one attempt as seen from outside its timeout: {outcome code: share}, success as 0."""
     service = plan.service
-    limit = min((inner_timeout(plan.stack, i) for i in range(len(plan.stack))), default=inf)
+    limit = attempt_limit(plan.stack)
     late = longer_than(service.latency, limit - network(plan)) if limit < inf else 0.0
     found = {SUCCESS: (1 - late) * (1 - service.failure_rate), TIMEOUT: late}
     seen = TIMEOUT if heard(service) == LOST else heard(service)
@@ -186,6 +257,7 @@ def attempt_failures(plan: Plan) -> dict[int, float]:
     return found
 
 
+@once
 def outcomes_at(plan: Plan, index: int) -> dict[int, float]:
     """How calls entering layer ``index`` end in normal operation: {outcome code: share}, success as 0."""
     found: dict[int, float] = {}
@@ -219,6 +291,7 @@ def _again(plan: Plan, index: int, operation: OperationConfig) -> float:
     return sum(share for code, share in shares.items() if code and tries_again(config, operation, code))
 
 
+@once
 def mean_tries(plan: Plan, index: int) -> float:
     """How many tries a retry layer makes of a call, on average, in normal operation."""
     config = plan.stack[index]
@@ -231,6 +304,7 @@ def _tries(config: RetryConfig, p: float) -> float:
     return float(sum(p**i for i in range(min(config.attempts, 200))))
 
 
+@once
 def mean_time(plan: Plan, index: int = 0) -> float:
     """How long a call entering layer ``index`` takes on average in normal operation."""
     return sum(each.share * _time(plan, index, each) for each in plan.operation.each)
@@ -258,6 +332,7 @@ class Traffic:
     peak: float
 
 
+@once
 def traffic(plan: Plan) -> Traffic:
     """The traffic of a plan."""
     found = plan.traffic
@@ -277,6 +352,7 @@ def traffic(plan: Plan) -> Traffic:
     return Traffic(usual, spike * max((max(phase.rate, phase.to) for phase in phases), default=0.0))
 
 
+@once
 def at_layer(plan: Plan, index: int, failing: bool = False) -> float:
     """Calls per second that reach a layer, of one client instance or of all that share it; ``failing``: while every
     attempt fails.
@@ -291,6 +367,7 @@ def at_layer(plan: Plan, index: int, failing: bool = False) -> float:
     return rate * instances if index < len(plan.stack) and plan.stack[index].shared else rate
 
 
+@once
 def tries_failing(plan: Plan, index: int) -> float:
     """Calls that a layer makes of one while every attempt fails."""
     config = plan.stack[index]
@@ -301,12 +378,14 @@ def tries_failing(plan: Plan, index: int) -> float:
     return spared + (1 - spared) * most
 
 
+@once
 def capacity(plan: Plan) -> float:
     """Attempts per second that B can work on; ``inf`` when its workers are not limited."""
     work = mean_until(plan.service.latency) / SECOND
     return plan.service.workers * plan.service.replicas / work if plan.service.workers and work else inf
 
 
+@once
 def least_capacity(plan: Plan) -> float:
     """The same at the worst moment of the faults that slow B down."""
     least = capacity(plan)

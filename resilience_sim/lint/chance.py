@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import lru_cache
+from itertools import accumulate
 from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
 
 from resilience_sim.settings.latency import Latency
@@ -114,6 +115,16 @@ def binomial_at(n: int, k: int, p: float) -> float:
     return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p))
 
 
+def binomials(n: int, most: int, p: float) -> list[float]:
+    """P(exactly k of n) for each k up to ``most``: what binomial_at says of each, with every logarithm taken once."""
+    if p in (0.0, 1.0):
+        return [binomial_at(n, k, p) for k in range(most + 1)]
+    logs = [lgamma(i + 1) for i in range(n + 1)]
+    bad, good, ways = log(p), log1p(-p), logs[n]
+    found = [exp(ways - logs[k] - logs[n - k] + k * bad + (n - k) * good) for k in range(min(most, n) + 1)]
+    return found + [0.0] * (most + 1 - len(found))
+
+
 MOST_CALLS = 200_000  # that a window can hold for which chances are computed one by one
 
 
@@ -184,14 +195,10 @@ def none_in_windows(size: int, k: int, p: float) -> tuple[float, float]:
     Exact, J. I. Naus, Approximations for distributions of scan statistics, JASA 77 (1982), theorem 1. What follows
     decays from window to window by the ratio of the two.
     """
-    at = [binomial_at(size, j, p) for j in range(2 * k + 1)]
+    at = binomials(size, 2 * k, p)
 
     def up_to(n: int) -> list[float]:
-        found, total = [], 0.0
-        for j in range(k + 1):
-            total += binomial_at(n, j, p)
-            found.append(min(1.0, total))
-        return found
+        return [min(1.0, total) for total in accumulate(binomials(n, k, p))]
 
     sums = (up_to(size), up_to(size - 1), up_to(max(size - 2, 0)))
 
@@ -226,12 +233,12 @@ def windows_with(size: int, k: int, p: float, calls: float, full: bool) -> tuple
     two, three = none_in_windows(size, k, p)
     if not two or three >= two:  # as sure as arithmetic can tell
         return float(usual <= calls), usual
-    decay = log(two / three)  # a window
+    decay = log(two / three) if three else inf  # a window
     # Of the first window the exact mean, of min(T, size) with T negative binomial; the second by the mean of its ends.
     first = float(size) if full else size * one + k / p * binomial_least(size + 1, k + 1, p)
     mean = first + size * (one + two) / 2 + two * size / decay
     windows = calls / size
-    if windows >= 2:
+    if windows > 2:
         return 1 - two * exp(-decay * (windows - 2)), mean
     if windows >= 1:
         return 1 - one - (two - one) * (windows - 1), mean

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
@@ -250,11 +251,19 @@ def hits(subject: Subject, known: Hits) -> list[tuple[Rule, Hit]]:
     return found
 
 
-def _rules_of(subject: Subject) -> list[Rule]:
+def _rules_of(subject: Subject) -> tuple[Rule, ...]:
+    kinds = frozenset([config.kind for config in subject.stack])
+    return _rules(kinds, subject.instead, subject.plan.several)
+
+
+@lru_cache(maxsize=1024)
+def _rules(kinds: frozenset[str], instead: tuple[str, ...], several: bool) -> tuple[Rule, ...]:
+    """The rules that may have something to say about policies of these kinds."""
     from resilience_sim.lint.pages import RULES
 
-    several = subject.plan.several
-    return [each for each in RULES if each.code not in subject.instead and each.of_graph == several]
+    return tuple(
+        each for each in RULES if each.code not in instead and each.of_graph == several and each.about <= kinds
+    )
 
 
 def _finding(subject: Subject, rule: Rule, hit: Hit) -> Finding:

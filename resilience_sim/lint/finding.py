@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from resilience_sim.lint.subject import Subject
 from resilience_sim.scenario.text.tree import Loc
+from resilience_sim.settings.policy import PolicyConfig
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 Check: TypeAlias = "Callable[[Subject], Iterator[Hit]]"
@@ -35,7 +36,8 @@ class Hit:
 class Rule:
     """``severity`` is the usual one, ``worst`` the gravest that a hit can have. ``page``: what ``resim explain`` says.
 
-    ``of_graph``: it looks at several services together, the others at one stack and what is inside.
+    ``of_graph``: it looks at several services together, the others at one stack and what is inside. ``about``: kinds of
+    policies without which it has nothing to say.
     """
 
     code: str
@@ -45,15 +47,24 @@ class Rule:
     check: Check
     worst: str
     of_graph: bool = False
+    about: frozenset[str] = frozenset()
 
 
-def rule(code: str, title: str, severity: str, of_graph: bool = False, worst: str = "") -> Callable[[Check], Rule]:
+def rule(
+    code: str,
+    title: str,
+    severity: str,
+    of_graph: bool = False,
+    worst: str = "",
+    about: Sequence[type[PolicyConfig]] = (),
+) -> Callable[[Check], Rule]:
     """Make a check a rule; its docstring is the page."""
+    kinds = frozenset(each.kind for each in about)
 
     def made(check: Check) -> Rule:
         paragraphs = (check.__doc__ or title).strip().split("\n\n")
         page = "\n\n".join(" ".join(each.split()) for each in paragraphs)
-        return Rule(code, title, severity, page, check, worst or severity, of_graph)
+        return Rule(code, title, severity, page, check, worst or severity, of_graph, kinds)
 
     return made
 

@@ -16,7 +16,7 @@ from resilience_sim.policies.windows import Window
 from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
 
 SECOND = 1e9
-MOST_CALLS = 40_000
+TRIED_CALLS = 40_000
 ENOUGH = 300  # openings: the figure is then within 6 %
 LEAST = 20  # fewer say nothing
 
@@ -34,7 +34,7 @@ def openings_seen(
     calls = opened = first = 0
     now = healthy = 0.0
     closed_since: float | None = 0.0
-    while calls < MOST_CALLS and opened < ENOUGH:
+    while calls < TRIED_CALLS and opened < ENOUGH:
         calls += 1
         now += 1 / rate if even else luck.expovariate(rate)
         times = breaker.call(round(now * SECOND), luck.random() < p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, exp, inf
 
-from resilience_sim.interop.generic import WITHOUT_LIMIT, BreakerView, breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT, BreakerView
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
 from resilience_sim.kernel.events import REFUSED, RESET, SHED, TIMEOUT, UNAVAILABLE
 from resilience_sim.lint import say
@@ -17,11 +17,19 @@ from resilience_sim.lint.arithmetic import (
     outcomes_at,
     outer_retries,
     traffic,
+    views,
     worst_time,
 )
-from resilience_sim.lint.chance import binomial_least, mean_calls_to_run, poisson_least, run_within, windows_with
+from resilience_sim.lint.chance import (
+    MOST_CALLS,
+    binomial_least,
+    mean_calls_to_run,
+    poisson_least,
+    run_within,
+    windows_with,
+)
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
-from resilience_sim.lint.flapping import openings_seen
+from resilience_sim.lint.flapping import TRIED_CALLS, openings_seen
 from resilience_sim.lint.rules_time import HANG
 from resilience_sim.lint.subject import Subject
 from resilience_sim.settings.breaker import BreakerConfig, LikeBreakerConfig
@@ -36,8 +44,7 @@ _FAILURES = frozenset((ERROR_OUTCOME, UNAVAILABLE, TIMEOUT, REFUSED, RESET, SHED
 
 def breakers(subject: Subject) -> Iterator[tuple[int, BreakerView]]:
     """Every breaker of the stack that trips on a threshold."""
-    for index, config in enumerate(subject.stack):
-        view = breaker_of(config)
+    for index, view in enumerate(views(subject.stack)):
         if view is not None:
             yield index, view
 
@@ -61,7 +68,7 @@ def to_open(subject: Subject, index: int, view: BreakerView) -> float:
     return (view.failures_from(view.window_calls) - 1) / rate
 
 
-@rule("RL007", "one request opens the breaker for everybody", WARNING)
+@rule("RL007", "one request opens the breaker for everybody", WARNING, about=(BreakerConfig,))
 def one_request(subject: Subject) -> Iterator[Hit]:
     """With the retry outside, the breaker sees attempts: a request that fails for a reason of its own (bad luck, bad
     data) fails `attempts` times in a row. If that reaches the threshold, one request turns everybody away for the
@@ -88,7 +95,7 @@ def one_request(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL008", "the breaker counts requests, not attempts", INFO, worst=WARNING)
+@rule("RL008", "the breaker counts requests, not attempts", INFO, worst=WARNING, about=(BreakerConfig, RetryConfig))
 def per_request(subject: Subject) -> Iterator[Hit]:
     """With the retry inside, the breaker learns of a failure only after the last attempt and all waits. It opens later
     by that much, and B gets `attempts` times as many calls until then. That is right if the breaker is to judge
@@ -138,7 +145,7 @@ def enough_calls(subject: Subject, index: int, calls: float, least: int) -> floa
     return sum(poisson_least(calls / each * instances, needed + turn) for turn in range(instances)) / instances
 
 
-@rule("RL009", "a breaker that can never open", WARNING, worst=ERROR)
+@rule("RL009", "a breaker that can never open", WARNING, worst=ERROR, about=(BreakerConfig,))
 def never_opens(subject: Subject) -> Iterator[Hit]:
     """A breaker over a time window judges nothing below `min_calls`. If fewer come in a window even when everything
     fails, it never opens, and nobody notices until the outage. The chance is Poisson's: P(N >= min_calls) with the
@@ -202,7 +209,7 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
             )
 
 
-@rule("RL010", "a breaker that opens late", WARNING)
+@rule("RL010", "a breaker that opens late", WARNING, about=(BreakerConfig,))
 def opens_late(subject: Subject) -> Iterator[Hit]:
     """Out of full health the window is full of successes. A share of 50 % of 100 calls needs 50 failures, at 2 calls a
     second 25 seconds of outage; of 60 seconds it needs half a minute. In a row needs threshold / rate. What is
@@ -234,7 +241,7 @@ def longest_trouble(plan: Plan) -> float:
     return max(lengths, default=LONG_TROUBLE)
 
 
-@rule("RL030", "a breaker that is inert at this traffic", WARNING)
+@rule("RL030", "a breaker that is inert at this traffic", WARNING, about=(BreakerConfig,))
 def inert(subject: Subject) -> Iterator[Hit]:
     """Thresholds are counts of calls: at little traffic they take long. Half of 100 calls are 25 minutes at 2 calls a
     minute; whatever trouble there was is over by then, and the breaker has only cost its maintenance. The time is
@@ -263,7 +270,7 @@ def inert(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL031", "a single failure opens the breaker", WARNING)
+@rule("RL031", "a single failure opens the breaker", WARNING, about=(BreakerConfig,))
 def single_failure(subject: Subject) -> Iterator[Hit]:
     """With `min_calls: 1` the first call of an empty window is all of it: if it fails, 100 % have failed. A window is
     empty after the start, after every closing, and after a pause. So the breaker opens on one failure of chance, turns
@@ -299,7 +306,7 @@ def single_failure(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL012", "half open for ever", WARNING, worst=ERROR)
+@rule("RL012", "half open for ever", WARNING, worst=ERROR, about=(BreakerConfig,))
 def stuck(subject: Subject) -> Iterator[Hit]:
     """A half-open breaker waits for its probes. If B swallows one (a hang, a lost answer) and no timeout ends it, the
     breaker rejects everything until the process restarts: in classic rules, resilience4j (without
@@ -353,7 +360,19 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
     return chance, HOUR / (mean / rate + pause) * again
 
 
-@rule("RL011", "a breaker that flaps on normal error rates", WARNING)
+def may_open(view: BreakerView, p: float, rate: float) -> float:
+    """More than the chance of ``openings``, at little cost: each window's own chance, as often as there are calls."""
+    calls = rate * HOUR
+    if view.consecutive:
+        return calls * p**view.consecutive
+    size = view.window_size(rate) if view.window_calls or view.window_time else round(calls)
+    if size > MOST_CALLS:
+        return 1.0
+    fresh = 0.0 if view.errors else binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
+    return max(fresh, calls * binomial_least(max(size, 1), view.failures_from(max(size, 1)), p))
+
+
+@rule("RL011", "a breaker that flaps on normal error rates", WARNING, about=(BreakerConfig,))
 def flaps(subject: Subject) -> Iterator[Hit]:
     """Ordinary failures come in clusters by chance. With 1 % failures and 100 calls a second, five in a row come once
     in three years; with 20 %, every forty seconds. The chance per hour is that of runs (Feller) and of scan
@@ -363,19 +382,20 @@ def flaps(subject: Subject) -> Iterator[Hit]:
 
     A share of a large window with a minimum of calls sleeps through chance and wakes for outages.
     """
-    for index, config in enumerate(subject.stack):
-        view = breaker_of(config)
-        if view is None:
-            continue
+    for index, view in breakers(subject):
         shares = outcomes_at(subject.plan, index + 1)
         counted = 1.0 - sum(share for code, share in shares.items() if code in view.uncounted)
         failing = sum(share for code, share in shares.items() if code and code not in view.ignore)
         p = failing / counted if failing else 0.0
         rate = at_layer(subject.plan, index) * counted
-        if not p or not rate:
+        tried_out = bool(view.window_time and not view.consecutive and not view.errors)
+        least = 0.005 if tried_out else 0.05  # what is tried out may be found to be likelier
+        if not p or not rate or may_open(view, p, rate) < 0.9 * least:
             continue
         chance, number = openings(view, p, rate)
-        if view.window_time and not view.consecutive and not view.errors and chance > 0.005:
+        likely = chance >= 0.05 or number * TRIED_CALLS > rate * HOUR / 5  # else it would hardly be seen even once
+        if tried_out and chance > least and likely:
+            config = subject.stack[index]
             assert isinstance(config, BreakerConfig | LikeBreakerConfig)
             even = subject.plan.traffic.arrivals == "even" and subject.plan.client.instances == 1
             seen = openings_seen(config, p, rate, even)
@@ -410,7 +430,7 @@ SECOND = 1e9
 NOBODY_WROTE_THIS = 60_000_000_000  # resilience4j's default for slow calls, there whether one wants it or not
 
 
-@rule("RL024", "the threads are gone before the breaker opens", WARNING)
+@rule("RL024", "the threads are gone before the breaker opens", WARNING, about=(BreakerConfig,))
 def threads_first(subject: Subject) -> Iterator[Hit]:
     """When B hangs, a call fails only after its timeout; until then it holds a thread. The breaker needs its failures
     first. If rate times that time is more than there are threads, A is exhausted before its breaker helps. Shorter
@@ -444,7 +464,7 @@ def threads_first(subject: Subject) -> Iterator[Hit]:
             )
 
 
-@rule("RL027", "a slow call that is never seen", WARNING)
+@rule("RL027", "a slow call that is never seen", WARNING, about=(BreakerConfig,))
 def slow_unseen(subject: Subject) -> Iterator[Hit]:
     """`slow_call` is looked at when a call ends. If a timeout inside the breaker ends it before, it is a failure,
     never slow.

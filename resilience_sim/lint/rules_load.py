@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
     at_layer,
+    attempt_limit,
     capacity,
-    inner_timeout,
     least_capacity,
     mean_time,
     most_attempts,
     traffic,
+    views,
 )
 from resilience_sim.lint.chance import engset, erlang_b, evenness, longer_than, loss_of_turns, mean_until
 from resilience_sim.lint.finding import ERROR, INFO, WARNING, Hit, rule
@@ -80,7 +81,7 @@ def multiplied(subject: Subject) -> Iterator[Hit]:
     )
 
 
-@rule("RL006", "a retry storm that keeps itself alive", WARNING)
+@rule("RL006", "a retry storm that keeps itself alive", WARNING, about=(RetryConfig,))
 def storm(subject: Subject) -> Iterator[Hit]:
     """If requests times attempts is more than B can do, an overload has two stable states: everything works, or
     everything times out and is retried. A short cause moves it to the second, and the end of the cause does not
@@ -91,7 +92,7 @@ def storm(subject: Subject) -> Iterator[Hit]:
     able, held = capacity(plan), _total(subject)
     rate = traffic(plan).usual
     retries = [i for i, c in enumerate(subject.stack) if isinstance(c, RetryConfig) and c.attempts > 1]
-    if able == inf or not retries or any(breaker_of(config) for config in subject.stack):
+    if able == inf or not retries or any(views(subject.stack)):
         return
     if rate <= able < rate * held:
         yield Hit(
@@ -105,7 +106,7 @@ def storm(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL022", "a budget that never binds", WARNING)
+@rule("RL022", "a budget that never binds", WARNING, about=(RetryConfig,))
 def idle_budget(subject: Subject) -> Iterator[Hit]:
     """A budget of 300% for a retry of three attempts allows more than the attempts can ask for. A token bucket that
     gains as much per call as the retries of that call cost never runs dry; a huge one runs dry when the outage is
@@ -161,7 +162,7 @@ def _allowance(budget: BudgetConfig, retries: int, rate: float) -> tuple[float, 
     return income / budget.cost, budget.capacity / spent if spent > 0 else 0.0
 
 
-@rule("RL025", "a hedge that is sent too early", WARNING)
+@rule("RL025", "a hedge that is sent too early", WARNING, about=(HedgeConfig,))
 def eager_hedge(subject: Subject) -> Iterator[Hit]:
     """A hedge is for the unlucky few. Sent after the median it doubles the load of half the calls. The extra load is
     the chance that an answer takes longer than the delay, leg by leg.
@@ -194,7 +195,7 @@ def _of_users(plan: Plan, index: int, limit: float, rate: float) -> float:
     return max(rate, (plan.traffic.users / plan.client.instances - served) / think)
 
 
-@rule("RL026", "a rate limit below the traffic", WARNING, worst=ERROR)
+@rule("RL026", "a rate limit below the traffic", WARNING, worst=ERROR, about=(RateLimiterConfig,))
 def narrow_limiter(subject: Subject) -> Iterator[Hit]:
     """What arrives above the limit is turned away, or waits until it cannot. Retries outside the limiter count as
     traffic too. The limit is per client instance, unless it is `shared`: several instances together send several times
@@ -280,7 +281,7 @@ def _lost(plan: Plan, places: int, load: float, held: float) -> float:
         return 0.0
     if plan.client.spread != "round_robin" or instances == 1 or found.loop == "closed":
         return erlang_b(places, load)
-    limit = min((inner_timeout(plan.stack, i) for i in range(len(plan.stack))), default=inf)
+    limit = attempt_limit(plan.stack)
     return loss_of_turns(places, load, instances, evenness(plan.service.latency, limit))
 
 
@@ -339,7 +340,7 @@ def queue_for_nobody(subject: Subject) -> Iterator[Hit]:
     plan = subject.plan
     service = plan.service
     deadline = plan.traffic.deadline or inf
-    patience = min([deadline, *(inner_timeout(subject.stack, i) for i in range(len(subject.stack)))])
+    patience = min(deadline, attempt_limit(subject.stack))
     work = mean_until(service.latency)
     demand = traffic(plan).peak
     for config in subject.stack:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT
 from resilience_sim.kernel.events import BREAKER_OPEN, CLIENT_ERROR, LOST, OUTCOME_NAMES, TIMEOUT
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
     attempt_failures,
+    attempt_limit,
     heard,
-    inner_timeout,
     longest_wait,
     network,
     of_jitter_alone,
     traffic,
     tries_failing,
+    views,
     waits,
     worst_time,
 )
@@ -24,6 +25,7 @@ from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
 from resilience_sim.policies.rules.retry import Draws, Memory, Wait
+from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.fallback import FallbackConfig
 from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
@@ -41,7 +43,7 @@ def _retries(subject: Subject) -> Iterator[tuple[int, RetryConfig]]:
             yield index, config
 
 
-@rule("RL029", "dozens of attempts", WARNING)
+@rule("RL029", "dozens of attempts", WARNING, about=(RetryConfig,))
 def dozens(subject: Subject) -> Iterator[Hit]:
     """What did not work the first five times seldom works the fortieth: the trouble is not a blip, or the request is at
     fault. Meanwhile every failing request multiplies the load of B by the number of attempts, and its caller waits for
@@ -78,7 +80,7 @@ def _turns(config: RetryConfig) -> str:
     return f"{config.attempts - 1} times" if config.attempts < WITHOUT_LIMIT else "again and again"
 
 
-@rule("RL014", "retries without jitter", WARNING)
+@rule("RL014", "retries without jitter", WARNING, about=(RetryConfig,))
 def no_jitter(subject: Subject) -> Iterator[Hit]:
     """A B that refuses a burst gets the same burst again, after the same wait, as often as there are retries. Chance
     spreads it: with full jitter the wave is as wide as the wait is long.
@@ -101,7 +103,7 @@ def no_jitter(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL015", "waits without a cap", WARNING)
+@rule("RL015", "waits without a cap", WARNING, about=(RetryConfig,))
 def no_cap(subject: Subject) -> Iterator[Hit]:
     """Exponential waits double: ten attempts from 100 ms wait 26 s before the last, twenty more than seven hours.
     Without a cap the last attempts come when nobody waits for them.
@@ -127,7 +129,7 @@ def no_cap(subject: Subject) -> Iterator[Hit]:
             )
 
 
-@rule("RL016", "retries at once", WARNING)
+@rule("RL016", "retries at once", WARNING, about=(RetryConfig,))
 def at_once(subject: Subject) -> Iterator[Hit]:
     """A retry bets that the trouble passes before the last attempt. Attempts without waits are over in milliseconds:
     any trouble that lasts longer than that defeats all of them, and B gets the load of all. A delay of nothing with
@@ -173,7 +175,7 @@ def _of_jitter(subject: Subject, index: int, config: RetryConfig, longest: float
     )
 
 
-@rule("RL019", "retries against an open breaker", WARNING)
+@rule("RL019", "retries against an open breaker", WARNING, about=(RetryConfig, BreakerConfig))
 def open_door(subject: Subject) -> Iterator[Hit]:
     """resilience4j retries every exception unless told otherwise, CallNotPermittedException of an open breaker too.
     The waits of the retry are mostly far shorter than the recovery time: the caller waits for nothing. It makes
@@ -182,10 +184,9 @@ def open_door(subject: Subject) -> Iterator[Hit]:
     for index, config in _retries(subject):
         if BREAKER_OPEN not in config.on:
             continue
-        for inner in range(index + 1, len(subject.stack)):
-            view = breaker_of(subject.stack[inner])
-            patience = waits(config) + of_jitter_alone(subject.exact[index]) * (config.attempts - 1)
-            if view is None or patience >= view.recovery:
+        patience = waits(config) + of_jitter_alone(subject.exact[index]) * (config.attempts - 1)
+        for inner, view in enumerate(views(subject.stack)):
+            if inner <= index or view is None or patience >= view.recovery:
                 continue
             yield Hit(
                 subject.at(index, "on"),
@@ -209,7 +210,7 @@ def _stops_work(subject: Subject, index: int) -> bool:
 def duplicates_per_request(subject: Subject, config: RetryConfig) -> float:
     """Expected effects beyond the first: E[effects] - P(at least one), attempts independent."""
     service = subject.plan.service
-    limit = min((inner_timeout(subject.stack, i) for i in range(len(subject.stack))), default=inf)
+    limit = attempt_limit(subject.stack)
     late = longer_than(service.latency, limit - network(subject.plan)) if limit < inf else 0.0
     late_again = late if TIMEOUT in config.on else 0.0  # tried again after a timeout
     failing = service.failure_rate
@@ -297,7 +298,7 @@ def _half(posts: list[OperationConfig]) -> str:
     return f"{'some' if any(keyed) else 'requests'} carry no idempotency key"
 
 
-@rule("RL018", "an idempotency key that expires too early", ERROR)
+@rule("RL018", "an idempotency key that expires too early", ERROR, about=(RetryConfig,))
 def forgotten_key(subject: Subject) -> Iterator[Hit]:
     """B remembers keys for a time. If the last attempt of a request can come later than that, counted with every
     timeout used up and the longest waits, B takes it for a new request.
@@ -323,7 +324,7 @@ def forgotten_key(subject: Subject) -> Iterator[Hit]:
             )
 
 
-@rule("RL023", "a fallback that hides failures", ERROR)
+@rule("RL023", "a fallback that hides failures", ERROR, about=(FallbackConfig,))
 def hidden(subject: Subject) -> Iterator[Hit]:
     """To the layers outside it a fallback looks like a success. A retry outside never retries, a breaker outside never
     opens (RL009). Put the fallback outermost.

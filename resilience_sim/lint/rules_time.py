@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from resilience_sim.interop.generic import WITHOUT_LIMIT, breaker_of
+from resilience_sim.interop.generic import WITHOUT_LIMIT
 from resilience_sim.kernel.events import RATE_LIMITED
 from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
@@ -15,6 +15,7 @@ from resilience_sim.lint.arithmetic import (
     longest_wait,
     network,
     traffic,
+    views,
     waits,
     worst_time,
 )
@@ -22,13 +23,14 @@ from resilience_sim.lint.chance import longer_than
 from resilience_sim.lint.finding import ERROR, WARNING, Hit, rule
 from resilience_sim.lint.subject import Subject
 from resilience_sim.scenario.text.tree import Loc
+from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 HANG = "B may hang: it takes a call and never answers"
 
 
-@rule("RL001", "the worst case exceeds the deadline", WARNING)
+@rule("RL001", "the worst case exceeds the deadline", WARNING, about=(TimeoutConfig,))
 def deadline(subject: Subject) -> Iterator[Hit]:
     """The longest a request can take is computed from the inside out: an attempt takes its timeout, a retry all its
     attempts and the longest wait between them (jitter at its maximum), a bulkhead or limiter its longest wait, a
@@ -55,7 +57,7 @@ def deadline(subject: Subject) -> Iterator[Hit]:
     )
 
 
-@rule("RL002", "an inner timeout that never fires", ERROR)
+@rule("RL002", "an inner timeout that never fires", ERROR, about=(TimeoutConfig,))
 def nested(subject: Subject) -> Iterator[Hit]:
     """A timeout inside another that is not longer never ends anything: the outer one always comes first, and what was
     to be retried or counted on the inner one never is.
@@ -78,7 +80,7 @@ def nested(subject: Subject) -> Iterator[Hit]:
         outer.append((index, config))
 
 
-@rule("RL003", "attempts that never get their turn", WARNING)
+@rule("RL003", "attempts that never get their turn", WARNING, about=(TimeoutConfig, RetryConfig))
 def room_for_retries(subject: Subject) -> Iterator[Hit]:
     """A timeout around a retry covers all attempts. If one attempt may use up most of it, the others exist on paper:
     when B hangs, the request ends at the outer timeout with fewer attempts than configured. Divide the outer
@@ -152,15 +154,14 @@ def endless(subject: Subject) -> Iterator[Hit]:
     )
 
 
-@rule("RL013", "the recovery time is shorter than a timeout inside", WARNING)
+@rule("RL013", "the recovery time is shorter than a timeout inside", WARNING, about=(BreakerConfig,))
 def rest(subject: Subject) -> Iterator[Hit]:
     """A breaker opens to give B a rest. Calls that were let in before go on until their timeout. If the breaker
     becomes half open sooner, B never rests, and the results of old calls come while the state is already another
     one (libraries differ in what such a late result does). Where a bulkhead or a rate limiter stands inside, calls
     that wait for it come to B later still; they wait only if the traffic is more than it lets through.
     """
-    for index, config in enumerate(subject.stack):
-        view = breaker_of(config)
+    for index, view in enumerate(views(subject.stack)):
         if view is None:
             continue
         held = worst_time(subject.stack, index + 1, lambda _: 0.0)
@@ -181,7 +182,7 @@ def rest(subject: Subject) -> Iterator[Hit]:
         )
 
 
-@rule("RL032", "a Retry-After that outlasts the request", WARNING)
+@rule("RL032", "a Retry-After that outlasts the request", WARNING, about=(RetryConfig,))
 def hint_too_long(subject: Subject) -> Iterator[Hit]:
     """A retry that obeys a Retry-After waits as long as B asks for with its 429, whatever its own delays and its cap
     say. If a timeout outside the retry ends the request before that, nobody makes the second attempt: the caller waits
@@ -239,7 +240,7 @@ def _hint(subject: Subject, index: int, fault: str, hint: float, limit: float, t
     )
 
 
-@rule("RL028", "a timeout below the usual latency", WARNING)
+@rule("RL028", "a timeout below the usual latency", WARNING, about=(TimeoutConfig,))
 def too_tight(subject: Subject) -> Iterator[Hit]:
     """A timeout cuts the tail of healthy answers too: the share that takes longer fails, is retried, and makes load of
     its own. Computed from the distribution of the latency, without any queue.

@@ -220,7 +220,7 @@ def _emulate(library: str, given: Settings, ident: str, values: Values) -> Polic
 
 
 def _translate(library: str, values: Values) -> Settings:
-    written = values.written
+    written = values.read
     said: Settings = {}
     if "failure_threshold" in written:
         threshold = values.failure_threshold
@@ -228,8 +228,8 @@ def _translate(library: str, values: Values) -> Settings:
     if "window" in written:
         said["window_calls" if values.window.calls else "window_time"] = values.window.calls or values.window.time
     for name in ("min_calls", "recovery_time", "probes", "success_threshold", "slow_call", "slow_threshold"):
-        if name in written and values[name] is not None:
-            said[name] = values[name]
+        if written.get(name) is not None:
+            said[name] = written[name]
     if values.jitter[0] != "none":
         said["jitter"] = values.jitter
     if values.backoff is not None:

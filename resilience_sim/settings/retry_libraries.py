@@ -430,12 +430,12 @@ def _tenacity(rest: Settings) -> Settings:
 def _emulate(library: str, given: Settings, ident: str, values: Values) -> PolicyConfig:
     on = values.on if "on" in values.written else ()
     made = emulate_retry(library, given, ident, on, budget(values.budget))
-    return replace(made, only_idempotent=values.only_idempotent)
+    return replace(made, only_idempotent=True) if values.only_idempotent else made
 
 
 def _translate(library: str, values: Values) -> Settings:
     names = ("attempts", "delay", "backoff", "factor", "max_delay", "jitter", "max_elapsed", "honor_retry_after")
-    written = {name: values[name] for name in names if name in values.written and values[name] is not None}
+    written = {name: said for name in names if (said := values.read.get(name)) is not None}
     return from_classic(library, written)
 
 

@@ -98,11 +98,16 @@ class Values:
         return self.read[name] if name in self.read else self.table.by_name[name].initial
 
     def __getattr__(self, name: str) -> Any:
-        if name not in Values.__slots__ and name in self.table.by_name:
-            return self[name]
+        if name not in _SLOTS:
+            if name in self.read:
+                return self.read[name]
+            param = self.table.by_name.get(name)
+            if param is not None:
+                return param.initial
         raise AttributeError(name)
 
 
+_SLOTS = frozenset(Values.__slots__)
 Check: TypeAlias = Callable[[Values, Loc, Findings], None]
 
 
@@ -134,6 +139,19 @@ class Table:
         """The parameters, by name."""
         return {param.name: param for param in self.params}
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {param.name: at for at, param in enumerate(self.params)}
+
+    def place(self, param: Param) -> int:
+        """Where it stands among the parameters."""
+        return self._places[param.name]
+
+    @cached_property
+    def needed(self) -> tuple[Param, ...]:
+        """The parameters that must be written."""
+        return tuple(param for param in self.params if param.required)
+
     @property
     def own(self) -> tuple[Param, ...]:
         """The parameters that are ours rather than a library's."""
@@ -142,7 +160,7 @@ class Table:
     @property
     def needs_body(self) -> bool:
         """Whether some parameter must be written."""
-        return any(param.required for param in self.params)
+        return bool(self.needed)
 
 
 # --- types made of tables -----------------------------------------------------------------------------------------
@@ -254,10 +272,10 @@ class LibraryError(ValueError):
 
 def with_defaults(params: tuple[Param, ...], given: Settings) -> Settings:
     """Every parameter of a library with its value; LibraryError for names it does not have."""
-    known = {param.name for param in params}
-    for name in given:
-        if name not in known:
-            raise LibraryError(name, f"no parameter {shown(name)}", "there are " + ", ".join(known))
-    return {
-        param.name: param.initial if given.get(param.name) is None else given[param.name] for param in params
+    settings = {
+        param.name: param.initial if (said := given.get(param.name)) is None else said for param in params
     }  # written and empty is the default, too
+    for name in given:
+        if name not in settings:
+            raise LibraryError(name, f"no parameter {shown(name)}", "there are " + ", ".join(settings))
+    return settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from resilience_sim.settings import codes
 
@@ -101,16 +102,24 @@ def shown(value: object) -> str:
 def duration(value: object) -> int:
     """Nanoseconds of ``250ms``, ``1.5s``, ``1m30s``, ``2h``."""
     text = _text(value, "a duration", "250ms", _durations)
-    if not _DURATION.match(text):
+    total = _nanoseconds(text)
+    if total is None:
         raise _unreadable(value, text, "a duration", "`250ms`, `1.5s`, `1m30s` or `2h`", _durations)
-    total: int | Fraction = 0
-    for number, unit in _PART.findall(text):
-        total += UNIT_NS[unit] * (int(number) if number.isdigit() else Fraction(number))
     if total.denominator != 1:
         raise UnitError(codes.RANGE, f"{shown(text)} is finer than a nanosecond", "time is kept in whole nanoseconds")
     if total > LONGEST:
         raise UnitError(codes.RANGE, f"{shown(text)} is longer than 73 years", "check the unit")
     return int(total)
+
+
+@lru_cache(maxsize=4096)
+def _nanoseconds(text: str) -> Fraction | int | None:
+    if not _DURATION.match(text):
+        return None
+    total: Fraction | int = 0
+    for number, unit in _PART.findall(text):
+        total += (Fraction(number) if "." in number else int(number)) * UNIT_NS[unit]
+    return total
 
 
 def ratio(value: object) -> Fraction:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience_sim.interop.generic import failures_needed
+from resilience_sim.interop.generic import breaker_of, failures_needed
 from resilience_sim.lint.arithmetic import longest_wait, waits, worst_time
 from resilience_sim.lint.chance import (
+    binomial_at,
     binomial_least,
+    binomials,
     erlang_b,
     gamma_below,
     longer_than,
@@ -22,8 +24,11 @@ from resilience_sim.lint.chance import (
     poisson_least,
     quantile,
     run_within,
+    windows_with,
 )
+from resilience_sim.lint.rules_breaker import may_open, openings
 from resilience_sim.policies.rules.retry import Backoff
+from resilience_sim.settings.breaker import BreakerConfig
 from resilience_sim.settings.bulkhead import BulkheadConfig
 from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.latency import Latency
@@ -143,3 +148,32 @@ def test_worst_time_layer_by_layer():
         worst_time((RetryConfig("r", attempts=3, delay=100_000_000, max_elapsed=1_500_000_000), attempt[1]))
         == 2_500_000_000
     )
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-12, 0.03, 0.7, 1.0])
+def test_all_binomials_at_once_are_each_of_them(p: float):
+    for n, most in ((0, 3), (7, 20), (300, 40)):
+        assert binomials(n, most, p) == [binomial_at(n, k, p) for k in range(most + 1)]
+
+
+def test_a_window_that_cannot_stay_below_is_no_division_by_zero():
+    chance, mean = windows_with(42, 21, 0.999998585103623, 1079996.0, full=True)
+    assert chance == pytest.approx(1.0)
+    assert mean == pytest.approx(42)
+
+
+def test_what_may_open_is_never_less_than_the_chance():
+    """So that a breaker for which it is small need not be looked at."""
+    luck = random.Random(4)
+    near = 0
+    for _ in range(400):
+        kind, most = luck.choice([("consecutive", 12), ("window_calls", 120), ("window_time", 60)])
+        window = {kind: luck.randint(1, most) * (10**9 if kind == "window_time" else 1)}
+        config = BreakerConfig("b", min_calls=luck.randint(1, 40), failure_share=luck.uniform(0.02, 1.0), **window)
+        view = breaker_of(config)
+        assert view is not None
+        p, rate = 10 ** luck.uniform(-5, -0.2), 10 ** luck.uniform(-2, 2)
+        chance = openings(view, p, rate)[0]
+        assert chance <= may_open(view, p, rate) * (1 + 1e-6) + 1e-9
+        near += 0.01 < chance < 0.99
+    assert near > 20

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lint.cases import CASES, found_in, seen, text_of
+from resilience_sim.lint.check import parts, subjects
 from resilience_sim.lint.finding import ERROR
 from resilience_sim.lint.pages import RULES
 from resilience_sim.runs.simulate import simulate
@@ -292,3 +293,17 @@ def test_a_fallback_hides_failures_from_a_library_that_would_see_4xx_too():
     answering = text.replace("failure_rate:", "failure: client_error, failure_rate:")
     assert answering != text
     assert not found_in(answering, "RL023")
+
+
+def test_a_rule_is_silent_without_the_policies_it_is_about():
+    """So that it need not be asked there."""
+    asked = 0
+    for code in CASES:
+        for whole in subjects(text_of(code), "x.yaml", ()):
+            for subject in parts(whole):
+                kinds = {config.kind for config in subject.stack}
+                for rule in RULES:
+                    if not rule.of_graph and not rule.about <= kinds:
+                        asked += 1
+                        assert not list(rule.check(subject)), (code, rule.code)
+    assert asked > 300

@@ -26,6 +26,8 @@ class Places:
         return self._count
 
     def touches(self, loc: Loc) -> bool:
+        if not self._count:
+            return False
         return loc in self._above or any(loc[:length] in self._here for length in range(len(loc) + 1))
 
 

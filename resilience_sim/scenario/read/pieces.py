@@ -10,7 +10,7 @@ from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.read.expectations import Known, expectations, known
 from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.services import services
-from resilience_sim.scenario.read.stack import stack_of, written
+from resilience_sim.scenario.read.stack import policy, sourced, stack_of, written
 from resilience_sim.scenario.read.tables import Memory, Reader
 from resilience_sim.scenario.text.datafiles import DataFiles
 from resilience_sim.scenario.text.parse import parse
@@ -24,8 +24,9 @@ from resilience_sim.settings.calls import CLIENT_NAME
 from resilience_sim.settings.faults import FaultConfig, fault
 from resilience_sim.settings.plan import Expectation, Plan
 from resilience_sim.settings.policy import PolicyConfig, own_id, prefix_of
-from resilience_sim.settings.registry import EXPECT, FAULT_ITEM
+from resilience_sim.settings.registry import EXPECT, FAULT_ITEM, POLICIES
 from resilience_sim.settings.service import FIELD_OF, ServiceConfig
+from resilience_sim.settings.table import Item
 from resilience_sim.settings.traffic import TrafficConfig
 from resilience_sim.settings.units import shown
 
@@ -49,7 +50,13 @@ def policy_of(kind: str, settings: Mapping[str, Node]) -> PolicyConfig:
         ScenarioError: one of them is wrong.
     """
     entries = {name: Entry(node.span, node) for name, node in settings.items()}
-    return _policy(_holding("stack", kind, entries, _NOWHERE), [])
+    root = _holding("stack", kind, entries, _NOWHERE)
+    findings, loc = Findings(root), ("stack", 0, kind)
+    values = Reader(findings, Memory()).table(POLICIES[kind].table, MappingNode(_NOWHERE, entries), loc)
+    made = policy(Item(kind, values), kind, loc, findings)
+    if findings.errors:
+        raise ScenarioError(findings.errors)
+    return sourced(made, {name: plain(node) for name, node in settings.items()})
 
 
 def _policy(root: MappingNode, errors: list[Diagnostic], prefix: str = "") -> PolicyConfig:

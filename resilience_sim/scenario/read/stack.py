@@ -54,25 +54,31 @@ def ids_of(items: SequenceType[Item], at: Loc, findings: Findings) -> list[str]:
 
 def policy(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
     """The config of a policy; with findings, something to go on with. ``loc`` ends with the kind."""
-    made = _alone(item, ident, loc, findings)
-    if SHARED.name not in item.body.table.by_name or not item.body.shared:
+    made = policy_alone(item, ident, loc, findings)
+    if made is not None:
+        return made
+    kind = POLICIES[item.kind]
+    return kind.classic(Values(item.body.table, _needed(kind)), ident, loc, findings)
+
+
+def policy_alone(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig | None:
+    """The same, but None where its library refuses a setting."""
+    kind, values = POLICIES[item.kind], item.body
+    if kind.libraries:
+        given, like = _library_settings(kind, values, loc, findings), values.like
+        if like == "classic":
+            made: PolicyConfig | None = kind.classic(values, ident, loc, findings)
+        else:
+            made = None if findings.touches(loc) else _emulated(kind, values, given, ident, loc, findings)
+    else:
+        made = kind.classic(values, ident, loc, findings)
+    if made is None or SHARED.name not in values.table.by_name or not values.shared:
         return made
     if isinstance(made, OutlierConfig):
         message = "outlier detection cannot be shared: each proxy ejects by what it has seen itself"
         findings.error((*loc, SHARED.name), codes.CONFLICT, message, "leave `shared` away", key=True)
         return made
     return replace(made, shared=True)
-
-
-def _alone(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
-    kind, values = POLICIES[item.kind], item.body
-    if not kind.libraries:
-        return kind.classic(values, ident, loc, findings)
-    given = _library_settings(kind, values, loc, findings)
-    if values.like == "classic":
-        return kind.classic(values, ident, loc, findings)
-    made = None if findings.touches(loc) else _emulated(kind, values, given, ident, loc, findings)
-    return made or kind.classic(Values(values.table, _needed(kind)), ident, loc, findings)
 
 
 def stack_of(findings: Findings, memory: Memory, prefix: str = "") -> tuple[PolicyConfig, ...]:
@@ -103,7 +109,13 @@ def policies(
 
 
 def _sourced(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig:
-    return replace(policy(item, ident, loc, findings), written=written(findings.root, loc))
+    return sourced(policy(item, ident, loc, findings), written(findings.root, loc))
+
+
+def sourced(made: PolicyConfig, written: MappingType[str, Any]) -> PolicyConfig:
+    """A config that was made just now, told what it was read from: to copy it takes longer than to make it."""
+    object.__setattr__(made, "written", written)
+    return made
 
 
 def _needed(kind: PolicyKind) -> Settings:
@@ -121,10 +133,9 @@ def written(root: Node, loc: Loc) -> MappingType[str, Any]:
 def _library_settings(kind: PolicyKind, values: Values, loc: Loc, findings: Findings) -> Settings:
     """The library's own parameters that were written; those of other libraries are findings."""
     found: Settings = {}
-    for name in sorted(values.written):
-        param = kind.table.by_name[name]
-        if not param.libraries:
-            continue
+    params = kind.table.by_name
+    for name in sorted([name for name in values.written if params[name].libraries]):
+        param = params[name]
         if values.like in param.libraries:
             found[name] = values[name]
             if isinstance(param.type, ExpressionType) and param.type.names and values[name]:

@@ -19,6 +19,7 @@ from resilience_sim.settings.types import Type
 from resilience_sim.settings.units import UnitError, shown
 
 T = TypeVar("T")
+_MADE_OF_OTHERS = (Nested, OneOrMany, OneOf, ListOf, MapOf)
 
 
 class Memory:
@@ -72,21 +73,23 @@ class Reader:
         read: dict[str, Any] = {}
         meant: set[str] = set()
         before = len(self.findings.tainted)
+        known: list[Param] = []
         for name in node.entries:
-            if name not in table.by_name:
+            param = table.by_name.get(name)
+            if param is None:
                 remedy, key = _unknown(table, name, loc)
                 meant.add(key)
                 self.findings.error((*loc, name), codes.UNKNOWN_KEY, f"unknown key {shown(name)}", remedy, key=True)
-        theirs = table.libraries.get(str(plain(node.entries["like"].value)), {}) if "like" in node.entries else {}
-        for param in table.params:
-            entry = node.entries.get(param.name)
-            if entry is not None and not _left_out(param, entry.value):
-                kind = theirs[param.name].type if param.libraries and param.name in theirs else param.type
-                read[param.name] = self._value(kind, entry.value, (*loc, param.name), param)
+            else:
+                known.append(param)
+        library = str(plain(node.entries["like"].value)) if "like" in node.entries else ""
+        for param in sorted(known, key=table.place):
+            for value in self.setting(table, library, param.name, node.entries[param.name].value, loc):
+                read[param.name] = value
         values = Values(table, read)
         emulates = "like" in table.by_name and values.like != "classic"
-        for param in table.params:
-            if param.required and param.name not in read and not emulates:
+        for param in () if emulates else table.needed:
+            if param.name not in read:
                 if param.name not in meant:
                     self._missing(param, loc)
                 self.findings.tainted.append((*loc, param.name))
@@ -95,7 +98,18 @@ class Reader:
             table.check(values, loc, self.findings)
         return values
 
+    def setting(self, table: Table, library: str, name: str, node: Node, loc: Loc) -> tuple[Any, ...]:
+        """What one of the parameters is read as, under the rules of a library; () for an empty one that is left out."""
+        param = table.by_name[name]
+        if _left_out(param, node):
+            return ()
+        theirs = table.libraries.get(library, {}) if param.libraries else {}
+        kind = theirs[name].type if name in theirs else param.type
+        return (self._value(kind, node, (*loc, name), param),)
+
     def _value(self, kind: Type, node: Node, loc: Loc, param: Param | None = None) -> Any:
+        if not isinstance(kind, _MADE_OF_OTHERS):
+            return self._leaf(kind, node, loc)
         if isinstance(kind, Nested):
             if isinstance(node, Mapping):
                 return self.table(kind.table, node, loc)
@@ -117,15 +131,14 @@ class Reader:
                 self._wrong_shape("list", [], node, loc)
                 return []
             return [self._value(kind.item, item, (*loc, index)) for index, item in enumerate(node.items)]
-        if isinstance(kind, MapOf):
-            if not isinstance(node, Mapping):
-                self._wrong_shape("mapping", [], node, loc)
-                return {}
-            return {
-                name: None if _is_null(entry.value) else self._value(kind.item, entry.value, (*loc, name))
-                for name, entry in node.entries.items()
-            }
-        return self._leaf(kind, node, loc)
+        assert isinstance(kind, MapOf)
+        if not isinstance(node, Mapping):
+            self._wrong_shape("mapping", [], node, loc)
+            return {}
+        return {
+            name: None if _is_null(entry.value) else self._value(kind.item, entry.value, (*loc, name))
+            for name, entry in node.entries.items()
+        }
 
     def _leaf(self, kind: Type | None, node: Node, loc: Loc) -> Any:
         assert kind is not None
