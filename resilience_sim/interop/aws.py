@@ -10,7 +10,7 @@ import re
 import shlex
 
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, safe_name
+from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, escaped
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section
@@ -99,7 +99,7 @@ def _profiles(file: ConfigFile) -> dict[str, Mapping]:
 def _shown(file: ConfigFile) -> dict[str, str]:
     """Their names as they may be shown, each with the real one."""
     if "aws names" not in file.memo:
-        file.memo["aws names"] = distinct(_profiles(file))
+        file.memo["aws names"] = distinct(_profiles(file), escaped)
     known: dict[str, str] = file.memo["aws names"]
     return known
 
@@ -117,9 +117,9 @@ def _no_profiles(file: ConfigFile) -> list[Diagnostic]:
                     log.add(
                         UNKNOWN_KEY,
                         "warning",
-                        f"a later section is for the profile `{safe_name(name)}`, too, and the last one counts as a "
+                        f"a later section is for the profile `{escaped(name)}`, too, and the last one counts as a "
                         "whole: these settings are ignored",
-                        At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
+                        At(entry.key, escaped(head), f"[{escaped(head)}]"),
                         "write them into the last one",
                     )
                 if ours and not name:
@@ -128,7 +128,7 @@ def _no_profiles(file: ConfigFile) -> list[Diagnostic]:
                         "warning",
                         "no profile: in this file a profile is written `[profile NAME]`, a name with spaces in quotes; "
                         "these settings are ignored",
-                        At(entry.key, safe_name(head), f"[{safe_name(head)}]"),
+                        At(entry.key, escaped(head), f"[{escaped(head)}]"),
                         "write `profile` before the name",
                     )
         file.memo["aws others"] = log.found

@@ -101,6 +101,8 @@ def _timeout(group: Section, name: str, log: Log) -> Layer:
             "write how long a call may take, or remove it",
         )  # fmt: skip
         return layer
+    if after is None and name not in group.unread:
+        log.refused("a timeout without a duration: Dapr refuses the whole resource", group.at(name), SPAN)
     layer.put("after", Ns(after.value if after else 60 * SECOND), after, "unreadable")
     return layer
 

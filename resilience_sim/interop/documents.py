@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
-from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence, Source
+from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence, Source
 
 _PROPERTY = re.compile(r"^[ \t]*[A-Za-z%][\w.\-\[\]]*\.[\w.\-\[\]/\"$]+[ \t]*[=:]", re.MULTILINE)
 PYTHON = (".py", ".pyi", ".ipynb")
@@ -97,7 +97,7 @@ def read_documents(path: str, text: str) -> ConfigFile:
         from resilience_sim.interop.json_tree import parse_json
 
         node = parse_json(text, Source(path, tuple(text.split("\n"))), found)
-        documents += [node] if isinstance(node, Mapping) else []
+        documents += [node] if isinstance(node, Mapping) else _choices(node)
     elif notation == "properties":
         from resilience_sim.interop.flat_trees import parse_properties
 
@@ -135,6 +135,12 @@ def read_as(file: ConfigFile, dialect: str) -> ConfigFile:
     for node, text in file.unclear:
         node.value = DIALECTS[dialect](text)
     return replace(file, memo={}, unclear=())
+
+
+def _choices(node: Node | None) -> list[Mapping]:
+    """The entries of a list of service configs (interop/grpc_choices.py): no other format has a list for a whole."""
+    items = node.items if isinstance(node, Sequence) else ()
+    return [each for each in items if isinstance(each, Mapping) and "serviceConfig" in each.entries]
 
 
 _INSIDE = re.compile(r"(?:application|bootstrap|microprofile-config)\.(?:ya?ml|properties)\Z")

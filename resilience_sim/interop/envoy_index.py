@@ -18,6 +18,7 @@ _CLUSTER = {
     "circuit_breakers", "outlier_detection", "connect_timeout", "lb_policy", "load_assignment", "eds_cluster_config",
     "cluster_type", "load_balancing_policy",
 }  # fmt: skip
+_CLUSTER_ALONE = ("circuit_breakers", "outlier_detection", "lb_policy", "load_assignment", "eds_cluster_config")
 _ELSEWHERE = {  # settings of a listener, which act on every route
     "stream_idle_timeout": "streams that idle are not simulated",
     "request_timeout": "requests arrive whole",
@@ -172,6 +173,8 @@ def index(file: ConfigFile) -> Index:
 def _made(file: ConfigFile) -> Index:
     found = _Gathered()
     for document in file.documents:
+        if _is_cluster(document) and any(get(document, key) is not None for key in _CLUSTER_ALONE):
+            found.clusters.append(document)
         _gather(document, None, found, 0)
     made = Index(elsewhere=found.elsewhere)
     for node in found.clusters:

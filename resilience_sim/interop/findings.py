@@ -7,7 +7,7 @@ values that were read as numbers, durations or known words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -33,12 +33,21 @@ def safe_name(text: str) -> str:
     return text if _NAME.match(text) else "…"
 
 
-def distinct(names: Iterable[str]) -> dict[str, str]:
-    """Names as they may be shown, each with the real one: two that look alike when masked stay two."""
+def escaped(text: str) -> str:
+    """A name that may have spaces and letters of any language, as it may be shown: on one line, of bounded length."""
+    plain = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+    return plain if len(plain) <= 60 else f"{plain[:59]}…"
+
+
+def distinct(names: Iterable[str], show: Callable[[str], str] | None = None) -> dict[str, str]:
+    """Names as they may be shown, each with the real one: two that look alike when masked stay two.
+
+    ``show``: how a name that is no plain one is shown, where it can be no secret.
+    """
     found: dict[str, str] = {}
     next_of: dict[str, int] = {}
     for name in names:
-        plain = name if _HOST.match(name) else "…"
+        plain = name if _HOST.match(name) else show(name) if show else "…"
         shown, number = plain, next_of.get(plain, 2)
         while shown in found:
             shown, number = f"{plain}#{number}", number + 1

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from resilience_sim.interop import durations
+from resilience_sim.interop import durations, grpc_choices
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, distinct
@@ -105,7 +105,8 @@ HOPELESS = (
 
 def recognises(file: ConfigFile) -> bool:
     """Whether there is a ``methodConfig``."""
-    return any(name.lower() == "methodconfig" for document in file.documents for name in document.entries)
+    found = grpc_choices.configs(file.documents, Log())
+    return any(name.lower() == "methodconfig" for document in found for name in document.entries)
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ def _known(file: ConfigFile) -> _Known:
         return known
     known = file.memo[NAME] = _Known(log=Log(traps=SHARED | TRAPS))
     twins = Twins(Diagnostics())
-    for document in file.documents:
+    for document in grpc_choices.configs(file.documents, known.log):
         top = Section(document, "", known.log, fold=True)
         _misspelt(top, "")
         throttling = top.section("retryThrottling")

@@ -23,6 +23,8 @@ _HARMLESS = re.compile(
 _OCTAL = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*\Z")
 _SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _SPRING_HEX = re.compile(r"-?(?:0[xX]|#)[0-9a-fA-F]{1,8}\Z")
+# Spring's converters and SmallRye's make nothing of an empty text, Dapr's JSON leaves it out (``omitempty``)
+_EMPTY_IS_UNSET = ("Spring", "SmallRye", "Dapr")
 _TYPED = ("Kubernetes", "Dapr")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -181,8 +183,8 @@ class Section:
             self.unread.append(name)
             return None
         value = node.value
-        if value == "" and self.log.values in ("Spring", "SmallRye"):
-            return None  # Spring's converters and SmallRye's make nothing of an empty text: as if it were not there
+        if value == "" and self.log.values in _EMPTY_IS_UNSET:
+            return None
         why = filled_in_elsewhere(value)
         if why:
             self.log.add(

@@ -392,7 +392,7 @@ def test_fault_14_a_section_that_is_no_profile():
 @pytest.mark.parametrize(
     ("text", "names", "message"),
     [
-        ('[profile "two words"]\nmax_attempts = 3\n', ["…"], ""),
+        ('[profile "two words"]\nmax_attempts = 3\n', ["two words"], ""),
         ("[profile a]\nmax_attempts = 3\n[profile a]\nregion = x\n", ["a"], "a section that stands twice"),
         ("[profile a]\nmax_attempts = 3\nmax_attempts = 4\n", ["a"], "a key that stands twice"),
         ("[profile a]\nmax_attempts = 3\nnonsense\n", ["a"], "neither a section nor a key"),

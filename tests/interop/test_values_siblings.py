@@ -6,7 +6,8 @@ import pytest
 
 from interop.shop import imported
 from resilience_sim.interop.emit import settle
-from resilience_sim.interop.formats import Imported
+from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.scenario.diagnostics import ScenarioError
 
 YML = "application.yml"
 
@@ -117,3 +118,77 @@ def test_types_of_istio_s_schema(number: str, time: str, refused: str):
     assert settings(found)["attempts"] == "4"
     assert ("RL193 error" in said(found)) == bool(refused)
     assert refused in said(found)
+
+
+@pytest.mark.parametrize(
+    ("more", "delay", "attempts", "refused"),
+    [
+        ('duration: ""', "5s", "3", False), ('duration: "2s"', "2s", "3", False),
+    ],
+)  # fmt: skip
+def test_empty_and_quoted_values_of_dapr(more: str, delay: str, attempts: str, refused: bool):
+    """pkg/apis/resiliency/v1alpha1: ``omitempty`` keeps an empty text from the decoder, whose defaults stay."""
+    text = RESILIENCY.replace(f"{more.partition(':')[0]}: {'1s' if 'duration' in more else 2}, ", "")
+    found = imported(text.replace("MORE", more), "dapr.yaml", "a")
+    assert (settings(found)["delay"], settings(found)["attempts"], "RL193" in said(found)) == (delay, attempts, refused)
+
+
+def test_an_empty_timeout_of_dapr_refuses_the_resource():
+    """resiliency.go, decodePolicies: ``time.ParseDuration("")`` is an error."""
+    text = RESILIENCY.replace("    retries:", '    timeouts: {t: ""}\n    retries:').replace("MORE", "")
+    assert "5 RL193 error a timeout without a duration" in said(imported(text, "dapr.yaml", "a"))
+
+
+# --- files that are a part of a whole, and names that are no words ---
+
+
+def test_a_cluster_alone_is_read():
+    """A resource of CDS without its type, as people paste it: cluster.proto."""
+    text = "name: a\nconnect_timeout: 1s\ncircuit_breakers: {thresholds: [{max_requests: 7}]}\n"
+    assert settings(imported(text, "cluster.yaml", "a"))["max_concurrent"] == "7"
+    assert open_config("job.yaml", "name: a\nconnect_timeout: 1s\n") is None
+
+
+CONFIG = '{"methodConfig": [{"name": [{"service": "%s"}], "timeout": "%ss"}]}'
+
+
+@pytest.mark.parametrize(
+    ("choices", "name", "told"),
+    [
+        (['"clientLanguage": ["go"], ', ""], "s1", "this choice is for some clients"),
+        (["", '"percentage": 10, '], "s0", "no client comes to this choice"),
+        (['"percentage": 10, '], "s0", "only clients that fit `percentage` take this"),
+        (['"percentage": 100, '], "s0", ""),
+        (['"percent": 100, '], "s0", "RL193 error `percent` is no key of this section"),
+    ],
+)
+def test_the_first_choice_that_is_for_every_client_is_read(choices: list[str], name: str, told: str):
+    """gRFC A2: a name server lists choices, and a client takes the first whose conditions it meets."""
+    text = ", ".join(f'{{{each}"serviceConfig": {CONFIG % (f"s{n}", n + 1)}}}' for n, each in enumerate(choices))
+    opened = open_config("service_config.json", f"[{text}]")
+    assert opened is not None
+    assert instance_names(*opened) == [name]
+    found = imported(f"[{text}]", "service_config.json", name)
+    assert settings(found)["after"] == f"{int(name[1]) + 1}s"
+    assert told in said(found)
+    assert bool(told) == ("RL19" in said(found))
+
+
+def test_profiles_of_aws_are_called_as_they_are_written():
+    text = '[profile "my prod"]\nmax_attempts = 4\n[profile "my dev"]\nmax_attempts = 2\n'
+    text += "[profile grün]\nmax_attempts = 3\n"
+    opened = open_config("config", text)
+    assert opened is not None
+    assert instance_names(*opened) == ["my prod", "my dev", "grün"]
+    found = imported(text, "config", "my dev")
+    assert settings(found)["attempts"] == "2"
+    assert "profile 'my dev'" in found.text
+
+
+def test_source_in_an_encoding_that_is_none_is_not_run_by_python():
+    """PEP 263: "SyntaxError: unknown encoding"."""
+    text = "#!/usr/bin/python\n# -*- coding: utf-88 -*-\nfrom tenacity import retry\n@retry\ndef f(): pass\n"
+    with pytest.raises(ScenarioError) as error:
+        imported(text, "client.py")
+    assert (error.value.diagnostics[0].code, error.value.diagnostics[0].line) == ("RL200", 2)
+    assert imported(text.replace("utf-88", "latin-1"), "client.py").stack.layers

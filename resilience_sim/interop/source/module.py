@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import tokenize
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from resilience_sim.scenario.text.tree import Source, Span
@@ -220,13 +222,27 @@ def _parse(text: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            tree = ast.parse(text)
     except SyntaxError as error:
         raise CannotParse("it is no Python that this version reads", error.lineno or 1, error.offset or 1) from None
     except (RecursionError, MemoryError):
         raise CannotParse("it is nested too deeply") from None
     except ValueError:
         raise CannotParse("it is no text") from None
+    line = _of_no_encoding(text)
+    if line:
+        raise CannotParse("it names an encoding that Python does not know", line)
+    return tree
+
+
+def _of_no_encoding(text: str) -> int:
+    """The line that names an encoding which is none (PEP 263); 0 for none."""
+    head = text.split("\n", 2)[:2]
+    try:
+        tokenize.detect_encoding(BytesIO("\n".join(head).encode()).readline)
+    except SyntaxError:
+        return next((number for number, line in enumerate(head, 1) if "coding" in line), 1)
+    return 0
 
 
 class _Walk:
