@@ -1,14 +1,14 @@
 """Small arithmetic expressions over named counters: gobreaker's ReadyToTrip, Dapr's CEL trip, Polly's generator.
 
 Understood are ``+ - * / **``, comparisons, ``and``/``&&``, ``or``/``||``, ``not``/``!`` and parentheses.
-Numbers are floats; a division by zero is not a number and no comparison with it holds, as in Go. Names that
-are not given are errors. An expression is kept in postfix form, so that evaluating it is one loop.
+Numbers are floats as in Go: what is divided by zero is infinite or no number, and no comparison with the latter holds.
+Names that are not given are errors. An expression is kept in postfix form, so that evaluating it is one loop.
 """
 
 from __future__ import annotations
 
 import re
-from math import inf, nan
+from math import inf, nan, pow
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|&&|\|\||>=|<=|==|!=|[-+*/()<>!]))")
 _SAME = {"and": "&&", "or": "||", "not": "!"}
@@ -131,9 +131,11 @@ def _apply(operator: str, left: float, right: float) -> float:
         return left / right
     if operator == "**":
         try:
-            return float(left**right)
+            return pow(left, right)
         except OverflowError:
             return inf
+        except ValueError:  # no real number, or a division by zero
+            return inf if left == 0.0 else nan
     if operator == "&&":
         return 1.0 if left and right else 0.0
     if operator == "||":

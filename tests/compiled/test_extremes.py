@@ -9,6 +9,12 @@ from pathlib import Path
 
 from .forms import run
 
+LONGEST_WAIT = """
+from resilience_sim.lint.check import lint_text
+
+wait = "{kind: exponential_jitter, max: 9200000000, jitter: 9200000000}"
+print(len(lint_text(f"resim: 1\\nstack: [{{retry: {{like: tenacity, wait: {wait}}}}}]\\n", "s.yaml")))
+"""
 PROGRAM = Path(__file__).with_name("extremes.py")
 ONE_IN = 97  # of 85,000; all of them: `python -m tests.fuzz --target extremes`
 
@@ -27,3 +33,8 @@ def test_extremes_are_the_same_in_both_forms(compiled: Path) -> None:
     assert len(ours[1]) - outcomes["refused"] > 75
     assert not {name: each for name, each in ours[1].items() if each.split()[0].isupper()}
     assert {name: (each, theirs[1][name]) for name, each in ours[1].items() if theirs[1][name] != each} == {}
+
+
+def test_the_longest_waits_are_no_overflow(compiled: Path) -> None:
+    """`lint` ended with "int too large to convert to i64" where the jitter is as long as the longest wait."""
+    assert run(compiled, "-c", LONGEST_WAIT) == run("interpreted", "-c", LONGEST_WAIT)

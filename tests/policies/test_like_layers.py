@@ -60,6 +60,14 @@ def test_polly_takes_a_cancelled_probe_for_a_success():
     assert run.breaker == [(1000, "OPEN"), (7000, "HALF_OPEN"), (9000, "CLOSED")]
 
 
+def test_polly_is_open_for_no_time_where_the_generator_has_no_number_for_it():
+    """0 / 0 at the first opening, which was an internal error; 1 / 0, without end, at the second."""
+    stack = [like("polly", MinimumThroughput=2, FailureRatio=0.5, BreakDurationGenerator="n / 0")]
+    run = bench(stack, ["error", "error", "error", "success"], at_seconds(0, 1, 2, 3))
+    assert run.breaker == [(1000, "OPEN"), (2000, "HALF_OPEN"), (2000, "OPEN")]
+    assert run.outcomes == ["error", "error", "error", "breaker_open"]
+
+
 def test_gobreaker_takes_a_cancelled_probe_for_a_failure():
     """A context that was cancelled is an error like any other."""
     stack = [timeout("2s"), like("gobreaker", ReadyToTrip="ConsecutiveFailures >= 2", Timeout=5 * S)]

@@ -75,7 +75,8 @@ class OpenTime:
     * ``jittered``: Finagle Backoff.equalJittered(5 s, 300 s): the first is the base; then half of the growth, half
       drawn.
     * ``waits``: cockatiel's halfOpenAfter and semian's error_timeout, in the words of a retry's waits.
-    * ``expression``: Polly BreakDurationGenerator, seconds from ``n`` (half-open attempts), ``rate`` and ``count``.
+    * ``expression``: Polly BreakDurationGenerator, seconds from ``n`` (half-open attempts), ``rate`` and ``count``;
+      none below zero, as Polly's CircuitStateController is then beyond the end of the break at once.
 
     ``asked`` holds what the expression was last asked with.
     """
@@ -102,7 +103,8 @@ class OpenTime:
             tally.look(now)  # reading health is what ages it
             rate = float(tally.bad) / float(tally.total) if tally.total else 0.0
             self.asked = [float(half_opens), rate, float(tally.bad)]
-            return int(min(self._expression.value(self.asked * 2) * 1e9 + 0.5, float(LONGEST)))
+            seconds = self._expression.value(self.asked * 2)
+            return int(min(seconds * 1e9 + 0.5, float(LONGEST))) if seconds > 0.0 else 0  # 0 if it is no number, too
         if growth == "exponential":
             steps = self._base // MILLI
             for _ in range(openings - 1):

@@ -87,7 +87,7 @@ class Backoff:
             w = base + shape_luck * (3.0 * before - base)
         w = min(w, float(self._cap))
         plain = int(w + 0.5)
-        w = jittered(w, self._jitter, self._spread, jitter_luck)
+        w = min(jittered(w, self._jitter, self._spread, jitter_luck), float(self._cap))
         return min(int(w + 0.5), self._cap), plain
 
 
