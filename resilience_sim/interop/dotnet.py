@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from resilience_sim.interop import durations
+from resilience_sim.interop import dotnet_env, durations, env_names
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.dotnet_sections import KEYS, TELLING, handlers, is_handler, laid_over, unfolded
 from resilience_sim.interop.durations import show_timespan
@@ -84,8 +84,13 @@ _BACKOFF = {"0": "constant", "1": "linear", "2": "exponential"}
 
 
 def recognises(file: ConfigFile) -> bool:
-    """Whether a JSON file holds such a section."""
-    return file.notation == "json" and bool(_all(file))
+    """Whether a JSON file holds such a section, or variables of the environment do."""
+    return (file.notation == "json" or beside(file)) and bool(_all(file))
+
+
+def beside(file: ConfigFile) -> bool:
+    """Whether a file that is read with others has something to say: variables with paths for names do."""
+    return file.notation == "json" or bool(dotnet_env.variables(file.documents))
 
 
 def _environment(document: Mapping) -> str:
@@ -106,11 +111,14 @@ def _together(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
 
 
 def _apart(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
-    documents = [unfolded(document) for document in file.documents]
+    variables = dotnet_env.variables(file.documents)[:1]  # of several processes the first
+    above = [dotnet_env.tree(each) for each in variables]
+    documents = [unfolded(each) for each in file.documents if not variables or _is_json(each)]
     base = next((each for each in documents if _is_base(each)), None)
     if base is None or len(documents) == 1:
-        return documents, []
-    wanted = [word.strip().lower() for text in file.profiles for word in text.split(",")] or ["production"]
+        return [_all_over(each, above) for each in documents] or above, []
+    said = [name for each in variables if (name := dotnet_env.environment(each))]
+    wanted = [word.strip().lower() for text in file.profiles for word in text.split(",")] or said or ["production"]
     out: list[Mapping] = []
     rest: list[Mapping] = []
     for each in documents:
@@ -121,7 +129,17 @@ def _apart(file: ConfigFile) -> tuple[list[Mapping], list[Mapping]]:
             out.append(each)
         elif not _is_base(each):
             rest.append(each)
-    return [base, *rest], out
+    return [_all_over(base, above), *rest], out
+
+
+def _all_over(base: Mapping, above: list[Mapping]) -> Mapping:
+    for each in above:
+        base = laid_over(base, each)
+    return base
+
+
+def _is_json(document: Mapping) -> bool:
+    return document.span.source.name.lower().endswith((".json", ".jsonc"))
 
 
 def _is_base(document: Mapping) -> bool:
@@ -160,6 +178,9 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         first = next(iter(document.entries.values()), None)
         if first is not None:
             log.skipped(At(first.key, name, ""), f"this file is for the environment {name} only: `--profile {name}`")
+    for each in dotnet_env.variables(file.documents)[1:]:
+        at = At(env_names.place_of(each.entries), safe_name(each.holder), "")
+        log.skipped(at, "the variables of the process before it were read, these are another one's")
     result = Converted(NAME, f"Microsoft.Extensions.Http.Resilience, section '{instance}'", instance)
     hedging = "Hedging" in top or "Endpoint" in top
     present = [name for name in top.names() if name.lower() in KEYS]

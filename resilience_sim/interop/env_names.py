@@ -46,25 +46,26 @@ def variables(documents: Collection[Mapping]) -> dict[int, list[Variables]]:
 def _processes(document: Mapping) -> list[Variables]:
     if any(name.startswith(PREFIX) for name in document.entries):
         return [Variables("", _ours(document.entries))]
-    return [each for each in _below(document, "") if each.entries]
+    return [each for each in below(document, "", _ours) if each.entries]
 
 
 def _ours(entries: dict[str, Entry]) -> dict[str, Entry]:
     return {name: entry for name, entry in entries.items() if name.startswith(PREFIX) and _NAME.match(name)}
 
 
-def _below(node: Node, holder: str) -> Iterator[Variables]:
+def below(node: Node, holder: str, ours: Callable[[dict[str, Entry]], dict[str, Entry]]) -> Iterator[Variables]:
+    """What is set for each process of a compose file or a resource of Kubernetes; ``ours`` picks the names."""
     if isinstance(node, Sequence):
         for item in node.items:
-            yield from _below(item, holder)
+            yield from below(item, holder, ours)
     if not isinstance(node, Mapping):
         return
     called = node.entries.get("name") or node.entries.get("container_name")
     name = str(called.value.value) if called and isinstance(called.value, Scalar) else holder
     for key, entry in node.entries.items():
         if key in ("env", "environment", "data"):
-            yield Variables(name, _ours(_set_in(entry.value)))
-        yield from _below(entry.value, name if key == "containers" else key)
+            yield Variables(name, ours(_set_in(entry.value)))
+        yield from below(entry.value, name if key == "containers" else key, ours)
 
 
 def _set_in(node: Node) -> dict[str, Entry]:

@@ -119,8 +119,12 @@ COMPANIONS = {  # what a program reads beside a file of that format, whatever st
     "resilience4j": _APPLICATION,
     "micronaut": _APPLICATION,
     "microprofile": rf"{_APPLICATION}|microprofile-config(?:-[\w-]+)?\.properties",
-    "dotnet": r"appsettings(?:\.[^.]+)?\.json",
+    "dotnet": r"appsettings(?:\.[^.]+)?\.json|\.env(?:\.[\w-]+)?|[\w.-]+\.env|(?:docker-)?compose[\w.-]*\.ya?ml",
 }
+
+
+def _always(_: ConfigFile) -> bool:
+    return True
 
 
 def with_companions(
@@ -136,7 +140,9 @@ def with_companions(
     also = [
         (_read_as(file, name), name)
         for file in strangers
-        if PurePath(file.path).parent in folders and re.fullmatch(pattern, file.name, re.IGNORECASE)
+        if PurePath(file.path).parent in folders
+        and re.fullmatch(pattern, file.name, re.IGNORECASE)
+        and getattr(module(name), "beside", _always)(file)
     ]
     return sorted([*known, *also], key=lambda each: each[0].path) if also else list(known)
 

@@ -48,7 +48,7 @@ FORMATS: dict[str, Format] = {
     "dotnet": Format(
         ".NET appsettings.json with Microsoft.Extensions.Http.Resilience",
         "appsettings.json",
-        ("json",),
+        (*TREES, "properties"),
         deep=True,
         twice="the application does not start: the file is refused",
     ),

@@ -6,7 +6,7 @@ import pytest
 
 from interop.shop import imported
 from resilience_sim.interop.emit import settle
-from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.interop.formats import Imported, convert, instance_names, open_config, open_together
 from resilience_sim.scenario.diagnostics import ScenarioError
 
 YML = "application.yml"
@@ -192,3 +192,40 @@ def test_source_in_an_encoding_that_is_none_is_not_run_by_python():
         imported(text, "client.py")
     assert (error.value.diagnostics[0].code, error.value.diagnostics[0].line) == ("RL200", 2)
     assert imported(text.replace("utf-88", "latin-1"), "client.py").stack.layers
+
+
+# --- .NET: EnvironmentVariablesConfigurationProvider, ``__`` for `:`, over the files ---
+
+ENV = "DOTNET_ENVIRONMENT=Staging\nApi__Retry__MaxRetryAttempts=5\nAPI__ATTEMPTTIMEOUT__TIMEOUT=00:00:03\nOTHER=1\n"
+COMPOSE = """services:
+  shop:
+    environment:
+      - Api__Retry__MaxRetryAttempts=5
+      - Api__AttemptTimeout__Timeout=00:00:03
+      - PASSWORD=hunter2
+  other:
+    environment: {Api__Retry__MaxRetryAttempts: "9"}
+"""
+SETTINGS = '{"Api": {"Retry": {"MaxRetryAttempts": 2, "Delay": "00:00:01"}, "AttemptTimeout": {"Timeout": "00:00:02"}}}'
+STAGING = '{"Api": {"Retry": {"MaxRetryAttempts": 4, "Delay": "00:00:07"}}}'
+
+
+@pytest.mark.parametrize(
+    ("files", "attempts", "delay"),
+    [
+        ([(".env", ENV)], "6", "2s"),
+        ([("compose.yaml", COMPOSE)], "6", "2s"),
+        ([("appsettings.json", SETTINGS), (".env", ENV)], "6", "1s"),
+        ([("appsettings.json", SETTINGS), (".env", "Api__Retry__MaxRetryAttempts=5\n")], "6", "1s"),
+        ([("appsettings.json", SETTINGS), ("appsettings.Staging.json", STAGING), (".env", ENV)], "6", "7s"),
+        ([("appsettings.json", SETTINGS), (".env", "OTHER=1\n")], "3", "1s"),
+    ],
+)
+def test_variables_lie_over_appsettings(files: list[tuple[str, str]], attempts: str, delay: str):
+    opened = open_together(files)
+    assert opened is not None
+    found = convert(*opened, instance_names(*opened)[0])
+    retry = next(each for each in found.stack.layers if each.kind == "retry")
+    assert {key: settle(retry)[key].value for key in ("attempts", "delay")} == {"attempts": attempts, "delay": delay}
+    assert "hunter2" not in found.text + said(found)
+    assert ("another one's" in said(found)) == (files[0][0] == "compose.yaml")
