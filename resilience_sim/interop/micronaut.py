@@ -21,7 +21,6 @@ from resilience_sim.interop.spring import Chain, Environment, uniform
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
 from resilience_sim.scenario.text.tree import Mapping
-from resilience_sim.settings.timeout import TimeoutConfig
 
 TRAPS = traps(
     """
@@ -219,6 +218,11 @@ def _pool(chain: Chain, log: Log) -> list[Layer]:
     return [layer]
 
 
+def _written(ns: int) -> str:
+    """A duration in the units that Micronaut reads, which has no microseconds."""
+    return f"{ns}ns" if ns % 1_000_000 else durations.show_spring(ns)
+
+
 def write(parts: Parts) -> str:
     """One service."""
     if parts.retry is not None:
@@ -229,14 +233,15 @@ def write(parts: Parts) -> str:
         if policy is not None:
             parts.lost(f"`{policy.id}`", "a client of Micronaut has no such policy")
     lines = ["micronaut:", "  http:", "    services:", f"      {parts.name}:"]
-    times = [config.after for config in parts.stack if isinstance(config, TimeoutConfig)]
-    if times:
-        lines.append(f"        read-timeout: {durations.show_spring(times[-1])}")
-    if len(times) > 1:
-        lines.append(f"        request-timeout: {durations.show_spring(times[0])}")
+    if parts.attempt is not None:
+        lines.append(f"        read-timeout: {_written(parts.attempt.after)}")
+    if parts.total is not None:
+        lines.append(f"        request-timeout: {_written(parts.total.after)}")
+    elif parts.attempt is not None:
+        parts.lost("no timeout of the whole", "the client always has one: a second more than `read-timeout`")
     if parts.bulkhead is not None:
         lines += ["        pool:", f"          max-concurrent-http1-connections: {parts.bulkhead.max_concurrent}"]
         lines.append(f"          max-pending-acquires: {parts.bulkhead.queue}")
         if parts.bulkhead.queue and parts.bulkhead.max_wait >= 0:
-            lines.append(f"          acquire-timeout: {durations.show_spring(max(1, parts.bulkhead.max_wait))}")
+            lines.append(f"          acquire-timeout: {_written(max(1, parts.bulkhead.max_wait))}")
     return "\n".join(lines if len(lines) > 4 else [*lines, "        read-timeout: 10s"]) + "\n"

@@ -23,9 +23,13 @@ def write(parts: Parts) -> str:
         "  http:",
         f"  - route: [{{destination: {{host: {parts.name}}}}}]",
     ]
-    total = parts.total or (parts.attempt if parts.retry is None else None)
-    if total is not None:
-        lines.append(f"    timeout: {show_go(total.after)}")
+    once = parts.retry is None or parts.retry.attempts < 2
+    if parts.attempt is not None and once:  # validation refuses a `perTryTimeout` beside no retries
+        total = min(parts.attempt.after, parts.total.after if parts.total else parts.attempt.after)
+    else:
+        total = parts.total.after if parts.total else 0
+    if total:
+        lines.append(f"    timeout: {show_go(total)}")
     lines += _write_retries(parts)
     rule = _write_rule(parts)
     if rule:
@@ -44,7 +48,7 @@ def write(parts: Parts) -> str:
 
 def _write_retries(parts: Parts) -> list[str]:
     retry = parts.retry
-    if retry is None:
+    if retry is None or retry.attempts < 2:
         return ["    retries: {attempts: 0}"]
     note_backoff(parts, retry)
     if retry.max_delay and retry.max_delay != 10 * retry.delay:

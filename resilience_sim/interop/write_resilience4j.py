@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resilience_sim.interop.durations import show_spring
 from resilience_sim.interop.writing import Parts, no_consecutive, number, whole
+from resilience_sim.settings.units import LONGEST
 
 _ROLES = ("retry", "breaker", "limiter", "attempt", "bulkhead")
 _MODULE_OF = {
@@ -65,14 +66,15 @@ def _retry(parts: Parts) -> list[tuple[str, str]]:
         parts.lost("a delay of nothing", "resilience4j waits at least a millisecond")
     if retry.backoff == "exponential":
         found += [("enableExponentialBackoff", "true"), ("exponentialBackoffMultiplier", number(retry.factor))]
-        if retry.max_delay:
+        if 0 < retry.max_delay < LONGEST // 2:
             found.append(("exponentialMaxWaitDuration", _ms(parts, retry.max_delay, "the cap")))
     elif retry.backoff != "constant":
         parts.lost(f"backoff `{retry.backoff}`", "only constant and exponential can be configured")
     share = {"full": 1.0, "equal": 0.25, "spread": retry.spread}.get(retry.jitter, 0.0)
     if share:
-        found += [("enableRandomizedWait", "true"), ("randomizedWaitFactor", number(min(share, 1.0)))]
-        if retry.jitter != "spread":
+        share = min(share, 0.99)  # IntervalFunction refuses 1
+        found += [("enableRandomizedWait", "true"), ("randomizedWaitFactor", number(share))]
+        if retry.jitter != "spread" or retry.spread > share:
             parts.lost(
                 f"jitter `{retry.jitter}`", f"written as plus or minus {number(share * 100)} %, which comes near"
             )

@@ -65,10 +65,13 @@ def slug(name: str) -> str:
 
 
 def parts_of(plan: Plan) -> Parts:
-    """Sort a stack. A timeout outside every retry and hedge is the total one, unless it is the only thing around B."""
+    """Sort a stack. A timeout outside every retry and hedge is the total one; without these, the first of several."""
     stack = as_generic(plan.stack)
     found = Parts(slug(plan.name), stack)
     repeats = [i for i, config in enumerate(stack) if isinstance(config, RetryConfig | HedgeConfig)]
+    if not repeats:
+        times = [index for index, config in enumerate(stack) if isinstance(config, TimeoutConfig)]
+        repeats = times[1:]
     for index, config in enumerate(stack):
         role = ROLES.get(config.kind, "")
         view = as_breaker(config) if isinstance(config, OutlierConfig) else breaker_of(config)

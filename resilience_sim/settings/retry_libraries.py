@@ -103,6 +103,7 @@ LIBRARIES: dict[str, tuple[Param, ...]] = {
         Param("BackoffType", Choice("Constant", "Linear", "Exponential"), "Constant"),
         Param("UseJitter", FLAG, False),
         Param("MaxDelay", DURATION, "0ms", same_as="max_delay"),
+        Param("ShouldRetryAfterHeader", FLAG, True, same_as="honor_retry_after"),
     ),
     "failsafe-go": (
         Param("MaxRetries", count(), 2, same_as="attempts"),
@@ -190,7 +191,7 @@ def _polly(p: Settings) -> Settings:
     else:
         spread: dict[str, Any] = {"jitter": "spread", "spread": 0.25} if p["UseJitter"] else {}
         wait = WaitConfig(kind.lower(), delay, step=delay, most=most, **spread)
-    return {"wait": wait, "stop": _tries(p["MaxRetryAttempts"] + 1)}
+    return {"wait": wait, "stop": _tries(p["MaxRetryAttempts"] + 1), "heeds_hint": p["ShouldRetryAfterHeader"]}
 
 
 def _failsafe_go(p: Settings) -> Settings:
