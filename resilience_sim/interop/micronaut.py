@@ -182,7 +182,13 @@ def _time(chain: Chain, name: str, log: Log, then: str) -> Value[int | None] | N
 
 
 def _pool(chain: Chain, log: Log) -> list[Layer]:
-    pools = Chain([section.section("pool") for section in chain.sections if "pool" in section])
+    pools = Chain([section.section("pool") for section in chain.sections[:1] if "pool" in section])
+    for section in chain.sections[1:]:  # a service has a pool of its own, which knows nothing of that of all clients
+        if "pool" in section:
+            log.skipped(
+                section.at("pool"), "a service does not inherit the pool of the client: its own has the defaults"
+            )
+            section.ignore("pool")
     if not pools:
         return []
     most = pools.get("count", "maxConcurrentHttp1Connections", 1)

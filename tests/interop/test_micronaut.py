@@ -80,6 +80,16 @@ def test_the_pool_is_a_bulkhead():
     assert "bulkhead" not in settings(read(text.replace("{", "{enabled: false, ")))
 
 
+@pytest.mark.parametrize(("own", "limit"), [("", None), (", pool: {max-concurrent-http1-connections: 3}", "3")])
+def test_a_service_does_not_inherit_the_pool(own: str, limit: str | None):
+    """ServiceHttpClientConfiguration: without a pool of its own it gets a new one, whose settings are the defaults."""
+    pool = "client.pool: {max-concurrent-http1-connections: 8, max-pending-acquires: 5}"
+    found = read(f"micronaut.http:\n  {pool}\n  services.a: {{read-timeout: 2s{own}}}\n", "a")
+    bulkhead = settings(found).get("bulkhead", {})
+    assert (bulkhead.get("max_concurrent"), bulkhead.get("queue")) == (limit, limit and "1000000")
+    assert "`pool` is not modelled: a service does not inherit the pool of the client" in said(found)
+
+
 def test_retries_stand_in_the_code():
     assert "RL186 info `@Retryable` and `@CircuitBreaker` stand in the code" in said(
         read("micronaut.http.client.read-timeout: 5s\n")
