@@ -139,13 +139,19 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         chain.sections = [shared if own is None else own]
     result = Converted(NAME, f"Micronaut HTTP client '{instance}'", instance)
     read = _time(chain, "readTimeout", log, "the client has no read timeout, nor a request timeout made of it")
-    whole = _time(chain, "requestTimeout", log, "it is one second more than the read timeout")
+    if "requestTimeout" in shared and chain.sections[0] is not shared:  # the copy constructor leaves it out
+        at = shared.at("requestTimeout")
+        log.skipped(at, "a service does not inherit it: its own is one second more than its read timeout")
+        shared.ignore("requestTimeout")
+    mine = Chain([])
+    mine.sections = chain.sections[:1]
+    whole = _time(mine, "requestTimeout", log, "it is one second more than the read timeout")
     patience = 10 * SECOND if read is None else read.value
     longest = patience + SECOND if patience is not None and patience >= 0 else None
     if whole is not None and whole.value is not None:
         longest = max(1, whole.value) if whole.value >= 0 else None
     if longest is not None:
-        total = Layer("timeout", "requestTimeout: the whole exchange", chain.at("requestTimeout"), id="total")
+        total = Layer("timeout", "requestTimeout: the whole exchange", mine.at("requestTimeout"), id="total")
         told = whole if whole is not None and whole.value is not None else None
         total.put("after", Ns(longest), told, "default: one second more than readTimeout")
         result.layers.append(total)

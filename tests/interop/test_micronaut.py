@@ -90,6 +90,14 @@ def test_a_service_does_not_inherit_the_pool(own: str, limit: str | None):
     assert "`pool` is not modelled: a service does not inherit the pool of the client" in said(found)
 
 
+def test_a_service_does_not_inherit_the_timeout_of_the_whole():
+    """HttpClientConfiguration(copy) copies ``readTimeout``, and no ``requestTimeout``."""
+    text = "micronaut.http: {client: {read-timeout: 3s, request-timeout: 20s}, services: {a: {url: http://a}}}\n"
+    assert settings(read(text, "a")) == {"total": {"after": "4s"}, "read": {"after": "3s"}}
+    assert "`request-timeout` is not modelled: a service does not inherit it" in said(read(text, "a"))
+    assert settings(read(text, "default"))["total"] == {"after": "20s"}
+
+
 def test_retries_stand_in_the_code():
     assert "RL186 info `@Retryable` and `@CircuitBreaker` stand in the code" in said(
         read("micronaut.http.client.read-timeout: 5s\n")
