@@ -78,7 +78,7 @@ def chosen(names: list[list[str]], wanted: str) -> int:
     from resilience_sim.settings.suggest import did_you_mean, one_of
 
     known = [*(str(index + 1) for index in range(len(names))), *(name for each in names for name in each)]
-    raise ConfigImportError("no such route", did_you_mean(wanted, known) or one_of(known))
+    raise ConfigImportError("no such route", did_you_mean(wanted, known) or one_of(dict.fromkeys(known)))
 
 
 def retry_on(layer: Layer, words: list[str], at: At, log: Log, default: tuple[str, ...]) -> None:

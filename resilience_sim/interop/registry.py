@@ -50,6 +50,7 @@ FORMATS: dict[str, Format] = {
         "appsettings.json",
         (*TREES, "properties"),
         deep=True,
+        values=".NET",
         twice="the application does not start: the file is refused",
     ),
     "istio": Format(

@@ -25,6 +25,7 @@ _SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _SPRING_HEX = re.compile(r"-?(?:0[xX]|#)[0-9a-fA-F]{1,8}\Z")
 # Spring's converters and SmallRye's make nothing of an empty text, Dapr's JSON leaves it out (``omitempty``)
 _EMPTY_IS_UNSET = ("Spring", "SmallRye", "Dapr")
+_INT32 = (".NET", "Dapr")
 _TYPED = ("Kubernetes", "Dapr")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -249,14 +250,26 @@ class Section:
 
     def flag(self, name: str) -> Value[bool] | None:
         """True or false, also in the words of YAML 1.1."""
-        found = self.read(name, _flag, "true or false")
+        reader = {".NET": _strict_flag, "Spring": self._flag_of_spring(name)}.get(self.log.values, _flag)
+        found = self.read(name, reader, "true or false")
         self._typed(name, found, "true or false")
         return found
+
+    def _flag_of_spring(self, name: str) -> Callable[[object], bool]:
+        """Its StringToBooleanConverter knows the texts `1` and `0`, too, as properties have them; no number of YAML."""
+        entry = self.entry(name)
+        texts: tuple[type, ...] = (str,)
+        if entry is not None and not entry[1].key.source.name.lower().endswith((".yml", ".yaml")):
+            texts = (str, int)
+        return lambda value: str(value) == "1" if type(value) in texts and str(value) in ("0", "1") else _flag(value)
 
     def _whole(self, name: str, value: object, least: int) -> int:
         """An integer by the rules of the program: Spring cuts decimals of YAML, and reads texts in hexadecimal."""
         if self.log.values != "Spring":
-            return _count(value, least)
+            number = _count(value, least)
+            if self.log.values in _INT32 and number >= 2**31:
+                raise ValueError
+            return number
         if isinstance(value, float):
             number, text = int(value), harmless(value)
             self.log.add(
@@ -417,3 +430,11 @@ def _flag(value: object) -> bool:
     if text not in _FLAGS:
         raise ValueError
     return _FLAGS[text]
+
+
+def _strict_flag(value: object) -> bool:
+    """``bool.Parse``, in any case."""
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"

@@ -43,6 +43,20 @@ def test_integers_as_spring_reads_them(written: str, attempts: str | None, warne
     assert ("RL196" in said(found)) == bool(warned)
 
 
+@pytest.mark.parametrize(
+    ("name", "written", "grows"),
+    [("application.properties", "1", True), ("application.properties", "0", False), (YML, "1", None),
+     (YML, '"1"', True), (YML, "on", True), ("application.properties", "y", None)],
+)  # fmt: skip
+def test_flags_as_spring_reads_them(name: str, written: str, grows: bool | None):
+    """StringToBooleanConverter: true, on, yes, 1 and their opposites; nothing makes a flag of a number."""
+    key, sign = "resilience4j.retry.instances.a", "=" if name.endswith("s") else ": "
+    text = f"{key}.waitDuration{sign}1s\n{key}.enableExponentialBackoff{sign}{written}\n"
+    found = imported(text, name, "a")
+    assert ("RL192 error" in said(found)) == (grows is None)
+    assert grows is None or ("factor" in settings(found)) == grows
+
+
 def test_an_empty_duration_of_spring_is_unset():
     found = imported('resilience4j.retry.instances.a: {maxAttempts: 2, waitDuration: ""}', YML, "a")
     assert (settings(found)["delay"], "RL192" in said(found)) == ("500ms", False)
@@ -229,3 +243,19 @@ def test_variables_lie_over_appsettings(files: list[tuple[str, str]], attempts: 
     assert {key: settle(retry)[key].value for key in ("attempts", "delay")} == {"attempts": attempts, "delay": delay}
     assert "hunter2" not in found.text + said(found)
     assert ("another one's" in said(found)) == (files[0][0] == "compose.yaml")
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ('"UseJitter": "yes"', True), ('"UseJitter": 1', True), ('"UseJitter": "True"', False),
+        ('"UseJitter": false', False), ('"MaxRetryAttempts": 2147483648', True), ('"MaxRetryAttempts": "5"', False),
+    ],
+)  # fmt: skip
+def test_flags_and_integers_of_dotnet(more: str, refused: bool):
+    """``bool.Parse`` and ``Int32``: ConfigurationBinder throws for anything else."""
+    found = imported(
+        f'{{"A": {{"Retry": {{"Delay": "00:00:01", {more}}}, "AttemptTimeout": {{"Timeout": "00:00:02"}}}}}}',
+        "appsettings.json",
+    )
+    assert ("RL192 error" in said(found)) == refused
