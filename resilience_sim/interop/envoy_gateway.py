@@ -269,7 +269,7 @@ def _retry_layer(section: Section, number: Value[int] | None, log: Log, name: st
     layer = Layer("retry", section.path, section.at(), like="envoy")
     retries = number.value if number else 2
     layer.put("attempts", retries + 1, number, "default of Envoy Gateway: 2 retries")
-    if number:
+    if retries and number:
         log.trap(
             "RL132", f"`{name}` {retries} does not count the first call: up to {retries + 1} calls", number.at,
             "subtract one if you meant calls",

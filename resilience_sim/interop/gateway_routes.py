@@ -106,7 +106,8 @@ def _sections(document: Mapping, kind: str, name: str) -> set[str | None]:
     spec = below(document, "spec")
     one = below(spec, "targetRef")
     targets = [*items(spec, "targetRefs"), *([one] if isinstance(one, Mapping) else [])]
-    return {
+    chosen = {None for each in items(spec, "targetSelectors") if text(each, "kind") == kind}  # has no `sectionName`
+    return chosen | {
         text(each, "sectionName") or None
         for each in targets
         if (text(each, "kind"), text(each, "name")) == (kind, name)
@@ -211,12 +212,12 @@ def _retry(section: Section, istio: bool, log: Log) -> Layer:
     layer = Layer("retry", section.path, section.at(), like="envoy" if istio else "")
     number = attempts.value if attempts else 2
     layer.put("attempts", number + 1, attempts, "ASSUMED: 2 retries")
-    if attempts:
+    if attempts and number:
         log.trap(
             "RL132", f"`attempts` {number} counts retries: up to {number + 1} calls", attempts.at,
             "subtract one if you meant calls",
         )  # fmt: skip
-    else:
+    elif not attempts:
         log.assumed.append("2 retries; `retry.attempts` is not written, and each implementation has its own number")
         log.trap("RL144", "no `attempts`: how often is retried is up to the implementation", section.at(), "write it")
     if istio:

@@ -187,6 +187,8 @@ def _index(file: ConfigFile) -> Mesh:
         elif kind in POLICIES:
             for target in _targets(spec):
                 made.attached.setdefault((text(target, "kind"), namespace, text(target, "name")), []).append(document)
+            for fitting in _selected(spec, namespace, file):
+                made.attached.setdefault(fitting, []).append(document)
     for name, found in rules.items():
         made.hosts.setdefault(name, Host()).rules += found
     _wildcards(made.hosts, rules)
@@ -196,6 +198,18 @@ def _index(file: ConfigFile) -> Mesh:
     made.patches = list(_patches(file))
     made.plane = _plane(file)
     return made
+
+
+def _selected(spec: Node | None, namespace: str, file: ConfigFile) -> Iterator[tuple[str, str, str]]:
+    """What a policy's ``targetSelectors`` choose by labels, among the resources of its namespace that are here."""
+    for selector in items(spec, "targetSelectors"):
+        wanted = below(selector, "matchLabels")
+        labels = wanted.entries if isinstance(wanted, Mapping) else {}
+        for each in file.documents if labels and below(selector, "matchExpressions") is None else ():
+            own = below(below(each, "metadata"), "labels")
+            same = all(text(own, name) == text(wanted, name) for name in labels)
+            if same and text(each, "kind") == text(selector, "kind") and namespace_of(each) == namespace:
+                yield text(each, "kind"), namespace, name_of(each)
 
 
 def _no_texts(document: Mapping) -> Iterator[At]:
@@ -216,6 +230,11 @@ def _patches(file: ConfigFile) -> Iterator[Diagnostic]:
                 "a name that YAML makes a number, true or false of: the API server refuses the resource", at,
                 "write it in quotes",
             )  # fmt: skip
+        chosen = below(document, "spec") if kind_of(document) in POLICIES else None
+        entry = chosen.entries.get("targetSelectors") if isinstance(chosen, Mapping) else None
+        if entry is not None and not any(_selected(chosen, namespace_of(document), file)):
+            at = At(entry.key, "spec.targetSelectors", "targetSelectors:")
+            log.skipped(at, "no labels in these files fit, or it chooses by expressions: the policy was not applied")
         spec = below(document, "spec") if text(document, "kind") == "IstioOperator" else None
         meshes = below(spec, "meshConfig")
         entry = meshes.entries.get("defaultHttpRetryPolicy") if isinstance(meshes, Mapping) else None

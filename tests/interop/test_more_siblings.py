@@ -313,3 +313,32 @@ def test_who_may_see_a_rule_and_what_the_mesh_has_by_default_is_named():
     found = imported(f"{kube('VirtualService', spec)}---\n{operator}", "istio.yaml")
     assert "`exportTo` is not modelled" in said(found)
     assert "`defaultHttpRetryPolicy` is not modelled" in said(found)
+
+
+# --- Envoy Gateway: policies that choose their targets by labels ---
+
+LABELLED = """apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: api, namespace: shop, labels: {team: a, tier: b}}
+spec: {rules: [{backendRefs: [{name: stock, port: 80}]}]}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: p, namespace: SPACE}
+spec:
+  targetSelectors: [{kind: HTTPRoute, matchLabels: {team: LABEL}}]
+  retry: {numRetries: NUMBER}
+"""
+
+
+@pytest.mark.parametrize(
+    ("space", "label", "number", "attempts"),
+    [("shop", "a", "4", "5"), ("shop", "x", "4", None), ("pay", "a", "4", None), ("shop", "a", "0", "1")],
+)
+def test_policies_that_choose_by_labels(space: str, label: str, number: str, attempts: str | None):
+    """policy_helpers.go: labels of resources in the policy's own namespace; one that fits nothing is named."""
+    text = LABELLED.replace("SPACE", space).replace("LABEL", label).replace("NUMBER", number)
+    found = imported(text, "route.yaml", "stock.shop.svc.cluster.local")
+    assert settings(found).get("retry", {}).get("attempts") == attempts
+    assert ("`targetSelectors` is not modelled: no labels in these files fit" in said(found)) == (attempts is None)
+    assert ("RL132" in said(found)) == (attempts == "5")
