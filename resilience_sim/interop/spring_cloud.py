@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.findings import NOT_MODELLED, At, Log, distinct, safe_name
@@ -73,6 +74,11 @@ _NAMED = {
     "INTERNAL_SERVER_ERROR": "500", "BAD_GATEWAY": "502", "SERVICE_UNAVAILABLE": "503", "GATEWAY_TIMEOUT": "504",
     "TOO_MANY_REQUESTS": "429", "REQUEST_TIMEOUT": "408", "NOT_FOUND": "404", "BAD_REQUEST": "400", "CONFLICT": "409",
 }  # fmt: skip
+_OF_SPRING = (  # names of its HttpStatus that Python's has not, or not in every version: none of a 5xx that B sends
+    "CHECKPOINT", "MOVED_TEMPORARILY", "PAYLOAD_TOO_LARGE", "CONTENT_TOO_LARGE", "URI_TOO_LONG", "I_AM_A_TEAPOT",
+    "INSUFFICIENT_SPACE_ON_RESOURCE", "METHOD_FAILURE", "DESTINATION_LOCKED", "UNPROCESSABLE_CONTENT",
+    "BANDWIDTH_LIMIT_EXCEEDED",
+)  # fmt: skip
 _BROKEN = ("timeout", "refused", "reset")
 
 
@@ -154,9 +160,24 @@ def _filter(node: Node, number: int, path: str, log: Log, mvc: bool) -> _Filter 
     if word is None:
         return None
     args = section.section("args")
-    return _Filter(
-        word.value, Section(args.node, word.value, log, relaxed=True, span=args.span or section.span), number
-    )
+    own = args.node and _parted(args.node)
+    return _Filter(word.value, Section(own, word.value, log, relaxed=True, span=args.span or section.span), number)
+
+
+def _parted(node: Mapping) -> Mapping:
+    """``backoff.firstBackoff`` among the arguments as the mapping that it is a part of."""
+    from resilience_sim.scenario.text.tree import Entry
+
+    entries: dict[str, Entry] = {}
+    for key, entry in node.entries.items():
+        head, dot, tail = key.partition(".")
+        if not dot or head not in ("backoff", "jitter"):
+            entries[key] = entry
+            continue
+        before = entries.get(head)
+        inner = dict(before.value.entries) if before and isinstance(before.value, Mapping) else {}
+        entries[head] = Entry(entry.key, Mapping(entry.key, {**inner, tail: entry}))
+    return Mapping(node.span, entries)
 
 
 def _nested(node: Scalar, rows: dict[str, str]) -> Mapping:
@@ -272,7 +293,8 @@ def _codes(args: Section, name: str, log: Log) -> list[str] | None:
         return None
     found = []
     for word in args.texts(name):
-        code = _NAMED.get(word.upper().replace("-", "_"), word)
+        plain = word.upper().replace("-", "_")
+        code = _NAMED.get(plain) or (str(HTTPStatus[plain].value) if plain in HTTPStatus.__members__ else word)
         if code.isdigit() and len(code) == 3:
             found.append(code)
         elif word.upper() in _SERIES:
@@ -280,7 +302,7 @@ def _codes(args: Section, name: str, log: Log) -> list[str] | None:
                 f"`{safe_name(word)}` is a series, no status: the application does not start", args.at(name),
                 f"write `series: {word.upper()}`",
             )  # fmt: skip
-        elif not word.isupper():
+        elif plain not in _OF_SPRING:
             log.bad("statuses", args.at(name), "for example `BAD_GATEWAY` or `502`")
     return found
 

@@ -260,3 +260,18 @@ def test_a_limit_for_each_key_is_not_held_against_all_traffic() -> None:
     found = {each.code: each for each in lint_text(text, "application.yml")}
     assert "RL026" not in found
     assert "each key of the KeyResolver" in found["RL190"].message
+
+
+@pytest.mark.parametrize(("word", "said_of_it"), [("FORBIDDEN", "RL119"), ("BOGUS", "RL192 error"), ("GONE", "RL119")])
+def test_every_name_of_a_status_is_known(word: str, said_of_it: str):
+    """``statuses`` are names of org.springframework.http.HttpStatus: 4xx are hopeless, and others are none."""
+    assert said_of_it in said(read(route(f"- name: Retry\n  args: {{retries: 2, statuses: {word}}}\n")))
+    assert "RL192" not in said(read(route("- name: Retry\n  args: {retries: 2, statuses: CHECKPOINT}\n")))
+
+
+def test_arguments_with_dots_are_parts_of_a_whole():
+    """``args`` is a map of texts, bound to the filter's configuration by its dotted names (ConfigurationService)."""
+    found = settings(read(route("- name: Retry\n  args: {backoff.firstBackoff: 50ms, backoff.maxBackoff: 2s}\n")))[
+        "retry"
+    ]
+    assert (found["delay"], found["max_delay"], found["backoff"]) == ("50ms", "2s", "exponential")
