@@ -20,6 +20,7 @@ from resilience_sim.interop.json_tree import TWICE, TWO_SECTIONS
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.registry import FORMATS
+from resilience_sim.interop.source.repeated import Copy
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
 
@@ -184,6 +185,13 @@ def own_parts(file: ConfigFile, name: str, instance: str) -> Own | None:
     """All that the file says of an instance alone, where the format can tell."""
     of = getattr(module(name), "own", None)
     found: Own | None = of(file, instance) if of else None
+    return found
+
+
+def copy_of(file: ConfigFile, name: str, instance: str) -> Copy | None:
+    """Whether an instance is the same as one that stands for many, but for name and place (source/repeated.py)."""
+    of = getattr(module(name), "copy_of", None)
+    found: Copy | None = of(file, instance) if of else None
     return found
 
 

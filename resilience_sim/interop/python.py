@@ -6,12 +6,14 @@ The text is parsed, never imported and never run. ``interop/source/`` reads it; 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from resilience_sim.interop import aws
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.source.module import CannotParse, Module
+from resilience_sim.interop.source.repeated import Copy, Repeated, repeated
 from resilience_sim.interop.source.stacks import Stack, Stacks
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
@@ -48,6 +50,7 @@ RL208 info: ten minutes for a call
 ) | {code: aws.TRAPS[code] for code in ("RL170", "RL171")}
 
 NAME = "python"
+IN_FULL = "python, with all copies"
 UNREAD = "RL200"
 _USES = re.compile(
     r"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:tenacity|stamina|hyx|backoff|urllib3|httpx|httpx_retries|aiohttp|"
@@ -67,26 +70,65 @@ def recognises(file: ConfigFile) -> bool:
     )
 
 
-def _stacks(file: ConfigFile) -> dict[str, Stack]:
-    """All stacks by name; of several files each name is unique."""
-    known: dict[str, Stack] | None = file.memo.get(NAME)
+@dataclass(slots=True)
+class _Known:
+    """All stacks by name; of several files each name is unique. ``samples``: by the keys that copies have."""
+
+    stacks: dict[str, Stack | Copy] = field(default_factory=dict)
+    samples: dict[str, Stack] = field(default_factory=dict)
+
+    def add(self, stack: Stack | Copy) -> None:
+        """One more."""
+        number, name = 1, stack.name
+        while stack.name in self.stacks:
+            number += 1
+            stack.name = f"{name}#{number}"
+            if isinstance(stack, Stack):
+                stack.converted.instance = stack.name
+        self.stacks[stack.name] = stack
+
+
+def _known(file: ConfigFile) -> _Known:
+    known: _Known | None = file.memo.get(NAME)
     if known is None:
-        known = {}
+        known = file.memo[NAME] = _Known()
+        few = len(file.sources) == 1  # so that the keys of samples are unique
         for path, text in file.sources:
-            for stack in read(path, text):
-                number, name = 1, stack.name
-                while stack.name in known:
-                    number += 1
-                    stack.name = stack.converted.instance = f"{name}#{number}"
-                known[stack.name] = stack
-        file.memo[NAME] = known
+            stacks = _read(path, text, repeated(text) if few else None)
+            known.samples |= stacks.samples
+            for each in stacks.listed:
+                known.add(each)
     return known
+
+
+def _in_full(file: ConfigFile) -> dict[str, Stack | Copy]:
+    """The same with what copies are."""
+    known: _Known | None = file.memo.get(IN_FULL)
+    if known is None:
+        known = file.memo[IN_FULL] = _Known()
+        for path, text in file.sources:
+            for each in read(path, text):
+                known.add(each)
+    return known.stacks
 
 
 def read(path: str, text: str) -> list[Stack]:
     """The stacks of one text; ScenarioError when it cannot be parsed."""
+    return _read(path, text, None).found
+
+
+def _read(path: str, text: str, without: Repeated | None) -> Stacks:
+    """All stacks, without those of copies where they can be left out."""
+    if without is not None:
+        try:
+            module = Module(path, without.text, without)
+            stacks = Stacks(module, SHARED | TRAPS) if without.holds(module.tree) else None
+        except (CannotParse, RecursionError):
+            stacks = None  # the text itself is no better, and has other lines
+        if stacks is not None and not stacks.counts_copies():
+            return stacks
     try:
-        return Stacks(Module(path, text), SHARED | TRAPS).found
+        return Stacks(Module(path, text), SHARED | TRAPS)
     except CannotParse as error:
         raise _unread(path, f"cannot be parsed: {error}", error.line, error.col) from None
     except RecursionError:
@@ -100,12 +142,22 @@ def _unread(path: str, why: str, line: int = 1, col: int = 1) -> ScenarioError:
 
 def instances(file: ConfigFile) -> list[str]:
     """Decorated functions, and clients with settings of their own, by the names they have in the file."""
-    return list(_stacks(file))
+    return list(_known(file).stacks)
+
+
+def copy_of(file: ConfigFile, instance: str) -> Copy | None:
+    """Whether an instance is a copy of another one, which the file does not have under its key."""
+    found = _known(file).stacks.get(instance)
+    return found if isinstance(found, Copy) else None
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """One of them."""
-    stack = _stacks(file)[instance]
+    known = _known(file)
+    stack = known.samples.get(instance) or known.stacks[instance]
+    if isinstance(stack, Copy):
+        stack = _in_full(file)[instance]
+    assert isinstance(stack, Stack)
     log.found += stack.log.found
     log.assumed += stack.log.assumed
     return stack.converted

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
 from resilience_sim.interop.twins import Twins
-from resilience_sim.lint.finding import Finding, Findings, Hit, Rule
+from resilience_sim.lint.finding import Finding, Findings, Hit, InACopy, Rule
 from resilience_sim.lint.subject import Instances, Subject, of_scenario
 from resilience_sim.runs.action_schedule import action_schedule
 from resilience_sim.runs.actions import after
@@ -130,11 +130,21 @@ def _lint(some: Sequence[Subject] | Instances) -> list[Finding]:
 
 def _each_instance(instances: Instances, looked: _Look) -> Iterator[list[Finding]]:
     """What is found in each; in a large file those that are like others are not looked at."""
-    from resilience_sim.interop.formats import own_parts
+    from resilience_sim.interop.formats import copy_of, own_parts
     from resilience_sim.interop.section import LARGE
 
     twins = Twins(Findings()) if len(instances.names) > LARGE else None
+    samples: dict[str, list[InACopy]] = {}
     for number, name in enumerate(instances.names):
+        copy = copy_of(*instances.opened, name)
+        if copy is not None:
+            said = samples.get(copy.of)
+            if said is None:
+                said = samples[copy.of] = [
+                    InACopy.of(each, copy.sample) for each in looked.at(instances.subject(copy.of))
+                ]
+            yield [each.made(copy, name) for each in said]
+            continue
         parts = own_parts(*instances.opened, name) if twins else None
         own = twins.of(parts) if twins and parts else None
         found = own.known() if own else None

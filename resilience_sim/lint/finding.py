@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from resilience_sim.interop.source.repeated import Copy, Place, Sample
 from resilience_sim.lint.subject import Subject
 from resilience_sim.scenario.text.tree import Loc
 from resilience_sim.settings.policy import PolicyConfig
@@ -115,4 +116,35 @@ class Findings:
         return Finding(
             found.code, found.severity, found.title, message, remedy, file, line, col, end_col, path, source,
             found.assumes, found.numbers, instance,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InACopy:
+    """What is found in a sample, to be said of its copies (interop/source/repeated.py)."""
+
+    found: Finding
+    line: int | None  # from the first one of the sample; None for a place outside of it
+    message: Callable[[Place], str]
+    remedy: Callable[[Place], str]
+    path: Callable[[Place], str]
+    source: Callable[[Place], str]
+    assumes: tuple[Callable[[Place], str], ...]
+
+    @classmethod
+    def of(cls, found: Finding, sample: Sample) -> InACopy:
+        """Take one apart."""
+        line = found.line - sample.line if sample.owns(found.line) else None
+        text = sample.text
+        assumes = tuple(map(text, found.assumes))
+        return cls(found, line, text(found.message), text(found.remedy), text(found.path), text(found.source), assumes)
+
+    def made(self, copy: Copy, instance: str) -> Finding:
+        """The same in a copy, which is known by this name."""
+        found, place = self.found, copy.place
+        return Finding(
+            found.code, found.severity, found.title, self.message(place), self.remedy(place), found.file,
+            found.line if self.line is None else place.line + self.line, found.col, found.end_col,
+            self.path(place), self.source(place), tuple([each(place) for each in self.assumes]), found.numbers,
+            instance if found.instance else "",
         )  # fmt: skip

@@ -230,7 +230,7 @@ def test_a_file_is_linted_in_steps_in_proportion_to_its_instances(
     assert abs(bend(counts)) < 0.1, counts
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != "python"])
+@pytest.mark.parametrize("name", FILES)
 def test_instances_that_are_alike_are_looked_at_a_few_times(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """And what is found is what is found when every one is looked at."""
     file_name, text = FILES[name]
@@ -249,7 +249,7 @@ def test_instances_that_are_alike_are_looked_at_a_few_times(name: str, tmp_path:
     looked.clear()
     monkeypatch.setattr(section, "LARGE", 5)
     assert list(lint_files([str(file)]).found) == list(every)
-    assert 2 <= len(looked) <= 12
+    assert 2 <= len(looked) <= 13
 
 
 def test_one_that_is_not_like_the_others_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

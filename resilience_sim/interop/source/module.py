@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
+from resilience_sim.interop.source.repeated import Repeated
 from resilience_sim.scenario.text.tree import Source, Span
 
 LIBRARIES = frozenset(
@@ -100,11 +101,12 @@ class Scope:
 class Module:
     """A parsed file."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, without: Repeated | None = None) -> None:
         self.source = Source(path, tuple(text.split("\n")))
         self._ascii = text.isascii()  # so that bytes, which Python counts, are characters
         self._symbols: dict[tuple[int, int], str] = {}  # by the ids of a node and its scope
         self.written: dict[str, str | None] = {}  # by the text of the file, see constants.as_written
+        self.without = without  # copies, which are not in the tree
         self.tree = _parse(text)
         self.top = Scope("module", self.tree, None)
         self.functions: list[Scope] = []

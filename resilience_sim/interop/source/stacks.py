@@ -16,6 +16,7 @@ from resilience_sim.interop.source.breakers import breaker
 from resilience_sim.interop.source.module import Module, Scope
 from resilience_sim.interop.source.objects import Made, Objects, with_keywords
 from resilience_sim.interop.source.reader import Args, Reader
+from resilience_sim.interop.source.repeated import Copy, spread
 from resilience_sim.interop.source.tenacity import RETRYING, Policy, retrying
 from resilience_sim.interop.traps import Trap
 
@@ -148,15 +149,40 @@ class Stacks:
                 self._part(call, scope)
                 self._retried_otherwise(call, scope)
         self.found.sort(key=lambda each: each.line)
-        self._tell_apart()
+        self.samples: dict[str, Stack] = {}
+        self.listed = self._listed()
+        _tell_apart(self.listed)
 
-    def _tell_apart(self) -> None:
-        seen: dict[str, int] = {}
-        for stack in self.found:
-            seen[stack.name] = number = seen.get(stack.name, 0) + 1
-            if number > 1:
-                stack.name = f"{stack.name}#{number}"
-            stack.converted.instance = stack.name
+    def _listed(self) -> list[Stack | Copy]:
+        """All stacks of the file, those of the samples replaced by their copies."""
+        without = self.module.without
+        if without is None:
+            return [*self.found]
+        listed: list[Stack | Copy] = [each for each in self.found if each.line <= without.lines]
+        for sample in without.samples:
+            own = [each for each in self.found if sample.owns(each.line)]
+            keys = [f"\0{len(self.samples) + at}" for at in range(len(own))]
+            self.samples.update(zip(keys, own, strict=True))
+            named = [
+                (key, sample.text(each.name), each.line - sample.line) for key, each in zip(keys, own, strict=True)
+            ]
+            for place in sample.copies:
+                listed += [Copy(name(place), place.line + line, key, sample, place) for key, name, line in named]
+        listed.sort(key=lambda each: each.line)
+        return listed
+
+    def counts_copies(self) -> bool:
+        """Whether it matters elsewhere how many copies there are: to what is said of an object that they spread
+        arguments into.
+        """
+        without = self.module.without
+        if without is None:
+            return False
+        inside = {id(call) for call in self.module.calls if call.lineno > without.lines}
+        return any(
+            made not in inside and spread(call for call, _ in calls if call.lineno > without.lines)
+            for made, calls in self.objects.uses.items()
+        )
 
     def _mount(self, made: int, call: ast.Call, scope: Scope) -> None:
         node, home, _ = self.module.follow(call.args[1], scope)
@@ -522,6 +548,16 @@ class Stacks:
         if known is not None:
             return known
         return scope.path or symbol.partition(".")[2]
+
+
+def _tell_apart(stacks: Iterable[Stack | Copy]) -> None:
+    seen: dict[str, int] = {}
+    for stack in stacks:
+        seen[stack.name] = number = seen.get(stack.name, 0) + 1
+        if number > 1:
+            stack.name = f"{stack.name}#{number}"
+        if isinstance(stack, Stack):
+            stack.converted.instance = stack.name
 
 
 def _holds(outer: ast.stmt | ast.expr, inner: ast.expr | None) -> bool:
