@@ -120,6 +120,19 @@ def _names(file: ConfigFile, services: Section) -> dict[str, str]:
     return known
 
 
+def _misplaced(file: ConfigFile, services: Section) -> list[str]:
+    """Settings that stand where services have names. Looked for once."""
+    known: list[str] | None = file.memo.get(f"{NAME} misplaced")
+    if known is None:
+        fields = {uniform(each) for each in FIELDS}
+        known = file.memo[f"{NAME} misplaced"] = [
+            name
+            for name in services.names()
+            if not isinstance(_node(services, name), Mapping) and uniform(name) in fields
+        ]
+    return known
+
+
 def own(file: ConfigFile, instance: str) -> Own | None:
     """All that is said of one service alone (interop/twins.py), and its names."""
     services = file.memo.get(f"{NAME} services") or file.memo.setdefault(f"{NAME} services", _clients(file, Log())[2])
@@ -165,11 +178,10 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         section.skip(**_REASONS)
         section.ignore(*OTHERS)
         section.rest()
-    for name in services.names():
-        if not isinstance(_node(services, name), Mapping) and any(uniform(name) == uniform(each) for each in FIELDS):
-            log.unknown(
-                services.at(name), f"clients have names here: `services.NAME.{safe_name(name)}`, or `client.…` for all"
-            )
+    for name in _misplaced(file, services):
+        log.unknown(
+            services.at(name), f"clients have names here: `services.NAME.{safe_name(name)}`, or `client.…` for all"
+        )
     log.trap("RL186", "`@Retryable` and `@CircuitBreaker` stand in the code, around this client", chain.at(""))
     return result
 

@@ -104,9 +104,9 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     log.of_all(properties.log.found, properties.log.assumed)
     place = properties.shown.get(instance, GLOBAL)
     result = Converted(NAME, f"MicroProfile Fault Tolerance, '{instance}'", instance)
-    first = next((each.entry.key for each in properties.said if each.place == place), None)
+    first = properties.first.get(place)
     if first is not None:
-        result.at = At(first, safe_name(place), safe_name(place))
+        result.at = At(first.key, safe_name(place), safe_name(place))
     _is_a_class(properties, place, log)
     for annotation, maker in MAKERS.items():
         found = _found(properties, annotation, place, log)
@@ -134,7 +134,7 @@ def _is_a_class(properties: Properties, place: str, log: Log) -> None:
         why = "a class has no dash in its name: nothing reads this"
         if "-" not in owner:
             why = "the class is named without its package: only one in no package would read this"
-        at = At(next(s.entry.key for s in properties.said if s.place == place), safe_name(place), safe_name(place))
+        at = At(properties.first[place].key, safe_name(place), safe_name(place))
         log.trap("RL185", why, at, "write `com.acme.Svc/method/…`, the class in full")
 
 

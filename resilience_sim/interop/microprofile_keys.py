@@ -90,11 +90,13 @@ class Properties:
     profiles: tuple[str, ...] = ()
     log: Log = field(default_factory=Log)
     by_annotation: dict[tuple[str, str], list[Said]] = field(default_factory=dict)
+    first: dict[str, Entry] = field(default_factory=dict)  # that is said of a place
     shown: dict[str, str] = field(default_factory=dict)  # the places, by the names they are shown by
 
     def add(self, said: Said) -> None:
         """One more."""
         self.said.append(said)
+        self.first.setdefault(said.place, said.entry)
         self.by_annotation.setdefault((said.place, said.annotation), []).append(said)
 
     def places(self) -> list[str]:

@@ -230,6 +230,20 @@ def test_a_file_is_linted_in_steps_in_proportion_to_its_instances(
     assert abs(bend(counts)) < 0.1, counts
 
 
+@pytest.mark.parametrize("name", ["micronaut", "microprofile"])
+def test_instances_that_are_not_alike_are_converted_in_steps_in_proportion_too(name: str):
+    file_name, text = FILES[name]
+
+    def every(n: int) -> None:
+        opened = open_config(file_name, text(n))
+        assert opened is not None
+        assert [convert(*opened, each) for each in instance_names(*opened)]
+
+    every(90)
+    counts = [lines_run(lambda n=n: every(n)) for n in (30, 60, 90)]
+    assert abs(bend(counts)) < 0.1, counts
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_instances_that_are_alike_are_looked_at_a_few_times(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """And what is found is what is found when every one is looked at."""
