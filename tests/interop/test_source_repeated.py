@@ -47,6 +47,11 @@ KINDS = {
 }
 HELPERS = (
     "@retry(stop=stop_after_attempt(3), wait=wait_fixed(1))\ndef helper_of_all():\n    return requests.get('http://c')",
+    "class Deeper:\n    LIMIT = 60",
+    "class Deep:\n    LIMIT = Deeper.LIMIT",
+    "@retry(stop=stop_after_attempt(Deep.LIMIT))\ndef deepest():\n    return requests.get(1)",
+    "def made():\n    return SDK",
+    "@POLICY\ndef through():\n    return made().responses.create(1)",
     "changed = CHANGED.chat.completions.create(1)",
     "patient = deep_down_903.retry_with(stop=stop_after_attempt(8))",
     '"""\n\n\n@retry\ndef in_text_1():\n    return requests.get(1)\n\n\n"""',
@@ -76,6 +81,7 @@ def test_copies_are_what_they_are_when_each_is_read(kinds: list[str], tmp_path: 
     every, all_names = seen(file)
     assert found == every
     assert names == all_names
+    assert any("60 attempts" in str(each) for each in found)
 
 
 def test_few_are_read_and_one_that_is_asked_for_is_read_whole(monkeypatch: pytest.MonkeyPatch):

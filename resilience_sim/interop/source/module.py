@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
+from resilience_sim.interop.source.concerned import unconcerned
 from resilience_sim.interop.source.repeated import Repeated
 from resilience_sim.scenario.text.tree import Source, Span
 
@@ -27,6 +28,9 @@ LIBRARIES = frozenset(
         "concurrent", "json", "pydantic", "hyx",
     )
 )  # fmt: skip
+_HELPERS = ("asyncio", "async_timeout", "anyio", "datetime", "os", "http", "functools", "builtins", "socket",
+            "concurrent", "json", "pydantic")  # fmt: skip
+CONCERNED = LIBRARIES - {*_HELPERS}  # those that stacks are made of
 _SELF = ("self", "cls")
 _TENACITY_S = re.compile(r"(?:retry|stop|wait)(?:_\w+)?\Z|(?:Async)?Retrying\Z")
 _FOLLOWED = 12  # from name to name; a longer way is taken for a circle
@@ -114,6 +118,7 @@ class Module:
         self.home: dict[int, Scope] = {}  # id of a call -> its scope
         self.calls: list[ast.Call] = []
         self.scopes: dict[int, Scope] = {}  # id of a def or class -> its scope
+        self.aside = unconcerned(self.tree, self.source.lines, CONCERNED)
         _Walk(self).run()
         self.calls.sort(key=lambda call: (call.lineno, call.col_offset, -(call.end_lineno or 0)))
 
@@ -275,6 +280,8 @@ class _Walk:
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> bool:
         scope.bind(node.name, Binding("def", node, scope))
+        if id(node) in self.module.aside:
+            return True
         inner = Scope("function", node, scope, f"{scope.path}.{node.name}".lstrip("."))
         self.module.functions.append(inner)
         self.module.scopes[id(node)] = inner
@@ -295,6 +302,8 @@ class _Walk:
 
     def class_(self, node: ast.ClassDef, scope: Scope) -> bool:
         scope.bind(node.name, Binding("class", node, scope))
+        if id(node) in self.module.aside:
+            return True
         inner = Scope("class", node, scope, f"{scope.path}.{node.name}".lstrip("."))
         self.module.scopes[id(node)] = inner
         for outer in (*node.decorator_list, *node.bases, *(each.value for each in node.keywords)):
