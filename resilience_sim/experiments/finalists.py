@@ -13,6 +13,7 @@ from resilience_sim.measure.result import Reading
 FINALISTS = 6
 FINAL_PAIRS = 32
 FINAL_SHARE = 0.6  # of the budget, the search included
+LEAST_GAIN = 1e-9  # of the volume: less is rounding, and could go round in circles
 # The bold may be certified, and are better then; the careful surely are.
 CAUTIONS = (CAUTION, 2 * CAUTION, CAUTION / 2, SAFE, 0.0)
 
@@ -34,24 +35,39 @@ def finalists(race: Race) -> list[Candidate]:
 
 
 def spread(race: Race, fronts: Sequence[Sequence[Candidate]]) -> list[Candidate]:
-    """The best in what is asked for first; then in turns from each front whoever dominates most that no other does."""
+    """The best in what is asked for first; then in turns from each front whoever dominates most that no other does.
+
+    Then each but the first gives way to another of its front, while that dominates more together with the others.
+    """
     points = {id(each): race.values(each)[0] for front in fronts for each in front}
     known = [point for point in (*points.values(), race.values(race.today)[0]) if inf not in point]
     if not known:
         return in_turns(fronts)[:FINALISTS]
     ends = [(max(column), max(column) - min(column)) for column in zip(*known, strict=True)]
     worst = tuple(end + 0.1 * width for end, width in ends)  # who is last in one thing stands for something, too
+    today = [race.values(race.today)[0]] if not race.violation(race.today.readings, 0.0) else []
     chosen: list[Candidate] = []
-    dominated = [race.values(race.today)[0]] if not race.violation(race.today.readings, 0.0) else []
+    sources: list[Sequence[Candidate]] = []
+
+    def adds(each: Candidate, others: Sequence[Candidate]) -> float:
+        return added_volume(points[id(each)], [*today, *(points[id(other)] for other in others)], worst)
+
     for turn in range(FINALISTS * len(fronts)):
-        rest = [each for each in fronts[turn % len(fronts)] if all(each is not other for other in chosen)]
+        front = fronts[turn % len(fronts)]
+        rest = [each for each in front if all(each is not other for other in chosen)]
         if rest and len(chosen) < FINALISTS:
-            if chosen:
-                best = max(rest, key=lambda each: added_volume(points[id(each)], dominated, worst))
-            else:
-                best = min(rest, key=lambda each: points[id(each)])
-            chosen.append(best)
-            dominated.append(points[id(best)])
+            best = min(rest, key=lambda each: points[id(each)])
+            chosen.append(max(rest, key=lambda each: adds(each, chosen)) if chosen else best)
+            sources.append(front)
+    moved = True
+    while moved:
+        moved = False
+        for place in range(1, len(chosen)):
+            others = chosen[:place] + chosen[place + 1 :]
+            free = [each for each in sources[place] if all(each is not other for other in others)]
+            best = max(free, key=lambda each: adds(each, others))
+            if adds(best, others) > adds(chosen[place], others) * (1 + LEAST_GAIN):
+                chosen[place], moved = best, True
     return chosen
 
 

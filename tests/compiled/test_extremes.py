@@ -13,7 +13,8 @@ LONGEST_WAIT = """
 from resilience_sim.lint.check import lint_text
 
 wait = "{kind: exponential_jitter, max: 9200000000, jitter: 9200000000}"
-print(len(lint_text(f"resim: 1\\nstack: [{{retry: {{like: tenacity, wait: {wait}}}}}]\\n", "s.yaml")))
+head = "resim: 1\\ntraffic: {rate: 1/s, requests: 20}\\n"
+print(len(lint_text(f"{head}stack: [{{retry: {{like: tenacity, wait: {wait}}}}}]\\n", "s.yaml")))
 """
 PROGRAM = Path(__file__).with_name("extremes.py")
 ONE_IN = 97  # of 85,000; all of them: `python -m tests.fuzz --target extremes`
