@@ -139,7 +139,7 @@ def _chosen(found: list[Route], wanted: str, log: Log, result: Converted) -> Rou
         if each.action is not route.action:
             log.skipped(
                 _section(each.action, "route", log).at(),
-                "another route to the same cluster is simulated; `--route` names this one",
+                "another route to the same cluster is simulated; `resim import --route` names this one",
             )
     return route
 

@@ -425,7 +425,7 @@ def choose(found: list[Route], wanted: str, log: Log, result: Converted) -> Rout
             told.add(id(each.entry))
             log.skipped(
                 Section(each.entry, each.path, log).at(),
-                "another route to the same host is simulated; `--route` names this one",
+                "another route to the same host is simulated; `resim import --route` names this one",
             )
     return route
 
