@@ -108,6 +108,7 @@ class Module:
     def __init__(self, path: str, text: str, without: Repeated | None = None) -> None:
         self.source = Source(path, tuple(text.split("\n")))
         self._ascii = text.isascii()  # so that bytes, which Python counts, are characters
+        self._plain = self._ascii and "\r" not in text  # which ends lines for Python
         self._symbols: dict[tuple[int, int], str] = {}  # by the ids of a node and its scope
         self.written: dict[str, str | None] = {}  # by the text of the file, see constants.as_written
         self.without = without  # copies, which are not in the tree
@@ -137,6 +138,12 @@ class Module:
         if not self._ascii or node.end_lineno != node.lineno:
             return ""
         return self.source.line(node.lineno)[node.col_offset : node.end_col_offset]
+
+    def may_say(self, words: re.Pattern[str], node: ast.AST) -> bool:
+        """Whether one of these words stands in the lines of a node: cheaper than to look through what is below it."""
+        first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None)
+        lines = self.source.lines[first - 1 : last]
+        return not self._plain or any(words.search(line) for line in lines)
 
     def _col(self, line: int, offset: int) -> int:
         if self._ascii:

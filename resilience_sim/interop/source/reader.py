@@ -154,10 +154,10 @@ class Args:
         """A number, or None where that is said; a duration is its seconds."""
         got = self.get(name, default, taken)
         value = got.value.total_seconds() if isinstance(got.value, timedelta) else got.value
-        if value is None or value is False:
-            return replace(got, value=value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return replace(got, value=max(-LARGEST, min(value, LARGEST)))
+        known = value is None or value is False
+        if known or (isinstance(value, int | float) and not isinstance(value, bool)):
+            value = value if known else max(-LARGEST, min(value, LARGEST))
+            return got if value is got.value else replace(got, value=value)
         self.reader.log.bad("a number", self.at(name))
         return Got(taken, got.source, True, False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -88,6 +89,7 @@ ONCE = {
 }
 _DEADLINES = ("asyncio.timeout", "async_timeout.timeout", "anyio.fail_after", "anyio.move_on_after")
 _LOOKS = ("raise_for_status", "status_code", "status", "ok", "is_success", "is_error")
+_LOOKING = re.compile(rf"\b(?:raise|{'|'.join(_LOOKS)})\b")
 _CALLERS = ("tenacity.Retrying", "tenacity.AsyncRetrying")
 _WIRE = ("timeout", "refused", "reset")
 _DEEPEST = 4
@@ -473,7 +475,7 @@ class Stacks:
 
     def _unseen_statuses(self, reader: Reader, function: Scope, outer: list[Layer], library: str) -> None:
         """An answer of 503 is no exception for requests and httpx: a retry of exceptions never sees it."""
-        for node in ast.walk(function.node):
+        for node in ast.walk(function.node) if self.module.may_say(_LOOKING, function.node) else ():
             if isinstance(node, ast.Raise) or (isinstance(node, ast.Attribute) and node.attr in _LOOKS):
                 return
         for layer in outer:
