@@ -153,3 +153,15 @@ def test_several_instances_are_shown_together() -> None:
     s = play(session(plan=plan), 20)
     rows, _ = topology_rows(s.run, UNICODE, 56, 20)
     assert any("/15" in row.plain() for row in rows), [row.plain() for row in rows]
+
+
+def test_policies_that_do_the_same_are_shown_as_each_was_written() -> None:
+    """The settings of the one that was drawn first stood beside the other, too."""
+    shown = []
+    for settings in ("like: cockatiel, duration: 1s", "after: 1s"):
+        s = on("  - timeout: {" + settings + "}\n")
+        rows, _ = topology_rows(play(s, 2).run, UNICODE, 56, 40)
+        shown.append("\n".join(row.plain() for row in rows))
+    assert "like cockatiel" in shown[0]
+    assert "like cockatiel" not in shown[1]
+    assert "after 1s" in shown[1]

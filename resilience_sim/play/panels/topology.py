@@ -82,13 +82,16 @@ def layer_rows(run: Run, policy: PolicyConfig, look: Look, chosen: bool, detaile
     detail = _detail(run, policy, sources, gauge, look)
     rows = [row.join(detail)]
     if detailed:
-        rows.append(Row(f" {_pipe(look)}  ", "faint").add(_settings(policy), "faint"))
+        rows.append(Row(f" {_pipe(look)}  ", "faint").add(_settings(policy, repr(policy.written)), "faint"))
     return rows
 
 
 @lru_cache(maxsize=128)
-def _settings(policy: PolicyConfig) -> str:
-    """The settings that matter most; under a library's rules whose they are, and what is not at its default."""
+def _settings(policy: PolicyConfig, written: str) -> str:
+    """The settings that matter most; under a library's rules whose they are, and what is not at its default.
+
+    ``written``: how they were written, which two policies that are equal may differ in.
+    """
     try:
         found = policy_settings(policy)
     except Unwritable:
