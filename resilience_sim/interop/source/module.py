@@ -275,10 +275,10 @@ class _Walk:
                 continue
             for name in _inner_fields(type(node)):
                 below = getattr(node, name, None)
-                if isinstance(below, ast.AST):
+                if isinstance(below, list):
+                    todo.extend([(each, scope) for each in below if type(each) not in _ENDS])
+                elif type(below) not in _ENDS and isinstance(below, ast.AST):
                     todo.append((below, scope))
-                elif isinstance(below, list):
-                    todo.extend([(each, scope) for each in below if isinstance(each, ast.AST)])
 
     def call(self, node: ast.Call, scope: Scope) -> None:
         scope.calls.append(node)
@@ -404,6 +404,7 @@ def _names(target: ast.expr) -> Iterator[str]:
 _LEAVES = ("ctx", "id", "attr", "op", "ops", "name", "names", "arg", "kind", "type_comment", "module", "level")
 
 
+_ENDS = frozenset((ast.Name, ast.Constant, type(None), str))  # there is nothing below them, nor to do with them
 _INNER: dict[type, tuple[str, ...]] = {}
 
 
