@@ -30,9 +30,10 @@ def dask(*words: str) -> subprocess.Popen[bytes]:
 
 
 def environ() -> dict[str, str]:
-    """Ours, with this checkout in front."""
+    """Ours, with this checkout in front, and without Dask's profiler, as docs/cluster.md starts workers."""
     return {
         **os.environ,
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep),
     }
 
