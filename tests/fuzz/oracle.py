@@ -23,6 +23,7 @@ from types import FrameType
 from resilience_sim.cli import errors
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
+from resilience_sim.runs.endings import as_in_a_command
 
 from . import calls
 from .case import Case, Step
@@ -79,9 +80,9 @@ def _step(step: Step, found: Judgement) -> bool:
     with _patience(step.patience) as clock:
         try:
             if step.argv:
-                code: int | str = execute(step.argv, Environment(io.StringIO(), out, err))
+                code: int | str = as_in_a_command(execute)(step.argv, Environment(io.StringIO(), out, err))
             else:
-                code = getattr(calls, step.call)(*step.with_)
+                code = as_in_a_command(getattr(calls, step.call))(*step.with_)
         except KeyboardInterrupt:
             code = errors.INTERRUPTED
         except BaseException as error:
