@@ -30,7 +30,7 @@ OUTPUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT, errno.EBADF)
 def main() -> None:
     """The ``resim`` command. SIGTERM and SIGHUP end it as Ctrl-C does, with exit codes of their own."""
     gc.set_threshold(LOOK_FOR_CYCLES)
-    if next((each for each in sys.argv[1:] if each not in FLAGS), "") in READERS:
+    if _first(sys.argv[1:]) in READERS:
         gc.disable()
     endings.install()
     code, lost = run(sys.argv[1:], of_process())
@@ -140,7 +140,7 @@ def _parse(ctx: CommandContext) -> Any:
 
     argv = _spelled(ctx.argv)
     ctx.command = next((word for word in argv if word in COMMANDS), "")
-    first = next((word for word in argv if word not in FLAGS), "")
+    first = _first(argv)
     app = build(ctx.io.stdout_is_terminal, first if first in COMMANDS else "")
     usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # Typer exports only this child of it
     try:
@@ -149,10 +149,20 @@ def _parse(ctx: CommandContext) -> Any:
         raise _usage_problem(ctx, error) from None
 
 
+def _begins(argv: Sequence[str]) -> int:
+    """Where the first word behind the global flags stands: the command, if there is one."""
+    return next((index for index, word in enumerate(argv) if word not in FLAGS), len(argv))
+
+
+def _first(argv: Sequence[str]) -> str:
+    """That word; "" for none."""
+    return next(iter(argv[_begins(argv) :]), "")
+
+
 def _spelled(argv: Sequence[str]) -> list[str]:
     """``help``, ``help run`` and ``version`` as the options that they are."""
     found = list(argv)
-    at = next((index for index, word in enumerate(found) if word not in FLAGS), len(found))
+    at = _begins(found)
     if found[at : at + 1] == ["help"]:
         return [*found[:at], *found[at + 1 :], "--help"]
     return [*found[:at], "--version", *found[at + 1 :]] if found[at : at + 1] == ["version"] else found

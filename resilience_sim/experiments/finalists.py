@@ -52,20 +52,24 @@ def spread(race: Race, fronts: Sequence[Sequence[Candidate]]) -> list[Candidate]
     def adds(each: Candidate, others: Sequence[Candidate]) -> float:
         return added_volume(points[id(each)], [*today, *(points[id(other)] for other in others)], worst)
 
+    def left(front: Sequence[Candidate], taken: Sequence[Candidate]) -> list[Candidate]:
+        return [each for each in front if all(each is not other for other in taken)]
+
     for turn in range(FINALISTS * len(fronts)):
         front = fronts[turn % len(fronts)]
-        rest = [each for each in front if all(each is not other for other in chosen)]
+        rest = left(front, chosen)
         if rest and len(chosen) < FINALISTS:
-            best = min(rest, key=lambda each: points[id(each)])
-            chosen.append(max(rest, key=lambda each: adds(each, chosen)) if chosen else best)
+            if chosen:
+                chosen.append(max(rest, key=lambda each: adds(each, chosen)))
+            else:
+                chosen.append(min(rest, key=lambda each: points[id(each)]))
             sources.append(front)
     moved = True
     while moved:
         moved = False
         for place in range(1, len(chosen)):
             others = chosen[:place] + chosen[place + 1 :]
-            free = [each for each in sources[place] if all(each is not other for other in others)]
-            best = max(free, key=lambda each: adds(each, others))
+            best = max(left(sources[place], others), key=lambda each: adds(each, others))
             if adds(best, others) > adds(chosen[place], others) * (1 + LEAST_GAIN):
                 chosen[place], moved = best, True
     return chosen

@@ -17,7 +17,8 @@ from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence, Source
 
 _PROPERTY = re.compile(r"^[ \t]*[A-Za-z%][\w.\-\[\]]*\.[\w.\-\[\]/\"$]+[ \t]*[=:]", re.MULTILINE)
-PYTHON = (".py", ".pyi", ".ipynb")
+NOTEBOOK = ".ipynb"
+PYTHON = (".py", ".pyi", NOTEBOOK)
 _IMPORT = re.compile(
     r"^(?:from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|import[ \t]+[\w.]+[ \t]*(?:,|as\b|#|$))", re.MULTILINE
 )
@@ -84,7 +85,7 @@ def read_documents(path: str, text: str) -> ConfigFile:
     """The trees of a text; a ScenarioError that quotes nothing of it when it cannot be read."""
     notation = notation_of(path, text)
     if notation == "python":
-        if path.lower().endswith(".ipynb"):
+        if path.lower().endswith(NOTEBOOK):
             from resilience_sim.interop.notebooks import as_python
 
             text = as_python(path, text)

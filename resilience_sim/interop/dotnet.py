@@ -12,7 +12,17 @@ from pathlib import PurePath
 
 from resilience_sim.interop import dotnet_env, durations, env_names
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.dotnet_sections import KEYS, TELLING, handlers, is_handler, laid_over, unfolded
+from resilience_sim.interop.dotnet_sections import (
+    DAY,
+    KEYS,
+    SECOND,
+    SHORTEST,
+    TELLING,
+    handlers,
+    is_handler,
+    laid_over,
+    unfolded,
+)
 from resilience_sim.interop.findings import At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.own import Own
@@ -77,8 +87,6 @@ _OLDER = {  # of Polly 7 and of options that people wrote around it, in lower ca
     "maxqueuingactions": "`DefaultRateLimiterOptions.QueueLimit`",
 }
 _STRICT = "the binder is strict, the application does not start"
-SECOND = 1_000_000_000
-_DAY = 86_400 * SECOND
 _BACKOFF = {"0": "constant", "1": "linear", "2": "exponential"}
 
 
@@ -239,10 +247,11 @@ def _of_ones_own(top: Section, result: Converted, log: Log) -> Converted:
     return result
 
 
-def _time(section: Section, name: str, least: int, log: Log) -> Value[int] | None:
+def _time(section: Section, name: str, log: Log) -> Value[int] | None:
     """A TimeSpan in the range that Polly's validation allows."""
     found = section.duration(name, durations.timespan, SPAN)
-    if found is None or least <= found.value <= _DAY:
+    least = SHORTEST.get(name, 0)
+    if found is None or least <= found.value <= DAY:
         return found
     bare = ":" not in found.at.text.partition(":")[2]
     log.refused(
@@ -278,7 +287,7 @@ def _validate(total: Layer, attempt: Layer, top: Section, log: Log) -> None:
 def _timeout(section: Section, default: int, name: str, log: Log) -> Layer:
     title = f"{section.path or name}: {'the whole request' if name == 'total' else 'each attempt'}"
     layer = Layer("timeout", title, section.at() if section else None, id=name, like="polly")
-    after = _time(section, "Timeout", 10_000_000, log)
+    after = _time(section, "Timeout", log)
     layer.put("after", Ns(after.value if after else default), after, "default")
     _names(section, log)
     if name == "attempt":
@@ -338,7 +347,7 @@ def _retry(section: Section, log: Log) -> Layer:
             retries.at,
             "subtract one if you meant calls",
         )
-    delay = _time(section, "Delay", 0, log)
+    delay = _time(section, "Delay", log)
     shape = section.word("BackoffType", ("constant", "linear", "exponential", *_BACKOFF))
     layer.put("delay", Ns(delay.value if delay else 2 * SECOND), delay, "default")
     kind = _BACKOFF.get(shape.value, shape.value) if shape else "exponential"
@@ -362,7 +371,7 @@ def _retry(section: Section, log: Log) -> Layer:
     layer.exact["BackoffType"] = Setting(
         kind.capitalize(), shape.shown if shape else "default of HttpRetryStrategyOptions"
     )
-    cap = _time(section, "MaxDelay", 0, log)
+    cap = _time(section, "MaxDelay", log)
     if cap:
         layer.put("max_delay", Ns(cap.value), cap)
     listens = section.flag("ShouldRetryAfterHeader")
@@ -410,8 +419,8 @@ def _breaker(section: Section, log: Log, attempt: Layer | None) -> Layer:
     layer = Layer("circuit_breaker", section.path or "CircuitBreaker", section.at() if section else None, like="polly")
     ratio = section.number("FailureRatio")
     least = section.count("MinimumThroughput")
-    window = _time(section, "SamplingDuration", SECOND // 2, log)
-    pause = _time(section, "BreakDuration", SECOND // 2, log)
+    window = _time(section, "SamplingDuration", log)
+    pause = _time(section, "BreakDuration", log)
     share = ratio.value if ratio else 0.1
     if not 0 <= share <= 1:
         assert ratio is not None

@@ -1,4 +1,5 @@
-"""Which sections of ``appsettings.json`` are Microsoft's options for HTTP resilience, by their keys alone.
+"""Microsoft's options for HTTP resilience: which sections of ``appsettings.json`` they are, by their keys alone, and
+the ranges that validation allows.
 
 The application names such a section as it likes, and many write a `Retry` of their own beside.
 """
@@ -18,6 +19,9 @@ KEYS: dict[str, set[str]] = {  # of Microsoft's options, in lower case
     "endpoint": {"timeout", "circuitbreaker", "ratelimiter"},
 }
 TELLING = ("totalrequesttimeout", "attempttimeout", "hedging", "endpoint")
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND  # the longest
+SHORTEST = {"Timeout": SECOND // 100, "SamplingDuration": SECOND // 2, "BreakDuration": SECOND // 2}  # others: 0
 _SPANS = ("delay", "maxdelay", "samplingduration", "breakduration", "timeout")
 
 
@@ -90,7 +94,9 @@ def laid_over(below: Mapping, above: Mapping) -> Mapping:
     spelled = {name.lower(): name for name in reversed(entries)}
     for name, entry in above.entries.items():
         same = spelled.setdefault(name.lower(), name)
-        before = entries.get(same)
-        both = before is not None and isinstance(before.value, Mapping) and isinstance(entry.value, Mapping)
-        entries[same] = Entry(entry.key, laid_over(before.value, entry.value)) if both else entry  # type: ignore[union-attr,arg-type]
+        before = entries[same].value if same in entries else None
+        if isinstance(before, Mapping) and isinstance(entry.value, Mapping):
+            entries[same] = Entry(entry.key, laid_over(before, entry.value))
+        else:
+            entries[same] = entry
     return Mapping(below.span, entries)

@@ -86,15 +86,14 @@ def _read_as(file: ConfigFile, name: str) -> ConfigFile:
     file = read_as(file, FORMATS[name].yaml)
     if not any(each.message in (TWICE, TWO_SECTIONS) for each in file.findings):
         return file
-    then = FORMATS[name].twice
-    code, severity = (REFUSED, "error") if then.startswith("the application") else (BROKEN, "warning")
+    of = FORMATS[name]
+    code, severity = (REFUSED, "error") if of.refused else (BROKEN, "warning")
     said = []
     for each in file.findings:
-        if each.message == TWO_SECTIONS and name == "dotnet":
-            message = f"{TWO_SECTIONS}: .NET joins both, and the last one alone was read"
-            said.append(replace(each, severity="warning", message=message))
+        if each.message == TWO_SECTIONS and of.joined:
+            said.append(replace(each, severity="warning", message=f"{TWO_SECTIONS}: {of.joined}"))
         elif each.message in (TWICE, TWO_SECTIONS):
-            said.append(replace(each, code=code, severity=severity, message=f"{each.message}: {then}"))
+            said.append(replace(each, code=code, severity=severity, message=f"{each.message}: {of.twice}"))
         else:
             said.append(each)
     return replace(file, findings=tuple(said), memo={})

@@ -407,30 +407,36 @@ def _number(word: str) -> str:
     return CODES[int(word)] if word.isdigit() and int(word) < len(CODES) else word
 
 
+def _tokens(section: Section) -> tuple[Value[float], Value[float]] | None:
+    """``maxTokens`` and ``tokenRatio``; None where they are not what they must be."""
+    most, ratio = section.number("maxTokens"), section.number("tokenRatio")
+    return None if most is None or ratio is None or most.value <= 0 or ratio.value <= 0 else (most, ratio)
+
+
 def _valid_throttling(section: Section, log: Log) -> None:
     """What is wrong with it is wrong for every method, those without retries too."""
     if not section:
         return
-    most, ratio = section.number("maxTokens"), section.number("tokenRatio")
+    tokens = _tokens(section)
     _in_quotes(section, ("maxTokens", "tokenRatio"), log)
     section.rest()
-    if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
+    if tokens is None:
         log.refused(
             "`retryThrottling` needs `maxTokens` and `tokenRatio` above 0: the service config is not valid",
             section.at(),
         )
-    elif most.value > 1000:
-        log.refused("`maxTokens` is at most 1000: the service config is not valid", most.at, "write 1000 or less")
+    elif tokens[0].value > 1000:
+        log.refused("`maxTokens` is at most 1000: the service config is not valid", tokens[0].at, "write 1000 or less")
 
 
 def _throttle(layer: Layer, section: Section, log: Log) -> None:
     if not section:
         return
-    unsaid = section.anew(Log())  # what is wrong with it is said of the whole file
-    most, ratio = unsaid.number("maxTokens"), unsaid.number("tokenRatio")
+    tokens = _tokens(section.anew(Log()))  # what is wrong with it is said of the whole file
     section.ignore("maxTokens", "tokenRatio")
-    if most is None or ratio is None or most.value <= 0 or ratio.value <= 0:
+    if tokens is None:
         return
+    most, ratio = tokens
     kept = int(ratio.value * 1000) / 1000
     if kept != ratio.value:
         log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, f"write {kept:g}")

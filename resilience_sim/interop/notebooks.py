@@ -7,7 +7,6 @@ import re
 
 from resilience_sim.scenario.diagnostics import Diagnostic, ScenarioError
 
-SUFFIX = ".ipynb"
 _KIND = re.compile(r'\s*"cell_type": *"(\w+)"')
 _SOURCE = re.compile(r'\s*"source": *\[\s*\Z')
 _TEXT = re.compile(r'\s*("(?:[^"\\]|\\.)*"),?\s*\Z')

@@ -11,7 +11,8 @@ class Format(NamedTuple):
     ``notations`` are those that its files can have; ``deep``: what it is known by may stand anywhere in the tree;
     ``yaml``: whose rules say what a plain scalar of its YAML is (yaml_scalars.py), "" for those of YAML 1.2.
     ``values``: whose rules say which of these a number may be (section.py), "" for anything that looks like one.
-    ``twice``: what comes of a key that a mapping has twice; `the application …`: it is refused.
+    ``twice``: what comes of a key that a mapping has twice; ``refused``: it keeps the application from starting.
+    ``joined``: what comes of a section that stands twice, where that is something else.
     """
 
     title: str
@@ -22,6 +23,8 @@ class Format(NamedTuple):
     yaml: str = ""
     values: str = ""
     twice: str = "the last one counts"
+    refused: bool = False
+    joined: str = ""
 
 
 TREES = ("yaml", "json")
@@ -35,6 +38,7 @@ FORMATS: dict[str, Format] = {
         yaml="SnakeYAML",
         values="Spring",
         twice="the application does not start: Spring has the file refused",
+        refused=True,
     ),
     "microprofile": Format(
         "MicroProfile Fault Tolerance properties (SmallRye, Quarkus)",
@@ -52,6 +56,8 @@ FORMATS: dict[str, Format] = {
         deep=True,
         values=".NET",
         twice="the application does not start: the file is refused",
+        refused=True,
+        joined=".NET joins both, and the last one alone was read",
     ),
     "istio": Format(
         "Istio VirtualService and DestinationRule", "istio.yaml", TREES, yaml="Go's yaml.v2", values="Kubernetes"

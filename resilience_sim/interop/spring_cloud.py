@@ -18,9 +18,10 @@ from resilience_sim.interop.mesh import code_outcomes, hopeless
 from resilience_sim.interop.own import Own, the_same, without
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import DURATION, Environment
+from resilience_sim.interop.texts import meant
 from resilience_sim.interop.traps import traps
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.units import show_duration
 
 TRAPS = traps(
@@ -70,10 +71,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
               "micrometer", "metrics", "followRedirects", "url"),
 }  # fmt: skip
 _SERIES = {"SERVER_ERROR": "5", "CLIENT_ERROR": "4"}
-_NAMED = {
-    "INTERNAL_SERVER_ERROR": "500", "BAD_GATEWAY": "502", "SERVICE_UNAVAILABLE": "503", "GATEWAY_TIMEOUT": "504",
-    "TOO_MANY_REQUESTS": "429", "REQUEST_TIMEOUT": "408", "NOT_FOUND": "404", "BAD_REQUEST": "400", "CONFLICT": "409",
-}  # fmt: skip
 _OF_SPRING = (  # names of its HttpStatus that Python's has not, or not in every version: none of a 5xx that B sends
     "CHECKPOINT", "MOVED_TEMPORARILY", "PAYLOAD_TOO_LARGE", "CONTENT_TOO_LARGE", "URI_TOO_LONG", "I_AM_A_TEAPOT",
     "INSUFFICIENT_SPACE_ON_RESOURCE", "METHOD_FAILURE", "DESTINATION_LOCKED", "UNPROCESSABLE_CONTENT",
@@ -166,35 +163,29 @@ def _filter(node: Node, number: int, path: str, log: Log, mvc: bool) -> _Filter 
 
 def _parted(node: Mapping) -> Mapping:
     """``backoff.firstBackoff`` among the arguments as the mapping that it is a part of."""
-    from resilience_sim.scenario.text.tree import Entry
-
     entries: dict[str, Entry] = {}
     for key, entry in node.entries.items():
         head, dot, tail = key.partition(".")
-        if not dot or head not in ("backoff", "jitter"):
-            entries[key] = entry
-            continue
-        before = entries.get(head)
-        inner = dict(before.value.entries) if before and isinstance(before.value, Mapping) else {}
-        entries[head] = Entry(entry.key, Mapping(entry.key, {**inner, tail: entry}))
+        _put(entries, *((head, tail) if dot and head in ("backoff", "jitter") else (key, "")), entry)
     return Mapping(node.span, entries)
+
+
+def _put(entries: dict[str, Entry], head: str, tail: str, entry: Entry) -> None:
+    """An entry under its name, or, with a ``tail``, among those of the mapping that has the name."""
+    if not tail:
+        entries[head] = entry
+        return
+    before = entries.get(head)
+    inner = before.value.entries if before and isinstance(before.value, Mapping) else {}
+    entries[head] = Entry(entry.key, Mapping(entry.key, {**inner, tail: entry}))
 
 
 def _nested(node: Scalar, rows: dict[str, str]) -> Mapping:
     """``Retry=3,BAD_GATEWAY`` as the mapping that it stands for."""
-    from resilience_sim.interop.texts import meant
-    from resilience_sim.scenario.text.tree import Entry
-
     entries: dict[str, Entry] = {}
     for key, value in rows.items():
         head, _, tail = key.partition(".")
-        if tail:
-            below = entries.get(head)
-            inner = dict(below.value.entries) if below and isinstance(below.value, Mapping) else {}
-            inner[tail] = Entry(node.span, Scalar(node.span, meant(value)))
-            entries[head] = Entry(node.span, Mapping(node.span, inner))
-        else:
-            entries[key] = Entry(node.span, Scalar(node.span, meant(value)))
+        _put(entries, head, tail, Entry(node.span, Scalar(node.span, meant(value))))
     return Mapping(node.span, entries)
 
 
@@ -294,7 +285,7 @@ def _codes(args: Section, name: str, log: Log) -> list[str] | None:
     found = []
     for word in args.texts(name):
         plain = word.upper().replace("-", "_")
-        code = _NAMED.get(plain) or (str(HTTPStatus[plain].value) if plain in HTTPStatus.__members__ else word)
+        code = str(HTTPStatus[plain].value) if plain in HTTPStatus.__members__ else word
         if code.isdigit() and len(code) == 3:
             found.append(code)
         elif word.upper() in _SERIES:

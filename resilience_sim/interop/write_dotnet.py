@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from resilience_sim.interop.dotnet_sections import DAY, SECOND, SHORTEST
 from resilience_sim.interop.durations import show_timespan
 from resilience_sim.interop.writing import Parts, whole
 
-SECOND = 1_000_000_000
-_DAY = 86_400 * SECOND
 _ORDER = ("bulkhead", "total", "retry", "breaker", "attempt")
 _HEDGING = ("total", "hedge", "bulkhead", "breaker", "attempt")
 _ABSENT = {
@@ -38,11 +37,11 @@ def write(parts: Parts) -> str:
         inner["RateLimiter"] = {"DefaultRateLimiterOptions": limits}
     found: dict[str, Any] = {} if parts.hedge else dict(inner)
     if parts.total is not None:
-        found["TotalRequestTimeout"] = {"Timeout": _time(parts, parts.total.after, SECOND // 100, "the total timeout")}
+        found["TotalRequestTimeout"] = {"Timeout": _time(parts, "Timeout", parts.total.after, "the total timeout")}
     if parts.hedge is not None:
         found["Hedging"] = {
             "MaxHedgedAttempts": parts.hedge.max_extra,
-            "Delay": _time(parts, parts.hedge.delay, 0, "the delay"),
+            "Delay": _time(parts, "Delay", parts.hedge.delay, "the delay"),
         }
         if parts.retry is not None:
             parts.lost(f"`{parts.retry.id}`", "the hedging handler has no retry")
@@ -52,7 +51,7 @@ def write(parts: Parts) -> str:
     if parts.breaker is not None:
         below["CircuitBreaker"] = _write_breaker(parts)
     if parts.attempt is not None:
-        attempt = {"Timeout": _time(parts, parts.attempt.after, SECOND // 100, "the attempt timeout")}
+        attempt = {"Timeout": _time(parts, "Timeout", parts.attempt.after, "the attempt timeout")}
         below["Timeout" if parts.hedge else "AttemptTimeout"] = attempt
     _reconcile(parts, found, below)
     if parts.hedge and inner:
@@ -60,11 +59,12 @@ def write(parts: Parts) -> str:
     return json.dumps({parts.name: found}, indent=2) + "\n"
 
 
-def _time(parts: Parts, ns: int, least: int, what: str) -> str:
-    """A TimeSpan in the range that validation allows."""
-    if not least <= ns <= _DAY:
+def _time(parts: Parts, name: str, ns: int, what: str) -> str:
+    """A TimeSpan in the range that validation allows under that name."""
+    least = SHORTEST.get(name, 0)
+    if not least <= ns <= DAY:
         parts.lost(what, f"{show_timespan(least)} to 24 hours are allowed: the nearest was written")
-    return show_timespan(whole(parts, min(max(ns, least), _DAY), 100, what) * 100)
+    return show_timespan(whole(parts, min(max(ns, least), DAY), 100, what) * 100)
 
 
 def _reconcile(parts: Parts, found: dict[str, Any], below: dict[str, Any]) -> None:
@@ -77,11 +77,11 @@ def _reconcile(parts: Parts, found: dict[str, Any], below: dict[str, Any]) -> No
         below[name] = {"Timeout": show_timespan(total)}
         parts.lost("the attempt timeout", "its default is longer than the total one: as long was written")
     elif attempt > total:
-        total = min(attempt, _DAY)
+        total = min(attempt, DAY)
         found["TotalRequestTimeout"] = {"Timeout": show_timespan(total)}
         parts.lost("the total timeout", "it must be no shorter than that of an attempt: as long was written")
     window = parts.breaker.window_time if parts.breaker and not parts.breaker.consecutive else 0
-    least = 2 * min(attempt, _DAY // 2)
+    least = 2 * min(attempt, DAY // 2)
     if least > (window or 30 * SECOND):
         breaker = below.setdefault("CircuitBreaker", {})
         breaker["SamplingDuration"] = show_timespan(least)
@@ -103,11 +103,11 @@ def _write_retry(parts: Parts) -> dict[str, Any]:
     found: dict[str, Any] = {
         "MaxRetryAttempts": max(1, retry.attempts - 1),
         "BackoffType": kinds.get(retry.backoff, "Exponential"),
-        "Delay": _time(parts, retry.delay, 0, "the delay"),
+        "Delay": _time(parts, "Delay", retry.delay, "the delay"),
         "UseJitter": retry.jitter != "none",
         "ShouldRetryAfterHeader": retry.honor_retry_after,
     }
-    if 0 < retry.max_delay <= _DAY:  # a longer one is none: no wait may be longer
+    if 0 < retry.max_delay <= DAY:  # a longer one is none: no wait may be longer
         found["MaxDelay"] = show_timespan(retry.max_delay)
     return found
 
@@ -118,15 +118,15 @@ def _write_breaker(parts: Parts) -> dict[str, Any]:
     window, share, least = view.window_time, view.share, view.min_calls
     if view.consecutive:
         parts.lost("failures in a row", "Polly knows shares of a time window: all of N calls in 30 s")
-        window, share, least = 30_000_000_000, 1.0, view.consecutive
+        window, share, least = 30 * SECOND, 1.0, view.consecutive
     elif not window:
         parts.lost("a window of calls", "Polly's windows are times: 30 s was written")
-        window = 30_000_000_000
+        window = 30 * SECOND
     if view.probes != 1:
         parts.lost(f"{view.probes} probes", "Polly has exactly one")
     return {
         "FailureRatio": round(share, 6),
         "MinimumThroughput": max(2, least),
-        "SamplingDuration": _time(parts, window, SECOND // 2, "the window"),
-        "BreakDuration": _time(parts, view.recovery, SECOND // 2, "the recovery time"),
+        "SamplingDuration": _time(parts, "SamplingDuration", window, "the window"),
+        "BreakDuration": _time(parts, "BreakDuration", view.recovery, "the recovery time"),
     }

@@ -92,30 +92,23 @@ def smallrye(text: str) -> Plain:
 
 def go_yaml(text: str) -> Plain:
     """Go's yaml.v2 below sigs.k8s.io/yaml: Kubernetes, Istio, the Gateway API, Dapr."""
-    flag = _flag(text)
-    if flag is None and text in ("y", "Y", "n", "N"):
-        flag = text in "yY"
-    if flag is not None or len(text) > _LONGEST:
-        return text if flag is None else flag
-    digits = text.replace("_", "")
-    found = _GO_INT.match(digits)
-    if found:
-        return _whole(found)
-    digits = text if text[:1] == "." else digits
-    return _decimal(digits) if _DECIMAL.match(digits) else text
+    plain = text.replace("_", "")
+    return _handed_on(text, _GO_INT.match(plain), text if text[:1] == "." else plain)
 
 
 def yaml_cpp(text: str) -> Plain:
     """Envoy: yaml-cpp reads integers as C does, and what is none as a decimal number."""
-    flag = _flag(text)
-    if flag is None and text in ("y", "Y", "n", "N"):
-        flag = text in "yY"
+    return _handed_on(text, _CPP_INT.match(text), text)
+
+
+def _handed_on(text: str, integer: re.Match[str] | None, decimal: str) -> Plain:
+    """A value of those that pass YAML on as JSON, where single letters are flags, too."""
+    flag = text in "yY" if text in ("y", "Y", "n", "N") else _flag(text)
     if flag is not None or len(text) > _LONGEST:
         return text if flag is None else flag
-    found = _CPP_INT.match(text)
-    if found:
-        return _whole(found)
-    return _decimal(text) if _DECIMAL.match(text) else text
+    if integer:
+        return _whole(integer)
+    return _decimal(decimal) if _DECIMAL.match(decimal) else text
 
 
 DIALECTS: dict[str, Callable[[str], Plain]] = {

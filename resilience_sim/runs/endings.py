@@ -54,6 +54,11 @@ def end(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
 
+def _in_main_thread() -> bool:
+    """Whether this is the thread that Python has handle signals."""
+    return threading.get_ident() == threading.main_thread().ident
+
+
 class Whole:
     """A context in which :func:`end` raises nothing, but for a second signal; what was held back comes at its end.
 
@@ -62,7 +67,7 @@ class Whole:
     """
 
     def __enter__(self) -> None:
-        self._main = threading.get_ident() == threading.main_thread().ident  # which alone may handle signals
+        self._main = _in_main_thread()
         _Seen.whole += self._main
 
     def __exit__(
@@ -79,8 +84,7 @@ def as_in_a_command(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        if not _in_main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return function(*args, **kwargs)
         signal.signal(signal.SIGINT, end)
         try:
@@ -112,7 +116,7 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         self.asked = _Seen.unheard
-        if threading.current_thread() is threading.main_thread():  # which alone may handle signals
+        if _in_main_thread():
             for number in NUMBERS:
                 before = signal.getsignal(number)
                 if callable(before):  # neither ignored nor left to the system

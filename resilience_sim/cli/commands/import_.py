@@ -119,20 +119,16 @@ def _what(imported: Imported | ImportedGraph) -> dict[str, Any]:
 def _read(files: list[str], options: ImportOptions) -> tuple[Imported | ImportedGraph, list[str]]:
     """The scenario, and the files that were read; a problem quotes nothing of the files, which may hold secrets."""
     from resilience_sim.interop import folders, formats
-    from resilience_sim.interop.documents import uncollected
 
     shown = files[0] if len(files) == 1 else f"{len(files)} files"
     texts = [folders.read(name) for each in files for name in folders.expanded(each)]
-    with uncollected():  # which would look at all of a large file, if it were still there at the end
-        try:
-            imported = _imported([(each.path, each.text) for each in texts], options)
-        except formats.ConfigImportError as error:
-            problem = usage(f"{shown}: {error}", error.help)
-        else:
-            if imported is not None:
-                return imported, [each.path for each in texts]
-            problem = Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
-    raise problem
+    try:
+        imported = _imported([(each.path, each.text) for each in texts], options)
+    except formats.ConfigImportError as error:
+        raise usage(f"{shown}: {error}", error.help) from None
+    if imported is None:
+        raise Problem("import", f"{shown}: not a configuration that resim knows", f"it reads: {titles()}")
+    return imported, [each.path for each in texts]
 
 
 def _imported(texts: list[tuple[str, str]], options: ImportOptions) -> Imported | ImportedGraph | None:

@@ -41,13 +41,6 @@ def lint(ctx: CommandContext, options: LintOptions) -> int:
     these do not say about traffic: --set traffic.rate=80/s. Exit code 1 if there are errors, 2 if a file cannot be
     read. resim explain RL004 shows the page of a finding.
     """
-    from resilience_sim.interop.documents import uncollected
-
-    with uncollected():  # which would look at all that a large file is made of once more
-        return _lint(ctx, options)
-
-
-def _lint(ctx: CommandContext, options: LintOptions) -> int:
     from resilience_sim.lint.check import lint_files
 
     files = options.files

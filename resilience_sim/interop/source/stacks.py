@@ -320,10 +320,11 @@ class Stacks:
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "retry_with":
             return
         found = self.module.bindings(call.func.value, scope)
-        if len(found) != 1 or found[0].kind != "def" or found[0].node is None:
+        function = found[0].node if len(found) == 1 else None
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             return
-        inner = self.module.scopes[id(found[0].node)]
-        for each in inner.node.decorator_list:  # type: ignore[attr-defined]
+        inner = self.module.scopes[id(function)]
+        for each in function.decorator_list:
             made = self._policy(each, inner.parent or inner)
             if made is None or self.module.symbol(made[0].func, made[1]) != "tenacity.retry":
                 continue
