@@ -231,16 +231,6 @@ Clients = Annotated[
     list[str],
     option("--client", "MODULE:CALLABLE", "Also compare your own code; see docs/your-code.md. Repeatable.", MAIN),
 ]
-Over = Annotated[
-    list[str],
-    option(
-        "--over",
-        "PATH=SPEC",
-        "A setting and its values: 1..6, 50/s..120/s:8, 10ms..2s:6:log, or 5%,10%,none. Repeatable.",
-        MAIN,
-        complete.settings,
-    ),
-]
 Cluster = Annotated[
     str | None,
     option("--cluster", "ADDRESS", "Run on a Dask cluster, e.g. tcp://HOST:8786; see docs/cluster.md.", MAIN),

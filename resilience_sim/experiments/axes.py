@@ -55,6 +55,10 @@ class Ladder(Protocol):
     def stride(self) -> int:
         """And how far its first step goes."""
 
+    @property
+    def stepped(self) -> bool:
+        """Whether there is nothing between two rungs: otherwise they are as near as the precision that is wanted."""
+
     def value(self, rung: int) -> float:
         """What stands at a rung, in ``unit``."""
 
@@ -81,6 +85,7 @@ class FactorLadder:
     unit: str = "x"
     today: float | None = 1.0
     start: int = 0
+    stepped: bool = False
 
     @cached_property
     def last(self) -> int:
@@ -115,6 +120,7 @@ class ShareLadder:
     today: float | None = 0.0
     first: int = 0
     start: int = 0
+    stepped: bool = False
 
     @cached_property
     def last(self) -> int:
@@ -146,6 +152,7 @@ class CountLadder:
     first: int
     last: int
     start: int
+    stepped: bool = True
 
     @property
     def stride(self) -> int:
@@ -171,6 +178,7 @@ class SettingLadder:
     texts: tuple[str, ...]
     today: float | None
     start: int
+    stepped: bool
     first: int = 0
 
     @property
@@ -227,7 +235,8 @@ def setting_ladder(scenario: Scenario, path: str, values: Range, today: str | No
     start = 0
     if number is not None:
         start = min(range(len(texts)), key=lambda rung: abs(values.quantity.read(texts[rung]) - number))
-    return SettingLadder(scenario, path, values.quantity, texts, number, start)
+    stepped = bool(values.count) or values.quantity.whole
+    return SettingLadder(scenario, path, values.quantity, texts, number, start, stepped)
 
 
 def turned(ladder: SettingLadder) -> SettingLadder:

@@ -35,6 +35,8 @@ class Margin:
     limit that so few seeds do not give. ``margin``: p5 over today's value, for shares what lies between.
     ``broken_by``: the expectation that broke most often there, ``collapse``, or empty. ``not_monotone``: seeds in
     which something harder held, or something easier broke. ``already``: seeds that break at the easiest end.
+    ``stepped``: the axis has no values between those that were searched, so that what breaks is not what holds.
+    ``known``: which expectations, by number, had data in some run.
     """
 
     axis: str
@@ -55,22 +57,43 @@ class Margin:
     already: tuple[int, ...]
     first: float
     last: float
+    stepped: bool
+    known: frozenset[int]
 
     @property
     def falls(self) -> bool:
         """Whether smaller values are the harder ones."""
         return self.first > self.last
 
+    def reaches(self, value: float, critical: float | None) -> bool:
+        """Whether something with this critical value is broken at a value."""
+        return critical is not None and (critical >= value if self.falls else critical <= value)
+
+    @property
+    def broken(self) -> int:
+        """How many seeds break in the range."""
+        return sum(each is not None for each in self.critical)
+
+    @property
+    def broken_today(self) -> int:
+        """How many seeds break at today's value, or at an easier one."""
+        today = self.today
+        return 0 if today is None else sum(self.reaches(today, each) for each in self.critical)
+
 
 @dataclass(frozen=True)
 class Margins:
-    """The margins of some configurations. ``until``: what counts as broken. ``left_out``: why axes have no answer."""
+    """The margins of some configurations. ``until``: what counts as broken. ``left_out``: why axes have no answer.
+
+    ``failing``: the scenario's own expectations that do not count, as they fail today.
+    """
 
     found: tuple[Margin, ...]
     until: tuple[Expectation, ...]
     seeds: tuple[int, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    failing: tuple[Expectation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +129,7 @@ def setting_question(
     Where the first seeds hold, or break, at both ends alike, it stays as written.
     """
     for seed in seeds[:5]:
-        first, last = (breaks(ladder.plan(rung), seed, until)[0] for rung in (ladder.first, ladder.last))
+        first, last = (breaks(ladder.plan(rung), seed, until).by for rung in (ladder.first, ladder.last))
         if bool(first) != bool(last):
             return Question(ladder.path, variant, turned(ladder) if first else ladder)
     return Question(ladder.path, variant, ladder)
@@ -123,14 +146,16 @@ class Today:
         return simulate(plan_for(self.plan, self.until), seed)
 
 
-def what_breaks(plan: Plan, seeds: Sequence[int], crew: Crew) -> tuple[Expectation, ...]:
-    """What counts as broken when nobody says: the plan's own expectations that hold today, and collapse."""
+def what_breaks(
+    plan: Plan, seeds: Sequence[int], crew: Crew
+) -> tuple[tuple[Expectation, ...], tuple[Expectation, ...]]:
+    """What counts as broken when nobody says: the plan's own expectations that hold today, and collapse; the others."""
     own = tuple(each for each in plan.expect if not each.shows and not each.scope.variant)
     if not own:
-        return (COLLAPSED,)
+        return (COLLAPSED,), ()
     runs = crew.map(Today(plan, own), list(seeds))
-    holding = [each for each in own if judge(each, runs).verdict != FAIL]
-    return (*holding, COLLAPSED)
+    failing = tuple(each for each in own if judge(each, runs).verdict == FAIL)
+    return (*(each for each in own if each not in failing), COLLAPSED), failing
 
 
 @dataclass(frozen=True)
@@ -167,6 +192,7 @@ def find_margins(inquiry: Inquiry, crew: Crew, on_found: Callable[[str, int, int
     ]
     everything = (len(asked) + len(ladders)) * len(seeds)
     until, found, done = inquiry.until, [], 0
+    failing: tuple[Expectation, ...] = ()
 
     def hear(axis: str) -> None:
         nonlocal done
@@ -176,14 +202,15 @@ def find_margins(inquiry: Inquiry, crew: Crew, on_found: Callable[[str, int, int
 
     interrupted = False
     try:
-        until = until or what_breaks(next(iter(plans.values())), seeds, crew)
+        if not until:
+            until, failing = what_breaks(next(iter(plans.values())), seeds, crew)
         for question in asked:
             found.append(search_seeds(question, until, seeds, crew, hear))
         for name, ladder in ladders:
             found.append(search_seeds(setting_question(name, ladder, until, seeds), until, seeds, crew, hear))
     except KeyboardInterrupt:
         interrupted = True
-    return Margins(tuple(found), until, tuple(seeds), left_out, interrupted)
+    return Margins(tuple(found), until, tuple(seeds), left_out, interrupted, failing)
 
 
 def search_seeds(
@@ -236,11 +263,13 @@ def summarise(question: Question, found: Sequence[Found]) -> Margin:
         already=tuple(each.seed for each in found if each.rung == ladder.first),
         first=ladder.value(ladder.first),
         last=ladder.value(ladder.last),
+        stepped=ladder.stepped,
+        known=frozenset().union(*(each.known for each in found)),
     )
 
 
 def below(margin: Margin, least: float) -> bool:
-    """Whether the 5 % point of an axis falls short of what was asked."""
+    """Whether the 5 % point of an axis falls short of what was asked; of steps the one asked for must hold itself."""
     if margin.p5 is None:
         return False
-    return margin.p5 > least if margin.falls else margin.p5 < least
+    return margin.reaches(least, margin.p5) and (margin.stepped or margin.p5 != least)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from resilience_sim.experiments.axes import Ladder
-from resilience_sim.measure.expectations import broken_by
+from resilience_sim.measure.expectations import broken_by, has_data
 from resilience_sim.measure.statistics import COLLAPSE
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.settings.plan import Expectation, Plan
@@ -20,7 +21,7 @@ class Found:
     """What one seed says. ``rung``: the lowest that breaks, None when none does. ``broken_by``: what broke there.
 
     ``monotone``: no rung that was tried below it breaks, and none above it holds. ``runs`` and ``requests``: what it
-    took.
+    took. ``known``: which of the expectations, by number, had data in some run.
     """
 
     seed: int
@@ -29,6 +30,7 @@ class Found:
     monotone: bool
     runs: int
     requests: int
+    known: frozenset[int] = frozenset()
     given_up: bool = False
 
 
@@ -59,10 +61,10 @@ class Search:
                 if ladder.first <= at <= ladder.last:
                     probe(at)
         except TooDear:
-            return Found(seed, None, "", True, len(probe.seen), probe.requests, True)
+            return Found(seed, None, "", True, len(probe.seen), probe.requests, given_up=True)
         why = probe(rung) if rung is not None else ""
         odd = any((rung is not None and at > rung) != bool(broken) for at, broken in probe.seen.items() if at != rung)
-        return Found(seed, rung, why, not odd, len(probe.seen), probe.requests)
+        return Found(seed, rung, why, not odd, len(probe.seen), probe.requests, frozenset(probe.known))
 
 
 class _Probe:
@@ -70,6 +72,7 @@ class _Probe:
 
     def __init__(self, search: Search, seed: int) -> None:
         self.seen: dict[int, str] = {}
+        self.known: set[int] = set()
         self.requests = 0
         self._dearest = 0
         self._search = search
@@ -81,10 +84,11 @@ class _Probe:
             until = self._search.until
             if self.seen and self.requests + self._price(rung) > self._search.most:
                 raise TooDear
-            known, requests = breaks(self._search.ladder.plan(rung), self._seed, until)
-            self.seen[rung] = known
-            self.requests += requests
-            self._dearest = max(self._dearest, requests)
+            run = breaks(self._search.ladder.plan(rung), self._seed, until)
+            known = self.seen[rung] = run.by
+            self.known.update(run.known)
+            self.requests += run.requests
+            self._dearest = max(self._dearest, run.requests)
         return known
 
     def _price(self, rung: int) -> float:
@@ -94,13 +98,22 @@ class _Probe:
         return LUCK * self._dearest * max(1.0, abs(ladder.value(rung)) / highest if highest else 1.0)
 
 
-def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> tuple[str, int]:
-    """The first of ``until`` that a run fails, or empty; and the requests it took."""
+class Broken(NamedTuple):
+    """What a run says. ``by``: the first expectation it fails, or empty; ``known``: those, by number, with data."""
+
+    by: str
+    requests: int
+    known: frozenset[int]
+
+
+def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> Broken:
+    """What becomes of each of ``until`` in a run."""
     whole = all(each.scope.whole for each in until)
     names = sorted({each.metric for each in until}) if whole else None
     run = simulate(plan_for(plan, until), seed, metrics=names, digest=False)
-    broken = next((each.text for each in until if broken_by(each, run)), "")
-    return broken, int(run.document["requests"]["total"])
+    by = next((each.text for each in until if broken_by(each, run)), "")
+    known = frozenset(number for number, each in enumerate(until) if has_data(each, run))
+    return Broken(by, int(run.document["requests"]["total"]), known)
 
 
 def plan_for(plan: Plan, until: Sequence[Expectation]) -> Plan:

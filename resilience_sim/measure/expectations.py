@@ -188,6 +188,12 @@ def broken_by(expectation: Expectation, run: RunResult) -> bool:
     return _breaks(expectation, readings.get(expectation.metric, NO_READING))
 
 
+def has_data(expectation: Expectation, run: RunResult) -> bool:
+    """Whether this run says anything about it."""
+    reading = run.at(expectation.scope).get(expectation.metric, NO_READING)
+    return reading.value is not None or reading.bound is not None
+
+
 def _of_runs(some: int, runs: int) -> str:
     return "" if runs == 1 else f" in {some} of {runs} runs"
 

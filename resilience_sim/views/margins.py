@@ -7,16 +7,18 @@ luckier seeds reach is shaded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import log
 from shlex import quote
 
 from rich.console import Console
 
-from resilience_sim.experiments.axes import AXES, WIDEST, axis_of
+from resilience_sim.experiments.axes import AXES, OUTAGE, WIDEST, axis_of
 from resilience_sim.experiments.margins import Margin, Margins, below
+from resilience_sim.experiments.search import COLLAPSED
 from resilience_sim.experiments.theory import Cliff, agreeing, cliffs
 from resilience_sim.kernel import format as fmt
-from resilience_sim.measure.statistics import COLLAPSE
+from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import AS_WRITTEN, Expectation, Plan
 from resilience_sim.views.live.look import Look
@@ -25,6 +27,7 @@ from resilience_sim.views.summary import look_of, step_rows
 from resilience_sim.views.text import Row, emit
 
 BAR = 20  # columns
+MADE_UP = f"{fmt.share(OUTAGE)} of the traffic long, in its middle"
 NAMES = {"load": "traffic", "slower": "latency", "failing": "failures", "outage": "faults", "capacity": "workers lost"}
 
 
@@ -77,11 +80,11 @@ def render_margins(
 def room(margin: Margin) -> float:
     """How far it is from today's value to the cliff, from 0 to 1; less than 0 where it is broken today."""
     if margin.p5 is None:
-        return 2.0
+        return 2.0 if margin.broken else 3.0
     if margin.today is None:
         return 1.5
     if margin.unit == "ratio":
-        return margin.p5 - margin.today if margin.p5 > margin.today else -1.0
+        return -1.0 if margin.reaches(margin.today, margin.p5) else abs(margin.p5 - margin.today)
     if not margin.today or not margin.p5:
         return 0.0
     return _scale(margin.p5 / margin.today, margin)
@@ -99,13 +102,13 @@ def _head(scenario: Scenario, answer: Margins, look: Look) -> Row:
 
 def broken_words(until: Sequence[Expectation]) -> str:
     """What counts as broken: ``not (availability >= 99% before trigger), or collapsed``."""
-    parts = []
-    for each in until:
-        if each.metric == COLLAPSE and each.text == "collapse":
-            parts.append("collapsed")
-        else:
-            parts.append(f"not {each.text}" + (f" {each.scope.label}" if each.scope.label else ""))
+    parts = ["collapsed" if each.text == COLLAPSED.text else f"not {scoped(each)}" for each in until]
     return f"{', '.join(parts[:-1])} or {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def scoped(each: Expectation) -> str:
+    """An expectation with its scope: ``availability >= 99% during main``."""
+    return f"{each.text} {each.scope.label}".rstrip()
 
 
 def _rows(
@@ -122,7 +125,9 @@ def _rows(
     for axis in axes:
         of_axis = [each for each in (ordered if not several else found) if each.axis == axis]
         if several:
-            rows.append(Row(f"{names[axis]}", "strong").add(f"  {AXES[axis].about}" if axis in AXES else "", "faint"))
+            rows.append(
+                Row(f"{names[axis]}", "strong").add(f"  {_about(axis, plans)}" if axis in AXES else "", "faint")
+            )
         for each in of_axis:
             row = Row(f"  {each.variant if several else names[axis]}", "strong", hang=4 + wide).to(4 + wide)
             row.join(bar(each, look)).add("  ")
@@ -135,7 +140,7 @@ def bar(margin: Margin, look: Look) -> Row:
     full, shade, empty = ("#", "+", ".") if look.ascii_only else ("█", "▒", "·")
     low, high = _place(margin, margin.p5), _place(margin, margin.p95)
     solid, shaded = round(low * BAR), round(high * BAR)
-    if margin.critical and all(each is None for each in margin.critical):
+    if not margin.broken:
         return Row(full * BAR, "good")
     style = "bad" if room(margin) < 0.05 else "odd" if room(margin) < 0.15 else "good"
     return Row(full * solid, style).add(shade * (shaded - solid), style).add(empty * (BAR - shaded), "faint")
@@ -145,7 +150,7 @@ def _place(margin: Margin, value: float | None) -> float:
     if value is None:
         return 1.0
     if margin.unit == "ratio" and margin.today is not None:
-        return min(1.0, max(0.0, value - margin.today))
+        return min(1.0, max(0.0, margin.today - value if margin.falls else value - margin.today))
     if not margin.today:
         return 0.5
     return min(1.0, max(0.0, _scale(value / margin.today, margin)))
@@ -153,23 +158,57 @@ def _place(margin: Margin, value: float | None) -> float:
 
 def _cliff(margin: Margin, plan: Plan | None, look: Look) -> Row:
     write = fmt.OF_AXES[margin.unit]
-    row = Row()
-    if margin.p50 is None and margin.p5 is None:
-        return row.add(f"holds to {write(margin.last)}", "good!").add(", the end of the range", "faint")
-    if len(margin.already) == len(margin.seeds):
-        at = "today" if margin.unit == "ratio" else f"at {write(margin.first)}"
-        return row.add(f"broken {at} already", "bad!")
-    broken = room(margin) < 0
-    if broken:
-        row.add("broken today", "bad!").add(", held ", "faint")
-    row.add(f"to {write(margin.p5)}", "bad!" if broken else "strong")
-    row.add(f" {look.dot} median {write(margin.p50)}")
+    row, seeds = Row(), len(margin.seeds)
+    if margin.p5 is None:
+        row.add(f"holds to {write(margin.last)}", "good!").add(", the end of the range", "faint")
+        return row.add(f", in {seeds - margin.broken} of {seeds} seeds", "faint") if margin.broken else row
+    if len(margin.already) == seeds:
+        return row.add(f"broken {_easiest(margin, plan)} already", "bad!")
+    begins = margin.p5 == margin.first
+    broken = margin.today is not None and margin.reaches(margin.today, margin.p5)
+    if begins:
+        row.add(f"broken {_easiest(margin, plan)} already", "bad!").add(f" in {len(margin.already)} of {seeds} seeds")
+    else:
+        if broken:
+            few = f" in {margin.broken_today} of {seeds} seeds" if margin.broken_today < seeds else ""
+            row.add(f"broken {_today(margin, plan)}", "bad!").add(few).add(", ", "faint")
+            row.add("" if margin.stepped else "held ", "faint")
+        words = f"breaks from {write(margin.p5)}" if margin.stepped else f"to {write(margin.p5)}"
+        row.add(words, "bad!" if broken else "strong")
+    row.add(f" {look.dot} median {_reached(margin, margin.p50)}")
     rate = _rate(margin, plan)
     if rate:
         row.add(f" = {fmt.rate((margin.p50 or 0.0) * rate)}")
-    return row.add(
-        f", 95% by {write(margin.p95) if margin.p95 is not None else 'more than ' + write(margin.last)}", "faint"
-    )
+    return row.add(f", 95% by {_reached(margin, margin.p95)}", "faint")
+
+
+def _reached(margin: Margin, value: float | None) -> str:
+    """A point of the distribution, which may lie beyond the range."""
+    write = fmt.OF_AXES[margin.unit]
+    if value is None:
+        return f"{'less' if margin.falls else 'more'} than {write(margin.last)}"
+    return write(value)
+
+
+def _today(margin: Margin, plan: Plan | None) -> str:
+    """Where today's value is: of a scenario without faults it is an outage of ours."""
+    return "by the outage" if _made_up(margin.axis, plan) else "today"
+
+
+def _made_up(axis: str, plan: Plan | None) -> bool:
+    return axis == "outage" and plan is not None and not plan.faults
+
+
+def _easiest(margin: Margin, plan: Plan | None) -> str:
+    if margin.first == margin.today:
+        return _today(margin, plan)
+    return f"at {fmt.OF_AXES[margin.unit](margin.first)}"
+
+
+def _about(axis: str, plans: Mapping[str, Plan]) -> str:
+    """What is turned up, for people."""
+    ours = axis == "outage" and all(not each.faults for each in plans.values())
+    return f"length of an outage that refuses, {MADE_UP}" if ours else AXES[axis].about
 
 
 def _rate(margin: Margin, plan: Plan | None) -> float:
@@ -182,14 +221,14 @@ def _rate(margin: Margin, plan: Plan | None) -> float:
 
 def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Margins, several: bool) -> list[Row]:
     rows = [Row()]
-    weakest = next((each for each in ordered if each.p50 is not None), None)
-    if weakest is None:
+    if ordered[0].broken:
+        rows.append(Row("Weakest: ", "title", hang=2).add(_said(ordered[0], plans, several)))
+    else:
         rows.append(Row("Nothing broke in the range that was searched.", "good!"))
-        return rows
-    row = Row("Weakest: ", "title", hang=2).add(_said(weakest, several))
-    rows.append(row)
-    agreed = _theory(ordered, plans, answer.until)
-    for each, cliff in agreed:
+    rows += [Row(words, "odd", hang=2) for words in uncounted(answer)]
+    if not several and any(_made_up(each.axis, plans.get(each.variant)) for each in ordered):
+        rows.append(Row(f"{NAMES['outage']}: the scenario has none; 1x is an outage that refuses, {MADE_UP}.", hang=2))
+    for each, cliff in _theory(ordered, plans, answer.until):
         who = f"{each.variant}, " if several else ""
         words = f"{who}{axis_words(each.axis)}: arithmetic says the same: {cliff.because}"
         rows.append(Row(words + (f" ({fmt.factor(cliff.factor)})." if each.axis == "load" else "."), hang=2))
@@ -205,16 +244,32 @@ def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Mar
     return rows
 
 
-def _said(margin: Margin, several: bool) -> str:
-    write = fmt.OF_AXES[margin.unit]
+def uncounted(answer: Margins) -> list[str]:
+    """Of the expectations, those that could not break anything: why."""
+    found = [f"`{scoped(each)}` fails today: it does not count as broken here." for each in answer.failing]
+    known = frozenset().union(*(each.known for each in answer.found))
+    for number, each in enumerate(answer.until):
+        if number not in known and each.text != COLLAPSED.text and answer.found:
+            found.append(f"`{scoped(each)}` had no data in any run, and without data nothing is broken.")
+    return found
+
+
+def _said(margin: Margin, plans: Mapping[str, Plan], several: bool) -> str:
+    write, plan, seeds = fmt.OF_AXES[margin.unit], plans.get(margin.variant), len(margin.seeds)
     who = f" of {margin.variant}" if several else ""
     what = axis_words(margin.axis) + who
     broke = "the run collapses" if margin.broken_by == "collapse" else f"`{margin.broken_by}` fails"
-    if len(margin.already) == len(margin.seeds):
+    if len(margin.already) == seeds:
         return f"{what}; it is broken at the easiest value that was tried, {write(margin.first)} ({broke})."
-    if room(margin) < 0:
-        return f"{what}; today it is broken ({broke}), and it held to {write(margin.p5)} in 19 of 20 runs."
-    assert margin.p50 is not None
+    if margin.p5 is not None and margin.today is not None and margin.reaches(margin.today, margin.p5):
+        where = "the outage breaks it" if _made_up(margin.axis, plan) else "today it is broken"
+        some = f" in {margin.broken_today} of {seeds} runs" if margin.broken_today < seeds else ""
+        held = sum(not margin.reaches(margin.p5, each) or each == margin.p5 for each in margin.critical)
+        rest = f", and it held to {write(margin.p5)} in {held} of {seeds} runs"
+        return f"{what}; {where}{some} ({broke}){'' if margin.stepped or margin.p5 == margin.first else rest}."
+    if margin.p50 is None:
+        some = f"{margin.broken} of {seeds} runs {'breaks' if margin.broken == 1 else 'break'}"
+        return f"{what}; {some} by {write(margin.last)} ({broke})."
     return f"{what}; half of the runs break by {write(margin.p50)} ({broke})."
 
 
@@ -238,13 +293,25 @@ def next_steps(scenario: Scenario, ordered: Sequence[Margin], plans: Mapping[str
         return []
     name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
     steps: list[Step] = []
-    retries = [policy for policy in scenario.plan.stack if policy.kind == "retry"]
-    if len(plans) == 1 and retries and not getattr(retries[0], "budget", None):
-        steps.append((f"resim margins {name} --try {retries[0].id}.budget=10%", "does a retry budget move the cliffs?"))
+    budget = _budget(scenario) if any(each.broken for each in ordered) else ""
+    if len(plans) == 1 and budget:
+        steps.append((f"resim margins {name} --try {budget}", "does a retry budget move the cliffs?"))
     elif len(plans) == 1 and scenario.variants:
         steps.append((f"resim margins {name} --variant {quote(scenario.variants[0].name)}", "the margins of a variant"))
     steps.append((f"resim compare {name}", "the same luck, other settings"))
     return steps
+
+
+def _budget(scenario: Scenario) -> str:
+    """A budget for the first retry, as a setting, where it has none and its rules know one; else empty."""
+    for policy in scenario.plan.stack:
+        if policy.kind == "retry":
+            setting = f"{policy.id}.budget=10%"
+            with suppress(ScenarioError):
+                other = scenario.with_settings([setting]).plan
+                return "" if getattr(policy, "budget", None) or other == scenario.plan else setting
+            return ""
+    return ""
 
 
 def margin_document(margin: Margin) -> dict[str, object]:
@@ -269,9 +336,16 @@ def margin_document(margin: Margin) -> dict[str, object]:
 
 def asked_line(margin: Margin, least: float, look: Look) -> Row:
     """What became of an ``--at-least``."""
-    write = fmt.OF_AXES[margin.unit]
+    write, seeds = fmt.OF_AXES[margin.unit], len(margin.seeds)
     what = axis_words(margin.axis) + (f" of {margin.variant}" if margin.variant != AS_WRITTEN else "")
     short = below(margin, least)
-    row = Row(f"{look.bad if short else look.good} {what} to at least {write(least)}", "bad!" if short else "good!")
-    row.add(f": {'only ' if short else ''}")
-    return row.add(f"nothing broke up to {write(margin.last)}" if margin.p5 is None else write(margin.p5))
+    row = Row(f"{look.bad if short else look.good} {what} to at least {write(least)}: ", "bad!" if short else "good!")
+    if margin.p5 is None and margin.broken:
+        return row.add(f"{seeds - margin.broken} of {seeds} seeds hold to {write(margin.last)}")
+    if margin.p5 is None:
+        return row.add(f"nothing broke up to {write(margin.last)}")
+    if margin.p5 == margin.first:
+        return row.add(f"broken at {write(margin.first)} already")
+    if margin.stepped:
+        return row.add(f"breaks from {write(margin.p5)}")
+    return row.add(f"{'only ' if short else ''}{write(margin.p5)}")

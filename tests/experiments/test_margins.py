@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cli.shell import resim
 
@@ -164,6 +166,7 @@ def test_at_least_decides_the_exit_code(exact):
     held = resim(*ASK, "--at-least", "load=1.9x", "--at-least", "capacity=50%")
     assert held.code == 0
     assert "✓ traffic to at least 1.9x: 2x" in held.out
+    assert "✓ workers lost to at least 50%: breaks from 60%" in held.out
     short = resim(*ASK, "--axis", "load", "--at-least", "load=2.1x")
     assert short.code == 1
     assert "✗ traffic to at least 2.1x: only 2x" in short.out
@@ -206,6 +209,10 @@ def test_all_axes_leave_out_what_cannot_be(exact):
         (["--at-least", "load=150%"], "is no factor"),
         (["--at-least", "lode=2x"], "expected load, slower"),
         (["--at-least", "retry.attempts=3"], "nothing was searched there"),
+        (["--at-least", "load=17x"], "an axis is searched up to 16x"),
+        (["--at-least", "service.workers=50ms", "--over", "service.workers=1..10"], "not of the kind of 1"),
+        (["--at-least", "service.workers=11", "--over", "service.workers=1..10"], "beyond 1..10"),
+        (["--over", "service.workers=1..10", "--over", "service.workers=1..5"], "named twice"),
         (["--precision", "0%"], "out of range"),
         (["--variant", "nobody"], "--variant"),
         (["--runs", "0"], "--runs"),
@@ -218,6 +225,116 @@ def test_mistakes(exact, arguments, words):
     assert answer.code == 2
     assert words in answer.err
     assert not list(exact.glob("*.jsonl"))
+
+
+# B is idle nearly always, and one request in a hundred fails: of twenty requests some seeds have none, some have two.
+LUCKY = """\
+resim: 1
+name: lucky
+service: {latency: 20ms, failure_rate: 5%, workers: 10}
+traffic: {rate: 10/s, requests: 20, arrivals: even}
+"""
+
+
+@pytest.fixture
+def lucky(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lucky.yaml").write_text(LUCKY)
+    return lambda *arguments: resim("margins", "lucky.yaml", "--precision", "20%", *arguments)
+
+
+def test_what_a_step_breaks_is_not_held(exact):
+    """Ten workers, and the sixth one lost is too many: 60 % lost is what breaks it, not what it stands."""
+    answer = resim(*ASK, "--axis", "capacity", "--at-least", "capacity=60%")
+    assert answer.code == 1
+    assert "✗ workers lost to at least 60%: breaks from 60%" in answer.out
+    down = resim(*ASK, "--over", "service.workers=1..10", "--at-least", "service.workers=4")
+    assert down.code == 1
+    assert "✗ service.workers to at least 4: breaks from 4" in down.out
+
+
+def test_a_few_seeds_that_break_are_not_nothing(lucky):
+    """Less than half of them: there is no median in the range, and something broke all the same."""
+    ask = ("--axis", "slower", "--until", "availability >= 95%", "--runs", "20")
+    already = sum(each is not None for each in lucky(*ask, "--json").document["margins"][0]["critical"])
+    assert 1 < already < 10
+    answer = lucky(*ask)
+    assert f"broken at 0.062x already in {already} of 20 seeds · median more than 16x" in answer.out
+    assert f"Weakest: latency; today it is broken in {already} of 20 runs" in answer.out
+    assert "Nothing broke" not in answer.out
+    assert "held to" not in answer.out
+    assert "–" not in answer.out
+
+
+def test_who_holds_in_nearly_all_seeds_says_in_how_many(lucky):
+    ask = ("--axis", "slower", "--until", "availability >= 90%", "--seed", "25", "--runs", "25")
+    broken = sum(each is not None for each in lucky(*ask, "--json").document["margins"][0]["critical"])
+    assert broken == 1
+    answer = lucky(*ask, "--at-least", "slower=2x")
+    assert "holds to 16x, the end of the range, in 24 of 25 seeds" in answer.out
+    assert "✓ latency to at least 2x: 24 of 25 seeds hold to 16x" in answer.out
+    assert "Weakest: latency; 1 of 25 runs breaks by 16x (`availability >= 90%` fails)." in answer.out
+    assert "Nothing broke" not in answer.out
+
+
+def test_an_outage_of_ours_is_not_today_s(lucky):
+    """The scenario has no faults and holds; what breaks it is the outage that the axis begins with."""
+    answer = lucky("--axis", "outage", "--until", "availability >= 75%", "--runs", "3", "--set", "traffic.requests=200")
+    assert "broken today" not in answer.out + lucky("--axis", "outage", "--until", "p50 < 1s", "--runs", "2").out
+    broken = lucky("--axis", "outage", "--until", "availability >= 88%", "--runs", "3", "--set", "traffic.requests=200")
+    assert "broken by the outage" in broken.out
+    assert "the outage breaks it" in broken.out
+    assert "today" not in broken.out
+    assert "the scenario has none; 1x is an outage that refuses, 10% of the traffic long" in broken.out
+
+
+def test_a_share_that_is_harder_when_smaller_is_not_broken_today(lucky):
+    """A threshold of 90 % opens never, one of 5 % at once: the way goes down, and today's value is far from the end."""
+    stack = "stack: [{circuit_breaker: {failure_threshold: 90%, window: 10, min_calls: 5, recovery_time: 1s}}]\n"
+    (Path("lucky.yaml")).write_text(LUCKY + stack)
+    over = "circuit_breaker.failure_threshold=1%..100%"
+    answer = lucky("--over", over, "--until", "opened < 1", "--runs", "3", "--json").document["margins"][0]
+    assert answer["p5"] < answer["today"]
+    words = lucky("--over", over, "--until", "opened < 1", "--runs", "3").out
+    assert "broken today" not in words
+    assert "half of the runs break by" in words
+
+
+def test_expectations_that_cannot_break_anything_are_named(lucky):
+    """Those that fail today, and those without data."""
+    with Path("lucky.yaml").open("a") as file:
+        file.write("expect: [p50 < 1ms, opened == 0]\n")
+    answer = lucky("--axis", "failing", "--runs", "2")
+    assert "`p50 < 1ms` fails today: it does not count as broken here." in answer.out
+    assert "`opened == 0` had no data in any run, and without data nothing is broken." in answer.out
+    warnings = lucky("--axis", "failing", "--runs", "2", "--json").document["warnings"]
+    assert any("`p50 < 1ms` fails today" in each["message"] for each in warnings)
+    named = lucky("--axis", "failing", "--runs", "2", "--until", "p50 < 1s").out
+    assert "fails today" not in named
+    assert "no data" not in named
+
+
+def test_what_cannot_be_searched_is_refused_before_anything_runs(exact, monkeypatch):
+    """Exit code 2 means that nothing was simulated."""
+    from resilience_sim.experiments import search
+
+    monkeypatch.setattr(search, "simulate", lambda *_, **__: pytest.fail("something was simulated"))
+    wide = EXACT.replace("workers: 10, queue: 0", "workers: unlimited")
+    (exact / "wide.yaml").write_text(wide)
+    for asked in (["--axis", "load", "--axis", "capacity"], ["--at-least", "retry.attempts=3"]):
+        assert resim("margins", "wide.yaml", "--runs", "2", *asked).code == 2
+
+
+@pytest.mark.parametrize(
+    ("retry", "offered"), [("{attempts: 3}", True), ("{attempts: 3, budget: 5%}", False), ("{like: tenacity}", False)]
+)
+def test_a_budget_is_offered_where_the_retry_can_have_one(exact, retry, offered):
+    """And only where there is a cliff to move."""
+    (exact / "retry.yaml").write_text(EXACT + f"stack: [retry: {retry}]\n")
+    answer = resim("margins", "retry.yaml", "--axis", "load", "--runs", "1", "--until", "availability == 100%")
+    assert ("--try retry.budget=10%" in answer.out) == offered
+    holds = resim("margins", "retry.yaml", "--axis", "load", "--runs", "1", "--until", "availability >= 0%")
+    assert "budget" not in holds.out
 
 
 def test_from_python():

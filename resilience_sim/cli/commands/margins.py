@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from resilience_sim.experiments.margins import Margins
-    from resilience_sim.experiments.specs import Range
+    from resilience_sim.experiments.specs import Quantity, Range
     from resilience_sim.scenario.scenario import Scenario
     from resilience_sim.settings.plan import Expectation
 
@@ -38,7 +38,16 @@ class MarginsOptions:
             complete.words(*AXES),
         ),
     ] = field(default_factory=list)
-    over: opt.Over = field(default_factory=list)
+    over: Annotated[
+        list[str],
+        opt.option(
+            "--over",
+            "PATH=SPEC",
+            "Search this range of a setting, too: 1..10, 50ms..2s. Repeatable.",
+            opt.MAIN,
+            complete.settings,
+        ),
+    ] = field(default_factory=list)
     until: Annotated[
         list[str],
         opt.option(
@@ -83,7 +92,7 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     """
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
-    from resilience_sim.experiments.margins import Inquiry, below, find_margins
+    from resilience_sim.experiments.margins import Inquiry, below, find_margins, questions
     from resilience_sim.scenario.load import load
     from resilience_sim.views.export.targets import OF_MARGINS
 
@@ -91,9 +100,12 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     axes = [_axis("--axis", each) for each in options.axes]
     wanted = [_at_least(each) for each in options.at_least]
     over = [_over(each) for each in options.over]
+    if len(dict(over)) < len(over):
+        raise usage("--over: a setting is named twice", "give one range for each")
     if not axes and not over:
         axes = [*AXES]
-    axes += [axis for axis, _ in wanted if _is_axis(axis)]
+    axes += [axis for axis, _, _ in wanted if _is_axis(axis)]
+    _check_reach(wanted, dict(over))
     opt.parse_seeds(options.seed or 0, options.runs)
     scenario = load(options.scenario, options.settings)
     if options.client is not None and options.over:
@@ -103,6 +115,10 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     _check_services(axes, scenarios)
     seeds = opt.parse_seeds(scenario.plan.seed if options.seed is None else options.seed, options.runs)
     until = tuple(_expectation(each, scenario) for each in options.until)
+    plans = {name: each.plan for name, each in scenarios.items()}
+    _, left_out = questions(plans, [*options.axes, *(axis for axis, _, _ in wanted if _is_axis(axis))])
+    for axis, why in left_out.items():  # of all five it is just left out
+        raise usage(f"{axis}: {why}", "choose another axis")
     inquiry = Inquiry(
         scenarios, tuple(seeds), tuple(dict.fromkeys(axes)), tuple(over), until, _precision(options.precision)
     )
@@ -116,10 +132,11 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
                 crew,
                 lambda axis, done, of: progress.at(done / of, f"{axis}: {done} of {of} seeds"),
             )
-        _check_found([*options.axes, *(axis for axis, _ in wanted)], answer)
         if not answer.found:
             raise KeyboardInterrupt
-        missed = [True for axis, least in wanted for each in answer.found if each.axis == axis and below(each, least)]
+        missed = [
+            True for axis, least, _ in wanted for each in answer.found if each.axis == axis and below(each, least)
+        ]
         code = INTERRUPTED if answer.interrupted else NO if missed else OK
 
         def document() -> dict[str, Any]:
@@ -128,7 +145,8 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
         def say(console: Console, quiet: bool) -> None:
             from resilience_sim.views.margins import render_margins
 
-            render_margins(console, scenario, scenarios, answer, wanted, quiet=quiet)
+            asked = [(axis, least) for axis, least, _ in wanted]
+            render_margins(console, scenario, scenarios, answer, asked, quiet=quiet)
 
         results.finish(ctx, outputs, document, say)
         return code
@@ -211,8 +229,8 @@ def _precision(text: str) -> float:
     return found
 
 
-def _at_least(text: str) -> tuple[str, float]:
-    """``load=1.5x``, ``failing=10%``, or a PATH of ``--over`` with a value."""
+def _at_least(text: str) -> tuple[str, float, Quantity]:
+    """``load=1.5x``, ``failing=10%``, or a PATH of ``--over`` with a value: its name, number and kind."""
     from resilience_sim.experiments.specs import quantity_of
 
     axis, equals, value = text.partition("=")
@@ -225,25 +243,37 @@ def _at_least(text: str) -> tuple[str, float]:
             raise usage(f"--at-least: `{value}` is no {wanted[0]}", f"write it like `{axis}={wanted[1]}`")
     elif "." not in axis:
         opt.one_of("--at-least", axis, AXES)
-    return axis.strip(), kind.read(value.strip())
+    return axis.strip(), kind.read(value.strip()), kind
 
 
-def _check_found(wanted: Sequence[str], answer: Margins) -> None:
-    """What was asked for by name is an error where it cannot be searched; of all five axes it is just left out."""
-    for axis in wanted:
-        if axis in answer.left_out:
-            raise usage(f"{axis}: {answer.left_out[axis]}", "choose another axis")
-        if not answer.interrupted and not any(each.axis == axis for each in answer.found):
+def _check_reach(wanted: Sequence[tuple[str, float, Quantity]], over: Mapping[str, Range]) -> None:
+    """A usage error for what is wanted where nothing is searched: that it holds there could never be said."""
+    from resilience_sim.experiments.axes import WIDEST
+
+    for axis, least, kind in wanted:
+        asked = f"--at-least {axis}={kind.text(least)}"
+        if _is_axis(axis):
+            most = 1.0 if kind.name == "ratio" else float(WIDEST)
+            if least > most:
+                raise usage(f"{asked}: an axis is searched up to {kind.text(most)}", "ask for less")
+            continue
+        found = over.get(axis)
+        if found is None:
             raise usage(f"--at-least {axis}: nothing was searched there", "add --over PATH=LO..HI")
+        if kind.unit != found.quantity.unit:
+            raise usage(f"{asked}: not of the kind of {found.at(0.0)}", f"write it like `{axis}={found.at(1.0)}`")
+        if not min(found.low, found.high) <= least <= max(found.low, found.high):
+            raise usage(f"{asked}: beyond {found.at(0.0)}..{found.at(1.0)}", "make the range of --over wider")
 
 
 def _document(ctx: CommandContext, scenario: Scenario, answer: Margins, seconds: float) -> dict[str, Any]:
     from resilience_sim.settings import codes
     from resilience_sim.settings.plan import Warned
     from resilience_sim.views.document import failure, result_document
-    from resilience_sim.views.margins import margin_document
+    from resilience_sim.views.margins import margin_document, uncounted
 
     warnings = [Warned(codes.NO_EFFECT, f"{axis}: {why}") for axis, why in answer.left_out.items()]
+    warnings += [Warned(codes.NO_EFFECT, words) for words in uncounted(answer)]
     return result_document(
         ctx.command,
         scenario=scenario,

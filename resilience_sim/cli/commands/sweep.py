@@ -26,7 +26,16 @@ MOST_POINTS = 100_000
 @dataclass(frozen=True)
 class SweepOptions:
     scenario: opt.ScenarioName = "retry-storm"
-    over: opt.Over = field(default_factory=list)
+    over: Annotated[
+        list[str],
+        opt.option(
+            "--over",
+            "PATH=SPEC",
+            "A setting and its values: 1..6, 50/s..120/s:8, 10ms..2s:6:log, or 5%,10%,none. Repeatable.",
+            opt.MAIN,
+            complete.settings,
+        ),
+    ] = field(default_factory=list)
     show: Annotated[
         list[str],
         opt.option("--show", "METRIC", "What to show; default: availability. Repeatable.", opt.MAIN, complete.metrics),
