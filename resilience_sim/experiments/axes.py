@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from math import ceil, floor, log
 from typing import Any, Protocol
 
-from resilience_sim.experiments.specs import Quantity, Range, plain_value
+from resilience_sim.experiments.specs import Quantity, Range
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.actions import Adjust, Adjustment
 from resilience_sim.settings.faults import FaultConfig
@@ -197,7 +197,7 @@ class SettingLadder:
         return self.quantity.read(self.texts[rung])
 
     def plan(self, rung: int) -> Plan:
-        return self.scenario.with_settings({self.path: plain_value(self.texts[rung])}).plan
+        return self.scenario.with_settings([f"{self.path}={self.texts[rung]}"]).plan
 
     def near(self, rung: int) -> list[int]:
         """The rungs whose values are at least that far away."""
@@ -218,7 +218,7 @@ def setting_ladder(scenario: Scenario, path: str, values: Range, today: str | No
         ScenarioError: an end of the range cannot stand there.
     """
     for end in (values.at(0.0), values.at(1.0)):
-        scenario.with_settings({path: plain_value(end)})
+        scenario.with_settings([f"{path}={end}"])
     if values.count or values.quantity.whole:
         texts = values.values()
     else:

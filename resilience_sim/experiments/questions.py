@@ -8,10 +8,13 @@ from typing import Any
 from resilience_sim.experiments.race import Objective, Tuning
 from resilience_sim.experiments.space import STACK, Space, space_of
 from resilience_sim.experiments.specs import SpecError
+from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.read.pieces import expectation_from
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings import codes
 from resilience_sim.settings.plan import Expectation
 
+HOPELESS = {codes.WRONG_TYPE, codes.NO_UNIT, codes.BAD_UNIT, codes.RANGE, codes.CHOICE}  # whatever stands beside it
 USUAL = (Objective("availability", +1), Objective("attempts_per_request", -1))
 
 
@@ -52,10 +55,14 @@ def question(
 
 
 def _check(space: Space) -> None:
-    """ScenarioError for a setting whose first, or whose last, value cannot stand there."""
+    """ScenarioError for a setting with a value that can never stand there, or whose first one cannot today."""
     for spec in space.specs:
         if spec.path == STACK:
             continue
-        ends = [spec.range.at(0.0), spec.range.at(1.0)] if spec.continuous and spec.range else [spec.values()[0]]
-        for text in ends:
-            space.scenario.with_settings([f"{spec.path}={text}"])
+        wanted = spec.choices if spec.range is None else (spec.range.at(0.0), spec.range.at(1.0))
+        for text in wanted:
+            try:
+                space.scenario.with_settings([f"{spec.path}={text}"])
+            except ScenarioError as error:
+                if text == wanted[0] or any(each.code in HOPELESS for each in error.diagnostics):
+                    raise

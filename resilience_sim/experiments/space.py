@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
 
-from resilience_sim.experiments.specs import Range, Spec, SpecError, parse_spec, plain_value, quantity_of
-from resilience_sim.scenario.describe.paths import text_at
+from resilience_sim.experiments.specs import Range, Spec, SpecError, check_matters, parse_spec, quantity_of
+from resilience_sim.scenario.describe.paths import has_none, text_at
 from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.scenario.read.overrides import NONE
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.scenario.text.spelling import plain
 from resilience_sim.scenario.write import policy_text
@@ -142,7 +143,7 @@ def space_of(scenario: Scenario, vary: Iterable[tuple[str, Any]]) -> Space:
     given = list(vary)
     specs = [_spec(scenario, path, value) for path, value in given] if given else own_space(scenario)
     if not specs:
-        raise SpecError("there is nothing to vary", "add --vary PATH=SPEC, e.g. --vary retry.attempts=1..6")
+        raise SpecError("the stack has no settings to vary", "add --vary PATH=SPEC, e.g. --vary service.workers=1..6")
     if len({spec.path for spec in specs}) < len(specs):
         raise SpecError("a setting is to be varied twice", "give all its values in one --vary")
     specs.sort(key=lambda spec: spec.path != STACK)
@@ -150,11 +151,16 @@ def space_of(scenario: Scenario, vary: Iterable[tuple[str, Any]]) -> Space:
 
 
 def _spec(scenario: Scenario, path: str, value: Any) -> Spec:
+    check_matters(path)
     if path == STACK:
         return Spec(path, None, tuple(dict.fromkeys(_stack_text(scenario, each) for each in _items(value))))
     if isinstance(value, list | tuple):
-        return Spec(path, None, tuple(dict.fromkeys(plain(each) for each in value)))
-    return parse_spec(path, str(value))
+        found = Spec(path, None, tuple(plain(each) for each in value))
+    else:
+        found = parse_spec(path, str(value))
+    if NONE in found.choices and not has_none(scenario, path):  # one name for today's where nothing is written
+        found = Spec(path, None, tuple("null" if each == NONE else each for each in found.choices))
+    return replace(found, choices=tuple(dict.fromkeys(found.choices)))
 
 
 def _items(value: Any) -> list[Any]:
@@ -233,7 +239,7 @@ def _possible(scenario: Scenario, spec: Spec) -> bool:
     assert spec.range is not None
     try:
         for share in (0.0, 1.0):
-            scenario.with_settings({spec.path: plain_value(spec.range.at(share))})
+            scenario.with_settings([f"{spec.path}={spec.range.at(share)}"])
     except ScenarioError:
         return False
     return True

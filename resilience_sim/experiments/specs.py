@@ -15,7 +15,7 @@ from resilience_sim.scenario.text import spelling
 from resilience_sim.settings import units
 from resilience_sim.settings.units import UnitError
 
-DEFAULT: Final = ("none", "null", "~", "default")  # the setting is taken away
+DEFAULT: Final = ("null", "~", "default")  # the setting is taken away, as by "none" where that is no value of it
 DIGITS: Final = 4  # significant ones of the values within a range
 MOST: Final = 10_000  # values of one setting
 
@@ -144,6 +144,7 @@ def parse_setting(text: str, example: str) -> tuple[str, str]:
 
 def parse_spec(path: str, spec: str) -> Spec:
     """What stands behind the ``=``; SpecError when it cannot be read."""
+    check_matters(path)
     if ".." not in spec:
         choices = tuple(dict.fromkeys(part for part in split(spec) if part))
         if not choices:
@@ -161,6 +162,14 @@ def parse_spec(path: str, spec: str) -> Spec:
     if kind.whole and not count and abs(found.high - found.low) >= MOST:
         raise SpecError(f"`{spec}` has more than {MOST:,} values", "say how many: `1..100000:20`")
     return Spec(path, found)
+
+
+def check_matters(path: str) -> None:
+    """SpecError for what is the same to an experiment whatever its value."""
+    if path in ("name", "about"):
+        raise SpecError(f"`{path}` makes no difference to a run", "name a setting of the service or the stack")
+    if path == "seed":
+        raise SpecError("`seed` makes no difference: every value meets the same seeds", "--seed and --runs choose them")
 
 
 def parse_range(path: str, spec: str) -> Range:
@@ -216,10 +225,3 @@ def _rest(rest: list[str], spec: str) -> tuple[int, bool]:
                 f"`{part}` in `{spec}` is neither a number of values nor `log`", "write it like `10ms..2s:6:log`"
             )
     return count, logarithmic
-
-
-def plain_value(text: str) -> object:
-    """A value of a SPEC as a setting: whole numbers and words of YAML are no texts."""
-    if text == "null":
-        return None
-    return int(text) if re.match(r"-?[0-9]{1,15}\Z", text) else text

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from math import prod
 
 from resilience_sim.experiments.crew import Crew
-from resilience_sim.experiments.specs import Spec, plain_value
+from resilience_sim.experiments.specs import Spec
 from resilience_sim.measure.result import Reading, RunResult
 from resilience_sim.measure.statistics import Summary, summarize
 from resilience_sim.runs.simulate import simulate
@@ -58,9 +58,9 @@ class Grid:
         """How many points were asked for."""
         return prod(len(spec.values()) for spec in self.specs)
 
-    def settings(self, place: Place) -> dict[str, object]:
-        """The settings at a place."""
-        return {spec.path: plain_value(value) for spec, value in zip(self.specs, place, strict=True)}
+    def settings(self, place: Place) -> list[str]:
+        """The settings at a place, as ``--set`` takes them."""
+        return [f"{spec.path}={value}" for spec, value in zip(self.specs, place, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class _Work:
     scenario: Scenario
     metrics: tuple[str, ...]
 
-    def __call__(self, task: tuple[dict[str, object], tuple[int, ...]]) -> list[tuple[tuple[Reading, ...], int]]:
+    def __call__(self, task: tuple[list[str], tuple[int, ...]]) -> list[tuple[tuple[Reading, ...], int]]:
         settings, seeds = task
         plan = self.scenario.with_settings(settings).plan
         runs: Iterable[RunResult] = (simulate(plan, seed, metrics=self.metrics, digest=False) for seed in seeds)

@@ -49,11 +49,15 @@ USUAL_PROBES = 12  # runs that a search for a critical value takes, the first on
 
 
 class Held(NamedTuple):
-    """How far settings hold on an axis: what the weakest twentieth of the seeds, and half of them, have reached."""
+    """How far settings hold on an axis: what the weakest twentieth of the seeds, and half of them, have reached.
+
+    ``nowhere``: the weakest are broken at ``p5``, the easiest value that was tried.
+    """
 
     p5: float | None
     p50: float | None
     seeds: int
+    nowhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ class Certified:
 
 @dataclass(frozen=True)
 class Entry:
-    """Settings on the front. ``settings`` empty: as written. ``better``: surely, than as written."""
+    """Settings on the front. ``settings`` empty: as written. ``better``: surely, than as written. ``silent``: what no
+    run had data of, objectives and constraints.
+    """
 
     settings: Settings
     metrics: Mapping[str, Certified]
@@ -79,6 +85,7 @@ class Entry:
     better: bool
     margins: Mapping[str, Held] = field(default_factory=dict)
     broken: tuple[str, ...] = ()  # constraints that are not surely met
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,12 @@ def _entry(
                 metrics[each.metric] = Certified(mean(known), interval(each.metric, known), None, None)
     broken = tuple(each.text for each, verdict in zip(tuning.constraints, verdicts, strict=True) if verdict != PASS)
     failing = tuple(each.text for each, verdict in zip(tuning.constraints, verdicts, strict=True) if verdict == FAIL)
-    return Entry(candidate.settings, metrics, not broken, surely and not worse, broken=failing or broken)
+    asked = [*(each.metric for each in tuning.objectives), *(each.text for each in tuning.constraints)]
+    silent = tuple(
+        text for column, text in enumerate(asked)
+        if all(row[column].value is None and row[column].bound is None for row in rows)
+    )  # fmt: skip
+    return Entry(candidate.settings, metrics, not broken, surely and not worse, broken=failing or broken, silent=silent)
 
 
 def _worst(values: Sequence[float], objective: Objective) -> float:
@@ -283,7 +295,7 @@ def _held(race: Race, question: Question, most: float, least: float) -> Held | N
     if len(found) < FEWEST_MARGIN_SEEDS:
         return None
     margin = summarise(question, found)
-    return Held(margin.p5, margin.p50, len(found))
+    return Held(margin.p5, margin.p50, len(found), margin.p5 == margin.first)
 
 
 def _tuned(

@@ -100,9 +100,10 @@ def curve(found: Sweep, known: Metric, look: Look) -> list[Row]:
         row = Row("    ").right(_shown(value), "faint" if point.refined else "strong", 4 + wide).add("  ")
         row.join(_mark(summary, low, high, look)).add("  ")
         rows.append(row.join(_number(known, summary)))
+    if all(point.metrics[known.name].mean is None for point in found.points):
+        return rows
     ends = Row().to(6 + wide).add(fmt.in_unit(low, known.unit), "faint")
-    rows.append(ends.right(fmt.in_unit(high, known.unit), "faint", 6 + wide + PLOT))
-    return rows
+    return [*rows, ends.right(fmt.in_unit(high, known.unit), "faint", 6 + wide + PLOT) if high > low else ends]
 
 
 def _mark(summary: Summary, low: float, high: float, look: Look) -> Row:
@@ -110,7 +111,7 @@ def _mark(summary: Summary, low: float, high: float, look: Look) -> Row:
         return Row("no data".ljust(PLOT), "faint")
 
     def place(value: float) -> int:
-        share = (value - low) / (high - low) if high > low else 0.5
+        share = (value - low) / (high - low) if high > low else 0.0
         return min(PLOT - 1, max(0, round(share * (PLOT - 1))))
 
     dot, line = ("o", "-") if look.ascii_only else ("●", "─")
@@ -137,10 +138,7 @@ def _scale(points: Sequence[Point], known: Metric) -> tuple[float, float]:
     for point in points:
         summary = point.metrics[known.name]
         values += [each for each in (summary.mean, *(summary.ci95 or ())) if each is not None]
-    if not values:
-        return 0.0, 1.0
-    low, high = min(values), max(values)
-    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+    return min(values, default=0.0), max(values, default=0.0)
 
 
 def _crossed(found: Sweep, known: Metric, value: float) -> list[Row]:
@@ -170,27 +168,35 @@ def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, l
     texts = {place: fmt.in_unit(each.mean, known.unit) for place, each in by_place.items()}
     cell = 2 + max([len(text) for text in texts.values()] + [len(_shown(value)) for value in columns])
     numbers = left + (cell + 1) * len(columns) <= width
-    if not numbers:
-        cell = max(1, min(3, (width - left) // len(columns) - 1))
     rows = [Row(f"  {down.path} down, {across.path} across", "faint", hang=4)]
     if numbers:
         head = Row().to(left)
         for value in columns:
             head.right(_shown(value), "faint", head.width + cell + 1)
         rows.append(head)
-    else:
-        first, last = _shown(columns[0]), _shown(columns[-1])
-        rows.append(Row().to(left + 1).add(first, "faint").right(last, "faint", left + (cell + 1) * len(columns)))
-    for value in lines:
-        row = Row("  ").right(_shown(value), "strong", left)
-        for column in columns:
-            summary = by_place[value, column]
-            shade, style = _shade(summary, spread, known, look)
-            if numbers:
+        for value in lines:
+            row = Row("  ").right(_shown(value), "strong", left)
+            for column in columns:
+                shade, style = _shade(by_place[value, column], spread, known, look)
                 row.add(" ").add(shade, style).right(texts[value, column], style, row.width + cell - 1)
-            else:
-                row.add(" ").add(shade * cell, style)
-        rows.append(row)
+            rows.append(row)
+    else:
+        room = max(1, width - left - 1)
+        gap = " " if 2 * len(columns) <= room else ""
+        cell = max(1, min(3, room // len(columns) - len(gap)))
+        strip = max(1, room // (cell + len(gap)))
+        for begin in range(0, len(columns), strip):  # what does not fit beside it stands below
+            part = columns[begin : begin + strip]
+            first, last = _shown(part[0]), _shown(part[-1])
+            end = left + (cell + len(gap)) * len(part)
+            head = Row().to(left + 1).add(first, "faint")
+            rows.append(head.right(last, "faint", end + 1 - len(gap)) if head.width + len(last) < end else head)
+            for value in lines:
+                row = Row("  ").right(_shown(value), "strong", left).add("" if gap else " ")
+                for column in part:
+                    shade, style = _shade(by_place[value, column], spread, known, look)
+                    row.add(gap).add(shade * cell, style)
+                rows.append(row)
     if spread is not None:
         low, high = (fmt.in_unit(each, known.unit) for each in spread)
         marks = (PLAIN_SHADES if look.ascii_only else SHADES)[1:]
@@ -254,11 +260,14 @@ def _shown(value: str) -> str:
 def _steps(scenario: Scenario, found: Sweep, names: Sequence[str]) -> list[tuple[str, str]]:
     name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
     first = metric(names[0])
-    known = [point for point in found.points if point.metrics[names[0]].mean is not None]
     better = first.better if first is not None else 0
-    point = max(known, key=lambda each: (each.metrics[names[0]].mean or 0.0) * better, default=found.points[0])
+    means = [(mean * better, point) for point in found.points if (mean := point.metrics[names[0]].mean) is not None]
+    top = max((value for value, _ in means), default=0.0)
+    best = [point for value, point in means if value == top]
+    point = (best or found.points)[0]
     settings = ", ".join(f"{path}={value}" for path, value in point.at.items())
-    what = f"the {'best' if better else 'first'} of these points against today's settings"
+    which = "first" if len(best) in (0, len(means)) else "best" if len(best) == 1 else "first of the best"
+    what = f"the {which} of these points against today's settings"
     return [
         (f"resim compare {name} --try {quote(settings)}", what),
         (f"resim margins {name}", "how far today's settings hold"),

@@ -15,6 +15,7 @@ from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.metrics import metric
 from resilience_sim.settings.plan import AS_WRITTEN
 from resilience_sim.views.live.look import Look
+from resilience_sim.views.margins import NAMES
 from resilience_sim.views.summary import look_of, step_rows
 from resilience_sim.views.text import Row, emit
 
@@ -23,7 +24,6 @@ SAID = {
     "cannot_tell": ("Nothing is surely better than the settings as written", "odd!"),
     "none_feasible": ("No settings were found that surely meet every constraint", "bad!"),
 }
-NAMES = {"load": "traffic", "slower": "latency"}
 
 
 def tune_rows(
@@ -50,7 +50,8 @@ def tune_rows(
     if found.interrupted:
         words, style = "Interrupted: the best so far, as the search has seen it; not certified", "odd!"
     elif not found.certified_on:
-        words = "The budget was used up before anything could be certified; the best, as the search has seen it"
+        words = "The budget was used up before anything could be certified"
+        words += "; the best, as the search has seen it" if found.front else ""
     if found.verdict == "cannot_tell" and any(_trades(entry, objectives) for entry in found.front):
         words += ": what they gain in one thing they lose in another"
     rows.append(Row(f"{words}.", style, hang=2))
@@ -119,7 +120,8 @@ def _holds(margins: Mapping[str, Held]) -> Row:
     counts = {held.seeds for held in margins.values()}
     for place, (axis, held) in enumerate(margins.items()):
         row.add(", " if place else "")
-        row.add(f"{NAMES.get(axis, axis)} to {fmt.factor(held.p5) if held.p5 is not None else 'more than 16x'}")
+        far = "more than 16x" if held.p5 is None else fmt.factor(held.p5)
+        row.add(f"{NAMES[axis]} {f'not even at {far}' if held.nowhere else f'to {far}'}")
         row.add(f" ({held.seeds} seeds)" if len(counts) > 1 else "", "faint")
     return row.add(f"  (weakest of {counts.pop()} seeds)" if len(counts) == 1 else "  (weakest of them)", "faint")
 
@@ -172,6 +174,10 @@ def _notes(found: Tuned) -> list[Row]:
     if parts:
         text = " and ".join(parts)
         rows.append(Row(f"{text[0].upper()}{text[1:]}; they cost no run.", "faint", hang=2))
+    silent = [each.silent for each in found.front]
+    for name in silent[0] if silent else ():
+        if all(name in each for each in silent):
+            rows.append(Row(f"`{name}` had no data in any run, with any of these settings.", "odd", hang=2))
     if found.margins_missing:
         rows.append(Row("The budget was not enough to measure how far all of these hold.", "faint", hang=2))
     return rows

@@ -18,7 +18,8 @@ VALUES = [
     ("0%..10%:3", ("0%", "5%", "10%")),
     ("1x..2x:3", ("1x", "1.5x", "2x")),
     ("0.5..2:4", ("0.5", "1", "1.5", "2")),
-    ("5%,10%,none", ("5%", "10%", "null")),
+    ("5%,10%,none", ("5%", "10%", "none")),
+    ("5%,~", ("5%", "null")),
     ("fifo,lifo", ("fifo", "lifo")),
     ("3", ("3",)),
     ("{kind: token_bucket, capacity: 5},10%", ("{kind: token_bucket, capacity: 5}", "10%")),
@@ -45,6 +46,13 @@ def test_mistakes_name_what_is_wrong(spec, words):
         parse_spec("a.b", spec)
     assert words in str(caught.value)
     assert caught.value.help
+
+
+@pytest.mark.parametrize("path", ["seed", "name", "about"])
+def test_what_makes_no_difference_is_refused(path):
+    """All values of a seed would get the same figures, which looks like an answer."""
+    with pytest.raises(SpecError, match="makes no difference"):
+        parse_spec(path, "1..3")
 
 
 def test_a_range_is_not_a_list():

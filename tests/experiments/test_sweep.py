@@ -64,6 +64,23 @@ def test_none_means_the_default_again():
     assert found.points[1].metrics == three.metrics
 
 
+def test_none_is_a_value_where_the_setting_has_it():
+    """urllib3 retries without end with ``total: none``, ten times by default."""
+    text = FLAKY.replace("attempts: 3", "like: urllib3, total: 2").replace("50%", "100%")
+    ask = grid(text, "retry.total=none,null", metrics=("attempts_per_request",), seeds=(1,))
+    plans = [ask.scenario.with_settings(ask.settings((value,))).plan for value in ("none", "null")]
+    assert plans[0].stack != plans[1].stack
+    assert plans[1] == ask.scenario.with_settings({"retry.total": None}).plan
+
+
+def test_values_are_whatever_set_takes():
+    """Stacks and distributions, too."""
+    found = sweep(grid(FLAKY, "stack=[{retry: {attempts: 2}}],[]", "service.latency={exponential: 9ms},9ms"), Alone())
+    assert [point.at["stack"] for point in found.points] == ["[{retry: {attempts: 2}}]"] * 2 + ["[]"] * 2
+    means = [point.metrics["availability"].mean for point in found.points]
+    assert means[0] > 0.7 > means[2]
+
+
 def test_an_impossible_combination_shows_before_anything_is_run():
     with pytest.raises(ScenarioError):
         sweep(grid(FLAKY, "retry.attempts=1..3", "retry.jitter=none,banana"), _Forbidden())
@@ -217,6 +234,38 @@ def test_a_heat_map_fits_eighty_columns(flaky):
         assert [line for line in Text.from_ansi(answer.out).plain.splitlines() if len(line) > 80] == []
 
 
+def test_more_columns_than_a_line_has_stand_in_strips(flaky):
+    """The gaps go first, then the map goes on below; every column is there, and none wraps."""
+
+    def shown(count, columns):
+        over = ("--over", "retry.attempts=1..2", "--over", f"service.failure_rate=0%..90%:{count}")
+        out = resim("sweep", "flaky.yaml", *over, "--runs", "1", terminal=True, columns=columns).out
+        lines = Text.from_ansi(out).plain.splitlines()
+        assert max(map(len, lines)) <= columns
+        cells = [line[5:] for line in lines if line[:5].strip() == "2"]
+        assert sum(len(each.replace(" ", "")) for each in cells) == count
+        return cells
+
+    assert len(shown(60, 80)) == 1
+    assert len(shown(100, 80)) == 2
+    assert len(shown(100, 40)) == 3
+
+
+def test_a_figure_that_never_changes_has_no_scale_and_no_best(flaky):
+    """Availability of 200 % there is none, and of equal points none is the best."""
+    ask = ("sweep", "flaky.yaml", "--over", "retry.attempts=1..3", "--runs", "2", "--set", "service.failure_rate=0%")
+    same = resim(*ask)
+    assert "200%" not in same.out
+    assert "the first of these points" in same.out
+    none = resim(*ask, "--show", "opened")
+    assert none.out.count("no data in 2 runs") == 3
+    assert "the first of these points" in none.out
+    two = resim("sweep", "flaky.yaml", "--over", "service.failure_rate=90%,0%", "--over", "retry.delay=0ms,1ms",
+                "--runs", "1")  # fmt: skip
+    assert "the first of the best of these points" in two.out
+    assert "--try 'service.failure_rate=0%, retry.delay=0ms'" in two.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -225,6 +274,7 @@ def test_a_heat_map_fits_eighty_columns(flaky):
         (["--over", "retry.delay=1ms..1s"], "does not say how many values"),
         (["--over", "retry.attemps=1..3"], "attempts"),
         (["--over", "retry.attempts=0..3"], "--over"),
+        (["--over", "seed=1..3"], "every value meets the same seeds"),
         (["--over", "retry.attempts=1..3", "--over", "retry.attempts=1..3"], "named twice"),
         (["--over", "retry.attempts=1..3", "--show", "availabilty"], "did you mean `availability`"),
         (["--over", "retry.attempts=1..3", "--refine", "availability"], "has no `=`"),

@@ -445,6 +445,42 @@ def test_cannot_tell_is_an_answer(here):
     assert "Surely better" not in answer.out
 
 
+def test_what_no_settings_can_meet_is_said_to_hold_nowhere(here):
+    """B takes 100 ms: no load is small enough for 1 ms. Nothing of it is written, and that is said."""
+    answer = resim(*ASK[:2], "--budget", "60k requests", "--subject-to", "p50 < 1ms", "--write", "tuned.yaml",
+                   "--vary", "service.workers=8..9")  # fmt: skip
+    assert answer.code == 1
+    assert "holds  traffic not even at 0.062x" in answer.out
+    assert "to 0.062x" not in answer.out
+    assert "tuned.yaml is not written" in answer.err
+    assert not (here / "tuned.yaml").exists()
+
+
+def test_what_had_no_data_is_named(here):
+    """There is no breaker that could open: it is no setting's fault."""
+    answer = resim(*ASK[:2], "--budget", "10k requests", "--subject-to", "opened < 3")
+    assert answer.code == 1
+    assert "`opened < 3` had no data in any run, with any of these settings." in answer.out
+    assert "had no data" not in resim(*ASK).out
+
+
+def test_none_in_the_block_is_the_default(here):
+    """As it is on the command line, so that it is today's settings and no candidate that cannot be."""
+    scenario = load_text(FLAT + "tune: {vary: {retry.budget: [none, 10%], retry.jitter: [none, full]}}\n", "x.yaml")
+    space = space_of(scenario, scenario.tune.vary)
+    assert [spec.choices for spec in space.specs] == [("null", "10%"), ("none", "full")]
+    assert space.written() == {"retry.budget": "null", "retry.jitter": "none"}
+
+
+def test_a_stack_without_settings_has_nothing_to_vary(here):
+    """The place that is named is where it can be said, and the example works."""
+    (here / "bare.yaml").write_text(WORKERS + "stack: []\n")
+    answer = resim("tune", "bare.yaml")
+    assert answer.code == 2
+    assert answer.err.startswith("error: --vary: the stack has no settings to vary")
+    assert resim("tune", "bare.yaml", "--vary", "service.workers=8..9", "--budget", "7k requests").code != 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -453,6 +489,9 @@ def test_cannot_tell_is_an_answer(here):
         (["--vary", "service.wokers=1..3"], "workers"),
         (["--vary", "service.latency=1..3"], "--vary"),
         (["--vary", "stack=[retri]"], "no policy `retri`"),
+        (["--vary", "service.workers=2,three,4"], "not `three`"),
+        (["--vary", "service.workers=3..0"], "out of range"),
+        (["--vary", "seed=1,2"], "makes no difference"),
         (["--maximize", "availabilty"], "did you mean `availability`"),
         (["--maximize", "mean", "--minimize", "mean"], "high and low"),
         (["--subject-to", "mean"], "--subject-to"),

@@ -149,6 +149,14 @@ def test_null_takes_a_setting_away():
     assert scenario(body).variants[0].plan.stack[0].budget is None
 
 
+def test_none_takes_a_setting_away_where_it_is_no_value():
+    """On the command line; where the setting has such a value, or the policy's library, it is that."""
+    body = "stack: [{retry: {attempts: 7, budget: 10%, max_delay: 1s}}, {retry: {id: theirs, like: urllib3}}]\n"
+    ours = scenario(body, "retry.budget=none", "retry.max_delay=none", "name=none").plan
+    assert (ours.stack[0].budget, ours.stack[0].max_delay, ours.name) == (None, 0, "none")
+    assert scenario(body, "theirs.total=none").plan.stack != scenario(body, "theirs.total=null").plan.stack
+
+
 def test_every_listed_path_is_understood():
     """What completion offers is never an unknown path."""
     made = scenario(FULL, head="")

@@ -121,6 +121,8 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         code = {"better": OK, "cannot_tell": INCONCLUSIVE, "none_feasible": NO}[found.verdict]
         code = INTERRUPTED if found.interrupted else code
         wrote = "" if tuned_file is None else _write(tuned_file, str(options.write), scenario, found)
+        if tuned_file is not None and not wrote:
+            ctx.note(f"{options.write} is not written: no other settings were found that surely meet every constraint")
 
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, found, ctx.io.clock() - started)
@@ -158,7 +160,8 @@ def _question(options: TuneOptions, scenario: Scenario, seed: int, requests: int
 
     low = [known_metric("--minimize", name) for name in options.minimize]
     high = [known_metric("--maximize", name) for name in options.maximize]
-    where = "--vary" if options.vary else "tune.vary"
+    own = scenario.tune is not None and scenario.tune.vary
+    where = "--vary" if options.vary or not own else "tune.vary"
     try:
         vary = [parse_setting(each, "retry.attempts=1..6") for each in options.vary]
         return question(scenario, vary, low, high, options.subject_to, seed, requests, seconds)

@@ -66,6 +66,14 @@ def _walk(path: str, param: Param, depth: int) -> Iterator[str]:
         yield path
 
 
+def has_none(scenario: Scenario, path: str) -> bool:
+    """Whether ``none`` is one of the values of a setting; elsewhere it means the default."""
+    from resilience_sim.scenario.load import TreeOrigin
+    from resilience_sim.scenario.read.overrides import means_none
+
+    return isinstance(scenario.source, TreeOrigin) and means_none(scenario.source.root, path)
+
+
 def text_at(scenario: Scenario, path: str) -> str | None:
     """What stands at a path, as it is written there, or its default; None where neither is a single value."""
     from resilience_sim.scenario.load import TreeOrigin

@@ -31,11 +31,12 @@ from resilience_sim.settings.registry import FILE
 from resilience_sim.settings.suggest import did_you_mean, one_of
 from resilience_sim.settings.table import ListOf, MapOf, Nested, OneOf, OneOrMany
 from resilience_sim.settings.types import Type
-from resilience_sim.settings.units import shown
+from resilience_sim.settings.units import UnitError, shown
 
 FIXED = ("resim", "compare", "expect", "shows", "tune")
 LISTS = ("stack", "faults")
 COMMAND_LINE = "--set"
+NONE = "none"
 
 
 class PathError(Exception):
@@ -283,8 +284,37 @@ def apply_command_line(root: Node, overrides: Items[str], findings: list[Diagnos
             continue
         if node is None:
             node = Scalar(Span(source, 1, end + 2, 1, end + 2), None)
+        if isinstance(node, Scalar) and node.value == NONE and not means_none(root, path.strip()):
+            node = Scalar(node.span, None)
         root = put_value(root, path.strip(), whole, node, findings)
     return root
+
+
+def means_none(root: Node, path: str) -> bool:
+    """Whether ``none`` is one of the values of the setting at a path; elsewhere it means the default again."""
+    try:
+        loc = locate(root, path)
+    except PathError:
+        return False
+    kind = _read_as(root, loc)
+    if isinstance(kind, OneOrMany):
+        kind = kind.one
+    if isinstance(kind, Nested):
+        kind = kind.table.short
+    try:
+        return kind is not None and kind.read(NONE) is not None
+    except (UnitError, NotImplementedError):
+        return False
+
+
+def _read_as(root: Node, loc: Loc) -> Type | None:
+    """The type at a path, under the rules of the library that the policy there is like."""
+    above, like = type_at(loc[:-1]), find(root, (*loc[:-1], "like"))
+    if isinstance(above, Nested) and isinstance(like, Scalar):
+        theirs = above.table.libraries.get(str(like.value), {}).get(str(loc[-1]))
+        if theirs is not None:
+            return theirs.type
+    return type_at(loc)
 
 
 def put_value(root: Node, path: str, whole: Span, node: Node, findings: list[Diagnostic]) -> Node:
