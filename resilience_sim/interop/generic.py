@@ -31,6 +31,19 @@ _GROWTH = {
 _JITTER = {"none": "none", "full": "full", "equal": "equal"}
 
 
+_REMEMBERING = ("decorrelated", "smoothed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearestRetry(RetryConfig):
+    """The generic retry that comes nearest to a library's. ``rule``: the library's own waits, if each of them can be
+    told without those before it. ``overruns``: a wait that begins in time may end after ``max_elapsed``.
+    """
+
+    rule: WaitConfig | None = None
+    overruns: bool = False
+
+
 def as_generic(stack: tuple[PolicyConfig, ...]) -> tuple[PolicyConfig, ...]:
     """The same stack in generic policies; breakers stay as they are."""
     return tuple(_shared(config, _generic(config)) for config in stack)
@@ -68,7 +81,7 @@ def _generic(config: PolicyConfig) -> PolicyConfig:
 def _retry(config: LikeRetryConfig) -> RetryConfig:
     wait = _single(config.wait)
     jitter, spread = _spread(wait)
-    return RetryConfig(
+    return NearestRetry(
         id=config.id,
         attempts=config.attempts or WITHOUT_LIMIT,
         delay=int(wait.of_times[-1] if wait.of_times else wait.base),
@@ -82,7 +95,14 @@ def _retry(config: LikeRetryConfig) -> RetryConfig:
         max_elapsed=config.limit or _time_limit(config.stop),
         budget=config.budget,
         only_idempotent=config.only_idempotent or bool(config.methods and "POST" not in config.methods),
+        rule=None if _remembers(config.wait) else config.wait,
+        overruns=_overruns(config.stop),
     )
+
+
+def _remembers(wait: WaitConfig) -> bool:
+    """Whether a wait depends on those before it."""
+    return wait.growth in _REMEMBERING or any(map(_remembers, wait.of))
 
 
 def _single(wait: WaitConfig) -> WaitConfig:
@@ -116,6 +136,11 @@ def _time_limit(stop: StopConfig) -> int:
     if stop.kind == "any":
         return min(real, default=0)
     return max(real) if stop.kind == "all" and len(real) == len(limits) and real else 0
+
+
+def _overruns(stop: StopConfig) -> bool:
+    """Whether the time is looked at before a wait, without the wait."""
+    return stop.kind in ("after", "exceeded") or any(map(_overruns, stop.of))
 
 
 def _spread(wait: WaitConfig) -> tuple[str, float]:

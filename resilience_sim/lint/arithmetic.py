@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from math import ceil, inf, prod
 from typing import Concatenate, ParamSpec, TypeVar
 
-from resilience_sim.interop.generic import BreakerView, breaker_of
+from resilience_sim.interop.generic import BreakerView, NearestRetry, breaker_of
 from resilience_sim.kernel.events import LOST, SUCCESS, TIMEOUT
 from resilience_sim.lint.chance import longer_than, mean_until
-from resilience_sim.policies.rules.retry import Backoff
+from resilience_sim.policies.rules.retry import Backoff, Draws, Memory, Wait
 from resilience_sim.settings.bulkhead import BulkheadConfig
 from resilience_sim.settings.fallback import FallbackConfig
 from resilience_sim.settings.hedge import HedgeConfig
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.rate_limiter import RateLimiterConfig
-from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, tries_again
+from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, WaitConfig, tries_again
 from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
@@ -55,12 +55,36 @@ def once(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P]
 
 def longest_wait(config: RetryConfig, n: int) -> float:
     """The longest possible wait before retry n (from 1): by the engine's own formula, with luck at its worst."""
-    return _wait(config, n, 1.0)
+    rule = _own_rule(config)
+    return _longest(Wait(rule), n) if rule is not None else _wait(config, n, 1.0)
 
 
 def mean_wait(config: RetryConfig, n: int) -> float:
     """The average wait before retry n, as far as no cap cuts a random wait."""
-    return _wait(config, n, 0.5)
+    rule = _own_rule(config)
+    return Wait(rule).wait(n, Memory(), Draws()) if rule is not None else _wait(config, n, 0.5)
+
+
+def _own_rule(config: RetryConfig) -> WaitConfig | None:
+    """How a library's retry waits, where the generic one only comes near."""
+    return config.rule if isinstance(config, NearestRetry) else None
+
+
+class _Luck(Draws):
+    """Always the same."""
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def next(self) -> float:
+        return self._value
+
+
+_EXTREMES = (_Luck(0.0), _Luck(1.0))  # one library counts its draws downwards
+
+
+def _longest(wait: Wait, n: int) -> float:
+    return max(wait.wait(n, Memory(), luck) for luck in _EXTREMES)
 
 
 def _wait(config: RetryConfig, n: int, luck: float) -> float:
@@ -75,6 +99,8 @@ def _wait(config: RetryConfig, n: int, luck: float) -> float:
 
 def waits(config: RetryConfig) -> float:
     """All waits of a request that uses every attempt, at their longest; a time limit on retries cuts them."""
+    if isinstance(config, NearestRetry) and config.rule is not None:
+        return _own_waits(config, config.rule)[0]
     backoff = Backoff(config)
     previous, total = 0, 0.0
     for n in range(1, min(config.attempts, _DEEPEST)):
@@ -87,6 +113,30 @@ def waits(config: RetryConfig) -> float:
             total += wait * (min(config.attempts, _DEEPEST) - 1 - n)
             break
     return min(total, float(config.max_elapsed)) if config.max_elapsed else total
+
+
+def _overrun(config: RetryConfig) -> float:
+    """How long a wait of a retry goes on when its time is over, at most."""
+    if isinstance(config, NearestRetry) and config.rule is not None:
+        return _own_waits(config, config.rule)[1]
+    return 0.0
+
+
+def _own_waits(config: NearestRetry, rule: WaitConfig) -> tuple[float, float]:
+    """The same by the library's own rule, and the longest that a wait goes on when the time is over."""
+    wait, turns = Wait(rule), min(config.attempts, _DEEPEST) - 1
+    most = float(config.max_elapsed) or inf
+    each = total = 0.0
+    if rule.growth == "constant":
+        each = _longest(wait, 1)
+        total = (min(turns, ceil(most / each)) if each and most < inf else turns) * each
+    else:
+        for n in range(1, turns + 1):
+            each = _longest(wait, n)
+            total += each
+            if total >= most:
+                break
+    return (total, each) if config.overruns else (min(total, most), 0.0)
 
 
 def of_jitter_alone(exact: PolicyConfig) -> float:
@@ -128,7 +178,7 @@ def _around(config: PolicyConfig, inner: float, index: int, reaching: Callable[[
         if inner == inf:
             return inf
         total = min(config.attempts, 10**9) * inner + waits(config) if config.attempts > 1 else inner
-        return min(total, config.max_elapsed + inner) if config.max_elapsed else total
+        return min(total, config.max_elapsed + _overrun(config) + inner) if config.max_elapsed else total
     if isinstance(config, BulkheadConfig):
         if not config.queue or not config.max_wait:
             return inner

@@ -184,7 +184,7 @@ def open_door(subject: Subject) -> Iterator[Hit]:
     for index, config in _retries(subject):
         if BREAKER_OPEN not in config.on:
             continue
-        patience = waits(config) + of_jitter_alone(subject.exact[index]) * (config.attempts - 1)
+        patience = waits(config)
         for inner, view in enumerate(views(subject.stack)):
             if inner <= index or view is None or patience >= view.recovery:
                 continue

@@ -318,3 +318,58 @@ def test_calls_let_in_before_wait_for_a_limiter_only_as_long_as_the_traffic_make
     late = longest_late(run) / SECOND
     assert 0.75 * inner < late <= 1.1 * inner
     assert not found_in(text.replace("400ms", f"{int(inner * 1000)}ms"), "RL013")
+
+
+PATIENT = """
+resim: 1
+name: patient
+service: {latency: 0ms, failure_rate: 100%, failure: unavailable}
+traffic: {rate: 1/s, arrivals: even, requests: 1}
+stack:
+  - fallback: {}
+  - retry: {like: tenacity, STOP, wait: WAIT}
+  - circuit_breaker: {failure_threshold: 1, recovery_time: 1h}
+"""
+CHAIN = "{kind: chain, of: [{kind: fixed, seconds: 1}, {kind: fixed, seconds: 2}, {kind: fixed, seconds: 30}]}"
+
+
+@pytest.mark.parametrize(
+    ("wait", "patience"),
+    [
+        (CHAIN, 33),
+        ("{kind: incrementing, start: 1, increment: 5}", 18),
+        ("{kind: exponential, min: 4, max: 10}", 12),
+        ("{kind: exponential}", 7),
+    ],
+)
+def test_a_library_s_waits_are_summed_by_its_own_rule(wait: str, patience: int) -> None:
+    """Not by the generic retry that comes nearest: RL019 says how long a request is patient."""
+    text = PATIENT.replace("STOP", "stop: {kind: after_attempt, value: 4}").replace("WAIT", wait)
+    (found,) = found_in(text, "RL019")
+    assert found.numbers["patience"] == patience
+    assert seen_in(text).metrics["max"] == near(patience)
+
+
+@pytest.mark.parametrize(
+    ("wait", "longest"),
+    [
+        ("{kind: random, min: 2, max: 6}", 18),
+        ("{kind: exponential_jitter, jitter: 3, max: 20}", 16),
+        ("{kind: sum, of: [{kind: exponential}, {kind: random, max: 2}]}", 13),
+    ],
+)
+def test_the_longest_of_random_waits_counts_their_chance_once(wait: str, longest: int) -> None:
+    text = PATIENT.replace("STOP", "stop: {kind: after_attempt, value: 4}").replace("WAIT", wait)
+    (found,) = found_in(text, "RL019")
+    assert found.numbers["patience"] == longest
+    text = text.replace("requests: 1", "requests: 400")
+    assert 0.85 * longest < (seen_in(text).metrics["max"] or 0) <= longest
+
+
+@pytest.mark.parametrize(("stop", "patience"), [("after_delay", 8), ("before_delay", 6)])
+def test_a_wait_that_begins_in_time_may_end_later(stop: str, patience: int) -> None:
+    """tenacity, stop.py: `stop_after_delay` looks at the time before a wait, `stop_before_delay` counts the wait in."""
+    text = PATIENT.replace("STOP", f"stop: {{kind: {stop}, value: 7}}").replace("WAIT", "{kind: fixed, seconds: 2}")
+    assert seen_in(text).metrics["max"] == near(patience)
+    (found,) = found_in(text, "RL019")
+    assert found.numbers["patience"] == (8 if stop == "after_delay" else 7)
