@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from interop.shop import imported
+from interop.shop import imported, plan_of
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import instance_names, open_config
+from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError
+from resilience_sim.settings.latency import Latency
 
 
 def read(text: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -177,3 +180,133 @@ def test_notebooks_that_cannot_be_read_say_so(text: str, why: str):
         open_config("try.ipynb", text)
     assert why in error.value.diagnostics[0].message
     assert "nbconvert" in error.value.diagnostics[0].help
+
+
+def tenacity(*arguments: str, more: str = "") -> dict[str, str]:
+    """The settings of one `@retry(…)`."""
+    text = f"import os\nfrom tenacity import *\n{more}\n@retry({', '.join(arguments)})\ndef f(): ...\n"
+    return read(text)["f"].get("tenacity", {})
+
+
+THREE = "stop=stop_after_attempt(3)"
+
+
+@pytest.mark.parametrize(
+    ("wait", "parts"),
+    [
+        ("wait_chain(*[wait_fixed(1)] * 2, wait_fixed(9))", (1, 1, 9)),
+        ("wait_chain(*[wait_fixed(1) for _ in range(2)] + [wait_fixed(2)] * 3)", (1, 1, 2, 2, 2)),
+        ("wait_chain(*(wait_fixed(2 ** n) for n in range(3)))", (1, 2, 4)),
+        ("wait_chain(*WAITS)", (4, 5)),
+        ("wait_chain(*[wait_fixed(n) for n in (3, 1)], *2 * [wait_fixed(7)])", (3, 1, 7, 7)),
+    ],
+)
+def test_lists_that_a_chain_of_waits_is_made_of(wait: str, parts: tuple[int, ...]):
+    """As the objects of tenacity 9.2 have them: ``[each.wait_fixed for each in wait.strategies]``."""
+    made = tenacity("stop=stop_after_attempt(9)", f"wait={wait}", more="WAITS = [wait_fixed(4), wait_fixed(5)]")
+    inside = ", ".join(f"{{kind: fixed, seconds: {each}}}" for each in parts)
+    assert made["wait"] == f"{{kind: chain, of: [{inside}]}}"
+    real = pytest.importorskip("tenacity")
+    names = {name: getattr(real, name) for name in ("wait_chain", "wait_fixed")}
+    names["WAITS"] = [real.wait_fixed(4), real.wait_fixed(5)]
+    assert tuple(each.wait_fixed for each in eval(wait, names).strategies) == parts
+
+
+def test_a_list_that_is_not_known_is_said():
+    found = imported(f"from tenacity import *\n@retry({THREE}, wait=wait_chain(wait_fixed(1), *more()))\ndef f(): ...\n",
+                     "client.py")  # fmt: skip
+    assert any("a call of `more` is a list that is not known here" in each for each in found.stack.unsure)
+
+
+def test_waits_that_are_summed():
+    """tenacity, wait.py: ``__radd__`` takes the 0 that ``sum`` begins with."""
+    assert tenacity(THREE, "wait=sum([wait_fixed(1), wait_random(0, 2)])")["wait"] == (
+        "{kind: sum, of: [{kind: fixed, seconds: 1}, {kind: random, min: 0, max: 2}]}"
+    )
+
+
+def test_a_stop_after_no_attempt_is_one_after_the_first():
+    """tenacity, stop.py: ``attempt_number >= max_attempt_number``."""
+    for number in ("0", "-3", "1"):
+        assert tenacity(f"stop=stop_after_attempt({number})", "wait=wait_fixed(2)")["stop"] == (
+            "{kind: after_attempt, value: 1}"
+        )
+    assert tenacity("stop=stop_after_attempt(2.5)")["stop"] == "{kind: after_attempt, value: 3}"
+
+
+@pytest.mark.parametrize("none", ["retry=retry_never", "enabled=False", "retry=retry_all(retry_never)",
+                                  "retry=retry_if_exception_type(OSError) & retry_never",
+                                  "retry=retry_if_exception_type(KeyError)"])  # fmt: skip
+def test_a_retry_that_never_tries_again_is_none(none: str):
+    """Whatever its stop is: without one it is no endless loop, either."""
+    text = f"from tenacity import *\n@retry({none})\ndef f(): ...\n"
+    found = imported(text, "client.py", "f")
+    assert [layer.kind for layer in found.stack.layers] == ["timeout"]
+    assert not {each.code for each in found.findings} & {"RL201", "RL202"}
+    assert any("is not modelled" in each.message for each in found.findings)
+
+
+def test_what_is_said_of_a_retry_beside_its_waits():
+    assert tenacity(THREE, "retry=retry_any(retry_never, retry_if_exception_type(TimeoutError))")["on"] == "[timeout]"
+    assert "on" not in tenacity(THREE, "retry=retry_always")
+    unsure = imported(f"from tenacity import *\n@retry({THREE}, enabled=ON)\ndef f(): ...\n", "client.py").stack.unsure
+    assert any("`enabled` is not a constant here" in each for each in unsure)
+    answered = imported(f"from tenacity import *\n@retry({THREE}, retry_error_callback=print)\ndef f(): ...\n",
+                        "client.py")  # fmt: skip
+    assert any("retry_error_callback" in each for each in answered.stack.layers[0].remarks)
+
+
+def backoff(*arguments: str) -> dict[str, str]:
+    text = f"import backoff\n@backoff.on_exception({', '.join(arguments)})\ndef f(): ...\n"
+    return read(text)["f"]["backoff"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "waits"),
+    [
+        ("backoff.fibo, OSError, jitter=None, max_tries=7", (1, 1, 2, 3, 5, 8)),
+        ("backoff.fibo, OSError, jitter=None, max_tries=7, max_value=4", (1, 1, 2, 3, 4, 4)),
+        ("backoff.constant, OSError, interval=[1, 5, 10], jitter=None, max_tries=3", (1, 5)),
+        ("backoff.constant, OSError, interval=(2, 4), jitter=None, max_tries=9", (2, 4)),
+        ("backoff.constant, OSError, interval=(2, 4), jitter=None", (2, 4)),
+        ("backoff.expo, OSError, jitter=None, max_time=0", ()),
+    ],
+)
+def test_backoff_waits_as_the_real_one(arguments: str, waits: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
+    real = pytest.importorskip("backoff")
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+
+    @eval(f"backoff.on_exception({arguments})", {"backoff": real})  # type: ignore[untyped-decorator]
+    def call() -> None:
+        raise OSError
+
+    with pytest.raises(OSError):
+        call()
+    assert tuple(slept) == waits
+    text = f"import backoff\n@backoff.on_exception({arguments})\ndef f(): ...\n"
+    plan = plan_of(imported(text, "client.py", "f"))
+    plan = replace(plan, service=replace(plan.service, latency=Latency(), failure_rate=1.0), faults=(),
+                   traffic=replace(plan.traffic, arrivals="even", requests=1))  # fmt: skip
+    result = simulate(plan, 1)
+    assert result.metrics["attempts_per_request"].value == len(waits) + 1
+    assert result.metrics["max"].value == sum(waits)
+
+
+def test_backoff_s_list_of_intervals_under_jitter():
+    made = backoff("backoff.constant", "OSError", "interval=[1, 5]", "max_tries=3")
+    assert made["wait"] == "{kind: chain, of: [{kind: random, max: 1}, {kind: random, max: 5}]}"
+
+
+@pytest.mark.parametrize("tries", ["0", "-1", "2.5"])
+def test_backoff_compares_the_number_of_tries(tries: str):
+    """_sync.py: ``tries == max_tries``, which is never reached."""
+    text = f"import backoff\n@backoff.on_exception(backoff.expo, OSError, max_tries={tries})\ndef f(): ...\n"
+    assert "RL202" in {each.code for each in imported(text, "client.py", "f").findings}
+
+
+def test_nothing_is_not_none_for_stamina():
+    """stamina, _core.py: ``attempts is not None``, and tenacity stops after the first attempt."""
+    text = "import stamina\n@stamina.retry(on=OSError, attempts=0, timeout=None)\ndef f(): ...\n"
+    assert read(text)["f"]["stamina"]["attempts"] == "1"
+    assert not imported(text, "client.py", "f").findings

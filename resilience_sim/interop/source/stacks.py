@@ -222,7 +222,7 @@ class Stacks:
             return
         inside = self._inside(reader, function, (function,))
         layers = [*outer, *inside.layers]
-        if not outer and not inside.weight and not inside.seen:
+        if not outer and not inside.weight and not inside.seen and not reader.log.found:
             return
         node = function.node
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -278,20 +278,14 @@ class Stacks:
             return made
         read, names = RETRIES[symbol]
         policy = read(reader.args(call, scope, names), symbol)
-        at = reader.head(call, "retry", symbol)
+        if policy.idle:
+            at = reader.head(call, "retry", symbol)
+            reader.log.add(NOT_MODELLED, "info", f"`{symbol}` is not modelled: {policy.idle}", at)
+            return None
         if policy.endless:
             self._endless_retry(reader, call, symbol, policy.waits)
-        layer = policy.layer
-        layer.remedies = dict(REMEDIES[symbol.partition(".")[0]])
-        if layer.settings.get("on", Setting("")).value == "[]":
-            reader.log.add(
-                NOT_MODELLED,
-                "info",
-                f"`{symbol}` is not modelled: it retries errors of the program, no failures of a call",
-                at,
-            )
-            return None
-        return layer
+        policy.layer.remedies = dict(REMEDIES[symbol.partition(".")[0]])
+        return policy.layer
 
     @staticmethod
     def _endless_retry(reader: Reader, call: ast.Call, symbol: str, waits: bool) -> None:

@@ -6,16 +6,20 @@ Signatures: tenacity 9.2.1, stop.py, wait.py, retry.py. ``|`` and ``&`` join sto
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from math import ceil
 from typing import Any, NamedTuple
 
 from resilience_sim.interop.layers import Layer, Setting
 from resilience_sim.interop.section import Value
 from resilience_sim.interop.source.constants import NotConstant, described
 from resilience_sim.interop.source.failures import ANY, FROM_B, in_order, outcomes_of
-from resilience_sim.interop.source.module import Scope
+from resilience_sim.interop.source.module import Binding, Scope
 from resilience_sim.interop.source.reader import Args, Argument, Reader, ns
 
-RETRYING = ("sleep", "stop", "wait", "retry", "before", "after", "before_sleep", "reraise", "retry_error_cls")
+RETRYING = ("sleep", "stop", "wait", "retry", "before", "after", "before_sleep", "reraise", "retry_error_cls",
+            "retry_error_callback", "name", "enabled")  # fmt: skip
 _STOPS = {
     "stop_after_attempt": ("after_attempt", "max_attempt_number"),
     "stop_after_delay": ("after_delay", "max_delay"),
@@ -37,15 +41,19 @@ _NOT_TYPES = ("retry_if_not_exception_type", "retry_unless_exception_type")
 _CALM_STOP = {"kind": "after_attempt", "value": 3}
 _CALM_WAIT = {"kind": "exponential_jitter"}
 _DEEPEST = 30
+_MOST_PARTS = 100
+_HOW = {"stop_any": "any", "stop_all": "all", "wait_combine": "sum", "wait_chain": "chain", "retry_any": "any",
+        "retry_all": "all"}  # fmt: skip
 Tree = dict[str, Any]
 
 
 class Policy(NamedTuple):
-    """The layer, and whether it ever ends and ever waits."""
+    """The layer, and whether it ever ends and ever waits. ``idle``: why no failure of a call makes it try again."""
 
     layer: Layer
     endless: bool
     waits: bool
+    idle: str = ""
 
 
 def retrying(args: Args, title: str) -> Policy:
@@ -65,9 +73,19 @@ def retrying(args: Args, title: str) -> Policy:
     layer.exact["stop"] = Setting(flow(stop), _shown(args, "stop"), _at(args, "stop"))
     layer.exact["wait"] = Setting(flow(wait), _shown(args, "wait"), _at(args, "wait"))
     on = _again(reader, args.given["retry"]) if "retry" in args else None
+    idle = idle_for(on)
+    if not args.flag("enabled", True).value:
+        idle = "`enabled` is false"
     if on is not None:
         layer.put("on", on, _source(args, "retry"))
-    return Policy(layer, stop == {"kind": "never"}, wait != {"kind": "none"} and wait.get("seconds") != 0)
+    if "retry_error_callback" in args:
+        layer.remarks.append("its retry_error_callback, which answers when the attempts are used up, is not simulated")
+    return Policy(layer, stop == {"kind": "never"}, wait != {"kind": "none"} and wait.get("seconds") != 0, idle)
+
+
+def idle_for(on: Collection[str] | None) -> str:
+    """Why a retry of these outcomes never tries again; "" where it does."""
+    return "it retries errors of the program, no failures of a call" if on is not None and not on else ""
 
 
 def _source(args: Args, name: str) -> Value[object] | None:
@@ -107,26 +125,42 @@ def _stop(reader: Reader, argument: Argument, depth: int = 0) -> Tree | None:
         return None
     if name in ("stop_never", "_stop_never"):
         return None
-    if depth < _DEEPEST:
-        parts = _parts(node, ast.BitOr) if isinstance(node, ast.BinOp) else []
-        kind = "any"
-        if not parts:
-            parts, kind = (_parts(node, ast.BitAnd), "all") if isinstance(node, ast.BinOp) else ([], "")
-        if name in ("stop_any", "stop_all") and isinstance(node, ast.Call):
-            parts, kind = list(node.args), name.removeprefix("stop_")
-        if parts:
-            inside = [_stop(reader, Argument(part, part, scope), depth + 1) for part in parts]
-            real = [each for each in inside if each is not None]
-            if kind == "all" and len(real) < len(inside):
-                return None
-            return real[0] if len(real) == 1 else {"kind": kind, "of": real} if real else None
+    kind, parts = _combined(reader, node, scope, ("stop_any", "stop_all")) if depth < _DEEPEST else ("", [])
+    if parts:
+        inside = [_stop(reader, part, depth + 1) for part in parts]
+        real = [each for each in inside if each is not None]
+        if kind == "all" and len(real) < len(inside):
+            return None
+        return real[0] if len(real) == 1 else {"kind": kind, "of": real} if real else None
     if name in _STOPS and isinstance(node, ast.Call):
         kind, parameter = _STOPS[name]
         got = reader.args(node, scope, (parameter,)).number(parameter, 0, 3 if kind == "after_attempt" else 30)
         value = max(0.0, min(float(got.value or 0), _LONGEST))
-        return {"kind": kind, "value": round(value) if kind == "after_attempt" else value}
+        return {"kind": kind, "value": max(1, ceil(value)) if kind == "after_attempt" else value}
     reader.note(f"`stop` is {described(node)}: taken as 3 attempts", argument.place.lineno)
     return dict(_CALM_STOP)
+
+
+_JOINED: tuple[tuple[type[ast.operator], str], ...] = (
+    (ast.BitOr, "any"), (ast.BitAnd, "all"), (ast.Add, "sum"),
+)  # fmt: skip
+
+
+def _combined(
+    reader: Reader, node: ast.AST, scope: Scope, names: tuple[str, ...]
+) -> tuple[str, list[Argument]]:
+    """What an expression puts together, and how: by an operator, a call of one of ``names``, or ``sum([…])``."""
+    if isinstance(node, ast.BinOp):
+        for operator, kind in _JOINED:
+            if (kind == "sum") == ("wait_combine" in names) and (found := _parts(node, operator)):
+                return kind, [Argument(each, each, scope) for each in found]
+    elif isinstance(node, ast.Call):
+        name = _name(reader, node, scope)
+        if name in names:
+            return _HOW[name], _elements(reader, node.args, scope)
+        if "wait_combine" in names and node.args and reader.module.symbol(node.func, scope) == "builtins.sum":
+            return "sum", _elements(reader, [ast.Starred(node.args[0])], scope)
+    return "", []
 
 
 def least_attempts(stop: Tree) -> int:
@@ -150,16 +184,9 @@ def _wait(reader: Reader, argument: Argument, depth: int = 0) -> Tree:
         return {"kind": "none"}
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return {"kind": "fixed", "seconds": float(node.value)}
-    if depth < _DEEPEST:
-        parts = _parts(node, ast.Add) if isinstance(node, ast.BinOp) else []
-        kind = "sum"
-        if name in ("wait_combine", "wait_chain") and isinstance(node, ast.Call):
-            parts, kind = (
-                _elements(reader, list(node.args), scope),
-                name.removeprefix("wait_").replace("combine", "sum"),
-            )
-        if parts:
-            return {"kind": kind, "of": [_wait(reader, Argument(each, each, scope), depth + 1) for each in parts]}
+    kind, parts = _combined(reader, node, scope, ("wait_combine", "wait_chain")) if depth < _DEEPEST else ("", [])
+    if parts:
+        return {"kind": kind, "of": [_wait(reader, each, depth + 1) for each in parts]}
     if name in _WAITS and isinstance(node, ast.Call):
         kind, names = _WAITS[name]
         return _one_wait(reader.args(node, scope, names), kind, names)
@@ -167,26 +194,53 @@ def _wait(reader: Reader, argument: Argument, depth: int = 0) -> Tree:
     return dict(_CALM_WAIT)
 
 
-def _elements(reader: Reader, nodes: list[ast.expr], scope: Scope) -> list[ast.expr]:
-    """The parts of ``wait_chain(*[wait_fixed(1) for _ in range(3)], wait_fixed(9))``."""
-    found: list[ast.expr] = []
+def _elements(reader: Reader, nodes: Sequence[ast.AST], scope: Scope) -> list[Argument]:
+    """The parts of ``wait_chain(*[wait_fixed(1) for _ in range(3)], *(2 * SLOW), wait_fixed(9))``."""
+    found: list[Argument] = []
     for node in nodes:
-        if not isinstance(node, ast.Starred):
-            found.append(node)
-            continue
-        inside = node.value
-        if isinstance(inside, ast.List | ast.Tuple):
-            found += inside.elts
-        elif isinstance(inside, ast.BinOp):
-            for each in _parts(inside, ast.Add):
-                found += _elements(reader, [ast.Starred(each)], scope)
-        elif isinstance(inside, ast.ListComp | ast.GeneratorExp) and len(inside.generators) == 1:
-            try:
-                turns = reader.constant(Argument(inside.generators[0].iter, inside, scope)).value
-            except NotConstant:
-                turns = ()
-            found += [inside.elt] * max(1, len(turns) if isinstance(turns, tuple) else 1)
-    return found
+        if isinstance(node, ast.Starred):
+            listed = _listed_in(reader, node.value, scope)
+            if listed is None:
+                where = getattr(node.value, "lineno", 1)
+                reader.note(f"{described(node.value)} is a list that is not known here: taken as empty", where)
+            found += listed or []
+        elif isinstance(node, ast.expr):
+            found.append(Argument(node, node, scope))
+    return found[:_MOST_PARTS]
+
+
+def _listed_in(reader: Reader, node: ast.AST, scope: Scope) -> list[Argument] | None:
+    """The elements of a list, however it is put together; None for what is not known."""
+    node, scope, _ = reader.follow(node, scope)
+    if isinstance(node, ast.List | ast.Tuple):
+        return _elements(reader, node.elts, scope)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        sides = [_listed_in(reader, side, scope) for side in (node.left, node.right)]
+        return None if None in sides else [each for side in sides for each in side or ()]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        for side, number in ((node.left, node.right), (node.right, node.left)):
+            listed, turns = _listed_in(reader, side, scope), _constant(reader, number, scope)
+            if listed is not None and isinstance(turns, int):
+                return listed * max(0, min(turns, _MOST_PARTS))
+    if isinstance(node, ast.ListComp | ast.GeneratorExp) and len(node.generators) == 1:
+        of = node.generators[0]
+        values = _constant(reader, of.iter, scope)
+        if isinstance(values, tuple) and not of.ifs and isinstance(of.target, ast.Name):
+            return [Argument(node.elt, node.elt, _where(scope, of.target.id, value)) for value in values[:_MOST_PARTS]]
+    return None
+
+
+def _where(scope: Scope, name: str, value: object) -> Scope:
+    """A scope in which a name has this value."""
+    bound = Binding("value", ast.Constant(value), scope)  # type: ignore[arg-type]
+    return replace(scope, bindings={**scope.bindings, name: [bound]})
+
+
+def _constant(reader: Reader, node: ast.expr, scope: Scope) -> Any:
+    try:
+        return reader.constant(Argument(node, node, scope)).value
+    except NotConstant:
+        return None
 
 
 def _one_wait(args: Args, kind: str, names: tuple[str, ...]) -> Tree:
@@ -226,23 +280,23 @@ def _again(reader: Reader, argument: Argument, depth: int = 0) -> list[str] | No
     """The outcomes that are tried again; None for any."""
     node, scope, _ = reader.follow(argument.node, argument.scope)
     name = _name(reader, node, scope)
-    parts: list[ast.expr] = []
-    if depth < _DEEPEST and isinstance(node, ast.BinOp):
-        parts = _parts(node, ast.BitOr) or _parts(node, ast.BitAnd)
-    elif name in ("retry_any", "retry_all") and isinstance(node, ast.Call):
-        parts = list(node.args)
+    how, parts = _combined(reader, node, scope, ("retry_any", "retry_all")) if depth < _DEEPEST else ("", [])
     if parts:
-        found = [_again(reader, Argument(each, each, scope), depth + 1) for each in parts]
+        found = [_again(reader, each, depth + 1) for each in parts]
         known = [each for each in found if each is not None]
-        narrowing = name == "retry_all" or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd))
-        if narrowing and known:
+        if how == "all" and known:
             return in_order(set(known[0]).intersection(*known[1:]))
         return in_order(each for one in known for each in one) if len(known) == len(found) else None
+    if name == "retry_never":
+        return []
+    if name == "retry_always":
+        reader.note("a success is retried as well, which is not simulated", argument.place.lineno)
+        return None
     if name == "retry_if_exception_type" and isinstance(node, ast.Call):
         args = reader.args(node, scope, ("exception_types",))
         return _listed(args.outcomes("exception_types"))
-    if name in _NOT_TYPES and isinstance(node, ast.Call) and node.args:
-        excluded = outcomes_of(reader.module, node.args[0], scope)
+    if name in _NOT_TYPES and isinstance(node, ast.Call) and (given := [*node.args, *(k.value for k in node.keywords)]):
+        excluded = outcomes_of(reader.module, given[0], scope)
         kept = [each for each in FROM_B if each not in (excluded or ())]
         return kept if excluded and ANY[0] not in excluded and kept else None
     if name in ("retry_if_result", "retry_if_not_result"):
