@@ -235,7 +235,7 @@ def test_constants(before: str, written: str, attempts: str):
         ("N = 1\nN = 2", "N", "(`N`, which is assigned more than once)"),
         ("N = 1\ndef g():\n    global N\n    N = 2", "N", "(`N`, which is assigned more than once)"),
         ("N = 1\nN += 1", "N", "(`N`, which is assigned more than once)"),
-        ("import os", "int(os.environ['N'])", "(an expression)"),
+        ("import os", "int(os.environ['N'])", "(an environment variable)"),
         ("", "compute()", "(a call of `compute`)"),
         ("for N in range(3): pass", "N", "(`N`)"),
         ("", "9 ** 9 ** 9", "(a large power)"),

@@ -213,8 +213,8 @@ def test_lists_that_a_chain_of_waits_is_made_of(wait: str, parts: tuple[int, ...
 
 
 def test_a_list_that_is_not_known_is_said():
-    found = imported(f"from tenacity import *\n@retry({THREE}, wait=wait_chain(wait_fixed(1), *more()))\ndef f(): ...\n",
-                     "client.py")  # fmt: skip
+    text = f"from tenacity import *\n@retry({THREE}, wait=wait_chain(wait_fixed(1), *more()))\ndef f(): ...\n"
+    found = imported(text, "client.py")
     assert any("a call of `more` is a list that is not known here" in each for each in found.stack.unsure)
 
 
@@ -279,9 +279,9 @@ def test_backoff_waits_as_the_real_one(arguments: str, waits: tuple[int, ...], m
 
     @eval(f"backoff.on_exception({arguments})", {"backoff": real})  # type: ignore[untyped-decorator]
     def call() -> None:
-        raise OSError
+        raise OSError("refused")
 
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="refused"):
         call()
     assert tuple(slept) == waits
     text = f"import backoff\n@backoff.on_exception({arguments})\ndef f(): ...\n"
@@ -310,3 +310,258 @@ def test_nothing_is_not_none_for_stamina():
     text = "import stamina\n@stamina.retry(on=OSError, attempts=0, timeout=None)\ndef f(): ...\n"
     assert read(text)["f"]["stamina"]["attempts"] == "1"
     assert not imported(text, "client.py", "f").findings
+
+
+def test_nothing_is_not_the_default_of_a_breaker():
+    """pybreaker and aiobreaker compare with ``fail_max``; what is falsy has a default in circuitbreaker, and the
+    time of aiobreaker.
+    """
+    found = read("""
+import aiobreaker, circuitbreaker, pybreaker
+from datetime import timedelta
+a = pybreaker.CircuitBreaker(fail_max=0, reset_timeout=0)
+b = aiobreaker.CircuitBreaker(fail_max=0, timeout_duration=timedelta(0))
+c = circuitbreaker.CircuitBreaker(failure_threshold=0, recovery_timeout=0)
+""")
+    breakers = [next(iter(each.values())) for each in found.values()]
+    assert [(each["failure_threshold"], each["recovery_time"]) for each in breakers] == [
+        ("1", "0ms"), ("1", "1m"), ("5", "30s"),
+    ]  # fmt: skip
+
+
+def test_errors_that_a_breaker_does_not_count():
+    found = read("""
+import pybreaker, requests
+from circuitbreaker import circuit
+a = pybreaker.CircuitBreaker(exclude=[requests.Timeout, ValueError])
+@circuit(expected_exception=(ConnectionError, TimeoutError))
+def b(): ...
+@circuit(expected_exception=ValueError)
+def c(): ...
+@circuit(expected_exception=is_bad)
+def d(): ...
+""")
+    assert found["a"]["pybreaker"]["ignore"] == "[timeout]"
+    assert found["b"]["circuitbreaker"]["ignore"] == "[error, unavailable, rate_limited, shed]"
+    assert list(found["c"]) == ["attempt"], "it never counts a failure of a call"
+    assert "ignore" not in found["d"]["circuitbreaker"]
+
+
+def test_calls_that_are_made_through_an_object():
+    found = read("""
+import aiobreaker, pybreaker, requests, stamina
+breaker, other = pybreaker.CircuitBreaker(fail_max=3), aiobreaker.CircuitBreaker(fail_max=4)
+def a():
+    return breaker.call(requests.get, "u", timeout=3)
+async def b():
+    return await other.call_async(fetch)
+@stamina.retry(on=OSError, attempts=6)
+async def fetch(): ...
+bound = stamina.RetryingCaller(attempts=5).on(requests.Timeout)
+def c():
+    return bound(requests.get, "u", timeout=7)
+def d():
+    return stamina.RetryingCaller(attempts=2)(requests.Timeout, requests.get, "u", timeout=8)
+@breaker(__pybreaker_call_async=True)
+async def e(): ...
+@breaker.decorate
+def f(): ...
+""")
+    assert {name: list(each) for name, each in found.items()} == {
+        "a": ["pybreaker", "attempt"], "b": ["aiobreaker", "stamina", "attempt"], "fetch": ["stamina", "attempt"],
+        "c": ["stamina", "attempt"], "d": ["stamina", "attempt"], "e": ["pybreaker", "attempt"],
+        "f": ["pybreaker", "attempt"],
+    }  # fmt: skip
+    assert (found["a"]["attempt"]["after"], found["c"]["attempt"]["after"]) == ("3s", "7s")
+    assert (found["c"]["stamina"]["attempts"], found["c"]["stamina"]["on"]) == ("5", "[timeout]")
+    assert found["d"]["stamina"]["on"] == "[timeout]"
+
+
+def test_a_retry_that_sees_no_error_of_the_call_it_is_made_around_is_said():
+    text = """
+import requests, stamina
+bound = stamina.RetryingCaller(attempts=5).on(ValueError)
+def f():
+    return bound(requests.get, "u", timeout=7)
+"""
+    assert list(read(text)["f"]) == ["attempt"]
+    assert any("is not modelled" in each.message for each in imported(text, "client.py", "f").findings)
+
+
+@pytest.mark.parametrize("how", ["for each in Retrying(stop=stop_after_attempt(3)):\n  with each:\n   CALL",
+                                 "Retrying(stop=stop_after_attempt(3))(requests.get, 'u', timeout=2)"])  # fmt: skip
+def test_a_status_that_no_loop_of_retries_sees(how: str):
+    """A decorator sees no more of an answer than a loop or a call through the object does."""
+    text = f"import requests\nfrom tenacity import *\ndef f():\n {how}\n"
+    text = text.replace("CALL", "requests.get('u', timeout=2)")
+    assert "RL204" in {each.code for each in imported(text, "client.py", "f").findings}
+    assert read(text)["f"]["tenacity"]["on"] == "[timeout, refused, reset]"
+
+
+@pytest.mark.parametrize(
+    "retrying",
+    ["retry(retry=retry_if_result(bad))", "retry(retry=retry_if_exception_type(OSError) | retry_if_not_result(good))",
+     "backoff.on_predicate(backoff.expo, bad, max_tries=3)"],
+)  # fmt: skip
+def test_a_retry_that_looks_at_results_sees_statuses(retrying: str):
+    text = f"""
+import backoff, requests
+from tenacity import *
+def bad(answer): return answer.status_code > 499
+@{retrying}
+def f(): return requests.get("u", timeout=2)
+"""
+    assert "RL204" not in {each.code for each in imported(text, "client.py", "f").findings}
+
+
+def test_partials_of_partials_and_what_is_wrapped_by_hand():
+    found = read("""
+import functools, requests
+from tenacity import *
+base = functools.partial(retry, stop=stop_after_attempt(4), wait=wait_fixed(3))
+more = functools.partial(base, wait=wait_fixed(5))
+@more(reraise=True)
+def a(): ...
+def fetch(): return requests.get("u", timeout=9)
+fetch = retry(stop=stop_after_attempt(7))(fetch)
+get = retry(stop=stop_after_attempt(6))(requests.get)
+""")
+    assert (found["a"]["tenacity"]["stop"][-2], found["a"]["tenacity"]["wait"][-2]) == ("4", "5")
+    assert list(found) == ["a", "fetch", "get"]
+
+
+def test_constants_that_stand_in_tuples_dicts_and_lists():
+    found = read("""
+from tenacity import *
+A, (B, C) = 5, (6, +7)
+SETTINGS = {"tries": 3, **dict(wait=2)}
+MORE = SETTINGS | {"tries": 8}
+STEPS = [1, 2, 9]
+@retry(stop=stop_after_attempt(A), wait=wait_incrementing(B, C))
+def a(): ...
+@retry(stop=stop_after_attempt(SETTINGS["tries"]), wait=wait_fixed(SETTINGS["wait"]))
+def b(): ...
+@retry(stop=stop_after_attempt(MORE["tries"]), wait=wait_fixed(STEPS[-1]))
+def c(): ...
+""")
+    waits = {name: (each["tenacity"]["stop"][-2], each["tenacity"]["wait"]) for name, each in found.items()}
+    assert waits == {
+        "a": ("5", "{kind: incrementing, start: 6, increment: 7}"), "b": ("3", "{kind: fixed, seconds: 2}"),
+        "c": ("8", "{kind: fixed, seconds: 9}"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("circle", ['X = {"a": X["a"]}', 'X = {**X, "b": 1}', "X = X | X", "X = [X[0]]"])
+def test_dicts_that_hold_themselves(circle: str):
+    key = "0" if "[X" in circle else '"a"'
+    text = f"from tenacity import *\n{circle}\n@retry(stop=stop_after_attempt(X[{key}]), **X)\ndef f(): ...\n"
+    assert any(
+        "`max_attempt_number` is not a constant here" in each for each in imported(text, "c.py", "f").stack.unsure
+    )
+
+
+def test_dicts_that_are_put_together_for_botocore():
+    found = read("""
+from botocore.config import Config
+BASE = {"max_attempts": 6, "mode": "standard"}
+a = Config(retries={**BASE, "mode": "adaptive"})
+b = Config(retries=dict(BASE, max_attempts=2))
+""")
+    settings = {name: each["botocore"] for name, each in found.items()}
+    assert {name: (each["attempts"], each["mode"]) for name, each in settings.items()} == {
+        "a": ("7", "adaptive"), "b": ("3", "standard"),
+    }  # fmt: skip
+
+
+def test_retries_of_urllib3_s_pools():
+    """poolmanager.py, connectionpool.py: a number is `Retry.from_int`, the default `Retry(3)`, a call has its own."""
+    found = read("""
+import urllib3
+from urllib3 import Retry
+a = urllib3.PoolManager(timeout=3.0)
+b = urllib3.PoolManager(retries=5)
+c = urllib3.PoolManager(retries=False, timeout=2)
+d = urllib3.HTTPSConnectionPool("h", 443, retries=Retry(2))
+e = urllib3.PoolManager(retries=Retry(9), timeout=1)
+def f():
+    return e.request("GET", "u", retries=Retry(4), timeout=8)
+""")
+    totals = {name: (each.get("urllib3", {}).get("total"), each["attempt"]["after"]) for name, each in found.items()}
+    assert totals == {
+        "a": ("3", "3s"), "b": ("5", "1s"), "c": (None, "2s"), "d": ("2", "1s"), "e": ("4", "8s"), "Retry": ("9", "1s"),
+    }  # fmt: skip
+    real = pytest.importorskip("urllib3")
+    assert real.Retry.from_int(None, default=None).total == 3
+    assert real.Retry.from_int(5).total == 5
+
+
+def test_timeouts_and_connections_of_httpx():
+    """httpx, _config.py: a pair or four numbers, the second for reading; a place in the pool is waited for, too."""
+    found = read("""
+import httpx
+a = httpx.Client(timeout=(1, 2, 3, 4))
+b = httpx.Client(limits=httpx.Limits(max_connections=5), timeout=7)
+c = httpx.Client(mounts={"https://": httpx.HTTPTransport(retries=3)})
+""")
+    assert found["a"]["attempt"]["after"] == "2s"
+    assert found["b"]["connections"] == {"max_concurrent": "5", "queue": "1000000", "max_wait": "7s"}
+    assert found["c"]["httpx"]["stop"] == "{kind: after_attempt, value: 4}"
+
+
+def test_httpx_connects_anew_without_a_wait_first(monkeypatch: pytest.MonkeyPatch):
+    """httpcore, _sync/connection.py: ``exponential_backoff(factor=0.5)`` begins with nothing."""
+    core = pytest.importorskip("httpcore._sync.connection")
+    real = [next(waits) for waits in [core.exponential_backoff(factor=0.5)] for _ in range(4)]
+    text = "import httpx\nc = httpx.Client(transport=httpx.HTTPTransport(retries=4), timeout=1)\n"
+    plan = plan_of(imported(text, "client.py", "c"))
+    faults = tuple(replace(each, at=0, duration=10**12, how="refuse") for each in plan.faults)
+    traffic = replace(plan.traffic, arrivals="even", requests=1)
+    plan = replace(plan, service=replace(plan.service, latency=Latency()), traffic=traffic, faults=faults)
+    result = simulate(plan, 1)
+    assert result.metrics["attempts_per_request"].value == 5
+    assert result.metrics["max"].value == pytest.approx(sum(real))
+
+
+def test_timeouts_of_aiohttp():
+    """aiohttp, client.py: ``ClientTimeout`` has no total of its own; only the default one has."""
+    found = read("""
+import aiohttp, aiohttp_retry
+a = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60))
+b = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(connect=5))
+c = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(None, None, 4))
+d = aiohttp_retry.RetryClient(client_session=c)
+""")
+    assert {name: each.get("attempt", {}).get("after") for name, each in found.items()} == {
+        "a": "1m", "b": None, "c": "4s", "d": "4s",
+    }  # fmt: skip
+
+
+def test_waits_of_aiohttp_retry_that_are_no_formula():
+    """aiohttp-retry 2.9.1, retry_options.py; the first wait is `get_timeout(1)`."""
+    found = read("""
+from aiohttp_retry import FibonacciRetry, ListRetry, RetryClient
+a = ListRetry([1, 2, 4])
+b = FibonacciRetry(attempts=5, multiplier=0.5, max_timeout=2)
+c = RetryClient()
+async def d():
+    await c.get("u", retry_options=ListRetry([1, 9]))
+""")
+    waits = {name: each["aiohttp-retry"]["wait"] for name, each in found.items()}
+    assert waits == {
+        "a": "{kind: chain, of: [{kind: fixed, seconds: 2}, {kind: fixed, seconds: 4}]}",
+        "b": "{kind: chain, of: [{kind: fixed, seconds: 1}, {kind: fixed, seconds: 1.5}, {kind: fixed, seconds: 2}]}",
+        "c": "{kind: chain, of: [{kind: fixed, seconds: 9}]}",
+    }  # fmt: skip
+
+
+def test_the_timeout_of_the_http_client_that_an_sdk_is_given():
+    """openai, _base_client.py: it is taken over, and other names of the client are the same class."""
+    found = read("""
+import anthropic, httpx, openai
+a = openai.OpenAI(http_client=httpx.Client(timeout=9))
+b = openai.AsyncClient(timeout=4, max_retries=1)
+c = anthropic.Client(timeout=5)
+""")
+    assert {name: each["attempt"]["after"] for name, each in found.items() if name in "abc"} == {
+        "a": "9s", "b": "4s", "c": "5s",
+    }  # fmt: skip

@@ -7,8 +7,13 @@ rules, but for a failure that arrives while it is open, which opens it anew.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
+
+from resilience_sim.interop.findings import NOT_MODELLED
 from resilience_sim.interop.layers import Layer, Setting
-from resilience_sim.interop.source.failures import ANY, FROM_B, outcomes_of
+from resilience_sim.interop.section import Value
+from resilience_sim.interop.source.failures import ANY, FROM_B, in_order, outcomes_of
 from resilience_sim.interop.source.reader import Args, Got, ns
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -19,16 +24,20 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def breaker(args: Args, symbol: str) -> Layer:
-    """One breaker, whichever of the three."""
+def breaker(args: Args, symbol: str) -> Layer | None:
+    """One breaker, whichever of the three; None for one that counts no failure of a call."""
     failures, recovery = PARAMETERS[symbol][:2]
     library = symbol.partition(".")[0]
     counted = args.number(failures, 5, 5)
     opened = args.number(recovery, 30 if library == "circuitbreaker" else 60, 30)
     at = args.reader.head(args.call, "circuit_breaker", symbol.partition(".")[2])
     layer = Layer("circuit_breaker", symbol, at, id=library, like="pybreaker")
-    layer.put("failure_threshold", max(1, round(counted.value or 5)), counted.source, "default")
-    layer.put("recovery_time", ns(float(opened.value or 60)), opened.source, "default")
+    if library == "circuitbreaker" and not counted.value:  # `failure_threshold or self.FAILURE_THRESHOLD`
+        counted = replace(counted, value=5)
+    if library != "pybreaker" and not opened.value:  # `timeout_duration if timeout_duration else …`
+        opened = replace(opened, value=30 if library == "circuitbreaker" else 60)
+    layer.put("failure_threshold", max(1, ceil(counted.value or 0)), counted.source, "default")
+    layer.put("recovery_time", ns(float(opened.value or 0)), opened.source, "default")
     if library == "pybreaker":
         successes = args.number("success_threshold", 1, 1)
         if successes.given:
@@ -41,9 +50,14 @@ def breaker(args: Args, symbol: str) -> Layer:
         layer.exact["throw_new_error_on_trip"] = Setting("false", "circuitbreaker raises what the call raised")
     if library != "pybreaker":
         layer.remarks.append(f"{library} has the rules of pybreaker as far as they are simulated")
-    if not _all_count(args):
+    ignored = _ignored(args)
+    if set(FROM_B) <= set(ignored):
+        why = "it counts errors of the program, no failures of a call"
+        args.reader.log.add(NOT_MODELLED, "info", f"`{symbol}` is not modelled: {why}", at)
+        return None
+    if ignored:
         name = "exclude" if "exclude" in args else "expected_exception"
-        args.reader.note(f"`{name}` decides which errors count: taken as all", args.given[name].place.lineno)
+        layer.put("ignore", in_order(ignored), Value(name, args.at(name)))
     if "fallback_function" in args:
         layer.remarks.append("its fallback is not simulated")
     return layer
@@ -54,11 +68,16 @@ def _said(throws: Got) -> Setting:
     return Setting(str(throws.value).lower(), source.shown if source else "", source.at if source else None)
 
 
-def _all_count(args: Args) -> bool:
-    """Whether every failure of a call counts, as far as classes of exceptions say."""
+def _ignored(args: Args) -> tuple[str, ...]:
+    """The failures of a call that do not count, as far as classes of exceptions say."""
     for name in ("exclude", "expected_exception"):
         found = args.given.get(name)
-        if found is not None:
-            known = outcomes_of(args.reader.module, found.node, found.scope)
-            return known == () if name == "exclude" else known in (ANY, FROM_B)
-    return True
+        if found is None:
+            continue
+        known = outcomes_of(args.reader.module, found.node, found.scope)
+        if known is None:
+            args.reader.note(f"`{name}` decides which errors count: taken as all", found.place.lineno)
+            return ()
+        listed = FROM_B if ANY[0] in known else known
+        return listed if name == "exclude" else tuple(each for each in FROM_B if each not in listed)
+    return ()

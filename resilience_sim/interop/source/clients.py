@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from resilience_sim.interop.layers import Layer, Setting, percent, times, yaml_value
-from resilience_sim.interop.source.constants import described
+from resilience_sim.interop.source.constants import described, entries
 from resilience_sim.interop.source.failures import in_order, outcomes_of_statuses
 from resilience_sim.interop.source.module import Scope
 from resilience_sim.interop.source.reader import Args, Argument, Got, Reader, ns
+from resilience_sim.settings.bulkhead import MANY
 
 Uses = Sequence[tuple[ast.Call, Scope]]
 Client = Callable[[Args, Uses], list[Layer]]
@@ -28,6 +30,7 @@ URLLIB3_REMEDIES = {
 }
 CALLS = ("get", "post", "put", "delete", "patch", "head", "options", "request", "send", "stream", "create", "urlopen")
 GAPS = "it limits each wait for bytes, not the whole answer"
+_HTTPX = ("httpx.Client", "httpx.AsyncClient")
 ASSUMED_TIMEOUT = 1.0  # seconds, of a call that cannot be seen
 
 
@@ -45,9 +48,9 @@ def timeout(args: Args, name: str, default: float | None, of: str, parameters: t
     if isinstance(node, ast.Call):
         last = args.reader.module.symbol(node.func, scope).rpartition(".")[2]
         if last in ("Timeout", "ClientTimeout"):
-            inside = args.reader.args(node, scope, parameters or ("timeout",))
+            inside = args.reader.args(node, scope, parameters or _TIMEOUTS[last])
             return _after(args, *_parts(inside, last == "ClientTimeout"), of)
-    if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+    if isinstance(node, ast.Tuple) and len(node.elts) in (2, 4):  # connect, read, and for httpx write, pool
         pair = Args(args.reader, args.call, args.scope, {name: Argument(node.elts[1], found.place, scope)})
         got = pair.number(name, None, default or 10.0)
         return _after(args, got.value, got, of)
@@ -55,7 +58,11 @@ def timeout(args: Args, name: str, default: float | None, of: str, parameters: t
     return _after(args, got.value, got, of)
 
 
+_TIMEOUTS = {"Timeout": ("timeout",), "ClientTimeout": ("total", "connect", "sock_read", "sock_connect")}
+
+
 def _parts(inside: Args, aiohttp: bool) -> tuple[float | None, Got | None]:
+    """What limits a call. An aiohttp.ClientTimeout without ``total`` has none: only the default one has 5 minutes."""
     for part in ("total", "sock_read") if aiohttp else ("read", "total", "timeout"):
         if part in inside:
             got = inside.number(part, None, 10.0)
@@ -63,7 +70,7 @@ def _parts(inside: Args, aiohttp: bool) -> tuple[float | None, Got | None]:
                 return got.value, got
             if part != "total":
                 return None, got
-    return (300.0, None) if aiohttp and "total" not in inside else (None, None)
+    return None, None
 
 
 def _after(args: Args, seconds: float | None, got: Got | None, of: str) -> list[Layer]:
@@ -72,7 +79,8 @@ def _after(args: Args, seconds: float | None, got: Got | None, of: str) -> list[
     layer = Layer("timeout", f"timeout of a call: {of}", args.reader.head(args.call, "timeout", "timeout"), "attempt")
     source = got.source if got is not None else None
     layer.put("after", ns(float(seconds)), source, of)
-    layer.remarks.append(GAPS if not of.endswith("aiohttp") else "it limits the whole call")
+    whole = of.endswith("aiohttp") and (source is None or not source.at.path.endswith("sock_read"))
+    layer.remarks.append("it limits the whole call" if whole else GAPS)
     return [layer]
 
 
@@ -115,7 +123,7 @@ def urllib3_retry(args: Args, uses: Uses = ()) -> list[Layer]:
     layer.put("delay", ns(2 * float(factor.value or 0)), factor.source, "default: none")
     if factor.value:
         layer.put("backoff", "exponential", None, "always")
-        layer.put("max_delay", ns(float(most.value or 120)), most.source, "default")
+        layer.put("max_delay", ns(_or(most, 120)), most.source, "default")
         layer.generic_remarks.append("the first retry comes at once, the second after this wait")
         if jitter.value:
             layer.put("jitter", percent(min(1.0, float(jitter.value) / (4 * float(factor.value)))), jitter.source)
@@ -150,6 +158,11 @@ def _in_urllib3_s_words(layer: Layer, total: Got, kinds: dict[str, Got], waits: 
             layer.exact[name] = Setting(
                 f"{max(0.0, float(each.value or 0)):.9g}", "", each.source.at if each.source else None
             )
+
+
+def _or(got: Got, default: float) -> float:
+    """A number; nothing is one."""
+    return float(default if got.value is None else got.value)
 
 
 def _methods(value: Any) -> str:
@@ -210,24 +223,73 @@ def session_timeout(args: Args, uses: Uses) -> list[Layer]:
 
 
 def pool_manager(args: Args, uses: Uses) -> list[Layer]:
-    """``urllib3.PoolManager(retries=…, timeout=…)``."""
-    found = args.given.get("retries")
-    retry: list[Layer] = []
-    if found is not None:
-        node, scope, _ = args.reader.follow(found.node, found.scope)
-        if isinstance(node, ast.Call):
-            retry = urllib3_retry(args.reader.args(node, scope, URLLIB3))
+    """``urllib3.PoolManager(retries=…, timeout=…)``; each call may say its own. The default is ``Retry(3)``."""
+    reader = args.reader
+    found = _of_call(args, uses, "retries")
+    if found is None:
+        return [*_three(args), *_of_uses(args, uses, None, "urllib3")]
+    node, scope, _ = reader.follow(found.node, found.scope)
+    if isinstance(node, ast.Call):
+        retry = urllib3_retry(reader.args(node, scope, URLLIB3))
+    elif isinstance(node, ast.Constant) and node.value is None:
+        retry = _three(args)
+    else:
+        retry = urllib3_retry(Args(reader, args.call, args.scope, {"total": found}))
     return [*retry, *_of_uses(args, uses, None, "urllib3")]
 
 
+def _three(args: Args) -> list[Layer]:
+    """Of urllib3 2.8, util/retry.py: ``Retry.DEFAULT = Retry(3)``."""
+    if args.more:
+        return []
+    three = ast.copy_location(ast.Constant(3), args.call)
+    given = {"total": Argument(three, args.call, args.scope)}
+    return urllib3_retry(Args(args.reader, args.call, args.scope, given, more=True))  # nobody chose its statuses
+
+
+def _of_call(args: Args, uses: Uses, name: str) -> Argument | None:
+    """An argument that the only call of a client gives itself, else the client's own."""
+    if len(uses) == 1:
+        call, scope = uses[0]
+        found = next((each for each in call.keywords if each.arg == name), None)
+        if found is not None:
+            return Argument(found.value, found, scope)
+    return args.given.get(name)
+
+
 def httpx_client(args: Args, uses: Uses) -> list[Layer]:
-    """``httpx.Client(timeout=5, transport=HTTPTransport(retries=0))``."""
-    found = args.given.get("transport")
+    """``httpx.Client(timeout=5, transport=HTTPTransport(retries=0), limits=Limits(max_connections=100))``."""
+    reader = args.reader
+    routes = [args.given["transport"]] if "transport" in args else []
+    if "mounts" in args:
+        listed = entries(reader.module, args.given["mounts"].node, args.given["mounts"].scope)[0]
+        routes += [Argument(node, node, home) for node, home in listed.values()]
     retry: list[Layer] = []
-    if found is not None:
-        node, scope, _ = args.reader.follow(found.node, found.scope)
-        retry = transport(args.reader, node, scope)
-    return [*retry, *_of_uses(args, uses, 5.0, "httpx")]
+    for each in routes:
+        node, scope, _ = reader.follow(each.node, each.scope)
+        retry = retry or transport(reader, node, scope)
+    limit = _of_uses(args, uses, 5.0, "httpx")
+    return [*retry, *_connections(args, limit), *limit]
+
+
+def _connections(args: Args, limit: list[Layer]) -> list[Layer]:
+    """``limits=Limits(max_connections=10)``: who finds none waits for one, as long as for anything else."""
+    found = args.given.get("limits")
+    node, scope, _ = args.reader.follow(found.node, found.scope) if found else (None, args.scope, None)
+    if not isinstance(node, ast.Call) or args.reader.module.symbol(node.func, scope) != "httpx.Limits":
+        return []
+    most = args.reader.args(node, scope, ()).number("max_connections", None, None)
+    if not most.value or most.value < 1:
+        return []
+    at = args.reader.head(node, "bulkhead", "Limits")
+    layer = Layer("bulkhead", "httpx.Limits: connections", at, id="connections")
+    layer.put("max_concurrent", round(most.value), most.source)
+    layer.put("queue", MANY, None, "always")
+    if limit:
+        after = limit[0].settings["after"]
+        layer.settings["max_wait"] = Setting(after.value, "the timeout, for a connection too", after.at)
+    layer.remarks.append("the connections of HTTP/1.1; over HTTP/2 one is enough for many calls")
+    return [layer]
 
 
 def transport(reader: Reader, node: ast.AST, scope: Scope) -> list[Layer]:
@@ -247,7 +309,14 @@ def transport(reader: Reader, node: ast.AST, scope: Scope) -> list[Layer]:
         layer.put("backoff", "exponential", None, "always")
         layer.put("on", ["refused"], None, "connecting")
         layer.put("honor_retry_after", False, None, "never")
-        layer.remarks.append("the first retry comes at once, the second after this wait; no answer is ever retried")
+        layer.like = "tenacity"  # whose rules can say that the first comes at once
+        layer.exact = dict.fromkeys(("attempts", "delay", "backoff", "honor_retry_after"))
+        attempts = layer.settings["attempts"]
+        layer.exact["stop"] = replace(attempts, value=f"{{kind: after_attempt, value: {attempts.value}}}")
+        wait = "{kind: chain, of: [{kind: none}, {kind: exponential, multiplier: 0.25}]}"
+        layer.exact["wait"] = Setting(wait, "always: 0, 0.5, 1, 2 s")
+        layer.remarks.append("no answer is ever retried")
+        layer.remedies = {"RL014": "leave `retries` out, and retry around the call with a random wait"}
         return [layer]
     if symbol == "httpx_retries.RetryTransport" and isinstance(node, ast.Call):
         args = reader.args(node, scope, ("transport", "retry"))
@@ -271,7 +340,7 @@ def httpx_retry(args: Args, uses: Uses = ()) -> list[Layer]:
     share = min(1.0, max(0.0, float(jitter.value or 0)))
     if factor.value:
         _spread_below(layer, 2 * float(factor.value), share, factor, jitter)
-        layer.put("max_delay", ns(float(most.value or 120)), most.source, "default")
+        layer.put("max_delay", ns(_or(most, 120)), most.source, "default")
     else:
         layer.put("delay", ns(0), factor.source, "default: none")
     given = args.get("status_forcelist", (429, 502, 503, 504), (429, 502, 503, 504), "429, 502, 503, 504").value
@@ -303,8 +372,8 @@ def aiohttp_session(args: Args, uses: Uses) -> list[Layer]:
 
 
 def aiohttp_retry(args: Args, uses: Uses) -> list[Layer]:
-    """``RetryClient(retry_options=…)`` of aiohttp-retry."""
-    found = args.given.get("retry_options")
+    """``RetryClient(retry_options=…)`` of aiohttp-retry; each call may say its own, and the session its timeout."""
+    found = _of_call(args, uses, "retry_options")
     retry: list[Layer] = []
     if found is not None:
         node, scope, _ = args.reader.follow(found.node, found.scope)
@@ -317,6 +386,12 @@ def aiohttp_retry(args: Args, uses: Uses) -> list[Layer]:
             )
     if not retry:
         retry = retry_options("aiohttp_retry.ExponentialRetry", Args(args.reader, args.call, args.scope, {}))
+    given = args.given.get("client_session")
+    if given is not None:
+        node, scope, _ = args.reader.follow(given.node, given.scope)
+        if not isinstance(node, ast.Call) or args.reader.module.symbol(node.func, scope) != "aiohttp.ClientSession":
+            return [*retry, *_of_uses(args, uses, None, "aiohttp")]
+        args = args.reader.args(node, scope, ())
     return [*retry, *aiohttp_session(args, uses)]
 
 
@@ -331,43 +406,66 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+def _of_fibonacci(factor: float, most: float, attempts: int) -> list[float]:
+    """2, 3, 5 … times the multiplier, as many as there are waits or until they grow no more."""
+    found: list[float] = []
+    a, b = 1.0, 2.0
+    while len(found) < min(attempts - 1, 30) and not (found and found[-1] >= most):
+        found.append(min(b * factor, most))
+        a, b = b, a + b
+    return found
+
+
+def _chain(layer: Layer, steps: Sequence[float]) -> None:
+    """Waits that are no formula: under tenacity's rules they can be told one by one."""
+    layer.like = "tenacity"
+    layer.exact = dict.fromkeys(("attempts", "delay", "honor_retry_after"))
+    attempts = layer.settings["attempts"]
+    layer.exact["stop"] = replace(attempts, value=f"{{kind: after_attempt, value: {attempts.value}}}")
+    parts = ", ".join(f"{{kind: fixed, seconds: {max(0.0, each):.9g}}}" for each in steps)
+    layer.exact["wait"] = replace(layer.settings["delay"], value=f"{{kind: chain, of: [{parts}]}}")
+
+
 def retry_options(symbol: str, args: Args, uses: Uses = ()) -> list[Layer]:
     """The n-th wait is ``start_timeout`` x ``factor``^n; no exception is retried unless ``exceptions`` names it."""
     name = symbol.partition(".")[2]
     layer = Layer("retry", f"aiohttp_retry.{name}", args.reader.at(args.call, "retry", name), id="aiohttp-retry")
+    layer.remedies = {"RL014": "take `JitterRetry`"}
+    steps: list[float] = []
     if name == "ListRetry":
         listed = args.get("timeouts", (), (1.0, 1.0, 1.0), "3 of 1 s")
-        numbers = (
-            [each for each in listed.value if isinstance(each, int | float)] if isinstance(listed.value, tuple) else []
-        )
-        layer.put("attempts", max(1, len(numbers)), listed.source)
-        layer.put("delay", ns(float(numbers[1])) if len(numbers) > 1 else ns(0), listed.source)
-        layer.remarks.append("the list is simulated by its second element, the first that is ever waited for")
+        steps = [float(each) for each in listed.value if isinstance(each, int | float)] if listed.value else []
+        layer.put("attempts", max(1, len(steps)), listed.source)
+        steps = steps[1:]
+        layer.put("delay", ns(steps[0] if steps else 0), listed.source, "the second, the first that is waited for")
     else:
         attempts = args.number("attempts", 3, 3)
-        layer.put("attempts", max(1, round(attempts.value or 1)), attempts.source, "default, the first call included")
+        layer.put("attempts", max(1, round(_or(attempts, 1))), attempts.source, "default, the first call included")
     if name in ("ExponentialRetry", "RetryOptions", "JitterRetry"):
         start, factor = args.number("start_timeout", 0.1, 0.1), args.number("factor", 2.0, 2.0)
         most = args.number("max_timeout", 30.0, 30.0)
-        growth = float(factor.value or 2.0)
+        growth = _or(factor, 2.0)
         layer.put("delay", ns(float(start.value or 0) * growth), start.source, "default: 0.1 s x factor")
         layer.put("backoff", "exponential", None, "always")
         layer.put("factor", times(growth), factor.source, "default")
-        layer.put("max_delay", ns(float(most.value or 30)), most.source, "default")
+        layer.put("max_delay", ns(_or(most, 30)), most.source, "default")
         if name == "JitterRetry":
-            layer.put("jitter", "100%", None, "0 to 2 s, to the power of factor, is added")
+            size = args.number("random_interval_size", 2.0, 2.0)
+            layer.put("jitter", "100%", size.source, "0 to 2 s, to the power of factor, is added")
+            most_added = min(_or(size, 2.0) ** min(growth, 10.0), 1e6)
+            args.reader.note(f"0 to {most_added:g} s are added to each wait: taken as up to twice the wait",
+                             args.call.lineno)  # fmt: skip
     elif name == "RandomRetry":
         low, high = args.number("min_timeout", 0.1, 0.1), args.number("max_timeout", 3.0, 3.0)
         a, b = max(0.0, float(low.value or 0)), max(0.0, float(high.value or 0))
         layer.put("delay", ns((a + b) / 2), high.source, "the middle of 0.1 to 3 s")
         layer.put("jitter", percent(abs(b - a) / (a + b) if a + b else 0), high.source)
     elif name == "FibonacciRetry":
-        factor = args.number("multiplier", 1.0, 1.0)
-        layer.put("delay", ns(2 * float(factor.value or 1)), factor.source, "default: 2, 3, 5 s")
-        layer.put("backoff", "exponential", None, "Fibonacci numbers")
-        layer.put("factor", times(1.618))
-        most = args.number("max_timeout", 3.0, 3.0)
-        layer.put("max_delay", ns(float(most.value or 3)), most.source, "default")
+        factor, most = args.number("multiplier", 1.0, 1.0), args.number("max_timeout", 3.0, 3.0)
+        steps = _of_fibonacci(_or(factor, 1.0), _or(most, 3.0), int(layer.settings["attempts"].value))
+        layer.put("delay", ns(steps[0] if steps else 0), factor.source, "default: 2, 3 s")
+    if steps:
+        _chain(layer, steps)
     given = args.get("statuses", (), (), "none").value
     statuses = given if isinstance(given, tuple) else ()
     on = set(outcomes_of_statuses(statuses))
@@ -404,8 +502,12 @@ def language_model(args: Args, uses: Uses) -> list[Layer]:
         _spread_below(layer, 0.5, 0.25)
         layer.put("max_delay", ns(8.0), None, "always")
         made.append(layer)
+    inner = args.given.get("http_client") if "timeout" not in args else None
+    of_client = _own_timeout(reader, inner) if inner is not None else None
+    if of_client is not None:  # _base_client.py: a timeout that is not httpx's default is taken over
+        args = Args(reader, args.call, args.scope, {**args.given, "timeout": of_client}, args.more)
     limit = _of_uses(args, uses, 600.0, "the SDK: 10 minutes")
-    if "http_client" in args and "timeout" not in args:
+    if inner is not None and "timeout" not in args:
         reader.note("`http_client` may have a timeout of its own: taken as the SDK's 10 minutes", args.call.lineno)
     elif args.silent("timeout") and limit and limit[0].settings["after"].value == "10m" and made:
         total = (1 + round(retries.value)) * 10
@@ -413,6 +515,14 @@ def language_model(args: Args, uses: Uses) -> list[Layer]:
                         f"{total} minutes", reader.head(args.call, "timeout", "client"),
                         "set `timeout=` to what you are ready to wait")  # fmt: skip
     return [*made, *limit]
+
+
+def _own_timeout(reader: Reader, client: Argument) -> Argument | None:
+    """What an HTTP client that is handed over says of its timeout, if that can be seen."""
+    node, scope, _ = reader.follow(client.node, client.scope)
+    if isinstance(node, ast.Call) and reader.module.symbol(node.func, scope) in _HTTPX:
+        return reader.args(node, scope, ()).given.get("timeout")
+    return None
 
 
 def _options(reader: Reader, call: ast.AST, scope: Scope) -> Args:
@@ -431,14 +541,12 @@ def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
     found = args.given.get("retries")
     node, scope, _ = reader.follow(found.node, found.scope) if found else (None, args.scope, None)
     inside = Args(reader, args.call, args.scope, {})
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                inside.given[key.value] = Argument(value, value, scope)
-    elif isinstance(node, ast.Call) and reader.module.symbol(node.func, scope) == "builtins.dict":
-        inside = reader.args(node, scope, ())
-    elif found is not None:
-        reader.note(f"`retries` is {described(found.node)}: taken as the default", found.place.lineno)
+    if found is not None:
+        listed, whole = entries(reader.module, node or found.node, scope)
+        inside.given.update({name: Argument(value, value, home) for name, (value, home) in listed.items()})
+        if not whole:
+            taken = "what is seen of it" if listed else "the default"
+            reader.note(f"`retries` is {described(found.node)}: taken as {taken}", found.place.lineno)
     mode = inside.get("mode", "standard", "standard")
     kind = mode.value if mode.value in ("legacy", "standard", "adaptive") else "standard"
     total, retries = inside.number("total_max_attempts", None, 3), inside.number("max_attempts", None, 2)

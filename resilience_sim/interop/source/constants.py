@@ -53,9 +53,15 @@ def constant(module: Module, node: ast.AST, scope: Scope, depth: int = 0) -> Con
         raise NotConstant("no number")
     if isinstance(node, ast.Name | ast.Attribute):
         return _named(module, node, scope, depth)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         found = inner(node.operand)
-        return Constant(-_number(found.value), found.given)
+        number = _number(found.value)
+        return Constant(-number if isinstance(node.op, ast.USub) else number, found.given)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        found = inner(node.operand)
+        return Constant(not found.value, found.given)
+    if isinstance(node, ast.Subscript):
+        return _entry(module, node, scope, depth)
     if isinstance(node, ast.BinOp):
         return _combined(node, inner(node.left), inner(node.right))
     if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
@@ -87,6 +93,68 @@ def _named(module: Module, node: ast.Name | ast.Attribute, scope: Scope, depth: 
     if len(found) > 1:
         raise NotConstant(f"{described(node)}, which is assigned more than once")
     raise NotConstant(described(node))
+
+
+def _entry(module: Module, node: ast.Subscript, scope: Scope, depth: int) -> Constant:
+    """``SETTINGS["attempts"]``, where that is a dict or a list of this file; somebody may change it later."""
+    if module.dotted(node.value, scope) == "os.environ":
+        raise NotConstant("an environment variable")
+    key = constant(module, node.slice, scope, depth + 1)
+    whole, home, _ = module.follow(node.value, scope)
+    found: tuple[ast.expr, Scope] | None = None
+    if isinstance(whole, ast.Tuple | ast.List) and type(key.value) is int:
+        listed = [] if any(isinstance(each, ast.Starred) for each in whole.elts) else whole.elts
+        found = (listed[key.value], home) if -len(listed) <= key.value < len(listed) else None
+    elif isinstance(key.value, str):
+        found = entries(module, whole, home)[0].get(key.value)
+    if found is None:
+        raise NotConstant(f"an entry of {described(node.value)}")
+    value = constant(module, *found, depth + 1)
+    return Constant(value.value, value.given or key.given or f"as {described(node.value)} is written")
+
+
+Entries = dict[str, tuple[ast.expr, Scope]]
+
+
+def entries(
+    module: Module, node: ast.AST, scope: Scope, known: dict[int, tuple[Entries, bool]] | None = None
+) -> tuple[Entries, bool]:
+    """What a dict holds by name, ``{**BASE, "attempts": 3}`` and ``dict(BASE, attempts=3)`` too, and whether that is
+    all. ``known``: of dicts that were looked at on the way here.
+    """
+    node, scope, _ = module.follow(node, scope)
+    known = {} if known is None else known
+    if id(node) in known or len(known) > _DEEPEST:
+        return known.get(id(node), ({}, False))
+    pairs = _pairs(module, node, scope)
+    if pairs is None:
+        return {}, False
+    known[id(node)] = {}, False  # a circle ends here
+    found: Entries = {}
+    all_known = True
+    for key, value in pairs:
+        if key is None:
+            inside, whole = entries(module, value, scope, known)
+            found |= inside
+            all_known = all_known and whole
+        elif isinstance(key, ast.Constant) and isinstance(key.value, str):
+            found[key.value] = (value, scope)
+        else:
+            all_known = False
+    known[id(node)] = found, all_known
+    return found, all_known
+
+
+def _pairs(module: Module, node: ast.AST, scope: Scope) -> list[tuple[ast.expr | None, ast.expr]] | None:
+    """Keys and values, without a key what is spread; None for what is no dict."""
+    if isinstance(node, ast.Dict):
+        return list(zip(node.keys, node.values, strict=True))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [(None, node.left), (None, node.right)]
+    if isinstance(node, ast.Call) and module.symbol(node.func, scope) == "builtins.dict":
+        keywords = [(ast.Constant(each.arg) if each.arg else None, each.value) for each in node.keywords]
+        return [*((None, each) for each in node.args), *keywords]
+    return None
 
 
 def _status(name: str) -> int:
@@ -163,6 +231,9 @@ def _called(module: Module, node: ast.Call, scope: Scope, inner: Callable[[ast.A
         return Constant(default.value, "the default of an environment variable")
     if environment:
         raise NotConstant("an environment variable")
+    if symbol == "builtins.abs" and len(node.args) == 1:
+        found_one = inner(node.args[0])
+        return Constant(abs(_number(found_one.value)), found_one.given)
     if symbol in ("builtins.max", "builtins.min") and len(node.args) > 1 and not words:
         each = [inner(one) for one in node.args]
         pick = max if symbol.endswith("max") else min

@@ -91,7 +91,8 @@ def backoff(args: Args, title: str) -> Policy:
                     args.given["giveup"].place.lineno)  # fmt: skip
     if not args.flag("raise_on_giveup", True).value:
         layer.remarks.append("a call that is given up returns None, which is simulated as a failure")
-    return Policy(layer, not most and limit.value is None and not args.more, growth.waits, idle_for(on))
+    endless = not most and limit.value is None and not args.more
+    return Policy(layer, endless, growth.waits, idle_for(on), title.endswith("on_predicate"))
 
 
 def _most_tries(tries: float | None, limit: float | None) -> int:

@@ -378,6 +378,11 @@ class _Walk:
             owner.attributes.setdefault(target.attr, []).append(binding)
             name = f"{owner.path}.{target.attr}"
         elif isinstance(target, ast.Tuple | ast.List):
+            inside = value.elts if isinstance(value, ast.Tuple | ast.List) and kind == "value" else []
+            if len(inside) == len(target.elts) and not any(isinstance(e, ast.Starred) for e in (*inside, *target.elts)):
+                for part, its in zip(target.elts, inside, strict=True):  # A, B = 1, 2
+                    self._target(part, its, scope)
+                return
             for each in _names(target):
                 scope.bind(each, Binding("other", None, scope))
             return
@@ -385,8 +390,9 @@ class _Walk:
             return
         if isinstance(value, ast.Await):
             value = value.value
-        if isinstance(value, ast.Call):
+        while isinstance(value, ast.Call):  # of `f = retry(...)(f)` both
             self.module.names[id(value)] = name
+            value = value.func
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -12,6 +12,7 @@ Made = tuple[ast.Call, Scope]
 _COPIES = ("with_options", "copy")
 _BASES = ("circuitbreaker.CircuitBreaker",)
 _CONSTANTS = ("FAILURE_THRESHOLD", "RECOVERY_TIMEOUT", "EXPECTED_EXCEPTION")
+STAMINA_CALLERS = ("stamina.RetryingCaller", "stamina.AsyncRetryingCaller")
 _DEEPEST = 6
 _SAME = ("with_options", "copy", "enter_async_context", "enter_context", "__aenter__", "__enter__")
 
@@ -94,6 +95,10 @@ class Objects:
     def _called(self, node: ast.Call, scope: Scope, depth: int) -> Made | None:
         if self.module.symbol(node.func, scope) in self.known:
             return node, scope
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "on" and len(node.args) == 1:
+            caller = self.made(node.func.value, scope, depth + 1)
+            if caller is not None and self.module.symbol(caller[0].func, caller[1]) in STAMINA_CALLERS:
+                return self.bound_to(caller, node.args[0], node)
         if isinstance(node.func, ast.Attribute) and node.func.attr in _SAME:
             inside = node.args[0] if node.args and node.func.attr.startswith("enter") else node.func.value
             made = self.made(inside, scope, depth + 1)
@@ -136,11 +141,18 @@ class Objects:
             return False
         return any(each.kind == "class" for each in self.module.home[id(call)].look_up(call.func.id))
 
-    def _derived(self, call: ast.Call, made: Made) -> Made:
+    def bound_to(self, caller: Made, errors: ast.expr, call: ast.Call) -> Made:
+        """``caller.on(errors)`` of stamina."""
+        bound = ast.copy_location(ast.Call(call.func, [], [ast.keyword("on", errors)]), call)
+        self.absorbed.add(id(caller[0]))
+        return self._derived(call, caller, ast.fix_missing_locations(bound))
+
+    def _derived(self, call: ast.Call, made: Made, more: ast.Call | None = None) -> Made:
         """The call that would have made it at once."""
         if id(call) not in self.derived:
-            whole = with_keywords(made[0], call)
-            self.module.names[id(whole)] = self.module.names[id(call)]
+            whole = with_keywords(made[0], more or call)
+            if id(call) in self.module.names:
+                self.module.names[id(whole)] = self.module.names[id(call)]
             self.derived[id(call)] = whole, made[1]
             if isinstance(call.func, ast.Attribute) and call.func.value is made[0]:
                 self.absorbed.add(id(made[0]))

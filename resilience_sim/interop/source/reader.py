@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from resilience_sim.interop.findings import At, Log, safe_name
-from resilience_sim.interop.layers import Ns
+from resilience_sim.interop.layers import Layer, Ns
 from resilience_sim.interop.section import Value, harmless
-from resilience_sim.interop.source.constants import Constant, NotConstant, as_written, constant, described
+from resilience_sim.interop.source.constants import Constant, NotConstant, as_written, constant, described, entries
 from resilience_sim.interop.source.failures import ANY, in_order, outcomes_of
 from resilience_sim.interop.source.module import Module, Scope
 
@@ -47,6 +47,7 @@ class Reader:
     unsure: list[str] = field(default_factory=list)
     instead: list[str] = field(default_factory=list)  # rules of lint that a finding here says better
     used: set[int] = field(default_factory=set)  # ids of the calls that were read as parts of others
+    judging: list[Layer] = field(default_factory=list)  # retries that look at what a call returns
 
     def at(self, node: ast.expr | ast.stmt | ast.keyword, name: str, text: str) -> At:
         """A place, with the harmless text that stands for it."""
@@ -72,24 +73,23 @@ class Reader:
 
     def _spread(self, keyword: ast.keyword, scope: Scope, given: dict[str, Argument]) -> str:
         """The entries of a dict that is spread into a call; "" when they are all known."""
-        node, home, _ = self.follow(keyword.value, scope)
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    given.setdefault(key.value, Argument(value, value, home))
-            return ""
-        if isinstance(node, ast.Call) and self.module.symbol(node.func, home) == "builtins.dict":
-            for each in node.keywords:
-                if each.arg is not None:
-                    given.setdefault(each.arg, Argument(each.value, each, home))
-            return ""
-        return f"arguments come from {described(keyword.value)}"
+        found, whole = entries(self.module, self.follow(keyword.value, scope)[0], scope)
+        for name, (value, home) in found.items():
+            given.setdefault(name, Argument(value, value, home))
+        return "" if whole else f"arguments come from {described(keyword.value)}"
 
     def follow(self, node: ast.AST, scope: Scope) -> tuple[ast.AST, Scope, object]:
         """What an expression stands for; a call is then a part of what is being read."""
         found = self.module.follow(node, scope)
         self.used.add(id(found[0]))
         return found
+
+    def take(self, other: Reader) -> None:
+        """What somebody else has found about a part of the instance."""
+        self.log.found += other.log.found
+        self.unsure += other.unsure
+        self.instead += other.instead
+        self.judging += other.judging
 
     def note(self, what: str, line: int) -> None:
         """Something that is not known here, and what is taken instead."""

@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from resilience_sim.interop.findings import NOT_MODELLED, Log, safe_name
-from resilience_sim.interop.layers import Converted, Layer, Setting
+from resilience_sim.interop.layers import Converted, Layer
 from resilience_sim.interop.source import clients, decorators, hyx
 from resilience_sim.interop.source.breakers import PARAMETERS as BREAKERS
 from resilience_sim.interop.source.breakers import breaker
 from resilience_sim.interop.source.module import Module, Scope
-from resilience_sim.interop.source.objects import Made, Objects, with_keywords
+from resilience_sim.interop.source.objects import STAMINA_CALLERS, Made, Objects, with_keywords
 from resilience_sim.interop.source.reader import Args, Reader
 from resilience_sim.interop.source.repeated import Copy, spread
 from resilience_sim.interop.source.tenacity import RETRYING, Policy, retrying
@@ -33,19 +33,32 @@ RETRIES: dict[str, tuple[Callable[[Args, str], Policy], tuple[str, ...]]] = {
     "tenacity.AsyncRetrying": (retrying, RETRYING),
     "stamina.retry": (decorators.stamina, ("on",)),
     "stamina.retry_context": (decorators.stamina, decorators.STAMINA),
-    "stamina.RetryingCaller": (decorators.stamina, _STAMINA),
-    "stamina.AsyncRetryingCaller": (decorators.stamina, _STAMINA),
+    **dict.fromkeys(STAMINA_CALLERS, (decorators.stamina, _STAMINA)),
     "backoff.on_exception": (decorators.backoff, ("wait_gen", "exception")),
     "backoff.on_predicate": (decorators.backoff, ("wait_gen", "predicate")),
 }
 POLICIES = frozenset((*RETRIES, *BREAKERS, *hyx.POLICIES))
-_LLM = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI", "Anthropic", "AsyncAnthropic", "AnthropicBedrock",
-        "AsyncAnthropicBedrock", "AnthropicVertex", "AsyncAnthropicVertex")  # fmt: skip
+_LLM = (
+    "Client", "AsyncClient", "OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI", "Anthropic", "AsyncAnthropic",
+    "AnthropicBedrock", "AsyncAnthropicBedrock", "AnthropicVertex", "AsyncAnthropicVertex",
+)  # fmt: skip
 # what makes calls, the names of its parameters, and what must be said for it to be worth a stack of its own
 CLIENTS: dict[str, tuple[clients.Client, tuple[str, ...], tuple[str, ...] | None]] = {
-    "urllib3.PoolManager": (clients.pool_manager, _NO_NAMES, ("retries", "timeout")),
-    "httpx.Client": (clients.httpx_client, _NO_NAMES, ("timeout", "transport")),
-    "httpx.AsyncClient": (clients.httpx_client, _NO_NAMES, ("timeout", "transport")),
+    **dict.fromkeys(
+        ("urllib3.PoolManager", "urllib3.ProxyManager"), (clients.pool_manager, _NO_NAMES, ("retries", "timeout"))
+    ),
+    **dict.fromkeys(
+        ("urllib3.HTTPConnectionPool", "urllib3.HTTPSConnectionPool"),
+        (
+            clients.pool_manager,
+            ("host", "port", "timeout", "maxsize", "block", "headers", "retries"),
+            ("retries", "timeout"),
+        ),
+    ),
+    **dict.fromkeys(
+        ("httpx.Client", "httpx.AsyncClient"),
+        (clients.httpx_client, _NO_NAMES, ("timeout", "transport", "mounts", "limits")),
+    ),
     "aiohttp.ClientSession": (clients.aiohttp_session, _NO_NAMES, ("timeout",)),
     "aiohttp_retry.RetryClient": (clients.aiohttp_retry, ("client_session", "logger", "retry_options"), None),
     "boto3.client": (clients.boto_client, _NO_NAMES, ("config",)),
@@ -70,13 +83,19 @@ REMEDIES: dict[str, dict[str, str]] = {
         "RL014": f"{_TENACITY}, or add chance to yours: `+ wait_random(0, 1)`",
         "RL015": "give the wait a `max`",
         "RL016": f"write {_TENACITY}",
+        "RL019": "write `retry=retry_if_not_exception_type(CircuitBreakerError)`, or be more patient than it",
         "RL029": "`stop=stop_after_attempt(4)`, and a breaker around the call",
     },
-    "stamina": {"RL014": "leave `wait_jitter` at its default of 1 s", "RL029": "leave `attempts` at 10 or below"},
+    "stamina": {
+        "RL014": "leave `wait_jitter` at its default of 1 s",
+        "RL019": "leave the breaker's error out of `on`, or be more patient than it",
+        "RL029": "leave `attempts` at 10 or below",
+    },
     "backoff": {
         "RL014": "leave out `jitter=None`: full jitter is the default",
         "RL015": "write `max_value=10`",
         "RL016": "wait with `backoff.expo`",
+        "RL019": "give up its error: `giveup=lambda e: isinstance(e, CircuitBreakerError)`, or be more patient than it",
         "RL029": "`max_tries=4`, and a breaker around the call",
     },
 }
@@ -90,7 +109,9 @@ ONCE = {
 _DEADLINES = ("asyncio.timeout", "async_timeout.timeout", "anyio.fail_after", "anyio.move_on_after")
 _LOOKS = ("raise_for_status", "status_code", "status", "ok", "is_success", "is_error")
 _LOOKING = re.compile(rf"\b(?:raise|{'|'.join(_LOOKS)})\b")
-_CALLERS = ("tenacity.Retrying", "tenacity.AsyncRetrying")
+_RETRYING = ("tenacity.Retrying", "tenacity.AsyncRetrying")
+_THROUGH = ("call", "call_async")  # breaker.call(requests.get, url)
+_AROUND = ("wraps", "decorate")  # @retrying.wraps, @breaker.decorate
 _WIRE = ("timeout", "refused", "reset")
 _DEEPEST = 4
 
@@ -105,11 +126,21 @@ class Stack:
     log: Log
 
 
+class _Through(NamedTuple):
+    """A call that is made through an object: what made the object, and the call itself."""
+
+    made: Made
+    call: ast.Call
+
+
 @dataclass(slots=True)
 class _Inside:
-    """What a call inside a function goes through; ``seen``: it is one of a known client, so nothing else is there."""
+    """What a call inside a function goes through; ``seen``: it is one of a known client, so nothing else is there.
+    ``around``: those layers that see how it ends.
+    """
 
     layers: list[Layer] = field(default_factory=list)
+    around: list[Layer] = field(default_factory=list)
     seen: bool = False
     method: str = "GET"
     library: str = ""
@@ -131,7 +162,9 @@ class Stacks:
         self.found: list[Stack] = []
         self.mounts: dict[int, Made] = {}
         self.ten_minutes = False
-        self.callers = any(module.symbol(call.func, module.home[id(call)]) in _CALLERS for call in module.calls)
+        symbols = {module.symbol(call.func, module.home[id(call)]) for call in module.calls}
+        self.callers = not symbols.isdisjoint((*_RETRYING, *STAMINA_CALLERS, *BREAKERS))
+        self.wrapped = {id(call.func): call for call in module.calls if isinstance(call.func, ast.Call) and call.args}
         for made, calls in self.objects.uses.items():
             for call, scope in calls:
                 if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
@@ -228,8 +261,8 @@ class Stacks:
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
             layers.append(clients.assumed(reader, node.lineno))
-        if outer and inside.library in ("requests", "httpx"):
-            self._unseen_statuses(reader, function, outer, inside.library)
+        if inside.library in ("requests", "httpx"):
+            self._unseen_statuses(reader, function, [*outer, *inside.around], inside.library)
         self._add(reader, node, layers, inside.method)
 
     def _decorators(self, reader: Reader, function: Scope) -> list[Layer]:
@@ -242,7 +275,7 @@ class Stacks:
         symbol = self.module.symbol(node, scope)
         if symbol in POLICIES:  # bare, without a call
             return self._layer(reader, ast.copy_location(ast.Call(node, [], []), node), scope, symbol)
-        if isinstance(node, ast.Attribute) and node.attr == "wraps":
+        if isinstance(node, ast.Attribute) and node.attr in _AROUND:
             node = node.value
         made = self._policy(node, scope)
         return self._layer_of(reader, made) if made is not None else None
@@ -254,14 +287,29 @@ class Stacks:
     def _policy(self, node: ast.expr, scope: Scope) -> Made | None:
         """The call that made a decorator, a retrying object or a breaker."""
         if isinstance(node, ast.Call):
-            partial, home, _ = self.module.follow(node.func, scope)
-            if isinstance(partial, ast.Call) and self.module.symbol(partial.func, home) == "functools.partial":
-                self.used.add(id(partial))
-                whole = ast.Call(partial.args[0], [*partial.args[1:], *node.args], [*partial.keywords, *node.keywords])
-                whole = ast.copy_location(whole, node)
-                return (whole, home) if self.module.symbol(whole.func, home) in RETRIES else None
+            whole = self._of_partials(node, scope)
+            if whole is not None:
+                return whole if self.module.symbol(whole[0].func, whole[1]) in RETRIES else None
         made = self.objects.made(node, scope)
+        if made is None and isinstance(node, ast.Call):  # `@breaker(__pybreaker_call_async=True)`
+            made = self.objects.made(node.func, scope)
         return made if made and self._is_policy(made) else None
+
+    def _of_partials(self, node: ast.Call, scope: Scope) -> Made | None:
+        """A call of what `functools.partial` made, as a call of what that was made of."""
+        whole: Made | None = None
+        for _ in range(_DEEPEST):
+            partial, home, _ = self.module.follow(node.func, scope)
+            if not (isinstance(partial, ast.Call) and self.module.symbol(partial.func, home) == "functools.partial"):
+                break
+            if not partial.args:
+                break
+            self.used.add(id(partial))
+            kept = with_keywords(partial, node).keywords
+            node = ast.copy_location(ast.Call(partial.args[0], [*partial.args[1:], *node.args], kept), node)
+            scope = home
+            whole = node, scope
+        return whole
 
     def _is_policy(self, made: Made) -> bool:
         return self.module.symbol(made[0].func, made[1]) in POLICIES
@@ -284,6 +332,8 @@ class Stacks:
             return None
         if policy.endless:
             self._endless_retry(reader, call, symbol, policy.waits)
+        if policy.judges:
+            reader.judging.append(policy.layer)
         policy.layer.remedies = dict(REMEDIES[symbol.partition(".")[0]])
         return policy.layer
 
@@ -340,10 +390,23 @@ class Stacks:
             return True
         return any(self._policy_in(each, function) for each in [*(loop.iter for loop in function.loops), *entered])
 
-    def _caller(self, call: ast.Call, scope: Scope) -> Made | None:
-        """The object of tenacity that a call is made through: ``self.retrying(requests.get, url, timeout=2)``."""
-        made = self.objects.made(call.func, scope) if self.callers and call.args else None
-        return made if made and self.module.symbol(made[0].func, made[1]) in _CALLERS else None
+    def _caller(self, call: ast.Call, scope: Scope) -> _Through | None:
+        """The object that a call is made through: ``self.retrying(requests.get, url)``, ``breaker.call(get, url)``."""
+        if not self.callers or not call.args or any(isinstance(each, ast.Starred) for each in call.args[:2]):
+            return None
+        target = call.func
+        named = isinstance(target, ast.Attribute) and target.attr in _THROUGH
+        made = self.objects.made(target.value if named and isinstance(target, ast.Attribute) else target, scope)
+        symbol = self.module.symbol(made[0].func, made[1]) if made else ""
+        skipped = 0
+        if made and symbol in STAMINA_CALLERS and not any(each.arg == "on" for each in made[0].keywords):
+            made, skipped = self.objects.bound_to(made, call.args[0], call), 1
+        known = symbol in BREAKERS if named else symbol in (*_RETRYING, *STAMINA_CALLERS)
+        if made is None or not known or len(call.args) <= skipped:
+            return None
+        return _Through(
+            made, ast.copy_location(ast.Call(call.args[skipped], call.args[skipped + 1 :], call.keywords), call)
+        )
 
     def _policy_in(self, node: ast.expr, scope: Scope) -> Made | None:
         """``Retrying(...)``, a name of one, ``breaker.calling()``, ``breaker``."""
@@ -361,12 +424,10 @@ class Stacks:
                 best, where = found, call
         around = self._around(reader, function, where)
         if best is None:
-            return _Inside(around)
+            return _Inside(around, around)
         if best.reader is not None:
-            reader.log.found += best.reader.log.found
-            reader.unsure += best.reader.unsure
-            reader.instead += best.reader.instead
-        return _Inside([*around, *best.layers], best.seen, best.method, best.library)
+            reader.take(best.reader)
+        return _Inside([*around, *best.layers], [*around, *best.around], best.seen, best.method, best.library)
 
     def _around(self, reader: Reader, function: Scope, call: ast.Call | None) -> list[Layer]:
         """Loops of retries, breakers and deadlines in the body that hold the call (or any, without one)."""
@@ -413,14 +474,17 @@ class Stacks:
             )
             if not limit and library == "requests":
                 self._endless(reader, call, f"requests.{verb}")
-            return _Inside(limit, True, _method(verb, call), library, reader)
+            return _Inside(limit, [], True, _method(verb, call), library, reader)
         through = self._caller(call, function)
-        layer = self._layer_of(reader, through) if through is not None else None
-        if layer is not None:
-            inner_call = ast.copy_location(ast.Call(call.args[0], call.args[1:], call.keywords), call)
-            below = self._callee(inner_call, function, visited)
-            layers = below.layers if below is not None else [clients.assumed(reader, call.lineno)]
-            return _Inside([layer, *layers], True, below.method if below else "GET", "", reader)
+        if through is not None:
+            outer = [layer for layer in [self._layer_of(reader, through.made)] if layer is not None]
+            below = self._callee(through.call, function, visited)
+            if below is None:
+                return _Inside([*outer, clients.assumed(reader, call.lineno)], outer, seen=True, reader=reader)
+            if below.reader is not None:
+                reader.take(below.reader)
+            around = [*outer, *below.around]
+            return _Inside([*outer, *below.layers], around, True, below.method, below.library, reader)
         if isinstance(call.func, ast.Attribute):
             made = self.objects.behind(call.func, function)
             if made is not None and made[0] is not call and not self._is_policy(made):
@@ -429,7 +493,7 @@ class Stacks:
                 if library == "requests" and not any(layer.kind == "timeout" for layer in layers):
                     self._endless(reader, call, f"{call.func.attr} of a session")
                 http = library in ("requests", "httpx", "aiohttp", "aiohttp_retry")
-                return _Inside(layers, True, _method(call.func.attr, call) if http else "GET", library, reader)
+                return _Inside(layers, [], True, _method(call.func.attr, call) if http else "GET", library, reader)
         found = self.module.bindings(call.func, function)
         if len(found) != 1 or found[0].kind != "def" or found[0].node is None:
             return None
@@ -443,7 +507,7 @@ class Stacks:
         layers = [*outer, *inside.layers]
         if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
             layers.append(clients.assumed(reader, call.lineno))
-        return _Inside(layers, True, inside.method, "", reader)  # what the other one does with an answer is its matter
+        return _Inside(layers, [], True, inside.method, "", reader)  # what it does with an answer is its own matter
 
     @staticmethod
     def _endless(reader: Reader, call: ast.Call, what: str) -> None:
@@ -476,7 +540,8 @@ class Stacks:
         for layer in outer:
             tried = layer.settings.get("on")
             words = _WIRE if tried is None else [each for each in _WIRE if each in tried.value]
-            if layer.kind != "retry" or (tried is not None and "unavailable" not in tried.value):
+            seen = any(each is layer for each in reader.judging)
+            if layer.kind != "retry" or seen or (tried is not None and "unavailable" not in tried.value):
                 continue
             layer.put("on", list(words), None, "")
             layer.remarks.append("an answer with an error status raises nothing here and is not retried")
@@ -533,11 +598,23 @@ class Stacks:
             layers = read(reader.args(call, scope, names), ())
         else:
             return
-        if id(call) in self.used or not layers:
+        if id(call) in self.used or not (layers or reader.log.found):
             return
+        wrapping = self.wrapped.get(id(call)) if symbol in POLICIES else None  # `fetch = retry(...)(fetch)`
+        inside = self._of_function(wrapping.args[0], scope) if wrapping is not None else None
+        if inside is not None:
+            layers += inside.layers
+            if inside.reader is not None:
+                reader.take(inside.reader)
         if not any(layer.kind == "timeout" for layer in layers):
             layers.append(clients.assumed(reader, call.lineno))
-        self._add(reader, call, layers)
+        self._add(reader, call, layers, inside.method if inside is not None else "GET")
+
+    def _of_function(self, node: ast.expr, scope: Scope) -> _Inside | None:
+        """What a call of a function of this file goes through."""
+        if any(each.kind == "def" for each in self.module.bindings(node, scope)):
+            return self._callee(ast.copy_location(ast.Call(node, [], []), node), scope, (scope,))
+        return None
 
     def _name_of(self, call: ast.Call, scope: Scope, symbol: str) -> str:
         """What it is assigned to, else where it stands."""

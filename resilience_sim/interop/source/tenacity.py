@@ -40,7 +40,7 @@ _LONGEST = 9e9  # seconds
 _NOT_TYPES = ("retry_if_not_exception_type", "retry_unless_exception_type")
 _CALM_STOP = {"kind": "after_attempt", "value": 3}
 _CALM_WAIT = {"kind": "exponential_jitter"}
-_DEEPEST = 30
+_DEEPEST = 12
 _MOST_PARTS = 100
 _HOW = {"stop_any": "any", "stop_all": "all", "wait_combine": "sum", "wait_chain": "chain", "retry_any": "any",
         "retry_all": "all"}  # fmt: skip
@@ -48,12 +48,15 @@ Tree = dict[str, Any]
 
 
 class Policy(NamedTuple):
-    """The layer, and whether it ever ends and ever waits. ``idle``: why no failure of a call makes it try again."""
+    """The layer, and whether it ever ends and ever waits. ``idle``: why no failure of a call makes it try again.
+    ``judges``: it looks at what the call returns.
+    """
 
     layer: Layer
     endless: bool
     waits: bool
     idle: str = ""
+    judges: bool = False
 
 
 def retrying(args: Args, title: str) -> Policy:
@@ -80,7 +83,17 @@ def retrying(args: Args, title: str) -> Policy:
         layer.put("on", on, _source(args, "retry"))
     if "retry_error_callback" in args:
         layer.remarks.append("its retry_error_callback, which answers when the attempts are used up, is not simulated")
-    return Policy(layer, stop == {"kind": "never"}, wait != {"kind": "none"} and wait.get("seconds") != 0, idle)
+    return Policy(layer, stop == {"kind": "never"}, wait != {"kind": "none"} and wait.get("seconds") != 0, idle,
+                  "retry" in args and _judges(reader, args.given["retry"]))  # fmt: skip
+
+
+def _judges(reader: Reader, argument: Argument, depth: int = 0) -> bool:
+    """Whether a result may be retried: not if all there is are errors."""
+    node, scope, _ = reader.follow(argument.node, argument.scope)
+    _, parts = _combined(reader, node, scope, ("retry_any", "retry_all")) if depth < _DEEPEST else ("", [])
+    if parts:
+        return any(_judges(reader, each, depth + 1) for each in parts)
+    return "exception" not in _name(reader, node, scope)
 
 
 def idle_for(on: Collection[str] | None) -> str:
@@ -146,9 +159,7 @@ _JOINED: tuple[tuple[type[ast.operator], str], ...] = (
 )  # fmt: skip
 
 
-def _combined(
-    reader: Reader, node: ast.AST, scope: Scope, names: tuple[str, ...]
-) -> tuple[str, list[Argument]]:
+def _combined(reader: Reader, node: ast.AST, scope: Scope, names: tuple[str, ...]) -> tuple[str, list[Argument]]:
     """What an expression puts together, and how: by an operator, a call of one of ``names``, or ``sum([…])``."""
     if isinstance(node, ast.BinOp):
         for operator, kind in _JOINED:
@@ -194,12 +205,12 @@ def _wait(reader: Reader, argument: Argument, depth: int = 0) -> Tree:
     return dict(_CALM_WAIT)
 
 
-def _elements(reader: Reader, nodes: Sequence[ast.AST], scope: Scope) -> list[Argument]:
+def _elements(reader: Reader, nodes: Sequence[ast.AST], scope: Scope, depth: int = 0) -> list[Argument]:
     """The parts of ``wait_chain(*[wait_fixed(1) for _ in range(3)], *(2 * SLOW), wait_fixed(9))``."""
     found: list[Argument] = []
     for node in nodes:
         if isinstance(node, ast.Starred):
-            listed = _listed_in(reader, node.value, scope)
+            listed = _listed_in(reader, node.value, scope, depth + 1) if depth < _DEEPEST else None
             if listed is None:
                 where = getattr(node.value, "lineno", 1)
                 reader.note(f"{described(node.value)} is a list that is not known here: taken as empty", where)
@@ -209,19 +220,22 @@ def _elements(reader: Reader, nodes: Sequence[ast.AST], scope: Scope) -> list[Ar
     return found[:_MOST_PARTS]
 
 
-def _listed_in(reader: Reader, node: ast.AST, scope: Scope) -> list[Argument] | None:
+def _listed_in(reader: Reader, node: ast.AST, scope: Scope, depth: int) -> list[Argument] | None:
     """The elements of a list, however it is put together; None for what is not known."""
     node, scope, _ = reader.follow(node, scope)
+    if depth > _DEEPEST:
+        return None
     if isinstance(node, ast.List | ast.Tuple):
-        return _elements(reader, node.elts, scope)
+        return _elements(reader, node.elts, scope, depth)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        sides = [_listed_in(reader, side, scope) for side in (node.left, node.right)]
+        sides = [_listed_in(reader, side, scope, depth + 1) for side in (node.left, node.right)]
         return None if None in sides else [each for side in sides for each in side or ()]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         for side, number in ((node.left, node.right), (node.right, node.left)):
-            listed, turns = _listed_in(reader, side, scope), _constant(reader, number, scope)
-            if listed is not None and isinstance(turns, int):
-                return listed * max(0, min(turns, _MOST_PARTS))
+            turns = _constant(reader, number, scope)
+            listed = _listed_in(reader, side, scope, depth + 1) if type(turns) is int else None
+            if listed is not None:
+                return [*listed * max(0, min(turns, _MOST_PARTS))]
     if isinstance(node, ast.ListComp | ast.GeneratorExp) and len(node.generators) == 1:
         of = node.generators[0]
         values = _constant(reader, of.iter, scope)
@@ -314,7 +328,7 @@ def _listed(outcomes: tuple[str, ...] | None) -> list[str] | None:
 def _parts(node: ast.expr, kind: type[ast.operator]) -> list[ast.expr]:
     """The operands of a chain of one operator, from the left; none for another operator."""
     found: list[ast.expr] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, kind) and len(found) < _DEEPEST:
+    while isinstance(node, ast.BinOp) and isinstance(node.op, kind) and len(found) < _MOST_PARTS:
         found.append(node.right)
         node = node.left
     return [node, *reversed(found)] if found else []
