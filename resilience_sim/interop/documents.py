@@ -18,7 +18,7 @@ from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence, S
 
 _PROPERTY = re.compile(r"^[ \t]*[A-Za-z%][\w.\-\[\]]*\.[\w.\-\[\]/\"$]+[ \t]*[=:]", re.MULTILINE)
 NOTEBOOK = ".ipynb"
-PYTHON = (".py", ".pyi", NOTEBOOK)
+PYTHON = (".py", ".pyi", ".pyw", NOTEBOOK)
 _IMPORT = re.compile(
     r"^(?:from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|import[ \t]+[\w.]+[ \t]*(?:,|as\b|#|$))", re.MULTILINE
 )

@@ -53,13 +53,13 @@ NAME = "python"
 IN_FULL = "python, with all copies"
 UNREAD = "RL200"
 _USES = re.compile(
-    r"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:tenacity|stamina|hyx|backoff|urllib3|httpx|httpx_retries|aiohttp|"
-    r"aiohttp_retry|pybreaker|aiobreaker|circuitbreaker|botocore|boto3|openai|anthropic|requests)\b",
+    r"(?:^|[;:])[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*\b)?(?:tenacity|stamina|hyx|backoff|urllib3|httpx|"
+    r"httpx_retries|aiohttp|aiohttp_retry|pybreaker|aiobreaker|circuitbreaker|botocore|boto3|openai|anthropic|requests)\b",
     re.MULTILINE,
 )
 _SAYS = re.compile(
-    r"\b(?:tenacity|stamina|hyx|backoff|Retry|HTTPAdapter|pybreaker|aiobreaker|circuitbreaker|PoolManager|RetryClient|"
-    r"(?:Async)?(?:Azure)?OpenAI|(?:Async)?Anthropic\w*)\b|\bConfig\(|\b(?:Async)?Client\(|ClientSession\("
+    r"\b(?:tenacity|stamina|hyx|backoff|Retry|HTTPAdapter|pybreaker|aiobreaker|circuitbreaker|\w*ConnectionPool|"
+    r"PoolManager|ProxyManager|RetryClient|(?:Async)?(?:Azure)?OpenAI|(?:Async)?Anthropic\w*)\b|\bConfig\(|\b(?:Async)?Client\(|ClientSession\("
 )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -51,8 +53,16 @@ def _left_out(found: Sequence[Finding], shown: Sequence[Finding]) -> str:
 
 
 def _diagnostic(each: Finding, style: str) -> Diagnostic:
-    severity = _LEVELS.get(each.severity, each.severity) if style == "github" else each.severity
-    return _shown(each, each.text, severity, each.remedy)
+    if style == "github":
+        severity = _LEVELS.get(each.severity, each.severity)
+        return replace(_shown(each, each.text, severity, each.remedy), file=_from_here(each.file))
+    return _shown(each, each.text, each.severity, each.remedy)
+
+
+def _from_here(file: str) -> str:
+    """A path as reports on a repository have it: `src/a.py` for `./src/a.py`, and for a whole path to it."""
+    relative = os.path.relpath(file) if Path(file).is_absolute() else os.path.normpath(file)
+    return file if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
 
 
 def _shown(each: Finding, text: str, severity: str, remedy: str) -> Diagnostic:
@@ -147,12 +157,10 @@ def sarif(found: Sequence[Finding]) -> dict[str, Any]:
 
 def _result(each: Finding, used: list[str]) -> dict[str, Any]:
     text = each.text + (f" Remedy: {each.remedy}." if each.remedy else "")
-    place: dict[str, Any] = {
-        # A name that is no text keeps its bytes.
-        "artifactLocation": {
-            "uri": quote(each.file.replace("\\", "/"), safe="/:@!$&'()*+,;=~-._", errors="surrogateescape")
-        }
-    }
+    file = _from_here(each.file)
+    # A name that is no text keeps its bytes; a colon would make a scheme of what stands before it.
+    uri = quote(file.replace("\\", "/"), safe="/@!$&'()*+,;=~-._", errors="surrogateescape")
+    place: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if each.line:
         place["region"] = {
             "startLine": each.line,
@@ -162,7 +170,7 @@ def _result(each: Finding, used: list[str]) -> dict[str, Any]:
     location: dict[str, Any] = {"physicalLocation": place}
     if each.path:
         location["logicalLocations"] = [{"fullyQualifiedName": each.path}]
-    identity = f"{each.code}|{each.file}|{each.path}|{each.instance}"
+    identity = f"{each.code}|{file}|{each.path}|{each.instance}"
     print_ = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
     result: dict[str, Any] = {
         "ruleId": each.code,

@@ -72,6 +72,21 @@ def test_names_that_a_star_brings():
     assert list(read("from requests import *\n" + text)) == ["fetch"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["x = '😀'; import tenacity", "import os; from os import path, sep; import tenacity", "import os as o, tenacity",
+     "try: import tenacity\nexcept: pass"],
+)  # fmt: skip
+def test_imports_that_do_not_begin_a_line(line: str):
+    text = f"{line}\nf = '😀é', tenacity.retry(stop=tenacity.stop_after_attempt(3))\n"
+    opened = open_config("client.py", text)
+    assert opened is not None
+    (name,) = instance_names(*opened)
+    at = imported(text, "client.py", name).stack.layers[0].at
+    assert at is not None
+    assert text.split("\n")[at.span.line - 1][at.span.col - 1 :].startswith("tenacity.retry(")
+
+
 def test_a_breaker_s_class_with_constants_of_its_own():
     """circuitbreaker 2.1, circuitbreaker.py: ``failure_threshold or self.FAILURE_THRESHOLD`` and so on."""
     found = read("""

@@ -125,6 +125,25 @@ def test_the_forms_of_a_report():
     assert all(line.startswith(("::notice file=", "::warning file=")) for line in github)
 
 
+def test_reports_on_a_repository_name_files_from_where_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the file is named: else nobody knows it again, neither GitHub nor the report of the next run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    file = tmp_path / "src" / "a:b c.pyw"
+    file.write_text("import tenacity\n@tenacity.retry\ndef f(): ...\n", encoding="utf-8")
+    prints = set()
+    for name in (".", "./src", "src", str(file), "src/../src"):
+        (line,) = resim("lint", name, "--format", "github").out.splitlines()
+        assert line.startswith("::error file=src/a%3Ab c.pyw,line=2,col=2,")
+        (run,) = json.loads(resim("lint", name, "--format", "sarif").out)["runs"]
+        (result,) = run["results"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "src/a%3Ab%20c.pyw"
+        prints.add(json.dumps(result["partialFingerprints"]))
+    assert len(prints) == 1
+
+
 def test_every_code_has_its_page():
     """``resim explain`` knows them all."""
     for code in pages():

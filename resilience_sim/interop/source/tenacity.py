@@ -98,7 +98,7 @@ def _judges(reader: Reader, argument: Argument, depth: int = 0) -> bool:
 
 def idle_for(on: Collection[str] | None) -> str:
     """Why a retry of these outcomes never tries again; "" where it does."""
-    return "it retries errors of the program, no failures of a call" if on is not None and not on else ""
+    return "no failure of a call makes it try again" if on is not None and not on else ""
 
 
 def _source(args: Args, name: str) -> Value[object] | None:
