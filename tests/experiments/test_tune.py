@@ -379,6 +379,40 @@ def test_settings_are_put_into_the_text(settings, form):
     assert all(comment in written for comment in kept)
 
 
+@pytest.mark.parametrize(
+    ("stack", "kept"),
+    [
+        ("[{circuit_breaker: {}}, {retry: {attempts: 3}}, {timeout: {after: 1s}}]", "ABCDE"),
+        ("[{timeout: {after: 1s}}, {retry: {attempts: 3}}]", "ACD"),
+        ("[{timeout: {after: 2s}}, {retry: {attempts: 3}}]", "A"),
+        ("[]", "A"),
+    ],
+)
+def test_policies_take_their_comments_along(stack, kept):
+    """Another order of what is written moves lines; what is not written there has none."""
+    text = (
+        FLAT[: FLAT.index("stack")]
+        + """\
+stack:  # A
+  # D: above
+  - retry:
+
+      attempts: 3  # C: beside
+  # B: above
+  - circuit_breaker  # E: beside
+  - timeout: {after: 1s}"""
+    )
+    scenario = load_text(text, "x.yaml")
+    written = text_with(scenario, {"stack": stack})
+    assert load_text(written, "x.yaml").plan == scenario.with_settings([f"stack={stack}"]).plan
+    assert sorted(line.partition("#")[2].strip()[0] for line in written.splitlines() if "#" in line) == list(kept)
+    if kept == "ABCDE":
+        assert written.splitlines()[-6:] == [
+            "  - circuit_breaker  # E: beside", "  # D: above", "  - retry:", "", "      attempts: 3  # C: beside",
+            "  - timeout: {after: 1s}",
+        ]  # fmt: skip
+
+
 def test_every_shipped_scenario_can_be_written():
     from resilience_sim.scenario.text.shipped import names
 

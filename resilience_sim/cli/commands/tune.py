@@ -122,7 +122,9 @@ def tune(ctx: CommandContext, options: TuneOptions) -> int:
         code = INTERRUPTED if found.interrupted else code
         wrote = "" if tuned_file is None else _write(tuned_file, str(options.write), scenario, found)
         if tuned_file is not None and not wrote:
-            ctx.note(f"{options.write} is not written: no other settings were found that surely meet every constraint")
+            ctx.note(
+                f"{options.write} is not written: the front has no other settings that surely meet every constraint"
+            )
 
         def document() -> dict[str, Any]:
             return _document(ctx, scenario, found, ctx.io.clock() - started)

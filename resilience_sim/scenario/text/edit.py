@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Settings
 
 from resilience_sim.scenario.text.parse import parse
-from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, Sequence, Source, Span, find
+from resilience_sim.scenario.text.tree import Loc, Mapping, Node, Scalar, Sequence, Source, Span, find, plain
 
 
 class Uneditable(ValueError):
@@ -132,6 +132,39 @@ def _section(text: str, root: Mapping, loc: Loc, node: Node, value: str) -> str:
         lines[span.line - 1 : span.end_line] = [lines[span.line - 1][: span.col - 1] + value + rest]
         return "".join(lines)
     last = _last_line(node, key)
+    moved = _reordered(lines, node, key, parse(value, Source.of("value", value), []))
+    if moved is not None:
+        lines[key.line : last] = moved
+        return "".join(lines)
     colon = lines[key.line - 1].index(":", key.end_col - 1)
-    lines[key.line - 1 : last] = [f"{lines[key.line - 1][: colon + 1]} {value}\n"]
+    head, comment = lines[key.line - 1][: colon + 1], lines[key.line - 1][colon + 1 :].rstrip()
+    lines[key.line - 1 : last] = [f"{head} {value}{comment}\n"]
     return "".join(lines)
+
+
+def _reordered(lines: list[str], node: Node, key: Span, wanted: Node | None) -> list[str] | None:
+    """The lines of a list whose items are all among those there, each with the comments before it; None for others."""
+    if not isinstance(node, Sequence) or not isinstance(wanted, Sequence):
+        return None
+    parts: list[tuple[object, list[str]]] = []
+    begin = key.line
+    for item in node.items:
+        end = _last_line(item, item.span)
+        parts.append((_item(item), lines[begin:end]))
+        begin = end
+    found: list[str] = []
+    for each in wanted.items:
+        place = next((place for place, (said, _) in enumerate(parts) if said == _item(each)), None)
+        if place is None:
+            return None
+        part = parts.pop(place)[1]
+        found += part if part[-1].endswith("\n") else [*part[:-1], f"{part[-1]}\n"]
+    return found or None
+
+
+def _item(node: Node) -> object:
+    """What an item of a list says: `- retry`, `- retry:` and `- retry: {}` are the same."""
+    if isinstance(node, Scalar):
+        return {str(node.value): {}}
+    said = plain(node)
+    return {name: {} if body is None else body for name, body in said.items()} if isinstance(said, dict) else said
