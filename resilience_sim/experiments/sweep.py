@@ -63,18 +63,22 @@ class Grid:
         return [f"{spec.path}={value}" for spec, value in zip(self.specs, place, strict=True)]
 
 
+Piece = tuple[Place, int]  # a place, and which block of the seeds
+Runs = list[tuple[tuple[Reading, ...], int]]  # the readings of every run, and the requests it had
+
+
 @dataclass(frozen=True)
 class _Work:
-    """Runs one point with some seeds: the readings of every run, and the requests it had."""
+    """Runs one point with some seeds, and says which it was."""
 
     scenario: Scenario
     metrics: tuple[str, ...]
 
-    def __call__(self, task: tuple[list[str], tuple[int, ...]]) -> list[tuple[tuple[Reading, ...], int]]:
-        settings, seeds = task
+    def __call__(self, task: tuple[Piece, list[str], tuple[int, ...]]) -> tuple[Piece, Runs]:
+        piece, settings, seeds = task
         plan = self.scenario.with_settings(settings).plan
         runs: Iterable[RunResult] = (simulate(plan, seed, metrics=self.metrics, digest=False) for seed in seeds)
-        return [
+        return piece, [
             (tuple(run.metrics[name] for name in self.metrics), int(run.document["requests"]["total"])) for run in runs
         ]
 
@@ -92,23 +96,31 @@ class _Found:
     done: int = 0
 
     def measure(self, places: Sequence[Place]) -> None:
-        """Run the places that are not known yet."""
+        """Run the places that are not known yet. After Ctrl-C those are known that have all their runs."""
         new = [place for place in dict.fromkeys(places) if place not in self.readings]
         seeds = self.grid.seeds
         blocks = [seeds[at : at + BLOCK] for at in range(0, len(seeds), BLOCK)]
-        tasks = [(self.grid.settings(place), block) for place in new for block in blocks]
+        tasks = [
+            ((place, number), self.grid.settings(place), block) for place in new for number, block in enumerate(blocks)
+        ]
         self.planned += len(tasks)
+        heard: dict[Piece, Runs] = {}
 
-        def hear(_answer: object) -> None:
+        def hear(answer: tuple[Piece, Runs]) -> None:
+            heard[answer[0]] = answer[1]
             self.done += 1
             if self.on_done is not None:
                 self.on_done(self.done, self.planned)
 
-        answers = self.crew.map(_Work(self.grid.scenario, self._names()), tasks, hear)
-        for number, place in enumerate(new):
-            runs = [run for answer in answers[number * len(blocks) : (number + 1) * len(blocks)] for run in answer]
-            self.readings[place] = [readings for readings, _ in runs]
-            self.requests += sum(requests for _, requests in runs)
+        try:
+            self.crew.map(_Work(self.grid.scenario, self._names()), tasks, hear)
+        finally:
+            for place in new:
+                pieces = [(place, number) for number in range(len(blocks))]
+                if all(piece in heard for piece in pieces):
+                    runs = [run for piece in pieces for run in heard[piece]]
+                    self.readings[place] = [readings for readings, _ in runs]
+                    self.requests += sum(requests for _, requests in runs)
 
     def _names(self) -> tuple[str, ...]:
         extra = (self.grid.refine[0],) if self.grid.refine is not None else ()
@@ -262,13 +274,17 @@ def effects(found: Sweep, name: str) -> list[Effect]:
     """Sobol's indices of every setting over the full grid, each value equally likely, the strongest first.
 
     First order: Var(E[Y | X_i]) / Var(Y); total: 1 - Var(E[Y | X_~i]) / Var(Y) (Saltelli et al., Global Sensitivity
-    Analysis: The Primer, 2008, chapter 4), exactly over the grid instead of by sampling. Empty where a point has no
-    data, or nothing varies.
+    Analysis: The Primer, 2008, chapter 4), exactly over the grid instead of by sampling. Empty where a point is missing
+    or has no data, or nothing varies.
     """
     points = [point for point in found.points if not point.refined]
     means = [point.metrics[name].mean for point in points]
     values = [mean for mean in means if mean is not None]
-    if len(values) < len(points) or not values or max(values) - min(values) <= 1e-12 * max(1.0, *map(abs, values)):
+    if (
+        len(values) < prod(len(spec.values()) for spec in found.specs)
+        or not values
+        or max(values) - min(values) <= 1e-12 * max(1.0, *map(abs, values))
+    ):
         return []
     everything = _variance(values)
     answer = []

@@ -177,8 +177,8 @@ def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, l
         for value in lines:
             row = Row("  ").right(_shown(value), "strong", left)
             for column in columns:
-                shade, style = _shade(by_place[value, column], spread, known, look)
-                row.add(" ").add(shade, style).right(texts[value, column], style, row.width + cell - 1)
+                shade, style = _shade(by_place.get((value, column)), spread, known, look)
+                row.add(" ").add(shade, style).right(texts.get((value, column), ""), style, row.width + cell - 1)
             rows.append(row)
     else:
         room = max(1, width - left - 1)
@@ -194,7 +194,7 @@ def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, l
             for value in lines:
                 row = Row("  ").right(_shown(value), "strong", left).add("" if gap else " ")
                 for column in part:
-                    shade, style = _shade(by_place[value, column], spread, known, look)
+                    shade, style = _shade(by_place.get((value, column)), spread, known, look)
                     row.add(gap).add(shade * cell, style)
                 rows.append(row)
     if spread is not None:
@@ -204,8 +204,8 @@ def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, l
     return rows
 
 
-def _shade(summary: Summary, spread: tuple[float, float] | None, known: Metric, look: Look) -> tuple[str, str]:
-    if summary.mean is None or spread is None:
+def _shade(summary: Summary | None, spread: tuple[float, float] | None, known: Metric, look: Look) -> tuple[str, str]:
+    if summary is None or summary.mean is None or spread is None:
         return "?", "faint"
     low, high = spread
     share = (summary.mean - low) / (high - low) if high > low else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from math import pi, prod, sin
 
 import pytest
@@ -16,6 +17,8 @@ from resilience_sim.measure.statistics import Summary, summarize
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
+from resilience_sim.views.live.look import UNICODE
+from resilience_sim.views.sweep import sweep_rows
 
 FLAKY = """\
 resim: 1
@@ -84,6 +87,34 @@ def test_values_are_whatever_set_takes():
 def test_an_impossible_combination_shows_before_anything_is_run():
     with pytest.raises(ScenarioError):
         sweep(grid(FLAKY, "retry.attempts=1..3", "retry.jitter=none,banana"), _Forbidden())
+
+
+@dataclass
+class _Impatient:
+    """Ctrl-C after so many pieces of work."""
+
+    pieces: int
+
+    def map(self, work, tasks, on_answer=None):
+        for task in tasks[: self.pieces]:
+            on_answer(work(task))
+        raise KeyboardInterrupt
+
+
+def test_after_ctrl_c_the_points_that_have_all_their_runs_are_there():
+    """Twenty seeds are three pieces of work: of seven two points, and not the third."""
+    ask = grid(FLAKY, "retry.attempts=1..3", "retry.delay=0ms,1ms", seeds=tuple(range(1, 21)))
+    whole, found = sweep(ask, Alone()), sweep(ask, _Impatient(7))
+    assert found.interrupted
+    assert found.points == whole.points[:2]
+    assert (found.runs, found.requests) == (40, 40 * 150)
+    assert effects(whole, "availability")
+    assert effects(found, "availability") == []
+    two = sweep(grid(FLAKY, "retry.attempts=1..3", "service.failure_rate=10%,50%"), _Impatient(3))
+    rows = sweep_rows(UNICODE, 80, ask.scenario, two, ["availability"])
+    lines = ["".join(text for text, _ in row.spans) for row in rows]
+    assert sum("?" in line for line in lines) == 1  # the fourth of four, as nobody knows of the third row
+    assert "Interrupted: the points that are listed are complete, others are missing." in lines
 
 
 class _Forbidden:
