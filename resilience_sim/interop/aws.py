@@ -28,8 +28,8 @@ RL171 warning: legacy retries have no quota
     The mode `legacy` has neither the retry quota nor the cap of 20 s. In an outage every client makes every
     attempt.
 RL174 error: a retry mode that botocore does not know
-    The modes are `legacy`, `standard` and `adaptive`, in lower case. With any other word botocore retries nothing, and
-    says nothing.
+    The modes are `legacy`, `standard` and `adaptive`, in lower case. With any other word, or none behind the `=`,
+    botocore makes no client: InvalidRetryModeError.
 RL175 warning: a setting of the code in the file
     connect_timeout, read_timeout, total_max_attempts and the like belong into the code (`Config(…)`). In the file they
     are ignored without a word.
@@ -40,6 +40,10 @@ RL173 info: timeouts cannot be set in the file
 )
 
 NAME = "aws"
+CONSTANTS = (
+    "the constants are those of botocore up to 1.43 and of other SDKs; from 1.44 on the first wait is U(0, 50 ms) "
+    "and a retry costs 14 tokens: `mode: '2026'`"
+)
 SECOND = 1_000_000_000
 FIELDS = ("retry_mode", "max_attempts", "defaults_mode")
 _MACHINE = "about credentials of the machine, not about calls"
@@ -184,12 +188,11 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     _rest(section, mode_is_known)
     result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
     mode = section.word("retry_mode", ("legacy", "standard", "adaptive"), fold=False) if mode_is_known else None
-    attempts = section.count("max_attempts", 1)
+    attempts = section.read("max_attempts", _attempts, "an integer of at least 1")
+    if attempts is None and _is_empty(section, "max_attempts"):
+        log.bad("an integer of at least 1", section.at("max_attempts"))
     kind = mode.value if mode else "standard"
-    result.remarks.append(
-        "the constants are those of botocore up to 1.43 and of other SDKs; from 1.44 on the first wait is U(0, 50 ms) "
-        "and a retry costs 14 tokens: `mode: '2026'`"
-    )
+    result.remarks.append(CONSTANTS)
     if mode is None:
         result.remarks.append("no mode in the file: `standard`; botocore up to 1.43 takes `legacy` then")
     layer = Layer("retry", f"profile {instance}: retry_mode {kind}", mode.at if mode else section.at(), like="aws")
@@ -224,10 +227,24 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     return result
 
 
+def _attempts(value: object) -> int:
+    """As botocore reads it: by Python's ``int``, which knows `1_000` and no `3.0`."""
+    number = int(str(value))
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _is_empty(section: Section, name: str) -> bool:
+    """Whether nothing stands behind the `=`."""
+    node = section.node.entries[name].value if section.node and name in section else None
+    return isinstance(node, Scalar) and node.value is None
+
+
 def _mode_is_known(section: Section) -> bool:
     """Whether botocore knows the mode: in lower case, to the letter."""
     node = section.node.entries["retry_mode"].value if section.node and "retry_mode" in section else None
-    return not isinstance(node, Scalar) or node.value in (None, "legacy", "standard", "adaptive")
+    return not isinstance(node, Scalar) or node.value in ("legacy", "standard", "adaptive")
 
 
 def _rest(section: Section, mode_is_known: bool) -> None:
@@ -236,7 +253,7 @@ def _rest(section: Section, mode_is_known: bool) -> None:
     if not mode_is_known:
         section.ignore("retry_mode")
         section.log.trap(
-            "RL174", "a mode that botocore does not know: nothing is retried", section.at("retry_mode"),
+            "RL174", "a mode that botocore does not know: it makes no client", section.at("retry_mode"),
             "write `standard`, `adaptive` or `legacy`, in lower case",
         )  # fmt: skip
     for name in section.names():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import shlex
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -96,11 +97,43 @@ def test_profiles_that_say_nothing_run_with_the_defaults():
     assert open_config("settings.ini", text) is None, "nobody knows what another INI file with sections is"
 
 
-@pytest.mark.parametrize("word", ["Standard", "STANDARD", "none", "adaptive2"])
-def test_an_unknown_mode_retries_nothing(word: str):
+@pytest.mark.parametrize("word", ["Standard", "STANDARD", "none", "adaptive2", ""])
+def test_with_an_unknown_mode_there_is_no_client(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = of_botocore(f"[default]\nretry_mode = {word}\n", tmp_path, monkeypatch)
+    assert real == "InvalidRetryModeError"
     found = read(f"[default]\nretry_mode = {word}\nmax_attempts = 5\n")
     assert [layer.kind for layer in found.stack.layers] == ["timeout"]
-    assert "2 RL174 error a mode that botocore does not know: nothing is retried" in said(found)
+    assert "2 RL174 error a mode that botocore does not know: it makes no client" in said(found)
+
+
+def of_botocore(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """What the installed one makes of a file: the retries of its client, or the name of its error."""
+    botocore = pytest.importorskip("botocore.session")
+    file = folder / "config"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    for name in ("AWS_PROFILE", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    session = botocore.Session()
+    session.set_credentials("a", "b")
+    try:
+        return session.create_client("s3", region_name="eu-west-1").meta.config.retries
+    except Exception as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize(
+    "number", ["4", "+4", " 4 ", "1_000", "0", "-1", "3.0", "'3'", "3 # three", "", "three", "0x3", "03"]
+)
+def test_numbers_are_read_as_botocore_reads_them(number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With ``int``: underscores are fine, and nothing at all is an error."""
+    text = f"[default]\nmax_attempts = {number}\n"
+    real, found = of_botocore(text, tmp_path, monkeypatch), read(text)
+    if isinstance(real, dict):
+        assert found.stack.layers[0].settings["attempts"].value == str(real["total_max_attempts"])
+        assert "RL192" not in codes(found)
+    else:
+        assert "RL192" in codes(found)
 
 
 def test_settings_of_the_code_and_near_misses_are_told():

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from resilience_sim.interop.aws import CONSTANTS
 from resilience_sim.interop.layers import Layer, Setting, percent, times, yaml_value
 from resilience_sim.interop.source.constants import described, entries
 from resilience_sim.interop.source.failures import in_order, outcomes_of_statuses
@@ -567,6 +568,7 @@ def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
     layer.exact = {
         "mode": Setting(kind, mode.source.shown if mode.source else "default", mode.source.at if mode.source else None)
     }
+    layer.remarks.append(CONSTANTS)
     if kind == "legacy":
         reader.log.trap("RL171", "`legacy` has no retry quota and no cap on the wait: in an outage every client "
                         "sends every attempt", inside.at("mode", "legacy"), "write `'mode': 'standard'`")  # fmt: skip
