@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, overload
 
 from resilience_sim.api.tables import Row, frame, html_table, text_table
 from resilience_sim.experiments.margins import Margin
 from resilience_sim.experiments.margins import Margins as Found
+from resilience_sim.experiments.purse import TooSmall
+from resilience_sim.experiments.specs import SpecError
 from resilience_sim.experiments.sweep import Effect, Point, effects
 from resilience_sim.experiments.sweep import Sweep as Swept
 from resilience_sim.experiments.tune import Entry, Tuned
@@ -15,6 +18,22 @@ from resilience_sim.kernel import format as fmt
 from resilience_sim.settings.metrics import metric
 
 T = TypeVar("T")
+
+
+def names_of(given: str | Iterable[str]) -> list[str]:
+    """One name, or several."""
+    return [given] if isinstance(given, str) else list(given)
+
+
+@contextmanager
+def with_remedies() -> Iterator[None]:
+    """What cannot be asked is a ValueError that says what can be."""
+    try:
+        yield
+    except (SpecError, TooSmall) as error:
+        raise ValueError(f"{error} ({error.help})") from None
+
+
 _HEAD = ("axis", "today", "p5", "p50", "p95", "margin", "broken by")
 
 

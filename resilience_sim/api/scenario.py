@@ -189,10 +189,10 @@ class Scenario:
             ValueError: an axis or a range that cannot be read.
             ScenarioError: an expectation, or an end of a range, that cannot be.
         """
-        from resilience_sim.api.experiments import Margins
+        from resilience_sim.api.experiments import Margins, names_of, with_remedies
         from resilience_sim.experiments.axes import AXES, axis_problem
         from resilience_sim.experiments.cluster import crew_for
-        from resilience_sim.experiments.margins import Inquiry, find_margins
+        from resilience_sim.experiments.margins import COARSEST, FINEST, Inquiry, find_margins
         from resilience_sim.experiments.specs import parse_range
         from resilience_sim.scenario.read.pieces import expectation_from
 
@@ -202,14 +202,16 @@ class Scenario:
                 raise ValueError(f"{problem}: {', '.join(instead)}")
         if over:
             self._as_written("searched")
-        ranges = tuple((path, parse_range(path, text)) for path, text in (over or {}).items())
-        texts = [until] if isinstance(until, str) else list(until)
+        if not FINEST <= precision <= COARSEST:
+            raise ValueError(f"precision={precision}: from {FINEST} to {COARSEST}")
+        with with_remedies():
+            ranges = tuple((path, parse_range(path, text)) for path, text in (over or {}).items())
         inquiry = Inquiry(
             {self._variant: self._loaded if ranges else self._loaded.with_plan(self.plan)},
             tuple(_seeds(self, seeds)),
             axes or (() if ranges else tuple(AXES)),
             ranges,
-            tuple(expectation_from(text, self.plan) for text in texts),
+            tuple(expectation_from(text, self.plan) for text in names_of(until)),
             precision,
         )
         with crew_for(cluster, workers, _warn) as crew:
@@ -236,15 +238,16 @@ class Scenario:
             ValueError: a metric or values that cannot be read.
             ScenarioError: a combination of values that cannot be.
         """
-        from resilience_sim.api.experiments import Sweep
+        from resilience_sim.api.experiments import Sweep, with_remedies
         from resilience_sim.experiments.crew import local_crew
-        from resilience_sim.experiments.specs import parse_spec
+        from resilience_sim.experiments.specs import parse_values
         from resilience_sim.experiments.sweep import Grid
         from resilience_sim.experiments.sweep import sweep as measure
 
         names = tuple(check_metrics([*(metrics or ("availability",)), *([refine[0]] if refine else [])]))
         self._as_written("swept")
-        specs = tuple(parse_spec(path, text) for path, text in over.items())
+        with with_remedies():
+            specs = tuple(parse_values(path, text) for path, text in over.items())
         found = measure(Grid(self._loaded, specs, names, tuple(_seeds(self, seeds)), refine), local_crew(workers))
         if found.interrupted:
             raise KeyboardInterrupt
@@ -255,9 +258,9 @@ class Scenario:
         self,
         vary: Mapping[str, object] | None = None,
         *,
-        minimize: Iterable[str] = (),
-        maximize: Iterable[str] = (),
-        subject_to: Iterable[str] = (),
+        minimize: str | Iterable[str] = (),
+        maximize: str | Iterable[str] = (),
+        subject_to: str | Iterable[str] = (),
         requests: int = 20_000_000,
         seed: int | None = None,
         study: str | PathLike[str] | None = None,
@@ -272,24 +275,25 @@ class Scenario:
             ValueError: a metric or values that cannot be read.
             ScenarioError: a constraint, or a value, that cannot be.
         """
-        from resilience_sim.api.experiments import Tuning
+        from resilience_sim.api.experiments import Tuning, names_of, with_remedies
         from resilience_sim.experiments.crew import local_crew
         from resilience_sim.experiments.questions import question
         from resilience_sim.experiments.study import Study
         from resilience_sim.experiments.tune import tune as search
 
         self._as_written("tuned")
-        asked = question(
-            self._loaded,
-            tuple((vary or {}).items()),
-            check_metrics(list(minimize)) if minimize else (),
-            check_metrics(list(maximize)) if maximize else (),
-            tuple(subject_to),
-            self.plan.seed if seed is None else seed,
-            requests=requests,
-        )
-        with Study(None if study is None else fspath(study), asked.question()) as kept:
-            found = search(asked, local_crew(workers), kept)
+        with with_remedies():
+            asked = question(
+                self._loaded,
+                tuple((vary or {}).items()),
+                check_metrics(names_of(minimize)),
+                check_metrics(names_of(maximize)),
+                names_of(subject_to),
+                self.plan.seed if seed is None else seed,
+                requests=requests,
+            )
+            with Study(None if study is None else fspath(study), asked.question()) as kept:
+                found = search(asked, local_crew(workers), kept)
         if found.interrupted:
             raise KeyboardInterrupt
         return Tuning(found, [each.metric for each in asked.objectives])

@@ -23,6 +23,7 @@ from resilience_sim.scenario.describe.paths import text_at
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import Expectation, Plan
 
+FINEST, COARSEST = 0.0005, 0.2  # precision that makes sense
 POINTS = {"p5": 0.05, "p50": 0.5, "p95": 0.95}
 
 

@@ -172,6 +172,14 @@ def check_matters(path: str) -> None:
         raise SpecError("`seed` makes no difference: every value meets the same seeds", "--seed and --runs choose them")
 
 
+def parse_values(path: str, spec: str) -> Spec:
+    """The same where every value has to be known."""
+    found = parse_spec(path, spec)
+    if found.continuous:
+        raise SpecError(f"`{path}={spec}` does not say how many values", f"write it like `{path}={spec}:8`")
+    return found
+
+
 def parse_range(path: str, spec: str) -> Range:
     """The same where only a range will do."""
     found = parse_spec(path, spec).range

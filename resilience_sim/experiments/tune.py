@@ -131,7 +131,8 @@ def tune(
         with suppress(OutOfBudget):
             race.search()
         chosen, pairs = _affordable(race, finalists(race))
-        unseen = race.purse.room(SEARCH_SHARE) < BLOCK and race.archive == [race.today]
+        seen = any(each.readings for each in race.candidates.values() if each is not race.today)
+        unseen = race.purse.room(SEARCH_SHARE) < BLOCK and not seen
         if unseen or not pairs:
             return _so_far(race, interrupted=False)
         race.say(f"certifying {len(chosen)} candidates on {len(pairs)} fresh seeds")

@@ -10,6 +10,7 @@ import pytest
 from cli.shell import resim
 from rich.text import Text
 
+import resilience_sim
 from resilience_sim.experiments.crew import Alone, Processes
 from resilience_sim.experiments.specs import parse_spec
 from resilience_sim.experiments.sweep import Grid, Point, Sweep, crossings, effects, sweep
@@ -87,6 +88,24 @@ def test_values_are_whatever_set_takes():
 def test_an_impossible_combination_shows_before_anything_is_run():
     with pytest.raises(ScenarioError):
         sweep(grid(FLAKY, "retry.attempts=1..3", "retry.jitter=none,banana"), _Forbidden())
+
+
+def test_from_python_mistakes_say_what_to_write():
+    """Not three values of a range that nobody divided, and a remedy as on the command line."""
+    flaky = resilience_sim.loads(FLAKY)
+    for call, words in (
+        (lambda: flaky.sweep({"retry.delay": "1ms..2s"}), r"does not say how many values \(write it like"),
+        (lambda: flaky.sweep({"seed": "1..3"}), r"the same seeds \(--seed"),
+        (lambda: flaky.margins(over={"retry.attempts": "3"}), r"is no range \(write it like"),
+        (lambda: flaky.margins("load", precision=0.0), "precision=0.0: from 0.0005 to 0.2"),
+        (lambda: flaky.tune({"retry.attempts": "1..3"}, requests=10), r"too few to tune with \(a run has about 150"),
+        (lambda: flaky.tune({"retry.attempts": "1..3"}, maximize="availabilty"), "did you mean `availability`"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert [each.settings for each in flaky.tune({"retry.attempts": "1..3"}, maximize="goodput", requests=20_000)] == [
+        {}
+    ]
 
 
 @dataclass

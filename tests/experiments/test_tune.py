@@ -110,6 +110,16 @@ def test_on_a_flat_problem_nothing_is_better():
         assert any(not each.settings for each in found.front)
 
 
+def test_a_small_budget_that_was_enough_is_not_called_used_up():
+    """The other settings were seen, and are surely worse: that is an answer, with half of the budget left for it."""
+    asked = question(ATTEMPTS.replace("attempts: 1", "attempts: 4"), {"retry.attempts": "1..4"},
+                     Objective("availability", +1), requests=13_000)  # fmt: skip
+    found = tune(asked, Alone())
+    assert [each.settings for each in found.front] == [{}]
+    assert (found.verdict, found.candidates) == ("cannot_tell", 4)
+    assert len(found.certified_on) >= 16
+
+
 def test_what_cannot_be_met_is_not_claimed():
     found = tune(
         question(ATTEMPTS, {"retry.attempts": "1..3"}, Objective("attempts_per_request", -1),

@@ -218,13 +218,14 @@ def _over(text: str) -> tuple[str, Range]:
 
 
 def _precision(text: str) -> float:
+    from resilience_sim.experiments.margins import COARSEST, FINEST
     from resilience_sim.settings.units import UnitError, ratio
 
     try:
         found = float(ratio(text))
     except UnitError as error:
         raise usage(f"--precision: {error}", error.help) from None
-    if not 0.0005 <= found <= 0.2:
+    if not FINEST <= found <= COARSEST:
         raise usage(f"--precision: `{text}` is out of range", "from 0.05% to 20%")
     return found
 

@@ -115,15 +115,12 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
 
 
 def _spec(text: str) -> Spec:
-    from resilience_sim.experiments.specs import SpecError, parse_setting, parse_spec
+    from resilience_sim.experiments.specs import SpecError, parse_setting, parse_values
 
     try:
-        found = parse_spec(*parse_setting(text, "retry.attempts=1..6"))
-        if found.continuous:
-            raise SpecError(f"`{text}` does not say how many values", f"write it like `{text}:8`")
+        return parse_values(*parse_setting(text, "retry.attempts=1..6"))
     except SpecError as error:
         raise usage(f"--over: {error}", error.help) from None
-    return found
 
 
 def known_metric(option: str, name: str) -> str:
