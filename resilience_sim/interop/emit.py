@@ -11,17 +11,18 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from resilience_sim.interop.layers import Converted, Layer, Setting
 from resilience_sim.scenario.diagnostics import ScenarioError
-from resilience_sim.scenario.read.alone import policy_with, setting_of
+from resilience_sim.scenario.read.alone import leaf_of, policy_with, setting_of
 from resilience_sim.scenario.read.pieces import policy_of
 from resilience_sim.scenario.read.stack import default_ids
 from resilience_sim.scenario.text.parse import parse, scalar
 from resilience_sim.scenario.text.tree import Node, Scalar, Source, Span, plain
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import POLICIES
+from resilience_sim.settings.units import UnitError
 
 RATE, LATENCY, DURATION, FAULT = "50/s", "{p50: 40ms, p99: 250ms}", "90s", "{id: main, at: 30s, for: 20s, how: error}"
 ASSUMED = ("traffic", "service", "faults")
@@ -32,7 +33,6 @@ Rows: TypeAlias = "tuple[tuple[str, str | None, bool], ...]"  # key, value, whet
 _PLAIN = re.compile(r"[A-Za-z0-9_.%/\-]+\Z")
 
 
-@lru_cache(maxsize=4096)
 def _value(text: str) -> Node:
     """A setting as scenario files have it."""
     source = Source("import", (text,))
@@ -43,71 +43,71 @@ def _value(text: str) -> Node:
 
 
 @lru_cache(maxsize=4096)
-def _read(kind: str, library: str, key: str, text: str) -> tuple[Any, ...] | None:
-    """What a setting means: a tuple of that, () for one that is left out; None where the loader does not take it."""
-    return setting_of(kind, library, key, _value(text)) if key in POLICIES[kind].table.by_name else None
+def _read(kind: str, library: str, key: str, text: str) -> tuple[Any, tuple[Any, ...]] | None:
+    """A setting as YAML has it, and what it means: a tuple of that, () for one that is left out; None where the loader
+    does not take it.
+    """
+    known = leaf_of(kind, library, key) if _PLAIN.match(text) else None
+    value = None if known is None else scalar(text)
+    if known is not None and value is not None:
+        try:
+            return value, (known.read(value),)
+        except UnitError:
+            return None
+    node = _value(text)
+    meant = setting_of(kind, library, key, node) if key in POLICIES[kind].table.by_name else None
+    return None if meant is None else (plain(node), meant)
 
 
 @lru_cache(maxsize=4096)
-def _made(kind: str, body: Body) -> PolicyConfig | tuple[str, ...]:
+def _made(kind: str, body: Body, ident: str = "") -> PolicyConfig | tuple[str, ...]:
     """The policy, or the keys of it that the loader does not take."""
-    library = dict(body).get("like", "")
-    read = {key: _read(kind, library, key, text) for key, text in body}
-    if None not in read.values():
-        known = {key: each[0] for key, each in read.items() if each}
-        made = policy_with(kind, known, {key: plain(_value(text)) for key, text in body})
+    library = next((text for key, text in body if key == "like"), "")
+    known: dict[str, Any] = {}
+    written: dict[str, Any] = {}
+    for key, text in body:
+        read = _read(kind, library, key, text)
+        if read is None:
+            break
+        written[key] = read[0]
+        if read[1]:
+            known[key] = read[1][0]
+    else:
+        made = policy_with(kind, known, written, ident or kind)
         if made is not None:
             return made
     try:
-        return policy_of(kind, {key: _value(text) for key, text in body})
+        made = policy_of(kind, {key: _value(text) for key, text in body})
     except ScenarioError as error:
         paths = [each.path.split(".") for each in error.diagnostics]
         return tuple(dict.fromkeys(path[3] if len(path) > 3 else "" for path in paths))
-
-
-def refused(kind: str, body: Body) -> tuple[str, ...]:
-    """The keys of a policy that the loader does not take; none when the policy is valid as it is."""
-    made = _made(kind, body)
-    return made if isinstance(made, tuple) else ()
+    return replace(made, id=ident) if ident else made
 
 
 def policies(stack: Converted) -> tuple[PolicyConfig, ...] | None:
-    """What loading the scenario's text would make of its stack, without the text; None: it would be refused."""
-    return _policies(tuple([(layer.kind, layer.id, *_settings(layer)) for layer in stack.layers]))
+    """What loading the scenario's text would make of its stack, without the text; None: it would be refused.
 
-
-@lru_cache(maxsize=4096)
-def _policies(layers: tuple[tuple[str, str, str, Rows, Rows], ...]) -> tuple[PolicyConfig, ...] | None:
-    """One stack for all instances of a file that have the same settings."""
-    idents = default_ids([(kind, ident or None) for kind, ident, *_ in layers])
+    Layers with the same settings are one policy, whichever stack they are in.
+    """
+    layers = stack.layers
+    idents = default_ids([(layer.kind, layer.id or None) for layer in layers])
+    if len(set(idents)) < len(idents):
+        return None
     found = []
-    for (kind, _, *settings), ident in zip(layers, idents, strict=True):
-        made = _made(kind, tuple((row.key, row.value) for row in _settled(kind, *settings)))
+    for layer, ident in zip(layers, idents, strict=True):
+        made = _settled(layer.kind, ident, *_settings(layer))[1]
         if isinstance(made, tuple):
             return None
-        found.append(made if made.id == ident else replace(made, id=ident))
-    return tuple(found) if len({each.id for each in found}) == len(found) else None
+        found.append(made)
+    return tuple(found)
 
 
 def settle(layer: Layer) -> dict[str, Setting]:
     """The settings to write: under the library's own rules where they can be simulated, generic ones elsewhere."""
     like = Setting(layer.like, "the rules of this library exactly")
-    there: dict[str, Mapping[str, Setting | None]] = {
-        "settings": layer.settings,
-        "exact": layer.exact,
-        "like": {"like": like},
-    }
-    found = {row.key: there[row.of].get(row.key) for row in _settled(layer.kind, *_settings(layer))}
+    there: tuple[Mapping[str, Setting | None], ...] = (layer.settings, layer.exact, {"like": like})
+    found = {key: there[of].get(key) for key, of in _settled(layer.kind, layer.id or layer.kind, *_settings(layer))[0]}
     return {key: each for key, each in found.items() if each is not None}
-
-
-class _Row(NamedTuple):
-    """A setting: ``value`` is None for one that is taken away, ``of`` says whose it is."""
-
-    key: str
-    value: str
-    stands: bool  # in the file
-    of: str = "settings"
 
 
 def _settings(layer: Layer) -> tuple[str, Rows, Rows]:
@@ -121,29 +121,45 @@ def _settings(layer: Layer) -> tuple[str, Rows, Rows]:
     return layer.like, rows, tuple(exact)
 
 
+_SETTINGS, _EXACT, _LIKE = 0, 1, 2  # whose a setting is
+Wanted: TypeAlias = "dict[str, tuple[str, bool, int]]"  # by key the value, whether it stands in the file, and whose
+
+
 @lru_cache(maxsize=4096)
-def _settled(kind: str, like: str, rows: Rows, exact: Rows) -> tuple[_Row, ...]:
-    """Under the library's rules, what no parameter changes is left out: settings that stand nowhere in the file."""
-    generic = {key: _Row(key, value, stands) for key, value, stands in rows if value is not None}
-    wanted = generic | {key: _Row(key, value or "", stands, "exact") for key, value, stands in exact}
-    taken = {key for key, value, _ in exact if value is None}
-    settings = {key: row for key, row in wanted.items() if key not in taken}
+def _settled(
+    kind: str, ident: str, like: str, rows: Rows, exact: Rows
+) -> tuple[list[tuple[str, int]], PolicyConfig | tuple[str, ...]]:
+    """The settings to write, each with whose it is, and the policy that comes of them.
+
+    Under the library's rules, what no parameter changes is left out: settings that stand nowhere in the file.
+    """
+    generic: Wanted = {key: (value, stands, _SETTINGS) for key, value, stands in rows if value is not None}
+    wanted = generic.copy()
+    for key, value, stands in exact:
+        if value is None:
+            wanted.pop(key, None)
+        else:
+            wanted[key] = (value, stands, _EXACT)
     if like:
-        named = {**settings, "like": _Row("like", like, False, "like")}
-        while problems := refused(kind, _body(named)):
-            fixed = [key for key in problems if key in named and key != "like" and not named[key].stands]
-            if len(fixed) < len(problems):
+        named = {**wanted, "like": (like, False, _LIKE)}
+        while isinstance(made := _made(kind, _body(named), ident), tuple):
+            fixed = [key for key in made if key in named and key != "like" and not named[key][1]]
+            if len(fixed) < len(made):
                 break
             named = {key: each for key, each in named.items() if key not in fixed}
         else:
-            return tuple(named.values())
-    if exact and not refused(kind, _body(settings)):
-        return tuple(settings.values())
-    return tuple(generic.values())
+            return _whose(named), made
+    if exact and not isinstance(made := _made(kind, _body(wanted), ident), tuple):
+        return _whose(wanted), made
+    return _whose(generic), _made(kind, _body(generic), ident)
 
 
-def _body(settings: dict[str, _Row]) -> Body:
-    return tuple((key, each.value) for key, each in settings.items())
+def _body(settings: Wanted) -> Body:
+    return tuple([(key, each[0]) for key, each in settings.items()])
+
+
+def _whose(settings: Wanted) -> list[tuple[str, int]]:
+    return [(key, each[2]) for key, each in settings.items()]
 
 
 def scenario_text(stack: Converted, path: str, assumed: tuple[str, ...] = ()) -> str:

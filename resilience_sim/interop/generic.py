@@ -234,6 +234,7 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         consecutive = max(1, int(trip.group(2)) + (trip.group(1) == ">"))
     if not consecutive and not config.failure_share and not errors:
         return None
+    uncounted = config.uncounted
     return BreakerView(
         consecutive,
         config.failure_share,
@@ -245,14 +246,14 @@ def breaker_of(config: PolicyConfig) -> BreakerView | None:
         config.successes,
         config.slow_call,
         config.slow_share,
-        (*config.uncounted, *config.harmless),
+        (*uncounted, *config.harmless),
         config.half_open_for,
         config.rules.admits == "all",
         config.like,
         config.open_factor,
         config.open_max,
         config.rules.cancelled in ("failure", "reopens"),
-        () if config.rules.ignored == "success" else config.uncounted,
+        () if config.rules.ignored == "success" else uncounted,
         config.rules.strict,
         errors,
         config.lumping,

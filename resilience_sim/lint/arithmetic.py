@@ -36,18 +36,18 @@ def once(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P]
 
     A thing is itself, not its like: to compare plans takes longer than to compute most of this.
     """
-    kept: tuple[object, dict[tuple[object, ...], R]] = (None, {})
+    whose: object = None
+    known: dict[object, R] = {}
 
     def ask(of: T, /, *args: P.args, **named: P.kwargs) -> R:
-        nonlocal kept
-        whose, known = kept
+        nonlocal whose, known
         if whose is not of:
-            known = {}
-            kept = (of, known)
-        key = (*args, *named.items())
-        if key not in known:
-            known[key] = function(of, *args, **named)
-        return known[key]
+            whose, known = of, {}
+        here = known  # the function may ask about another one
+        key = (args, *named.items()) if named else args
+        if key not in here:
+            here[key] = function(of, *args, **named)
+        return here[key]
 
     ask.__doc__, ask.__name__ = function.__doc__, function.__name__
     return ask
@@ -87,8 +87,11 @@ def _longest(wait: Wait, n: int) -> float:
     return max(wait.wait(n, Memory(), luck) for luck in _EXTREMES)
 
 
+_backoff = once(Backoff)
+
+
 def _wait(config: RetryConfig, n: int, luck: float) -> float:
-    backoff = Backoff(config)
+    backoff = _backoff(config)
     wait = previous = 0
     if config.backoff == "decorrelated":  # each wait depends on the one before
         for earlier in range(1, min(n, 200)):
@@ -97,11 +100,12 @@ def _wait(config: RetryConfig, n: int, luck: float) -> float:
     return float(wait)
 
 
+@once
 def waits(config: RetryConfig) -> float:
     """All waits of a request that uses every attempt, at their longest; a time limit on retries cuts them."""
     if isinstance(config, NearestRetry) and config.rule is not None:
         return _own_waits(config, config.rule)[0]
-    backoff = Backoff(config)
+    backoff = _backoff(config)
     previous, total = 0, 0.0
     for n in range(1, min(config.attempts, _DEEPEST)):
         wait, previous = backoff.wait(n, previous, 1.0, 1.0)

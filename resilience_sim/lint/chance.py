@@ -155,6 +155,17 @@ def binomial_least(n: int, k: int, p: float) -> float:
     return min(1.0, total)
 
 
+def binomial_bound(n: int, k: int, p: float) -> float:
+    """No less than P(at least k of n), in one step (Chernoff); a little more, for what rounding does to the other."""
+    if k <= n * p or not 0 < p < 1:
+        return 1.0
+    if k > n:
+        return 0.0
+    share = k / n
+    fewer = (n - k) * log((1 - share) / (1 - p)) if k < n else 0.0
+    return 1.000001 * exp(-k * log(share / p) - fewer)
+
+
 def poisson_least(mean: float, k: int) -> float:
     """P(at least k events) with this mean: P(k, mean), the incomplete gamma."""
     return 1.0 if k <= 0 else gamma_below(k, mean)

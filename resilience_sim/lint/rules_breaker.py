@@ -22,6 +22,7 @@ from resilience_sim.lint.arithmetic import (
 )
 from resilience_sim.lint.chance import (
     MOST_CALLS,
+    binomial_bound,
     binomial_least,
     mean_calls_to_run,
     poisson_least,
@@ -360,16 +361,22 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
     return chance, HOUR / (mean / rate + pause) * again
 
 
-def may_open(view: BreakerView, p: float, rate: float) -> float:
-    """More than the chance of ``openings``, at little cost: each window's own chance, as often as there are calls."""
+def may_open(view: BreakerView, p: float, rate: float, chance: float) -> bool:
+    """Whether ``openings`` may find this chance or more: each window's own chance, as often as there are calls.
+
+    That is more than the chance itself, at little cost; a bound of it, at less, settles most breakers.
+    """
     calls = rate * HOUR
     if view.consecutive:
-        return calls * p**view.consecutive
+        return calls * p**view.consecutive >= chance
     size = view.window_size(rate) if view.window_calls or view.window_time else round(calls)
     if size > MOST_CALLS:
-        return 1.0
-    fresh = 0.0 if view.errors else binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
-    return max(fresh, calls * binomial_least(max(size, 1), view.failures_from(max(size, 1)), p))
+        return True
+    windows = [(max(size, 1), calls)] if view.errors else [(max(size, 1), calls), (view.min_calls, 1.0)]
+    return all(
+        any(times * least(n, view.failures_from(n), p) >= chance for n, times in windows)
+        for least in (binomial_bound, binomial_least)
+    )
 
 
 @rule("RL011", "a breaker that flaps on normal error rates", WARNING, about=(BreakerConfig,))
@@ -390,7 +397,7 @@ def flaps(subject: Subject) -> Iterator[Hit]:
         rate = at_layer(subject.plan, index) * counted
         tried_out = bool(view.window_time and not view.consecutive and not view.errors)
         least = 0.005 if tried_out else 0.05  # what is tried out may be found to be likelier
-        if not p or not rate or may_open(view, p, rate) < 0.9 * least:
+        if not p or not rate or not may_open(view, p, rate, 0.9 * least):
             continue
         chance, number = openings(view, p, rate)
         likely = chance >= 0.05 or number * TRIED_CALLS > rate * HOUR / 5  # else it would hardly be seen even once

@@ -162,12 +162,12 @@ def rest(subject: Subject) -> Iterator[Hit]:
     that wait for it come to B later still; they wait only if the traffic is more than it lets through.
     """
     for index, view in enumerate(views(subject.stack)):
-        if view is None:
+        if view is None or view.recovery >= (longest := worst_time(subject.stack, index + 1)) or longest == inf:
+            continue
+        inner = worst_time(subject.stack, index + 1, lambda layer: at_layer(subject.plan, layer, failing=True))
+        if view.recovery >= inner:
             continue
         held = worst_time(subject.stack, index + 1, lambda _: 0.0)
-        inner = worst_time(subject.stack, index + 1, lambda layer: at_layer(subject.plan, layer, failing=True))
-        if inner == inf or view.recovery >= inner:
-            continue
         may = f"hold B for {say.duration(held)}"
         if inner > held:
             may = f"wait {say.duration(inner - held)} inside for their turn and then {may}"

@@ -179,7 +179,7 @@ class _Surroundings:
     def __init__(self, settings: Sequence[str]) -> None:
         self._settings = settings
         self._plans: dict[tuple[int, str], Plan] = {}
-        self._known: dict[tuple[int, int, str], tuple[Plan, tuple[PolicyConfig, ...]]] = {}
+        self._known: dict[tuple[object, ...], tuple[Plan, tuple[PolicyConfig, ...]]] = {}
         parts = {setting.partition("=")[0].partition(".")[0] for setting in settings}
         self._shared = parts <= {"traffic", "service", "client", "seed"}
 
@@ -191,12 +191,10 @@ class _Surroundings:
         made = policies(stack) if self._shared else None
         if made is None:
             return self._load(imported)
-        known = self._known.get((id(made), *key))
+        whose = (*key, *map(id, made))
+        known = self._known.get(whose)
         if known is None:
-            known = self._known[id(made), *key] = (
-                self._of_stack(imported, made),
-                made,
-            )  # kept, so that its id is its own
+            known = self._known[whose] = (self._of_stack(imported, made), made)  # kept, so that their ids are their own
         return known[0]
 
     def _of_stack(self, imported: Imported, made: tuple[PolicyConfig, ...]) -> Plan:

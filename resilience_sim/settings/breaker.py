@@ -353,7 +353,8 @@ class LikeBreakerConfig(PolicyConfig):
     @property
     def harmless(self) -> tuple[int, ...]:
         """The outcomes beside success and fallback that count as a success."""
-        return tuple(code for code in unlisted(self.on) if code not in self.uncounted)
+        uncounted = self.uncounted
+        return tuple(code for code in unlisted(self.on) if code not in uncounted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,10 @@ def _nanoseconds(text: str) -> Fraction | int | None:
         return None
     total: Fraction | int = 0
     for number, unit in _PART.findall(text):
-        total += (Fraction(number) if "." in number else int(number)) * UNIT_NS[unit]
+        whole, _, parts = number.partition(".")
+        size = 10 ** len(parts)
+        scaled = int(whole + parts) * UNIT_NS[unit]
+        total += Fraction(scaled, size) if scaled % size else scaled // size
     return total
 
 

@@ -14,6 +14,7 @@ from resilience_sim.interop.generic import breaker_of, failures_needed
 from resilience_sim.lint.arithmetic import longest_wait, waits, worst_time
 from resilience_sim.lint.chance import (
     binomial_at,
+    binomial_bound,
     binomial_least,
     binomials,
     erlang_b,
@@ -162,8 +163,20 @@ def test_a_window_that_cannot_stay_below_is_no_division_by_zero():
     assert mean == pytest.approx(42)
 
 
-def test_what_may_open_is_never_less_than_the_chance():
-    """So that a breaker for which it is small need not be looked at."""
+def test_the_bound_of_a_binomial_chance_is_never_less():
+    luck = random.Random(5)
+    close = 0
+    for _ in range(2_000):
+        n, p = luck.randint(1, 400), 10 ** luck.uniform(-6, -0.01)
+        k = luck.randint(1, n + 1)
+        chance, bound = binomial_least(n, k, p), binomial_bound(n, k, p)
+        assert chance <= bound <= 1.000001
+        close += chance > bound / 30 and bound < 0.5
+    assert close > 200
+
+
+def test_what_has_a_chance_to_open_may_open():
+    """So that a breaker that may not need not be looked at."""
     luck = random.Random(4)
     near = 0
     for _ in range(400):
@@ -174,6 +187,6 @@ def test_what_may_open_is_never_less_than_the_chance():
         assert view is not None
         p, rate = 10 ** luck.uniform(-5, -0.2), 10 ** luck.uniform(-2, 2)
         chance = openings(view, p, rate)[0]
-        assert chance <= may_open(view, p, rate) * (1 + 1e-6) + 1e-9
+        assert may_open(view, p, rate, (chance - 1e-9) / (1 + 1e-6))
         near += 0.01 < chance < 0.99
     assert near > 20

@@ -7,18 +7,28 @@ by its name, without a place. ``pieces.policy_of`` says it in full.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.stack import policy_alone, sourced
-from resilience_sim.scenario.read.tables import Memory, Reader
+from resilience_sim.scenario.read.tables import Memory, Reader, is_leaf, type_of
 from resilience_sim.scenario.text.tree import Loc, Node, Source, Span
 from resilience_sim.scenario.text.tree import Mapping as MappingNode
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.settings.registry import POLICIES
 from resilience_sim.settings.table import Item, Values
+from resilience_sim.settings.types import Type
 
 _NOWHERE = MappingNode(Span(Source("", ("",)), 1, 1, 1, 1), {})
+
+
+@cache
+def leaf_of(kind: str, library: str, name: str) -> Type | None:
+    """The type that reads a plain value of a setting; None where it is made of others, or there is no such setting."""
+    table = POLICIES[kind].table
+    found = type_of(table, library, name) if name in table.by_name else None
+    return found if found is not None and is_leaf(found) else None
 
 
 def setting_of(kind: str, library: str, name: str, node: Node) -> tuple[Any, ...] | None:
@@ -29,20 +39,20 @@ def setting_of(kind: str, library: str, name: str, node: Node) -> tuple[Any, ...
 
 
 def policy_with(
-    kind: str, settings: Mapping[str, Any], written: Mapping[str, Any]
+    kind: str, settings: dict[str, Any], written: Mapping[str, Any], ident: str
 ) -> PolicyConfig | tuple[str, ...] | None:
-    """The policy with these settings, named after its kind, or the names of those that it does not take.
+    """The policy with these settings, or the names of those that it does not take.
 
     None where a setting is missing. ``written``: the settings as they stand in the file.
     """
     table = POLICIES[kind].table
-    values = Values(table, dict(settings))
+    values = Values(table, settings)
     if any(param.name not in settings for param in table.needed) and values.like == "classic":
         return None
     refused, loc = _Refused(), ("stack", 0, kind)
     if table.check is not None:
         table.check(values, loc, refused)
-    made = policy_alone(Item(kind, values), kind, loc, refused)
+    made = policy_alone(Item(kind, values), ident, loc, refused)
     return tuple(refused.names) if refused.names or made is None else sourced(made, written)
 
 

@@ -103,12 +103,10 @@ class Reader:
         param = table.by_name[name]
         if _left_out(param, node):
             return ()
-        theirs = table.libraries.get(library, {}) if param.libraries else {}
-        kind = theirs[name].type if name in theirs else param.type
-        return (self._value(kind, node, (*loc, name), param),)
+        return (self._value(type_of(table, library, name), node, (*loc, name), param),)
 
     def _value(self, kind: Type, node: Node, loc: Loc, param: Param | None = None) -> Any:
-        if not isinstance(kind, _MADE_OF_OTHERS):
+        if is_leaf(kind):
             return self._leaf(kind, node, loc)
         if isinstance(kind, Nested):
             if isinstance(node, Mapping):
@@ -232,6 +230,18 @@ class Reader:
         if isinstance(kind, MapOf):
             return {}
         return None if kind.example is None else kind.read(kind.example)
+
+
+def type_of(table: Table, library: str, name: str) -> Type:
+    """What reads one of the parameters under the rules of a library."""
+    param = table.by_name[name]
+    theirs = table.libraries.get(library, {}) if param.libraries else {}
+    return theirs[name].type if name in theirs else param.type
+
+
+def is_leaf(kind: Type) -> bool:
+    """Whether a type reads plain values, and is not made of others."""
+    return not isinstance(kind, _MADE_OF_OTHERS)
 
 
 def _is_null(node: Node) -> bool:
