@@ -13,6 +13,7 @@ from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
 from resilience_sim.interop.json_tree import RENDER, TEMPLATE, TWICE
+from resilience_sim.interop.yaml_lines import MARK, Lines, in_parts, is_plain, next_part
 from resilience_sim.interop.yaml_scalars import MAY_DIFFER
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.parse import scalar
@@ -42,19 +43,69 @@ def parse_yaml(
 
     ``unclear`` gets the plain scalars that some programs read in another way, each with its text.
     """
-    import yaml
-
-    # of the same length, so that no position moves; the reader looks into the source what stood there
+    # of the same length, so that no position moves; the readers look into the source what stood there
     plain = _BUILD_TOKEN.sub(r"\1'\2'", text) if "@" in text else text
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    documents: list[Node] = []
-    start = lines = 0
-    for _ in range(MOST_BROKEN):
-        reader = _Reader(source, found, lines, [] if unclear is None else unclear)
-        part = plain[start:] if start else plain
+    whole = _Text(text, plain, source, found, [] if unclear is None else unclear)
+    documents = whole.parts() if in_parts(text, source) else None
+    return whole.documents() if documents is None else documents
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text with all that comes of it."""
+
+    text: str
+    plain: str  # without what a build fills in
+    source: Source
+    found: list[Diagnostic]
+    unclear: list[tuple[Scalar, str]]
+
+    def parts(self) -> list[Node] | None:
+        """The documents, each read line by line, or by libyaml where that does not do; None: they hang together."""
+        plain, reader, many = self.plain, Lines(self.source, self.unclear), len(self.unclear)
+        documents: list[Node] = []
+        start = row = broken = 0
+        checked = last = False
+        while not last and broken < MOST_BROKEN:
+            end, last = next_part(plain, start)
+            below = row + plain.count("\n", start, end)
+            read = reader.part(row, below, last)
+            if read is None:
+                if not checked and not is_plain(self.text):
+                    del self.unclear[many:]
+                    return None
+                checked = True
+                part = plain[start:] if last else plain[start : end + len(MARK)]  # that it ends may be what is wrong
+                read, wrong = self.read(part, start, row, 0 if last else 1)
+                broken += wrong is not None
+            documents += read
+            start, row = end, below
+        return documents
+
+    def documents(self) -> list[Node]:
+        """The documents as libyaml reads them one after the other."""
+        documents: list[Node] = []
+        start = row = 0
+        for _ in range(MOST_BROKEN):
+            part = self.plain[start:]
+            read, wrong = self.read(part, start, row, 0)
+            documents += read
+            ahead = None if wrong is None else _MARK.search(part, max(1, wrong))
+            if ahead is None:
+                break
+            row += part.count("\n", 0, ahead.start())
+            start += ahead.start()
+        return documents
+
+    def read(self, part: str, start: int, row: int, most: int) -> tuple[list[Node], int | None]:
+        """So many documents (0: all) of a part that begins there, as far as they can be read, and where it is broken"""
+        import yaml
+
+        reader = _Reader(self.source, self.found, row, self.unclear)
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            reader.read(loader(part).get_event)
-            return documents + reader.documents
+            reader.read(loader(part).get_event, most)
+            return reader.documents, None
         except _Stop as stop:
             mark, message, help = stop.mark, str(stop), stop.help
         except yaml.YAMLError as error:
@@ -65,20 +116,14 @@ def parse_yaml(
             message, help = f"not YAML: {_QUOTED.sub('…', problem)}", _hint(indented + problem)
         except (UnicodeError, ValueError):
             mark, message, help = None, "the text holds characters that YAML does not know", ""
-        documents += reader.documents
-        line = (mark.line if mark else 0) + lines
-        template = _template_line(text, start, line)
+        line = (mark.line if mark else 0) + row
+        template = _template_line(self.text, start, line)
         if template:
             message, help = "this is a template: `{{ … }}` stands here where YAML has a value", RENDER
             line = template - 1
         col = 1 if template or mark is None else mark.column + 1
-        found.append(Span(source, line + 1, col, line + 1, col + 1).finding(BROKEN, message, help))
-        ahead = _MARK.search(part, max(1, _start_of_line(part, mark.line if mark else 0)))
-        if ahead is None:
-            return documents
-        lines += part.count("\n", 0, ahead.start())
-        start += ahead.start()
-    return documents
+        self.found.append(Span(self.source, line + 1, col, line + 1, col + 1).finding(BROKEN, message, help))
+        return reader.documents, _start_of_line(part, mark.line if mark else 0)
 
 
 def _start_of_line(text: str, number: int) -> int:
@@ -140,9 +185,10 @@ class _Reader:
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.documents: list[Node] = []
+        self.begun = 0  # documents
 
-    def read(self, next_event: Callable[[], Any]) -> None:
-        """Take events until there are no more."""
+    def read(self, next_event: Callable[[], Any], most: int) -> None:
+        """Take events until there are no more, or one more document than that many begins; 0: all."""
         from yaml import (
             AliasEvent,
             DocumentStartEvent,
@@ -206,6 +252,9 @@ class _Reader:
             elif kind is AliasEvent:
                 self.alias(event)
             elif kind is DocumentStartEvent:
+                if most and self.begun == most:
+                    return
+                self.begun += 1
                 self.anchors.clear()
             elif event is None or kind is StreamEndEvent:
                 return

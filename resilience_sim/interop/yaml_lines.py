@@ -1,0 +1,311 @@
+"""The YAML that most configuration files keep to, read line by line: in a third of the time of libyaml's events.
+
+A line is a key, an item of a list, or both, with a value beside it or deeper lines below. Whatever else YAML has
+(anchors, tags, texts of several lines, escapes, keys that stand twice, mistakes) is not read here: the document as a
+whole is left to libyaml (yaml_tree.py). Positions are libyaml's: a block ends where the next token begins.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+from resilience_sim.interop.yaml_scalars import MAY_DIFFER, Plain
+from resilience_sim.scenario.text.parse import scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
+
+MOST_DEPTH = 60
+_LONGEST = 1_000  # characters up to the end of a key: libyaml looks no further for its colon
+
+_OTHERS = r"\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"  # but breaks, blanks and marks
+_FIRST = rf"(?:[A-Za-z0-9_$./\\(+^;~{_OTHERS}]|-(?=[0-9A-Za-z.]))"
+_DOUBLE = rf'"[ !#-\[\]-~{_OTHERS}]*"'
+_SINGLE = rf"'[ -&(-~{_OTHERS}]*'"
+_COMMENT = rf"(?:(?<![^ ])#[\t -~{_OTHERS}]*)?\Z"
+_WORD = rf'[!"$-9;-~{_OTHERS}]'  # no colon, no number sign
+_TEXT = rf"{_FIRST}{_WORD}*(?:(?: +|[:#]+){_WORD}+)*"
+_LINE = re.compile(
+    rf" *((?:-(?: +|\Z))*)(?:({_FIRST}{_WORD}*|{_DOUBLE}|{_SINGLE}):(?: +|\Z))?"
+    rf"(?:({_TEXT})|({_DOUBLE}|{_SINGLE})|([\[{{].*))? *{_COMMENT}"
+)
+_REST = re.compile(rf" *{_COMMENT}")
+# between brackets; what has a colon inside is read by some versions of libyaml only
+_INNER = rf"[!$-+\--9;->@-Z\\^-z|~{_OTHERS}]"
+_INNER_TEXT = rf"{_FIRST}{_INNER}*(?: +{_INNER}+)*"
+_VALUE = rf"(?:({_INNER_TEXT})|({_DOUBLE}|{_SINGLE})|(?=[\[{{]))"  # or brackets that open
+_PAIR = re.compile(rf" *(?:({_FIRST}{_INNER}*): +|({_DOUBLE}|{_SINGLE}): *){_VALUE} *([,}}])?")
+_ITEM = re.compile(rf" *{_VALUE} *([,\]])?")
+_AFTER = re.compile(r" *([,\]}])")
+
+
+MARK = "---"
+_BEGIN = re.compile(rf"{MARK}(?: *\Z| +{_COMMENT})")
+_ODD = re.compile(rf"[^\t\n\r -~\xa0{_OTHERS}]")
+
+
+def in_parts(text: str, source: Source) -> bool:
+    """Whether documents can be read one by one: none is ended or begun by anything but ``---``."""
+    far = any(text.startswith(sign) or f"\n{sign}" in text for sign in ("...", "%"))
+    return not far and len(source.lines) == text.count("\n") + 1
+
+
+def is_plain(text: str) -> bool:
+    """Whether YAML has all of its characters; libyaml looks ahead for others, and reads nothing before them."""
+    return _ODD.search(text) is None
+
+
+def next_part(text: str, start: int) -> tuple[int, bool]:
+    """Where the next document begins after that place, and whether it is the last one that begins there."""
+    while (start := text.find(f"\n{MARK}", start)) >= 0:
+        start += 1
+        if text[start + len(MARK) : start + len(MARK) + 1] in ("", " ", "\t", "\r", "\n"):
+            return start, False
+    return len(text), True
+
+
+class _Unusual(Exception):
+    """Something that is not read here."""
+
+
+# Where its dashes stand, key and value with where they begin and end, and how the value is written.
+_Token: TypeAlias = "tuple[tuple[int, ...], str, int, int, int, int, int, Any]"
+_NONE, _PLAIN, _MAY_DIFFER, _QUOTED, _FLOW = range(5)
+_BLANK: _Token = ((), "", -1, -1, _NONE, -1, -1, None)
+
+
+class Lines:
+    """A text that is read document by document."""
+
+    def __init__(self, source: Source, unclear: list[tuple[Scalar, str]]) -> None:
+        self.source = source
+        self.unclear = unclear
+        self.tokens: dict[str, _Token] = {}  # of the lines that were read: most stand there many times
+        self.known: dict[str, Plain] = {}  # what plain texts mean, to every program
+
+    def part(self, first: int, end: int, last: bool) -> list[Node] | None:
+        """The document from one line to before another, or to the end of the text; None: it is not read here."""
+        lines, many = self.source.lines, len(self.unclear)
+        end_line = end + 1
+        if last:
+            end, end_line = len(lines), len(lines) + (lines[-1] != "")
+            if lines[-1].lstrip(" ")[:1] in ("", "#") and lines[-1]:
+                return None  # blocks end at different places of it
+        begins = lines[first].startswith(MARK)
+        if begins and _BEGIN.match(lines[first]) is None:
+            return None
+        try:
+            node = self._document(first + begins, end, end_line)
+        except _Unusual:
+            del self.unclear[many:]
+            return None
+        return [] if node is None else [node]
+
+    def _value(self, text: str) -> tuple[int, Plain]:
+        """How a text without quotes is written, and what it means."""
+        if text in self.known:
+            return _PLAIN, self.known[text]
+        value = scalar(text)
+        if MAY_DIFFER.match(text):
+            return _MAY_DIFFER, value
+        self.known[text] = value
+        return _PLAIN, value
+
+    def _token(self, line: str) -> _Token:
+        found = _LINE.match(line)
+        if found is None:
+            raise _Unusual
+        _, dashes, name, text, quoted, flow = found.regs
+        start, stop = name
+        key = line[start:stop]
+        if start >= 0:
+            if key[0] == '"' or key[0] == "'":
+                key = key[1:-1]
+            if key == "<<" or stop > _LONGEST:
+                raise _Unusual
+        places = tuple([at for at in range(*dashes) if line[at] == "-"]) if dashes[1] > dashes[0] else ()
+        how, value, (begin, end) = _NONE, None, text
+        if begin >= 0:
+            how, value = self._value(line[begin:end])
+        elif quoted[0] >= 0:
+            begin, end = quoted
+            how, value = _QUOTED, line[begin + 1 : end - 1]
+        elif flow[0] >= 0:
+            how, begin = _FLOW, flow[0]
+        if start < 0 and not places:
+            if how:
+                raise _Unusual
+            return _BLANK
+        return places, key, start, stop, how, begin, end, value
+
+    def _document(self, first: int, end: int, end_line: int) -> Node | None:
+        source, tokens, make = self.source, self.tokens, self._token
+        root: Node | None = None
+        above: list[tuple[int, bool, Any, Node]] = []  # what has begun around the innermost block
+        col = -1  # of the innermost block, which is
+        mapped = False  # a mapping or a list
+        holder: Any = []  # its entries or items
+        block: Node | None = None
+        waits = True  # for a value on the lines that follow
+        key, key_span = "", Span(source, 0, 0, 0, 0)
+        null = 0, 0  # where the value stands if none follows
+        row = first
+        for line in source.lines[first:end]:
+            row += 1
+            token = tokens.get(line)
+            if token is None:
+                token = tokens[line] = make(line)
+            places, name, start, stop, how, begin, stops, value = token
+            if places:
+                at = places[0]
+            elif start < 0:
+                continue  # blank, or a comment
+            else:
+                at = start
+            # --- what ends before this line, and what the one before waits for ---
+            if waits and not (at > col or (at == col and mapped and places)):
+                span = Span(source, null[0], null[1], null[0], null[1])
+                if mapped:
+                    holder[key] = Entry(key_span, Scalar(span, None))
+                else:
+                    holder.append(Scalar(span, None))
+                waits = False
+            if not waits:
+                while at < col or (at == col and not (mapped or places)):
+                    assert block is not None
+                    _close(block, holder, row, at)
+                    if not above:
+                        raise _Unusual
+                    col, mapped, holder, block = above.pop()
+                if at != col or mapped == bool(places):
+                    raise _Unusual
+            # --- items ---
+            node: Node
+            for place in places:
+                if waits:
+                    node = Sequence(Span(source, row, place + 1, 0, 0), ())
+                    if block is None:
+                        root = node
+                    else:
+                        if mapped:
+                            holder[key] = Entry(key_span, node)
+                        else:
+                            holder.append(node)
+                        above.append((col, mapped, holder, block))
+                    col, mapped, holder, block = place, False, [], node
+                    if len(above) >= MOST_DEPTH:
+                        raise _Unusual
+                waits = True
+                null = row, place + 2
+            # --- a key ---
+            if start >= 0:
+                if waits:
+                    entries: dict[str, Entry] = {}
+                    node = Mapping(Span(source, row, start + 1, 0, 0), entries)
+                    if block is None:
+                        root = node
+                    else:
+                        if mapped:
+                            holder[key] = Entry(key_span, node)
+                        else:
+                            holder.append(node)
+                        above.append((col, mapped, holder, block))
+                    col, mapped, holder, block = start, True, entries, node
+                    if len(above) >= MOST_DEPTH:
+                        raise _Unusual
+                elif name in holder:
+                    raise _Unusual
+                key, key_span = name, Span(source, row, start + 1, row, stop + 1)
+            # --- its value, or that of the item ---
+            if how == _NONE:
+                waits = True
+                if start >= 0:
+                    null = row, stop + 2
+                continue
+            waits = False
+            if how == _FLOW:
+                node, stops = self._flow(line, begin, row, len(above) + 1)
+                if _REST.match(line, stops) is None:
+                    raise _Unusual
+            else:
+                node = Scalar(Span(source, row, begin + 1, row, stops + 1), value, int(how == _QUOTED))
+                if how == _MAY_DIFFER:
+                    self.unclear.append((node, line[begin:stops]))
+            if mapped:
+                holder[key] = Entry(key_span, node)
+            else:
+                holder.append(node)
+        if block is None:
+            return None  # nothing but comments
+        if waits:
+            span = Span(source, null[0], null[1], null[0], null[1])
+            if mapped:
+                holder[key] = Entry(key_span, Scalar(span, None))
+            else:
+                holder.append(Scalar(span, None))
+        _close(block, holder, end_line, 0)
+        for _, _, holder, block in reversed(above):
+            _close(block, holder, end_line, 0)
+        return root
+
+    def _flow(self, line: str, start: int, row: int, depth: int) -> tuple[Node, int]:
+        """A list or mapping in brackets, and where it ends."""
+        source, known, at = self.source, self.known, start + 1
+        if depth >= MOST_DEPTH:
+            raise _Unusual
+        mapped = line[start] == "{"
+        items: list[Node] = []
+        entries: dict[str, Entry] = {}
+        match, closing = (_PAIR.match, "}") if mapped else (_ITEM.match, "]")
+        node: Node
+        while True:
+            found = match(line, at)
+            if found is None:
+                raise _Unusual
+            regs = found.regs
+            begin, stop = regs[-3]
+            after = regs[-1]
+            if begin >= 0:
+                text = line[begin:stop]
+                if text in known:
+                    node = Scalar(Span(source, row, begin + 1, row, stop + 1), known[text])
+                else:
+                    how, value = self._value(text)
+                    node = Scalar(Span(source, row, begin + 1, row, stop + 1), value)
+                    if how == _MAY_DIFFER:
+                        self.unclear.append((node, text))
+            elif regs[-2][0] >= 0:
+                begin, stop = regs[-2]
+                node = Scalar(Span(source, row, begin + 1, row, stop + 1), line[begin + 1 : stop - 1], 1)
+            else:
+                node, at = self._flow(line, found.end(), row, depth + 1)
+                more = _AFTER.match(line, at)
+                if more is None:
+                    raise _Unusual
+                after = more.regs[1]
+            if mapped:
+                begin, stop = regs[1]
+                if begin >= 0:
+                    key = line[begin:stop]
+                else:
+                    begin, stop = regs[2]
+                    key = line[begin + 1 : stop - 1]
+                if key in entries or key == "<<" or stop - begin > _LONGEST:
+                    raise _Unusual
+                entries[key] = Entry(Span(source, row, begin + 1, row, stop + 1), node)
+            else:
+                items.append(node)
+            at = after[1]
+            sign = line[at - 1]
+            if sign == closing and at > 0:
+                span = Span(source, row, start + 1, row, at + 1)
+                return Mapping(span, entries) if mapped else Sequence(span, tuple(items)), at
+            if sign != "," or at < 0:
+                raise _Unusual
+
+
+def _close(block: Node, held: Any, row: int, at: int) -> None:
+    """It ends where the next token begins."""
+    span = block.span
+    span.end_line, span.end_col = row, at + 1
+    if isinstance(block, Sequence):
+        block.items = tuple(held)
