@@ -18,7 +18,7 @@ from resilience_sim.interop.envoy_index import (
     routes,
     text,
 )
-from resilience_sim.interop.findings import Log
+from resilience_sim.interop.findings import ALONE, Log
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
     assume_hosts,
@@ -290,10 +290,10 @@ def _action(route: Section, which: Route, log: Log) -> None:
     whole = route.section("weighted_clusters")
     for each in whole.sections("clusters"):
         if each.node is not which.part:
-            log.skipped(each.at("weight") if "weight" in each else each.at(), "another destination is simulated")
+            log.skipped(each.at("weight") if "weight" in each else each.at(), ALONE)
             continue
         each.ignore("name", "typed_per_filter_config", "@type")
-        each.skip(weight="all calls go to this destination", cluster_header=_ONE)
+        each.skip(weight=ALONE, cluster_header=_ONE)
         each.skip_together(
             _HEADERS, "request_headers_to_add", "request_headers_to_remove", "response_headers_to_add",
             "response_headers_to_remove", "host_rewrite_literal", "metadata_match",

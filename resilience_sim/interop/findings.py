@@ -15,6 +15,7 @@ from resilience_sim.interop.traps import Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Span
 
+ALONE = "each destination is simulated alone, with all calls"  # of several with weights
 NOT_MODELLED = "RL190"
 UNKNOWN_KEY = "RL191"
 BAD_VALUE = "RL192"

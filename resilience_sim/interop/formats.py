@@ -23,6 +23,7 @@ from resilience_sim.interop.registry import FORMATS
 from resilience_sim.interop.source.repeated import Copy
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.scenario.text.tree import Mapping, Scalar
 
 MESHES = {"istio", "gateway_api"}
 
@@ -81,6 +82,45 @@ def read_as_its_program(file: ConfigFile) -> tuple[ConfigFile, str | None]:
     return (file if name is None else _read_as(file, name)), name
 
 
+# whose resources these are, by how their `apiVersion` begins
+_OF_PROGRAMS = {
+    "networking.istio.io/": "istio",
+    "gateway.": "istio",  # the Gateway API and Envoy Gateway, which a mesh reads as well
+    "dapr.io/": "dapr",
+}
+
+
+def by_program(file: ConfigFile) -> list[tuple[ConfigFile, str | None]]:
+    """The file as its program reads it; one part a program where it holds resources of several, as `helm template`
+    writes them. What is nobody's (Services, labels) is a part of each.
+    """
+    of: dict[str, list[Mapping]] = {}
+    for document in file.documents if len(file.documents) > 1 else ():
+        of.setdefault(_program_of(document), []).append(document)
+    nobody = of.pop("", [])
+    parts = [(recognise(_part(file, own)), [*own, *nobody]) for own in of.values()]
+    if parts and nobody:
+        parts.append((recognise(_part(file, nobody)), nobody))
+    read = [(name, documents) for name, documents in parts if name is not None]
+    if len(read) < 2:
+        return [read_as_its_program(file)]
+    return [(_read_as(_part(file, documents), name), name) for name, documents in read]
+
+
+def _program_of(document: Mapping) -> str:
+    version = document.entries.get("apiVersion")
+    said = version.value.value if version is not None and isinstance(version.value, Scalar) else None
+    found = (name for begins, name in _OF_PROGRAMS.items() if isinstance(said, str) and said.startswith(begins))
+    return next(found, "")
+
+
+def _part(file: ConfigFile, documents: list[Mapping]) -> ConfigFile:
+    """Some of the documents, with the scalars in them that each program reads in its own way."""
+    lines = {line for each in documents for line in range(each.span.line, each.span.end_line + 1)}
+    unclear = tuple((node, said) for node, said in file.unclear if node.span.line in lines)
+    return replace(file, documents=tuple(documents), unclear=unclear, memo={})
+
+
 def _read_as(file: ConfigFile, name: str) -> ConfigFile:
     """With the values of the format's YAML, and what it makes of keys that stand twice."""
     file = read_as(file, FORMATS[name].yaml)
@@ -101,17 +141,36 @@ def _read_as(file: ConfigFile, name: str) -> ConfigFile:
 
 def open_config(path: str, text: str, profiles: Sequence[str] = (), route: str = "") -> tuple[ConfigFile, str] | None:
     """The file and its format, or None for any other text. ScenarioError when it is broken."""
-    return open_together([(path, text)], profiles, route)
+    (first, *_) = by_program(read_documents(path, text))
+    return None if first[1] is None else together([(first[0], first[1])], profiles, route)
 
 
 def open_together(
-    texts: Sequence[tuple[str, str]], profiles: Sequence[str] = (), route: str = ""
+    texts: Sequence[tuple[str, str]], profiles: Sequence[str] = (), route: str = "", instance: str | None = None
 ) -> tuple[ConfigFile, str] | None:
-    """Several files (path, text) as one, as a program reads them together; those of no known format are left out."""
-    files = [read_as_its_program(read_documents(path, text)) for path, text in texts]
+    """Several files (path, text) as one, as a program reads them together; those of no known format are left out. Of
+    resources of several programs in one file those count that have the instance.
+    """
+    files = [each for path, text in texts for each in by_program(read_documents(path, text))]
     known = [(file, name) for file, name in files if name is not None]
     strangers = [file for file, name in files if name is None]
+    if len(files) > len(texts):
+        known = _with_instance(known, instance)
     return together(with_companions(known, strangers), profiles, route)
+
+
+def _with_instance(known: Sequence[tuple[ConfigFile, str]], instance: str | None) -> list[tuple[ConfigFile, str]]:
+    of: dict[str, list[tuple[ConfigFile, str]]] = {}
+    for file, name in known:
+        of.setdefault("istio" if name in MESHES else name, []).append((file, name))
+    there = {name: instance_names(*opened) for name, parts in of.items() if (opened := together(parts))}
+    for name, names in there.items():
+        if instance is not None and any(each == instance or each.startswith(f"{instance}.") for each in names):
+            return of[name]
+    from resilience_sim.settings.suggest import one_of
+
+    named = "; ".join(f"{FORMATS[name].title}: {one_of(names)}" for name, names in there.items() if names)
+    raise ConfigImportError("the file holds resources of several programs", f"name one with --instance NAME. {named}")
 
 
 _APPLICATION = r"(?:application|bootstrap)(?:-[\w-]+)?\.(?:ya?ml|properties)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.envoy_gateway import Policy
-from resilience_sim.interop.findings import Log
+from resilience_sim.interop.findings import ALONE, Log
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.mesh import assume_hosts, backoff, code_outcomes, hopeless, status_codes
 from resilience_sim.interop.mesh_hosts import (
@@ -130,10 +130,10 @@ def service(
     _filters(rule, log)
     for each in rule.sections("backendRefs"):
         if each.node is not which.destination:
-            log.skipped(each.at("weight") if "weight" in each else each.at("name"), "another destination is simulated")
+            log.skipped(each.at("weight") if "weight" in each else each.at("name"), ALONE)
             continue
         each.ignore("group", "kind", "name", "namespace", "port")
-        each.skip(weight="all calls go to this destination")
+        each.skip(weight=ALONE)
         _filters(each, log)
         each.rest()
     limits = rule.section("timeouts")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from resilience_sim.interop import durations, gateway_routes
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import Log, safe_name
+from resilience_sim.interop.findings import ALONE, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
     assume_hosts,
@@ -133,11 +133,11 @@ def _service(which: Route, log: Log) -> tuple[list[Layer], list[Layer]]:
     route.ignore("name", "match")
     for each in route.sections("route"):
         if each.node is not which.destination:
-            log.skipped(each.at("weight") if "weight" in each else each.at(), "another destination is simulated")
+            log.skipped(each.at("weight") if "weight" in each else each.at(), ALONE)
             continue
         each.ignore("destination")
         each.skip(headers=_NO_ROUTING)
-        each.skip(weight="all calls go to this destination")
+        each.skip(weight=ALONE)
         each.rest()
     route.skip(**dict.fromkeys(_ROUTING, _NO_ROUTING))
     route.skip(fault="write it as a fault of the scenario: `faults: [- latency …, - errors …]`")

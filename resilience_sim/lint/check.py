@@ -72,13 +72,13 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                 if is_scenario(read.text):
                     linted.take(_subjects(read.text, read.path, settings, profiles))
                     continue
-                file, kind = formats.read_as_its_program(read_documents(read.path, read.text))
-                opened = formats.together([(file, kind)], profiles) if kind is not None else None
-                if opened is None:
-                    strangers.append(file)
-                    raise _unknown(read.path)
-                family = "istio" if opened[1] in formats.MESHES else opened[1]
-                groups.setdefault((family, _read_with(opened)), []).append(opened)
+                for file, kind in formats.by_program(read_documents(read.path, read.text)):
+                    opened = formats.together([(file, kind)], profiles) if kind is not None else None
+                    if opened is None:
+                        strangers.append(file)
+                        raise _unknown(read.path)
+                    family = "istio" if opened[1] in formats.MESHES else opened[1]
+                    groups.setdefault((family, _read_with(opened)), []).append(opened)
             except ScenarioError as error:
                 if name != asked and name.endswith(PYTHON):
                     linted.found.update((_left_out(each), None) for each in error.diagnostics)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.shell import resim
 
 from interop.shop import NAMES, imported, plan_of
 from resilience_sim.interop import formats
@@ -217,3 +219,70 @@ def test_a_kind_that_no_format_has_is_noted_in_words(to: str):
     written = write(replace(plan, stack=(CoinFlip(), *plan.stack)), to)
     assert "`coin`: no coin flip in this format; it belongs into code" in written.notes
     assert written.text == write(plan, to).text
+
+
+MESH = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: vee}
+spec:
+  hosts: [shop]
+  http:
+  - retries: {attempts: 010, perTryTimeout: 1s}
+    route: [{destination: {host: shop}}]
+"""
+DAPR = """\
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: dee}
+spec: {policies: {timeouts: {t: 5s}}, targets: {apps: {cart: {timeout: t}}}}
+"""
+APPLICATION = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data:
+  application.yml: |
+    resilience4j.retry.instances.stock.max-attempts: 010
+"""
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_resources_of_several_programs_in_one_file(order: tuple[int, ...], listed: bool, tmp_path: Path):
+    """As `helm template` and `kustomize build` write them: each is read as its program reads it, none is left out."""
+    parts = [(MESH, DAPR, APPLICATION)[number] for number in order]
+    text = "---\n".join(parts)
+    if listed:
+        if APPLICATION in parts:
+            parts.remove(APPLICATION)  # its block has lines of its own
+        text = "kind: List\nitems:\n" + "".join(f"- {textwrap.indent(part, '  ')[2:]}" for part in parts)
+    file = tmp_path / "all.yaml"
+    file.write_text(text, encoding="utf-8")
+    made = {}
+    for name in ("shop", "cart", *([] if listed else ["stock"])):
+        opened = formats.open_together([("all.yaml", text)], instance=name)
+        assert opened is not None
+        made[name] = opened[1]
+        stack = formats.convert(*opened, name).stack
+        attempts = [layer.settings["attempts"].value for layer in stack.layers if "attempts" in layer.settings]
+        assert attempts == {"shop": ["9"], "cart": [], "stock": ["8"]}[name]
+    assert made == {"shop": "istio", "cart": "dapr"} | ({} if listed else {"stock": "resilience4j"})
+    with pytest.raises(formats.ConfigImportError, match="of several programs") as error:
+        formats.open_together([("all.yaml", text)])
+    assert "`cart`" in error.value.help
+    said = resim("lint", str(file), "--format", "concise").out
+    assert "RL132" in said
+    assert "RL164" in said
+    assert ("[stock]" in said) != listed
+
+
+def test_a_service_beside_routes_is_part_of_them():
+    text = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: web}\nspec: {ports: [{port: 80}]}\n---\n"
+        + MESH
+    )
+    opened = formats.open_config("all.yaml", text)
+    assert opened is not None
+    assert opened[1] == "istio"
+    assert len(opened[0].documents) == 2

@@ -227,7 +227,8 @@ def test_backends_by_weight_are_instances_each():
     opened = formats.open_config("m.yaml", text)
     assert opened is not None
     assert formats.instance_names(*opened) == ["api.shop.svc.cluster.local", "next.lab.svc.cluster.local"]
-    assert "`weight` is not modelled: all calls go to this destination" in said(read(text))
+    assert "`weight` is not modelled: each destination is simulated alone, with all calls" in said(read(text))
+    assert sum(each.code == "RL190" for each in lint_text(text, "m.yaml")) == 2, "once for each weight"
 
 
 def test_a_grpc_route_has_neither_timeouts_nor_retries():

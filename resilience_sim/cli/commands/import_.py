@@ -134,7 +134,7 @@ def _read(files: list[str], options: ImportOptions) -> tuple[Imported | Imported
 def _imported(texts: list[tuple[str, str]], options: ImportOptions) -> Imported | ImportedGraph | None:
     from resilience_sim.interop import formats
 
-    opened = formats.open_together(texts, options.profile, options.route)
+    opened = formats.open_together(texts, options.profile, options.route, options.instance)
     if opened is None:
         return None
     config, name = opened
