@@ -37,7 +37,8 @@ class Margin:
     ``broken_by``: the expectation that broke most often there, ``collapse``, or empty. ``not_monotone``: seeds in
     which something harder held, or something easier broke. ``already``: seeds that break at the easiest end.
     ``stepped``: the axis has no values between those that were searched, so that what breaks is not what holds.
-    ``known``: which expectations, by number, had data in some run.
+    ``known``: which expectations, by number, had data in some run. ``broken_today``: how many seeds break at today's
+    value; 0 where that is not in the range.
     """
 
     axis: str
@@ -60,6 +61,7 @@ class Margin:
     last: float
     stepped: bool
     known: frozenset[int]
+    broken_today: int
 
     @property
     def falls(self) -> bool:
@@ -74,12 +76,6 @@ class Margin:
     def broken(self) -> int:
         """How many seeds break in the range."""
         return sum(each is not None for each in self.critical)
-
-    @property
-    def broken_today(self) -> int:
-        """How many seeds break at today's value, or at an easier one."""
-        today = self.today
-        return 0 if today is None else sum(self.reaches(today, each) for each in self.critical)
 
 
 @dataclass(frozen=True)
@@ -266,7 +262,14 @@ def summarise(question: Question, found: Sequence[Found]) -> Margin:
         last=ladder.value(ladder.last),
         stepped=ladder.stepped,
         known=frozenset().union(*(each.known for each in found)),
+        broken_today=sum(each.today for each in found) if today is not None and within(today, ladder) else 0,
     )
+
+
+def within(value: float, ladder: Ladder) -> bool:
+    """Whether a value lies in the range of a ladder."""
+    ends = sorted((ladder.value(ladder.first), ladder.value(ladder.last)))
+    return ends[0] <= value <= ends[1]
 
 
 def below(margin: Margin, least: float) -> bool:

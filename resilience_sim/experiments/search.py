@@ -21,7 +21,8 @@ class Found:
     """What one seed says. ``rung``: the lowest that breaks, None when none does. ``broken_by``: what broke there.
 
     ``monotone``: no rung that was tried below it breaks, and none above it holds. ``runs`` and ``requests``: what it
-    took. ``known``: which of the expectations, by number, had data in some run.
+    took. ``known``: which of the expectations, by number, had data in some run. ``today``: it breaks at the rung where
+    a search begins that knows nothing, which was tried.
     """
 
     seed: int
@@ -31,6 +32,7 @@ class Found:
     runs: int
     requests: int
     known: frozenset[int] = frozenset()
+    today: bool = False
     given_up: bool = False
 
 
@@ -60,11 +62,12 @@ class Search:
             for at in ladder.near(rung) if rung is not None else ():
                 if ladder.first <= at <= ladder.last:
                     probe(at)
+            today = rung is not None and rung <= ladder.start and bool(probe(ladder.start))
         except TooDear:
             return Found(seed, None, "", True, len(probe.seen), probe.requests, given_up=True)
         why = probe(rung) if rung is not None else ""
         odd = any((rung is not None and at > rung) != bool(broken) for at, broken in probe.seen.items() if at != rung)
-        return Found(seed, rung, why, not odd, len(probe.seen), probe.requests, frozenset(probe.known))
+        return Found(seed, rung, why, not odd, len(probe.seen), probe.requests, frozenset(probe.known), today)
 
 
 class _Probe:

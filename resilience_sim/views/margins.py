@@ -7,7 +7,6 @@ luckier seeds reach is shaded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from math import log
 from shlex import quote
 
@@ -18,7 +17,6 @@ from resilience_sim.experiments.margins import Margin, Margins, below
 from resilience_sim.experiments.search import COLLAPSED
 from resilience_sim.experiments.theory import Cliff, agreeing, cliffs
 from resilience_sim.kernel import format as fmt
-from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.settings.plan import AS_WRITTEN, Expectation, Plan
 from resilience_sim.views.live.look import Look
@@ -165,7 +163,7 @@ def _cliff(margin: Margin, plan: Plan | None, look: Look) -> Row:
     if len(margin.already) == seeds:
         return row.add(f"broken {_easiest(margin, plan)} already", "bad!")
     begins = margin.p5 == margin.first
-    broken = margin.today is not None and margin.reaches(margin.today, margin.p5)
+    broken = _broken(margin)
     if begins:
         row.add(f"broken {_easiest(margin, plan)} already", "bad!").add(f" in {len(margin.already)} of {seeds} seeds")
     else:
@@ -180,6 +178,11 @@ def _cliff(margin: Margin, plan: Plan | None, look: Look) -> Row:
     if rate:
         row.add(f" = {fmt.rate((margin.p50 or 0.0) * rate)}")
     return row.add(f", 95% by {_reached(margin, margin.p95)}", "faint")
+
+
+def _broken(margin: Margin) -> bool:
+    """Whether today's value is no easier than the 5 % point, and was seen to break."""
+    return bool(margin.broken_today) and margin.today is not None and margin.reaches(margin.today, margin.p5)
 
 
 def _reached(margin: Margin, value: float | None) -> str:
@@ -261,7 +264,7 @@ def _said(margin: Margin, plans: Mapping[str, Plan], several: bool) -> str:
     broke = "the run collapses" if margin.broken_by == "collapse" else f"`{margin.broken_by}` fails"
     if len(margin.already) == seeds:
         return f"{what}; it is broken at the easiest value that was tried, {write(margin.first)} ({broke})."
-    if margin.p5 is not None and margin.today is not None and margin.reaches(margin.today, margin.p5):
+    if margin.p5 is not None and _broken(margin):
         where = "the outage breaks it" if _made_up(margin.axis, plan) else "today it is broken"
         some = f" in {margin.broken_today} of {seeds} runs" if margin.broken_today < seeds else ""
         held = sum(not margin.reaches(margin.p5, each) or each == margin.p5 for each in margin.critical)
@@ -293,25 +296,14 @@ def next_steps(scenario: Scenario, ordered: Sequence[Margin], plans: Mapping[str
         return []
     name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
     steps: list[Step] = []
-    budget = _budget(scenario) if any(each.broken for each in ordered) else ""
-    if len(plans) == 1 and budget:
-        steps.append((f"resim margins {name} --try {budget}", "does a retry budget move the cliffs?"))
+    retries = [policy for policy in scenario.plan.stack if policy.kind == "retry"]
+    cliffs_move = retries and not getattr(retries[0], "budget", None) and any(each.broken for each in ordered)
+    if len(plans) == 1 and cliffs_move:
+        steps.append((f"resim margins {name} --try {retries[0].id}.budget=10%", "does a retry budget move the cliffs?"))
     elif len(plans) == 1 and scenario.variants:
         steps.append((f"resim margins {name} --variant {quote(scenario.variants[0].name)}", "the margins of a variant"))
     steps.append((f"resim compare {name}", "the same luck, other settings"))
     return steps
-
-
-def _budget(scenario: Scenario) -> str:
-    """A budget for the first retry, as a setting, where it has none and its rules know one; else empty."""
-    for policy in scenario.plan.stack:
-        if policy.kind == "retry":
-            setting = f"{policy.id}.budget=10%"
-            with suppress(ScenarioError):
-                other = scenario.with_settings([setting]).plan
-                return "" if getattr(policy, "budget", None) or other == scenario.plan else setting
-            return ""
-    return ""
 
 
 def margin_document(margin: Margin) -> dict[str, object]:

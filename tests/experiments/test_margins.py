@@ -8,6 +8,7 @@ import pytest
 from cli.shell import resim
 
 import resilience_sim
+from resilience_sim.experiments import search
 from resilience_sim.experiments.crew import Alone, Processes, WorkFailed
 from resilience_sim.experiments.margins import Inquiry, find_margins
 from resilience_sim.scenario.load import load_text
@@ -316,8 +317,6 @@ def test_expectations_that_cannot_break_anything_are_named(lucky):
 
 def test_what_cannot_be_searched_is_refused_before_anything_runs(exact, monkeypatch):
     """Exit code 2 means that nothing was simulated."""
-    from resilience_sim.experiments import search
-
     monkeypatch.setattr(search, "simulate", lambda *_, **__: pytest.fail("something was simulated"))
     wide = EXACT.replace("workers: 10, queue: 0", "workers: unlimited")
     (exact / "wide.yaml").write_text(wide)
@@ -326,7 +325,8 @@ def test_what_cannot_be_searched_is_refused_before_anything_runs(exact, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("retry", "offered"), [("{attempts: 3}", True), ("{attempts: 3, budget: 5%}", False), ("{like: tenacity}", False)]
+    ("retry", "offered"),
+    [("{attempts: 3}", True), ("{like: polly}", True), ("{attempts: 3, budget: 5%}", False), ("{like: aws}", False)],
 )
 def test_a_budget_is_offered_where_the_retry_can_have_one(exact, retry, offered):
     """And only where there is a cliff to move."""

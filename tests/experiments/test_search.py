@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resilience_sim.experiments import search
+from resilience_sim.experiments.axes import CountLadder
 from resilience_sim.experiments.quantiles import _ranks, quantile, quantile_interval
-from resilience_sim.experiments.search import lowest_broken
+from resilience_sim.experiments.search import Broken, Search, lowest_broken
 from resilience_sim.experiments.theory import erlang_c, sojourn_longer
+from resilience_sim.scenario.load import load_text
 
 
 @given(st.integers(-300, 300), st.integers(0, 600), st.integers(-400, 400), st.integers(1, 40), st.data())
@@ -36,6 +39,26 @@ def test_a_start_nearby_needs_few_questions():
     asked = []
     lowest_broken(lambda rung: asked.append(rung) or rung >= 103, -560, 560, 100, 4)
     assert len(asked) <= 5
+
+
+@pytest.mark.parametrize(("gap", "today"), [(range(-10, 3), False), (range(-10, -3), True)])
+def test_who_breaks_today_was_seen_to(monkeypatch, gap, today):
+    """A seed without a single cliff breaks at easier values although today's holds: it is asked, not concluded."""
+    ladder = CountLadder(
+        load_text("{resim: 1, service: {latency: 1ms}, traffic: {rate: 1/s}}", "x.yaml").plan,
+        lambda plan, rung: rung, float, "x", 0.0, -30, 30, 0,
+    )  # fmt: skip
+    asked = []
+
+    def broken(plan, seed, until):
+        rung = plan if isinstance(plan, int) else 0
+        asked.append(rung)
+        return Broken("it" if rung >= -20 and rung not in gap else "", 1, frozenset())
+
+    monkeypatch.setattr(search, "breaks", broken)
+    found = Search(ladder, ())((1, -19, 1))
+    assert (found.rung, found.today, found.monotone) == (-20, today, today)
+    assert asked.count(0) == 1
 
 
 def test_quantiles_by_nearest_rank():
