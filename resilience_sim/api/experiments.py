@@ -199,7 +199,7 @@ class Tuning(_Found[Entry]):
         lines = []
         for entry in self:
             settings = ", ".join(f"{path}={value}" for path, value in entry.settings.items()) or "as written"
-            cells = [settings, "yes" if entry.better else "no"]
+            cells = [settings, "no" if not entry.better else "meets the constraints" if entry.only_feasible else "yes"]
             for name in self.metrics:
                 known = metric(name)
                 cells.append(fmt.in_unit(entry.metrics[name].mean, known.unit if known else ""))

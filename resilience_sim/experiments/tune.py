@@ -75,8 +75,10 @@ class Certified:
 
 @dataclass(frozen=True)
 class Entry:
-    """Settings on the front. ``settings`` empty: as written. ``better``: surely, than as written. ``silent``: what no
-    run had data of, objectives and constraints.
+    """Settings on the front. ``settings`` empty: as written. ``better``: surely, than as written.
+
+    ``only_feasible``: that is so not by an objective, but because as written does not surely meet the constraints.
+    ``silent``: what no run had data of, objectives and constraints.
     """
 
     settings: Settings
@@ -86,6 +88,7 @@ class Entry:
     margins: Mapping[str, Held] = field(default_factory=dict)
     broken: tuple[str, ...] = ()  # constraints that are not surely met
     silent: tuple[str, ...] = ()
+    only_feasible: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,9 @@ def _answer(entries: Sequence[Entry], tuning: Tuning) -> tuple[list[Entry], str]
     """The front, and what is to be said of it."""
     today, others = entries[0], entries[1:]
     if not today.feasible:  # whatever is surely feasible is better than what is not
-        others = [replace(each, better=each.better or each.feasible) for each in others]
+        others = [
+            replace(each, better=True, only_feasible=not each.better) if each.feasible else each for each in others
+        ]
     feasible = [each for each in others if each.feasible]
     if tuning.constraints and not feasible and not today.feasible:
         return list(entries), "none_feasible"

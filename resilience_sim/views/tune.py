@@ -47,6 +47,9 @@ def tune_rows(
             row.add(f" {look.dot} certified on {len(found.certified_on)} fresh seeds", "faint")
         rows.append(row)
     words, style = SAID[found.verdict]
+    better = [entry for entry in found.front if entry.better]
+    if better and all(entry.only_feasible for entry in better):
+        words = "Settings were found that surely meet every constraint, which those as written do not"
     if found.interrupted:
         words, style = "Interrupted: the best so far, as the search has seen it; not certified", "odd!"
     elif not found.certified_on:
@@ -98,7 +101,7 @@ def _entry(number: int, entry: Entry, objectives: Sequence[Objective], found: Tu
     row = Row(f"  {number}  " if on_front else "  -  ", "strong", hang=7)
     row.add(settings_text(entry), "strong" if entry.settings else "faint")
     if entry.better:
-        row.add("  surely better", "good")
+        row.add("  surely meets every constraint" if entry.only_feasible else "  surely better", "good")
     if entry.broken:
         row.add(f"  not surely met: {'; '.join(entry.broken)}", "bad")
     rows = [row]
@@ -206,6 +209,7 @@ def entry_document(entry: Entry) -> dict[str, object]:
         "set": dict(entry.settings),
         "feasible": entry.feasible,
         "better": entry.better,
+        **({"only_feasible": True} if entry.better and entry.only_feasible else {}),
         **({"not_met": list(entry.broken)} if entry.broken else {}),
         **{
             name: {

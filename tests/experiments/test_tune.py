@@ -500,6 +500,21 @@ def test_what_no_settings_can_meet_is_said_to_hold_nowhere(here):
     assert not (here / "tuned.yaml").exists()
 
 
+def test_what_meets_the_constraints_is_not_called_better_than_what_does_not(here):
+    """Three workers are busier than five, and serve three fifths of the requests: the objective got worse."""
+    ask = (*ASK, "--set", "service.workers=3", "--out", "html=front.html")
+    answer = resim(*ask)
+    assert answer.code == 0
+    assert "Settings were found that surely meet every constraint, which those as written do not." in answer.out
+    assert "service.workers=5  surely meets every constraint" in answer.out
+    assert "urely better" not in answer.out
+    assert "surely meets every constraint" in (here / "front.html").read_text()
+    entry = resim(*ask, "--force", "--json").document["front"][0]
+    assert (entry["better"], entry["only_feasible"]) == (True, True)
+    assert entry["utilization"]["delta_ci95"][1] < 0
+    assert "only_feasible" not in resim(*ASK, "--json").document["front"][0]
+
+
 def test_what_had_no_data_is_named(here):
     """There is no breaker that could open: it is no setting's fault."""
     answer = resim(*ASK[:2], "--budget", "10k requests", "--subject-to", "opened < 3")

@@ -378,19 +378,24 @@ def _heat(points: Sequence[Mapping[str, Any]], paths: Sequence[str], name: str) 
     return _table((f"{paths[0]} by {paths[1]}", *across), rows)
 
 
+OF_ENTRIES = ("set", "feasible", "better", "only_feasible", "not_met", "margins")  # what is no figure
+
+
 def _front(front: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not front:
         return
-    names = [name for name in front[0] if name not in ("set", "feasible", "better", "not_met", "margins")]
+    names = list(dict.fromkeys(name for each in front for name in each if name not in OF_ENTRIES))
     yield "<h2>Settings to choose from</h2>"
     rows = []
     for each in front:
         settings = ", ".join(f"{path}={value}" for path, value in each["set"].items()) or "as written"
         word, style = ("surely better", "good") if each["better"] else ("", "")
+        word = "surely meets every constraint" if each.get("only_feasible") else word
+        figures = [(name, each.get(name, {"mean": None, "delta": None})) for name in names]
         cells = "".join(
-            f"<td class='n'>{_text(in_its_unit(name, each[name]['mean']))}"
-            f"<br><span class='note'>{_text(in_its_unit(name, each[name]['delta'], True))}</span></td>"
-            for name in names
+            f"<td class='n'>{_text(in_its_unit(name, figure['mean']))}"
+            f"<br><span class='note'>{_text(in_its_unit(name, figure['delta'], True))}</span></td>"
+            for name, figure in figures
         )
         rows.append(f"<tr><td>{_text(settings)}</td>{cells}<td class='{style}'>{word}</td></tr>")
     yield _table(("settings", *names, ""), rows)
