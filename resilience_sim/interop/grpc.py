@@ -154,7 +154,7 @@ def _known(file: ConfigFile) -> _Known:
                 continue
             _name_all(document, config, known)
             known.configs[id(config.node)] = made = _Config(config, throttling)
-            own = twins.of(Own((config.path,), without(config.node, "name")))
+            own = twins.of(Own((config.path,), without(config.node, _is_name)))
             found = own.known() if own is not None else None  # one that is like others is not made for that
             if found is None:
                 found = made.made()[1].found
@@ -164,6 +164,10 @@ def _known(file: ConfigFile) -> _Known:
             if bad is not None and "name" in config:
                 known.invalid[id(config.node)] = (config.node, config.at("name"))
     return known
+
+
+def _is_name(key: str) -> bool:
+    return key.lower() == "name"
 
 
 def _name_all(document: Mapping, config: Section, known: _Known) -> None:
@@ -211,7 +215,7 @@ def own(file: ConfigFile, instance: str) -> Own:
     """All that is said of one method alone (interop/twins.py), and its names: the path is one."""
     known = _known(file)
     _, node, path = known.named[_shown(file)[instance]]
-    return Own((path, instance), without(node, "name") if isinstance(node, Mapping) else [node])
+    return Own((path, instance), without(node, _is_name) if isinstance(node, Mapping) else [node])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -15,12 +15,12 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log, distinct, last, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns
-from resilience_sim.interop.own import Own
+from resilience_sim.interop.own import Own, without
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import Chain, Environment, uniform
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Mapping
+from resilience_sim.scenario.text.tree import Mapping, Scalar
 
 TRAPS = traps(
     """
@@ -60,6 +60,7 @@ OTHERS = (
     "allowBlockEventLoop", "dnsResolutionMode", "addressResolverGroupName", "pcapLoggingPathPattern", "ws", "http2",
     "webSocketCompression", "enabled",
 )  # fmt: skip
+_UNREAD = frozenset(map(uniform, OTHERS))
 SPAN = "write it with a unit: `500ms`, `10s`, `1m` or `PT10S`"
 _DURATION = re.compile(r"(-?)([0-9]{1,10})(ns|ms|s|m|h|d)\Z")
 
@@ -139,7 +140,9 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     name = _names(file, services).get(instance)
     if name is None or services.node is None:
         return None
-    return Own((instance,), [services.node.entries[name]])
+    entry = services.node.entries[name]
+    assert isinstance(entry.value, Mapping)
+    return Own((instance,), [Scalar(entry.key, ""), *without(entry.value, lambda key: uniform(key) in _UNREAD)])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

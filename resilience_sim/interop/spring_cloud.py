@@ -70,6 +70,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
               "decoder", "encoder", "contract", "exceptionPropagationPolicy", "capabilities", "queryMapEncoder",
               "micrometer", "metrics", "followRedirects", "url"),
 }  # fmt: skip
+_UNREAD = ("id", "uri", "predicates")  # of a route, for what becomes of it
 _SERIES = {"SERVER_ERROR": "5", "CLIENT_ERROR": "4"}
 _OF_SPRING = (  # names of its HttpStatus that Python's has not, or not in every version: none of a 5xx that B sends
     "CHECKPOINT", "MOVED_TEMPORARILY", "PAYLOAD_TOO_LARGE", "CONTENT_TOO_LARGE", "URI_TOO_LONG", "I_AM_A_TEAPOT",
@@ -244,7 +245,8 @@ def own(environment: Environment, instance: str) -> Own | None:
     route, gateway = known.routes[known.shown_routes[name]]
     if route.node is None or gateway.node is None:
         return None
-    return Own((instance, name, route.path), [*without(route.node, "id", "uri", "predicates"), the_same(gateway.node)])
+    parts = without(route.node, lambda key: key.lower() in _UNREAD)
+    return Own((instance, name, route.path), [*parts, the_same(gateway.node)])
 
 
 def convert(environment: Environment, instance: str, breaker: Breaker, log: Log) -> Converted:
