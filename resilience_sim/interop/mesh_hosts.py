@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import NOT_MODELLED, At, Log, distinct, safe_name
+from resilience_sim.interop.findings import NOT_MODELLED, REFUSED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.mesh import chosen
 from resilience_sim.interop.own import Own, the_same
@@ -221,6 +221,16 @@ def _no_texts(document: Mapping) -> Iterator[At]:
             yield At(entry.key, f"metadata.{name}", f"{name}:")
 
 
+def _says_no_host(document: Mapping) -> bool:
+    """Whether a rule is for no host; a VirtualService that others delegate to has only those of its routes."""
+    spec = below(document, "spec")
+    if kind_of(document) == "DestinationRule":
+        return not text(spec, "host")
+    if kind_of(document) != "VirtualService" or below(spec, "hosts") is not None:
+        return False
+    return not any(below(each, "route") or below(each, "delegate") for each in items(spec, "http"))
+
+
 def _patches(file: ConfigFile) -> Iterator[Diagnostic]:
     """Resources that are not read here, and change what the others come to; and names that are none."""
     log = Log(traps={})
@@ -229,6 +239,13 @@ def _patches(file: ConfigFile) -> Iterator[Diagnostic]:
             log.refused(
                 "a name that YAML makes a number, true or false of: the API server refuses the resource", at,
                 "write it in quotes",
+            )  # fmt: skip
+        if _says_no_host(document):
+            log.add(
+                REFUSED, "warning",
+                f"a {kind_of(document)} without a host: Istio refuses it, and it was not read",
+                At(document.entries["kind"].key, "kind", f"kind: {kind_of(document)}"),
+                "if it is a patch, read what comes of it: `kustomize build`",
             )  # fmt: skip
         chosen = below(document, "spec") if kind_of(document) in POLICIES else None
         entry = chosen.entries.get("targetSelectors") if isinstance(chosen, Mapping) else None

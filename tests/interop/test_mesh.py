@@ -535,3 +535,19 @@ def test_gateway_errors_alone_eject(text: str, five: int, gateway: int, wanted: 
     settings = [settle(layer) for layer in read.stack.layers if layer.kind == "circuit_breaker"]
     assert [{key: each[key].value for key in wanted or {}} for each in settings] == ([wanted] if wanted else [])
     assert {each.code for each in read.findings} & {"RL135", "RL136"} == said
+
+
+def test_a_rule_without_a_host_is_said():
+    """A patch of Kustomize, most likely: what it changes cannot be seen in it."""
+    whole = f"{VIRTUAL}  hosts: [shop]\n  http:\n  - route: [{{destination: {{host: shop}}}}]\n"
+    patches = (f"{VIRTUAL}  http:\n  - retries: {{attempts: 9}}\n", f"{RULE}  trafficPolicy: {{}}\n")
+    for patch in patches:
+        (found,) = [each for each in lint_text(f"{whole}---\n{patch}", "m.yaml") if each.code == "RL193"]
+        assert "without a host: Istio refuses it, and it was not read" in found.message
+        assert found.line == len(whole.splitlines()) + 3
+    delegate = f"{VIRTUAL}  http:\n  - route: [{{destination: {{host: shop}}}}]\n"
+    assert "RL193" not in {each.code for each in lint_text(f"{whole}---\n{delegate}", "m.yaml")}
+
+
+VIRTUAL = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vee}\nspec:\n"
+RULE = VIRTUAL.replace("VirtualService", "DestinationRule")
