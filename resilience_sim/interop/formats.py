@@ -6,8 +6,9 @@ for), and a line in registry.py.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -124,6 +125,8 @@ def _part(file: ConfigFile, documents: list[Mapping]) -> ConfigFile:
 def _read_as(file: ConfigFile, name: str) -> ConfigFile:
     """With the values of the format's YAML, and what it makes of keys that stand twice."""
     file = read_as(file, FORMATS[name].yaml)
+    if FORMATS[name].strict and file.notation == "json":
+        file = replace(file, findings=(*file.findings, *_lenient(file, FORMATS[name].strict)), memo={})
     if not any(each.message in (TWICE, TWO_SECTIONS) for each in file.findings):
         return file
     of = FORMATS[name]
@@ -137,6 +140,16 @@ def _read_as(file: ConfigFile, name: str) -> ConfigFile:
         else:
             said.append(each)
     return replace(file, findings=tuple(said), memo={})
+
+
+def _lenient(file: ConfigFile, strict: str) -> Iterator[Diagnostic]:
+    """Where JSON goes further than its grammar: comments, and commas that nothing follows."""
+    lines = file.documents[0].span.source.lines if file.documents else ()
+    try:
+        json.loads("\n".join(lines))
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError):
+            yield Diagnostic(REFUSED, strict, file.path, error.lineno, error.colno, error.colno + 1)
 
 
 def open_config(path: str, text: str, profiles: Sequence[str] = (), route: str = "") -> tuple[ConfigFile, str] | None:

@@ -12,7 +12,8 @@ class Format(NamedTuple):
     ``yaml``: whose rules say what a plain scalar of its YAML is (yaml_scalars.py), "" for those of YAML 1.2.
     ``values``: whose rules say which of these a number may be (section.py), "" for anything that looks like one.
     ``twice``: what comes of a key that a mapping has twice; ``refused``: it keeps the application from starting.
-    ``joined``: what comes of a section that stands twice, where that is something else.
+    ``joined``: what comes of a section that stands twice, where that is something else. ``strict``: what is wrong with
+    comments in its JSON, where its programs do not read them.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Format(NamedTuple):
     twice: str = "the last one counts"
     refused: bool = False
     joined: str = ""
+    strict: str = ""
 
 
 TREES = ("yaml", "json")
@@ -75,6 +77,7 @@ FORMATS: dict[str, Format] = {
         "service_config.json",
         TREES,
         twice="grpc-go takes the last one, in C++ and Java the service config is refused",
+        strict="comments, and commas that nothing follows, are no JSON: the service config is refused",
     ),
     "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES, yaml="Go's yaml.v2", values="Dapr"),
     "aws": Format("AWS SDK shared config", "config", ("ini", "properties")),  # and variables in a file of them

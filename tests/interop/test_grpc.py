@@ -167,3 +167,17 @@ def test_the_nanosecond_that_stands_for_a_timeout_of_nothing_is_not_said() -> No
     found = lint_text(text, "service_config.json")
     assert "RL192" in [each.code for each in found]
     assert not [each for each in found if "1ns" in each.message]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{\n  // mine\n  "methodConfig": [{"name": [{}], "timeout": "1s"}]\n}', (2, 3)),
+        ('{"methodConfig": [{"name": [{}], "timeout": "1s"},]}', (1, 51)),
+        ('{"methodConfig": [{"name": [{}], "timeout": "1s"}]}', None),
+    ],
+)
+def test_a_service_config_is_strict_json(text: str, place: tuple[int, int] | None):
+    """Elsewhere comments are read: appsettings.json has them."""
+    found = [each for each in imported(text, "service_config.json").findings if each.code == "RL193"]
+    assert [(each.line, each.col) for each in found] == ([] if place is None else [place])
