@@ -171,7 +171,11 @@ def _items(value: Any) -> list[Any]:
         from resilience_sim.scenario.text.tree import plain as data
 
         nodes = [parse(text, Source.of("vary", text), []) for text in split(value)]
-        return [data(node) for node in nodes if node is not None]
+        found = [data(node) for node in nodes if node is not None]
+        alone = found[0] if len(found) == 1 else None
+        if isinstance(alone, list) and alone and all(isinstance(each, list) for each in alone):
+            return alone  # as the file has them
+        return found
     return list(value)
 
 

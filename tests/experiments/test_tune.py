@@ -285,6 +285,14 @@ def test_without_vary_the_stack_says_what_may_change():
     assert "stack" in {spec.path for spec in own_space(load("hard-outage"))}
 
 
+def test_stacks_are_read_as_the_file_has_them_and_one_by_one():
+    scenario = load_text(FLAT, "x.yaml")
+    for text in ("[[retry],[timeout: {after: 1s}, retry]]", "[retry],[timeout: {after: 1s}, retry]"):
+        (spec,) = space_of(scenario, [("stack", text)]).specs
+        assert spec.choices == ("[{retry: {attempts: 3, delay: 100ms}}]",
+                                "[{timeout: {after: 1s}}, {retry: {attempts: 3, delay: 100ms}}]")  # fmt: skip
+
+
 def test_today_and_libraries_are_where_a_search_begins():
     space = space_of(load("retry-storm"), {"retry.attempts": "1..6", "retry.delay": "10ms..2s:log"}.items())
     assert space.settings(space.today()) == {"retry.attempts": "3", "retry.delay": "100ms"}
@@ -548,6 +556,7 @@ def test_a_stack_without_settings_has_nothing_to_vary(here):
         (["--vary", "service.wokers=1..3"], "workers"),
         (["--vary", "service.latency=1..3"], "--vary"),
         (["--vary", "stack=[retri]"], "no policy `retri`"),
+        (["--vary", "stack=[],[{timeout: {}}]"], "`timeout` needs `after`"),
         (["--vary", "service.workers=2,three,4"], "not `three`"),
         (["--vary", "service.workers=3..0"], "out of range"),
         (["--vary", "seed=1,2"], "makes no difference"),
