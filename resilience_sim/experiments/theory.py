@@ -49,7 +49,7 @@ def _cliffs(plan: Plan, axis: str, until: tuple[Expectation, ...]) -> Iterator[C
     rate, places = traffic(plan).peak, capacity(plan)
     if rate <= 0:
         return
-    if places < float("inf"):
+    if places < float("inf") and not _capped(plan):
         attempts, words = worst_attempts(plan.stack)
         alone = (1.0, "")
         for number, said in [(attempts, f"{words} x "), alone] if attempts > 1 else [alone]:
@@ -67,6 +67,13 @@ def _cliffs(plan: Plan, axis: str, until: tuple[Expectation, ...]) -> Iterator[C
             at = threads / held
             words = f"{fmt.rate(at)} x {fmt.seconds(held)} = {threads} threads (Little's law)"
             yield Cliff(at / rate, words)
+
+
+def _capped(plan: Plan) -> bool:
+    """Whether something lets only so much through to B: what breaks then need not be B's capacity."""
+    threads = plan.client.threads * plan.client.instances
+    few = 0 < threads < plan.service.workers * plan.service.replicas
+    return few or any(config.kind in ("rate_limiter", "bulkhead", "throttle") for config in plan.stack)
 
 
 def worst_attempts(stack: tuple[PolicyConfig, ...]) -> tuple[float, str]:

@@ -169,10 +169,11 @@ def _cliff(margin: Margin, plan: Plan | None, look: Look) -> Row:
     else:
         if broken:
             few = f" in {margin.broken_today} of {seeds} seeds" if margin.broken_today < seeds else ""
-            row.add(f"broken {_today(margin, plan)}", "bad!").add(few).add(", ", "faint")
-            row.add("" if margin.stepped else "held ", "faint")
-        words = f"breaks from {write(margin.p5)}" if margin.stepped else f"to {write(margin.p5)}"
-        row.add(words, "bad!" if broken else "strong")
+            row.add(f"broken {_today(margin, plan)}", "bad!").add(few)
+        if not broken or margin.p5 != margin.today:
+            row.add(", " if broken else "", "faint").add("held " if broken and not margin.stepped else "", "faint")
+            words = f"breaks from {write(margin.p5)}" if margin.stepped else f"to {write(margin.p5)}"
+            row.add(words, "bad!" if broken else "strong")
     row.add(f" {look.dot} median {_reached(margin, margin.p50)}")
     rate = _rate(margin, plan)
     if rate:
@@ -269,7 +270,8 @@ def _said(margin: Margin, plans: Mapping[str, Plan], several: bool) -> str:
         some = f" in {margin.broken_today} of {seeds} runs" if margin.broken_today < seeds else ""
         held = sum(not margin.reaches(margin.p5, each) or each == margin.p5 for each in margin.critical)
         rest = f", and it held to {write(margin.p5)} in {held} of {seeds} runs"
-        return f"{what}; {where}{some} ({broke}){'' if margin.stepped or margin.p5 == margin.first else rest}."
+        nowhere = margin.stepped or margin.p5 in (margin.first, margin.today)
+        return f"{what}; {where}{some} ({broke}){'' if nowhere else rest}."
     if margin.p50 is None:
         some = f"{margin.broken} of {seeds} runs {'breaks' if margin.broken == 1 else 'break'}"
         return f"{what}; {some} by {write(margin.last)} ({broke})."

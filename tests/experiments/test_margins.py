@@ -267,6 +267,18 @@ def test_a_few_seeds_that_break_are_not_nothing(lucky):
     assert "–" not in answer.out
 
 
+def test_what_breaks_at_today_s_value_did_not_hold_to_it(exact):
+    """The critical value is today's: at 100 requests a second the tenth worker is busy, and one more is too many."""
+    full = (*ASK[:-1], "availability >= 99.9%", "--axis", "load", "--set", "traffic.rate=101/s")
+    assert resim(*full, "--json").document["margins"][0]["p5"] < 1
+    at = (*ASK, "--axis", "load", "--set", "traffic.rate=100.4/s", "--precision", "2%")
+    found = resim(*at, "--json").document["margins"][0]
+    assert found["critical"] == [1.0, 1.0]
+    words = resim(*at).out
+    assert "broken today · median 1x" in words
+    assert "held to" not in words
+
+
 def test_who_holds_in_nearly_all_seeds_says_in_how_many(lucky):
     ask = ("--axis", "slower", "--until", "availability >= 90%", "--seed", "25", "--runs", "25")
     broken = sum(each is not None for each in lucky(*ask, "--json").document["margins"][0]["critical"])

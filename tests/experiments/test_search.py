@@ -13,7 +13,7 @@ from resilience_sim.experiments import search
 from resilience_sim.experiments.axes import CountLadder
 from resilience_sim.experiments.quantiles import _ranks, quantile, quantile_interval
 from resilience_sim.experiments.search import Broken, Search, lowest_broken
-from resilience_sim.experiments.theory import erlang_c, sojourn_longer
+from resilience_sim.experiments.theory import cliffs, erlang_c, sojourn_longer
 from resilience_sim.scenario.load import load_text
 
 
@@ -39,6 +39,16 @@ def test_a_start_nearby_needs_few_questions():
     asked = []
     lowest_broken(lambda rung: asked.append(rung) or rung >= 103, -560, 560, 100, 4)
     assert len(asked) <= 5
+
+
+@pytest.mark.parametrize("cap", ["rate_limiter: {limit: 95/s}", "bulkhead: {max_concurrent: 9}", "throttle", "threads"])
+def test_arithmetic_keeps_quiet_about_a_capacity_that_is_never_reached(cap):
+    """A limit near B's capacity breaks runs near it: that both agree would be chance."""
+    text = "{resim: 1, service: {latency: 100ms, workers: 10}, traffic: {rate: 50/s}, STACK}"
+    capped = "client: {threads: 9}" if cap == "threads" else f"stack: [{cap}]"
+    free, held = (load_text(text.replace("STACK", each), "x.yaml").plan for each in ("stack: []", capped))
+    assert [each.because for each in cliffs(free, "load")] == ["100/s = B's 100/s"]
+    assert not [each.because for each in cliffs(held, "load") if "B's" in each.because]
 
 
 @pytest.mark.parametrize(("gap", "today"), [(range(-10, 3), False), (range(-10, -3), True)])
