@@ -47,7 +47,7 @@ RL208 info: ten minutes for a call
     The SDKs of OpenAI and Anthropic wait 10 minutes for each wait for bytes unless `timeout` says otherwise, and try
     three times. A hanging connection holds its caller that long.
 """
-) | {code: aws.TRAPS[code] for code in ("RL170", "RL171")}
+) | {code: aws.TRAPS[code] for code in ("RL170", "RL171", "RL174")}
 
 NAME = "python"
 IN_FULL = "python, with all copies"

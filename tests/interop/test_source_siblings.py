@@ -580,3 +580,22 @@ c = anthropic.Client(timeout=5)
     assert {name: each["attempt"]["after"] for name, each in found.items() if name in "abc"} == {
         "a": "9s", "b": "4s", "c": "5s",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("retries", "code"),
+    [("{'mode': 'Standard'}", "RL174"), ("{'max_attempts': -1}", "RL192"), ("{'total_max_attempts': 0}", "RL192"),
+     ("{'max_attempts': 0}", ""), ("{'total_max_attempts': 1, 'mode': 'adaptive'}", "")],
+)  # fmt: skip
+def test_what_botocore_refuses_in_its_config(retries: str, code: str):
+    config = pytest.importorskip("botocore.config").Config
+    refused = ""
+    try:
+        config(retries=eval(retries))
+    except Exception as error:
+        refused = type(error).__name__
+    assert bool(refused) == bool(code)
+    text = f"from botocore.config import Config\nc = Config(retries={retries})\n"
+    found = imported(text, "client.py", "c").findings
+    assert {each.code for each in found if each.severity == "error"} == ({code} if code else set())
+    assert not any("1 calls" in each.message for each in found)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resilience_sim.interop.aws import CONSTANTS
 from resilience_sim.interop.layers import Layer, Setting, percent, times, yaml_value
 from resilience_sim.interop.source.constants import described, entries
 from resilience_sim.interop.source.failures import in_order, outcomes_of_statuses
@@ -44,19 +43,19 @@ def timeout(args: Args, name: str, default: float | None, of: str, parameters: t
     if found is None and args.more:
         return [assumed(args.reader, args.call.lineno)]
     if found is None:
-        return _after(args, default, None, f"default of {of}")
+        return after(args, default, None, f"default of {of}")
     node, scope, _ = args.reader.follow(found.node, found.scope)
     if isinstance(node, ast.Call):
         last = args.reader.module.symbol(node.func, scope).rpartition(".")[2]
         if last in ("Timeout", "ClientTimeout"):
             inside = args.reader.args(node, scope, parameters or _TIMEOUTS[last])
-            return _after(args, *_parts(inside, last == "ClientTimeout"), of)
+            return after(args, *_parts(inside, last == "ClientTimeout"), of)
     if isinstance(node, ast.Tuple) and len(node.elts) in (2, 4):  # connect, read, and for httpx write, pool
         pair = Args(args.reader, args.call, args.scope, {name: Argument(node.elts[1], found.place, scope)})
         got = pair.number(name, None, default or 10.0)
-        return _after(args, got.value, got, of)
+        return after(args, got.value, got, of)
     got = args.number(name, default, default or 10.0)
-    return _after(args, got.value, got, of)
+    return after(args, got.value, got, of)
 
 
 _TIMEOUTS = {"Timeout": ("timeout",), "ClientTimeout": ("total", "connect", "sock_read", "sock_connect")}
@@ -74,7 +73,7 @@ def _parts(inside: Args, aiohttp: bool) -> tuple[float | None, Got | None]:
     return None, None
 
 
-def _after(args: Args, seconds: float | None, got: Got | None, of: str) -> list[Layer]:
+def after(args: Args, seconds: float | None, got: Got | None, of: str) -> list[Layer]:
     if not seconds or seconds <= 0:
         return []
     layer = Layer("timeout", f"timeout of a call: {of}", args.reader.head(args.call, "timeout", "timeout"), "attempt")
@@ -534,62 +533,3 @@ def _options(reader: Reader, call: ast.AST, scope: Scope) -> Args:
             return reader.args(node, scope, ())
         node = node.func if isinstance(node, ast.Call) else node.value
     return Args(reader, ast.Call(node, [], []), scope, {})  # type: ignore[arg-type]
-
-
-def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
-    """``botocore.config.Config(retries={…}, read_timeout=60)``."""
-    reader = args.reader
-    found = args.given.get("retries")
-    node, scope, _ = reader.follow(found.node, found.scope) if found else (None, args.scope, None)
-    inside = Args(reader, args.call, args.scope, {})
-    if found is not None:
-        listed, whole = entries(reader.module, node or found.node, scope)
-        inside.given.update({name: Argument(value, value, home) for name, (value, home) in listed.items()})
-        if not whole:
-            taken = "what is seen of it" if listed else "the default"
-            reader.note(f"`retries` is {described(found.node)}: taken as {taken}", found.place.lineno)
-    mode = inside.get("mode", "standard", "standard")
-    kind = mode.value if mode.value in ("legacy", "standard", "adaptive") else "standard"
-    total, retries = inside.number("total_max_attempts", None, 3), inside.number("max_attempts", None, 2)
-    layer = Layer("retry", f"botocore: mode {kind}", reader.head(args.call, "retry", "Config"), "botocore", "aws")
-    if total.value:
-        layer.put("attempts", max(1, round(total.value)), total.source)
-    elif retries.value is not None:
-        layer.put("attempts", 1 + max(0, round(retries.value)), retries.source)
-        reader.log.trap("RL170", f"`max_attempts` {round(retries.value)} in Config does not count the first call: "
-                        f"{1 + round(retries.value)} calls; in ~/.aws/config it does",
-                        inside.at("max_attempts", f"max_attempts: {round(retries.value)}"),
-                        "write `total_max_attempts`")  # fmt: skip
-    else:
-        layer.put("attempts", 5 if kind == "legacy" else 3, None, "default")
-    layer.put("delay", ns(1), None, "always: U(0, 1) x 2^(n-1) seconds")
-    layer.put("backoff", "exponential", None, "always")
-    layer.put("jitter", "full", None, "always")
-    layer.exact = {
-        "mode": Setting(kind, mode.source.shown if mode.source else "default", mode.source.at if mode.source else None)
-    }
-    layer.remarks.append(CONSTANTS)
-    if kind == "legacy":
-        reader.log.trap("RL171", "`legacy` has no retry quota and no cap on the wait: in an outage every client "
-                        "sends every attempt", inside.at("mode", "legacy"), "write `'mode': 'standard'`")  # fmt: skip
-    else:
-        layer.put("max_delay", ns(20), None, "always")
-        layer.settings["budget"] = Setting(
-            "{kind: token_bucket, capacity: 500, deposit: 1, deposit_on: success, cost: 5}", "the retry quota"
-        )
-        layer.exact["budget"] = Setting("{kind: aws}", "the retry quota of the SDK")
-    limit = args.number("read_timeout", 60.0, 60.0)
-    made = [layer] if layer.settings["attempts"].value != "1" else []
-    return [*made, *_after(args, limit.value, limit, "default: 60 s" if not limit.given else "read_timeout")]
-
-
-def boto_client(args: Args, uses: Uses = ()) -> list[Layer]:
-    """``boto3.client(..., config=Config(...))``; without a config what botocore does by default."""
-    found = args.given.get("config")
-    if found is None:
-        return botocore_config(Args(args.reader, args.call, args.scope, {}))
-    node, scope, _ = args.reader.follow(found.node, found.scope)
-    if isinstance(node, ast.Call) and args.reader.module.symbol(node.func, scope).endswith(".Config"):
-        return botocore_config(args.reader.args(node, scope, ()))
-    args.reader.note(f"`config` is {described(found.node)}: taken as the default", found.place.lineno)
-    return botocore_config(Args(args.reader, args.call, args.scope, {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from resilience_sim.interop.source import clients, decorators, hyx
+from resilience_sim.interop.source import boto, clients, decorators, hyx
 from resilience_sim.interop.source.breakers import PARAMETERS as BREAKERS
 from resilience_sim.interop.source.objects import STAMINA_CALLERS
 from resilience_sim.interop.source.reader import Args
@@ -49,8 +49,8 @@ CLIENTS: dict[str, tuple[clients.Client, tuple[str, ...], tuple[str, ...] | None
     ),
     "aiohttp.ClientSession": (clients.aiohttp_session, _NO_NAMES, ("timeout",)),
     "aiohttp_retry.RetryClient": (clients.aiohttp_retry, ("client_session", "logger", "retry_options"), None),
-    "boto3.client": (clients.boto_client, _NO_NAMES, ("config",)),
-    "boto3.resource": (clients.boto_client, _NO_NAMES, ("config",)),
+    "boto3.client": (boto.boto_client, _NO_NAMES, ("config",)),
+    "boto3.resource": (boto.boto_client, _NO_NAMES, ("config",)),
     **{f"openai.{name}": (clients.language_model, _NO_NAMES, None) for name in _LLM},
     **{f"anthropic.{name}": (clients.language_model, _NO_NAMES, None) for name in _LLM},
 }
@@ -59,7 +59,7 @@ SESSIONS = ("requests.Session", "requests.session")
 PARTS: dict[str, tuple[clients.Client, tuple[str, ...]]] = {
     "requests.HTTPAdapter": (clients.adapter, ("pool_connections", "pool_maxsize", "max_retries")),
     "urllib3.Retry": (clients.urllib3_retry, clients.URLLIB3),
-    "botocore.Config": (clients.botocore_config, _NO_NAMES),
+    "botocore.Config": (boto.botocore_config, _NO_NAMES),
     "httpx_retries.Retry": (clients.httpx_retry, ("total", "allowed_methods", "status_forcelist")),
     **{symbol: (partial(clients.retry_options, symbol), names) for symbol, names in clients.OPTIONS.items()},
 }
