@@ -43,8 +43,8 @@ def sweep_rows(
         known = metric(name)
         assert known is not None
         rows += [Row(), *_block(found, known, width, look)] if rows else _block(found, known, width, look)
-        if refine is not None and refine[0] == name and len(found.specs) == 1:
-            rows += _crossed(found, known, refine[1])
+        if refine is not None and refine[0] == name:
+            rows += _crossed(found, known, refine[1]) if len(found.specs) == 1 else _followed(found, known, refine[1])
         if len(found.specs) > 1 and not quiet:
             rows += tornado(effects(found, name), known, look)
     if found.interrupted:
@@ -153,6 +153,15 @@ def _crossed(found: Sweep, known: Metric, value: float) -> list[Row]:
     texts = [near[spec.path] if quantity.whole else quantity.tidy(at) for at, near in places]
     where = " and ".join(f"{spec.path} = {text}" for text in texts)
     return [Row(f"  It crosses {limit} at about {where}.", "strong", hang=4)]
+
+
+def _followed(found: Sweep, known: Metric, value: float) -> list[Row]:
+    """Of several settings: what has become of the points that a map has no place for."""
+    limit, count = fmt.in_unit(value, known.unit), sum(point.refined for point in found.points)
+    if not count:
+        return [Row(f"  It does not cross {limit} here.", "faint")]
+    more = f"{fmt.plural(count, 'more point')} {'lies' if count == 1 else 'lie'}"
+    return [Row(f"  {more} between these, along {limit}: --out csv=PATH has them.", "faint", hang=4)]
 
 
 # --- two settings -------------------------------------------------------------------------------------------------
@@ -267,7 +276,8 @@ def _steps(scenario: Scenario, found: Sweep, names: Sequence[str]) -> list[tuple
     point = (best or found.points)[0]
     settings = ", ".join(f"{path}={value}" for path, value in point.at.items())
     which = "first" if len(best) in (0, len(means)) else "best" if len(best) == 1 else "first of the best"
-    what = f"the {which} of these points against today's settings"
+    by = "" if which == "first" else f", by {names[0]},"
+    what = f"the {which} of these points{by} against today's settings"
     return [
         (f"resim compare {name} --try {quote(settings)}", what),
         (f"resim margins {name}", "how far today's settings hold"),

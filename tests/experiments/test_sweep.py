@@ -266,7 +266,7 @@ def test_a_curve_for_people(flaky):
     assert answer.out.count("●") == 3
     assert "It crosses 70% at about retry.attempts = 2." in answer.out
     assert "what moves it" not in answer.out
-    assert "the best of these points" in answer.out
+    assert "the best of these points, by availability, against" in answer.out
     assert "retry.attempts=3" in answer.out.split("compare")[1]
 
 
@@ -301,6 +301,26 @@ def test_more_columns_than_a_line_has_stand_in_strips(flaky):
     assert len(shown(100, 40)) == 3
 
 
+def test_the_points_of_a_contour_are_accounted_for(flaky):
+    """A map has no place for them, and one who asked for them is told where they are."""
+    ask = (
+        "sweep",
+        "flaky.yaml",
+        "--over",
+        "retry.attempts=1..2",
+        "--over",
+        "service.failure_rate=0%..60%:3",
+        "--runs",
+        "1",
+    )
+    answer = resim(*ask, "--refine", "availability=80%", "--out", "csv=points.csv")
+    with (flaky / "points.csv").open() as file:
+        count = sum(1 for _ in csv.DictReader(file)) - 6
+    assert count > 1
+    assert f"{count} more points lie between these, along 80%: --out csv=PATH has them." in answer.out
+    assert "It does not cross 5% here." in resim(*ask, "--refine", "availability=5%").out
+
+
 def test_a_figure_that_never_changes_has_no_scale_and_no_best(flaky):
     """Availability of 200 % there is none, and of equal points none is the best."""
     ask = ("sweep", "flaky.yaml", "--over", "retry.attempts=1..3", "--runs", "2", "--set", "service.failure_rate=0%")
@@ -329,6 +349,7 @@ def test_a_figure_that_never_changes_has_no_scale_and_no_best(flaky):
         (["--over", "retry.attempts=1..3", "--show", "availabilty"], "did you mean `availability`"),
         (["--over", "retry.attempts=1..3", "--refine", "availability"], "has no `=`"),
         (["--over", "retry.attempts=1..3", "--refine", "availability=5"], "--refine"),
+        (["--over", "retry.attempts=1,3", "--refine", "availability=50%"], "nothing lies between"),
         (["--over", "retry.attempts=1..3", "--out", "jsonl=x"], "unknown format `jsonl`"),
         (["--over", "retry.attempts=1..9999", "--over", "retry.delay=1ms..9s:100"], "too many"),
     ],

@@ -80,6 +80,8 @@ def sweep(ctx: CommandContext, options: SweepOptions) -> int:
         raise usage("--over: a setting is named twice", "give all its values in one --over")
     names = tuple(dict.fromkeys(known_metric("--show", each) for each in options.show or ["availability"]))
     refine = None if options.refine is None else _refine(options.refine)
+    if refine is not None and all(spec.range is None for spec in specs):
+        raise usage("--refine: nothing lies between the values of a list", "write a range: --over PATH=LO..HI:N")
     if refine is not None and refine[0] not in names:
         names = (*names, refine[0])
     opt.parse_seeds(options.seed or 0, options.runs)
