@@ -34,8 +34,8 @@ RL203 warning: a call without a timeout
     requests has no default timeout. A server that accepts a connection and never answers holds the caller until the
     process ends, and the retry around it is never asked.
 RL204 warning: an error status that no retry sees
-    requests and httpx raise exceptions when no answer comes. A 500 or a 503 is an answer: without `raise_for_status()`
-    (or a look at the status) the decorated function returns it as if all were well, and nothing is retried.
+    requests, httpx and aiohttp raise exceptions when no answer comes. A 500 or a 503 is an answer: without
+    `raise_for_status()` (or a look at the status) the function returns it as if all were well, and nothing is retried.
 RL205 info: no status is retried
     urllib3's Retry repeats connection problems. Statuses are repeated only if `status_forcelist` names them (and a 413,
     429 or 503 with a Retry-After).

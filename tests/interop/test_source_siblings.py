@@ -599,3 +599,79 @@ def test_what_botocore_refuses_in_its_config(retries: str, code: str):
     found = imported(text, "client.py", "c").findings
     assert {each.code for each in found if each.severity == "error"} == ({code} if code else set())
     assert not any("1 calls" in each.message for each in found)
+
+
+def test_defaults_of_the_class_that_settings_are_made_by():
+    text = """
+import dataclasses
+from dataclasses import dataclass
+from pydantic import Field
+from tenacity import *
+class Settings:
+    tries: int = 5
+    wait = Field(1.5, gt=0)
+settings = Settings()
+@dataclass
+class Other:
+    n: int = dataclasses.field(default=7)
+other, given = Other(), Other(n=2)
+@retry(stop=stop_after_attempt(settings.tries), wait=wait_fixed(settings.wait))
+def a(): ...
+@retry(stop=stop_after_attempt(other.n))
+def b(): ...
+@retry(stop=stop_after_attempt(given.n))
+def c(): ...
+"""
+    found = read(text)
+    assert (found["a"]["tenacity"]["stop"][-2], found["a"]["tenacity"]["wait"][-4:-1]) == ("5", "1.5")
+    said = {name: imported(text, "client.py", name).stack.unsure for name in found}
+    assert any("is taken as 5, the default of `settings.tries`" in each for each in said["a"])
+    assert any("is not a constant here (`given.n`)" in each for each in said["c"])
+
+
+def test_hyx_reads_nothing_as_nothing_and_lists_as_lists():
+    """hyx, retry/counters.py (0 retries: one call) and retry/backoffs.py: ``interval`` begins anew at its end."""
+    found = read("""
+from hyx.circuitbreaker import consecutive_breaker
+from hyx.retry import retry
+@retry(on=OSError, attempts=0)
+async def a(): ...
+@retry(on=OSError, attempts=4, backoff=(1, 2, 3))
+async def b(): ...
+c = consecutive_breaker(exceptions=(TimeoutError,), failure_threshold=2, recovery_time_secs=0)
+""")
+    assert found["a"]["hyx"]["attempts"] == "1"
+    assert [each for each in found["b"]["hyx"]["wait"] if each.isdigit()] == ["1", "2", "3", "1"]
+    assert found["b"]["hyx"]["stop"] == "{kind: after_attempt, value: 5}"
+    assert found["c"]["hyx"]["recovery_time"] == "0ms"
+    assert found["c"]["hyx"]["ignore"] == "[error, unavailable, rate_limited, refused, reset, shed]"
+
+
+@pytest.mark.parametrize(
+    ("client", "raises"),
+    [("aiohttp.ClientSession()", False), ("aiohttp.ClientSession(raise_for_status=True)", True),
+     ("httpx.AsyncClient()", False), ("httpx.AsyncClient(event_hooks={'response': [check]})", True)],
+)  # fmt: skip
+def test_clients_that_raise_errors_for_statuses(client: str, raises: bool):
+    text = f"""
+import aiohttp, httpx
+from tenacity import *
+client = {client}
+@retry({THREE})
+async def f():
+    return await client.get("u", timeout=2)
+"""
+    assert ("RL204" in {each.code for each in imported(text, "client.py", "f").findings}) != raises
+
+
+def test_a_deadline_around_a_call_is_of_the_whole_call():
+    text = """
+import asyncio, httpx, tenacity
+@tenacity.retry
+async def f():
+    async with asyncio.timeout(2):
+        httpx.get("u")
+"""
+    layers = imported(text, "client.py", "f").stack.layers
+    remarks = [layer.remarks for layer in layers if layer.kind == "timeout"]
+    assert remarks == [["it limits the whole call"], ["it limits each wait for bytes, not the whole answer"]]

@@ -50,14 +50,8 @@ def breaker(args: Args, symbol: str) -> Layer | None:
         layer.exact["throw_new_error_on_trip"] = Setting("false", "circuitbreaker raises what the call raised")
     if library != "pybreaker":
         layer.remarks.append(f"{library} has the rules of pybreaker as far as they are simulated")
-    ignored = _ignored(args)
-    if set(FROM_B) <= set(ignored):
-        why = "it counts errors of the program, no failures of a call"
-        args.reader.log.add(NOT_MODELLED, "info", f"`{symbol}` is not modelled: {why}", at)
+    if not counts(args, layer):
         return None
-    if ignored:
-        name = "exclude" if "exclude" in args else "expected_exception"
-        layer.put("ignore", in_order(ignored), Value(name, args.at(name)))
     if "fallback_function" in args:
         layer.remarks.append("its fallback is not simulated")
     return layer
@@ -68,9 +62,25 @@ def _said(throws: Got) -> Setting:
     return Setting(str(throws.value).lower(), source.shown if source else "", source.at if source else None)
 
 
+_NAMES = ("exclude", "expected_exception", "exceptions")
+
+
+def counts(args: Args, layer: Layer) -> bool:
+    """Note what a breaker does not count, as classes of exceptions say; False if that is every failure of a call."""
+    ignored = _ignored(args)
+    if set(FROM_B) <= set(ignored):
+        why = "it counts errors of the program, no failures of a call"
+        args.reader.log.add(NOT_MODELLED, "info", f"`{layer.title}` is not modelled: {why}", layer.at or args.at(""))
+        return False
+    if ignored:
+        name = next(each for each in _NAMES if each in args)
+        layer.put("ignore", in_order(ignored), Value(name, args.at(name)))
+    return True
+
+
 def _ignored(args: Args) -> tuple[str, ...]:
     """The failures of a call that do not count, as far as classes of exceptions say."""
-    for name in ("exclude", "expected_exception"):
+    for name in _NAMES:
         found = args.given.get(name)
         if found is None:
             continue

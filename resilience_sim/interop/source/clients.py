@@ -29,12 +29,21 @@ URLLIB3_REMEDIES = {
     "RL016": "write `backoff_factor=0.5`",
 }
 CALLS = ("get", "post", "put", "delete", "patch", "head", "options", "request", "send", "stream", "create", "urlopen")
-GAPS = "it limits each wait for bytes, not the whole answer"
+GAPS, WHOLE = "it limits each wait for bytes, not the whole answer", "it limits the whole call"
 _HTTPX = ("httpx.Client", "httpx.AsyncClient")
 ASSUMED_TIMEOUT = 1.0  # seconds, of a call that cannot be seen
 
 
 # --- timeouts ---------------------------------------------------------------------------------------------------------
+
+
+def deadline(args: Args, name: str, of: str) -> list[Layer]:
+    """The limit of ``asyncio.timeout(…)`` and the like around a call."""
+    got = args.number(name, None, 10.0)
+    limit = after(args, got.value, got, of)
+    for layer in limit:
+        layer.remarks = [WHOLE]
+    return limit
 
 
 def timeout(args: Args, name: str, default: float | None, of: str, parameters: tuple[str, ...] = ()) -> list[Layer]:
@@ -80,7 +89,7 @@ def after(args: Args, seconds: float | None, got: Got | None, of: str) -> list[L
     source = got.source if got is not None else None
     layer.put("after", ns(float(seconds)), source, of)
     whole = of.endswith("aiohttp") and (source is None or not source.at.path.endswith("sock_read"))
-    layer.remarks.append("it limits the whole call" if whole else GAPS)
+    layer.remarks.append(WHOLE if whole else GAPS)
     return [layer]
 
 
@@ -416,7 +425,7 @@ def _of_fibonacci(factor: float, most: float, attempts: int) -> list[float]:
     return found
 
 
-def _chain(layer: Layer, steps: Sequence[float]) -> None:
+def chained(layer: Layer, steps: Sequence[float]) -> None:
     """Waits that are no formula: under tenacity's rules they can be told one by one."""
     layer.like = "tenacity"
     layer.exact = dict.fromkeys(("attempts", "delay", "honor_retry_after"))
@@ -465,7 +474,7 @@ def retry_options(symbol: str, args: Args, uses: Uses = ()) -> list[Layer]:
         steps = _of_fibonacci(_or(factor, 1.0), _or(most, 3.0), int(layer.settings["attempts"].value))
         layer.put("delay", ns(steps[0] if steps else 0), factor.source, "default: 2, 3 s")
     if steps:
-        _chain(layer, steps)
+        chained(layer, steps)
     given = args.get("statuses", (), (), "none").value
     statuses = given if isinstance(given, tuple) else ()
     on = set(outcomes_of_statuses(statuses))

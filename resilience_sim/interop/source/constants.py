@@ -87,6 +87,9 @@ def _named(module: Module, node: ast.Name | ast.Attribute, scope: Scope, depth: 
         if inside.value is None:  # most likely: whatever somebody decides elsewhere
             raise NotConstant(f"the parameter `{safe_name(found[0].dotted)}`, None by default")
         return Constant(inside.value, f"the default of the parameter `{safe_name(found[0].dotted)}`")
+    if isinstance(node, ast.Attribute) and not found and (default := _of_object(module, node, scope)) is not None:
+        inside = constant(module, *default, depth + 1)
+        return Constant(inside.value, f"the default of {described(node)}")
     path = module.dotted(node, scope)
     if path.startswith("http.HTTPStatus.") or path.startswith("requests.codes."):
         return Constant(_status(path.rpartition(".")[2]))
@@ -155,6 +158,23 @@ def _pairs(module: Module, node: ast.AST, scope: Scope) -> list[tuple[ast.expr |
         keywords = [(ast.Constant(each.arg) if each.arg else None, each.value) for each in node.keywords]
         return [*((None, each) for each in node.args), *keywords]
     return None
+
+
+def _of_object(module: Module, node: ast.Attribute, scope: Scope) -> tuple[ast.AST, Scope] | None:
+    """``settings.attempts``, where ``settings`` is made by a class of this file that has a default for it."""
+    made, home, _ = module.follow(node.value, scope)
+    if not isinstance(made, ast.Call) or any(each.arg in (node.attr, None) for each in made.keywords) or made.args:
+        return None
+    of = module.bindings(made.func, home)
+    inner = module.scopes.get(id(of[0].node)) if len(of) == 1 and of[0].kind == "class" else None
+    listed = [*inner.bindings.get(node.attr, []), *inner.attributes.get(node.attr, [])] if inner is not None else []
+    if len(listed) != 1 or listed[0].kind != "value" or listed[0].node is None:
+        return None
+    value = listed[0].node
+    if isinstance(value, ast.Call) and described(value.func).lower() == "`field`":  # of dataclasses, of pydantic
+        said = [*value.args, *(each.value for each in value.keywords if each.arg == "default")]
+        return (said[0], listed[0].scope) if said else None
+    return value, listed[0].scope
 
 
 def _status(name: str) -> int:

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from itertools import cycle, islice
 
 from resilience_sim.interop.layers import Layer, Setting, times
+from resilience_sim.interop.source.breakers import counts
+from resilience_sim.interop.source.clients import chained
 from resilience_sim.interop.source.constants import NotConstant, constant, described
 from resilience_sim.interop.source.reader import Args, ns
+
+_MOST_STEPS = 100
 
 
 def retry(args: Args, title: str) -> Layer:
     """``@retry(on=…, attempts=3, backoff=0.5)``; None for attempts: no end."""
     layer = Layer("retry", title, args.reader.head(args.call, "retry", title), id="hyx")
     attempts = args.number("attempts", 3, 3)
-    layer.put(
-        "attempts",
-        1 + max(0, round(attempts.value)) if attempts.value else 10_000,
-        attempts.source,
-        "default: 3 retries",
-    )
-    if _backoff(args, layer) and attempts.value:
+    most = 10_000 if attempts.value is None else 1 + max(0, round(attempts.value))
+    layer.put("attempts", most, attempts.source, "default: 3 retries")
+    if _backoff(args, layer) and attempts.value is not None:
         layer.like = "hyx"
         layer.exact["attempts"] = Setting(str(max(0, round(attempts.value))), "retries", layer.settings["attempts"].at)
         layer.exact["honor_retry_after"] = None
@@ -59,10 +60,14 @@ def _backoff(args: Args, layer: Layer) -> bool:
         return symbol == "hyx.const" and "jitter" not in inside
     try:
         value = constant(args.reader.module, node, scope).value
-        seconds = value[0] if isinstance(value, tuple) and value else value
-        layer.put("delay", ns(float(seconds)), args.get("backoff", 0.5, 0.5).source)
+        steps = [float(each) for each in value] if isinstance(value, tuple) else [float(value)]
+        layer.put("delay", ns(steps[0]), args.get("backoff", 0.5, 0.5).source)
+        if isinstance(value, tuple):
+            turns = min(int(layer.settings["attempts"].value), _MOST_STEPS)
+            chained(layer, list(islice(cycle(steps), turns - 1)) or steps)
+            layer.remarks.append("hyx waits once more after the last attempt")
         return not isinstance(value, tuple)
-    except (NotConstant, TypeError, ValueError):
+    except (NotConstant, TypeError, ValueError, IndexError):
         args.reader.note(f"`backoff` is {described(node)}: taken as expo(), jittered", found.place.lineno)
         layer.put("delay", ns(1), None, "taken")
         layer.put("backoff", "exponential", None, "taken")
@@ -70,22 +75,22 @@ def _backoff(args: Args, layer: Layer) -> bool:
         return False
 
 
-def breaker(args: Args, title: str) -> Layer:
-    """``consecutive_breaker``."""
+def breaker(args: Args, title: str) -> Layer | None:
+    """``consecutive_breaker``; None for one that counts no failure of a call."""
     layer = Layer("circuit_breaker", title, args.reader.head(args.call, "circuit_breaker", title), "hyx", "hyx")
     failures, recovery = args.number("failure_threshold", 5, 5), args.number("recovery_time_secs", 30, 30)
     threshold = args.number("recovery_threshold", 3, 3)
-    layer.put("failure_threshold", max(1, round(failures.value or 5)), failures.source, "default")
-    layer.put("recovery_time", ns(float(recovery.value or 30)), recovery.source, "default")
-    layer.put("success_threshold", max(1, round(threshold.value or 3)), threshold.source, "default")
-    return layer
+    layer.put("failure_threshold", max(1, round(failures.value or 0)), failures.source, "default")
+    layer.put("recovery_time", ns(float(recovery.value or 0)), recovery.source, "default")
+    layer.put("success_threshold", max(1, round(threshold.value or 0)), threshold.source, "default")
+    return layer if counts(args, layer) else None
 
 
 def timeout(args: Args, title: str) -> Layer:
     """``timeout(5)``."""
     limit = args.number("max_delay_secs", 10, 10)
     layer = Layer("timeout", title, args.reader.head(args.call, "timeout", title), "limit")
-    layer.put("after", ns(float(limit.value or 10)), limit.source)
+    layer.put("after", ns(float(limit.value or 0)), limit.source)
     return layer
 
 
@@ -99,7 +104,7 @@ def bulkhead(args: Args, title: str) -> Layer:
     return layer
 
 
-Reading = Callable[[Args, str], Layer]
+Reading = Callable[[Args, str], Layer | None]
 POLICIES: dict[str, tuple[Reading, tuple[str, ...]]] = {
     "hyx.retry": (retry, ()),
     "hyx.consecutive_breaker": (

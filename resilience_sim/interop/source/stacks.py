@@ -28,6 +28,7 @@ _LOOKING = re.compile(rf"\b(?:raise|{'|'.join(_LOOKS)})\b")
 _RETRYING = ("tenacity.Retrying", "tenacity.AsyncRetrying")
 _THROUGH = ("call", "call_async")  # breaker.call(requests.get, url)
 _AROUND = ("wraps", "decorate")  # @retrying.wraps, @breaker.decorate
+_RAISING = ("raise_for_status", "event_hooks", "hooks")
 _WIRE = ("timeout", "refused", "reset")
 _DEEPEST = 4
 
@@ -177,7 +178,7 @@ class Stacks:
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if not inside.seen and not any(layer.kind == "timeout" for layer in layers):
             layers.append(clients.assumed(reader, node.lineno))
-        if inside.library in ("requests", "httpx"):
+        if inside.library in ("requests", "httpx", "aiohttp"):
             self._unseen_statuses(reader, function, [*outer, *inside.around], inside.library)
         self._add(reader, node, layers, inside.method)
 
@@ -237,7 +238,7 @@ class Stacks:
         if symbol in hyx.POLICIES:
             plain, parameters = hyx.POLICIES[symbol]
             made = plain(reader.args(call, scope, parameters), symbol)
-            if made.kind == "retry" and made.settings["attempts"].value == "10000":
+            if made is not None and made.kind == "retry" and made.settings["attempts"].value == "10000":
                 self._endless_retry(reader, call, symbol, True)
             return made
         read, names = RETRIES[symbol]
@@ -363,7 +364,7 @@ class Stacks:
                 continue
             if self.module.symbol(each.func, function) == "asyncio.wait_for":
                 args = reader.args(each, function, ("fut", "timeout"))
-                limit = clients.timeout(args, "timeout", None, "wait_for")
+                limit = clients.deadline(args, "timeout", "wait_for")
                 found += [(each.lineno, each.col_offset, layer) for layer in limit]
         return [layer for _, _, layer in sorted(found, key=lambda one: one[:2])]
 
@@ -371,7 +372,7 @@ class Stacks:
         if isinstance(node, ast.Call) and self.module.symbol(node.func, scope) in _DEADLINES:
             args = reader.args(node, scope, ("timeout",))
             name = "timeout" if "timeout" in args else "delay"
-            limit = clients.timeout(args, name, None, self.module.symbol(node.func, scope))
+            limit = clients.deadline(args, name, self.module.symbol(node.func, scope))
             return limit[0] if limit else None
         made = self._policy_in(node, scope)
         if made is None or self.module.symbol(made[0].func, made[1]) in RETRIES:
@@ -409,6 +410,8 @@ class Stacks:
                 if library == "requests" and not any(layer.kind == "timeout" for layer in layers):
                     self._endless(reader, call, f"{call.func.attr} of a session")
                 http = library in ("requests", "httpx", "aiohttp", "aiohttp_retry")
+                if any(each.arg in _RAISING for each in (*made[0].keywords, *call.keywords)):
+                    library = ""  # errors may be raised for statuses
                 return _Inside(layers, [], True, _method(call.func.attr, call) if http else "GET", library, reader)
         found = self.module.bindings(call.func, function)
         if len(found) != 1 or found[0].kind != "def" or found[0].node is None:
@@ -449,7 +452,7 @@ class Stacks:
         return read(reader.args(*made, names), uses)
 
     def _unseen_statuses(self, reader: Reader, function: Scope, outer: list[Layer], library: str) -> None:
-        """An answer of 503 is no exception for requests and httpx: a retry of exceptions never sees it."""
+        """An answer of 503 is no exception for HTTP clients: a retry of exceptions never sees it."""
         for node in ast.walk(function.node) if self.module.may_say(_LOOKING, function.node) else ():
             if isinstance(node, ast.Raise) or (isinstance(node, ast.Attribute) and node.attr in _LOOKS):
                 return
