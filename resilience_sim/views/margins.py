@@ -1,7 +1,7 @@
 """The answer of ``resim margins``: a bar an axis from today's value to the cliff, the nearest cliff first.
 
-A bar is on a scale of its own kind: factors from 1x to 16x by their logarithm, shares from 0 to 100 %. What only the
-luckier seeds reach is shaded.
+A bar is on a scale of its own kind: factors from 1x to 16x by their logarithm, shares from 0 to 100 %, the range of a
+setting that has no value today. What only the luckier seeds reach is shaded.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def _place(margin: Margin, value: float | None) -> float:
         return 1.0
     if margin.unit == "ratio" and margin.today is not None:
         return min(1.0, max(0.0, margin.today - value if margin.falls else value - margin.today))
-    if not margin.today:
-        return 0.5
+    if not margin.today:  # from the end of the range that holds
+        return (value - margin.first) / (margin.last - margin.first)
     return min(1.0, max(0.0, _scale(value / margin.today, margin)))
 
 

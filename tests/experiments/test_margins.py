@@ -185,6 +185,12 @@ def test_what_it_says(exact):
     assert "arithmetic" not in elsewhere.out
 
 
+def test_the_bar_of_a_setting_without_a_value_today_is_of_its_range(exact):
+    """From 1 s, which holds, down to 100 ms: nine tenths of the way."""
+    answer = resim(*ASK, "--over", "traffic.deadline=10ms..1s")
+    assert f"  {'█' * 18}··  to " in answer.out
+
+
 def test_all_axes_leave_out_what_cannot_be(exact):
     text = EXACT.replace("workers: 10, queue: 0", "workers: unlimited")
     (exact / "wide.yaml").write_text(text)
@@ -259,7 +265,8 @@ def test_a_few_seeds_that_break_are_not_nothing(lucky):
     ask = ("--axis", "slower", "--until", "availability >= 95%", "--runs", "20")
     already = sum(each is not None for each in lucky(*ask, "--json").document["margins"][0]["critical"])
     assert 1 < already < 10
-    answer = lucky(*ask)
+    answer = lucky(*ask, "--out", "html=lucky.html")
+    assert "median not in the range, 5%: 0.062x" in Path("lucky.html").read_text()
     assert f"broken at 0.062x already in {already} of 20 seeds · median more than 16x" in answer.out
     assert f"Weakest: latency; today it is broken in {already} of 20 runs" in answer.out
     assert "Nothing broke" not in answer.out

@@ -327,7 +327,7 @@ def _margins(margins: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 each["p50"],
                 each["p5"],
                 each["p95"],
-                "not in the range" if each["p50"] is None else f"{write(each['p50'])}, 5%: {write(each['p5'])}",
+                _reached(each, write),
                 "bad",
             )
             for each in mine
@@ -335,6 +335,13 @@ def _margins(margins: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"<h3>{_text(axis)}</h3><figure>{intervals(f'{axis}: where it breaks', marks, False)}"
         broken = sorted({str(each["broken_by"]) for each in mine if each.get("broken_by")})
         yield f"<figcaption>{_text('broken by ' + ', '.join(broken)) if broken else ''}</figcaption></figure>"
+
+
+def _reached(margin: Mapping[str, Any], write: Callable[[float | None], str]) -> str:
+    if margin["p5"] is None:
+        return "not in the range"
+    middle = "median not in the range" if margin["p50"] is None else write(margin["p50"])
+    return f"{middle}, 5%: {write(margin['p5'])}"
 
 
 def _points(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:
