@@ -675,3 +675,23 @@ async def f():
     layers = imported(text, "client.py", "f").stack.layers
     remarks = [layer.remarks for layer in layers if layer.kind == "timeout"]
     assert remarks == [["it limits the whole call"], ["it limits each wait for bytes, not the whole answer"]]
+
+
+def test_names_that_are_given_by_assignment():
+    found = read("""
+import httpx, tenacity, urllib3
+again, Attempts = tenacity.retry, tenacity.stop_after_attempt
+Wait = tenacity.wait_fixed
+Circle = Circle
+@again(stop=Attempts(4), wait=Wait(2))
+def a(): ...
+@Circle(stop=Attempts(4))
+def b(): ...
+class Api:
+    Policy = urllib3.util.Retry
+    def __init__(self, client=None):
+        self.client = client or httpx.Client(timeout=3)
+        self.retry = self.Policy(5)
+""")
+    assert (found["a"]["tenacity"]["stop"][-2], found["a"]["tenacity"]["wait"][-2]) == ("4", "2")
+    assert list(found) == ["a", "Api.client"]

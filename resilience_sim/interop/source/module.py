@@ -153,8 +153,8 @@ class Module:
 
     # --- names ---------------------------------------------------------------------------------------------------
 
-    def dotted(self, node: ast.AST, scope: Scope) -> str:
-        """``requests.adapters.HTTPAdapter`` for whatever name it was imported under; "" for anything else."""
+    def dotted(self, node: ast.AST, scope: Scope, followed: int = 0) -> str:
+        """``requests.adapters.HTTPAdapter`` for whatever name it was imported under, or given; "" for anything else."""
         tail: list[str] = []
         while isinstance(node, ast.Attribute):
             tail.append(node.attr)
@@ -164,6 +164,10 @@ class Module:
         found = scope.look_up(node.id)
         if len(found) == 1 and found[0].kind == "import":
             return ".".join([found[0].dotted, *reversed(tail)])
+        said = found[0].node if len(found) == 1 and found[0].kind == "value" else None
+        if isinstance(said, ast.Name | ast.Attribute) and followed < _FOLLOWED:  # Retry = urllib3.util.Retry
+            path = self.dotted(said, found[0].scope, followed + 1)
+            return ".".join([path, *reversed(tail)]) if path and not path.startswith("builtins.") else ""
         imports = {each.dotted for each in found if each.kind == "import"}
         if not found:
             return ".".join([self._starred(node.id) or "builtins", node.id, *reversed(tail)])
@@ -390,6 +394,8 @@ class _Walk:
             return
         if isinstance(value, ast.Await):
             value = value.value
+        if isinstance(value, ast.BoolOp) and isinstance(target, ast.Attribute):
+            value = value.values[-1]  # self.client = client or httpx.Client()
         while isinstance(value, ast.Call):  # of `f = retry(...)(f)` both
             self.module.names[id(value)] = name
             value = value.func
