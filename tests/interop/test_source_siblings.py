@@ -517,7 +517,11 @@ import httpx
 a = httpx.Client(timeout=(1, 2, 3, 4))
 b = httpx.Client(limits=httpx.Limits(max_connections=5), timeout=7)
 c = httpx.Client(mounts={"https://": httpx.HTTPTransport(retries=3)})
+d = httpx.Client(transport=httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=3)),
+                 limits=httpx.Limits(max_connections=9))
 """)
+    assert list(found["d"]) == ["connections", "httpx", "attempt"], "connecting is tried again in its place"
+    assert found["d"]["connections"]["max_concurrent"] == "3"
     assert found["a"]["attempt"]["after"] == "2s"
     assert found["b"]["connections"] == {"max_concurrent": "5", "queue": "1000000", "max_wait": "7s"}
     assert found["c"]["httpx"]["stop"] == "{kind: after_attempt, value: 4}"

@@ -278,7 +278,12 @@ def httpx_client(args: Args, uses: Uses) -> list[Layer]:
         node, scope, _ = reader.follow(each.node, each.scope)
         retry = retry or transport(reader, node, scope)
     limit = _of_uses(args, uses, 5.0, "httpx")
-    return [*retry, *_connections(args, limit), *limit]
+    pool = _connections(args, limit)
+    if "transport" in args:  # which has limits of its own, and the client's are not looked at
+        node, scope, _ = reader.follow(routes[0].node, routes[0].scope)
+        pool = _connections(reader.args(node, scope, ()), limit) if isinstance(node, ast.Call) else []
+    connecting = [each for each in retry if each.id == "httpx"]
+    return [*(each for each in retry if each.id != "httpx"), *pool, *connecting, *limit]
 
 
 def _connections(args: Args, limit: list[Layer]) -> list[Layer]:
