@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from resilience_sim.interop import env_names
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, escaped
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
@@ -46,6 +47,7 @@ CONSTANTS = (
 )
 SECOND = 1_000_000_000
 FIELDS = ("retry_mode", "max_attempts", "defaults_mode")
+_VARIABLES = tuple(f"AWS_{name.upper()}" for name in FIELDS)
 _MACHINE = "about credentials of the machine, not about calls"
 REASONS = {  # known to botocore, close to what is simulated, and not part of it
     "metadata_service_num_attempts": _MACHINE,
@@ -81,15 +83,23 @@ def recognises(file: ConfigFile) -> bool:
     return bool(_profiles(file) or file.name == "config")
 
 
-def _variables(file: ConfigFile) -> dict[str, Entry]:
-    """``AWS_MAX_ATTEMPTS`` and the like, as they are called in a profile; those of a profile count less."""
-    found = {}
-    for document in file.documents:
-        for name, entry in document.entries.items():
-            field = name.removeprefix("AWS_").lower()
-            if name == f"AWS_{field.upper()}" and field in FIELDS and isinstance(entry.value, Scalar):
-                found[field] = entry
-    return found
+def _variables(file: ConfigFile) -> list[env_names.Variables]:
+    """``AWS_MAX_ATTEMPTS`` and the like of each process, as a profile calls them: a file of them, containers."""
+    found = _fields({name: entry for document in file.documents for name, entry in document.entries.items()})
+    if found:
+        return [env_names.Variables("", found)]
+    said = {id(each.span.source): each.span.source for each in file.documents}
+    if not any(name in line for source in said.values() for line in source.lines for name in _VARIABLES):
+        return []
+    return [each for document in file.documents for each in env_names.below(document, "", _fields) if each.entries]
+
+
+def _fields(entries: dict[str, Entry]) -> dict[str, Entry]:
+    return {
+        name.removeprefix("AWS_").lower(): entry
+        for name, entry in entries.items()
+        if name in _VARIABLES and isinstance(entry.value, Scalar) and entry.value.value != env_names.ELSEWHERE
+    }
 
 
 def _profiles(file: ConfigFile) -> dict[str, Mapping]:
@@ -148,10 +158,11 @@ def _found(file: ConfigFile) -> dict[str, Mapping]:
             name = profile_name(head, alone)
             if name and isinstance(entry.value, Mapping):
                 found[name] = entry.value  # of two sections for one profile the last counts, as a whole
-    if variables := _variables(file):
-        if not found:
-            found["default"] = Mapping(next(iter(variables.values())).key, {})
-        found = {name: Mapping(node.span, node.entries | variables) for name, node in found.items()}
+    for each in _variables(file):
+        if each.holder or not found:
+            found[each.holder or "default"] = Mapping(env_names.place_of(each.entries), each.entries)
+        else:
+            found = {name: Mapping(node.span, node.entries | each.entries) for name, node in found.items()}
     speaking = {name: node for name, node in found.items() if any(field in node.entries for field in FIELDS)}
     return speaking or (found if file.name == "config" else {})
 

@@ -16,6 +16,7 @@ from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 PREFIX = "RESILIENCE4J_"
+ELSEWHERE = "${}"  # the value of a variable that comes from a secret, say
 ALONE = "what no variable sets has the library's default: the application's own files are not here"
 _HOLDERS = ("INSTANCES", "BACKENDS", "LIMITERS", "CONFIGS")
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -78,7 +79,7 @@ def _set_in(node: Node) -> dict[str, Entry]:
             name = item.entries["name"].value
             value = item.entries.get("value")
             if isinstance(name, Scalar):
-                elsewhere = Scalar(name.span, "${}")  # from a secret, say
+                elsewhere = Scalar(name.span, ELSEWHERE)
                 found[str(name.value)] = Entry(name.span, value.value if value else elsewhere)
         elif isinstance(item, Scalar) and isinstance(item.value, str) and "=" in item.value:
             text, _, said = item.value.partition("=")

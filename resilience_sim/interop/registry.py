@@ -80,7 +80,8 @@ FORMATS: dict[str, Format] = {
         strict="comments, and commas that nothing follows, are no JSON: the service config is refused",
     ),
     "dapr": Format("Dapr Resiliency", "resiliency.yaml", TREES, yaml="Go's yaml.v2", values="Dapr"),
-    "aws": Format("AWS SDK shared config", "config", ("ini", "properties")),  # and variables in a file of them
+    # and the variables that a file of them sets, a compose file, a container
+    "aws": Format("AWS SDK shared config", "config", ("ini", "properties", *TREES), deep=True),
     "python": Format(
         "Python source with tenacity, backoff, urllib3, httpx, an SDK ...", "client.py", ("python",), False
     ),

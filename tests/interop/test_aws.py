@@ -173,3 +173,35 @@ def test_variables_of_the_environment_lie_over_every_profile():
             attempts = settle(convert(*opened, name).stack.layers[0])["attempts"]
             assert attempts.value == "7"
     assert open_together([("prod.env", "AWS_SECRET_ACCESS_KEY=x\n")]) is None
+
+
+COMPOSE = """\
+services:
+  app:
+    environment: {AWS_MAX_ATTEMPTS: '4', AWS_RETRY_MODE: legacy, OTHER: 1}
+  plain: {image: x}
+"""
+DEPLOYMENT = """\
+kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+      - name: app
+        env:
+        - {name: AWS_MAX_ATTEMPTS, value: "4"}
+        - {name: AWS_RETRY_MODE, valueFrom: {secretKeyRef: {name: s, key: k}}}
+      - name: side
+        env: [{name: AWS_MAX_ATTEMPTS, value: "1_0"}]
+"""
+
+
+def test_variables_of_containers_and_of_compose_files():
+    opened = open_config("compose.yaml", COMPOSE)
+    assert opened is not None
+    assert instance_names(*opened) == ["app"]
+    layer = imported(COMPOSE, "compose.yaml", "app").stack.layers[0]
+    assert (layer.settings["attempts"].value, settle(layer)["mode"].value) == ("4", "legacy")
+    for name, attempts in (("app", "4"), ("side", "10")):
+        assert imported(DEPLOYMENT, "d.yaml", name).stack.layers[0].settings["attempts"].value == attempts
+    assert open_config("d.yaml", DEPLOYMENT.replace("AWS_", "AMS_")) is None
