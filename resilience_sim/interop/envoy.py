@@ -29,7 +29,7 @@ from resilience_sim.interop.mesh import (
     retry_on,
     status_codes,
 )
-from resilience_sim.interop.own import Own, the_same
+from resilience_sim.interop.own import Own, is_name, the_same
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_envoy import write
@@ -63,15 +63,17 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     """All that is said of one cluster and the routes to it alone (interop/twins.py), and its names."""
     found = index(file)
     cluster = found.clusters[found.shown[instance]]
+    names: list[str] = []
     parts: list[Entry | Node] = [cluster.node] if cluster.node else []
     for route in cluster.routes:
         if route.part is not None:
             return None
         beside = get(route.host, "routes")
         alone = isinstance(beside, Sequence) and len(beside.items) == 1
+        names += [text(route.host, "name")] if alone else []
         parts += [route.entry, route.host if alone else the_same(route.host)]
         parts += [the_same(route.manager)] if route.manager else []
-    return Own((instance,), parts, inside=True)
+    return Own((instance, *filter(is_name, names)), parts, inside=True)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -6,24 +6,15 @@ names of the messages or in those of protobuf's JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, distinct, safe_name
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence
 
 MOST_DEPTH = 50
-_CLUSTER = {
-    "circuit_breakers", "outlier_detection", "connect_timeout", "lb_policy", "load_assignment", "eds_cluster_config",
-    "cluster_type", "load_balancing_policy",
-}  # fmt: skip
-_CLUSTER_ALONE = ("circuit_breakers", "outlier_detection", "lb_policy", "load_assignment", "eds_cluster_config")
-_ELSEWHERE = {  # settings of a listener, which act on every route
-    "stream_idle_timeout": "streams that idle are not simulated",
-    "request_timeout": "requests arrive whole",
-    "request_headers_timeout": "requests arrive whole",
-}
 _OF_ALL_ROUTES = {  # settings of a RouteConfiguration, which act on every route of it
     "request_mirror_policies": "one route to one destination is simulated",
     "typed_per_filter_config": "filters are read where the route, its virtual host or the listener has them",
@@ -34,15 +25,32 @@ LOCAL_RATE_LIMIT = (
 )
 
 
+@cache
 def camel(name: str) -> str:
     """The name of a field in protobuf's JSON."""
     head, *rest = name.split("_")
     return head + "".join(each.capitalize() for each in rest)
 
 
-def snake(name: str) -> str:
-    """The name of a field in its message."""
-    return name if name.islower() else "".join("_" + each.lower() if each.isupper() else each for each in name)
+def _either(names: Iterable[str]) -> frozenset[str]:
+    """Each in both of its spellings."""
+    return frozenset(spelled for name in names for spelled in (name, camel(name)))
+
+
+_CLUSTER_ALONE = _either(
+    ("circuit_breakers", "outlier_detection", "lb_policy", "load_assignment", "eds_cluster_config")
+)
+_CLUSTER = _CLUSTER_ALONE | _either(("connect_timeout", "cluster_type", "load_balancing_policy"))
+_MANAGER = _either(("http_filters", "rds"))
+_ELSEWHERE = {  # settings of a listener, which act on every route
+    spelled: why
+    for name, why in (
+        ("stream_idle_timeout", "streams that idle are not simulated"),
+        ("request_timeout", "requests arrive whole"),
+        ("request_headers_timeout", "requests arrive whole"),
+    )
+    for spelled in _either([name])
+}
 
 
 def get(node: Node | None, name: str) -> Node | None:
@@ -173,7 +181,7 @@ def index(file: ConfigFile) -> Index:
 def _made(file: ConfigFile) -> Index:
     found = _Gathered()
     for document in file.documents:
-        if _is_cluster(document) and any(get(document, key) is not None for key in _CLUSTER_ALONE):
+        if _is_cluster(document) and not _CLUSTER_ALONE.isdisjoint(document.entries):
             found.clusters.append(document)
         _gather(document, None, found, 0)
     made = Index(elsewhere=found.elsewhere)
@@ -206,7 +214,7 @@ def _gather(node: Node, manager: Mapping | None, found: _Gathered, depth: int) -
         return
     if not isinstance(node, Mapping):
         return
-    if get(node, "http_filters") is not None or get(node, "rds") is not None:
+    if not _MANAGER.isdisjoint(node.entries):
         manager = node
         asked = text(get(node, "rds"), "route_config_name")
         if asked:
@@ -214,9 +222,8 @@ def _gather(node: Node, manager: Mapping | None, found: _Gathered, depth: int) -
     for name, entry in node.entries.items():
         value = entry.value
         if isinstance(value, Scalar):
-            why = _ELSEWHERE.get(name) or _ELSEWHERE.get(snake(name))
-            if why:
-                found.elsewhere.append((At(entry.key, name, f"{name}:"), why))
+            if name in _ELSEWHERE:
+                found.elsewhere.append((At(entry.key, name, f"{name}:"), _ELSEWHERE[name]))
             continue
         if name in ("static_resources", "staticResources"):  # nothing else stands there, however little is said of one
             found.clusters += [each for each in items(value, "clusters") if text(each, "name")]
@@ -243,8 +250,9 @@ def _twice(file: ConfigFile) -> list[Mapping]:
 
 
 def _is_cluster(node: Mapping) -> bool:
-    typed = text(node, "@type").endswith(".Cluster")
-    return bool(text(node, "name")) and (typed or any(get(node, key) is not None for key in _CLUSTER))
+    if _CLUSTER.isdisjoint(node.entries) and not text(node, "@type").endswith(".Cluster"):
+        return False
+    return bool(text(node, "name"))
 
 
 def _of_all_routes(node: Mapping) -> Iterator[tuple[At, str]]:

@@ -394,20 +394,25 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     """All that is said of one host alone (interop/twins.py), and its names."""
     known = mesh(file)
     host = known.hosts[known.shown[instance]]
-    if known.attached or host.policies:
-        return None
     names = [instance]
     parts: list[Entry | Node] = list(host.rules)
+    policies = [*host.policies]
     for route in host.routes:
         if route.parent is not None:
             return None
+        for target in (route.kind, namespace_of(route.document), route.rule), *parents(route):
+            policies += known.attached.get(target, ())
         beside = below(below(route.document, "spec"), "http" if route.kind == "VirtualService" else "rules")
         to = below(route.entry, "route") or below(route.entry, "backendRefs")
         alone = _few(beside, 1) and (to is None or _few(to, 3))
         parts += [route.document] if alone else [route.entry, the_same(route.document)]
         names += [route.host, route.rule, route.path]
-    names += [name_of(rule) for rule in host.rules]
-    return Own(tuple(names), parts, inside=True)
+    if any(
+        len(_targets(below(each, "spec"))) > 1 or below(below(each, "spec"), "targetSelectors") for each in policies
+    ):
+        return None  # what it has to do with one of its targets is not said by the policy alone
+    names += [name_of(each) for each in (*host.rules, *policies)]
+    return Own(tuple(names), [*parts, *policies], inside=True)
 
 
 def _few(node: Node | None, most: int) -> bool:

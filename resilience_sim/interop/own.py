@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,14 @@ class Own(NamedTuple):
     names: tuple[str, ...]
     parts: Sequence[Entry | Node]
     inside: bool = False
+
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-/]{2,}\Z")
+
+
+def is_name(text: str) -> bool:
+    """Whether a name can be told from other text."""
+    return _NAME.match(text) is not None
 
 
 def the_same(node: Node) -> Scalar:

@@ -13,13 +13,12 @@ from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from resilience_sim.interop.own import Own
+from resilience_sim.interop.own import Own, is_name
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Span
 
 MOST_TRIES = 3
 _BETWEEN = "\0"  # which stands in no text: a finding that has it is never taken for a model
-_SAFE = re.compile(r"[A-Za-z0-9_.\-/]{2,}\Z")
 
 
 class Found(Protocol):
@@ -153,7 +152,7 @@ class Twins(Generic[F]):
     def of(self, own: Own) -> Instance[F] | None:
         """One of them; None where its names cannot be told from other text."""
         names = tuple(dict.fromkeys(own.names))
-        if not all(map(_SAFE.match, names)):
+        if not all(map(is_name, names)):
             return None
         spans: list[Span] = []
         known = {name: at for at, name in enumerate(names)} if own.inside else {}
@@ -166,14 +165,6 @@ class Twins(Generic[F]):
 
 def _shape(node: Entry | Node, spans: list[Span], names: dict[str, int]) -> object:
     """What is the same in all that are alike; their places are added to ``spans`` in the same order."""
-    if isinstance(node, Scalar):
-        spans.append(node.span)
-        value = node.value
-        if names and type(value) is str:
-            for name, at in names.items():
-                if name in value:
-                    return at, *value.split(name)
-        return value if type(value) is str and not node.quoted else (type(value), value, node.quoted)
     if isinstance(node, Mapping):
         span = node.span
         spans.append(span)
@@ -181,10 +172,28 @@ def _shape(node: Entry | Node, spans: list[Span], names: dict[str, int]) -> obje
         for name, entry in node.entries.items():
             spans.append(entry.key)
             below.append(name)
-            below.append(_shape(entry.value, spans, names))
+            value = entry.value
+            if isinstance(value, Scalar):
+                spans.append(value.span)
+                below.append(_said(value, names))
+            else:
+                below.append(_shape(value, spans, names))
         return tuple(below)
+    if isinstance(node, Scalar):
+        spans.append(node.span)
+        return _said(node, names)
     if isinstance(node, Entry):
         spans.append(node.key)
         return Entry, _shape(node.value, spans, names)
     spans.append(node.span)
     return (node.span.line == node.span.end_line, *[_shape(each, spans, names) for each in node.items])
+
+
+def _said(node: Scalar, names: dict[str, int]) -> object:
+    value = node.value
+    if type(value) is not str:
+        return type(value), value, node.quoted
+    for name, at in names.items():
+        if name in value:
+            return at, *value.split(name)
+    return (str, value, node.quoted) if node.quoted else value

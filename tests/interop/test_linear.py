@@ -76,6 +76,37 @@ def envoy(n: int) -> str:
     return f"static_resources:\n  clusters:\n{indented(clusters, 2)}route_config:\n{indented(hosts, 2)}"
 
 
+def envoy_virtual_hosts(n: int) -> str:
+    return "route_config:\n  virtual_hosts:\n" + "".join(
+        f"""  - name: host{i}
+    domains: [s{i}.example.org]
+    routes: [{{match: {{prefix: /}}, route: {{cluster: s{i}, retry_policy: {{retry_on: 5xx, bogus: 1}}}}}}]
+"""
+        for i in range(n)
+    )
+
+
+def gateway_policies(n: int) -> str:
+    return "".join(
+        f"""apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r{i}, namespace: shop}}
+spec:
+  parentRefs: [{{name: front}}]
+  rules: [{{backendRefs: [{{name: s{i}, port: 80}}]}}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: p{i}, namespace: shop}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r{i}}}]
+  retry: {{numRetries: 3, bogus: 1}}
+---
+"""
+        for i in range(n)
+    )
+
+
 def resilience4j(n: int) -> str:
     rows = "".join(f"s{i}: {{maxAttempts: 3, waitDuration: '${{WAIT:100ms}}', bogus: 1}}\n" for i in range(n))
     return f"resilience4j:\n  retry:\n    instances:\n{indented(rows, 6)}"
@@ -161,7 +192,9 @@ def python(n: int) -> str:
 FILES: dict[str, tuple[str, Callable[[int], str]]] = {
     "istio": ("istio.yaml", istio),
     "gateway_api": ("route.yaml", gateway_api),
+    "gateway_policies": ("route.yaml", gateway_policies),
     "envoy": ("envoy.yaml", envoy),
+    "envoy_virtual_hosts": ("envoy.yaml", envoy_virtual_hosts),
     "resilience4j": ("application.yml", resilience4j),
     "spring_cloud": ("application.yml", spring_cloud),
     "micronaut": ("application.yml", micronaut),
