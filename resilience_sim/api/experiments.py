@@ -46,7 +46,7 @@ class Margins(Sequence[Margin]):
     @property
     def until(self) -> tuple[str, ...]:
         """What counted as broken: the expectations, ``collapse`` among them."""
-        return tuple(each.text for each in self._found.until)
+        return tuple(each.words for each in self._found.until)
 
     @property
     def left_out(self) -> dict[str, str]:

@@ -114,7 +114,7 @@ def breaks(plan: Plan, seed: int, until: Sequence[Expectation]) -> Broken:
     whole = all(each.scope.whole for each in until)
     names = sorted({each.metric for each in until}) if whole else None
     run = simulate(plan_for(plan, until), seed, metrics=names, digest=False)
-    by = next((each.text for each in until if broken_by(each, run)), "")
+    by = next((each.words for each in until if broken_by(each, run)), "")
     known = frozenset(number for number, each in enumerate(until) if has_data(each, run))
     return Broken(by, int(run.document["requests"]["total"]), known)
 

@@ -212,9 +212,9 @@ def _entry(
             known = [value for value in values if value is not None]
             if known and len(known) == len(rows):
                 metrics[each.metric] = Certified(mean(known), interval(each.metric, known), None, None)
-    broken = tuple(each.text for each, verdict in zip(tuning.constraints, verdicts, strict=True) if verdict != PASS)
-    failing = tuple(each.text for each, verdict in zip(tuning.constraints, verdicts, strict=True) if verdict == FAIL)
-    asked = [*(each.metric for each in tuning.objectives), *(each.text for each in tuning.constraints)]
+    broken = tuple(each.words for each, verdict in zip(tuning.constraints, verdicts, strict=True) if verdict != PASS)
+    failing = tuple(each.words for each, verdict in zip(tuning.constraints, verdicts, strict=True) if verdict == FAIL)
+    asked = [*(each.metric for each in tuning.objectives), *(each.words for each in tuning.constraints)]
     silent = tuple(
         text for column, text in enumerate(asked)
         if all(row[column].value is None and row[column].bound is None for row in rows)

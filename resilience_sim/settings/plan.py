@@ -53,6 +53,11 @@ class Expectation:
     because: str = ""
     shows: bool = field(default=False, metadata={"added": True})
 
+    @property
+    def words(self) -> str:
+        """As written, with where: ``availability >= 99% during main``."""
+        return f"{self.text} {self.scope.label}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

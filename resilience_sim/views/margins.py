@@ -100,13 +100,8 @@ def _head(scenario: Scenario, answer: Margins, look: Look) -> Row:
 
 def broken_words(until: Sequence[Expectation]) -> str:
     """What counts as broken: ``not (availability >= 99% before trigger), or collapsed``."""
-    parts = ["collapsed" if each.text == COLLAPSED.text else f"not {scoped(each)}" for each in until]
+    parts = ["collapsed" if each.text == COLLAPSED.text else f"not {each.words}" for each in until]
     return f"{', '.join(parts[:-1])} or {parts[-1]}" if len(parts) > 1 else parts[0]
-
-
-def scoped(each: Expectation) -> str:
-    """An expectation with its scope: ``availability >= 99% during main``."""
-    return f"{each.text} {each.scope.label}".rstrip()
 
 
 def _rows(
@@ -250,11 +245,11 @@ def _sentences(ordered: Sequence[Margin], plans: Mapping[str, Plan], answer: Mar
 
 def uncounted(answer: Margins) -> list[str]:
     """Of the expectations, those that could not break anything: why."""
-    found = [f"`{scoped(each)}` fails today: it does not count as broken here." for each in answer.failing]
+    found = [f"`{each.words}` fails today: it does not count as broken here." for each in answer.failing]
     known = frozenset().union(*(each.known for each in answer.found))
     for number, each in enumerate(answer.until):
         if number not in known and each.text != COLLAPSED.text and answer.found:
-            found.append(f"`{scoped(each)}` had no data in any run, and without data nothing is broken.")
+            found.append(f"`{each.words}` had no data in any run, and without data nothing is broken.")
     return found
 
 

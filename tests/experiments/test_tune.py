@@ -523,6 +523,18 @@ def test_what_meets_the_constraints_is_not_called_better_than_what_does_not(here
     assert "only_feasible" not in resim(*ASK, "--json").document["front"][0]
 
 
+def test_a_constraint_is_named_with_its_scope(here):
+    """Two of the same text are told apart."""
+    fault = "faults: [{outage: {id: out, at: 300ms, for: 300ms}}]\n"
+    (here / "out.yaml").write_text(WORKERS + fault + "expect: [{that: availability >= 99%, after: out}, "
+                                   "{that: availability >= 99%, during: out}]\n")  # fmt: skip
+    ask = ("tune", "out.yaml", "--vary", "service.workers=8..9", "--budget", "10k requests")
+    assert "not surely met: availability >= 99% during out\n" in resim(*ask).out
+    assert resim(*ask, "--json").document["front"][0]["not_met"] == ["availability >= 99% during out"]
+    held = resim("margins", "out.yaml", "--axis", "failing", "--runs", "2", "--until", "availability >= 99% after out")
+    assert "`availability >= 99% after out` fails" in held.out
+
+
 def test_what_had_no_data_is_named(here):
     """There is no breaker that could open: it is no setting's fault."""
     answer = resim(*ASK[:2], "--budget", "10k requests", "--subject-to", "opened < 3")
