@@ -248,7 +248,7 @@ def _answer(entries: Sequence[Entry], tuning: Tuning) -> tuple[list[Entry], str]
     front = [each for each in pool if each is today or not any(dominates(low(other), low(each)) for other in pool)]
     if better:
         front = [each for each in front if each.better or not dominates(low(today), low(each))]
-    front.sort(key=low)
+    front.sort(key=lambda each: (not each.better, low(each)))  # what is surely better is what to take first
     return front, "better" if better and any(each.better for each in front) else "cannot_tell"
 
 

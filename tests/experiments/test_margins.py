@@ -209,7 +209,7 @@ def test_all_axes_leave_out_what_cannot_be(exact):
         (["--over", "service.workers"], "no PATH=SPEC"),
         (["--over", "service.workers=3"], "is no range"),
         (["--over", "service.workers=3..10ms"], "of two kinds"),
-        (["--over", "service.wokers=1..3"], "workers"),
+        (["--over", "service.wokers=1..3"], "--> --over:1:1   service.wokers"),
         (["--over", "service.latency=0..3"], "expected a duration"),
         (["--until", "availability"], "cannot read"),
         (["--until", "availability > 5% after noon"], "no fault `noon`"),

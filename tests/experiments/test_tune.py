@@ -120,6 +120,17 @@ def test_a_small_budget_that_was_enough_is_not_called_used_up():
     assert len(found.certified_on) >= 16
 
 
+def test_what_is_surely_better_comes_first():
+    """It is what is written, and offered as the next command: not the best in one thing that is worse in another."""
+    asked = question(WORKERS, {"service.workers": "3..8"}, Objective("utilization", +1), Objective("availability", +1))
+    found = tune(asked, Alone())
+    assert found.verdict == "better"
+    assert [each.better for each in found.front] == sorted((each.better for each in found.front), reverse=True)
+    assert found.front[0].better
+    assert found.front[0].settings == {"service.workers": "5"}
+    assert found.front[-1].metrics["utilization"].mean > found.front[0].metrics["utilization"].mean
+
+
 def test_what_cannot_be_met_is_not_claimed():
     found = tune(
         question(ATTEMPTS, {"retry.attempts": "1..3"}, Objective("attempts_per_request", -1),

@@ -93,6 +93,7 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
     from resilience_sim.cli import results
     from resilience_sim.cli.watching import Progress
     from resilience_sim.experiments.margins import Inquiry, below, find_margins, questions
+    from resilience_sim.scenario.diagnostics import ScenarioError
     from resilience_sim.scenario.load import load
     from resilience_sim.views.export.targets import OF_MARGINS
 
@@ -127,11 +128,14 @@ def margins(ctx: CommandContext, options: MarginsOptions) -> int:
         started = ctx.io.clock()
         with Progress(ctx, "searching", 1.0) as progress:
             ctx.detail("searching")
-            answer = find_margins(
-                inquiry,
-                crew,
-                lambda axis, done, of: progress.at(done / of, f"{axis}: {done} of {of} seeds"),
-            )
+            try:
+                answer = find_margins(
+                    inquiry,
+                    crew,
+                    lambda axis, done, of: progress.at(done / of, f"{axis}: {done} of {of} seeds"),
+                )
+            except ScenarioError as error:
+                raise ScenarioError([replace(each, file="--over") for each in error.diagnostics]) from None
         if not answer.found:
             raise KeyboardInterrupt
         missed = [
