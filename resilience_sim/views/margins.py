@@ -18,6 +18,7 @@ from resilience_sim.experiments.search import COLLAPSED
 from resilience_sim.experiments.theory import Cliff, agreeing, cliffs
 from resilience_sim.kernel import format as fmt
 from resilience_sim.scenario.scenario import Scenario
+from resilience_sim.settings.own_code import own_code_of
 from resilience_sim.settings.plan import AS_WRITTEN, Expectation, Plan
 from resilience_sim.views.live.look import Look
 from resilience_sim.views.next_step import Step
@@ -293,6 +294,9 @@ def next_steps(scenario: Scenario, ordered: Sequence[Margin], plans: Mapping[str
         return []
     name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
     steps: list[Step] = []
+    code = own_code_of(scenario.plan)
+    if code is not None:
+        return [(f"resim run {name} --client {quote(code.target)}", "watch your code as written")]
     retries = [policy for policy in scenario.plan.stack if policy.kind == "retry"]
     cliffs_move = retries and not getattr(retries[0], "budget", None) and any(each.broken for each in ordered)
     if len(plans) == 1 and cliffs_move:

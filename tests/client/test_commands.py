@@ -79,13 +79,17 @@ def test_code_beside_the_stack_that_describes_it():
 
 
 def test_margins_of_code():
-    answer = resim(
+    """And the next command is about the code, too."""
+    ask = (
         "margins", "checkout.yaml", "--client", "shop_sync:once", "--axis", "load", "--runs", "1", "--precision", "20%",
-        "--set", "traffic.requests=10", "--until", "availability > 20%", "--json",
+        "--set", "traffic.requests=10", "--until", "availability > 20%",
     )  # fmt: skip
+    answer = resim(*ask, "--out", "json=margins.json")
     assert answer.code == 0, answer.err
-    (margin,) = json.loads(answer.out)["margins"]
+    (margin,) = json.loads(Path("margins.json").read_text())["margins"]
     assert len(margin["critical"]) == 1
+    assert "resim run checkout.yaml --set traffic.requests=10 --client shop_sync:once" in answer.out
+    assert "resim compare" not in answer.out
 
 
 @pytest.mark.parametrize(
