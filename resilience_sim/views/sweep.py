@@ -21,6 +21,7 @@ from resilience_sim.views.text import Row, emit
 
 PLOT = 32  # columns of a curve
 BAR = 24  # of the tornado
+LONGEST = 24  # columns of a value
 PIPED = 100  # columns of a heat map where there is no terminal
 SHADES, PLAIN_SHADES = " ░▒▓█", " .:+#"
 
@@ -47,6 +48,7 @@ def sweep_rows(
             rows += _crossed(found, known, refine[1]) if len(found.specs) == 1 else _followed(found, known, refine[1])
         if len(found.specs) > 1 and not quiet:
             rows += tornado(effects(found, name), known, look)
+    rows += _legend(found)
     if found.interrupted:
         rows.append(Row("Interrupted: the points that are listed are complete, others are missing.", "odd!"))
     if not quiet and scenario.path != "-":
@@ -92,12 +94,13 @@ def curve(found: Sweep, known: Metric, look: Look) -> list[Row]:
     """A line for each value: where the mean lies, its 95 % interval around it, and both as numbers."""
     (spec,) = found.specs
     values = [point.at[spec.path] for point in found.points]
-    wide = max(len(_shown(value)) for value in values)
+    shown = labels(found)
+    wide = max(len(shown[value]) for value in values)
     low, high = _scale(found.points, known)
     rows = [Row(f"  {spec.path}", "faint")]
     for point, value in zip(found.points, values, strict=True):
         summary = point.metrics[known.name]
-        row = Row("    ").right(_shown(value), "faint" if point.refined else "strong", 4 + wide).add("  ")
+        row = Row("    ").right(shown[value], "faint" if point.refined else "strong", 4 + wide).add("  ")
         row.join(_mark(summary, low, high, look)).add("  ")
         rows.append(row.join(_number(known, summary)))
     if all(point.metrics[known.name].mean is None for point in found.points):
@@ -173,18 +176,19 @@ def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, l
     lines, columns = (list(dict.fromkeys(point.at[spec.path] for point in points)) for spec in (down, across))
     by_place = {(point.at[down.path], point.at[across.path]): point.metrics[known.name] for point in points}
     spread = spread_of(points, known.name)
-    left = 4 + max(len(_shown(value)) for value in lines)
+    shown = labels(found)
+    left = 4 + max(len(shown[value]) for value in lines)
     texts = {place: fmt.in_unit(each.mean, known.unit) for place, each in by_place.items()}
-    cell = 2 + max([len(text) for text in texts.values()] + [len(_shown(value)) for value in columns])
+    cell = 2 + max([len(text) for text in texts.values()] + [len(shown[value]) for value in columns])
     numbers = left + (cell + 1) * len(columns) <= width
     rows = [Row(f"  {down.path} down, {across.path} across", "faint", hang=4)]
     if numbers:
         head = Row().to(left)
         for value in columns:
-            head.right(_shown(value), "faint", head.width + cell + 1)
+            head.right(shown[value], "faint", head.width + cell + 1)
         rows.append(head)
         for value in lines:
-            row = Row("  ").right(_shown(value), "strong", left)
+            row = Row("  ").right(shown[value], "strong", left)
             for column in columns:
                 shade, style = _shade(by_place.get((value, column)), spread, known, look)
                 row.add(" ").add(shade, style).right(texts.get((value, column), ""), style, row.width + cell - 1)
@@ -196,12 +200,12 @@ def heat_map(found: Sweep, known: Metric, points: Sequence[Point], width: int, l
         strip = max(1, room // (cell + len(gap)))
         for begin in range(0, len(columns), strip):  # what does not fit beside it stands below
             part = columns[begin : begin + strip]
-            first, last = _shown(part[0]), _shown(part[-1])
+            first, last = shown[part[0]], shown[part[-1]]
             end = left + (cell + len(gap)) * len(part)
             head = Row().to(left + 1).add(first, "faint")
             rows.append(head.right(last, "faint", end + 1 - len(gap)) if head.width + len(last) < end else head)
             for value in lines:
-                row = Row("  ").right(_shown(value), "strong", left).add("" if gap else " ")
+                row = Row("  ").right(shown[value], "strong", left).add("" if gap else " ")
                 for column in part:
                     shade, style = _shade(by_place.get((value, column)), spread, known, look)
                     row.add(gap).add(shade * cell, style)
@@ -229,7 +233,8 @@ def _shade(summary: Summary | None, spread: tuple[float, float] | None, known: M
 
 def _table(found: Sweep, known: Metric) -> list[Row]:
     paths = [spec.path for spec in found.specs]
-    widths = [max(len(path), *(len(_shown(point.at[path])) for point in found.points)) for path in paths]
+    shown = labels(found)
+    widths = [max(len(path), *(len(shown[point.at[path]]) for point in found.points)) for path in paths]
     head, column = Row("  "), 2
     for path, width in zip(paths, widths, strict=True):
         column += width + 2
@@ -239,7 +244,7 @@ def _table(found: Sweep, known: Metric) -> list[Row]:
         row, column = Row("  "), 2
         for path, width in zip(paths, widths, strict=True):
             column += width + 2
-            row.right(_shown(point.at[path]), "strong", column - 2).to(column)
+            row.right(shown[point.at[path]], "strong", column - 2).to(column)
         rows.append(row.join(_number(known, point.metrics[known.name])))
     return rows
 
@@ -262,8 +267,18 @@ def tornado(found: Sequence[Effect], known: Metric, look: Look) -> list[Row]:
     return rows
 
 
-def _shown(value: str) -> str:
-    return "none" if value == "null" else value
+def labels(found: Sweep) -> dict[str, str]:
+    """What stands for a value: itself, or a number where it is long, a whole stack perhaps."""
+    values = dict.fromkeys(value for point in found.points for value in point.at.values())
+    long = [value for value in values if len(value) > LONGEST]
+    numbers = {value: f"({number})" for number, value in enumerate(long, 1)}
+    return {value: numbers.get(value, "none" if value == "null" else value) for value in values}
+
+
+def _legend(found: Sweep) -> list[Row]:
+    """What the numbers stand for."""
+    long = [(label, value) for value, label in labels(found).items() if len(value) > LONGEST]
+    return [Row(f"  {label} ", "strong", hang=4 + len(label)).add(value, "faint") for label, value in long]
 
 
 def _steps(scenario: Scenario, found: Sweep, names: Sequence[str]) -> list[tuple[str, str]]:

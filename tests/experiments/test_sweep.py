@@ -301,6 +301,17 @@ def test_more_columns_than_a_line_has_stand_in_strips(flaky):
     assert len(shown(100, 40)) == 3
 
 
+def test_long_values_have_numbers_and_a_legend(flaky):
+    """A whole stack would leave no room for the picture."""
+    stacks = "stack=[{retry: {attempts: 2}}, {timeout: {after: 300ms}}],[{retry: {attempts: 3, delay: 1s}}],[]"
+    for more in ((), ("--over", "service.failure_rate=10%,50%")):
+        answer = resim("sweep", "flaky.yaml", "--over", stacks, *more, "--runs", "1", terminal=True, columns=80)
+        lines = Text.from_ansi(answer.out).plain.splitlines()
+        assert max(map(len, lines)) <= 80
+        named = [line.split()[0] for line in lines if line.lstrip().startswith(("(1)", "(2)", "[]"))]
+        assert named == ["(1)", "(2)", "[]", "(1)", "(2)"]
+
+
 def test_the_points_of_a_contour_are_accounted_for(flaky):
     """A map has no place for them, and one who asked for them is told where they are."""
     ask = (
