@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, exp, inf
+from functools import lru_cache
+from math import ceil, exp, expm1, inf, log
 
 from resilience_sim.interop.generic import WITHOUT_LIMIT, BreakerView
 from resilience_sim.kernel.events import ERROR as ERROR_OUTCOME
@@ -355,10 +356,37 @@ def openings(view: BreakerView, p: float, rate: float) -> tuple[float, float]:
             return 0.0, 0.0
         chance, mean = windows_with(size, view.failures_from(size), p, calls, not view.errors)
         if view.min_calls < size and not view.errors:  # a fresh window may trip before it is full
-            first = binomial_least(view.min_calls, view.failures_from(view.min_calls), p)
+            first = filling(view, min(size, view.min_calls + MOST_FILLING), p)
             later = mean * (1 - first) if first < 1 else 0.0
             chance, mean = max(chance, first), later + view.min_calls * first
     return chance, HOUR / (mean / rate + pause) * again
+
+
+MOST_FILLING = 400  # calls above the least: later ones hardly ever trip a window that did not trip before
+
+
+@lru_cache(maxsize=1024)
+def filling(view: BreakerView, size: int, p: float) -> float:
+    """The chance that a window trips while it fills: at its least calls, or at one of those that follow."""
+    tripped, ways = 0.0, [1.0]  # by the number of failures so far
+    for calls in range(1, size + 1):
+        ways = [a * (1 - p) + b * p for a, b in zip([*ways, 0.0], [0.0, *ways], strict=True)]
+        if calls >= view.min_calls:
+            needed = view.failures_from(calls)
+            tripped += sum(ways[needed:])
+            del ways[needed:]
+            if filling_bound(view, calls + 1, p) < 1e-4 * tripped:
+                break
+    return tripped
+
+
+def filling_bound(view: BreakerView, calls: int, p: float) -> float:
+    """At most the chance that it trips at so many calls, or at later ones: Chernoff's bounds of all of them."""
+    share = view.share
+    if p >= share:
+        return 1.0
+    apart = share * log(share / p) + ((1 - share) * log((1 - share) / (1 - p)) if share < 1 else 0.0)
+    return min(1.0, exp(-calls * apart) / -expm1(-apart))
 
 
 def may_open(view: BreakerView, p: float, rate: float, chance: float) -> bool:
@@ -372,10 +400,9 @@ def may_open(view: BreakerView, p: float, rate: float, chance: float) -> bool:
     size = view.window_size(rate) if view.window_calls or view.window_time else round(calls)
     if size > MOST_CALLS:
         return True
-    windows = [(max(size, 1), calls)] if view.errors else [(max(size, 1), calls), (view.min_calls, 1.0)]
-    return all(
-        any(times * least(n, view.failures_from(n), p) >= chance for n, times in windows)
-        for least in (binomial_bound, binomial_least)
+    size, needed = max(size, 1), view.failures_from(max(size, 1))
+    return all(calls * least(size, needed, p) >= chance for least in (binomial_bound, binomial_least)) or (
+        not view.errors and filling_bound(view, view.min_calls, p) >= chance
     )
 
 
@@ -410,10 +437,15 @@ def flaps(subject: Subject) -> Iterator[Hit]:
                 chance, number = 1 - exp(-seen[1]), seen[0]
         if chance < 0.05:
             continue
-        instances = subject.plan.client.instances
+        instances = 1 if subject.stack[index].shared else subject.plan.client.instances
         each = f" in each of {instances} instances" if instances > 1 else ""
+        fresh = number < chance  # what makes it likely is an empty window: at the start, and after each opening
+        if fresh:
+            number = chance / max(1e-9, 1 - chance) / max(1e-9, (1 - p) ** max(1, view.successes))
         what = (
-            f"{say.plural(view.consecutive, 'failure')}{' in a row' if view.consecutive > 1 else ''}"
+            f"{say.share(view.share)} of the first {view.min_calls} calls or a few more of an empty window"
+            if fresh
+            else f"{say.plural(view.consecutive, 'failure')}{' in a row' if view.consecutive > 1 else ''}"
             if view.consecutive
             else f"{view.errors} errors within {say.duration(view.window_time)}"
             if view.errors
@@ -423,8 +455,8 @@ def flaps(subject: Subject) -> Iterator[Hit]:
             subject.at(index, "failure_threshold"),
             f"it opens without any outage: {say.share(p)} of the calls fail in normal operation, and "
             f"at {say.rate(rate)} {what} {'comes' if view.consecutive == 1 else 'come'} "
-            f"about by chance with a probability of {say.share(chance)} per hour; about "
-            f"{say.digits(number)} openings an hour{each}, each "
+            f"about by chance with a probability of {say.share(chance)} {'at each start' if fresh else 'per hour'}; "
+            f"about {say.digits(number)} openings {'in the hour after it' if fresh else 'an hour'}{each}, each "
             f"turning everybody away for {say.duration(view.recovery)}",
             "use a share of a larger window, or a higher threshold",
             {"chance": chance, "per_hour": number, "failures": p},

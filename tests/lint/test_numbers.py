@@ -373,3 +373,25 @@ def test_a_wait_that_begins_in_time_may_end_later(stop: str, patience: int) -> N
     assert seen_in(text).metrics["max"] == near(patience)
     (found,) = found_in(text, "RL019")
     assert found.numbers["patience"] == (8 if stop == "after_delay" else 7)
+
+
+EMPTY = """
+resim: 1
+name: empty
+service: {latency: 1ms, failure_rate: 30%}
+client: {instances: 3, spread: random}
+traffic: {rate: 30/s, duration: 20s}
+stack: [{circuit_breaker: {failure_threshold: 50%, WINDOW, min_calls: 10, recovery_time: 5s, shared: true}}]
+"""
+
+
+@pytest.mark.parametrize("window", ["window: 10s", "window: 400"])
+def test_an_empty_window_may_open_a_breaker_that_a_full_one_never_does(window: str) -> None:
+    """RL011 said both at once: 15 % an hour, and one opening in a hundred million hours."""
+    text = EMPTY.replace("WINDOW", window)
+    (found,) = found_in(text, "RL011")
+    assert "50% of the first 10 calls or a few more of an empty window come about by chance" in found.message
+    assert "instances" not in found.message, "it is one breaker"
+    runs = [seen_in(text, seed).metrics["opened"] or 0 for seed in range(1, 161)]
+    assert sum(opened > 0 for opened in runs) / len(runs) == near(found.numbers["chance"], 0.4)
+    assert sum(runs) / len(runs) == near(found.numbers["per_hour"], 0.5)
