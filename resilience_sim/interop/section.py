@@ -333,10 +333,12 @@ class Section:
 
     def skip_together(self, why: str, *names: str) -> None:
         """Known keys that are not modelled for the same reason: one finding, at the first of them."""
-        found = [each for name in names if (each := self._entries.get(self._plain(name))) is not None]
-        if not found:
+        known = _all_as_compared(names, self._kind)
+        plain = [each for each in self._entries if each in known]
+        if not plain:
             return
-        self._read.update(self._plain(name) for name, _ in found)
+        self._read.update(plain)
+        found = [self._entries[each] for each in plain]
         if len(found) == 1:
             self.log.skipped(self.at(found[0][0]), why)
             return
@@ -377,7 +379,8 @@ def filled_in_elsewhere(value: object) -> str:
         return "comes from the environment, which is not known here"
     if "{{" in value or "<%" in value:
         return "is filled in by a template"
-    return "is filled in when the project is built" if re.fullmatch(r"@[A-Za-z][\w.\-]*@", value) else ""
+    built = value[:1] == "@" and re.fullmatch(r"@[A-Za-z][\w.\-]*@", value)
+    return "is filled in when the project is built" if built else ""
 
 
 def harmless(value: object) -> str:
