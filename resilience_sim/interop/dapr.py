@@ -276,11 +276,10 @@ def _decoded(sections: dict[str, Section], of_file: Policies, log: Log) -> None:
     bad: list[At] = []
     for kind, section in sections.items():
         for name in section.names():
-            said = of_file.found(kind, section, name)
-            errors = [each for each in said if each.code in (BAD_VALUE, REFUSED) and each.severity == "error"]
-            inert = [each for each in said if each.code == UNKNOWN_KEY and each.severity == "error"]
-            log.found += [*errors, *inert, *(each for each in said if each.code == "RL168")]
-            bad += [section.at(name)] if errors else []
+            said = of_file.grave(kind, section, name)
+            if said:
+                log.found += sorted(said, key=lambda each: (each.code == "RL168", each.code == UNKNOWN_KEY))
+                bad += [section.at(name)] if any(each.code in (BAD_VALUE, REFUSED) for each in said) else []
     for at in bad:
         log.refused(
             f"`{at.path.rpartition('.')[2]}` cannot be decoded: Dapr refuses the whole resource, none of its policies "

@@ -79,17 +79,22 @@ class Policies:
             found = self.known[kind, id(group.node), name] = (MAKERS[kind](group.anew(aside), name, aside), aside)
         return found
 
-    def found(self, kind: str, group: Section, name: str) -> list[Diagnostic]:
-        """What there is to say about one; one that is like others is not made for that."""
+    def grave(self, kind: str, group: Section, name: str) -> list[Diagnostic]:
+        """What there is to say about one whether it is used or not; one that is like others is not made for that."""
         alone = group.node is None or name.startswith("DaprBuiltIn")  # by its name it is treated differently
         entry = None if alone or group.node is None else group.node.entries[name]
         own = self.twins.of(Own((name,), [Scalar(entry.key, kind), entry])) if entry is not None else None
-        said = own.known() if own is not None else None
+        said = own.known(_is_grave) if own is not None else None
         if said is None:
-            said = self.of(kind, group, name)[1].found
+            every = self.of(kind, group, name)[1].found
             if own is not None:
-                own.learn(said)
+                own.learn(every)
+            said = [each for each in every if _is_grave(each)]
         return said
+
+
+def _is_grave(said: Diagnostic) -> bool:
+    return said.severity == "error" or said.code == "RL168"
 
 
 def _timeout(group: Section, name: str, log: Log) -> Layer:

@@ -19,6 +19,7 @@ from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.twins import Diagnostics, Twins
 from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.retry import RetryConfig
 
@@ -155,19 +156,22 @@ def _known(file: ConfigFile) -> _Known:
             _name_all(document, config, known)
             known.configs[id(config.node)] = made = _Config(config, throttling)
             own = twins.of(Own((config.path,), without(config.node, _is_name)))
-            found = own.known() if own is not None else None  # one that is like others is not made for that
+            found = own.known(_is_error) if own is not None else None  # one that is like others is not made for that
             if found is None:
                 found = made.made()[1].found
                 if own is not None and len(known.configs) > 1:  # the first ticks off what all have together
                     own.learn(found)
-            bad = next((each for each in found if each.severity == "error"), None)
-            if bad is not None and "name" in config:
+            if any(map(_is_error, found)) and "name" in config:
                 known.invalid[id(config.node)] = (config.node, config.at("name"))
     return known
 
 
 def _is_name(key: str) -> bool:
     return key.lower() == "name"
+
+
+def _is_error(said: Diagnostic) -> bool:
+    return said.severity == "error"
 
 
 def _name_all(document: Mapping, config: Section, known: _Known) -> None:

@@ -9,6 +9,7 @@ with those that follow.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -107,11 +108,11 @@ class Instance(Generic[F]):
     spans: list[Span]
     shape: _Shape[F]
 
-    def known(self) -> list[F] | None:
-        """What would be found in it, without looking; None where that is not sure."""
+    def known(self, wanted: Callable[[F], bool] = lambda _: True) -> list[F] | None:
+        """What would be found in it, or what is wanted of that, without looking; None where that is not sure."""
         if not self.shape.proven or self.shape.model is None:
             return None
-        return [each.of(self) for each in self.shape.model]
+        return [each.of(self) for each in self.shape.model if wanted(each.found)]
 
     def learn(self, found: list[F]) -> None:
         """What was found in it."""

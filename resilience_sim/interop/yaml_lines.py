@@ -34,6 +34,7 @@ _INNER = r"[^\0-\x20\"#,:?\[\]{}\x7f]"
 _INNER_TEXT = rf"{_FIRST}{_INNER}*(?: +{_INNER}+)*"
 _VALUE = rf"(?:({_INNER_TEXT})|({_DOUBLE}|{_SINGLE})|(?=[\[{{]))"  # or brackets that open
 _PAIR = re.compile(rf" *(?:({_FIRST}{_INNER}*): +|({_DOUBLE}|{_SINGLE}): *){_VALUE} *([,}}])?")
+_SHORT = re.compile(rf" *({_FIRST}{_INNER}*): +({_INNER_TEXT}) *([,}}])")  # as most are
 _ITEM = re.compile(rf" *{_VALUE} *([,\]])?")
 _AFTER = re.compile(r" *([,\]}])")
 MARK = "---"
@@ -244,6 +245,14 @@ class Lines:
             _close(block, holder, end_line, 0)
         return root
 
+    def _scalar(self, span: Span, text: str) -> Scalar:
+        """A text in brackets that stands without quotes."""
+        how, value = self._value(text)
+        node = Scalar(span, value)
+        if how == _MAY_DIFFER:
+            self.unclear.append((node, text))
+        return node
+
     def _flow(self, line: str, start: int, row: int, depth: int) -> tuple[Node, int]:
         """A list or mapping in brackets, and where it ends."""
         source, known, at = self.source, self.known, start + 1
@@ -255,6 +264,16 @@ class Lines:
         match, closing = (_PAIR.match, "}") if mapped else (_ITEM.match, "]")
         node: Node
         while True:
+            while mapped and (found := _SHORT.match(line, at)) is not None:
+                _, (begin, stop), (first, last), (_, at) = found.regs
+                key, text = line[begin:stop], line[first:last]
+                span = Span(source, row, first + 1, row, last + 1)
+                node = Scalar(span, known[text]) if text in known else self._scalar(span, text)
+                if key in entries or stop - begin > _LONGEST:
+                    raise _Unusual
+                entries[key] = Entry(Span(source, row, begin + 1, row, stop + 1), node)
+                if line[at - 1] == "}":
+                    return Mapping(Span(source, row, start + 1, row, at + 1), entries), at
             found = match(line, at)
             if found is None:
                 raise _Unusual
@@ -262,14 +281,7 @@ class Lines:
             begin, stop = regs[-3]
             after = regs[-1]
             if begin >= 0:
-                text = line[begin:stop]
-                if text in known:
-                    node = Scalar(Span(source, row, begin + 1, row, stop + 1), known[text])
-                else:
-                    how, value = self._value(text)
-                    node = Scalar(Span(source, row, begin + 1, row, stop + 1), value)
-                    if how == _MAY_DIFFER:
-                        self.unclear.append((node, text))
+                node = self._scalar(Span(source, row, begin + 1, row, stop + 1), line[begin:stop])
             elif regs[-2][0] >= 0:
                 begin, stop = regs[-2]
                 node = Scalar(Span(source, row, begin + 1, row, stop + 1), line[begin + 1 : stop - 1], 1)
