@@ -277,6 +277,15 @@ def test_resources_of_several_programs_in_one_file(order: tuple[int, ...], liste
     assert ("[stock]" in said) != listed
 
 
+def test_calls_between_hosts_in_a_file_with_resources_of_another_program(tmp_path: Path):
+    file = tmp_path / "all.yaml"
+    other = MESH.replace("vee", "wee").replace("shop", "stock")
+    file.write_text(f"{DAPR}---\n{MESH}---\n{other}", encoding="utf-8")
+    made = resim("import", str(file), "--calls", "shop=stock", "-o", "-")
+    assert made.code == 0
+    assert "to: stock" in made.out
+
+
 def test_a_service_beside_routes_is_part_of_them():
     text = (
         "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: web}\nspec: {ports: [{port: 80}]}\n---\n"

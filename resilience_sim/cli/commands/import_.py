@@ -133,13 +133,14 @@ def _read(files: list[str], options: ImportOptions) -> tuple[Imported | Imported
 
 def _imported(texts: list[tuple[str, str]], options: ImportOptions) -> Imported | ImportedGraph | None:
     from resilience_sim.interop import formats
+    from resilience_sim.interop.graph import import_graph, parse_calls
 
-    opened = formats.open_together(texts, options.profile, options.route, options.instance)
+    calls = parse_calls(options.calls)
+    of = next((name for names in calls.values() for name in names), options.instance)
+    opened = formats.open_together(texts, options.profile, options.route, of)
     if opened is None:
         return None
     config, name = opened
-    if options.calls:
-        from resilience_sim.interop.graph import import_graph, parse_calls
-
-        return import_graph(config, name, parse_calls(options.calls))
+    if calls:
+        return import_graph(config, name, calls)
     return formats.convert(config, name, formats.choose(formats.instance_names(config, name), options.instance, name))
