@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cli.shell import resim
 
 from interop.shop import imported, plan_of
 from resilience_sim.interop.emit import settle
@@ -699,3 +701,24 @@ class Api:
 """)
     assert (found["a"]["tenacity"]["stop"][-2], found["a"]["tenacity"]["wait"][-2]) == ("4", "2")
     assert list(found) == ["a", "Api.client"]
+
+
+def test_remedies_are_in_the_words_of_the_library(tmp_path: Path):
+    """Neither pybreaker has a window, nor tenacity an `on`."""
+    text = """
+import aiohttp, pybreaker
+from tenacity import *
+breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=9)
+@retry(stop=stop_after_attempt(3), wait=wait_random(0, 1))
+@breaker
+async def f():
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(3))
+    (await session.post("u")).raise_for_status()
+"""
+    file = tmp_path / "client.py"
+    file.write_text(text, encoding="utf-8")
+    found = json.loads(resim("lint", str(file), "--json").out)["findings"]
+    said = {each["code"]: each["remedy"] for each in found}
+    assert said["RL031"] == "write a larger `fail_max`"
+    assert said["RL019"].startswith("write `retry=retry_if_not_exception_type(")
+    assert said["RL017"].startswith("send an idempotency key")

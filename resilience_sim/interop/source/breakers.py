@@ -32,6 +32,7 @@ def breaker(args: Args, symbol: str) -> Layer | None:
     opened = args.number(recovery, 30 if library == "circuitbreaker" else 60, 30)
     at = args.reader.head(args.call, "circuit_breaker", symbol.partition(".")[2])
     layer = Layer("circuit_breaker", symbol, at, id=library, like="pybreaker")
+    layer.remedies = remedies(failures)
     if library == "circuitbreaker" and not counted.value:  # `failure_threshold or self.FAILURE_THRESHOLD`
         counted = replace(counted, value=5)
     if library != "pybreaker" and not opened.value:  # `timeout_duration if timeout_duration else …`
@@ -55,6 +56,11 @@ def breaker(args: Args, symbol: str) -> Layer | None:
     if "fallback_function" in args:
         layer.remarks.append("its fallback is not simulated")
     return layer
+
+
+def remedies(failures: str) -> dict[str, str]:
+    """Of rules about a breaker that counts failures in a row, and has no window."""
+    return dict.fromkeys(("RL011", "RL031"), f"write a larger `{failures}`")
 
 
 def _said(throws: Got) -> Setting:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import cycle, islice
 
 from resilience_sim.interop.layers import Layer, Setting, times
-from resilience_sim.interop.source.breakers import counts
+from resilience_sim.interop.source.breakers import counts, remedies
 from resilience_sim.interop.source.clients import chained
 from resilience_sim.interop.source.constants import NotConstant, constant, described
 from resilience_sim.interop.source.reader import Args, ns
@@ -78,6 +78,7 @@ def _backoff(args: Args, layer: Layer) -> bool:
 def breaker(args: Args, title: str) -> Layer | None:
     """``consecutive_breaker``; None for one that counts no failure of a call."""
     layer = Layer("circuit_breaker", title, args.reader.head(args.call, "circuit_breaker", title), "hyx", "hyx")
+    layer.remedies = remedies("failure_threshold")
     failures, recovery = args.number("failure_threshold", 5, 5), args.number("recovery_time_secs", 30, 30)
     threshold = args.number("recovery_threshold", 3, 3)
     layer.put("failure_threshold", max(1, round(failures.value or 0)), failures.source, "default")

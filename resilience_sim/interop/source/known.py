@@ -66,16 +66,19 @@ PARTS: dict[str, tuple[clients.Client, tuple[str, ...]]] = {
 FUNCTIONS = {f"{library}.{verb}": library for library in ("requests", "httpx") for verb in clients.CALLS}
 # the remedies of rules in the words of each library
 _TENACITY = "`wait=wait_exponential_jitter(max=10)`"
+_TWICE = "send an idempotency key with each request, or do not retry timeouts of a POST"
 REMEDIES: dict[str, dict[str, str]] = {
     "tenacity": {
         "RL014": f"{_TENACITY}, or add chance to yours: `+ wait_random(0, 1)`",
         "RL015": "give the wait a `max`",
         "RL016": f"write {_TENACITY}",
+        "RL017": _TWICE,
         "RL019": "write `retry=retry_if_not_exception_type(CircuitBreakerError)`, or be more patient than it",
         "RL029": "`stop=stop_after_attempt(4)`, and a breaker around the call",
     },
     "stamina": {
         "RL014": "leave `wait_jitter` at its default of 1 s",
+        "RL017": _TWICE,
         "RL019": "leave the breaker's error out of `on`, or be more patient than it",
         "RL029": "leave `attempts` at 10 or below",
     },
@@ -83,6 +86,7 @@ REMEDIES: dict[str, dict[str, str]] = {
         "RL014": "leave out `jitter=None`: full jitter is the default",
         "RL015": "write `max_value=10`",
         "RL016": "wait with `backoff.expo`",
+        "RL017": _TWICE,
         "RL019": "give up its error: `giveup=lambda e: isinstance(e, CircuitBreakerError)`, or be more patient than it",
         "RL029": "`max_tries=4`, and a breaker around the call",
     },

@@ -404,15 +404,17 @@ class Stacks:
             return _Inside([*outer, *below.layers], around, True, below.method, below.library, reader)
         if isinstance(call.func, ast.Attribute):
             made = self.objects.behind(call.func, function)
+            of = self.module.symbol(made[0].func, made[1]).partition(".")[0] if made is not None else ""
+            http = of in ("requests", "httpx", "aiohttp", "aiohttp_retry")
+            if http and call.func.attr not in clients.CALLS:
+                return None  # `session.close()`, and what is done with an answer
             if made is not None and made[0] is not call and not self._is_policy(made):
                 layers = self._client_layers(reader, made, [(call, function)])
-                library = self.module.symbol(made[0].func, made[1]).partition(".")[0]
-                if library == "requests" and not any(layer.kind == "timeout" for layer in layers):
+                if of == "requests" and not any(layer.kind == "timeout" for layer in layers):
                     self._endless(reader, call, f"{call.func.attr} of a session")
-                http = library in ("requests", "httpx", "aiohttp", "aiohttp_retry")
-                if any(each.arg in _RAISING for each in (*made[0].keywords, *call.keywords)):
-                    library = ""  # errors may be raised for statuses
-                return _Inside(layers, [], True, _method(call.func.attr, call) if http else "GET", library, reader)
+                raising = any(each.arg in _RAISING for each in (*made[0].keywords, *call.keywords))
+                method = _method(call.func.attr, call) if http else "GET"
+                return _Inside(layers, [], True, method, "" if raising else of, reader)
         found = self.module.bindings(call.func, function)
         if len(found) != 1 or found[0].kind != "def" or found[0].node is None:
             return None
