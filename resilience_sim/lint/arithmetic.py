@@ -26,6 +26,7 @@ from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
 
 _DEEPEST = 10_000
+_NOTHING = 1e-17  # of a sum: too little to change it
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -56,7 +57,7 @@ def once(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P]
 def longest_wait(config: RetryConfig, n: int) -> float:
     """The longest possible wait before retry n (from 1): by the engine's own formula, with luck at its worst."""
     rule = _own_rule(config)
-    return _longest(Wait(rule), n) if rule is not None else _wait(config, n, 1.0)
+    return _longest(Wait(rule), rule, n) if rule is not None else _wait(config, n, 1.0)
 
 
 def mean_wait(config: RetryConfig, n: int) -> float:
@@ -80,11 +81,14 @@ class _Luck(Draws):
         return self._value
 
 
-_EXTREMES = (_Luck(0.0), _Luck(1.0))  # one library counts its draws downwards
+_LEAST, _MOST = _Luck(0.0), _Luck(1.0)
 
 
-def _longest(wait: Wait, n: int) -> float:
-    return max(wait.wait(n, Memory(), luck) for luck in _EXTREMES)
+def _longest(wait: Wait, rule: WaitConfig, n: int) -> float:
+    """The wait before retry n with the luck that makes it longest: one library counts its draws downwards."""
+    if rule.of or rule.growth in ("decorrelated", "smoothed"):
+        return max(wait.wait(n, Memory(), luck) for luck in (_LEAST, _MOST))
+    return wait.wait(n, Memory(), _LEAST if rule.jitter == "mirrored" else _MOST)
 
 
 _backoff = once(Backoff)
@@ -126,21 +130,31 @@ def _overrun(config: RetryConfig) -> float:
     return 0.0
 
 
+@once
 def _own_waits(config: NearestRetry, rule: WaitConfig) -> tuple[float, float]:
     """The same by the library's own rule, and the longest that a wait goes on when the time is over."""
     wait, turns = Wait(rule), min(config.attempts, _DEEPEST) - 1
     most = float(config.max_elapsed) or inf
     each = total = 0.0
     if rule.growth == "constant":
-        each = _longest(wait, 1)
+        each = _longest(wait, rule, 1)
         total = (min(turns, ceil(most / each)) if each and most < inf else turns) * each
     else:
+        stays = False
         for n in range(1, turns + 1):
-            each = _longest(wait, n)
+            if not stays:
+                before, each = each, _longest(wait, rule, n)
+                stays = each == before and _stays(rule, each)
             total += each
             if total >= most:
                 break
     return (total, each) if config.overruns else (min(total, most), 0.0)
+
+
+def _stays(rule: WaitConfig, each: float) -> bool:
+    """Whether a wait that is as long as the one before is as long as all that follow."""
+    grows = rule.growth == "exponential" and rule.factor >= 1 and each > rule.least
+    return grows and (rule.cut or not rule.whole)
 
 
 def of_jitter_alone(exact: PolicyConfig) -> float:
@@ -327,7 +341,7 @@ def _outcomes(plan: Plan, index: int, operation: OperationConfig) -> dict[int, f
         if isinstance(config, RetryConfig) and config.attempts > 1:
             on = {code for code in shares if code and tries_again(config, operation, code)}
             again = sum(share for code, share in shares.items() if code in on)
-            kept = sum(again**i for i in range(min(config.attempts - 1, 200)))
+            kept = _powers(again, min(config.attempts - 1, 200))
             last = again ** min(config.attempts - 1, 200)
             shares = {code: share * last if code in on else share * (kept + last) for code, share in shares.items()}
         elif isinstance(config, FallbackConfig):
@@ -355,7 +369,18 @@ def mean_tries(plan: Plan, index: int) -> float:
 
 
 def _tries(config: RetryConfig, p: float) -> float:
-    return float(sum(p**i for i in range(min(config.attempts, 200))))
+    return _powers(p, min(config.attempts, 200))
+
+
+def _powers(p: float, many: int) -> float:
+    """1 + p + p^2 and so on, of a chance, until nothing more comes of it."""
+    total = 0.0
+    for i in range(many):
+        term = p**i
+        total += term
+        if term < _NOTHING:
+            break
+    return total
 
 
 @once
@@ -370,8 +395,20 @@ def _time(plan: Plan, index: int, operation: OperationConfig) -> float:
         config = plan.stack[position]
         if isinstance(config, RetryConfig) and config.attempts > 1:
             p = _again(plan, position, operation)
-            pauses = sum(p**n * mean_wait(config, n) for n in range(1, min(config.attempts, 200)))
+            pauses = _mean_waits(config, p)
             total = total * _tries(config, p) + pauses
+    return total
+
+
+def _mean_waits(config: RetryConfig, p: float) -> float:
+    """All waits of a call on average, where each try ends with this chance in another."""
+    falls = _own_rule(config) is None and p * max(3.0, config.factor) <= 0.5  # by what a wait grows at most
+    total = 0.0
+    for n in range(1, min(config.attempts, 200)):
+        share = p**n * mean_wait(config, n)
+        total += share
+        if falls and share <= total * _NOTHING:
+            break
     return total
 
 

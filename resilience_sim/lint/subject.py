@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At
@@ -62,8 +63,9 @@ class Subject:
             object.__setattr__(self, "plan", self.twin.plan)
             return
         object.__setattr__(self, "exact", self.exact or self.plan.stack)
-        stack = tuple(_as_used(config, self.plan.operation) for config in as_generic(self.plan.stack))
-        object.__setattr__(self, "plan", replace(self.plan, stack=stack))
+        stack = in_common_terms(self.plan.stack, self.plan.operation)
+        if not all(map(is_, stack, self.plan.stack)):
+            object.__setattr__(self, "plan", replace(self.plan, stack=stack))
 
     @property
     def stack(self) -> tuple[PolicyConfig, ...]:
@@ -102,12 +104,17 @@ class Subject:
         return Place(file, span.line, span.col, max(end, span.col + 1), path, text)
 
 
+def in_common_terms(stack: Sequence[PolicyConfig], operation: OperationConfig) -> tuple[PolicyConfig, ...]:
+    """Generic policies, as far as this operation makes use of them."""
+    return tuple([_as_used(config, operation) for config in as_generic(tuple(stack))])
+
+
 def _as_used(config: PolicyConfig, operation: OperationConfig) -> PolicyConfig:
     """A retry that tries none of the operations again makes one attempt."""
+    if not isinstance(config, RetryConfig) or not config.only_idempotent:
+        return config
     repeatable = any(each.repeatable for each in operation.each if each.share)
-    if isinstance(config, RetryConfig) and config.only_idempotent and not repeatable:
-        return replace(config, attempts=1)
-    return config
+    return config if repeatable else replace(config, attempts=1)
 
 
 def of_scenario(path: str, text: str, settings: Sequence[str]) -> Subject:
@@ -149,7 +156,7 @@ class Instances:
         from resilience_sim.interop import formats
 
         imported = formats.convert(*self.opened, name, self._told)
-        plan, stack = self._surroundings.plan(imported), imported.stack
+        (plan, exact), stack = self._surroundings.plan(imported), imported.stack
         instead = tuple(stack.instead)
         places: dict[tuple[int, str], At] = {}
         for index, layer in enumerate(stack.layers):
@@ -164,7 +171,7 @@ class Instances:
         file, kind = self.opened
         subject = Subject(
             file.path, plan, None, places, self._assumed, kind, name, imported.findings, imported.assumed,
-            tuple(stack.unsure), instead, (), remedies, twin=self._alike.get((id(plan), instead)),
+            tuple(stack.unsure), instead, exact, remedies, twin=self._alike.get((id(plan), instead)),
         )  # fmt: skip
         self._alike.setdefault((id(plan), instead), subject)
         return subject
@@ -183,19 +190,20 @@ class _Surroundings:
         parts = {setting.partition("=")[0].partition(".")[0] for setting in settings}
         self._shared = parts <= {"traffic", "service", "client", "seed"}
 
-    def plan(self, imported: Imported) -> Plan:
-        """The plan of one instance: what loading its text gives, without the text where that is possible."""
+    def plan(self, imported: Imported) -> tuple[Plan, tuple[PolicyConfig, ...]]:
+        """The plan of one instance, and its stack under the rules of its libraries: what loading its text gives, without
+        the text where that is possible.
+        """
         from resilience_sim.interop.emit import policies
 
-        stack, key = imported.stack, (imported.stack.replicas, imported.stack.method)
+        stack = imported.stack
         made = policies(stack) if self._shared else None
         if made is None:
-            return self._load(imported)
-        whose = (*key, *map(id, made))
-        known = self._known.get(whose)
-        if known is None:
-            known = self._known[whose] = (self._of_stack(imported, made), made)  # kept, so that their ids are their own
-        return known[0]
+            return self._load(imported), ()
+        key = (stack.replicas, stack.method, *map(id, made))
+        if key not in self._known:
+            self._known[key] = (self._of_stack(imported, made), made)  # kept, so that their ids are their own
+        return self._known[key]
 
     def _of_stack(self, imported: Imported, made: tuple[PolicyConfig, ...]) -> Plan:
         stack, key = imported.stack, (imported.stack.replicas, imported.stack.method)
@@ -204,7 +212,7 @@ class _Surroundings:
         shared = self._plans[key]
         if shared.traffic.loop == "closed":  # whether that is possible depends on the stack, too
             return self._load(imported)
-        return replace(shared, name="", about="", stack=made)
+        return replace(shared, name="", about="", stack=in_common_terms(made, shared.operation))
 
     def _load(self, imported: Imported) -> Plan:
         from resilience_sim.scenario.load import load_text

@@ -429,9 +429,8 @@ def _tenacity(rest: Settings) -> Settings:
 
 
 def _emulate(library: str, given: Settings, ident: str, values: Values) -> PolicyConfig:
-    on = values.on if "on" in values.written else ()
-    made = emulate_retry(library, given, ident, on, budget(values.budget))
-    return replace(made, only_idempotent=True) if values.only_idempotent else made
+    made = emulate_retry(library, given, ident, values.read.get("on", ()), budget(values["budget"]))
+    return replace(made, only_idempotent=True) if values["only_idempotent"] else made
 
 
 def _translate(library: str, values: Values) -> Settings:

@@ -114,10 +114,11 @@ def duration(value: object) -> int:
 
 @lru_cache(maxsize=4096)
 def _nanoseconds(text: str) -> Fraction | int | None:
-    if not _DURATION.match(text):
+    one = _PART.fullmatch(text)
+    if one is None and not _DURATION.match(text):
         return None
     total: Fraction | int = 0
-    for number, unit in _PART.findall(text):
+    for number, unit in [one.groups()] if one else _PART.findall(text):
         whole, _, parts = number.partition(".")
         size = 10 ** len(parts)
         scaled = int(whole + parts) * UNIT_NS[unit]

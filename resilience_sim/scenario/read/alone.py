@@ -47,7 +47,7 @@ def policy_with(
     """
     table = POLICIES[kind].table
     values = Values(table, settings)
-    if any(param.name not in settings for param in table.needed) and values.like == "classic":
+    if any(param.name not in settings for param in table.needed) and values["like"] == "classic":
         return None
     refused, loc = _Refused(), ("stack", 0, kind)
     if table.check is not None:
@@ -56,12 +56,18 @@ def policy_with(
     return tuple(refused.names) if refused.names or made is None else sourced(made, written)
 
 
-class _Refused(Findings):
+class _Refused:
     """The names of settings that are wrong, in place of what there is to say about them; "" for the whole policy."""
 
+    __slots__ = ("_wrong", "names")
+
     def __init__(self) -> None:
-        super().__init__(_NOWHERE)
         self.names: dict[str, None] = {}
+        self._wrong: list[Loc] = []
+
+    def touches(self, loc: Loc) -> bool:
+        """Whether a path lies at, above or below one that is wrong."""
+        return any(loc[: len(each)] == each[: len(loc)] for each in self._wrong)
 
     def error(
         self, loc: Loc, code: str, message: str, help: str = "", key: bool = False, rests_on: tuple[Loc, ...] = ()
@@ -69,4 +75,7 @@ class _Refused(Findings):
         """Remember which one it is."""
         if not any(self.touches(each) for each in (loc, *rests_on)):
             self.names[str(loc[3]) if len(loc) > 3 else ""] = None
-            self.tainted.append(loc)
+            self._wrong.append(loc)
+
+    def warn(self, code: str, message: str) -> None:
+        """Nobody asks for what is odd only."""

@@ -20,6 +20,7 @@ from resilience_sim.settings.breaker import OutlierConfig
 from resilience_sim.settings.library_types import Expression as ExpressionType
 from resilience_sim.settings.policy import SHARED, PolicyConfig, PolicyKind
 from resilience_sim.settings.registry import POLICIES, POLICY_ITEM
+from resilience_sim.settings.table import Findings as Told
 from resilience_sim.settings.table import Item, LibraryError, Settings, Values
 
 
@@ -61,18 +62,18 @@ def policy(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig
     return kind.classic(Values(item.body.table, _needed(kind)), ident, loc, findings)
 
 
-def policy_alone(item: Item, ident: str, loc: Loc, findings: Findings) -> PolicyConfig | None:
+def policy_alone(item: Item, ident: str, loc: Loc, findings: Told) -> PolicyConfig | None:
     """The same, but None where its library refuses a setting."""
     kind, values = POLICIES[item.kind], item.body
     if kind.libraries:
-        given, like = _library_settings(kind, values, loc, findings), values.like
+        given, like = _library_settings(kind, values, loc, findings), values["like"]
         if like == "classic":
             made: PolicyConfig | None = kind.classic(values, ident, loc, findings)
         else:
             made = None if findings.touches(loc) else _emulated(kind, values, given, ident, loc, findings)
     else:
         made = kind.classic(values, ident, loc, findings)
-    if made is None or SHARED.name not in values.table.by_name or not values.shared:
+    if made is None or SHARED.name not in values.table.by_name or not values[SHARED.name]:
         return made
     if isinstance(made, OutlierConfig):
         message = "outlier detection cannot be shared: each proxy ejects by what it has seen itself"
@@ -130,31 +131,31 @@ def written(root: Node, loc: Loc) -> MappingType[str, Any]:
     return {name: plain(entry.value) for name, entry in body.entries.items() if name != "id"}
 
 
-def _library_settings(kind: PolicyKind, values: Values, loc: Loc, findings: Findings) -> Settings:
+def _library_settings(kind: PolicyKind, values: Values, loc: Loc, findings: Told) -> Settings:
     """The library's own parameters that were written; those of other libraries are findings."""
     found: Settings = {}
-    params = kind.table.by_name
-    for name in sorted([name for name in values.written if params[name].libraries]):
+    params, like = kind.table.by_name, values["like"]
+    for name in sorted([name for name in values.read if params[name].libraries]):
         param = params[name]
-        if values.like in param.libraries:
-            found[name] = values[name]
-            if isinstance(param.type, ExpressionType) and param.type.names and values[name]:
-                _check_expression(str(values[name]), param.type.names, (*loc, name), findings)
+        if like in param.libraries:
+            found[name] = said = values.read[name]
+            if said and isinstance(param.type, ExpressionType) and param.type.names:
+                _check_expression(str(said), param.type.names, (*loc, name), findings)
             continue
         whose = "`, `".join(param.libraries)
         here = next((own.name for own in kind.table.own if name in own.synonyms), "") or param.same_as
         message = f"unknown key `{name}`: it belongs to `like: {whose}`"
         remedy = f"write `like: {param.libraries[0]}`"
-        if values.like != "classic":
-            message = f"{values.like} has no `{name}`"
-            remedy = "it has " + ", ".join(each.name for each in kind.libraries[values.like])
+        if like != "classic":
+            message = f"{like} has no `{name}`"
+            remedy = "it has " + ", ".join(each.name for each in kind.libraries[like])
         elif here:
             remedy = f"here it is called `{here}`; or {remedy}"
         findings.error((*loc, name), codes.CONFLICT, message, remedy, key=True)
     return found
 
 
-def _check_expression(text: str, names: tuple[str, ...], loc: Loc, findings: Findings) -> None:
+def _check_expression(text: str, names: tuple[str, ...], loc: Loc, findings: Told) -> None:
     try:
         Expression(text, names)
     except ExpressionError as error:
@@ -162,12 +163,12 @@ def _check_expression(text: str, names: tuple[str, ...], loc: Loc, findings: Fin
 
 
 def _emulated(
-    kind: PolicyKind, values: Values, native: Settings, ident: str, loc: Loc, findings: Findings
+    kind: PolicyKind, values: Values, native: Settings, ident: str, loc: Loc, findings: Told
 ) -> PolicyConfig | None:
     """The config under the library's rules; what the library refuses becomes a finding at its key."""
     assert kind.translate is not None
     assert kind.emulate is not None
-    library = values.like
+    library = values["like"]
     try:
         ours = kind.translate(library, values)
         said = {param.name: param for param in kind.libraries[library]}

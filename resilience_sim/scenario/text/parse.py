@@ -25,6 +25,8 @@ _OCT = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _INF = re.compile(r"([-+]?)\.(inf|Inf|INF)\Z")
+_BEGINS = frozenset("+-.0123456789")  # how a number begins; one that begins with . may end in a letter
+_UNITS = frozenset("smhxd%")  # how none ends, but for hexadecimal ones
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -67,6 +69,8 @@ def scalar(text: str) -> str | int | float | bool | None:
     """The value of a plain scalar by the core schema of YAML 1.2."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _BEGINS or (text[-1] in _UNITS and text[0] != "0"):
+        return text
     if len(text) <= 100:
         if _INT.match(text):
             return int(text)
