@@ -186,6 +186,25 @@ def _holders(file: ConfigFile) -> list[tuple[str, Section]]:
     return known
 
 
+def _silent(file: ConfigFile) -> dict[str, frozenset[str]]:
+    """The instances of each module that says nothing to others: neither an order nor a mistake. Made once."""
+    known: dict[str, frozenset[str]] | None = file.memo.get("resilience4j silent")
+    if known is None:
+        log = Log(traps=TRAPS, values="Spring")
+        root = Section(_environment(file)[0].tree(NAME), "", log, relaxed=True).section(NAME)
+        known = file.memo["resilience4j silent"] = {}
+        for module in MODULES:
+            before = len(log.found)
+            section = root.section(module)
+            held = [section.section(name) for name in ("configs", *holders(module))]
+            names = {uniform(name) for each in held[1:] for name in each.names()}
+            if "default" in held[0]:
+                names.add("default")
+            if len(log.found) == before and (module not in ORDER_KEYS or ORDER_KEYS[module] not in section):
+                known[module] = frozenset(names)
+    return known
+
+
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one instance."""
     result = Converted(NAME, f"resilience4j, instance '{instance}'", instance)
@@ -200,7 +219,10 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         )
     made: dict[str, Layer] = {}
     order = dict(DEFAULT_ORDER)
+    silent = _silent(file)
     for module in MODULES:
+        if module in silent and uniform(instance) not in silent[module]:
+            continue
         section = root.section(module)
         chain = chain_of(section, module, instance, log)
         if chain:
