@@ -128,7 +128,9 @@ class Section:
         if found is None:
             span = self._head()
             return At(span, self.path, safe_name(self.path.rpartition(".")[2]) + ":")
-        written, entry = found
+        return self._at(*found, value)
+
+    def _at(self, written: str, entry: Entry, value: str) -> At:
         shown = safe_name(written)
         path = f"{self.path}.{shown}" if self.path else shown
         return At(entry.key, path.lstrip("."), f"{shown}: {value}" if value else f"{shown}:")
@@ -176,26 +178,30 @@ class Section:
         ]
 
     def _scalar(self, name: str) -> tuple[object, At] | None:
-        node = self.node_at(name)
-        if node is None or _is_empty(node):
+        self._asked[name] = None
+        plain = _as_compared(name, self._kind)
+        found = self._entries.get(plain)
+        if found is None:
             return None
+        self._read.add(plain)
+        node = found[1].value
         if not isinstance(node, Scalar):
-            self.log.bad("a single value", self.at(name))
+            self.log.bad("a single value", self._at(*found, ""))
             self.unread.append(name)
             return None
         value = node.value
-        if value == "" and self.log.values in _EMPTY_IS_UNSET:
+        if value is None or (value == "" and self.log.values in _EMPTY_IS_UNSET):
             return None
-        why = filled_in_elsewhere(value)
+        why = filled_in_elsewhere(value) if isinstance(value, str) else ""
         if why:
             self.log.add(
                 "RL192", "warning", f"the value of `{safe_name(name)}` {why}; the library's default was taken",
-                self.at(name), "write the value, or read the file after it was filled in",
+                self._at(*found, ""), "write the value, or read the file after it was filled in",
             )  # fmt: skip
             self.unread.append(name)
             return None
         shown = harmless(value)
-        at = self.at(name, shown)
+        at = self._at(*found, shown)
         if value.__class__ in (int, float) and node.span.end_col - node.span.col != len(shown):
             self._not_as_written(name, node.span, shown, at)
         return value, at
@@ -227,9 +233,11 @@ class Section:
     def duration(self, name: str, reader: Callable[[object], int], help: str = "") -> Value[int] | None:
         """A duration in the notation of the format."""
         found = self.read(name, reader, "a duration", help)
+        if found is None or self.log.values != "Kubernetes":
+            return found
         entry = self.entry(name)
-        value = entry[1].value if found is not None and entry is not None else None
-        if found and self.log.values == "Kubernetes" and isinstance(value, Scalar) and not isinstance(value.value, str):
+        value = entry[1].value if entry is not None else None
+        if isinstance(value, Scalar) and not isinstance(value.value, str):
             self.log.refused(
                 f"the value of `{safe_name(name)}` is a number: the schema wants a text, and the resource is refused",
                 found.at, "write it with a unit, or in quotes",
@@ -250,7 +258,8 @@ class Section:
 
     def flag(self, name: str) -> Value[bool] | None:
         """True or false, also in the words of YAML 1.1."""
-        reader = {".NET": _strict_flag, "Spring": self._flag_of_spring(name)}.get(self.log.values, _flag)
+        values = self.log.values
+        reader = self._flag_of_spring(name) if values == "Spring" else _strict_flag if values == ".NET" else _flag
         found = self.read(name, reader, "true or false")
         self._typed(name, found, "true or false")
         return found
@@ -286,10 +295,10 @@ class Section:
 
     def _typed(self, name: str, found: Value[Any] | None, what: str) -> None:
         """A number or flag in quotes is a text to the schemas of Kubernetes, which want none there."""
-        entry = self.entry(name)
-        if found is None or entry is None or self.log.values not in _TYPED:
+        if found is None or self.log.values not in _TYPED:
             return
-        if isinstance(entry[1].value, Scalar) and isinstance(entry[1].value.value, str):
+        entry = self.entry(name)
+        if entry is not None and isinstance(entry[1].value, Scalar) and isinstance(entry[1].value.value, str):
             self.log.refused(
                 f"the value of `{safe_name(name)}` is a text, for it stands in quotes: the schema wants {what}, and "
                 "the resource is refused",
@@ -349,6 +358,11 @@ class Section:
     def ignore(self, *names: str) -> None:
         """Known keys that decide nothing here."""
         self._read.update(_all_as_compared(names, self._kind))
+
+    @property
+    def done(self) -> bool:
+        """Whether every key was read or skipped."""
+        return self._entries.keys() <= self._read
 
     def rest(self, strict: str = "", older: dict[str, str] | None = None) -> None:
         """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key.

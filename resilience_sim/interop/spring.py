@@ -481,6 +481,8 @@ class Chain:
                 "subscribeForEvents",
                 "tags",
             )
+            if section.done:
+                continue
             for old, new in renamed.items():
                 if old in section:
                     section.ignore(old)

@@ -191,7 +191,7 @@ class _Surroundings:
         self._shared = parts <= {"traffic", "service", "client", "seed"}
 
     def plan(self, imported: Imported) -> tuple[Plan, tuple[PolicyConfig, ...]]:
-        """The plan of one instance and its stack under its libraries' rules: what loading its text gives, without it."""
+        """The plan of one instance, its stack under its libraries' rules: what loading its text gives, without it."""
         from resilience_sim.interop.emit import policies
 
         stack = imported.stack
