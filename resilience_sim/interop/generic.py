@@ -50,7 +50,7 @@ def as_generic(stack: tuple[PolicyConfig, ...]) -> tuple[PolicyConfig, ...]:
 
 
 def _shared(config: PolicyConfig, made: PolicyConfig) -> PolicyConfig:
-    return made if made.shared == config.shared else replace(made, shared=config.shared)
+    return made if made is config or made.shared == config.shared else replace(made, shared=config.shared)
 
 
 def _generic(config: PolicyConfig) -> PolicyConfig:
