@@ -134,7 +134,7 @@ def tune(
         with suppress(OutOfBudget):
             race.search()
         chosen, pairs = _affordable(race, finalists(race))
-        seen = any(each.readings for each in race.candidates.values() if each is not race.today)
+        seen = any(len(each.readings) >= BLOCK for each in race.candidates.values() if each is not race.today)
         unseen = race.purse.room(SEARCH_SHARE) < BLOCK and not seen
         if unseen or not pairs:
             return _so_far(race, interrupted=False)
