@@ -14,7 +14,7 @@ from resilience_sim.interop.java_errors import CLASSES, put_outcomes
 from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, holders, uniform
+from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, holders, speaking, uniform
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -186,25 +186,6 @@ def _holders(file: ConfigFile) -> list[tuple[str, Section]]:
     return known
 
 
-def _silent(file: ConfigFile) -> dict[str, frozenset[str]]:
-    """The instances of each module that says nothing to others: neither an order nor a mistake. Made once."""
-    known: dict[str, frozenset[str]] | None = file.memo.get("resilience4j silent")
-    if known is None:
-        log = Log(traps=TRAPS, values="Spring")
-        root = Section(_environment(file)[0].tree(NAME), "", log, relaxed=True).section(NAME)
-        known = file.memo["resilience4j silent"] = {}
-        for module in MODULES:
-            before = len(log.found)
-            section = root.section(module)
-            held = [section.section(name) for name in ("configs", *holders(module))]
-            names = {uniform(name) for each in held[1:] for name in each.names()}
-            if "default" in held[0]:
-                names.add("default")
-            if len(log.found) == before and (module not in ORDER_KEYS or ORDER_KEYS[module] not in section):
-                known[module] = frozenset(names)
-    return known
-
-
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     """The stack of one instance."""
     result = Converted(NAME, f"resilience4j, instance '{instance}'", instance)
@@ -219,10 +200,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
         )
     made: dict[str, Layer] = {}
     order = dict(DEFAULT_ORDER)
-    silent = _silent(file)
-    for module in MODULES:
-        if module in silent and uniform(instance) not in silent[module]:
-            continue
+    for module in speaking(environment, MODULES, instance):
         section = root.section(module)
         chain = chain_of(section, module, instance, log)
         if chain:

@@ -499,6 +499,23 @@ class Chain:
         return [name for section in self.sections for name in section.unread]
 
 
+def speaking(environment: Environment, modules: Collection[str], instance: str) -> list[str]:
+    """The modules with something to say to an instance: one of theirs, or they have an order or a mistake for all."""
+    known: dict[str, frozenset[str]] | None = environment.memo.get("silent to others")
+    if known is None:
+        log = Log(traps={}, values="Spring")
+        root = Section(environment.tree("resilience4j"), "", log, relaxed=True).section("resilience4j")
+        known = environment.memo["silent to others"] = {}
+        for module in modules:
+            before, section = len(log.found), root.section(module)
+            configs, *held = (section.section(name) for name in ("configs", *holders(module)))
+            names = {uniform(name) for each in held for name in each.names()}
+            names |= {"default"} if "default" in configs else set()
+            if len(log.found) == before and (module not in ORDER_KEYS or ORDER_KEYS[module] not in section):
+                known[module] = frozenset(names)
+    return [module for module in modules if module not in known or uniform(instance) in known[module]]
+
+
 def chain_of(section: Section, module: str, instance: str, log: Log) -> Chain:
     """Own settings, the named base, and ``configs.default`` where it is inherited."""
     configs = section.section("configs")
