@@ -6,19 +6,20 @@ Rules: Dapr d845074 (docs/reference/config-formats.md section 6).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from resilience_sim.interop.dapr_policies import MAKERS, PROTECTED, SECOND, TRAPS, Policies, retry, without_end
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import BAD_VALUE, REFUSED, UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
-from resilience_sim.interop.own import Own
-from resilience_sim.interop.section import Section
+from resilience_sim.interop.own import Own, the_same
+from resilience_sim.interop.section import LARGE, Section
 from resilience_sim.interop.traps import SHARED
 from resilience_sim.interop.write_dapr import write
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Mapping, Scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar
 
 __all__ = ["TRAPS", "convert", "instances", "own", "recognises", "write"]
 
@@ -95,14 +96,18 @@ class _Whole:
     shown: dict[str, str]
     targets: dict[str, _Target]
     policies: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]]  # by scopes; kind, name; where, which
+    used: Counter[tuple[str, str]]  # by how many targets
     made: Policies
     found: list[Diagnostic]
     assumed: list[str]
 
     def find(self, kind: str, name: str, scopes: tuple[str, ...]) -> Section | None:
         """Where the policy is, in all resources that are loaded together; of two with one name the last counts."""
-        found = [at for each in {(), scopes} if (at := self.policies.get(each, {}).get((kind, name))) is not None]
-        return max(found, key=lambda at: at[0])[1] if found else None
+        key = kind, name
+        of_all = self.policies[()].get(key) if () in self.policies else None
+        own = self.policies[scopes].get(key) if scopes and scopes in self.policies else None
+        last = of_all if own is None or (of_all is not None and of_all[0] > own[0]) else own
+        return None if last is None else last[1]
 
     def layer(self, kind: str, group: Section, name: str, log: Log) -> Layer:
         """A policy, made once for all targets that refer to it."""
@@ -131,7 +136,7 @@ def _whole(file: ConfigFile) -> _Whole:
     chosen: dict[str, _Target] = {}
     kept: dict[tuple[str, ...], dict[tuple[str, str], tuple[int, Section]]] = {}
     of_file = Policies()
-    used: set[tuple[str, str]] = set()  # by targets of any resource: Dapr keeps the policies of all in one place
+    used: Counter[tuple[str, str]] = Counter()  # by targets of any resource: Dapr keeps all policies in one place
     parts: list[tuple[Section, dict[str, Section]]] = []
     names: set[str] = set()
     for number, document in enumerate(_documents(file)):
@@ -146,7 +151,7 @@ def _whole(file: ConfigFile) -> _Whole:
             before = chosen.get(name)  # of several resources for one target the last counts, of those for all
             if before is None or before.scopes or not scopes:
                 chosen[name] = _Target(spec, scopes, group, key)
-            used |= _references(group.section(key), log)
+            used.update(_references(group.section(key), log))
         _actor_scopes(spec, log)
         sections = {kind: policies.section(plural) for kind, plural in _KINDS.items()}
         parts.append((policies, sections))
@@ -157,7 +162,7 @@ def _whole(file: ConfigFile) -> _Whole:
     for policies, sections in parts:
         _unused(policies, sections, used, log)
     shown = distinct(_all_targets(chosen, names))
-    made = _Whole(shown, chosen, kept, of_file, list(dict.fromkeys(log.found)), log.assumed)
+    made = _Whole(shown, chosen, kept, used, of_file, list(dict.fromkeys(log.found)), log.assumed)
     file.memo[NAME] = made
     return made
 
@@ -185,14 +190,16 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     if target is None or target.group.node is None:
         return None
     entry = target.group.node.entries[target.key]
-    names, parts = [instance, target.key], [entry]
+    names = [instance, target.key]
+    parts: list[Entry | Node] = [entry]
     for kind in MAKERS:
         said = entry.value.entries.get(kind) if isinstance(entry.value, Mapping) else None
         name = said.value.value if said and isinstance(said.value, Scalar) else None
         group = known.find(kind, name, target.scopes) if isinstance(name, str) else None
         if isinstance(name, str) and group is not None and group.node is not None:
             names.append(name)
-            parts.append(group.node.entries[name])
+            policy = group.node.entries[name]
+            parts.append(the_same(policy.value) if known.used[_KINDS[kind], name] > LARGE else policy)
     return Own(tuple(names), parts, inside=True)
 
 
@@ -316,7 +323,7 @@ def _app_trap(spec: Section, instance: str, target: Section, log: Log) -> None:
         )
 
 
-def _unused(policies: Section, sections: dict[str, Section], used: set[tuple[str, str]], log: Log) -> None:
+def _unused(policies: Section, sections: dict[str, Section], used: Collection[tuple[str, str]], log: Log) -> None:
     for kind, section in sections.items():
         for name in section.names():
             if (_KINDS[kind], name) in used or name == PROTECTED:

@@ -307,18 +307,18 @@ class Section:
 
     def word(self, name: str, known: Collection[str] = (), fold: bool = True) -> Value[str] | None:
         """One of the known words (any harmless word if none are given), in lower case when ``fold``."""
-
-        def reader(value: object) -> str:
-            text = str(value).strip()
-            text = text.lower() if fold else text
-            if self.relaxed:  # Spring and protobuf's JSON read `count-based` for COUNT_BASED
-                text = next((each for each in known if self._plain(each) == self._plain(text)), text)
-            if (known and text not in known) or (not known and safe_name(text) != text):
-                raise ValueError
-            return text
-
-        found = self.read(name, reader, "one of " + ", ".join(known) if known else "a name")
-        return Value(found.value, self.at(name, found.value)) if found else None
+        found = self._scalar(name)
+        if found is None:
+            return None
+        text = str(found[0]).strip()
+        text = text.lower() if fold else text
+        if self.relaxed:  # Spring and protobuf's JSON read `count-based` for COUNT_BASED
+            text = next((each for each in known if self._plain(each) == self._plain(text)), text)
+        if text not in known if known else safe_name(text) != text:
+            self.log.bad("one of " + ", ".join(known) if known else "a name", self.at(name))
+            self.unread.append(name)
+            return None
+        return Value(text, self.at(name, text))
 
     def texts(self, name: str) -> list[str]:
         """A list of words, or words separated by commas; what is not a word is left out silently."""
