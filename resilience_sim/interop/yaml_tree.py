@@ -24,6 +24,7 @@ MOST_VALUES = 1_000_000
 MOST_BROKEN = 20
 _MARK = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _BUILD_TOKEN = re.compile(r"(?m)((?:^|[:\-,\[{])[ \t]*)@([A-Za-z][\w.\-]*)@(?=[ \t\r,\]}]|$)")
+_UNUSUAL = re.compile(r" (?<=[:\-] )[|>&*!]")  # what is not read line by line: seen at once, it is not begun in vain
 _QUOTED = re.compile(r"'[^']{3,}'|\"[^\"]{3,}\"|`[^`]{3,}`")
 
 
@@ -69,7 +70,7 @@ class _Text:
         while not last and broken < MOST_BROKEN:
             end, last = next_part(plain, start)
             below = row + plain.count("\n", start, end)
-            read = reader.part(row, below, last)
+            read = None if _UNUSUAL.search(plain, start, end) else reader.part(row, below, last)
             if read is None:
                 if not checked and not is_plain(self.text):
                     del self.unclear[many:]
