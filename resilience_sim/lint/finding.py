@@ -72,20 +72,20 @@ def rule(
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen: see scenario/text/tree.py
 class Finding:
-    """A finding with its place in the file that people wrote."""
+    """A finding with its place in the file that people wrote; a few fields tell nearly all apart, and are hashed."""
 
     code: str
-    severity: str
-    title: str
+    severity: str = field(hash=False)
+    title: str = field(hash=False)
     message: str
-    remedy: str
+    remedy: str = field(hash=False)
     file: str
     line: int = 0
     col: int = 0
-    end_col: int = 0
-    path: str = ""
-    source: str = ""
-    assumes: tuple[str, ...] = ()
+    end_col: int = field(default=0, hash=False)
+    path: str = field(default="", hash=False)
+    source: str = field(default="", hash=False)
+    assumes: tuple[str, ...] = field(default=(), hash=False)
     numbers: dict[str, float] = field(default_factory=dict, hash=False)
     instance: str = ""
 

@@ -124,7 +124,7 @@ def spring_cloud(n: int) -> str:
 
 
 def micronaut(n: int) -> str:
-    rows = "".join(f"s{i}: {{read-timeout: 2s, bogus: 1}}\n" for i in range(n))
+    rows = "".join(f"s{i}: {{url: http://10.0.0.{i}, read-timeout: 2s, bogus: 1}}\n" for i in range(n))
     return f"micronaut:\n  http:\n    services:\n{indented(rows, 6)}"
 
 
@@ -156,7 +156,10 @@ def dotnet(n: int) -> str:
 
 
 def aws(n: int) -> str:
-    return "".join(f"[profile p{i}]\nretry_mode = standard\nmax_attempts = 3\nbogus = 1\n\n" for i in range(n))
+    return "".join(
+        f"[profile p{i}]\nsso_account_id = {i}\nretry_mode = standard\nmax_attempts = 3\nbogus = 1\n\n"
+        for i in range(n)
+    )
 
 
 def dapr(n: int) -> str:

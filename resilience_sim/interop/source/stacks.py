@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
@@ -111,8 +112,9 @@ class Stacks:
         if without is None:
             return [*self.found]
         listed: list[Stack | Copy] = [each for each in self.found if each.line <= without.lines]
+        lines = [each.line for each in self.found]
         for sample in without.samples:
-            own = [each for each in self.found if sample.owns(each.line)]
+            own = self.found[bisect_left(lines, sample.line) : bisect_right(lines, sample.end)]
             keys = [f"\0{len(self.samples) + at}" for at in range(len(own))]
             self.samples.update(zip(keys, own, strict=True))
             named = [
