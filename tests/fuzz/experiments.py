@@ -14,13 +14,23 @@ from .scenarios import DATA, bases, expectation, from_tables, path, some_setting
 
 SIZE = ("--set", "traffic.requests=40")
 GOOD = ("1..3", "1..4:2", "10ms..90ms:2", "1ms..1s:log", "5%,20%,none", "1,2", "20/s..60/s:2", "1x..3x:2")
+FITTING = {  # what nearly every scenario has, with values that it can take
+    "service.workers": ("1..3", "1..4:2", "1,2"),
+    "service.failure_rate": ("5%,20%", "0%..50%:2"),
+    "traffic.rate": ("20/s..60/s:2", "10/s,90/s"),
+    "retry.attempts": ("1..3", "1,2"),
+    "timeout.after": ("10ms..90ms:2", "1ms..1s:log:2", "20ms,none"),
+}
 OUTS = ("json=o.json", "csv=o.csv", "json=-", "markdown=o.md", "csv=s.yaml", "json=study", "x=y", "json=w.yaml")
 
 
 def spec(dice: Dice, made: str) -> str:
-    where = path(dice)
     if dice.chance(0.6):
-        where = dice.one(["retry.attempts", "retry.delay", "timeout.after", "service.workers", "traffic.rate", "stack"])
+        where = dice.one([*FITTING])
+        return f"{where}={dice.one(FITTING[where])}"
+    where = path(dice)
+    if dice.chance(0.3):
+        where = dice.one([*FITTING, "retry.delay", "stack"])
     elif dice.chance(0.5):
         where = some_setting(dice, stack_of(made)).partition(": ")[0]
     return f"{where}={dice.one(GOOD) if dice.chance(0.8) else dice.one(SPECS)}"
@@ -60,8 +70,8 @@ def _margins(dice: Dice, made: str, odd: str) -> tuple[list[str], tuple[str, ...
 
 
 def _sweep(dice: Dice, made: str, odd: str) -> tuple[list[str], tuple[str, ...]]:
-    argv = ["sweep", "s.yaml", "--runs", dice.one(["1", "2", odd]), *SIZE]
-    for _ in range(dice.luck.randint(0, 3)):
+    argv = ["sweep", "s.yaml", "--runs", odd if dice.chance(0.1) else dice.one(["1", "2"]), *SIZE]
+    for _ in range(dice.one([0, 1, 1, 1, 1, 2, 2, 3])):
         argv += ["--over", spec(dice, made)]
     for _ in range(dice.luck.randint(0, 1)):
         argv += ["--show", dice.one([*(each.name for each in METRICS), odd])]

@@ -20,6 +20,8 @@ from itertools import takewhile
 from pathlib import Path
 from types import FrameType
 
+import yaml  # noqa: F401  (an import that Ctrl-C interrupts leaves halves behind, and this process goes on)
+
 from resilience_sim.cli import errors
 from resilience_sim.cli.environment import Environment
 from resilience_sim.cli.main import execute
