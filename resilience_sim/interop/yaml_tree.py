@@ -13,13 +13,12 @@ from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
 from resilience_sim.interop.json_tree import RENDER, TEMPLATE, TWICE
-from resilience_sim.interop.yaml_lines import MARK, Lines, in_parts, is_plain, next_part
+from resilience_sim.interop.yaml_lines import MARK, MOST_DEPTH, Lines, in_parts, is_plain, next_part
 from resilience_sim.interop.yaml_scalars import MAY_DIFFER
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.parse import scalar
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Source, Span
 
-MOST_DEPTH = 60
 MOST_VALUES = 1_000_000
 MOST_BROKEN = 20
 _MARK = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
