@@ -45,6 +45,13 @@ CONSTANTS = (
     "the constants are those of botocore up to 1.43 and of other SDKs; from 1.44 on the first wait is U(0, 50 ms) "
     "and a retry costs 14 tokens: `mode: '2026'`"
 )
+MODES = ("legacy", "standard", "adaptive")
+NO_MODE = (
+    "a mode that botocore does not know: it makes no client",
+    "write `standard`, `adaptive` or `legacy`, in lower case",
+)
+NO_QUOTA = "`legacy` has no retry quota and no cap on the wait: in an outage every client sends every attempt"
+QUOTA = "{kind: token_bucket, capacity: 500, deposit: 1, deposit_on: success, cost: 5}"
 SECOND = 1_000_000_000
 FIELDS = ("retry_mode", "max_attempts", "defaults_mode")
 _VARIABLES = tuple(f"AWS_{name.upper()}" for name in FIELDS)
@@ -198,7 +205,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     mode_is_known = _mode_is_known(section)
     _rest(section, mode_is_known)
     result = Converted(NAME, f"AWS SDK, profile '{instance}'", instance)
-    mode = section.word("retry_mode", ("legacy", "standard", "adaptive"), fold=False) if mode_is_known else None
+    mode = section.word("retry_mode", MODES, fold=False) if mode_is_known else None
     attempts = section.read("max_attempts", _attempts, "an integer of at least 1")
     if attempts is None and _is_empty(section, "max_attempts"):
         log.bad("an integer of at least 1", section.at("max_attempts"))
@@ -255,7 +262,7 @@ def _is_empty(section: Section, name: str) -> bool:
 def _mode_is_known(section: Section) -> bool:
     """Whether botocore knows the mode: in lower case, to the letter."""
     node = section.node.entries["retry_mode"].value if section.node and "retry_mode" in section else None
-    return not isinstance(node, Scalar) or node.value in ("legacy", "standard", "adaptive")
+    return not isinstance(node, Scalar) or node.value in MODES
 
 
 def _rest(section: Section, mode_is_known: bool) -> None:
@@ -263,10 +270,8 @@ def _rest(section: Section, mode_is_known: bool) -> None:
     section.skip(**REASONS)
     if not mode_is_known:
         section.ignore("retry_mode")
-        section.log.trap(
-            "RL174", "a mode that botocore does not know: it makes no client", section.at("retry_mode"),
-            "write `standard`, `adaptive` or `legacy`, in lower case",
-        )  # fmt: skip
+        message, remedy = NO_MODE
+        section.log.trap("RL174", message, section.at("retry_mode"), remedy)
     for name in section.names():
         if name in _OF_CODE:
             section.ignore(name)
@@ -284,17 +289,9 @@ def _rest(section: Section, mode_is_known: bool) -> None:
 def _quota(layer: Layer, kind: str, section: Section, log: Log) -> None:
     """The token bucket that no field configures."""
     if kind == "legacy":
-        log.trap(
-            "RL171",
-            "`legacy` has no retry quota and no cap on the wait: in an outage every client sends every attempt",
-            section.at("retry_mode"),
-            "write `retry_mode = standard`",
-        )
+        log.trap("RL171", NO_QUOTA, section.at("retry_mode"), "write `retry_mode = standard`")
         return
-    layer.settings["budget"] = Setting(
-        "{kind: token_bucket, capacity: 500, deposit: 1, deposit_on: success, cost: 5}",
-        "the retry quota: 500 tokens, a retry costs 5 (a timeout 10)",
-    )
+    layer.settings["budget"] = Setting(QUOTA, "the retry quota: 500 tokens, a retry costs 5 (a timeout 10)")
     layer.exact["budget"] = Setting("{kind: aws}", "the retry quota of the SDK")
     if kind == "adaptive":
         log.skipped(section.at("retry_mode"), "the adaptive send rate on top of the standard mode is not simulated")

@@ -29,6 +29,11 @@ from resilience_sim.scenario.text.tree import Mapping, Scalar
 MESHES = {"istio", "gateway_api"}
 
 
+def family(name: str) -> str:
+    """Formats of one family are read together."""
+    return "istio" if name in MESHES else name
+
+
 class ConfigImportError(Exception):
     """The file cannot be imported as asked; ``help`` is the remedy."""
 
@@ -175,7 +180,7 @@ def open_together(
 def _with_instance(known: Sequence[tuple[ConfigFile, str]], instance: str | None) -> list[tuple[ConfigFile, str]]:
     of: dict[str, list[tuple[ConfigFile, str]]] = {}
     for file, name in known:
-        of.setdefault("istio" if name in MESHES else name, []).append((file, name))
+        of.setdefault(family(name), []).append((file, name))
     there = {name: instance_names(*opened) for name, parts in of.items() if (opened := together(parts))}
     for name, names in there.items():
         if instance is not None and any(each == instance or each.startswith(f"{instance}.") for each in names):

@@ -65,8 +65,9 @@ class _Unusual(Exception):
     """Something that is not read here."""
 
 
-# Where its dashes stand, key and value with where they begin and end, and how the value is written.
-_Token: TypeAlias = "tuple[tuple[int, ...], str, int, int, int, int, int, Any]"
+# Where its dashes and its key stand, each with whether it is the key; key and value with where they begin and end, and
+# how the value is written.
+_Token: TypeAlias = "tuple[tuple[tuple[int, bool], ...], str, int, int, int, int, int, Any]"
 _NONE, _PLAIN, _MAY_DIFFER, _QUOTED, _FLOW = range(5)
 _BLANK: _Token = ((), "", -1, -1, _NONE, -1, -1, None)
 
@@ -120,7 +121,9 @@ class Lines:
                 key = key[1:-1]
             if key == "<<" or stop > _LONGEST:
                 raise _Unusual
-        places = tuple([at for at in range(*dashes) if line[at] == "-"]) if dashes[1] > dashes[0] else ()
+        places = tuple([(at, False) for at in range(*dashes) if line[at] == "-"]) if dashes[1] > dashes[0] else ()
+        if start >= 0:
+            places = (*places, (start, True))
         how, value, (begin, end) = _NONE, None, text
         if begin >= 0:
             how, value = self._value(line[begin:end])
@@ -129,7 +132,7 @@ class Lines:
             how, value = _QUOTED, line[begin + 1 : end - 1]
         elif flow[0] >= 0:
             how, begin = _FLOW, flow[0]
-        if start < 0 and not places:
+        if not places:
             if how:
                 raise _Unusual
             return _BLANK
@@ -153,14 +156,11 @@ class Lines:
             if token is None:
                 token = tokens[line] = make(line)
             places, name, start, stop, how, begin, stops, value = token
-            if places:
-                at = places[0]
-            elif start < 0:
+            if not places:
                 continue  # blank, or a comment
-            else:
-                at = start
+            at, named = places[0]
             # --- what ends before this line, and what the one before waits for ---
-            if waits and not (at > col or (at == col and mapped and places)):
+            if waits and not (at > col or (at == col and mapped and not named)):
                 span = Span(source, null[0], null[1], null[0], null[1])
                 if mapped:
                     holder[key] = Entry(key_span, Scalar(span, None))
@@ -168,19 +168,21 @@ class Lines:
                     holder.append(Scalar(span, None))
                 waits = False
             if not waits:
-                while at < col or (at == col and not (mapped or places)):
+                while at < col or (at == col and named and not mapped):
                     assert block is not None
                     _close(block, holder, row, at)
                     if not above:
                         raise _Unusual
                     col, mapped, holder, block = above.pop()
-                if at != col or mapped == bool(places):
+                if at != col or mapped != named:
                     raise _Unusual
-            # --- items ---
+            # --- items, and a key ---
             node: Node
-            for place in places:
+            for place, named in places:
                 if waits:
-                    node = Sequence(Span(source, row, place + 1, 0, 0), ())
+                    begun: Any = {} if named else []
+                    span = Span(source, row, place + 1, 0, 0)
+                    node = Mapping(span, begun) if named else Sequence(span, ())
                     if block is None:
                         root = node
                     else:
@@ -189,30 +191,16 @@ class Lines:
                         else:
                             holder.append(node)
                         above.append((col, mapped, holder, block))
-                    col, mapped, holder, block = place, False, [], node
+                    col, mapped, holder, block = place, named, begun, node
                     if len(above) >= MOST_DEPTH:
                         raise _Unusual
-                waits = True
-                null = row, place + 2
-            # --- a key ---
-            if start >= 0:
-                if waits:
-                    entries: dict[str, Entry] = {}
-                    node = Mapping(Span(source, row, start + 1, 0, 0), entries)
-                    if block is None:
-                        root = node
-                    else:
-                        if mapped:
-                            holder[key] = Entry(key_span, node)
-                        else:
-                            holder.append(node)
-                        above.append((col, mapped, holder, block))
-                    col, mapped, holder, block = start, True, entries, node
-                    if len(above) >= MOST_DEPTH:
-                        raise _Unusual
-                elif name in holder:
+                elif named and name in holder:
                     raise _Unusual
-                key, key_span = name, Span(source, row, start + 1, row, stop + 1)
+                if named:
+                    key, key_span = name, Span(source, row, start + 1, row, stop + 1)
+                else:
+                    waits = True
+                    null = row, place + 2
             # --- its value, or that of the item ---
             if how == _NONE:
                 waits = True

@@ -77,8 +77,7 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                     if opened is None:
                         strangers.append(file)
                         raise _unknown(read.path)
-                    family = "istio" if opened[1] in formats.MESHES else opened[1]
-                    groups.setdefault((family, _read_with(opened)), []).append(opened)
+                    groups.setdefault((formats.family(opened[1]), _read_with(opened)), []).append(opened)
             except ScenarioError as error:
                 if name != asked and name.endswith(PYTHON):
                     linted.found.update((_left_out(each), None) for each in error.diagnostics)

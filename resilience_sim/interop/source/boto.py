@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from resilience_sim.interop.aws import CONSTANTS
+from resilience_sim.interop.aws import CONSTANTS, MODES, NO_MODE, NO_QUOTA, QUOTA
 from resilience_sim.interop.layers import Layer, Setting
 from resilience_sim.interop.source.clients import Uses, after
 from resilience_sim.interop.source.constants import described, entries
 from resilience_sim.interop.source.reader import Args, Argument, ns
 from resilience_sim.kernel.format import plural
-
-_MODES = ("legacy", "standard", "adaptive")
 
 
 def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
@@ -27,10 +25,10 @@ def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
             taken = "what is seen of it" if listed else "the default"
             reader.note(f"`retries` is {described(found.node)}: taken as {taken}", found.place.lineno)
     mode = inside.get("mode", "standard", "standard")
-    kind = mode.value if mode.value in _MODES else "standard"
-    if mode.value not in _MODES:
-        reader.log.trap("RL174", "a mode that botocore does not know: it makes no client", inside.at("mode"),
-                        "write `standard`, `adaptive` or `legacy`, in lower case")  # fmt: skip
+    kind = mode.value if mode.value in MODES else "standard"
+    if mode.value not in MODES:
+        message, remedy = NO_MODE
+        reader.log.trap("RL174", message, inside.at("mode"), remedy)
     total, retries = inside.number("total_max_attempts", None, 3), inside.number("max_attempts", None, 2)
     layer = Layer("retry", f"botocore: mode {kind}", reader.head(args.call, "retry", "Config"), "botocore", "aws")
     for got, name, least in ((total, "total_max_attempts", 1), (retries, "max_attempts", 0)):
@@ -55,13 +53,10 @@ def botocore_config(args: Args, uses: Uses = ()) -> list[Layer]:
     }
     layer.remarks.append(CONSTANTS)
     if kind == "legacy":
-        reader.log.trap("RL171", "`legacy` has no retry quota and no cap on the wait: in an outage every client "
-                        "sends every attempt", inside.at("mode", "legacy"), "write `'mode': 'standard'`")  # fmt: skip
+        reader.log.trap("RL171", NO_QUOTA, inside.at("mode", "legacy"), "write `'mode': 'standard'`")
     else:
         layer.put("max_delay", ns(20), None, "always")
-        layer.settings["budget"] = Setting(
-            "{kind: token_bucket, capacity: 500, deposit: 1, deposit_on: success, cost: 5}", "the retry quota"
-        )
+        layer.settings["budget"] = Setting(QUOTA, "the retry quota")
         layer.exact["budget"] = Setting("{kind: aws}", "the retry quota of the SDK")
     limit = args.number("read_timeout", 60.0, 60.0)
     made = [layer] if layer.settings["attempts"].value != "1" else []

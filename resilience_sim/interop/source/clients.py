@@ -8,7 +8,7 @@ httpcore 1.0.9, httpx-retries 0.6.0, aiohttp 3.14.5, aiohttp-retry 2.9.1, botoco
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ URLLIB3_REMEDIES = {
 CALLS = ("get", "post", "put", "delete", "patch", "head", "options", "request", "send", "stream", "create", "urlopen")
 GAPS, WHOLE = "it limits each wait for bytes, not the whole answer", "it limits the whole call"
 _HTTPX = ("httpx.Client", "httpx.AsyncClient")
+MOST_STEPS = 30  # of waits that grow without a formula
 ASSUMED_TIMEOUT = 1.0  # seconds, of a call that cannot be seen
 
 
@@ -269,18 +270,19 @@ def _of_call(args: Args, uses: Uses, name: str) -> Argument | None:
 def httpx_client(args: Args, uses: Uses) -> list[Layer]:
     """``httpx.Client(timeout=5, transport=HTTPTransport(retries=0), limits=Limits(max_connections=100))``."""
     reader = args.reader
-    routes = [args.given["transport"]] if "transport" in args else []
+    own = args.given.get("transport")
+    said = [(own.node, own.scope)] if own is not None else []
     if "mounts" in args:
-        listed = entries(reader.module, args.given["mounts"].node, args.given["mounts"].scope)[0]
-        routes += [Argument(node, node, home) for node, home in listed.values()]
+        said += entries(reader.module, args.given["mounts"].node, args.given["mounts"].scope)[0].values()
+    routes = [reader.follow(*each) for each in said]
     retry: list[Layer] = []
-    for each in routes:
-        node, scope, _ = reader.follow(each.node, each.scope)
+    for node, scope, _ in routes:
         retry = retry or transport(reader, node, scope)
     limit = _of_uses(args, uses, 5.0, "httpx")
-    pool = _connections(args, limit)
-    if "transport" in args:  # which has limits of its own, and the client's are not looked at
-        node, scope, _ = reader.follow(routes[0].node, routes[0].scope)
+    if own is None:
+        pool = _connections(args, limit)
+    else:  # it has limits of its own, and the client's are not looked at
+        node, scope, _ = routes[0]
         pool = _connections(reader.args(node, scope, ()), limit) if isinstance(node, ast.Call) else []
     connecting = [each for each in retry if each.id == "httpx"]
     return [*(each for each in retry if each.id != "httpx"), *pool, *connecting, *limit]
@@ -323,12 +325,8 @@ def transport(reader: Reader, node: ast.AST, scope: Scope) -> list[Layer]:
         layer.put("backoff", "exponential", None, "always")
         layer.put("on", ["refused"], None, "connecting")
         layer.put("honor_retry_after", False, None, "never")
-        layer.like = "tenacity"  # whose rules can say that the first comes at once
-        layer.exact = dict.fromkeys(("attempts", "delay", "backoff", "honor_retry_after"))
-        attempts = layer.settings["attempts"]
-        layer.exact["stop"] = replace(attempts, value=f"{{kind: after_attempt, value: {attempts.value}}}")
-        wait = "{kind: chain, of: [{kind: none}, {kind: exponential, multiplier: 0.25}]}"
-        layer.exact["wait"] = Setting(wait, "always: 0, 0.5, 1, 2 s")
+        wait = "{kind: chain, of: [{kind: none}, {kind: exponential, multiplier: 0.25}]}"  # the first comes at once
+        told_by_tenacity(layer, Setting(wait, "always: 0, 0.5, 1, 2 s"), "backoff")
         layer.remarks.append("no answer is ever retried")
         layer.remedies = {"RL014": "leave `retries` out, and retry around the call with a random wait"}
         return [layer]
@@ -420,24 +418,29 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _of_fibonacci(factor: float, most: float, attempts: int) -> list[float]:
-    """2, 3, 5 … times the multiplier, as many as there are waits or until they grow no more."""
-    found: list[float] = []
-    a, b = 1.0, 2.0
-    while len(found) < min(attempts - 1, 30) and not (found and found[-1] >= most):
-        found.append(min(b * factor, most))
+def fibonacci(a: int, b: int, most: float, count: int, factor: float = 1.0) -> Iterator[float]:
+    """The waits from these two numbers on, up to the one that stays; no more than ``count`` and MOST_STEPS."""
+    for _ in range(min(count, MOST_STEPS)):
+        wait = min(a * factor, most)
+        yield wait
+        if wait >= most:
+            return
         a, b = b, a + b
-    return found
+
+
+def told_by_tenacity(layer: Layer, wait: Setting, *instead_of: str) -> None:
+    """Waits that no generic setting tells, under tenacity's rules, which can."""
+    attempts = layer.settings["attempts"]
+    layer.like = "tenacity"
+    layer.exact = dict.fromkeys(("attempts", "delay", "honor_retry_after", *instead_of))
+    layer.exact["stop"] = replace(attempts, value=f"{{kind: after_attempt, value: {attempts.value}}}")
+    layer.exact["wait"] = wait
 
 
 def chained(layer: Layer, steps: Sequence[float]) -> None:
-    """Waits that are no formula: under tenacity's rules they can be told one by one."""
-    layer.like = "tenacity"
-    layer.exact = dict.fromkeys(("attempts", "delay", "honor_retry_after"))
-    attempts = layer.settings["attempts"]
-    layer.exact["stop"] = replace(attempts, value=f"{{kind: after_attempt, value: {attempts.value}}}")
+    """Waits that are told one by one."""
     parts = ", ".join(f"{{kind: fixed, seconds: {max(0.0, each):.9g}}}" for each in steps)
-    layer.exact["wait"] = replace(layer.settings["delay"], value=f"{{kind: chain, of: [{parts}]}}")
+    told_by_tenacity(layer, replace(layer.settings["delay"], value=f"{{kind: chain, of: [{parts}]}}"))
 
 
 def retry_options(symbol: str, args: Args, uses: Uses = ()) -> list[Layer]:
@@ -476,7 +479,8 @@ def retry_options(symbol: str, args: Args, uses: Uses = ()) -> list[Layer]:
         layer.put("jitter", percent(abs(b - a) / (a + b) if a + b else 0), high.source)
     elif name == "FibonacciRetry":
         factor, most = args.number("multiplier", 1.0, 1.0), args.number("max_timeout", 3.0, 3.0)
-        steps = _of_fibonacci(_or(factor, 1.0), _or(most, 3.0), int(layer.settings["attempts"].value))
+        turns = int(layer.settings["attempts"].value) - 1
+        steps = list(fibonacci(2, 3, _or(most, 3.0), turns, _or(factor, 1.0)))
         layer.put("delay", ns(steps[0] if steps else 0), factor.source, "default: 2, 3 s")
     if steps:
         chained(layer, steps)

@@ -7,22 +7,20 @@ stamina 26.1.0 (_core.py) has rules of its own in resim. backoff 2.2.1 (_sync.py
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from math import ceil, inf
 from typing import NamedTuple
 
 from resilience_sim.interop.layers import Layer, Setting, times
 from resilience_sim.interop.section import Value
+from resilience_sim.interop.source.clients import MOST_STEPS, fibonacci, told_by_tenacity
 from resilience_sim.interop.source.constants import described
 from resilience_sim.interop.source.reader import Args, ns
-from resilience_sim.interop.source.tenacity import Policy, idle_for
+from resilience_sim.interop.source.tenacity import LONGEST, Policy, idle_for
 from resilience_sim.settings.units import duration, show_duration
 
 STAMINA = ("on", "attempts", "timeout", "wait_initial", "wait_max", "wait_jitter", "wait_exp_base")
 BACKOFF = ("wait_gen", "exception", "max_tries", "max_time", "jitter", "giveup")
 ENDLESS = 10_000
-_LONGEST = 9e9  # seconds
-_MOST_STEPS = 30
 
 
 def stamina(args: Args, title: str) -> Policy:
@@ -126,7 +124,7 @@ def _growth(args: Args, layer: Layer, tries: int) -> _Growth:
         return _Growth(steps[0] > 0)
     most = args.number("max_value", None, 60)
     if symbol == "backoff.fibo":
-        steps = tuple(_fibonacci(min(most.value or inf, _LONGEST), min(tries or _MOST_STEPS, _MOST_STEPS)))
+        steps = tuple(fibonacci(1, 1, min(most.value or inf, LONGEST), tries or MOST_STEPS))
         layer.put("delay", ns(1), None, "fibo: 1, 1, 2, 3, 5 s")
         return _Growth(True, steps)
     if symbol == "backoff.expo":
@@ -142,16 +140,6 @@ def _growth(args: Args, layer: Layer, tries: int) -> _Growth:
     if most.value:
         layer.put("max_delay", ns(float(most.value)), most.source)
     return _Growth()
-
-
-def _fibonacci(most: float, count: int) -> Iterator[float]:
-    """The first waits of ``fibo``, up to the one that stays."""
-    a, b = 1, 1
-    for _ in range(count):
-        yield min(float(a), most)
-        if a >= most:
-            return
-        a, b = b, a + b
 
 
 def _in_tenacity_s_words(
@@ -173,14 +161,11 @@ def _in_tenacity_s_words(
         wait = f"{{kind: sum, of: [{wait}, {{kind: random, min: 0, max: 1}}]}}"
     stops = [f"{{kind: after_attempt, value: {tries}}}"] if tries else []
     stops += [f"{{kind: after_delay, value: {limit:.9g}}}"] if limit and limit > 0 else []
-    layer.like = "tenacity"
-    layer.exact = dict.fromkeys(
-        ("attempts", "delay", "backoff", "factor", "max_delay", "max_elapsed", "honor_retry_after", "jitter")
-    )
+    waits = Setting(wait, "", layer.settings["delay"].at)
+    told_by_tenacity(layer, waits, "backoff", "factor", "max_delay", "max_elapsed", "jitter")
     layer.put("jitter", "none" if jitter == "none" else "full", _source(args, "jitter"))
     stop = stops[0] if len(stops) == 1 else f"{{kind: any, of: [{', '.join(stops)}]}}" if stops else "{kind: never}"
     layer.exact["stop"] = Setting(stop, "max_tries, max_time", layer.settings["attempts"].at)
-    layer.exact["wait"] = Setting(wait, "", layer.settings["delay"].at)
 
 
 def _source(args: Args, name: str) -> Value[object] | None:

@@ -36,7 +36,7 @@ _WAITS: dict[str, tuple[str, tuple[str, ...]]] = {
     "wait_exponential_jitter": ("exponential_jitter", ("initial", "max", "exp_base", "jitter", "min", "multiplier")),
 }
 _SPREAD = ("random", "random_exponential", "exponential_jitter")
-_LONGEST = 9e9  # seconds
+LONGEST = 9e9  # seconds
 _NOT_TYPES = ("retry_if_not_exception_type", "retry_unless_exception_type")
 _CALM_STOP = {"kind": "after_attempt", "value": 3}
 _CALM_WAIT = {"kind": "exponential_jitter"}
@@ -148,7 +148,7 @@ def _stop(reader: Reader, argument: Argument, depth: int = 0) -> Tree | None:
     if name in _STOPS and isinstance(node, ast.Call):
         kind, parameter = _STOPS[name]
         got = reader.args(node, scope, (parameter,)).number(parameter, 0, 3 if kind == "after_attempt" else 30)
-        value = max(0.0, min(float(got.value or 0), _LONGEST))
+        value = max(0.0, min(float(got.value or 0), LONGEST))
         return {"kind": kind, "value": max(1, ceil(value)) if kind == "after_attempt" else value}
     reader.note(f"`stop` is {described(node)}: taken as 3 attempts", argument.place.lineno)
     return dict(_CALM_STOP)
@@ -244,9 +244,9 @@ def _listed_in(reader: Reader, node: ast.AST, scope: Scope, depth: int) -> list[
     return None
 
 
-def _where(scope: Scope, name: str, value: object) -> Scope:
+def _where(scope: Scope, name: str, value: Any) -> Scope:
     """A scope in which a name has this value."""
-    bound = Binding("value", ast.Constant(value), scope)  # type: ignore[arg-type]
+    bound = Binding("value", ast.Constant(value), scope)
     return replace(scope, bindings={**scope.bindings, name: [bound]})
 
 
@@ -263,8 +263,8 @@ def _one_wait(args: Args, kind: str, names: tuple[str, ...]) -> Tree:
         if name not in args:
             continue
         got = args.number(name, None, {"max": 30.0, "exp_base": 2.0, "min": 0.0}.get(name, 1.0))
-        if got.value is not None and not (name == "max" and got.value > _LONGEST):
-            tree["seconds" if name == "wait" else name] = float(max(-_LONGEST, min(got.value, _LONGEST)))
+        if got.value is not None and not (name == "max" and got.value > LONGEST):
+            tree["seconds" if name == "wait" else name] = float(max(-LONGEST, min(got.value, LONGEST)))
     if kind == "exponential_jitter" and "multiplier" in tree and "initial" in tree:
         tree["initial"] *= tree.pop("multiplier")
     return tree

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.read.findings import Findings
 from resilience_sim.scenario.read.stack import default_ids
+from resilience_sim.scenario.read.tables import is_leaf
 from resilience_sim.scenario.text.parse import parse, scalar
 from resilience_sim.scenario.text.tree import (
     Entry,
@@ -301,9 +302,11 @@ def means_none(root: Node, path: str) -> bool:
         kind = kind.one
     if isinstance(kind, Nested):
         kind = kind.table.short
+    if kind is None or not is_leaf(kind):
+        return False
     try:
-        return kind is not None and kind.read(NONE) is not None
-    except (UnitError, NotImplementedError):
+        return kind.read(NONE) is not None
+    except UnitError:
         return False
 
 
