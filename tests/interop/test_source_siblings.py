@@ -138,6 +138,20 @@ def e():
     assert found["e"]["attempt"]["after"] == "6s"
 
 
+def test_names_in_a_dict_that_is_spread_mean_what_they_mean_where_it_stands():
+    """Not what they mean in the function that spreads it."""
+    found = read("""
+import stamina
+TRIES = 3
+BASE = {"attempts": TRIES}
+def outer():
+    TRIES = 7
+    @stamina.retry(on=Exception, **BASE)
+    def fetch(): ...
+""")
+    assert found["outer.fetch"]["stamina"]["attempts"] == "3"
+
+
 def test_functions_that_are_called_through_an_object_of_tenacity():
     """``Retrying.__call__(fn, *args, **kwargs)``: tenacity 9.2, __init__.py."""
     found = read("""

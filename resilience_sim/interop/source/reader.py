@@ -73,9 +73,10 @@ class Reader:
 
     def _spread(self, keyword: ast.keyword, scope: Scope, given: dict[str, Argument]) -> str:
         """The entries of a dict that is spread into a call; "" when they are all known."""
-        found, whole = entries(self.module, self.follow(keyword.value, scope)[0], scope)
-        for name, (value, home) in found.items():
-            given.setdefault(name, Argument(value, value, home))
+        node, home, _ = self.follow(keyword.value, scope)
+        found, whole = entries(self.module, node, home)
+        for name, (value, where) in found.items():
+            given.setdefault(name, Argument(value, value, where))
         return "" if whole else f"arguments come from {described(keyword.value)}"
 
     def follow(self, node: ast.AST, scope: Scope) -> tuple[ast.AST, Scope, object]:
