@@ -13,7 +13,7 @@ from resilience_sim.interop import env_names
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, escaped
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
-from resilience_sim.interop.own import Own, without
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
@@ -194,7 +194,7 @@ def instances(file: ConfigFile) -> list[str]:
 
 def own(file: ConfigFile, instance: str) -> Own:
     """All that is said of one profile alone (interop/twins.py), and its names."""
-    return Own((instance,), without(_profiles(file)[_shown(file)[instance]], lambda name: name not in FIELDS))
+    return Own((instance,), [_profiles(file)[_shown(file)[instance]]], unread=lambda name: name not in FIELDS)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -14,6 +14,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import PurePath
 from types import ModuleType
+from typing import Any
 
 from resilience_sim.interop.documents import ConfigFile, read_as, read_documents
 from resilience_sim.interop.findings import BROKEN, REFUSED, Log
@@ -64,6 +65,12 @@ class Imported:
 def module(name: str) -> ModuleType:
     """The module of a format."""
     return import_module(f"resilience_sim.interop.{name}")
+
+
+@cache
+def _optional(name: str, what: str) -> Any:
+    """What not every format has; None for one that has not."""
+    return getattr(module(name), what, None)
 
 
 @cache
@@ -253,20 +260,20 @@ def instance_names(file: ConfigFile, name: str) -> list[str]:
 
 def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
     """Names and descriptions of a mesh's routes, as ``--route`` takes them; none for other formats."""
-    names = getattr(module(name), "routes", None)
+    names = _optional(name, "routes")
     return [] if names is None else [(str(number), str(text)) for number, text in names(file)]
 
 
 def own_parts(file: ConfigFile, name: str, instance: str) -> Own | None:
     """All that the file says of an instance alone, where the format can tell."""
-    of = getattr(module(name), "own", None)
+    of = _optional(name, "own")
     found: Own | None = of(file, instance) if of else None
     return found
 
 
 def copy_of(file: ConfigFile, name: str, instance: str) -> Copy | None:
     """Whether an instance is the same as one that stands for many, but for name and place (source/repeated.py)."""
-    of = getattr(module(name), "copy_of", None)
+    of = _optional(name, "copy_of")
     found: Copy | None = of(file, instance) if of else None
     return found
 

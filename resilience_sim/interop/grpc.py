@@ -14,7 +14,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
-from resilience_sim.interop.own import Own, without
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.twins import Diagnostics, Twins
@@ -155,7 +155,7 @@ def _known(file: ConfigFile) -> _Known:
                 continue
             _name_all(document, config, known)
             known.configs[id(config.node)] = made = _Config(config, throttling)
-            own = twins.of(Own((config.path,), without(config.node, _is_name)))
+            own = twins.of(Own((config.path,), [config.node], unread=_is_name))
             found = own.known(_is_error) if own is not None else None  # one that is like others is not made for that
             if found is None:
                 found = made.made()[1].found
@@ -219,7 +219,7 @@ def own(file: ConfigFile, instance: str) -> Own:
     """All that is said of one method alone (interop/twins.py), and its names: the path is one."""
     known = _known(file)
     _, node, path = known.named[_shown(file)[instance]]
-    return Own((path, instance), without(node, _is_name) if isinstance(node, Mapping) else [node])
+    return Own((path, instance), [node], unread=_is_name)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

@@ -15,12 +15,12 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import Log, distinct, last, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns
-from resilience_sim.interop.own import Own, without
+from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import Chain, Environment, uniform
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
-from resilience_sim.scenario.text.tree import Mapping, Scalar
+from resilience_sim.scenario.text.tree import Mapping
 
 TRAPS = traps(
     """
@@ -141,8 +141,7 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     if name is None or services.node is None:
         return None
     entry = services.node.entries[name]
-    assert isinstance(entry.value, Mapping)
-    return Own((instance,), [Scalar(entry.key, ""), *without(entry.value, lambda key: uniform(key) in _UNREAD)])
+    return Own((instance,), [entry], unread=lambda key: uniform(key) in _UNREAD)
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:

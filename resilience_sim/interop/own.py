@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar
+from resilience_sim.scenario.text.tree import Entry, Node, Scalar
 
 
 class Own(NamedTuple):
     """Its names as findings may show them, and the parts of the tree that nothing else in the file can replace.
 
     Whatever else is read for it must be the same for every instance. ``inside``: the names stand in values, too, and
-    nothing is looked up by them but what is among the parts.
+    nothing is looked up by them but what is among the parts. ``unread``: keys whose values nobody looks at.
     """
 
     names: tuple[str, ...]
     parts: Sequence[Entry | Node]
     inside: bool = False
+    unread: Callable[[str], bool] | None = None
 
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-/]{2,}\Z")
@@ -32,13 +33,3 @@ def is_name(text: str) -> bool:
 def the_same(node: Node) -> Scalar:
     """Stands for a part that is shared: only instances that share it are alike."""
     return Scalar(node.span, f"#{id(node)}")
-
-
-def without(node: Mapping, left_out: Callable[[str], bool]) -> list[Entry | Node]:
-    """A mapping without the values of some keys, which nobody looks at."""
-    parts: list[Entry | Node] = [Mapping(node.span, {})]
-    for name, entry in node.entries.items():
-        parts.append(Scalar(entry.key, name))
-        if not left_out(name):
-            parts.append(entry.value)
-    return parts

@@ -15,7 +15,7 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.findings import NOT_MODELLED, At, Log, distinct, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.mesh import code_outcomes, hopeless
-from resilience_sim.interop.own import Own, the_same, without
+from resilience_sim.interop.own import Own, the_same
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.spring import DURATION, Environment
 from resilience_sim.interop.texts import meant
@@ -245,8 +245,8 @@ def own(environment: Environment, instance: str) -> Own | None:
     route, gateway = known.routes[known.shown_routes[name]]
     if route.node is None or gateway.node is None:
         return None
-    parts = without(route.node, lambda key: key.lower() in _UNREAD)
-    return Own((instance, name, route.path), [*parts, the_same(gateway.node)])
+    names, parts = (instance, name, route.path), (route.node, the_same(gateway.node))
+    return Own(names, parts, unread=lambda key: key.lower() in _UNREAD)
 
 
 def convert(environment: Environment, instance: str, breaker: Breaker, log: Log) -> Converted:

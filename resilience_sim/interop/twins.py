@@ -16,10 +16,9 @@ from typing import Generic, Protocol, TypeVar
 
 from resilience_sim.interop.own import Own, is_name
 from resilience_sim.scenario.diagnostics import Diagnostic
-from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Span
+from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 MOST_TRIES = 3
-_BETWEEN = "\0"  # which stands in no text: a finding that has it is never taken for a model
 
 
 class Found(Protocol):
@@ -67,19 +66,23 @@ class Diagnostics:
 class _Model(Generic[F]):
     """What was found in one, apart from names and places.
 
-    ``place`` is None where it stands outside of it. ``texts`` are all texts, and what is shown of the line, as one
-    that ``str.format`` fills in.
+    ``place`` is None where it stands outside of it. ``texts`` are its texts, and what is shown of the line;
+    ``str.format`` fills in those with ``named`` numbers.
     """
 
     kind: Kind[F]
     found: F
     place: int | None
-    texts: str
+    texts: list[str]
+    named: list[int]
     width: int
 
     def of(self, own: Instance[F]) -> F:
         found = self.found
-        *texts, shown = self.texts.format(*own.names).split(_BETWEEN)
+        texts = self.texts.copy()
+        for at in self.named:
+            texts[at] = texts[at].format(*own.names)
+        shown = texts.pop()
         if self.place is None:
             place = (found.file, found.line, found.col, found.end_col, found.source)
         else:
@@ -108,11 +111,11 @@ class Instance(Generic[F]):
     spans: list[Span]
     shape: _Shape[F]
 
-    def known(self, wanted: Callable[[F], bool] = lambda _: True) -> list[F] | None:
+    def known(self, wanted: Callable[[F], bool] | None = None) -> list[F] | None:
         """What would be found in it, or what is wanted of that, without looking; None where that is not sure."""
         if not self.shape.proven or self.shape.model is None:
             return None
-        return [each.of(self) for each in self.shape.model if wanted(each.found)]
+        return [each.of(self) for each in self.shape.model if wanted is None or wanted(each.found)]
 
     def learn(self, found: list[F]) -> None:
         """What was found in it."""
@@ -121,9 +124,8 @@ class Instance(Generic[F]):
             return
         if shape.sample is not None:
             of, there = shape.sample
-            if not any(_BETWEEN in text for each in there for text in (*self.kind.texts(each), each.source)):
-                shape.model = of._modelled(there)
-                shape.proven = [each.of(self) for each in shape.model] == found
+            shape.model = of._modelled(there)
+            shape.proven = [each.of(self) for each in shape.model] == found
         shape.tries += 1
         shape.sample = None if shape.proven else (self, found)
 
@@ -133,14 +135,13 @@ class Instance(Generic[F]):
 
     def _model(self, each: F, place: int | None) -> _Model[F]:
         shown = each.source[max(0, each.col - 1) :]
-        texts = [self._text(text) for text in (*self.kind.texts(each), shown)]
-        return _Model(self.kind, each, place, _BETWEEN.join(texts), each.end_col - each.col - len(shown))
-
-    def _text(self, text: str) -> str:
-        """A text with numbers in place of the names."""
-        pattern = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
-        pieces = re.split(f"({pattern})", text.replace("{", "{{").replace("}", "}}"))
-        return "".join(f"{{{self.names.index(each)}}}" if at % 2 else each for at, each in enumerate(pieces))
+        texts = [*self.kind.texts(each), shown]
+        pattern = re.compile("|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True)))
+        named = [at for at, text in enumerate(texts) if pattern.search(text)]
+        for at in named:
+            plain = texts[at].replace("{", "{{").replace("}", "}}")
+            texts[at] = pattern.sub(lambda name: f"{{{self.names.index(name[0])}}}", plain)
+        return _Model(self.kind, each, place, texts, named, each.end_col - each.col - len(shown))
 
 
 @dataclass(slots=True)
@@ -156,38 +157,45 @@ class Twins(Generic[F]):
         if not all(map(is_name, names)):
             return None
         spans: list[Span] = []
+        key: list[object] = [len(names)]
         known = {name: at for at, name in enumerate(names)} if own.inside else {}
-        key = (len(names), tuple([_shape(part, spans, known) for part in own.parts]))
-        shape = self.shapes.get(key)
+        for part in own.parts:
+            if isinstance(part, Entry):
+                spans.append(part.key)
+                key.append(Entry)
+            _read(part.value if isinstance(part, Entry) else part, key, spans, known, own.unread)
+        alike = tuple(key)
+        shape = self.shapes.get(alike)
         if shape is None:
-            shape = self.shapes[key] = _Shape()
+            shape = self.shapes[alike] = _Shape()
         return Instance(self.kind, names, spans, shape)
 
 
-def _shape(node: Entry | Node, spans: list[Span], names: dict[str, int]) -> object:
-    """What is the same in all that are alike; their places are added to ``spans`` in the same order."""
+def _read(
+    node: Node, key: list[object], spans: list[Span], names: dict[str, int], unread: Callable[[str], bool] | None = None
+) -> None:
+    """Add to ``key`` what is the same in all that are alike, and their places to ``spans`` in the same order."""
+    span = node.span
+    spans.append(span)
     if isinstance(node, Mapping):
-        span = node.span
-        spans.append(span)
-        below: list[object] = [Mapping, span.line == span.end_line]
+        key += (Mapping, span.line == span.end_line, len(node.entries))
         for name, entry in node.entries.items():
             spans.append(entry.key)
-            below.append(name)
+            key.append(name)
             value = entry.value
+            if unread is not None and unread(name):
+                continue
             if isinstance(value, Scalar):
                 spans.append(value.span)
-                below.append(_said(value, names))
+                key.append(_said(value, names))
             else:
-                below.append(_shape(value, spans, names))
-        return tuple(below)
-    if isinstance(node, Scalar):
-        spans.append(node.span)
-        return _said(node, names)
-    if isinstance(node, Entry):
-        spans.append(node.key)
-        return Entry, _shape(node.value, spans, names)
-    spans.append(node.span)
-    return (node.span.line == node.span.end_line, *[_shape(each, spans, names) for each in node.items])
+                _read(value, key, spans, names)
+    elif isinstance(node, Scalar):
+        key.append(_said(node, names))
+    else:
+        key += (Sequence, span.line == span.end_line, len(node.items))
+        for each in node.items:
+            _read(each, key, spans, names)
 
 
 def _said(node: Scalar, names: dict[str, int]) -> object:

@@ -7,7 +7,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +33,12 @@ def report(found: Sequence[Finding], style: str, color: bool = False) -> str:
         shown = _gravest(found)
         text = "\n\n".join(_full(each, color) for each in shown)
         return text + _left_out(found, shown) if len(shown) < len(found) else text
-    return render([_diagnostic(each, style) for each in found], style, color)
+    if style == "github":
+        places = _from_here(found)
+        said = [_shown(e, e.text, e.remedy, places[e.file], _LEVELS.get(e.severity, e.severity)) for e in found]
+    else:
+        said = [_shown(each, each.text, each.remedy, each.file, each.severity) for each in found]
+    return render(said, style, color)
 
 
 def _gravest(found: Sequence[Finding]) -> Sequence[Finding]:
@@ -52,27 +56,23 @@ def _left_out(found: Sequence[Finding], shown: Sequence[Finding]) -> str:
     return f"\n\n... and {len(found) - len(shown):,} more ({codes}): --format concise shows all"
 
 
-def _diagnostic(each: Finding, style: str) -> Diagnostic:
-    if style == "github":
-        severity = _LEVELS.get(each.severity, each.severity)
-        return replace(_shown(each, each.text, severity, each.remedy), file=_from_here(each.file))
-    return _shown(each, each.text, each.severity, each.remedy)
+def _from_here(found: Sequence[Finding]) -> dict[str, str]:
+    """The files as reports on a repository have them: `src/a.py` for `./src/a.py`, and for a whole path to it."""
+    places: dict[str, str] = {}
+    for file in {each.file for each in found}:
+        relative = os.path.relpath(file) if Path(file).is_absolute() else os.path.normpath(file)
+        places[file] = file if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
+    return places
 
 
-def _from_here(file: str) -> str:
-    """A path as reports on a repository have it: `src/a.py` for `./src/a.py`, and for a whole path to it."""
-    relative = os.path.relpath(file) if Path(file).is_absolute() else os.path.normpath(file)
-    return file if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
-
-
-def _shown(each: Finding, text: str, severity: str, remedy: str) -> Diagnostic:
+def _shown(each: Finding, text: str, remedy: str, file: str, severity: str) -> Diagnostic:
     return Diagnostic(
-        each.code, text, each.file, each.line, each.col, each.end_col, each.path, remedy, severity, each.source
+        each.code, text, file, each.line, each.col, each.end_col, each.path, remedy, severity, each.source
     )
 
 
 def _full(each: Finding, color: bool) -> str:
-    lines = [render([_shown(each, each.headline, each.severity, "")], "full", color)]
+    lines = [render([_shown(each, each.headline, "", each.file, each.severity)], "full", color)]
     gutter = " " * (len(str(each.line)) + 1)
     lines += [f"{gutter}= assumes: {reason}" for reason in each.assumes]
     if each.remedy:
@@ -82,7 +82,8 @@ def _full(each: Finding, color: bool) -> str:
 
 def counts(found: Sequence[Finding]) -> dict[str, int]:
     """How many there are of each severity."""
-    return {severity: sum(each.severity == severity for each in found) for severity in ("error", "warning", "info")}
+    many = Counter([each.severity for each in found])
+    return {severity: many[severity] for severity in _ORDER}
 
 
 def document(found: Sequence[Finding], error: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -129,7 +130,8 @@ def sarif(found: Sequence[Finding]) -> dict[str, Any]:
     from resilience_sim.lint.pages import pages
 
     known = pages()
-    used = sorted({each.code for each in found if each.code in known})
+    used = {code: at for at, code in enumerate(sorted({each.code for each in found if each.code in known}))}
+    places = {file: (shown, _uri(shown)) for file, shown in _from_here(found).items()}
     rules = [
         {
             "id": code,
@@ -149,17 +151,19 @@ def sarif(found: Sequence[Finding]) -> dict[str, Any]:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(each, used) for each in found],
+                "results": [_result(each, used, *places[each.file]) for each in found],
             }
         ],
     }
 
 
-def _result(each: Finding, used: list[str]) -> dict[str, Any]:
+def _uri(file: str) -> str:
+    """A name that is no text keeps its bytes; a colon would make a scheme of what stands before it."""
+    return quote(file.replace("\\", "/"), safe="/@!$&'()*+,;=~-._", errors="surrogateescape")
+
+
+def _result(each: Finding, used: dict[str, int], file: str, uri: str) -> dict[str, Any]:
     text = each.text + (f" Remedy: {each.remedy}." if each.remedy else "")
-    file = _from_here(each.file)
-    # A name that is no text keeps its bytes; a colon would make a scheme of what stands before it.
-    uri = quote(file.replace("\\", "/"), safe="/@!$&'()*+,;=~-._", errors="surrogateescape")
     place: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if each.line:
         place["region"] = {
@@ -184,7 +188,7 @@ def _result(each: Finding, used: list[str]) -> dict[str, Any]:
         },
     }
     if each.code in used:
-        result["ruleIndex"] = used.index(each.code)
+        result["ruleIndex"] = used[each.code]
     return result
 
 
