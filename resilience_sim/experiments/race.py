@@ -15,7 +15,7 @@ from resilience_sim.experiments.search import plan_for
 from resilience_sim.experiments.space import Cube, Space, spread_evenly
 from resilience_sim.experiments.study import Measured, Study
 from resilience_sim.experiments.worlds import draw_worlds, in_world
-from resilience_sim.lint.check import errors_of
+from resilience_sim.lint.look import errors_of
 from resilience_sim.measure.expectations import holds, judge
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
 from resilience_sim.measure.statistics import deviation, mean, mean_interval

@@ -148,14 +148,14 @@ class Instances:
         self.names = formats.instance_names(*opened)
         self._surroundings = _Surroundings(settings)
         self._assumed = frozenset(ASSUMED) - {setting.partition("=")[0].partition(".")[0] for setting in settings}
-        self._told: set[int] = set()
+        self.told: set[int] = set()  # what was said about the whole file (interop/findings.py)
         self._alike: dict[tuple[int, tuple[str, ...]], Subject] = {}
 
     def subject(self, name: str) -> Subject:
         """One of them; what there is to say about the whole file comes with the first."""
         from resilience_sim.interop import formats
 
-        imported = formats.convert(*self.opened, name, self._told)
+        imported = formats.convert(*self.opened, name, self.told)
         (plan, exact), stack = self._surroundings.plan(imported), imported.stack
         instead = tuple(stack.instead)
         places: dict[tuple[int, str], At] = {}

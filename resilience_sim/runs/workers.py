@@ -30,6 +30,8 @@ GIVE_UP = 10  # workers that died in a row, without a single answer between: wha
 LOOK_UP = 0.1  # s between two looks whether somebody has pressed Ctrl-C
 FAREWELL = 5.0  # s that a worker has to end by itself
 SPARE_FILES = 16  # descriptors that must be free for a worker: its line, the start of a process, modules to import
+# Forking is the quickest start and safe here (no threads yet); where it is not offered, a fresh interpreter.
+FORKS = sys.platform == "linux"
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -96,9 +98,7 @@ class Crew(Generic[Task]):
         """Fill the crew, as far as there is work for it and the system has room for another process."""
         import multiprocessing
 
-        # Forking is the quickest start and safe here (no threads yet); where it is not offered, a fresh interpreter.
-        forks = sys.platform == "linux"
-        context = multiprocessing.get_context("fork" if forks else "spawn")
+        context = multiprocessing.get_context("fork" if FORKS else "spawn")
         start: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
         idle = sum(not worker.given for worker in self._workers.values())
         while len(self._todo) > idle and len(self._workers) < self._size and self._deaths < GIVE_UP:
@@ -109,7 +109,7 @@ class Crew(Generic[Task]):
                 self._size = len(self._workers)
                 return
             # The parent's ends of all lines: a fork has them open, too, and the lines would never end.
-            inherited = [*self._workers, line] if forks else []
+            inherited = [*self._workers, line] if FORKS else []
             worker = start(target=_serve, args=(far_end, self._answer, os.getpid(), inherited), daemon=True)
             try:
                 worker.start()

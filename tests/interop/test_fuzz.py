@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from resilience_sim.interop import formats
-from resilience_sim.lint.check import findings, subjects
+from resilience_sim.lint.check import subjects
+from resilience_sim.lint.look import findings
 from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
 

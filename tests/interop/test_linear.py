@@ -13,8 +13,8 @@ import pytest
 
 from resilience_sim.interop import section
 from resilience_sim.interop.formats import all_traps, convert, instance_names, open_config
-from resilience_sim.lint import check
-from resilience_sim.lint.check import findings, lint_files
+from resilience_sim.lint import instances, look
+from resilience_sim.lint.check import lint_files
 from resilience_sim.lint.finding import Finding
 from resilience_sim.lint.subject import Subject
 
@@ -211,6 +211,12 @@ FILES: dict[str, tuple[str, Callable[[int], str]]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other processes do is not counted here."""
+    monkeypatch.setattr(instances, "hands", lambda: 1)
+
+
 def lines_run(work: Callable[[], object]) -> int:
     """How many lines of Python run, each pass of a comprehension among them."""
     count = 0
@@ -288,11 +294,13 @@ def test_instances_that_are_alike_are_looked_at_a_few_times(name: str, tmp_path:
     file.write_text(text(60), encoding="utf-8")
     looked: list[str] = []
 
+    by_rules = look.by_rules
+
     def seen(subject: Subject, *rest: Any) -> list[Finding]:
         looked.append(subject.instance)
-        return findings(subject, *rest)
+        return by_rules(subject, *rest)
 
-    monkeypatch.setattr(check, "findings", seen)
+    monkeypatch.setattr(look, "by_rules", seen)
     monkeypatch.setattr(section, "LARGE", 1000)
     every = lint_files([str(file)]).found
     assert len(looked) >= 60

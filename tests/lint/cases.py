@@ -12,8 +12,9 @@ import pytest
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.lint.check import findings, subjects
+from resilience_sim.lint.check import subjects
 from resilience_sim.lint.finding import Finding
+from resilience_sim.lint.look import findings
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.load import load_text
 

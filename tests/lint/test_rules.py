@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from lint.cases import CASES, found_in, seen, text_of
-from resilience_sim.lint.check import parts, subjects
+from resilience_sim.lint.check import subjects
 from resilience_sim.lint.finding import ERROR
+from resilience_sim.lint.look import parts
 from resilience_sim.lint.pages import RULES
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.diagnostics import ScenarioError

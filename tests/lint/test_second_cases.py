@@ -8,7 +8,8 @@ import pytest
 
 from lint.cases import CASES, SECOND, Check, Seen, found_in, near, opened_at, seen_in, text_of
 from resilience_sim.kernel import events as ev
-from resilience_sim.lint.check import findings, subjects
+from resilience_sim.lint.check import subjects
+from resilience_sim.lint.look import findings
 
 Edits = Sequence[tuple[str, str]]
 ORDINARY = "circuit_breaker: {failure_threshold: 3, recovery_time: 2s}"

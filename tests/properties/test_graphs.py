@@ -9,7 +9,7 @@ from math import isnan
 import jsonschema
 from hypothesis import HealthCheck, given, settings
 
-from resilience_sim.lint.check import findings
+from resilience_sim.lint.look import findings
 from resilience_sim.lint.subject import Subject
 from resilience_sim.settings.plan import Plan
 from resilience_sim.views.document import plain, schema
