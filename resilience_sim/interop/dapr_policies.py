@@ -14,10 +14,9 @@ from resilience_sim.interop.dapr_conditions import COUNTS, read_condition
 from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, safe_name
 from resilience_sim.interop.layers import Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
-from resilience_sim.interop.own import Own
+from resilience_sim.interop.own import wording
 from resilience_sim.interop.section import Section, Value, filled_in_elsewhere
 from resilience_sim.interop.traps import SHARED, traps
-from resilience_sim.interop.twins import Diagnostics, Twins
 from resilience_sim.interop.write_dapr import EVERYTHING
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Scalar
@@ -69,7 +68,7 @@ class Policies:
     """Policies, each made when it is asked for, and once."""
 
     known: dict[tuple[str, int, str], tuple[Layer, Log]] = field(default_factory=dict)
-    twins: Twins[Diagnostic] = field(default_factory=lambda: Twins(Diagnostics()))
+    harmless: set[tuple[object, ...]] = field(default_factory=set)  # what policies say of which nothing is grave
 
     def of(self, kind: str, group: Section, name: str) -> tuple[Layer, Log]:
         """The layer, and what there is to say about it."""
@@ -80,21 +79,17 @@ class Policies:
         return found
 
     def grave(self, kind: str, group: Section, name: str) -> list[Diagnostic]:
-        """What there is to say about one whether it is used or not; one that is like others is not made for that."""
-        alone = group.node is None or name.startswith("DaprBuiltIn")  # by its name it is treated differently
-        entry = None if alone or group.node is None else group.node.entries[name]
-        own = self.twins.of(Own((name,), [Scalar(entry.key, kind), entry])) if entry is not None else None
-        said = own.known(_is_grave) if own is not None else None
-        if said is None:
-            every = self.of(kind, group, name)[1].found
-            if own is not None:
-                own.learn(every)
-            said = [each for each in every if _is_grave(each)]
-        return said
-
-
-def _is_grave(said: Diagnostic) -> bool:
-    return said.severity == "error" or said.code == "RL168"
+        """What there is to say about one whether it is used or not."""
+        node = None if group.node is None else group.node.entries[name].value
+        of_name = name.startswith("DaprBuiltIn")  # by its name it is treated differently
+        said = None if node is None or of_name else (kind, *wording(node))
+        if said in self.harmless:
+            return []
+        every = self.of(kind, group, name)[1].found
+        found = [each for each in every if each.severity == "error" or each.code == "RL168"]
+        if said is not None and not found:
+            self.harmless.add(said)
+        return found
 
 
 def _timeout(group: Section, name: str, log: Log) -> Layer:

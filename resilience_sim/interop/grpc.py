@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from resilience_sim.interop import durations, grpc_choices
@@ -14,12 +15,10 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.durations import show_protobuf
 from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, distinct
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, times
-from resilience_sim.interop.own import Own
+from resilience_sim.interop.own import Own, wording
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
-from resilience_sim.interop.twins import Diagnostics, Twins
 from resilience_sim.interop.writing import Parts, outcomes
-from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.retry import RetryConfig
 
@@ -144,7 +143,7 @@ def _known(file: ConfigFile) -> _Known:
     if known is not None:
         return known
     known = file.memo[NAME] = _Known(log=Log(traps=SHARED | TRAPS))
-    twins = Twins(Diagnostics())
+    valid: set[tuple[object, ...]] = set()  # what configurations say that are
     for document in grpc_choices.configs(file.documents, known.log):
         top = Section(document, "", known.log, fold=True)
         _misspelt(top, "")
@@ -155,23 +154,19 @@ def _known(file: ConfigFile) -> _Known:
                 continue
             _name_all(document, config, known)
             known.configs[id(config.node)] = made = _Config(config, throttling)
-            own = twins.of(Own((config.path,), [config.node], unread=_is_name))
-            found = own.known(_is_error) if own is not None else None  # one that is like others is not made for that
-            if found is None:
-                found = made.made()[1].found
-                if own is not None and len(known.configs) > 1:  # the first ticks off what all have together
-                    own.learn(found)
-            if any(map(_is_error, found)) and "name" in config:
+            entries = config.node.entries.items()
+            said = tuple([(name, *wording(entry.value)) for name, entry in entries if not _is_name(name)])
+            if said in valid:
+                continue  # it need not be made to know that
+            if all(each.severity != "error" for each in made.made()[1].found):
+                valid.add(said)
+            elif "name" in config:
                 known.invalid[id(config.node)] = (config.node, config.at("name"))
     return known
 
 
 def _is_name(key: str) -> bool:
     return key.lower() == "name"
-
-
-def _is_error(said: Diagnostic) -> bool:
-    return said.severity == "error"
 
 
 def _name_all(document: Mapping, config: Section, known: _Known) -> None:
@@ -249,9 +244,14 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     return result
 
 
+@cache
+def _by_lower_case(kind: str) -> dict[str, str]:
+    return {name.lower(): name for name in FIELDS[kind]}
+
+
 def _misspelt(section: Section, kind: str) -> None:
     """grpc-go reads names in any case, the other implementations as they are specified."""
-    right_of = {name.lower(): name for name in FIELDS[kind]}
+    right_of = _by_lower_case(kind)
     for name in section.names():
         right = right_of.get(name.lower())
         if right is not None and right != name:

@@ -1,4 +1,4 @@
-"""All that a file says of one instance alone: what interop/twins.py compares."""
+"""All that a file says of one instance alone: what interop/twins.py compares; and which parts of it say the same."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-/]{2,}\Z")
 def is_name(text: str) -> bool:
     """Whether a name can be told from other text."""
     return _NAME.match(text) is not None
+
+
+def wording(node: Node) -> tuple[object, ...]:
+    """Parts of YAML or JSON that have this in common say the same, wherever they stand."""
+    span = node.span
+    text = span.text()
+    if "*" in text:
+        return (id(node),)  # an alias stands for something else
+    return span.source.name, text, 0 if span.end_line == span.line else span.col
 
 
 def the_same(node: Node) -> Scalar:

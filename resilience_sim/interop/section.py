@@ -177,7 +177,8 @@ class Section:
             for number, item in enumerate(items)
         ]
 
-    def _scalar(self, name: str) -> tuple[object, At] | None:
+    def _scalar(self, name: str) -> tuple[object, tuple[str, Entry]] | None:
+        """A single value, ticked off, and the key as it is written."""
         self._asked[name] = None
         plain = _as_compared(name, self._kind)
         found = self._entries.get(plain)
@@ -200,13 +201,11 @@ class Section:
             )  # fmt: skip
             self.unread.append(name)
             return None
-        shown = harmless(value)
-        at = self._at(*found, shown)
-        if value.__class__ in (int, float) and node.span.end_col - node.span.col != len(shown):
-            self._not_as_written(name, node.span, shown, at)
-        return value, at
+        if value.__class__ in (int, float) and node.span.end_col - node.span.col != len(shown := harmless(value)):
+            self._not_as_written(name, node.span, shown, found)
+        return value, found
 
-    def _not_as_written(self, name: str, span: Span, value: str, at: At) -> None:
+    def _not_as_written(self, name: str, span: Span, value: str, found: tuple[str, Entry]) -> None:
         """A number of YAML 1.1 that people read as another one: ``0200`` and ``1:30``."""
         text = span.source.line(span.line)[span.col - 1 : span.end_col - 1]
         octal = _OCTAL.match(text)
@@ -215,16 +214,17 @@ class Section:
         if octal or _SIXTY.match(text):
             why = "begins with 0, which is octal" if octal else "has a colon, which is base 60"
             message = f"`{safe_name(name)}` is {value} for this program: the number in the file {why}"
-            self.log.add("RL196", "warning", message, at, "write the number that you mean, in decimal")
+            help = "write the number that you mean, in decimal"
+            self.log.add("RL196", "warning", message, self._at(*found, value), help)
 
     def read(self, name: str, reader: Callable[[object], T], what: str, help: str = "") -> Value[T] | None:
         """A value through a reader; a finding when the reader refuses it."""
         found = self._scalar(name)
         if found is None:
             return None
-        value, at = found
+        value, (written, entry) = found
         try:
-            return Value(reader(value), at)
+            return Value(reader(value), self._at(written, entry, harmless(value)))
         except (ValueError, ZeroDivisionError, OverflowError):
             self.log.bad(what, self.at(name), help)
             self.unread.append(name)
@@ -310,7 +310,8 @@ class Section:
         found = self._scalar(name)
         if found is None:
             return None
-        text = str(found[0]).strip()
+        value, (written, entry) = found
+        text = str(value).strip()
         text = text.lower() if fold else text
         if self.relaxed:  # Spring and protobuf's JSON read `count-based` for COUNT_BASED
             text = next((each for each in known if self._plain(each) == self._plain(text)), text)
@@ -318,7 +319,7 @@ class Section:
             self.log.bad("one of " + ", ".join(known) if known else "a name", self.at(name))
             self.unread.append(name)
             return None
-        return Value(text, self.at(name, text))
+        return Value(text, self._at(written, entry, text))
 
     def texts(self, name: str) -> list[str]:
         """A list of words, or words separated by commas; what is not a word is left out silently."""

@@ -179,3 +179,18 @@ def test_a_resource_for_one_application_is_not_for_the_others():
     assert settings(imported(one + two, "r.yaml", "b"))["retry"]["attempts"] == "2"
     alone = resource("  policies: {retries: {r: {maxRetries: 5}}}\n" + TARGET, "z")
     assert settings(imported(alone, "r.yaml", "b"))["retry"]["attempts"] == "6"
+
+
+def test_policies_with_the_same_text_that_say_different_things_are_both_looked_at():
+    """What an alias stands for is not in the text, and how far the lines below are indented decides what they are."""
+    deep = '          matching:\n          httpStatusCodes: "99"\n'
+    aliased = "      r: {maxRetries: &most 2}\n      s: {maxRetries: *most}\n"
+    first = f"{HEAD}  policies:\n    retries:\n      t:\n{deep}{aliased}"
+    second = f"{HEAD}  policies:\n    retries:\n      t:\n{deep[2:]}{aliased.replace('2', 'many')}"
+    found = imported(f"{first}{TARGET}---\n{second}", "resiliency.yaml")
+    start = first.count("\n") + TARGET.count("\n") + 1
+    wrong = {each.line - start for each in found.findings if each.message.startswith("the value of")}
+    rows = second.split("\n")
+    assert [rows[row - 1].strip() for row in sorted(wrong)] == [
+        'httpStatusCodes: "99"', "r: {maxRetries: &most many}", "s: {maxRetries: *most}",
+    ]  # fmt: skip

@@ -44,6 +44,14 @@ class Span:
     end_line: int
     end_col: int
 
+    def text(self) -> str:
+        """What stands there."""
+        lines, first = self.source.lines, self.line - 1
+        if self.end_line == self.line:
+            return lines[first][self.col - 1 : self.end_col - 1]
+        last = self.source.line(self.end_line)[: self.end_col - 1]
+        return "\n".join([lines[first][self.col - 1 :], *lines[self.line : self.end_line - 1], last])
+
     def finding(self, code: str, message: str, help: str = "", loc: Loc = (), severity: str = "error") -> Diagnostic:
         """A diagnostic about this stretch."""
         text = self.source.line(self.line)
