@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import NOT_MODELLED, REFUSED, At, Log, distinct, safe_name
@@ -120,7 +121,11 @@ def whole(node: Node | None, name: str) -> int | None:
 
 def kind_of(document: Mapping) -> str:
     """The kind of a resource, if it is one of those that are read here."""
-    version, kind = text(document, "apiVersion"), text(document, "kind")
+    return _kind_read(text(document, "apiVersion"), text(document, "kind"))
+
+
+@lru_cache(maxsize=1024)
+def _kind_read(version: str, kind: str) -> str:
     return next((kind for group, kinds in _GROUPS.items() if kind in kinds and version.startswith(group)), "")
 
 
@@ -221,12 +226,11 @@ def _no_texts(document: Mapping) -> Iterator[At]:
             yield At(entry.key, f"metadata.{name}", f"{name}:")
 
 
-def _says_no_host(document: Mapping) -> bool:
+def _says_no_host(kind: str, spec: Node | None) -> bool:
     """Whether a rule is for no host; a VirtualService that others delegate to has only those of its routes."""
-    spec = below(document, "spec")
-    if kind_of(document) == "DestinationRule":
+    if kind == "DestinationRule":
         return not text(spec, "host")
-    if kind_of(document) != "VirtualService" or below(spec, "hosts") is not None:
+    if kind != "VirtualService" or below(spec, "hosts") is not None:
         return False
     return not any(below(each, "route") or below(each, "delegate") for each in items(spec, "http"))
 
@@ -235,30 +239,32 @@ def _patches(file: ConfigFile) -> Iterator[Diagnostic]:
     """Resources that are not read here, and change what the others come to; and names that are none."""
     log = Log(traps={})
     for document in file.documents:
-        for at in _no_texts(document) if kind_of(document) else ():
+        kind, spec = kind_of(document), below(document, "spec")
+        for at in _no_texts(document) if kind else ():
             log.refused(
                 "a name that YAML makes a number, true or false of: the API server refuses the resource", at,
                 "write it in quotes",
             )  # fmt: skip
-        if _says_no_host(document):
+        if _says_no_host(kind, spec):
             log.add(
                 REFUSED, "warning",
-                f"a {kind_of(document)} without a host: Istio refuses it, and it was not read",
-                At(document.entries["kind"].key, "kind", f"kind: {kind_of(document)}"),
+                f"a {kind} without a host: Istio refuses it, and it was not read",
+                At(document.entries["kind"].key, "kind", f"kind: {kind}"),
                 "if it is a patch, read what comes of it: `kustomize build`",
             )  # fmt: skip
-        chosen = below(document, "spec") if kind_of(document) in POLICIES else None
-        entry = chosen.entries.get("targetSelectors") if isinstance(chosen, Mapping) else None
-        if entry is not None and not any(_selected(chosen, namespace_of(document), file)):
+        entry = spec.entries.get("targetSelectors") if kind in POLICIES and isinstance(spec, Mapping) else None
+        if entry is not None and not any(_selected(spec, namespace_of(document), file)):
             at = At(entry.key, "spec.targetSelectors", "targetSelectors:")
             log.skipped(at, "no labels in these files fit, or it chooses by expressions: the policy was not applied")
-        spec = below(document, "spec") if text(document, "kind") == "IstioOperator" else None
-        meshes = below(spec, "meshConfig")
+        if kind:
+            continue
+        kind = text(document, "kind")
+        meshes = below(spec, "meshConfig") if kind == "IstioOperator" else None
         entry = meshes.entries.get("defaultHttpRetryPolicy") if isinstance(meshes, Mapping) else None
         if entry is not None:
             at = At(entry.key, "spec.meshConfig.defaultHttpRetryPolicy", "defaultHttpRetryPolicy:")
             log.skipped(at, "routes without `retries` have Istio's own default here, and this in the mesh")
-        if text(document, "kind") == "EnvoyFilter" and text(document, "apiVersion").startswith("networking.istio.io"):
+        if kind == "EnvoyFilter" and text(document, "apiVersion").startswith("networking.istio.io"):
             log.add(
                 NOT_MODELLED, "info",
                 "an EnvoyFilter is not read: its patches may change timeouts, retries and limits of the proxies",
@@ -338,19 +344,14 @@ def _join_short(hosts: dict[str, Host]) -> None:
 
 def _attach(made: Mesh) -> None:
     """Policies of services to these; a policy whose target stands nowhere gets a host of its own."""
-    known = {
-        (route.kind, namespace_of(route.document), route.rule) for host in made.hosts.values() for route in host.routes
-    }
-    gateways = {
-        (kind, where, name)
-        for host in made.hosts.values()
-        for route in host.routes
-        for kind, where, name in parents(route)
-    }
-    for (kind, namespace, name), documents in made.attached.items():
+    routes = [route for host in made.hosts.values() for route in host.routes]
+    here = {(route.kind, namespace_of(route.document), route.rule) for route in routes}
+    here.update(gateway for route in routes for gateway in parents(route))
+    for target, documents in made.attached.items():
+        kind, namespace, name = target
         if kind in ("Service", ""):
             made.hosts.setdefault(full_name(name, namespace), Host()).policies += documents
-        elif (kind, namespace, name) not in known | gateways:
+        elif target not in here:
             made.hosts.setdefault(f"{kind}/{name}", Host()).policies += documents
 
 
