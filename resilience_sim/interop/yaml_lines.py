@@ -34,9 +34,11 @@ _INNER = r"[^\0-\x20\"#,:?\[\]{}\x7f]"
 _INNER_TEXT = rf"{_FIRST}{_INNER}*(?: +{_INNER}+)*"
 _VALUE = rf"(?:({_INNER_TEXT})|({_DOUBLE}|{_SINGLE})|(?=[\[{{]))"  # or brackets that open
 _PAIR = re.compile(rf" *(?:({_FIRST}{_INNER}*): +|({_DOUBLE}|{_SINGLE}): *){_VALUE} *([,}}])?")
-_SHORT = re.compile(rf" *({_FIRST}{_INNER}*): +({_INNER_TEXT}) *([,}}])")  # as most are
 _ITEM = re.compile(rf" *{_VALUE} *([,\]])?")
 _AFTER = re.compile(r" *([,\]}])")
+# as most are written: nothing but plain texts, one blank where there may be many
+_KEYED = rf"{_FIRST}{_INNER}*: {_INNER_TEXT}"
+_SIMPLE = re.compile(rf"\{{{_KEYED}(?:, {_KEYED})*\}}|\[{_INNER_TEXT}(?:, {_INNER_TEXT})*\]")
 MARK = "---"
 _BEGIN = re.compile(rf"{MARK}(?: *\Z| +{_COMMENT})")
 
@@ -235,33 +237,51 @@ class Lines:
 
     def _scalar(self, span: Span, text: str) -> Scalar:
         """A text in brackets that stands without quotes."""
+        if text in self.known:
+            return Scalar(span, self.known[text])
         how, value = self._value(text)
         node = Scalar(span, value)
         if how == _MAY_DIFFER:
             self.unclear.append((node, text))
         return node
 
+    def _simple(self, line: str, start: int, end: int, row: int) -> Node:
+        """What stands in brackets, of which ``_SIMPLE`` has said what it looks like."""
+        source, at = self.source, start + 2
+        span = Span(source, row, start + 1, row, end + 1)
+        parts = line[start + 1 : end - 1].split(", ")
+        if line[start] == "[":
+            items: list[Node] = []
+            for text in parts:
+                stop = at + len(text)
+                items.append(self._scalar(Span(source, row, at, row, stop), text))
+                at = stop + 2
+            return Sequence(span, tuple(items))
+        entries: dict[str, Entry] = {}
+        for part in parts:
+            key, _, text = part.partition(": ")
+            after, stop = at + len(key), at + len(part)
+            value = self._scalar(Span(source, row, after + 2, row, stop), text)
+            entries[key] = Entry(Span(source, row, at, row, after), value)
+            at = stop + 2
+        if len(entries) < len(parts):
+            raise _Unusual
+        return Mapping(span, entries)
+
     def _flow(self, line: str, start: int, row: int, depth: int) -> tuple[Node, int]:
         """A list or mapping in brackets, and where it ends."""
-        source, known, at = self.source, self.known, start + 1
         if depth >= MOST_DEPTH:
             raise _Unusual
+        simple = _SIMPLE.match(line, start)
+        if simple is not None and simple.end() - start <= _LONGEST:
+            return self._simple(line, start, simple.end(), row), simple.end()
+        source, at = self.source, start + 1
         mapped = line[start] == "{"
         items: list[Node] = []
         entries: dict[str, Entry] = {}
         match, closing = (_PAIR.match, "}") if mapped else (_ITEM.match, "]")
         node: Node
         while True:
-            while mapped and (found := _SHORT.match(line, at)) is not None:
-                _, (begin, stop), (first, last), (_, at) = found.regs
-                key, text = line[begin:stop], line[first:last]
-                span = Span(source, row, first + 1, row, last + 1)
-                node = Scalar(span, known[text]) if text in known else self._scalar(span, text)
-                if key in entries or stop - begin > _LONGEST:
-                    raise _Unusual
-                entries[key] = Entry(Span(source, row, begin + 1, row, stop + 1), node)
-                if line[at - 1] == "}":
-                    return Mapping(Span(source, row, start + 1, row, at + 1), entries), at
             found = match(line, at)
             if found is None:
                 raise _Unusual
