@@ -6,7 +6,7 @@ The application names such a section as it likes, and many write a `Retry` of th
 
 from __future__ import annotations
 
-from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
 
 KEYS: dict[str, set[str]] = {  # of Microsoft's options, in lower case
     "retry": {"maxretryattempts", "backofftype", "usejitter", "delay", "maxdelay", "shouldretryafterheader"},
@@ -41,23 +41,28 @@ def is_handler(node: object) -> bool:
         if name not in KEYS or below is None:
             other += 1
             continue
-        own = sum(key.lower() in KEYS[name] and not _bare(key, each.value) for key, each in below.items())
-        known, other = known + own, other + sum(key.lower() not in (*KEYS[name], "name") for key in below)
-        numbers += sum(_bare(key, each.value) for key, each in below.items())
-        telling = telling or (name in TELLING and bool(own))
+        for key, each in below.items():
+            plain = key.lower()
+            number = plain in _SPANS and isinstance(each.value, Scalar) and type(each.value.value) in (int, float)
+            own = plain in KEYS[name]
+            numbers += number
+            known += own and not number
+            other += not own and plain != "name"
+            telling = telling or (own and not number and name in TELLING)
     if telling:
         return known >= other
     strict = any(name.lower() == "timeout" for name in node.entries)
     return known >= max(2, 5 * (other + numbers)) and not (strict and other + numbers)
 
 
-def _bare(key: str, value: Node) -> bool:
-    """Whether a duration is a JSON number."""
-    return key.lower() in _SPANS and isinstance(value, Scalar) and type(value.value) in (int, float)
-
-
 def unfolded(node: Mapping) -> Mapping:
-    """``"Retry:MaxDelay": …`` is a path, and joins what stands under `Retry`."""
+    """``"Retry:MaxDelay": …`` is a path, and joins what stands under `Retry`; a section without any stays as it is."""
+    if ":" not in "".join(node.entries) and len(set(map(str.lower, node.entries))) == len(node.entries):
+        changed: dict[str, Entry] = {}
+        for name, entry in node.entries.items():
+            if isinstance(entry.value, Mapping) and (below := unfolded(entry.value)) is not entry.value:
+                changed[name] = Entry(entry.key, below)
+        return Mapping(node.span, node.entries | changed) if changed else node
     entries: dict[str, Entry] = {}
     spelled: dict[str, str] = {}  # names are the same in any case
     for name, entry in node.entries.items():

@@ -12,7 +12,7 @@ from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Sp
 _PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
 _VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|.*?)\s*(?:\s#.*)?$")
 _HEAD = re.compile(r"\s*\[(.+)\]")
-_INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$")
+_INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*)[=:]\s*(.*)")
 _ESCAPE = re.compile(r"\\(u([0-9A-Fa-f]{4})|.)")
 _SIGNS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -85,7 +85,7 @@ def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
         plain = line.strip()
         if not plain or plain[0] in "#;":
             continue
-        indent = len(line) - len(line.lstrip())
+        indent = line.index(plain[0])
         if section is not None and last is not None and indent > depth:  # a value goes on
             entry = section.entries[last]
             assert isinstance(entry.value, Scalar)
@@ -109,10 +109,12 @@ def parse_ini(text: str, source: Source, found: list[Diagnostic]) -> Mapping:
         elif pair is None:
             broken(number, line, "neither a section nor a key with its value")
         else:
-            last = pair.group(1).lower()
+            name, value = pair.group(1).rstrip(), pair.group(2).rstrip()
+            last = name.lower()
             if last in section.entries:
                 broken(number, line, "a key that stands twice in its section")
-            key = Span(source, number, pair.start(1) + 1, number, pair.end(1) + 1)
-            place = Span(source, number, pair.start(2) + 1, number, pair.end(2) + 1)
-            section.entries[last] = Entry(key, Scalar(place, meant(pair.group(2))))
+            key = Span(source, number, indent + 1, number, indent + 1 + len(name))
+            col = pair.start(2) + 1
+            place = Span(source, number, col, number, col + len(value))
+            section.entries[last] = Entry(key, Scalar(place, meant(value)))
     return root

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
+from resilience_sim.interop import env_names
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import At, Log, safe_name
 from resilience_sim.interop.java_errors import CLASSES, put_outcomes
@@ -24,7 +25,7 @@ from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.write_microprofile import write
-from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
 from resilience_sim.settings.units import show_duration
 
 __all__ = ["TRAPS", "convert", "instances", "recognises", "write"]
@@ -78,7 +79,7 @@ def _properties(file: ConfigFile) -> Properties:
 def instances(file: ConfigFile) -> list[str]:
     """Methods, classes and guards; ``global`` is any other method, where there are settings for all."""
     properties = _properties(file)
-    of_all = any(each.place == GLOBAL and each.member != "enabled" for each in properties.said)
+    of_all = any(each.member != "enabled" for said in properties.said.get(GLOBAL, {}).values() for each in said)
     found = list(properties.shown)
     return [*found, ALL] if of_all or not found else found
 
@@ -89,13 +90,13 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     place = properties.shown.get(instance, GLOBAL)
     if place == GLOBAL or properties.clients:
         return None
-    parts: list[Entry | Node] = []
-    for where in dict.fromkeys((place, _class_of(place))):
-        for annotation in MEMBERS:
-            for each in properties.by_annotation.get((where, annotation), ()) if where else ():
-                what = f"{where == place} {annotation} {each.member} {each.rank}"
-                parts += [Scalar(each.entry.key, what), each.entry.value]
-    return Own((instance, *([_class_of(place)] if _class_of(place) else [])), parts)
+    owner = _class_of(place)
+    entries: dict[str, Entry] = {}
+    for where in (place, owner) if owner else (place,):
+        for annotation, said in sorted(properties.said.get(where, {}).items()):
+            for each in said:
+                entries[f"{where == place} {annotation} {each.member} {each.rank} {len(entries)}"] = each.entry
+    return Own((instance, owner) if owner else (instance,), [Mapping(env_names.place_of(entries), entries)])
 
 
 def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
@@ -104,7 +105,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     log.of_all(properties.log.found, properties.log.assumed)
     place = properties.shown.get(instance, GLOBAL)
     result = Converted(NAME, f"MicroProfile Fault Tolerance, '{instance}'", instance)
-    first = properties.first.get(place)
+    first = properties.first(place)
     if first is not None:
         result.at = At(first.key, safe_name(place), safe_name(place))
     _is_a_class(properties, place, log)
@@ -129,12 +130,12 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
 
 def _is_a_class(properties: Properties, place: str, log: Log) -> None:
     """A method's class has a package, and no dash; a name alone may be a guard's."""
-    owner = _class_of(place)
-    if owner and ("." not in owner or "-" in owner):
+    owner, first = _class_of(place), properties.first(place)
+    if first is not None and owner and ("." not in owner or "-" in owner):
         why = "a class has no dash in its name: nothing reads this"
         if "-" not in owner:
             why = "the class is named without its package: only one in no package would read this"
-        at = At(properties.first[place].key, safe_name(place), safe_name(place))
+        at = At(first.key, safe_name(place), safe_name(place))
         log.trap("RL185", why, at, "write `com.acme.Svc/method/…`, the class in full")
 
 

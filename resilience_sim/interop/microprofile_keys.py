@@ -7,7 +7,6 @@ MicroProfile's names (``com.acme.Svc/method/Retry/maxRetries``) and those of Sma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -15,7 +14,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import NOT_MODELLED, UNKNOWN_KEY, At, Log, distinct, safe_name
 from resilience_sim.interop.placeholders import filled_in
 from resilience_sim.interop.texts import meant
-from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar
 
 MEMBERS: dict[str, tuple[str, ...]] = {  # of the specification 4.1 and of SmallRye's own annotations
     "Retry": (
@@ -51,6 +50,7 @@ OTHER_SWITCHES = ("metrics.enabled", "mp-compatibility", "opentelemetry.enabled"
 _ANNOTATIONS = "|".join(MEMBERS)
 _CLASSIC = re.compile(rf"(?:(?P<place>[^=\s]+)/)?(?P<annotation>{_ANNOTATIONS})/(?P<member>[A-Za-z][\w-]*)\Z")
 _LIKE_CLASSIC = re.compile(r"[^=\s]+/(?P<annotation>[A-Za-z]+)/(?P<member>[A-Za-z]+)\Z")
+_PROFILE = re.compile(r'"?%(?:\{([^}]*)\}|([\w,-]+))"?\.')
 _STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."]+)')
 _CLIENT = re.compile(r"(?P<place>[^=\s]+)/mp-rest/(?P<member>connectTimeout|readTimeout)\Z")
 _QUARKUS_CLIENT = re.compile(
@@ -69,12 +69,10 @@ def kebab(name: str) -> str:
 _OF_KEBAB = {kebab(name): name for name in MEMBERS}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Said:
-    """One property: the place it is about (a method, a class, "" for all), and the rank of its form and profile."""
+    """One property of an annotation, and the rank of its form and profile."""
 
-    place: str
-    annotation: str
     member: str
     entry: Entry
     rank: int
@@ -82,33 +80,27 @@ class Said:
 
 @dataclass(slots=True)
 class Properties:
-    """What a file says about fault tolerance, under the profiles that apply."""
+    """What a file says about fault tolerance, under the profiles that apply.
 
-    said: list[Said] = field(default_factory=list)
+    ``said``: of each place (a method, a class, a guard, "" for all) by annotation, in the order of the file.
+    """
+
+    said: dict[str, dict[str, list[Said]]] = field(default_factory=dict)
     enabled: Entry | None = None
     clients: dict[str, dict[str, Entry]] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     log: Log = field(default_factory=Log)
-    by_annotation: dict[tuple[str, str], list[Said]] = field(default_factory=dict)
-    first: dict[str, Entry] = field(default_factory=dict)  # that is said of a place
     shown: dict[str, str] = field(default_factory=dict)  # the places, by the names they are shown by
 
-    def add(self, said: Said) -> None:
-        """One more."""
-        self.said.append(said)
-        self.first.setdefault(said.place, said.entry)
-        self.by_annotation.setdefault((said.place, said.annotation), []).append(said)
-
-    def places(self) -> list[str]:
-        """The methods, classes and guards, in the order of the file."""
-        found = dict.fromkeys(each.place for each in self.said)
-        return [place for place in found if place != GLOBAL]
+    def first(self, place: str) -> Entry | None:
+        """The first that is said of a place."""
+        return next((said[0].entry for said in self.said.get(place, {}).values()), None)
 
     def entries(self, annotation: str, *places: str) -> dict[str, Entry]:
         """The members as the first place has them that says something; of one place the higher rank, then the last."""
         found: dict[str, Entry] = {}
         for place in reversed(places):
-            mine = self.by_annotation.get((place, annotation), ())
+            mine = self.said.get(place, {}).get(annotation, ())
             for each in sorted(mine, key=lambda said: said.rank):
                 found[each.member] = each.entry
         return found
@@ -116,30 +108,36 @@ class Properties:
 
 def is_about_fault_tolerance(file: ConfigFile) -> bool:
     """Whether some property is: cheap, without reading values."""
-    for whole, _ in _flat(file):
-        name = _without_profile(whole)[1]
-        if name in SWITCHES or name.startswith(PREFIXES) or _CLASSIC.match(name):
+    for _, name, _ in _named(file):
+        if name in SWITCHES or name.startswith(PREFIXES) or ("/" in name and _CLASSIC.match(name)):
             return True
     return False
 
 
-def _flat(file: ConfigFile) -> Iterator[tuple[str, Entry]]:
-    """Every property with its whole name; a key of YAML with dots in it is one step, in quotes or not."""
+def _named(file: ConfigFile) -> list[tuple[list[str], str, Entry]]:
+    """Every property: the profiles that it is for, and its whole name; a key of YAML with dots in it is one step, in
+    quotes or not. Made once.
+    """
+    known: list[tuple[list[str], str, Entry]] | None = file.memo.get("properties by name")
+    if known is not None:
+        return known
+    found: list[tuple[list[str], str, Entry]] = []
+    file.memo["properties by name"] = found
 
-    def below(node: Mapping, path: str) -> Iterator[tuple[str, Entry]]:
+    def add(node: Mapping, above: str, of_file: str) -> None:
         for name, entry in node.entries.items():
-            step = f'"{name}"' if path and "." in name and '"' not in name else name
-            whole = f"{path}.{step}" if path else step
+            whole = above + (f'"{name}"' if above and "." in name and '"' not in name else name)
             if isinstance(entry.value, Mapping):
-                yield from below(entry.value, whole)
+                add(entry.value, f"{whole}.", of_file)
+            elif of_file and whole[:1] not in '%"':
+                found.append(([of_file], *_without_profile(whole)[1:], entry))
             else:
-                yield whole, entry
+                found.append((*_without_profile(whole), entry))
 
     several = len({document.span.source.name for document in file.documents}) > 1
     for document in sorted(file.documents, key=_ordinal) if several else file.documents:
-        of_file = _file_profile(document) if several else ""
-        for name, entry in below(document, ""):
-            yield f"%{of_file}.{name}" if of_file and name[:1] not in '%"' else name, entry
+        add(document, "", _file_profile(document) if several else "")
+    return found
 
 
 def _ordinal(document: Mapping) -> int:
@@ -157,31 +155,31 @@ def _file_profile(document: Mapping) -> str:
 
 def _without_profile(name: str) -> tuple[list[str], str]:
     """``%prod.a.b`` is ``a.b`` for one profile; ``%{dev,test}.a.b`` for two."""
-    match = re.match(r'"?%(?:\{([^}]*)\}|([\w,-]+))"?\.', name)
-    if match is None:
-        return [], name.strip('"') if name.count('"') == 2 and name[0] == name[-1] == '"' else name
-    inner = name[match.end() :]
-    names = [each.strip() for each in (match.group(1) or match.group(2)).split(",")]
-    return names, inner.strip('"') if inner.count('"') == 2 and inner[:1] == inner[-1:] == '"' else inner
+    match = _PROFILE.match(name) if "%" in name[:2] else None
+    names = [each.strip() for each in (match[1] or match[2]).split(",")] if match else []
+    inner = name[match.end() :] if match else name
+    return names, inner.strip('"') if inner[:1] == inner[-1:] == '"' and inner.count('"') == 2 else inner
 
 
 def read_properties(file: ConfigFile, log: Log) -> Properties:
     """All of a file, each property once: taken, left out for its profile, or named as one that nobody knows."""
-    named = [(*_without_profile(name), entry) for name, entry in _flat(file)]
+    named = _named(file)
     found = Properties(log=log, profiles=_profiles(file, named))
     values = {name: entry for profiles, name, entry in named if not profiles}
     for profile in found.profiles:
         values.update({name: entry for profiles, name, entry in named if profile in profiles})
     for profiles, name, entry in named:
-        applies = max((found.profiles.index(each) + 1 for each in profiles if each in found.profiles), default=0)
+        applies = 0
+        if profiles:
+            applies = max((found.profiles.index(each) + 1 for each in profiles if each in found.profiles), default=0)
         if profiles and not applies:
-            if _said(name, entry, 0) is not None:
+            if _about(name) is not None:
                 only = ", ".join(map(safe_name, profiles))
                 at = At(entry.key, safe_name(name), f"%{only}.{_shown(name)}:")
                 log.add(NOT_MODELLED, "info", f"this is for one profile only ({only}): `--profile NAME` reads it", at)
             continue
-        _take(found, name, Entry(entry.key, _value(entry, values, log)), 10 * applies)
-    found.shown = distinct(found.places())
+        _take(found, name, _filled(entry, values, log), 10 * applies)
+    found.shown = distinct(place for place in found.said if place != GLOBAL)
     return found
 
 
@@ -200,10 +198,11 @@ def _profiles(file: ConfigFile, named: list[tuple[list[str], str, Entry]]) -> tu
     return ("prod",) if quarkus else ()
 
 
-def _value(entry: Entry, values: dict[str, Entry], log: Log) -> Scalar | Sequence | Mapping:
+def _filled(entry: Entry, values: dict[str, Entry], log: Log) -> Entry:
+    """With what its placeholders stand for."""
     node = entry.value
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or "${" not in node.value:
-        return node
+        return entry
 
     def known(name: str) -> str | None:
         found = values.get(name)
@@ -212,19 +211,20 @@ def _value(entry: Entry, values: dict[str, Entry], log: Log) -> Scalar | Sequenc
     taken: list[str] = []
     text = filled_in(node.value, known, taken.append)
     if text is None:
-        return node
+        return entry
     if taken:
         log.assumed.append("placeholders have their defaults")
-    return Scalar(node.span, meant(text))
+    return Entry(entry.key, Scalar(node.span, meant(text)))
 
 
 def _take(found: Properties, name: str, entry: Entry, rank: int) -> None:
-    log = found.log
-    at = At(entry.key, safe_name(name), f"{_shown(name)}:")
-    said = _said(name, entry, rank)
-    if said is not None:
-        found.add(said)
+    about = _about(name)
+    if about is not None:
+        place, annotation, member, form = about
+        said = found.said.setdefault(place, {}).setdefault(annotation, [])
+        said.append(Said(member, entry, rank + form))
         return
+    log, at = found.log, At(entry.key, safe_name(name), f"{_shown(name)}:")
     switch = SWITCHES.get(name)
     prefix = next((each for each in PREFIXES if name.startswith(each)), "")
     rest = name[len(prefix) :]
@@ -258,11 +258,11 @@ def _take(found: Properties, name: str, entry: Entry, rank: int) -> None:
             )  # fmt: skip
 
 
-def _said(name: str, entry: Entry, rank: int) -> Said | None:
-    """What a property is about; None for any other."""
-    match = _CLASSIC.match(name)
+def _about(name: str) -> tuple[str, str, str, int] | None:
+    """Place, annotation and member that a property is about, and the rank of its form; None for any other."""
+    match = _CLASSIC.match(name) if "/" in name else None
     if match:
-        return Said(match["place"] or GLOBAL, match["annotation"], match["member"], entry, rank)
+        return match["place"] or GLOBAL, match["annotation"], match["member"], 0
     prefix = next((each for each in PREFIXES if name.startswith(each)), "")
     if not prefix:
         return None
@@ -273,8 +273,7 @@ def _said(name: str, entry: Entry, rank: int) -> Said | None:
     annotation = _OF_KEBAB[steps[-2]]
     own = {kebab(_NEW_NAMES.get(member, member)): member for member in (*MEMBERS[annotation], "enabled")}
     member = own.get(steps[-1], steps[-1])
-    higher = 2 if prefix == PREFIXES[0] else 1
-    return Said(GLOBAL if place == "global" else place, annotation, member, entry, rank + higher)
+    return GLOBAL if place == "global" else place, annotation, member, 2 if prefix == PREFIXES[0] else 1
 
 
 def _shown(name: str) -> str:

@@ -23,7 +23,8 @@ class Source:
     @classmethod
     def of(cls, name: str, text: str) -> Source:
         """Cut a text into the lines that YAML sees."""
-        return cls(name, tuple(_BREAK.split(text)))
+        plain = text.isascii() and "\r" not in text
+        return cls(name, tuple(text.split("\n") if plain else _BREAK.split(text)))
 
     def line(self, number: int) -> str:
         """A line by its number from 1; "" beyond the end."""
