@@ -96,7 +96,7 @@ def _variables(file: ConfigFile) -> list[env_names.Variables]:
     if found:
         return [env_names.Variables("", found)]
     said = {id(each.span.source): each.span.source for each in file.documents}
-    if not any(name in line for source in said.values() for line in source.lines for name in _VARIABLES):
+    if not any("AWS_" in line for source in said.values() for line in source.lines):
         return []
     return [each for document in file.documents for each in env_names.below(document, "", _fields) if each.entries]
 
@@ -130,10 +130,11 @@ def _no_profiles(file: ConfigFile) -> list[Diagnostic]:
     if "aws others" not in file.memo:
         alone, log = file.name == "credentials", Log(traps=TRAPS)
         for document in file.documents:
-            last = {profile_name(head, alone): head for head in document.entries}
+            names = {head: profile_name(head, alone) for head in document.entries}
+            last = {name: head for head, name in names.items()}
             for head, entry in document.entries.items():
-                ours = isinstance(entry.value, Mapping) and any(field in entry.value.entries for field in FIELDS)
-                name = profile_name(head, alone)
+                ours = isinstance(entry.value, Mapping) and _speaks(entry.value)
+                name = names[head]
                 if ours and name and last[name] != head:
                     log.add(
                         UNKNOWN_KEY,
@@ -170,8 +171,13 @@ def _found(file: ConfigFile) -> dict[str, Mapping]:
             found[each.holder or "default"] = Mapping(env_names.place_of(each.entries), each.entries)
         else:
             found = {name: Mapping(node.span, node.entries | each.entries) for name, node in found.items()}
-    speaking = {name: node for name, node in found.items() if any(field in node.entries for field in FIELDS)}
+    speaking = {name: node for name, node in found.items() if _speaks(node)}
     return speaking or (found if file.name == "config" else {})
+
+
+def _speaks(profile: Mapping) -> bool:
+    """Whether it says something about retries."""
+    return not profile.entries.keys().isdisjoint(FIELDS)
 
 
 def profile_name(head: str, alone: bool = False) -> str:

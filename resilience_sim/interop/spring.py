@@ -118,6 +118,9 @@ class Environment:
         self.filled: list[str] = []
         self.unsure: list[str] = []  # what may be otherwise in files that are not here
         self._trees: dict[tuple[str, ...], Mapping] = {}
+        sources = {id(each.span.source): each.span.source for each in file.documents}
+        lines = (line for source in sources.values() for line in source.lines)
+        self._fills = any("$" in line or "\\" in line for line in lines)  # written as it is, or as an escape
         self.memo: dict[str, Any] = {}  # what others made of the whole
         outside = env_names.variables(file.documents)
         read = [each for each in file.documents if id(each) not in outside]
@@ -282,6 +285,8 @@ class Environment:
 
     def _deep(self, node: Node, name: str) -> Node:
         """The values of a list too, and of mappings in it."""
+        if not self._fills:
+            return node
         if isinstance(node, Sequence):
             items = tuple([self._deep(each, name) for each in node.items])
             same = all(map(is_, items, node.items))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
 
 from resilience_sim.interop.documents import PYTHON, ConfigFile, uncollected
 from resilience_sim.lint.finding import Finding
@@ -106,10 +108,9 @@ def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequ
 
 
 def _lint(some: Sequence[Subject] | Instances) -> list[Finding]:
-    looked, found = Look(), {}
-    for some_found in each_instance(some, looked) if isinstance(some, Instances) else map(looked.at, some):
-        found.update(dict.fromkeys(some_found))
-    return sorted(found, key=lambda each: (each.line, each.col, each.code, each.instance))
+    look = Look()
+    found = each_instance(some, look) if isinstance(some, Instances) else map(look.at, some)
+    return sorted(dict.fromkeys(chain.from_iterable(found)), key=attrgetter("line", "col", "code", "instance"))
 
 
 def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:
