@@ -74,6 +74,19 @@ def _optional(name: str, what: str) -> Any:
 
 
 @cache
+def traps_of(name: str) -> dict[str, Trap]:
+    """The codes about files of one format."""
+    own: dict[str, Trap] = module(name).TRAPS
+    return SHARED | own
+
+
+def title_of(code: str, name: str) -> str:
+    """The title of a code that was found in a file of a format, nearly always one of its own; "" for an unknown one."""
+    found = traps_of(name).get(code) or all_traps().get(code)
+    return found.title if found else ""
+
+
+@cache
 def all_traps() -> dict[str, Trap]:
     """Every code about a configuration file, of all formats."""
     found = dict(SHARED)
@@ -278,15 +291,9 @@ def copy_of(file: ConfigFile, name: str, instance: str) -> Copy | None:
     return found
 
 
-@cache
-def _traps(name: str) -> dict[str, Trap]:
-    own: dict[str, Trap] = module(name).TRAPS
-    return SHARED | own
-
-
 def convert(file: ConfigFile, name: str, instance: str, told: set[int] | None = None) -> Imported:
     """One instance as a scenario. ``told``: what was said about the whole file, with other ones."""
-    log = Log(traps=_traps(name), told=told, values=FORMATS[name].values)
+    log = Log(traps=traps_of(name), told=told, values=FORMATS[name].values)
     log.of_all(file.findings)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))

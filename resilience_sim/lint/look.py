@@ -62,7 +62,7 @@ class Look:
         """What was not said before."""
         imported = [each for each in seen.imported if each not in self.said]
         self.said.update(imported)
-        first = as_findings(imported) + seen.found
+        first = as_findings(imported, kind) + seen.found
         if kind == "python":  # a client is a stack of its own, and a part of those that use it: said once
             first = [each for each in first if (each.code, each.file, each.line, each.col) not in self.places]
             self.places.update((each.code, each.file, each.line, each.col) for each in first)
@@ -71,18 +71,17 @@ class Look:
 
 def findings(subject: Subject) -> list[Finding]:
     """All rules on one subject, after what its import had to say."""
-    return as_findings(subject.found) + by_rules(subject, {})
+    return as_findings(subject.found, subject.kind) + by_rules(subject, {})
 
 
-def as_findings(imported: Sequence[Diagnostic]) -> list[Finding]:
+def as_findings(imported: Sequence[Diagnostic], kind: str) -> list[Finding]:
     """What an import had to say."""
-    from resilience_sim.interop.formats import all_traps
+    from resilience_sim.interop.formats import title_of
 
-    titles = all_traps() if imported else {}
     return [
         Finding(
-            one.code, one.severity, titles[one.code].title if one.code in titles else "", one.message, one.help,
-            one.file, one.line, one.col, one.end_col, one.path, one.source,
+            one.code, one.severity, title_of(one.code, kind), one.message, one.help, one.file, one.line, one.col,
+            one.end_col, one.path, one.source,
         )
         for one in imported
     ]  # fmt: skip
