@@ -97,7 +97,7 @@ def read_documents(path: str, text: str) -> ConfigFile:
     if notation == "json":
         from resilience_sim.interop.json_tree import parse_json
 
-        node = parse_json(text, Source(path, tuple(text.split("\n"))), found)
+        node = parse_json(Source(path, tuple(text.split("\n"))), found)
         documents += [node] if isinstance(node, Mapping) else _choices(node)
     elif notation == "properties":
         from resilience_sim.interop.flat_trees import parse_properties
