@@ -100,7 +100,8 @@ class _Ahead:
         self._instances = instances
         self._look = look
         self._known: dict[str, Seen | None] = {}
-        self._hands = 0  # 0: not asked yet
+        self._hands = 0  # 0: not asked yet, which takes imports
+        self._thought = False
         self._took = 0.0
         self._looked = 0
 
@@ -108,10 +109,9 @@ class _Ahead:
         """What is found in one, of what was not said before; ``coming``: which ones will be asked for."""
         seen = self._known.pop(name, None) or self._here(name)
         if self._took > PAUSE and self._hands != 1:
-            if self._hands:
+            if self._thought:
                 self._send_for([each for each in coming() if each not in self._known])
-            else:
-                self._hands = hands()
+            self._thought = True
             self._took, self._looked = 0.0, 0
         return self._look.fresh(seen, self._instances.opened[1])
 
@@ -124,10 +124,12 @@ class _Ahead:
 
     def _send_for(self, names: Sequence[str]) -> None:
         """Have others look, if there is enough to do. What is lost with a process is looked at here after all."""
-        from resilience_sim.runs.workers import Crew
-
         if self._took / self._looked * len(names) <= WORTH:
             return
+        self._hands = self._hands or hands()
+        if self._hands == 1:
+            return
+        from resilience_sim.runs.workers import Crew
 
         def take(share: Sequence[str], found: list[Seen | None]) -> None:
             self._known.update(zip(share, found, strict=True))
