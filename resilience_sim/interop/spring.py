@@ -270,10 +270,12 @@ class Environment:
     def _as_it_is(self, mapping: Mapping, key: Span) -> Mapping:
         """A mapping that needs no taking apart; as much of it is kept as can be."""
         entries = mapping.entries
+        new: Node
         for name, entry in mapping.entries.items():
             value = entry.value
             if isinstance(value, Mapping):
-                new = self._node(_Branch(name, entry.key, whole=value))
+                plain = _plain(value)
+                new = self._as_it_is(value, entry.key) if plain else self._node(_Branch(name, entry.key, whole=value))
             elif isinstance(value, Sequence) or type(value.value) is str:
                 new = self._deep(value, name)
             else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import NamedTuple
 
 from resilience_sim.interop import durations
 from resilience_sim.interop.findings import NOT_MODELLED, At, Log, distinct, safe_name
@@ -80,17 +81,15 @@ _OF_SPRING = (  # names of its HttpStatus that Python's has not, or not in every
 _BROKEN = ("timeout", "refused", "reset")
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """One filter of a route: its name, its settings, its place in the order."""
+class _Filter(NamedTuple):
+    """One filter of a route: its name, its settings once somebody asks for them, its place in the order."""
 
     name: str
-    args: Section
+    args: Callable[[], Section]
     order: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
+class _Route(NamedTuple):
     """What the filters of a route are made into; ``mvc``: the gateway of servlets, whose filters are others."""
 
     result: Converted
@@ -152,14 +151,18 @@ def _filter(node: Node, number: int, path: str, log: Log, mvc: bool) -> _Filter 
         values = [each.strip() for each in text.split(",")] if text else []
         order = _MVC_ORDER if mvc else _ORDER
         rows = dict(zip(order.get(name, ()), values, strict=False))
-        return _Filter(name, Section(_nested(node, rows), name, log, relaxed=True, span=node.span), number)
+        return _Filter(name, lambda: Section(_nested(node, rows), name, log, relaxed=True, span=node.span), number)
     section = Section(node, path, log, relaxed=True)
     word = section.read("name", str, "a name")
     if word is None:
         return None
     args = section.section("args")
-    own = args.node and _parted(args.node)
-    return _Filter(word.value, Section(own, word.value, log, relaxed=True, span=args.span or section.span), number)
+
+    def parted() -> Section:
+        own = args.node and _parted(args.node)
+        return Section(own, word.value, log, relaxed=True, span=args.span or section.span)
+
+    return _Filter(word.value, parted, number)
 
 
 def _parted(node: Mapping) -> Mapping:
@@ -260,7 +263,7 @@ def convert(environment: Environment, instance: str, breaker: Breaker, log: Log)
     for each in _filters(gateway, route, log):
         maker = _MAKERS.get(each.name)
         if maker is not None:
-            result.layers += maker(each.args, _Route(result, breaker, log, _is_mvc(gateway)))
+            result.layers += maker(each.args(), _Route(result, breaker, log, _is_mvc(gateway)))
     response = _response(route, gateway, log)
     if response is not None:
         layer = Layer("timeout", "response-timeout of the gateway", response.at, id="response")
