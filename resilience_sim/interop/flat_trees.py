@@ -9,7 +9,8 @@ from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Span
 
-_PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)(?:\s*[=:]\s*|\s+)?(.*)")
+_COMMENT = re.compile(r"\s*[#!]")
+_PAIR = re.compile(r"\s*(?![#!])((?:[^\s=:\\]+|\\.)+)(?:\s*[=:]\s*|\s+)?(.*)")
 _VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|.*?)\s*(?:\s#.*)?$")
 _HEAD = re.compile(r"\s*\[(.+)\]")
 _INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*)[=:]\s*(.*)")
@@ -23,32 +24,35 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
     number = 0
     lines = text.split("\n")
     while number < len(lines):
-        first, line = number, lines[number].rstrip("\r")
-        if line.rstrip() in ("#---", "!---"):
-            documents.append(Mapping(Span(source, number + 1, 1, number + 1, 1), {}))
-        while line.lstrip()[:1] not in ("#", "!") and _continues(line) and number + 1 < len(lines):
-            number += 1
-            line = line[:-1] + lines[number].strip()
+        line = lines[number].rstrip("\r")
         number += 1
-        match = None if line.lstrip()[:1] in ("#", "!") else _PAIR.match(line)
+        row = number
+        while _continues(line) and number < len(lines) and not _COMMENT.match(line):
+            line = line[:-1] + lines[number].strip()
+            number += 1
+        match = _PAIR.match(line)
         if match is None:
+            if lines[row - 1].rstrip() in ("#---", "!---"):
+                documents.append(Mapping(Span(source, row, 1, row, 1), {}))
             continue
-        row, col = first + 1, match.start(1) + 1
-        key = Span(source, row, col, row, match.end(1) + 1)
-        value = match.group(2).strip()
-        place = Span(source, row, match.start(2) + 1, row, match.start(2) + 1 + len(value))
-        node = Scalar(place, meant(_plain(value)))
-        documents[-1].entries[_plain(match.group(1))] = Entry(key, node)
+        name, value = match.groups()
+        value = value.strip()
+        key = Span(source, row, match.start(1) + 1, row, match.end(1) + 1)
+        col = match.start(2) + 1
+        place = Span(source, row, col, row, col + len(value))
+        documents[-1].entries[_plain(name)] = Entry(key, Scalar(place, meant(_plain(value))))
     return documents
 
 
 def _plain(text: str) -> str:
     """Without the escapes of java.util.Properties."""
+    if "\\" not in text:
+        return text
     return _ESCAPE.sub(lambda each: _SIGNS.get(each[1]) or (chr(int(each[2], 16)) if each[2] else each[1]), text)
 
 
 def _continues(line: str) -> bool:
-    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+    return line.endswith("\\") and (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
 def parse_env(text: str, source: Source) -> Mapping:

@@ -17,7 +17,7 @@ from resilience_sim.interop.findings import Log, distinct, last, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.spring import Chain, Environment, uniform
+from resilience_sim.interop.spring import Chain, Environment, heads, uniform
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
 from resilience_sim.scenario.text.tree import Mapping
@@ -91,7 +91,7 @@ def _clients(file: ConfigFile, log: Log) -> tuple[Environment, Section, Section]
 
 def recognises(file: ConfigFile) -> bool:
     """Whether HTTP clients of Micronaut are configured with a timeout or a pool."""
-    if not any(uniform(name).startswith("micronaut") for document in file.documents for name in document.entries):
+    if not any(name.startswith("micronaut") for name in heads(file)):
         return False
     _, shared, services = _clients(file, Log())
     return any(name in section for section in chain((shared,), _each(services)) for name in FIELDS)

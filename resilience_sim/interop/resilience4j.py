@@ -14,7 +14,7 @@ from resilience_sim.interop.java_errors import CLASSES, put_outcomes
 from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, times
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, holders, speaking, uniform
+from resilience_sim.interop.spring import ORDER_KEYS, Chain, Environment, chain_of, heads, holders, speaking, uniform
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_resilience4j import write
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -91,7 +91,7 @@ RENAMED = {
 
 def recognises(file: ConfigFile) -> bool:
     """Whether some document has a ``resilience4j`` section, or routes of a gateway or Feign clients."""
-    names = {uniform(name) for document in file.documents for name in document.entries}
+    names = heads(file)
     if any(name.startswith("resilience4j") for name in names) or env_names.variables(file.documents):
         return True
     near = any(name.startswith(("spring", "feign")) for name in names)

@@ -47,6 +47,12 @@ def uniform(name: str) -> str:
     return name.replace("-", "").replace("_", "").lower()
 
 
+def heads(file: ConfigFile) -> set[str]:
+    """The first steps of all keys, as Spring compares them."""
+    written = {name.partition(".")[0] for document in file.documents for name in document.entries}
+    return {uniform(name) for name in written}
+
+
 # --- the properties of all documents in one tree ---
 
 
