@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from pathlib import PurePath
 from types import ModuleType
 from typing import Any
@@ -297,9 +298,7 @@ def convert(file: ConfigFile, name: str, instance: str, told: set[int] | None = 
     log.of_all(file.findings)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
-    found = sorted(
-        _still_missing(list(dict.fromkeys(log.found)), stack), key=lambda each: (each.line, each.col, each.code)
-    )
+    found = sorted(_still_missing(list(dict.fromkeys(log.found)), stack), key=attrgetter("line", "col", "code"))
     return Imported(file.path, name, stack, tuple(found), assumed)
 
 
