@@ -15,7 +15,7 @@ from importlib import import_module
 from operator import attrgetter
 from pathlib import PurePath
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resilience_sim.interop.documents import ConfigFile, read_as, read_documents
 from resilience_sim.interop.findings import BROKEN, REFUSED, Log
@@ -23,10 +23,12 @@ from resilience_sim.interop.json_tree import TWICE, TWO_SECTIONS
 from resilience_sim.interop.layers import Converted
 from resilience_sim.interop.own import Own
 from resilience_sim.interop.registry import FORMATS
-from resilience_sim.interop.source.repeated import Copy
 from resilience_sim.interop.traps import SHARED, Trap
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Scalar
+
+if TYPE_CHECKING:
+    from resilience_sim.interop.source.repeated import Copy
 
 MESHES = {"istio", "gateway_api"}
 

@@ -104,13 +104,14 @@ def _read_with(opened: tuple[ConfigFile, str]) -> str:
 
 def lint_text(text: str, path: str, settings: Sequence[str] = (), profiles: Sequence[str] = ()) -> list[Finding]:
     """The same for a text."""
-    return _lint(_subjects(text, path, settings, profiles))
+    return list(dict.fromkeys(_lint(_subjects(text, path, settings, profiles))))
 
 
 def _lint(some: Sequence[Subject] | Instances) -> list[Finding]:
+    """In the order of the file; one may be among them twice."""
     look = Look()
     found = each_instance(some, look) if isinstance(some, Instances) else map(look.at, some)
-    return sorted(dict.fromkeys(chain.from_iterable(found)), key=attrgetter("line", "col", "code", "instance"))
+    return sorted(chain.from_iterable(found), key=attrgetter("line", "col", "code", "instance"))
 
 
 def subjects(text: str, path: str, settings: Sequence[str], profiles: Sequence[str] = ()) -> list[Subject]:

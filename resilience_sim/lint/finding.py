@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from resilience_sim.interop.source.repeated import Copy, Place, Sample
 from resilience_sim.lint.subject import Subject
 from resilience_sim.scenario.text.tree import Loc
 from resilience_sim.settings.policy import PolicyConfig
+
+if TYPE_CHECKING:
+    from resilience_sim.interop.source.repeated import Copy, Place, Sample
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 Check: TypeAlias = "Callable[[Subject], Iterator[Hit]]"

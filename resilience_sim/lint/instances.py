@@ -13,16 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resilience_sim.interop import section
 from resilience_sim.interop.formats import copy_of, own_parts
-from resilience_sim.interop.source.repeated import Copy
 from resilience_sim.interop.twins import MOST_TRIES, Instance, Twins
 from resilience_sim.lint.finding import Finding, Findings, InACopy
 from resilience_sim.lint.look import Look, Seen
 from resilience_sim.lint.subject import Instances
 from resilience_sim.scenario.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from resilience_sim.interop.source.repeated import Copy
 
 MOST_PROCESSES = 4
 PAUSE = 0.1  # s of looking between two thoughts about other processes; the first such time tells nothing, for imports

@@ -45,13 +45,13 @@ def _gravest(found: Sequence[Finding]) -> Sequence[Finding]:
     """As many as anybody may read: the gravest, in the order of the file."""
     if len(found) <= MOST_SHOWN:
         return found
-    grave = sorted(range(len(found)), key=lambda at: (_ORDER.index(found[at].severity), at))[:MOST_SHOWN]
-    return [found[at] for at in sorted(grave)]
+    grave = [at for severity in _ORDER for at, each in enumerate(found) if each.severity == severity]
+    return [found[at] for at in sorted(grave[:MOST_SHOWN])]
 
 
 def _left_out(found: Sequence[Finding], shown: Sequence[Finding]) -> str:
-    rest = Counter(each.code for each in found)
-    rest.subtract(Counter(each.code for each in shown))
+    rest = Counter([each.code for each in found])
+    rest.subtract([each.code for each in shown])
     codes = ", ".join(f"{many:,} {code}" for code, many in sorted(rest.items()) if many)
     return f"\n\n... and {len(found) - len(shown):,} more ({codes}): --format concise shows all"
 

@@ -33,7 +33,7 @@ class Text:
 
 def is_scenario(text: str) -> bool:
     """Whether a text is meant as a scenario: it says so with its key ``resim``."""
-    return _SCENARIO.search(text) is not None
+    return "resim" in text and _SCENARIO.search(text) is not None
 
 
 def is_file(name: str | Path) -> bool:
