@@ -6,7 +6,7 @@ without a queue, attempts independent of each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, prod
 from typing import Concatenate, ParamSpec, TypeVar
@@ -24,6 +24,7 @@ from resilience_sim.settings.rate_limiter import RateLimiterConfig
 from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, WaitConfig, tries_again
 from resilience_sim.settings.service import OperationConfig, ServiceConfig
 from resilience_sim.settings.timeout import TimeoutConfig
+from resilience_sim.settings.traffic import TrafficConfig
 
 _DEEPEST = 10_000
 _NOTHING = 1e-17  # of a sum: too little to change it
@@ -35,7 +36,8 @@ P = ParamSpec("P")
 def once(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P], R]:
     """Keep what is answered about one thing (a plan, a stack) until the next one is asked about: every rule asks anew.
 
-    A thing is itself, not its like: to compare plans takes longer than to compute most of this.
+    A thing is itself, not its like: to compare plans takes longer than to compute most of this. Of a configuration all
+    stacks have one service and one traffic; what only these decide is asked about them.
     """
     whose: object = None
     known: dict[object, R] = {}
@@ -57,13 +59,13 @@ def once(function: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P]
 def longest_wait(config: RetryConfig, n: int) -> float:
     """The longest possible wait before retry n (from 1): by the engine's own formula, with luck at its worst."""
     rule = _own_rule(config)
-    return _longest(Wait(rule), rule, n) if rule is not None else _wait(config, n, 1.0)
+    return _longest(_wait_by(rule), rule, n) if rule is not None else _wait(config, n, 1.0)
 
 
 def mean_wait(config: RetryConfig, n: int) -> float:
     """The average wait before retry n, as far as no cap cuts a random wait."""
     rule = _own_rule(config)
-    return Wait(rule).wait(n, Memory(), Draws()) if rule is not None else _wait(config, n, 0.5)
+    return _wait_by(rule).wait(n, Memory(), Draws()) if rule is not None else _wait(config, n, 0.5)
 
 
 def _own_rule(config: RetryConfig) -> WaitConfig | None:
@@ -91,7 +93,7 @@ def _longest(wait: Wait, rule: WaitConfig, n: int) -> float:
     return wait.wait(n, Memory(), _LEAST if rule.jitter == "mirrored" else _MOST)
 
 
-_backoff = once(Backoff)
+_backoff, _wait_by = once(Backoff), once(Wait)
 
 
 def _wait(config: RetryConfig, n: int, luck: float) -> float:
@@ -133,7 +135,7 @@ def _overrun(config: RetryConfig) -> float:
 @once
 def _own_waits(config: NearestRetry, rule: WaitConfig) -> tuple[float, float]:
     """The same by the library's own rule, and the longest that a wait goes on when the time is over."""
-    wait, turns = Wait(rule), min(config.attempts, _DEEPEST) - 1
+    wait, turns = _wait_by(rule), min(config.attempts, _DEEPEST) - 1
     most = float(config.max_elapsed) or inf
     each = total = 0.0
     if rule.growth == "constant":
@@ -164,6 +166,11 @@ def of_jitter_alone(exact: PolicyConfig) -> float:
     return min(exact.wait.extra, exact.wait.most or inf)
 
 
+def may_hang(stack: Sequence[PolicyConfig]) -> bool:
+    """Whether a call that B never answers goes on for ever."""
+    return not any(isinstance(config, TimeoutConfig) for config in stack)
+
+
 def worst_time(
     stack: tuple[PolicyConfig, ...], index: int = 0, reaching: Callable[[int], float] | None = None
 ) -> float:
@@ -172,20 +179,16 @@ def worst_time(
     ``reaching``: calls per second that come to a layer. With it a call waits for a limiter, or in a queue, only as
     long as this traffic makes it wait; without, as long as the policy lets it.
     """
-    return _worst_times(stack)[index] if reaching is None else _times_from(stack, reaching)[index]
+    times = _worst_times(stack) if reaching is None else [inf]
+    for layer in range(len(stack) - len(times), index - 1, -1):
+        times.append(_around(stack[layer], times[-1], layer, reaching))
+    return times[len(stack) - index]
 
 
 @once
 def _worst_times(stack: tuple[PolicyConfig, ...]) -> list[float]:
-    return _times_from(stack, None)
-
-
-def _times_from(stack: tuple[PolicyConfig, ...], reaching: Callable[[int], float] | None) -> list[float]:
-    """The longest from each layer, and from B."""
-    times = [inf]
-    for index in range(len(stack) - 1, -1, -1):
-        times.append(_around(stack[index], times[-1], index, reaching))
-    return times[::-1]
+    """The longest from B, from the innermost layer, and so on outwards, as far as somebody has asked."""
+    return [inf]
 
 
 def _around(config: PolicyConfig, inner: float, index: int, reaching: Callable[[int], float] | None) -> float:
@@ -231,11 +234,11 @@ def _turns(config: BulkheadConfig, inner: float, rate: float) -> float:
 
 def most_attempts(stack: tuple[PolicyConfig, ...], index: int = 0, until: int | None = None) -> int:
     """How many attempts one call entering layer ``index`` can become below (at layer ``until``, or at B)."""
-    return prod(_most_tries(stack)[index:until])
+    return prod(most_tries(stack)[index:until])
 
 
 @once
-def _most_tries(stack: tuple[PolicyConfig, ...]) -> list[int]:
+def most_tries(stack: tuple[PolicyConfig, ...]) -> list[int]:
     """How many calls each layer can make of one."""
     return [
         config.attempts
@@ -249,7 +252,7 @@ def _most_tries(stack: tuple[PolicyConfig, ...]) -> list[int]:
 
 def outer_retries(stack: tuple[PolicyConfig, ...], index: int) -> list[int]:
     """The layers outside ``index`` that make more than one call of one."""
-    return [i for i, most in enumerate(_most_tries(stack)[:index]) if most > 1]
+    return [i for i, most in enumerate(most_tries(stack)[:index]) if most > 1]
 
 
 @once
@@ -282,10 +285,14 @@ def attempt_limit(stack: tuple[PolicyConfig, ...]) -> float:
     return _inner_timeouts(stack)[0]
 
 
-@once
 def network(plan: Plan) -> float:
     """Average time on the wire, both ways."""
-    return 2 * mean_until(plan.service.network)
+    return _network(plan.service)
+
+
+@once
+def _network(service: ServiceConfig) -> float:
+    return 2 * mean_until(service.network)
 
 
 def heard(service: ServiceConfig) -> int:
@@ -402,6 +409,8 @@ def _time(plan: Plan, index: int, operation: OperationConfig) -> float:
 
 def _mean_waits(config: RetryConfig, p: float) -> float:
     """All waits of a call on average, where each try ends with this chance in another."""
+    if not p:
+        return 0.0
     falls = _own_rule(config) is None and p * max(3.0, config.factor) <= 0.5  # by what a wait grows at most
     total = 0.0
     for n in range(1, min(config.attempts, 200)):
@@ -435,12 +444,19 @@ def traffic(plan: Plan) -> Traffic:
         cycle = (mean_until(found.think) + mean_time(plan)) / SECOND
         rate = found.users / cycle if 0 < cycle < inf else 0.0
         return Traffic(rate, rate)
+    usual, peak = _of_phases(found)
+    spike = max([fault.factor for fault in plan.faults if fault.kind == "spike"], default=1.0)
+    return Traffic(usual, spike * peak)
+
+
+@once
+def _of_phases(found: TrafficConfig) -> tuple[float, float]:
+    """The average of an open loop, and its highest without spikes."""
     phases = found.phases
     weights = [phase.duration or found.duration or 1 for phase in phases]
     means = [(phase.rate + phase.to) / 2 for phase in phases]
     usual = sum(w * m for w, m in zip(weights, means, strict=True)) / sum(weights) if phases else 0.0
-    spike = max([fault.factor for fault in plan.faults if fault.kind == "spike"], default=1.0)
-    return Traffic(usual, spike * max((max(phase.rate, phase.to) for phase in phases), default=0.0))
+    return usual, max((max(phase.rate, phase.to) for phase in phases), default=0.0)
 
 
 @once
@@ -462,18 +478,22 @@ def at_layer(plan: Plan, index: int, failing: bool = False) -> float:
 def tries_failing(plan: Plan, index: int) -> float:
     """Calls that a layer makes of one while every attempt fails."""
     config = plan.stack[index]
-    most = most_attempts(plan.stack, index, index + 1)
+    most = most_tries(plan.stack)[index]
     if not isinstance(config, RetryConfig):
         return most
     spared = sum(each.share for each in plan.operation.each if config.only_idempotent and not each.repeatable)
     return spared + (1 - spared) * most
 
 
-@once
 def capacity(plan: Plan) -> float:
     """Attempts per second that B can work on; ``inf`` when its workers are not limited."""
-    work = mean_until(plan.service.latency) / SECOND
-    return plan.service.workers * plan.service.replicas / work if plan.service.workers and work else inf
+    return _capacity(plan.service)
+
+
+@once
+def _capacity(service: ServiceConfig) -> float:
+    work = mean_until(service.latency) / SECOND
+    return service.workers * service.replicas / work if service.workers and work else inf
 
 
 @once

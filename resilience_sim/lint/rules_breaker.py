@@ -13,8 +13,10 @@ from resilience_sim.lint import say
 from resilience_sim.lint.arithmetic import (
     at_layer,
     hangs,
+    may_hang,
     mean_wait,
     most_attempts,
+    once,
     outcomes_at,
     outer_retries,
     traffic,
@@ -131,6 +133,7 @@ def per_request(subject: Subject) -> Iterator[Hit]:
             break
 
 
+@once
 def enough_calls(subject: Subject, index: int, calls: float, least: int) -> float:
     """Chance that at least ``least`` calls come to a breaker in a window that has ``calls`` of them on average."""
     plan = subject.plan
@@ -181,7 +184,7 @@ def never_opens(subject: Subject) -> Iterator[Hit]:
             )
             continue
         outer = next((c for c in subject.stack[:index] if isinstance(c, TimeoutConfig)), None)
-        if outer is not None and worst_time(subject.stack, index + 1) == inf and not view.counts_cancelled:
+        if outer is not None and may_hang(subject.stack[index + 1 :]) and not view.counts_cancelled:
             yield Hit(
                 subject.at(index),
                 f"when B hangs it never opens: only `{outer.id}` ({say.duration(outer.after)}), which "
@@ -315,7 +318,7 @@ def stuck(subject: Subject) -> Iterator[Hit]:
     maxWaitDurationInHalfOpenState), Polly and gobreaker alike. A timeout around the attempt, inside or outside the
     breaker, prevents it.
     """
-    if any(isinstance(config, TimeoutConfig) for config in subject.stack):
+    if not may_hang(subject.stack):
         return
     plan = subject.plan
     hanging = hangs(plan)

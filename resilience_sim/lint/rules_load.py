@@ -14,6 +14,7 @@ from resilience_sim.lint.arithmetic import (
     least_capacity,
     mean_time,
     most_attempts,
+    most_tries,
     traffic,
     views,
 )
@@ -63,11 +64,12 @@ def multiplied(subject: Subject) -> Iterator[Hit]:
     Retry in one layer, best the one next to B. A budget bounds the long run (a ratio of 10% makes 1.1x of it) but
     not the attempts of one request.
     """
-    layers = [i for i in range(len(subject.stack)) if most_attempts(subject.stack, i, i + 1) > 1]
+    tries = most_tries(subject.stack)
+    layers = [i for i, most in enumerate(tries) if most > 1]
     if len(layers) < 2:
         return
     product, held = most_attempts(subject.stack), _total(subject)
-    each = [most_attempts(subject.stack, i, i + 1) for i in layers]
+    each = [tries[i] for i in layers]
     parts = " x ".join("no limit" if number >= WITHOUT_LIMIT else str(number) for number in each)
     total = say.attempts(WITHOUT_LIMIT) if max(each) >= WITHOUT_LIMIT else f"up to {product} attempts"
     names = ", ".join(f"`{subject.stack[i].id}`" for i in layers)
@@ -89,11 +91,11 @@ def storm(subject: Subject) -> Iterator[Hit]:
     without a queue and from averages.
     """
     plan = subject.plan
-    able, held = capacity(plan), _total(subject)
-    rate = traffic(plan).usual
+    able = capacity(plan)
     retries = [i for i, c in enumerate(subject.stack) if isinstance(c, RetryConfig) and c.attempts > 1]
     if able == inf or not retries or any(views(subject.stack)):
         return
+    rate, held = traffic(plan).usual, _total(subject)
     if rate <= able < rate * held:
         yield Hit(
             subject.at(retries[0], "attempts"),
@@ -341,12 +343,10 @@ def queue_for_nobody(subject: Subject) -> Iterator[Hit]:
     service = plan.service
     deadline = plan.traffic.deadline or inf
     patience = min(deadline, attempt_limit(subject.stack))
-    work = mean_until(service.latency)
-    demand = traffic(plan).peak
-    for config in subject.stack:
-        demand *= bounded(config)
-    overload = demand > min(capacity(plan), least_capacity(plan))
-    if service.workers and work and patience < inf and service.discipline != "drop_abandoned" and overload:
+    able = least_capacity(plan)
+    overload = able < inf and traffic(plan).peak * _total(subject) > able
+    if patience < inf and service.discipline != "drop_abandoned" and overload:
+        work = mean_until(service.latency)
         wait = service.queue * work / service.workers if service.queue >= 0 else inf
         if wait > patience:
             fits = max(1, int(patience * service.workers / work))

@@ -13,6 +13,7 @@ from resilience_sim.lint.arithmetic import (
     hangs,
     inner_timeout,
     longest_wait,
+    may_hang,
     network,
     traffic,
     views,
@@ -38,8 +39,8 @@ def deadline(subject: Subject) -> Iterator[Hit]:
 
     Put a timeout of the deadline's length outermost, and divide it among the attempts.
     """
-    limit, worst = subject.plan.traffic.deadline, worst_time(subject.stack)
-    if not limit or worst == inf or worst <= limit:
+    limit = subject.plan.traffic.deadline
+    if not limit or not limit < (worst := worst_time(subject.stack)) < inf:
         return
     index = next((i for i, c in enumerate(subject.stack) if isinstance(c, RetryConfig) and c.attempts > 1), 0)
     config = subject.stack[index]
@@ -128,7 +129,7 @@ def endless(subject: Subject) -> Iterator[Hit]:
     A. At the usual rate the threads are gone after threads / rate seconds, and then A is down too. No retry and no
     breaker helps: they act on outcomes, and there is none. An error when the scenario has such hangs.
     """
-    if worst_time(subject.stack) < inf:
+    if not may_hang(subject.stack):
         return
     plan = subject.plan
     hanging = hangs(plan)

@@ -120,7 +120,7 @@ def test_what_is_lost_with_a_process_is_looked_at_here(
     assert here > 3
 
 
-PROGRAM = """
+PROGRAM = r"""
 import os, sys, time
 from resilience_sim.cli.main import main
 from resilience_sim.lint import instances
@@ -129,8 +129,8 @@ from resilience_sim.lint.look import Look
 here, all_of = os.getpid(), Look.all_of
 def slowly(self, subject):
     if os.getpid() != here:
-        print(os.getpid(), file=sys.stderr, flush=True)
-        time.sleep(600)
+        os.write(2, f"{os.getpid()}\n".encode())  # at once: there are two of them
+        time.sleep(60)
     return all_of(self, subject)
 Look.all_of, instances.PAUSE, instances.WORTH, instances.hands = slowly, 0.0, 0.0, lambda: 2
 sys.argv = ["resim", "lint", sys.argv[1]]
@@ -139,13 +139,16 @@ sys.exit(main())
 
 
 def test_ctrl_c_ends_all(file: str) -> None:
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    )
+    try:
         assert process.stderr
         others = [int(process.stderr.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     for each in others:
