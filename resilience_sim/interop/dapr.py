@@ -151,7 +151,7 @@ def _whole(file: ConfigFile) -> _Whole:
             before = chosen.get(name)  # of several resources for one target the last counts, of those for all
             if before is None or before.scopes or not scopes:
                 chosen[name] = _Target(spec, scopes, group, key)
-            used.update(_references(group.section(key), log))
+            used.update(_references(group, key, log))
         _actor_scopes(spec, log)
         sections = {kind: policies.section(plural) for kind, plural in _KINDS.items()}
         parts.append((policies, sections))
@@ -296,12 +296,20 @@ def _decoded(sections: dict[str, Section], of_file: Policies, log: Log) -> None:
         )
 
 
-def _references(target: Section, log: Log) -> set[tuple[str, str]]:
+def _references(group: Section, name: str, log: Log) -> set[tuple[str, str]]:
+    """The policies that a target names, by their groups."""
+    said = group.node.entries[name].value if group.node is not None else None
+    if isinstance(said, Mapping) and said.entries.keys() <= _KINDS.keys():  # as most are: nothing can be wrong with it
+        words = [each.value.value for each in said.entries.values() if isinstance(each.value, Scalar)]
+        names = [word for word in words if isinstance(word, str) and safe_name(word) == word]
+        if len(names) == len(said.entries):
+            return set(zip(map(_KINDS.__getitem__, said.entries), names, strict=True))
+    target = group.section(name)
     found = set()
-    for key, group in _KINDS.items():
-        name = target.word(key, fold=False)
-        if name:
-            found.add((group, name.value))
+    for key, kind in _KINDS.items():
+        policy = target.word(key, fold=False)
+        if policy:
+            found.add((kind, policy.value))
     target.skip(circuitBreakerScope="one target is simulated", circuitBreakerCacheSize="one target is simulated")
     for plural, right in _PLURALS.items():
         if plural in target:
