@@ -126,6 +126,8 @@ def by_program(file: ConfigFile) -> list[tuple[ConfigFile, str | None]]:
     of: dict[str, list[Mapping]] = {}
     for document in file.documents if len(file.documents) > 1 else ():
         of.setdefault(_program_of(document), []).append(document)
+    if len(of) < 2:
+        return [read_as_its_program(file)]
     nobody = of.pop("", [])
     parts = [(recognise(_part(file, own)), [*own, *nobody]) for own in of.values()]
     if parts and nobody:

@@ -59,11 +59,21 @@ def _all_as_compared(names: tuple[str, ...], kind: str) -> dict[str, str]:
     return {_as_compared(name, kind): name for name in names}
 
 
+def _written(node: Mapping, kind: str) -> dict[str, str]:
+    """The keys as they are written, by what they are compared as; kept where there are many."""
+    known = node.views.get(kind) if node.views else None
+    if known is None:
+        known = {_as_compared(name, kind): name for name in node.entries}
+        if len(known) > LARGE:
+            node.views = {**(node.views or {}), kind: known}
+    return known
+
+
 class Section:
     """A mapping whose keys are ticked off as they are read. ``relaxed``: Spring's binding of ``max-attempts``."""
 
     __slots__ = (
-        "_asked", "_entries", "_kind", "_read", "fold", "log", "node", "path", "relaxed", "span", "unread",
+        "_asked", "_entries", "_kind", "_read", "_written", "fold", "log", "node", "path", "relaxed", "span", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +92,8 @@ class Section:
         self.fold = fold or relaxed
         self.span = span or (node.span if node is not None else None)
         self._kind = "relaxed" if relaxed else "fold" if fold else ""
-        self._entries: dict[str, tuple[str, Entry]] = {} if self.node is None else self._view(self.node)
+        self._entries: dict[str, Entry] = {} if self.node is None else self.node.entries
+        self._written = _written(self.node, self._kind) if self._kind and self.node is not None else None
         self._read: set[str] = set()
         self._asked: dict[str | tuple[str, ...], None] = {}  # names that somebody looked for, by ones and by many
         self.unread: list[str] = []  # keys that were looked for, stand there, and could not be read
@@ -90,19 +101,6 @@ class Section:
     def anew(self, log: Log) -> Section:
         """The same with no key read yet, for another log."""
         return Section(self.node, self.path, log, self.relaxed, self.span, self.fold)
-
-    def _view(self, node: Mapping) -> dict[str, tuple[str, Entry]]:
-        """The entries by the names that they are looked for under; a large one is kept for the next section of it."""
-        kind = self._kind
-        known = node.views.get(kind) if node.views else None
-        if known is None:
-            if kind:
-                known = {_as_compared(name, kind): (name, entry) for name, entry in node.entries.items()}
-            else:
-                known = {name: (name, entry) for name, entry in node.entries.items()}
-            if len(known) > LARGE:
-                node.views = {**(node.views or {}), kind: known}
-        return known
 
     def _plain(self, name: str) -> str:
         return _as_compared(name, self._kind)
@@ -112,19 +110,36 @@ class Section:
 
     def __contains__(self, name: str) -> bool:
         self._asked[name] = None
-        return _as_compared(name, self._kind) in self._entries
+        return self.entry(name) is not None
 
     def entry(self, name: str) -> tuple[str, Entry] | None:
         """A key as it is written, with its value; not ticked off."""
-        return self._entries.get(_as_compared(name, self._kind))
+        written = name if self._written is None else self._written.get(_as_compared(name, self._kind))
+        entry = None if written is None else self._entries.get(written)
+        return None if written is None or entry is None else (written, entry)
+
+    def _asked_for(self, name: str) -> tuple[str, Entry] | None:
+        """The same, ticked off."""
+        self._asked[name] = None
+        found = self.entry(name)
+        if found is not None:
+            self._read.add(found[0])
+        return found
 
     def names(self) -> list[str]:
         """The keys as written."""
-        return [name for name, _ in self._entries.values()]
+        return list(self._entries if self._written is None else self._written.values())
+
+    def _among(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Those of some known keys that are there: as they are known, and as they are written."""
+        known = _all_as_compared(names, self._kind)
+        if self._written is None:
+            return [(name, name) for name in self._entries if name in known]
+        return [(known[plain], name) for plain, name in self._written.items() if plain in known]
 
     def at(self, name: str = "", value: str = "") -> At:
         """Where a key stands (or the section as a whole), as it may be shown."""
-        found = self._entries.get(_as_compared(name, self._kind)) if name else None
+        found = self.entry(name) if name else None
         if found is None:
             span = self._head()
             return At(span, self.path, safe_name(self.path.rpartition(".")[2]) + ":")
@@ -144,28 +159,21 @@ class Section:
 
     def node_at(self, name: str) -> Node | None:
         """The value of a key, ticked off."""
-        self._asked[name] = None
-        plain = _as_compared(name, self._kind)
-        found = self._entries.get(plain)
-        if found is None:
-            return None
-        self._read.add(plain)
-        return found[1].value
+        found = self._asked_for(name)
+        return None if found is None else found[1].value
 
     def section(self, name: str) -> Section:
         """A mapping below; empty when there is none."""
-        self._asked[name] = None
-        plain = _as_compared(name, self._kind) if self._kind else name
-        entry = self._entries.get(plain)
-        if entry is None:
+        found = self._asked_for(name)
+        if found is None:
             path = f"{self.path}.{name}" if self.path else name
             return Section(None, path, self.log, self.relaxed, self.span, self.fold)
-        self._read.add(plain)
-        node = entry[1].value
-        path = f"{self.path}.{safe_name(entry[0])}".lstrip(".")
+        written, entry = found
+        node = entry.value
+        path = f"{self.path}.{safe_name(written)}".lstrip(".")
         if not isinstance(node, Mapping) and not _is_empty(node):
             self.log.bad("a mapping", self.at(name))
-        return Section(node, path, self.log, self.relaxed, entry[1].key, self.fold)
+        return Section(node, path, self.log, self.relaxed, entry.key, self.fold)
 
     def sections(self, name: str) -> list[Section]:
         """The mappings of a list below."""
@@ -179,12 +187,9 @@ class Section:
 
     def _scalar(self, name: str) -> tuple[object, tuple[str, Entry]] | None:
         """A single value, ticked off, and the key as it is written."""
-        self._asked[name] = None
-        plain = _as_compared(name, self._kind)
-        found = self._entries.get(plain)
+        found = self._asked_for(name)
         if found is None:
             return None
-        self._read.add(plain)
         node = found[1].value
         if not isinstance(node, Scalar):
             self.log.bad("a single value", self._at(*found, ""))
@@ -336,43 +341,38 @@ class Section:
         """Known keys that are not modelled, with the reason."""
         names = tuple(reasons)
         self._asked[names] = None
-        known = _all_as_compared(names, self._kind)
-        for plain in [each for each in self._entries if each in known]:
-            self._read.add(plain)
-            self.log.skipped(self.at(known[plain]), reasons[known[plain]])
+        for name, written in self._among(names):
+            self._read.add(written)
+            self.log.skipped(self.at(written), reasons[name])
 
     def skip_together(self, why: str, *names: str) -> None:
         """Known keys that are not modelled for the same reason: one finding, at the first of them."""
-        known = _all_as_compared(names, self._kind)
-        plain = [each for each in self._entries if each in known]
-        if not plain:
+        found = [written for _, written in self._among(names)]
+        if not found:
             return
-        self._read.update(plain)
-        found = [self._entries[each] for each in plain]
+        self._read.update(found)
         if len(found) == 1:
-            self.log.skipped(self.at(found[0][0]), why)
+            self.log.skipped(self.at(found[0]), why)
             return
-        found.sort(key=lambda each: (each[1].key.line, each[1].key.col))
-        listed = ", ".join(f"`{safe_name(name)}`" for name, _ in found)
-        self.log.add(NOT_MODELLED, "info", f"{listed} are not modelled: {why}", self.at(found[0][0]))
+        found.sort(key=lambda each: (self._entries[each].key.line, self._entries[each].key.col))
+        listed = ", ".join(f"`{safe_name(name)}`" for name in found)
+        self.log.add(NOT_MODELLED, "info", f"{listed} are not modelled: {why}", self.at(found[0]))
 
     def ignore(self, *names: str) -> None:
         """Known keys that decide nothing here."""
-        self._read.update(_all_as_compared(names, self._kind))
+        self._read.update([written for _, written in self._among(names)])
 
     @property
     def done(self) -> bool:
         """Whether every key was read or skipped."""
-        return self._entries.keys() <= self._read
+        return self._read.issuperset(self.names())
 
     def rest(self, strict: str = "", older: dict[str, str] | None = None) -> None:
         """Report every key that was neither read nor skipped. ``strict``: who refuses to start with such a key.
 
         ``older``: keys of older versions, in lower case, and what is there today.
         """
-        for plain, (name, _) in self._entries.items():
-            if plain in self._read:
-                continue
+        for name in [name for name in self.names() if name not in self._read]:
             if strict:
                 today = (older or {}).get(name.lower(), "")
                 help = f"that is {today} today" if today else _meant(name, tuple(self._asked))

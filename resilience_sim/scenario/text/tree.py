@@ -104,11 +104,11 @@ class Entry:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Mapping:
-    """Keys in the order of the file. ``views``: the same by other spellings of the keys, kept by who makes them."""
+    """Keys in the order of the file. ``views``: the keys by other spellings of them, kept by who makes these."""
 
     span: Span
     entries: dict[str, Entry]
-    views: dict[str, dict[str, tuple[str, Entry]]] | None = field(default=None, compare=False, repr=False)
+    views: dict[str, dict[str, str]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True, unsafe_hash=True)
