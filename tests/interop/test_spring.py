@@ -90,6 +90,19 @@ def test_a_placeholder_that_refers_to_itself_is_not_known():
     assert "comes from the environment" in "".join(each.message for each in found.findings)
 
 
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("application.yml", ': "\\x24{X:7}"'),
+        ("application.properties", "=\\u0024{X:7}"),
+        ("application.json", '": "\\u0024{X:7}"}'),
+    ],
+)
+def test_the_dollar_of_a_placeholder_may_be_written_as_an_escape(path: str, written: str):
+    head = '{"' if path.endswith("json") else ""
+    assert attempts(f"{head}{ATTEMPTS}{written}\n", path) == "7"
+
+
 def test_a_list_of_a_later_document_replaces_the_one_before():
     prefix = "resilience4j.circuitbreaker.instances.pay.ignoreExceptions"
     text = f"{prefix}: [a.A, b.B]\n---\n{prefix}: [c.C]\n"
