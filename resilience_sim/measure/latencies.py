@@ -20,6 +20,7 @@ EXACT_LIMIT: Final = 131_072
 FURTHEST: Final = 1 << 62  # no value is
 _FAR: Final = 1 << 60  # beyond this, sums are moved to Python integers
 SUB_BITS: Final = 7
+_BIT_LENGTHS: Final = vec[i64]([byte.bit_length() for byte in range(256)])
 
 
 def bucket_of(value: i64) -> i64:
@@ -38,14 +39,7 @@ def bucket_of(value: i64) -> i64:
     rest >>= more
     more = (0xFF - rest) >> 62 & 8
     shift += more
-    rest >>= more
-    more = (0xF - rest) >> 62 & 4
-    shift += more
-    rest >>= more
-    more = (0x3 - rest) >> 62 & 2
-    shift += more
-    rest >>= more
-    shift += rest - (rest & rest >> 1)  # of 0, 1, 2, 3: 0, 1, 2, 2
+    shift += _BIT_LENGTHS[rest >> more]
     if shift == 0:
         return value
     return (shift << SUB_BITS) + (value >> shift)

@@ -447,9 +447,10 @@ class RunFold(Sink):
 class Glance(RunFold):
     """Counts what some metrics need, and makes no digest: most events are only counted, or not even told of."""
 
-    __slots__ = ("_just_counts",)
+    __slots__ = ("_just_counts", "_just_times")
 
     _just_counts: bool  # what arrives
+    _just_times: bool  # what is done
 
     def feed(self, folds: list[Fold]) -> None:
         """Others want to hear everything."""
@@ -457,16 +458,23 @@ class Glance(RunFold):
         self.attempts = self._hands_on or self._kinds & OF_ATTEMPTS != 0
         keeps_more = self._keeps_availability or self._keeps_threads or self._mixed
         self._just_counts = not self._hands_on and not keeps_more
+        self._just_times = self._just_counts and all(each.needs == "latencies" for each in self._metrics)
 
     def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event, if anything that is asked for needs it."""
-        if kind == DONE and not self._hands_on:  # nothing of what is asked for has parts
-            self.count += 1
-            self._done(self._part, source, rid, a, b)
-        elif kind == ARRIVE and self._just_counts:
+        if kind == ARRIVE and self._just_counts:
             self.count += 1
             self.arrivals += 1
             self._part.arrivals += 1
+        elif kind == DONE and self._just_times:
+            self.count += 1
+            if outcome_of(a) == SUCCESS:
+                self._part.successes.add(b)
+            else:
+                self._part.others.add(b)
+        elif kind == DONE and not self._hands_on:  # nothing of what is asked for has parts
+            self.count += 1
+            self._done(self._part, source, rid, a, b)
         elif self._kinds >> kind & 1 or self._hands_on:
             super().emit(t, kind, source, rid, a, b)
         else:

@@ -32,6 +32,7 @@ from resilience_sim.kernel.events import ERROR as ERROR  # noqa: PLC0414 (passed
 from resilience_sim.kernel.events import FALLBACK as FALLBACK  # noqa: PLC0414
 from resilience_sim.kernel.events import SUCCESS as SUCCESS  # noqa: PLC0414
 from resilience_sim.kernel.frames import Clock, Frame, Layer, answer, cancel_child
+from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.policies.layer import PolicyLayer
 from resilience_sim.settings.plugin import PluginConfig
 
@@ -133,4 +134,9 @@ def find(module: str, name: str) -> type[Policy]:
 def make_plugin(sim: Clock, source: i64, inner: Layer, config: PluginConfig) -> PolicyLayer:
     """One of them around ``inner``."""
     sim.leaves_calls = True  # it may forget to tell the inside
-    return find(config.module, config.name)(sim, source, inner)
+    made = find(config.module, config.name)(sim, source, inner)
+    if getattr(made, "inner", None) is None:
+        raise SimulationError(
+            f"`__init__` of {config.module}:{config.name} has to call `super().__init__(sim, source, inner)`"
+        )
+    return made

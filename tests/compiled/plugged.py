@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from resilience_sim._build_mode import describe
+from resilience_sim.kernel.sim import SimulationError
 from resilience_sim.policies.plugin import ERROR, FALLBACK, Policy, PolicyCall
 from resilience_sim.runs.plugins import with_policies
 from resilience_sim.runs.simulate import simulate
@@ -49,6 +51,13 @@ class Once(Policy):
         self.answer(f, outcome)
 
 
+class Unbegun(Policy):
+    """Has no place."""
+
+    def __init__(self, sim, source, inner):
+        self.calls = 0
+
+
 class Again(Policy):
     """Two tries with a wait, everything else in the frame."""
 
@@ -86,7 +95,18 @@ class Impatient(Policy):
         super().on_cancel(f, why, stop_work)
 
 
+def begin(name: str) -> None:
+    """A run with that one."""
+    try:
+        simulate(with_policies(load_text(TEXT, "-").plan, [f"plugged:{name}"]), 1)
+    except SimulationError as error:
+        print("cannot begin:", error)
+
+
 def main() -> None:
+    if len(sys.argv) > 1:
+        begin(sys.argv[1])
+        return
     found = {}
     for asked in (
         ["Through"], ["Once"], ["Again@inner"], ["Impatient@1"], ["Impatient@inner", "Again", "Once@2"],

@@ -100,6 +100,13 @@ def test_what_cannot_be_used_is_said(asked, words):
         with_policies(HOPS, ["plugged:Once@shop.db"])
 
 
+def test_one_that_does_not_begin_as_it_has_to_ends_the_run(compiled):
+    """It has no place; said before anything happens."""
+    told = "cannot begin: `__init__` of plugged:Unbegun has to call `super().__init__(sim, source, inner)`"
+    for form in (compiled, "interpreted"):
+        assert run(form, HERE / "plugged.py", "Unbegun").strip() == told
+
+
 def test_a_package_offers_one_by_name(tmp_path, monkeypatch):
     """Through an entry point."""
     info = tmp_path / "offering-1.0.dist-info"
