@@ -252,7 +252,7 @@ class Environment:
 
     def _node(self, branch: _Branch) -> Node:
         if branch.whole is not None:
-            if _plain(branch.whole):
+            if _plain(tuple(branch.whole.entries)):
                 return self._as_it_is(branch.whole, branch.key)
             self._two_spellings(branch.whole)
         if branch.opened():
@@ -280,7 +280,7 @@ class Environment:
         for name, entry in mapping.entries.items():
             value = entry.value
             if isinstance(value, Mapping):
-                plain = _plain(value)
+                plain = _plain(tuple(value.entries))
                 new = self._as_it_is(value, entry.key) if plain else self._node(_Branch(name, entry.key, whole=value))
             elif isinstance(value, Sequence) or type(value.value) is str:
                 new = self._deep(value, name)
@@ -330,12 +330,13 @@ class Environment:
         return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _plain(mapping: Mapping) -> bool:
-    """Whether its keys are single names that Spring does not take for the same."""
-    names = "\n".join(mapping.entries)
-    if "." in names or "[" in names or "]" in names or "" in mapping.entries:
+@lru_cache(maxsize=1024)
+def _plain(keys: tuple[str, ...]) -> bool:
+    """Whether keys of a mapping are single names that Spring does not take for the same."""
+    together = "\n".join(keys)
+    if "." in together or "[" in together or "]" in together or "" in keys:
         return False
-    return len(set(map(uniform, mapping.entries))) == len(mapping.entries)
+    return len(set(map(uniform, keys))) == len(keys)
 
 
 def _flat(document: Mapping) -> _Branch:
