@@ -63,7 +63,7 @@ def _written(node: Mapping, kind: str) -> dict[str, str]:
     """The keys as they are written, by what they are compared as; kept where there are many."""
     known = node.views.get(kind) if node.views else None
     if known is None:
-        known = {_as_compared(name, kind): name for name in node.entries}
+        known = _all_as_compared(tuple(node.entries), kind)
         if len(known) > LARGE:
             node.views = {**(node.views or {}), kind: known}
     return known
