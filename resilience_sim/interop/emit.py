@@ -28,7 +28,6 @@ RATE, LATENCY, DURATION, FAULT = "50/s", "{p50: 40ms, p99: 250ms}", "90s", "{id:
 ASSUMED = ("traffic", "service", "faults")
 
 
-Body: TypeAlias = "tuple[tuple[str, str], ...]"
 Rows: TypeAlias = "tuple[tuple[str, str | None, bool], ...]"  # key, value, whether it stands in the file
 _PLAIN = re.compile(r"[A-Za-z0-9_.%/\-]+\Z")
 
@@ -59,13 +58,12 @@ def _read(kind: str, library: str, key: str, text: str) -> tuple[Any, tuple[Any,
     return None if meant is None else (plain(node), meant)
 
 
-@lru_cache(maxsize=4096)
-def _made(kind: str, body: Body, ident: str = "") -> PolicyConfig | tuple[str, ...]:
+def _made(kind: str, settings: Wanted, ident: str) -> PolicyConfig | tuple[str, ...]:
     """The policy, or the keys of it that the loader does not take."""
-    library = next((text for key, text in body if key == "like"), "")
+    library = settings["like"][0] if "like" in settings else ""
     known: dict[str, Any] = {}
     written: dict[str, Any] = {}
-    for key, text in body:
+    for key, (text, _, _) in settings.items():
         read = _read(kind, library, key, text)
         if read is None:
             break
@@ -73,15 +71,15 @@ def _made(kind: str, body: Body, ident: str = "") -> PolicyConfig | tuple[str, .
         if read[1]:
             known[key] = read[1][0]
     else:
-        made = policy_with(kind, known, written, ident or kind)
+        made = policy_with(kind, known, written, ident)
         if made is not None:
             return made
     try:
-        made = policy_of(kind, {key: _value(text) for key, text in body})
+        made = policy_of(kind, {key: _value(text) for key, (text, _, _) in settings.items()})
     except ScenarioError as error:
         paths = [each.path.split(".") for each in error.diagnostics]
         return tuple(dict.fromkeys(path[3] if len(path) > 3 else "" for path in paths))
-    return replace(made, id=ident) if ident else made
+    return replace(made, id=ident)
 
 
 def policies(stack: Converted) -> tuple[PolicyConfig, ...] | None:
@@ -142,20 +140,16 @@ def _settled(
             wanted[key] = (value, stands, _EXACT)
     if like:
         named = {**wanted, "like": (like, False, _LIKE)}
-        while isinstance(made := _made(kind, _body(named), ident), tuple):
+        while isinstance(made := _made(kind, named, ident), tuple):
             fixed = [key for key in made if key in named and key != "like" and not named[key][1]]
             if len(fixed) < len(made):
                 break
             named = {key: each for key, each in named.items() if key not in fixed}
         else:
             return _whose(named), made
-    if exact and not isinstance(made := _made(kind, _body(wanted), ident), tuple):
+    if exact and not isinstance(made := _made(kind, wanted, ident), tuple):
         return _whose(wanted), made
-    return _whose(generic), _made(kind, _body(generic), ident)
-
-
-def _body(settings: Wanted) -> Body:
-    return tuple([(key, each[0]) for key, each in settings.items()])
+    return _whose(generic), _made(kind, generic, ident)
 
 
 def _whose(settings: Wanted) -> list[tuple[str, int]]:

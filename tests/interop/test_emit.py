@@ -13,9 +13,9 @@ from resilience_sim.settings.registry import POLICIES
 ODD = ["0", "-1", "2", "5s", "50%", "null", "x", "[]", "2x", "exponential", "{a: 1}", "true"]
 
 
-def loaded(kind: str, body: emit.Body) -> PolicyConfig | tuple[str, ...]:
+def loaded(kind: str, body: dict[str, str]) -> PolicyConfig | tuple[str, ...]:
     try:
-        return policy_of(kind, {key: emit._value(text) for key, text in body})
+        return policy_of(kind, {key: emit._value(text) for key, text in body.items()})
     except ScenarioError as error:
         paths = [each.path.split(".") for each in error.diagnostics]
         return tuple(dict.fromkeys(path[3] if len(path) > 3 else "" for path in paths))
@@ -38,9 +38,9 @@ def test_settings_one_by_one_and_together():
             body["nonsense"] = "1"
         if library and "like" in table.by_name:
             body["like"] = library
-        asked = tuple(body.items())
-        found, wanted = emit._made(kind, asked), loaded(kind, asked)
-        assert found == wanted, asked
+        found = emit._made(kind, {key: (text, True, 0) for key, text in body.items()}, kind)
+        wanted = loaded(kind, body)
+        assert found == wanted, body
         if isinstance(found, PolicyConfig) and isinstance(wanted, PolicyConfig):
             made += 1
             assert found.written == wanted.written

@@ -171,10 +171,9 @@ def _emulated(
     library = values["like"]
     try:
         ours = kind.translate(library, values)
-        said = {param.name: param for param in kind.libraries[library]}
         for name in native:
             if name in ours:
-                also = said[name].same_as or "another key"
+                also = next(param.same_as for param in kind.libraries[library] if param.name == name) or "another key"
                 message = f"`{name}` and `{also}` say the same thing"
                 findings.error((*loc, name), codes.CONFLICT, message, "keep one", key=True)
         return kind.emulate(library, {**ours, **native}, ident, values)
