@@ -67,11 +67,11 @@ class _Unusual(Exception):
     """Something that is not read here."""
 
 
-# Where its dashes and its key stand, each with whether it is the key; key and value with where they begin and end, and
-# how the value is written.
-_Token: TypeAlias = "tuple[tuple[tuple[int, bool], ...], str, int, int, int, int, int, Any]"
+# The columns of its dashes and its key, each with whether it is the key; the key, and where it ends; how its value is
+# written, where that begins and ends, what it is, and how many quotes stand before it.
+_Token: TypeAlias = "tuple[tuple[tuple[int, bool], ...], str, int, int, int, int, Any, int]"
 _NONE, _PLAIN, _MAY_DIFFER, _QUOTED, _FLOW = range(5)
-_BLANK: _Token = ((), "", -1, -1, _NONE, -1, -1, None)
+_BLANK: _Token = ((), "", 0, _NONE, 0, 0, None, 0)
 
 
 class Lines:
@@ -123,9 +123,9 @@ class Lines:
                 key = key[1:-1]
             if key == "<<" or stop > _LONGEST:
                 raise _Unusual
-        places = tuple([(at, False) for at in range(*dashes) if line[at] == "-"]) if dashes[1] > dashes[0] else ()
+        places = tuple([(at + 1, False) for at in range(*dashes) if line[at] == "-"]) if dashes[1] > dashes[0] else ()
         if start >= 0:
-            places = (*places, (start, True))
+            places = (*places, (start + 1, True))
         how, value, (begin, end) = _NONE, None, text
         if begin >= 0:
             how, value = self._value(line[begin:end])
@@ -138,7 +138,7 @@ class Lines:
             if how:
                 raise _Unusual
             return _BLANK
-        return places, key, start, stop, how, begin, end, value
+        return places, key, stop + 1, how, begin + 1, end + 1, value, int(how == _QUOTED)
 
     def _document(self, first: int, end: int, end_line: int) -> Node | None:
         source, tokens, make = self.source, self.tokens, self._token
@@ -157,10 +157,15 @@ class Lines:
             token = tokens.get(line)
             if token is None:
                 token = tokens[line] = make(line)
-            places, name, start, stop, how, begin, stops, value = token
+            places, name, stop, how, begin, stops, value, quoted = token
             if not places:
                 continue  # blank, or a comment
             at, named = places[0]
+            # --- most lines: the next key of a block, with its value ---
+            if at == col and how == _PLAIN and mapped and named and not waits and name not in holder:
+                value = Scalar(Span(source, row, begin, row, stops), value)
+                holder[name] = Entry(Span(source, row, at, row, stop), value)
+                continue
             # --- what ends before this line, and what the one before waits for ---
             if waits and not (at > col or (at == col and mapped and not named)):
                 span = Span(source, null[0], null[1], null[0], null[1])
@@ -183,7 +188,7 @@ class Lines:
             for place, named in places:
                 if waits:
                     begun: Any = {} if named else []
-                    span = Span(source, row, place + 1, 0, 0)
+                    span = Span(source, row, place, 0, 0)
                     node = Mapping(span, begun) if named else Sequence(span, ())
                     if block is None:
                         root = node
@@ -199,25 +204,24 @@ class Lines:
                 elif named and name in holder:
                     raise _Unusual
                 if named:
-                    key, key_span = name, Span(source, row, start + 1, row, stop + 1)
+                    key, key_span = name, Span(source, row, place, row, stop)
+                    null = row, stop + 1
                 else:
-                    waits = True
-                    null = row, place + 2
+                    null = row, place + 1
+                waits = not named
             # --- its value, or that of the item ---
             if how == _NONE:
                 waits = True
-                if start >= 0:
-                    null = row, stop + 2
                 continue
             waits = False
             if how == _FLOW:
-                node, stops = self._flow(line, begin, row, len(above) + 1)
+                node, stops = self._flow(line, begin - 1, row, len(above) + 1)
                 if _REST.match(line, stops) is None:
                     raise _Unusual
             else:
-                node = Scalar(Span(source, row, begin + 1, row, stops + 1), value, int(how == _QUOTED))
+                node = Scalar(Span(source, row, begin, row, stops), value, quoted)
                 if how == _MAY_DIFFER:
-                    self.unclear.append((node, line[begin:stops]))
+                    self.unclear.append((node, line[begin - 1 : stops - 1]))
             if mapped:
                 holder[key] = Entry(key_span, node)
             else:
@@ -230,9 +234,9 @@ class Lines:
                 holder[key] = Entry(key_span, Scalar(span, None))
             else:
                 holder.append(Scalar(span, None))
-        _close(block, holder, end_line, 0)
+        _close(block, holder, end_line, 1)
         for _, _, holder, block in reversed(above):
-            _close(block, holder, end_line, 0)
+            _close(block, holder, end_line, 1)
         return root
 
     def _scalar(self, span: Span, text: str) -> Scalar:
@@ -323,6 +327,6 @@ class Lines:
 def _close(block: Node, held: Any, row: int, at: int) -> None:
     """It ends where the next token begins."""
     span = block.span
-    span.end_line, span.end_col = row, at + 1
+    span.end_line, span.end_col = row, at
     if isinstance(block, Sequence):
         block.items = tuple(held)
