@@ -11,6 +11,7 @@ from interop.shop import codes, imported
 from resilience_sim.interop.formats import Imported, instance_names, open_config
 from resilience_sim.interop.grpc import FIELDS
 from resilience_sim.lint.check import lint_text
+from resilience_sim.scenario.diagnostics import ScenarioError
 
 RETRY: dict[str, Any] = {
     "maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 2,
@@ -181,3 +182,27 @@ def test_a_service_config_is_strict_json(text: str, place: tuple[int, int] | Non
     """Elsewhere comments are read: appsettings.json has them."""
     found = [each for each in imported(text, "service_config.json").findings if each.code == "RL193"]
     assert [(each.line, each.col) for each in found] == ([] if place is None else [place])
+
+
+@pytest.mark.parametrize(
+    ("before", "broken"),
+    [
+        ("\n", False),
+        ("\r\n\t", False),
+        (" // why\n", False),
+        (" /* why\n */ ", False),
+        (" /* {", True),
+        ("\n\u00a0", True),
+    ],
+)
+def test_lines_end_and_comments_stand_between_any_two_tokens_and_no_break_spaces_nowhere(before: str, broken: bool):
+    """Positions stay those of the file."""
+    text = f'{{"methodConfig":{before}[{{"name": [{{"service": "shop"}}],{before}"timeout":{before}"0s"}}]}}'
+    if broken:
+        with pytest.raises(ScenarioError):
+            open_config("service_config.json", text)
+        return
+    found = imported(text, "service_config.json")
+    (said,) = [each for each in found.findings if "ends every call" in each.message]
+    above = text[: text.index('"timeout"')]
+    assert (said.line, said.col) == (above.count("\n") + 1, len(above) - above.rfind("\n"))
