@@ -22,7 +22,7 @@ PYTHON = (".py", ".pyi", ".pyw", NOTEBOOK)
 _IMPORT = re.compile(
     r"^(?:from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|import[ \t]+[\w.]+[ \t]*(?:,|as\b|#|$))", re.MULTILINE
 )
-_SECTION = re.compile(r"^[ \t]*\[[^\]\n]+\][ \t]*(?:[#;].*)?$", re.MULTILINE)
+_SECTION = re.compile(r"^[ \t]*\[[^\]\n]+\][ \t]*(?:[#;].*)?\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

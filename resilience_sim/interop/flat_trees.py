@@ -27,8 +27,8 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
         line = lines[number].rstrip("\r")
         number += 1
         row = number
-        while _continues(line) and number < len(lines) and not _COMMENT.match(line):
-            line = line[:-1] + lines[number].strip()
+        while _continues(line) and not _COMMENT.match(line):
+            line = line[:-1] + (lines[number].strip() if number < len(lines) else "")
             number += 1
         match = _PAIR.match(line)
         if match is None:

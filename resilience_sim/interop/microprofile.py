@@ -91,11 +91,12 @@ def own(file: ConfigFile, instance: str) -> Own | None:
     if place == GLOBAL or properties.clients:
         return None
     owner = _class_of(place)
+    what = _no_class(owner)  # which depends on the name alone
     entries: dict[str, Entry] = {}
     for where in (place, owner) if owner else (place,):
         for annotation, said in sorted(properties.said.get(where, {}).items()):
             for each in said:
-                entries[f"{where == place} {annotation} {each.member} {each.rank} {len(entries)}"] = each.entry
+                entries[f"{what} {where == place} {annotation} {each.member} {each.rank} {len(entries)}"] = each.entry
     return Own((instance, owner) if owner else (instance,), [Mapping(env_names.place_of(entries), entries)])
 
 
@@ -129,14 +130,20 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
 
 
 def _is_a_class(properties: Properties, place: str, log: Log) -> None:
-    """A method's class has a package, and no dash; a name alone may be a guard's."""
-    owner, first = _class_of(place), properties.first(place)
-    if first is not None and owner and ("." not in owner or "-" in owner):
-        why = "a class has no dash in its name: nothing reads this"
-        if "-" not in owner:
-            why = "the class is named without its package: only one in no package would read this"
+    """A name alone may be a guard's."""
+    why, first = _no_class(_class_of(place)), properties.first(place)
+    if first is not None and why:
         at = At(first.key, safe_name(place), safe_name(place))
         log.trap("RL185", why, at, "write `com.acme.Svc/method/…`, the class in full")
+
+
+def _no_class(owner: str) -> str:
+    """Why a method's class is none, or hardly one: it has a package, and no dash. "" for any other."""
+    if "-" in owner:
+        return "a class has no dash in its name: nothing reads this"
+    if owner and "." not in owner:
+        return "the class is named without its package: only one in no package would read this"
+    return ""
 
 
 def _class_of(place: str) -> str:

@@ -156,7 +156,7 @@ def _file_profile(document: Mapping) -> str:
 def _without_profile(name: str) -> tuple[list[str], str]:
     """``%prod.a.b`` is ``a.b`` for one profile; ``%{dev,test}.a.b`` for two."""
     match = _PROFILE.match(name) if "%" in name[:2] else None
-    names = [each.strip() for each in (match[1] or match[2]).split(",")] if match else []
+    names = [each.strip() for each in (match[1] or match[2] or "").split(",")] if match else []
     inner = name[match.end() :] if match else name
     return names, inner.strip('"') if inner[:1] == inner[-1:] == '"' and inner.count('"') == 2 else inner
 

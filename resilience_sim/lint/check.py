@@ -76,7 +76,10 @@ def lint_files(paths: Sequence[str], settings: Sequence[str] = (), profiles: Seq
                     unreadable += [each for each in error.diagnostics if name == asked or each.message != UNKNOWN]
     for files in groups.values():
         try:
-            joined = formats.together(formats.with_companions(files, strangers), profiles)
+            together = formats.with_companions(files, strangers)
+            read_too = {file.path for file, _ in together}
+            unreadable[:] = [each for each in unreadable if each.message != UNKNOWN or each.file not in read_too]
+            joined = formats.together(together, profiles)
             linted.take(_of_config(joined, settings) if joined else [])
         except ScenarioError as error:
             unreadable += error.diagnostics

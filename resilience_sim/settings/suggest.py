@@ -41,7 +41,7 @@ def nearest(word: str, candidates: Iterable[str], most: int = 1) -> list[str]:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """A ready sentence, or "" when nothing is near."""
-    near = nearest(word, candidates)
+    near = nearest(word, filter(None, candidates))
     return f"did you mean `{near[0]}`?" if near else ""
 
 

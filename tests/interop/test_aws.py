@@ -205,3 +205,7 @@ def test_variables_of_containers_and_of_compose_files():
     for name, attempts in (("app", "4"), ("side", "10")):
         assert imported(DEPLOYMENT, "d.yaml", name).stack.layers[0].settings["attempts"].value == attempts
     assert open_config("d.yaml", DEPLOYMENT.replace("AWS_", "AMS_")) is None
+
+
+def test_a_file_with_the_line_ends_of_windows():
+    assert names("[profile a]\r\nmax_attempts = 3\r\n[profile b]\r\nretry_mode : legacy\r\n") == ["a", "b"]

@@ -14,6 +14,7 @@ from resilience_sim.interop import durations, formats
 from resilience_sim.interop.dotnet import FIELDS, OF_CODE
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.lint.check import UNKNOWN, lint_files
 
 
 def read(section: dict[str, Any], path: str = "H") -> Imported:
@@ -284,3 +285,14 @@ def test_a_limiter_of_code_that_is_null_in_a_dump_of_the_options_is_no_unknown_k
     found = read({**TIMES, "RateLimiter": {"RateLimiter": None, "DefaultRateLimiterOptions": {"PermitLimit": 7}}})
     assert "RL193" not in codes(found)
     assert "`RateLimiter` is not modelled: it is code" in said(found)
+
+
+def test_a_file_of_an_environment_with_little_in_it_is_read_with_the_other(tmp_path: Path):
+    """By itself nobody knows what it is."""
+    own, small = tmp_path / "appsettings.json", tmp_path / "appsettings.Development.json"
+    own.write_text('{"Http":{"Retry":{"MaxRetryAttempts":3},"AttemptTimeout":{"Timeout":"00:00:01"}}}', "utf-8")
+    small.write_text('{"Http":{"Retry":{"MaxRetryAttempts":40}}}', "utf-8")
+    linted = lint_files([str(small), str(own)], profiles=["Development"])
+    assert linted.unreadable == []
+    assert any("up to 41 calls" in each.message for each in linted.found)
+    assert [each.message for each in lint_files([str(small)]).unreadable] == [UNKNOWN]

@@ -367,3 +367,19 @@ def test_a_finding_about_a_method_without_policies_stands_where_the_method_is_na
     text = f"{C}/other/Timeout/value=50\n{M}/Retry/enabled=false\n"
     (found,) = (each for each in lint_text(text, "application.properties") if each.code == "RL004")
     assert found.line == 2
+
+
+def test_a_name_that_is_no_class_is_told_among_many_that_say_the_same():
+    """The names are all that tells these instances apart."""
+    text = "".join(f"com.acme.A{n}/call/Timeout/value=100\n" for n in range(60))
+    text += "com.a-cme.B/call/Timeout/value=100\nSvc/call/Timeout/value=100\n"
+    found = lint_text(text, "microprofile-config.properties")
+    assert [(each.line, each.message.partition(":")[0]) for each in found if each.code == "RL185"] == [
+        (61, "a class has no dash in its name"),
+        (62, "the class is named without its package"),
+    ]
+
+
+def test_a_profile_without_a_name_is_never_active():
+    found = read(f"{M}/Retry/maxRetries=1\n%{{}}.{M}/Retry/maxRetries=7\n", M)
+    assert settings(found)["retry"]["attempts"] == "2"

@@ -9,6 +9,7 @@ from cli.shell import resim
 
 from interop.shop import imported
 from resilience_sim.interop.spring import holds
+from resilience_sim.lint.check import lint_text
 
 ATTEMPTS = "resilience4j.retry.instances.pay.max-attempts"
 
@@ -202,3 +203,12 @@ def test_values_that_the_setters_refuse(key: str, code: str):
 def test_one_per_cent_is_a_warning():
     found = imported("resilience4j.circuitbreaker.instances.pay.failureRateThreshold: 1\n", "application.yml")
     assert ("RL111", "warning") in {(each.code, each.severity) for each in found.findings}
+
+
+def test_the_last_line_of_a_properties_file_goes_on_with_nothing():
+    assert attempts("resilience4j.retry.instances.x.maxAttempts=2\\", "application.properties") == "2"
+
+
+def test_a_name_of_nothing_is_never_meant():
+    text = "resilience4j:\n  retry:\n    instances:\n      '': {maxAttempts: 5}\n      a: {b: 1}\n"
+    assert "did you mean ``" not in str(lint_text(text, "application.yml"))
