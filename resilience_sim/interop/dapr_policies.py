@@ -287,13 +287,8 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
             layer.exact["trip"] = Setting(f'"{condition.text}"', "trip", at)
         return
     number = int(match.group(3)) + (match.group(2) == ">")
-    if match.group(2) == ">":
-        log.trap(
-            "RL167",
-            f"`> {match.group(3)}` trips at the {number}th failure in a row",
-            at,
-            f"write `>= {match.group(3)}` for the {match.group(3)}th",
-        )
+    if match.group(2) == ">" and number > 1:
+        log.trap("RL167", f"`> {number - 1}` trips after {number} failures in a row", at, f"write `>= {number - 1}`")
     shown = f"trip: consecutiveFailures {match.group(2)} {match.group(3)}"
     layer.settings["failure_threshold"] = Setting(str(max(1, number)), shown, at)
 

@@ -297,7 +297,7 @@ def _attempts(section: Section, log: Log) -> Value[int] | None:
     attempts = section.count("maxAttempts")
     _in_quotes(section, ("maxAttempts", "backoffMultiplier"), log)
     if attempts is None:
-        if "maxAttempts" not in section:
+        if _is_missing(section, "maxAttempts"):
             log.refused("`maxAttempts` is required", section.at())
         return None
     if attempts.value < 2:
@@ -311,16 +311,23 @@ def _in_quotes(section: Section, names: tuple[str, ...], log: Log) -> None:
     """Numbers as texts: protobuf's JSON has them, Go's has not."""
     for name in names:
         entry = section.entry(name)
-        if entry and isinstance(entry[1].value, Scalar) and isinstance(entry[1].value.value, str):
+        text = entry[1].value.value if entry and isinstance(entry[1].value, Scalar) else None
+        if isinstance(text, str) and name not in section.unread:
             log.add(
                 BAD_VALUE, "warning", "a number in quotes: grpc-go refuses the service config, others read it",
                 section.at(name), "write it without quotes",
             )  # fmt: skip
 
 
+def _is_missing(section: Section, name: str) -> bool:
+    """Whether a key is not there, or null, which every implementation refuses where a value is required."""
+    entry = section.entry(name)
+    return entry is None or (isinstance(entry[1].value, Scalar) and entry[1].value.value is None)
+
+
 def _required(section: Section, name: str, log: Log) -> Value[int] | None:
     found = section.duration(name, durations.protobuf, SPAN)
-    if found is None and name not in section:
+    if found is None and _is_missing(section, name):
         log.refused(f"`{name}` is required", section.at())
     elif found is not None and not found.value:
         log.refused(f"`{name}` must be more than 0", found.at)
@@ -333,7 +340,7 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
     layer.put("attempts", attempts.value if attempts else 5, attempts, "missing")
     first, cap = (_required(section, name, log) for name in ("initialBackoff", "maxBackoff"))
     factor = section.number("backoffMultiplier")
-    if factor is None and "backoffMultiplier" not in section:
+    if factor is None and _is_missing(section, "backoffMultiplier"):
         log.refused("`backoffMultiplier` is required", section.at())
     layer.put("delay", Ns(first.value if first else 1_000_000_000), first, "missing")
     layer.put("backoff", "exponential", None, "always")
@@ -392,6 +399,8 @@ def _codes(section: Section, name: str, log: Log) -> Setting:
     known = [_number(str(item.value)) for item in items if isinstance(item, Scalar)]
     if node is not None and not isinstance(node, Sequence):
         log.bad("a list of status codes", at, 'for example ["UNAVAILABLE"]')
+    elif not items:
+        log.refused(f"`{name}` must not be empty", at)
     outcomes: dict[str, None] = {}
     for word in known:
         if word not in OUTCOMES:
@@ -405,8 +414,6 @@ def _codes(section: Section, name: str, log: Log) -> Setting:
                 at,
                 f"take {word} out",
             )
-    if not items:
-        log.refused(f"`{name}` must not be empty", at)
     shown = f"{name}: " + " ".join(word for word in known if word in OUTCOMES)
     return Setting("[" + ", ".join(outcomes or ("unavailable",)) + "]", shown, at)
 
@@ -447,7 +454,8 @@ def _throttle(layer: Layer, section: Section, log: Log) -> None:
     most, ratio = tokens
     kept = int(ratio.value * 1000) / 1000
     if kept != ratio.value:
-        log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, f"write {kept:g}")
+        help = f"write {kept:g}" if kept else "write 0.001 or more"
+        log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, help)
     shown = f"retryThrottling: {most.shown}, {ratio.shown}"
     if kept > 0:
         layer.settings["budget"] = Setting(

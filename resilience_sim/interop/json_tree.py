@@ -141,7 +141,7 @@ class _Reader:
 
     def inside(self, depth: int) -> Node:
         """The mapping or list whose bracket stands there."""
-        if depth > MOST_DEPTH:
+        if depth >= MOST_DEPTH:
             raise _Stop(f"nested deeper than {MOST_DEPTH} levels")
         source = self.source
         mapped = self.line[self.at] == "{"

@@ -153,8 +153,9 @@ class Section:
     def _head(self) -> Span:
         assert self.span is not None
         if self.node is not None and self.node.entries and self.span is self.node.span:
-            first = next(iter(self.node.entries.values())).key
-            return first if self.span.line != self.span.end_line else self.span
+            first, last = next(iter(self.node.entries.values())).key, self.span.end_line
+            own = self.span.line <= first.line <= last  # and not merged from elsewhere
+            return first if own and self.span.line != last else self.span
         return self.span
 
     def node_at(self, name: str) -> Node | None:

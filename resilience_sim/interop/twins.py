@@ -201,7 +201,9 @@ def _read(
 def _said(node: Scalar, names: dict[str, int]) -> object:
     value = node.value
     if type(value) is not str:
-        return type(value), value, node.quoted
+        span = node.span
+        usual = span.end_col - span.col == len(str(value))  # how a number is written may be worth a word
+        return type(value), value, node.quoted, "" if usual else span.text()
     for name, at in names.items():
         if name in value:
             return at, *value.split(name)

@@ -315,7 +315,10 @@ class _Reader:
         assert span is not None
         if holder.merges:
             below = node.items if isinstance(node, Sequence) else (node,)
-            holder.merged += [each for each in below if isinstance(each, Mapping)]
+            merged = [each for each in below if isinstance(each, Mapping)]
+            holder.merged += merged
+            if merged:
+                return
         elif name in holder.entries:
             first = holder.entries[name].key.line
             self.found.append(span.finding(BROKEN, TWICE, f"see line {first}"))

@@ -8,6 +8,7 @@ from interop.shop import codes, imported
 from resilience_sim.interop.dapr import FIELDS
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.lint.check import lint_text
 
 HEAD = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: shop}\nspec:\n"
 
@@ -194,3 +195,29 @@ def test_policies_with_the_same_text_that_say_different_things_are_both_looked_a
     assert [rows[row - 1].strip() for row in sorted(wrong)] == [
         'httpStatusCodes: "99"', "r: {maxRetries: &most many}", "s: {maxRetries: *most}",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("most", "told"), [(0, ""), (1, "`> 1` trips after 2 failures in a row"), (8, "after 9")])
+def test_greater_than_is_told_of_in_words_that_are_right_for_every_number(most: int, told: str):
+    """More than none is one: nobody takes it for anything else."""
+    more = f"    circuitBreakers:\n      c: {{trip: consecutiveFailures > {most}}}\n"
+    found = read(RETRIES + more + "  targets: {apps: {b: {retry: r, circuitBreaker: c}}}\n")
+    assert ("RL167" in said(found), told in said(found)) == (bool(told), True)
+
+
+def test_what_is_merged_is_no_key_and_no_policy():
+    spec = RETRIES + "      s: &s {<<: {policy: constant}, maxRetries: 4}\n      t: {<<: *s, duration: 2s}\n"
+    spec += "  targets: {apps: {<<: {a: {retry: r}, b: {retry: s}}, c: {retry: t}}}\n"
+    found = read(spec, "c")
+    assert (settings(found)["retry"]["attempts"], settings(found)["retry"]["delay"]) == ("5", "2s")
+    assert not [each for each in found.findings if each.code in ("RL160", "RL191")]
+    assert set(names(spec)) == {"a", "b", "c"}
+
+
+def test_a_number_in_octal_is_told_of_among_many_that_are_not():
+    """It is the same number, and so like the others but for how it is written."""
+    rows = [f"      pay{i}: {{policy: constant, maxRetries: {'0144' if i == 60 else 100}}}\n" for i in range(70)]
+    apps = "".join(f"      pay{i}: {{retry: pay{i}}}\n" for i in range(70))
+    spec = f"  policies:\n    retries:\n{''.join(rows)}  targets:\n    apps:\n{apps}"
+    found = [each.line for each in lint_text(HEAD + spec, "resiliency.yaml") if each.code == "RL196"]
+    assert found == [HEAD.count("\n") + 3 + 60]

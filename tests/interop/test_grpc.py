@@ -206,3 +206,48 @@ def test_lines_end_and_comments_stand_between_any_two_tokens_and_no_break_spaces
     (said,) = [each for each in found.findings if "ends every call" in each.message]
     above = text[: text.index('"timeout"')]
     assert (said.line, said.col) == (above.count("\n") + 1, len(above) - above.rfind("\n"))
+
+
+@pytest.mark.parametrize("name", ["maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier"])
+def test_null_is_no_value_where_one_is_required(name: str):
+    policy = {"retryPolicy": {**RETRY, name: None}}
+    found = read({"methodConfig": [config({"service": "a"}, **policy)]})
+    assert f"RL193 error `{name}` is required" in said(found)
+
+
+@pytest.mark.parametrize(("value", "told"), [("4", True), ("", False), ("four", False), ("${MOST}", False)])
+def test_only_a_number_in_quotes_is_called_one(value: str, told: bool):
+    assert ("a number in quotes" in said(retry_with(maxAttempts=value))) is told
+
+
+def test_a_text_where_a_list_belongs_is_not_called_empty():
+    found = said(retry_with(retryableStatusCodes="UNAVAILABLE"))
+    assert "cannot be read as a list of status codes" in found
+    assert "must not be empty" not in found
+
+
+def test_a_ratio_that_is_cut_to_nothing_is_not_to_be_written_as_nothing():
+    """Nothing is refused."""
+    throttling = {"maxTokens": 10, "tokenRatio": 0.0004}
+    found = read({"methodConfig": [config({"service": "a"}, retryPolicy=RETRY)], "retryThrottling": throttling})
+    assert [each.help for each in found.findings if each.code == "RL153"] == ["write 0.001 or more"]
+
+
+@pytest.mark.parametrize("path", ["service_config.json", "service_config.yaml"])
+def test_json_is_read_as_deep_as_yaml(path: str):
+    """Whatever stands in the innermost brackets."""
+
+    def deep(levels: int) -> str:
+        inside = "[" * (levels - 1) + "1" + "]" * (levels - 1)
+        return f'{{"methodConfig": [{{"name": [{{"service": "a"}}]}}], "healthCheckConfig": {inside}}}'
+
+    assert open_config(path, deep(60)) is not None
+    with pytest.raises(ScenarioError, match="nested deeper than 60 levels"):
+        open_config(path, deep(61))
+
+
+@pytest.mark.parametrize(("more", "line"), [("\n  waitForReady: true", 6), ("", 5)])
+def test_what_merges_something_is_told_of_where_it_stands(more: str, line: int):
+    text = f"x: &x\n  timeout: 1s\nmethodConfig:\n- name: [{{service: a}}]\n- <<: *x{more}\n"
+    found = imported(text, "service_config.yaml").findings
+    assert [each.line for each in found if "without a `name`" in each.message] == [line]
