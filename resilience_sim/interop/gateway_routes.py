@@ -250,21 +250,21 @@ def constrain(host: Host, retry: Layer | None, log: Log) -> None:
             continue
         budget, rate = limit.section("budget"), limit.section("minRetryRate")
         limit.rest()
-        share, interval = budget.number("percent"), budget.duration("interval", durations.gateway, SPAN)
+        share, interval = budget.count("percent"), budget.duration("interval", durations.gateway, SPAN)
         budget.rest()
+        if share and share.value > 100:
+            log.refused("`percent` is at most 100: the API server refuses the resource", share.at)
         count, per = rate.count("count"), rate.duration("interval", durations.gateway, SPAN)
         rate.rest()
         if retry is None:
             log.skipped(limit.at(), "nothing is retried")
             continue
-        part = percent((share.value if share else 20.0) / 100)
+        most = min(100, share.value) if share else 20
+        part = percent(most / 100)
         a_second = (count.value if count else 10) * 1e9 / max(1, per.value if per else 1_000_000_000)
         spread = interval.value if interval else 10_000_000_000
         shown = ", ".join(each.shown for each in (share, interval, count, per) if each) or "defaults"
-        body = (
-            f"{{kind: finagle, percentCanRetry: {share.value if share else 20.0:g}%, "
-            f"minRetriesPerSec: {a_second:g}, ttl: {_ns(spread)}}}"
-        )
+        body = f"{{kind: finagle, percentCanRetry: {most}%, minRetriesPerSec: {a_second:g}, ttl: {_ns(spread)}}}"
         retry.settings["budget"] = Setting(body, f"retryConstraint: {shown}", limit.at())
         retry.exact["budget"] = retry.settings["budget"]
         retry.remarks.append(

@@ -255,6 +255,25 @@ def test_a_retry_constraint_holds_in_the_simulation():
     assert attempts[1] > 100
 
 
+@pytest.mark.parametrize(
+    ("share", "told", "taken"),
+    [("120", "`percent` is at most 100", "100%"), ("-5", "integer of at least 0", "20%"), ("12.5", "integer", "20%")],
+)
+def test_a_share_that_the_schema_does_not_have_is_told_of_where_it_stands(share: str, told: str, taken: str):
+    """The scenario that is made of the rest can be read."""
+    policy = (
+        "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XBackendTrafficPolicy\nmetadata: {name: p}\n"
+        "spec:\n  targetRefs: [{group: '', kind: Service, name: api}]\n"
+        f"  retryConstraint: {{budget: {{percent: {share}}}}}\n"
+    )
+    found = read(gateway("timeouts: {request: 4s}\n    retry: {attempts: 2, codes: [500]}") + policy)
+    assert [told in each.message for each in found.findings if each.severity == "error"] == [True]
+    budget = next(each.exact["budget"] for each in found.stack.layers if "budget" in each.exact)
+    assert budget is not None
+    assert f"percentCanRetry: {taken}" in budget.value
+    plan_of(found)
+
+
 ENVOY_GATEWAY = (
     "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\nmetadata: {{name: {name}}}\n"
     "spec:\n  targetRefs: [{target}]\n  {spec}\n---\n"
