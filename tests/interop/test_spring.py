@@ -9,7 +9,7 @@ from cli.shell import resim
 
 from interop.shop import imported
 from resilience_sim.interop.spring import holds
-from resilience_sim.lint.check import lint_text
+from resilience_sim.lint.check import NOTHING, lint_files, lint_text
 
 ATTEMPTS = "resilience4j.retry.instances.pay.max-attempts"
 
@@ -212,3 +212,11 @@ def test_the_last_line_of_a_properties_file_goes_on_with_nothing():
 def test_a_name_of_nothing_is_never_meant():
     text = "resilience4j:\n  retry:\n    instances:\n      '': {maxAttempts: 5}\n      a: {b: 1}\n"
     assert "did you mean ``" not in str(lint_text(text, "application.yml"))
+
+
+def test_why_spring_refuses_a_file_is_said_where_nothing_is_left_of_it(tmp_path: Path):
+    file = tmp_path / "application.yml"
+    file.write_text("resilience4j:\n  retry:\n    instances:\n      a: {maxAttempts: 3}\n  retry: {}\n", "utf-8")
+    twice, nothing = lint_files([str(file)]).unreadable
+    assert (twice.line, twice.message.partition(":")[0]) == (5, "a key stands here twice")
+    assert nothing.message == NOTHING
