@@ -199,7 +199,7 @@ def instances(file: ConfigFile) -> list[str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own:
-    """All that is said of one profile alone (interop/twins.py), and its names."""
+    """All that is said of one profile alone (lint/twins.py), and its names."""
     return Own((instance,), [_profiles(file)[_shown(file)[instance]]], unread=lambda name: name not in FIELDS)
 
 

@@ -184,7 +184,7 @@ def _all_targets(chosen: Iterable[str], policies: set[str]) -> dict[str, None]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one target and its policies alone (interop/twins.py), and its names."""
+    """All that is said of one target and its policies alone (lint/twins.py), and its names."""
     known = _whole(file)
     target = known.targets.get(known.shown[instance])
     if target is None or target.group.node is None:

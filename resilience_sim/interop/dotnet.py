@@ -173,7 +173,7 @@ def instances(file: ConfigFile) -> list[str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own:
-    """All that is said of one handler alone (interop/twins.py), and its names."""
+    """All that is said of one handler alone (lint/twins.py), and its names."""
     return Own((instance,), [_all(file)[instance]])
 
 

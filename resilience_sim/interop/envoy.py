@@ -60,7 +60,7 @@ _PREDICATES = "the balancer deals attempts anew"
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one cluster and the routes to it alone (interop/twins.py), and its names."""
+    """All that is said of one cluster and the routes to it alone (lint/twins.py), and its names."""
     found = index(file)
     cluster = found.clusters[found.shown[instance]]
     names: list[str] = []

@@ -211,7 +211,7 @@ def _shown(file: ConfigFile) -> dict[str, str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own:
-    """All that is said of one method alone (interop/twins.py), and its names: the path is one."""
+    """All that is said of one method alone (lint/twins.py), and its names: the path is one."""
     known = _known(file)
     _, node, path = known.named[_shown(file)[instance]]
     return Own((path, instance), [node], unread=_is_name)

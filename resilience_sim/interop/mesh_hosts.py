@@ -392,7 +392,7 @@ def instances(file: ConfigFile) -> list[str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one host alone (interop/twins.py), and its names."""
+    """All that is said of one host alone (lint/twins.py), and its names."""
     known = mesh(file)
     host = known.hosts[known.shown[instance]]
     names = [instance]

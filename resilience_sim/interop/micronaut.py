@@ -135,7 +135,7 @@ def _misplaced(file: ConfigFile, services: Section) -> list[str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one service alone (interop/twins.py), and its names."""
+    """All that is said of one service alone (lint/twins.py), and its names."""
     services = file.memo.get(f"{NAME} services") or file.memo.setdefault(f"{NAME} services", _clients(file, Log())[2])
     name = _names(file, services).get(instance)
     if name is None or services.node is None:

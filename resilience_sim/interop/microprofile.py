@@ -85,7 +85,7 @@ def instances(file: ConfigFile) -> list[str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one method or class alone (interop/twins.py), and its names."""
+    """All that is said of one method or class alone (lint/twins.py), and its names."""
     properties = _properties(file)
     place = properties.shown.get(instance, GLOBAL)
     if place == GLOBAL or properties.clients:

@@ -1,4 +1,4 @@
-"""All that a file says of one instance alone: what interop/twins.py compares; and which parts of it say the same."""
+"""All that a file says of one instance alone: what lint/twins.py compares; and which parts of it say the same."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def instances(file: ConfigFile) -> list[str]:
 
 
 def own(file: ConfigFile, instance: str) -> Own | None:
-    """All that is said of one instance alone (interop/twins.py), and its names."""
+    """All that is said of one instance alone (lint/twins.py), and its names."""
     if instance.startswith(spring_cloud.ASIDE):
         return spring_cloud.own(_environment(file)[0], instance)
     if instance == "default":

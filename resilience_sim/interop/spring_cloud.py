@@ -236,7 +236,7 @@ Breaker = Callable[[str, Converted, Log], list[Layer]]
 
 
 def own(environment: Environment, instance: str) -> Own | None:
-    """All that is said of one route or client alone (interop/twins.py), and its names: the path is one."""
+    """All that is said of one route or client alone (lint/twins.py), and its names: the path is one."""
     known = _whole(environment)
     if instance.startswith(CLIENT):
         name = instance[len(CLIENT) :]

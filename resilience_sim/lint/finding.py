@@ -102,25 +102,6 @@ class Finding:
         return f"{self.headline} (assuming: {'; '.join(self.assumes)})" if self.assumes else self.headline
 
 
-class Findings:
-    """How interop/twins.py makes findings of findings."""
-
-    @staticmethod
-    def texts(found: Finding, /) -> tuple[str, ...]:
-        """Those that may hold names."""
-        return found.message, found.remedy, found.path, found.instance
-
-    @staticmethod
-    def made(found: Finding, texts: Sequence[str], place: tuple[str, int, int, int, str], /) -> Finding:
-        """The same elsewhere."""
-        file, line, col, end_col, source = place
-        message, remedy, path, instance = texts
-        return Finding(
-            found.code, found.severity, found.title, message, remedy, file, line, col, end_col, path, source,
-            found.assumes, found.numbers, instance,
-        )  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class InACopy:
     """What is found in a sample, to be said of its copies (interop/source/repeated.py)."""

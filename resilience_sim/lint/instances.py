@@ -6,22 +6,18 @@ said before, and what is learnt on the order; so all of that is settled here, as
 
 from __future__ import annotations
 
-import copyreg
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from resilience_sim.interop import section
 from resilience_sim.interop.formats import copy_of, own_parts
-from resilience_sim.interop.twins import MOST_TRIES, Instance, Twins
-from resilience_sim.lint.finding import Finding, Findings, InACopy
+from resilience_sim.lint.finding import Finding, InACopy
 from resilience_sim.lint.look import Look, Seen
 from resilience_sim.lint.subject import Instances
-from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.lint.twins import MOST_TRIES, Instance, Twins
 
 if TYPE_CHECKING:
     from resilience_sim.interop.source.repeated import Copy
@@ -37,12 +33,12 @@ class _Part(NamedTuple):
 
     name: str
     copy: Copy | None
-    own: Instance[Finding] | None
+    own: Instance | None
 
 
 def each_instance(instances: Instances, look: Look) -> Iterator[list[Finding]]:
     """What is found in each."""
-    twins = Twins(Findings()) if len(instances.names) > section.LARGE else None
+    twins = Twins() if len(instances.names) > section.LARGE else None
     ahead = _Ahead(instances, look)
     samples: dict[str, list[InACopy]] = {}
     parts = [_part(instances, twins, name) for name in instances.names]
@@ -65,7 +61,7 @@ def each_instance(instances: Instances, look: Look) -> Iterator[list[Finding]]:
         yield found
 
 
-def _part(instances: Instances, twins: Twins[Finding] | None, name: str) -> _Part:
+def _part(instances: Instances, twins: Twins | None, name: str) -> _Part:
     copy = copy_of(*instances.opened, name)
     parts = own_parts(*instances.opened, name) if twins and copy is None else None
     return _Part(name, copy, twins.of(parts) if twins and parts else None)
@@ -159,13 +155,3 @@ class _Ahead:
             found += [None] * (len(names) - len(found))
         self._instances.told = told
         return found
-
-
-def _send_quickly(kind: type[Any]) -> None:
-    """As its fields in a row, without their names: there are tens of thousands of them."""
-    parts = attrgetter(*(each.name for each in fields(kind)))
-    copyreg.pickle(kind, lambda one: (kind, parts(one)))
-
-
-_send_quickly(Finding)
-_send_quickly(Diagnostic)

@@ -1,123 +1,81 @@
-"""Parts of one file that say the same in other places: what is found in the next is what was found in the first, there.
+"""Instances of one file that say the same in other places: what is found in the next is what was found in the first.
 
-Thousands of instances of a large file, or policies of it, differ in their names and lines only. One is *like* another
-when all that is its own in the file is the same, key by key and value by value. The second such one is looked at as the
-first was; only if everything found in it is what was found in the first, with names and places exchanged, is that done
-with those that follow.
+Thousands of instances of a large file differ in their names and lines only. One is *like* another when all that is its
+own in the file is the same, key by key and value by value. The second such one is looked at as the first was; only if
+everything found in it is what was found in the first, with names and places exchanged, is that done with those that
+follow.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
 
 from resilience_sim.interop.own import Own, is_name
-from resilience_sim.scenario.diagnostics import Diagnostic
+from resilience_sim.lint.finding import Finding
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
 MOST_TRIES = 3
 
 
-class Found(Protocol):
-    """Something that is said of a place in a file."""
-
-    file: str
-    line: int
-    col: int
-    end_col: int
-    source: str
-
-
-F = TypeVar("F", bound=Found)
-
-
-class Kind(Protocol[F]):
-    """How one sort of what is found is taken apart and made again."""
-
-    def texts(self, found: F, /) -> Many[str]:
-        """Those that may hold names."""
-        ...
-
-    def made(self, found: F, texts: Many[str], place: tuple[str, int, int, int, str], /) -> F:
-        """The same with other texts, at another place: file, line, columns, and what of the line is shown."""
-        ...
-
-
-class Diagnostics:
-    """What a reader of files has to say."""
-
-    @staticmethod
-    def texts(found: Diagnostic, /) -> Many[str]:
-        """Message, remedy and path."""
-        return found.message, found.help, found.path
-
-    @staticmethod
-    def made(found: Diagnostic, texts: Many[str], place: tuple[str, int, int, int, str], /) -> Diagnostic:
-        """The same elsewhere."""
-        file, line, col, end_col, source = place
-        message, help, path = texts
-        return Diagnostic(found.code, message, file, line, col, end_col, path, help, found.severity, source)
-
-
 @dataclass(slots=True)
-class _Model(Generic[F]):
+class _Model:
     """What was found in one, apart from names and places.
 
     ``place`` is None where it stands outside of it. ``texts`` are its texts, and what is shown of the line;
     ``str.format`` fills in those with ``named`` numbers.
     """
 
-    kind: Kind[F]
-    found: F
+    found: Finding
     place: int | None
     texts: list[str]
     named: list[int]
     width: int
 
-    def of(self, own: Instance[F]) -> F:
+    def of(self, own: Instance) -> Finding:
         found = self.found
         texts = self.texts.copy()
         for at in self.named:
             texts[at] = texts[at].format(*own.names)
-        shown = texts.pop()
+        message, remedy, path, instance, shown = texts
         if self.place is None:
-            place = (found.file, found.line, found.col, found.end_col, found.source)
+            file, line, col, end_col, source = found.file, found.line, found.col, found.end_col, found.source
         else:
             span = own.spans[self.place]
-            col = span.col
-            place = (span.source.name, span.line, col, col + self.width + len(shown), " " * (col - 1) + shown)
-        return self.kind.made(found, texts, place)
+            file, line, col = span.source.name, span.line, span.col
+            end_col, source = col + self.width + len(shown), " " * (col - 1) + shown
+        return Finding(
+            found.code, found.severity, found.title, message, remedy, file, line, col, end_col, path, source,
+            found.assumes, found.numbers, instance,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
-class _Shape(Generic[F]):
+class _Shape:
     """What is known of all that are alike."""
 
-    sample: tuple[Instance[F], list[F]] | None = None
-    model: list[_Model[F]] | None = None
+    sample: tuple[Instance, list[Finding]] | None = None
+    model: list[_Model] | None = None
     proven: bool = False
     tries: int = 0
 
 
 @dataclass(slots=True)
-class Instance(Generic[F]):
+class Instance:
     """One of them: its names and places, and what is known of those that are like it."""
 
-    kind: Kind[F]
     names: tuple[str, ...]
     spans: list[Span]
-    shape: _Shape[F]
+    shape: _Shape
 
-    def known(self, wanted: Callable[[F], bool] | None = None) -> list[F] | None:
-        """What would be found in it, or what is wanted of that, without looking; None where that is not sure."""
+    def known(self) -> list[Finding] | None:
+        """What would be found in it, without looking; None where that is not sure."""
         if not self.shape.proven or self.shape.model is None:
             return None
-        return [each.of(self) for each in self.shape.model if wanted is None or wanted(each.found)]
+        return [each.of(self) for each in self.shape.model]
 
-    def learn(self, found: list[F]) -> None:
+    def learn(self, found: list[Finding]) -> None:
         """What was found in it."""
         shape = self.shape
         if shape.proven or shape.tries > MOST_TRIES:
@@ -129,29 +87,28 @@ class Instance(Generic[F]):
         shape.tries += 1
         shape.sample = None if shape.proven else (self, found)
 
-    def _modelled(self, found: list[F]) -> list[_Model[F]]:
+    def _modelled(self, found: list[Finding]) -> list[_Model]:
         places = {(span.source.name, span.line, span.col): at for at, span in reversed(list(enumerate(self.spans)))}
         return [self._model(each, places.get((each.file, each.line, each.col))) for each in found]
 
-    def _model(self, each: F, place: int | None) -> _Model[F]:
+    def _model(self, each: Finding, place: int | None) -> _Model:
         shown = each.source[max(0, each.col - 1) :]
-        texts = [*self.kind.texts(each), shown]
+        texts = [each.message, each.remedy, each.path, each.instance, shown]
         pattern = re.compile("|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True)))
         named = [at for at, text in enumerate(texts) if pattern.search(text)]
         for at in named:
             plain = texts[at].replace("{", "{{").replace("}", "}}")
             texts[at] = pattern.sub(lambda name: f"{{{self.names.index(name[0])}}}", plain)
-        return _Model(self.kind, each, place, texts, named, each.end_col - each.col - len(shown))
+        return _Model(each, place, texts, named, each.end_col - each.col - len(shown))
 
 
 @dataclass(slots=True)
-class Twins(Generic[F]):
+class Twins:
     """The shapes of one file."""
 
-    kind: Kind[F]
-    shapes: dict[object, _Shape[F]] = field(default_factory=dict)
+    shapes: dict[object, _Shape] = field(default_factory=dict)
 
-    def of(self, own: Own) -> Instance[F] | None:
+    def of(self, own: Own) -> Instance | None:
         """One of them; None where its names cannot be told from other text."""
         names = tuple(dict.fromkeys(own.names))
         if not all(map(is_name, names)):
@@ -168,7 +125,7 @@ class Twins(Generic[F]):
         shape = self.shapes.get(alike)
         if shape is None:
             shape = self.shapes[alike] = _Shape()
-        return Instance(self.kind, names, spans, shape)
+        return Instance(names, spans, shape)
 
 
 def _read(
