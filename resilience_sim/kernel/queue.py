@@ -67,11 +67,10 @@ class FixedDelayQueue:
         while count > 1:
             first += 1
             count -= 1
-            f = frames[first & mask]
-            if f.armed:
+            if frames[first & mask].armed:
                 self._first = first & mask
                 self.count = count
-                return f
+                return frames[first & mask]
         self._first = 0
         self.count = 0
         return None
@@ -312,10 +311,14 @@ class EventQueue:
         while below < n:
             lower = times[below]
             if below + 1 < n:
-                other = times[below + 1]
-                if other < lower or (other == lower and frames[below + 1].serial < frames[below].serial):
-                    lower = other
-                    below += 1
+                # Which of the two is earlier no processor can guess, so that is not asked but computed (from the sign).
+                more = times[below + 1] - lower
+                if more == 0:
+                    if frames[below + 1].serial < frames[below].serial:
+                        below += 1
+                else:
+                    lower += more & more >> 63
+                    below += more >> 63 & 1
             if time < lower or (time == lower and f.serial < frames[below].serial):
                 break
             frames[i] = frames[below]
