@@ -14,7 +14,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from resilience_sim.kernel.compiled import COMPILED
-from resilience_sim.kernel.vectors import vec, view
+from resilience_sim.kernel.vectors import append, vec, view
 
 EXACT_LIMIT: Final = 131_072
 FURTHEST: Final = 1 << 62  # no value is
@@ -74,6 +74,8 @@ def as_far_as(counts: vec[i64], bucket: i64) -> vec[i64]:
 FIRST_BLOCK: Final = 64  # values; the next are as long as all before them, so that full blocks add up to the limit
 LONGEST_BLOCK: Final = 4096
 _ZEROS: Final = vec[i64]([0] * LONGEST_BLOCK)
+FEW: Final = 2048  # values that are counted sooner than looked through for the highest of them
+SAMPLE: Final = 256  # values of which the order tells where the highest begin
 
 
 class Latencies:
@@ -196,23 +198,75 @@ class Latencies:
 
 
 class Distribution:
-    """The distribution of a union of bags at one moment: mean, highest, percentiles.
+    """The distribution of a union of bags at one moment: mean, highest, percentiles. The bags may go on growing.
 
     ``exact`` while none of the bags had to fold its values into a histogram: then percentiles are values that
-    occurred, otherwise middles of buckets.
+    occurred, otherwise middles of buckets. Nothing is counted before it is asked for.
     """
 
-    __slots__ = ("_answers", "_buckets", "_parts", "_values", "count", "exact", "highest", "total")
+    __slots__ = (
+        "_answers", "_bags", "_buckets", "_counted", "_highest", "_parts", "_total", "_values", "count", "exact",
+    )  # fmt: skip
 
-    def __init__(self, count: int, total: int, highest: int, exact: bool) -> None:
-        self.count = count
-        self.total = total
-        self.highest = highest
-        self.exact = exact
+    def __init__(self, bags: Sequence[Latencies]) -> None:
+        self.exact = not any(bag._old for bag in bags)
+        self.count = sum([len(bag) for bag in bags])
+        self._total = 0
+        self._highest = 0
         self._values: list[int] = []  # all of them in order, when interpreted and exact
         self._buckets = vec[i64]()  # else how many are in each bucket,
+        self._bags = list(bags)
         self._parts: list[Latencies] = []  # and, when exact, where they are: copies of the bags
         self._answers: dict[float, int | None] = {}  # percentiles that were asked for: most are asked for twice
+        self._counted = False
+        if not self.exact:
+            self._count()
+        elif not COMPILED:
+            self._order()
+        else:
+            self._parts = [_seen(bag) for bag in bags]
+
+    def _order(self) -> None:
+        values: list[int] = []
+        for bag in self._bags:
+            values.extend(bag.ordered())
+        values.sort()  # what is in order piece by piece takes one pass
+        self._total = sum(values)
+        self._highest = values[-1] if values else 0
+        self._values = values
+        self._counted = True
+
+    def _count(self) -> None:
+        """Add the buckets of the bags up; those of a bag that has grown since, of its copy."""
+        if self._counted:
+            return
+        self._counted = True
+        together = vec[i64]()
+        for number, live in enumerate(self._bags):
+            bag = self._parts[number] if self.exact and len(live) != len(self._parts[number]) else live
+            bag.count_up()
+            buckets = bag._buckets
+            if len(together) < len(buckets):
+                together = as_far_as(together, len(buckets) - 1)
+            bucket: i64 = 0
+            while bucket < len(buckets):
+                together[bucket] += buckets[bucket]
+                bucket += 1
+            self._total += bag._sum
+            self._highest = max(self._highest, bag._highest)
+        self._buckets = together
+
+    @property
+    def total(self) -> int:
+        """The sum of all values."""
+        self._count()
+        return self._total
+
+    @property
+    def highest(self) -> int:
+        """The highest value; 0 when empty."""
+        self._count()
+        return self._highest
 
     def mean(self) -> float | None:
         """Arithmetic mean; None when empty. Both are made floats first: two integers are divided otherwise by mypyc."""
@@ -227,35 +281,76 @@ class Distribution:
     def find(self, percents: Sequence[float]) -> None:
         """Look for percentiles that will be asked for: several together take little longer than one."""
         new = sorted({percent for percent in percents if percent not in self._answers})
-        if not self.count:
+        if not self.count or not new:
             self._answers.update(dict.fromkeys(new))
-        elif self._values:
-            for percent in new:
-                self._answers[percent] = self._values[nearest_rank(percent, self.count) - 1]
-        else:
-            self._find(new)
+            return
+        ranks = [nearest_rank(percent, self.count) for percent in new]
+        found = self._highest_at(ranks) if self.exact and not self._counted else None
+        self._answers.update(zip(new, self._at(ranks) if found is None else found, strict=True))
 
-    def _find(self, percents: list[float]) -> None:
-        """Go through the buckets once, from below; then, of exact values, once through those."""
+    def _highest_at(self, ranks: list[int]) -> list[int] | None:
+        """The values at these ranks, if all are among the highest: found without counting the others.
+
+        None: that would not save anything, or a look at every so many-th value did not tell what is high.
+        """
+        wanted = self.count - ranks[0] + 1
+        if self.count < FEW or wanted > self.count >> 5:
+            return None
+        sample = vec[i64]()
+        step: i64 = self.count // SAMPLE
+        at: i64 = step >> 1
+        for part in self._parts:
+            left = part._exact()
+            for values in part._blocks:
+                count = min(left, len(values))
+                left -= count
+                while at < count:
+                    sample = append(sample, values[at])
+                    at += step
+                at -= count
+        # Of one and a half times as many as are wanted, and some: once in ten thousand times it is too few.
+        least = nth(sample, len(sample) - 8 - wanted * len(sample) * 3 // (2 * self.count))
+        high = vec[i64]()
+        for part in self._parts:
+            left = part._exact()
+            for values in part._blocks:
+                count = min(left, len(values))
+                left -= count
+                i: i64 = 0
+                while i < count:
+                    value = values[i]
+                    i += 1
+                    if value >= least:
+                        high = append(high, value)
+                if len(high) > self.count >> 2:
+                    return None  # many are the same
+        if len(high) < wanted:
+            return None
+        below = self.count - len(high)
+        return [int(nth(high, rank - below - 1)) for rank in ranks]
+
+    def _at(self, ranks: list[int]) -> list[int]:
+        """The values at these ranks, which ascend: through the buckets once, and once through the exact values."""
+        self._count()
+        if self._values:
+            return [self._values[rank - 1] for rank in ranks]
         chosen: list[int] = []  # the buckets, ascending
-        places: list[tuple[float, int, int]] = []  # percentile, which of these it lies in, and its rank there
+        places: list[tuple[int, int]] = []  # which of these a rank lies in, and what it is there
         buckets = self._buckets
         bucket: i64 = -1
         seen: i64 = 0  # up to this bucket, with it
-        for percent in percents:
-            wanted: i64 = nearest_rank(percent, self.count)
+        for rank in ranks:
+            wanted: i64 = rank
             while seen < wanted:
                 bucket += 1
                 seen += buckets[bucket]
             if not chosen or chosen[-1] != bucket:
                 chosen.append(int(bucket))
-            places.append((percent, len(chosen) - 1, int(wanted - seen + buckets[bucket])))
-        within = self._within(chosen) if self.exact else []
-        for percent, number, rank in places:
-            if self.exact:
-                self._answers[percent] = within[number][rank - 1]
-            else:
-                self._answers[percent] = min(middle_of(chosen[number]), self.highest)
+            places.append((len(chosen) - 1, int(wanted - seen + buckets[bucket])))
+        if not self.exact:
+            return [min(middle_of(chosen[number]), self.highest) for number, _ in places]
+        within = self._within(chosen)
+        return [within[number][rank - 1] for number, rank in places]
 
     def _within(self, chosen: list[int]) -> list[list[int]]:
         """The values in some buckets, in order: few, so that sorting all of them is saved."""
@@ -295,6 +390,35 @@ class Distribution:
         return found
 
 
+def nth(values: vec[i64], place: i64) -> i64:
+    """The value at this place (from 0) of the ascending order, into which they are brought around it.
+
+    C. A. R. Hoare, "Algorithm 65: FIND", Communications of the ACM 4(7), 1961.
+    """
+    low: i64 = 0
+    high: i64 = len(values) - 1
+    while low < high:
+        pivot = values[place]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                value = values[i]
+                values[i] = values[j]
+                values[j] = value
+                i += 1
+                j -= 1
+        if j < place:
+            low = i
+        if place < i:
+            high = j
+    return values[place]
+
+
 def nearest_rank(percent: float, count: int) -> int:
     """Rank (from 1) of the percentile among ``count`` ordered values; 99.9 means the decimal, not the float."""
     return min(max(1, ceil(round(percent * count, 6) / 100)), count)
@@ -302,34 +426,7 @@ def nearest_rank(percent: float, count: int) -> int:
 
 def union(bags: Sequence[Latencies]) -> Distribution:
     """The distribution of everything in all the bags. Changes none of them."""
-    exact = not any(bag._old for bag in bags)
-    if exact and not COMPILED:
-        values: list[int] = []
-        for bag in bags:
-            values.extend(bag.ordered())
-        values.sort()  # what is in order piece by piece takes one pass
-        found = Distribution(len(values), sum(values), values[-1] if values else 0, True)
-        found._values = values
-        return found
-    together = vec[i64]()
-    count, total, highest = 0, 0, 0
-    for bag in bags:
-        bag.count_up()
-        buckets = bag._buckets
-        if len(together) < len(buckets):
-            together = as_far_as(together, len(buckets) - 1)
-        bucket: i64 = 0
-        while bucket < len(buckets):
-            together[bucket] += buckets[bucket]
-            bucket += 1
-        count += len(bag)
-        total += bag._sum
-        highest = max(highest, bag._highest)
-    found = Distribution(count, total, highest, exact)
-    found._buckets = together
-    if exact:
-        found._parts = [_seen(bag) for bag in bags]
-    return found
+    return Distribution(bags)
 
 
 def _seen(bag: Latencies) -> Latencies:

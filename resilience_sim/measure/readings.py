@@ -5,7 +5,7 @@ Nothing is counted here (run_fold.py) and nothing rounded (views/document.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,33 +76,33 @@ def read(
     seconds = length if rated is None else max(0, min(rated[1], context.end) - rated[0])
     succeeded = part.succeeded()
     over = part.arrivals - part.unanswered() if context.cut else part.arrivals
-    opened = sum(log.opened(start, stop) for log in context.breakers)
-    open_time = sum(log.open_time(start, end) for log in context.breakers)
     # Counts are data only where something could be counted: an empty scope proves nothing.
-    counts: dict[str, float | None] = {
-        "availability": ratio(succeeded, over),
-        "goodput": ratio(succeeded * 1e9, seconds) if over else None,
-        "succeeded": _if(part.arrivals, succeeded),
-        "late": _if(part.arrivals, part.late),
-        "failed": _if(over, over - part.outcomes[SUCCESS] - part.outcomes[FALLBACK]),
-        "mean": _seconds(everything.mean()),
-        "max": _seconds(everything.highest) if everything.count else None,
-        "mean_success": _seconds(successes.mean()),
-        "max_success": _seconds(successes.highest) if successes.count else None,
-        "amplification": ratio(part.received, part.arrivals),
-        "attempts_per_request": ratio(part.sent, part.arrivals),
-        "denied_by_budget": _if(part.arrivals, part.denied),
-        "rejected": _if(part.arrivals, part.rejected),
-        "wasted_work": ratio(part.wasted, part.work),
+    counts: dict[str, Callable[[], float | None]] = {  # worked out if asked for: most are asked for one
+        "availability": lambda: ratio(succeeded, over),
+        "goodput": lambda: ratio(succeeded * 1e9, seconds) if over else None,
+        "succeeded": lambda: _if(part.arrivals, succeeded),
+        "late": lambda: _if(part.arrivals, part.late),
+        "failed": lambda: _if(over, over - part.outcomes[SUCCESS] - part.outcomes[FALLBACK]),
+        "mean": lambda: _seconds(everything.mean()),
+        "max": lambda: _seconds(everything.highest) if everything.count else None,
+        "mean_success": lambda: _seconds(successes.mean()),
+        "max_success": lambda: _seconds(successes.highest) if successes.count else None,
+        "amplification": lambda: ratio(part.received, part.arrivals),
+        "attempts_per_request": lambda: ratio(part.sent, part.arrivals),
+        "denied_by_budget": lambda: _if(part.arrivals, part.denied),
+        "rejected": lambda: _if(part.arrivals, part.rejected),
+        "wasted_work": lambda: ratio(part.wasted, part.work),
         # None with unlimited workers or when no time passed
-        "utilization": ratio(part.busy, context.capacity.between(start, end)),
-        "duplicates": _if(part.arrivals, part.duplicates),
-        "orphans": _if(part.arrivals, part.orphans),
-        "opened": _if(length and context.breakers, opened),
-        "open_time": _if(length and context.breakers, open_time / 1e9),
-        "threads_peak": _if(length, part.threads_peak),
-        "crashes": _if(length, part.crashes),
-        "collapse_probability": None if context.collapsed is None else float(context.collapsed),
+        "utilization": lambda: ratio(part.busy, context.capacity.between(start, end)),
+        "duplicates": lambda: _if(part.arrivals, part.duplicates),
+        "orphans": lambda: _if(part.arrivals, part.orphans),
+        "opened": lambda: _if(length and context.breakers, sum(log.opened(start, stop) for log in context.breakers)),
+        "open_time": lambda: _if(
+            length and context.breakers, sum(log.open_time(start, end) for log in context.breakers) / 1e9
+        ),
+        "threads_peak": lambda: _if(length, part.threads_peak),
+        "crashes": lambda: _if(length, part.crashes),
+        "collapse_probability": lambda: None if context.collapsed is None else float(context.collapsed),
     }
     readings: dict[str, Reading] = {}
     names = [metric.name for metric in context.metrics]
@@ -120,7 +120,7 @@ def read(
         elif name == "recovery":
             readings[name] = worst(context.recoveries) if fault is None else context.recoveries[fault]
         else:
-            readings[name] = Reading(counts[name])
+            readings[name] = Reading(counts[name]())
     return readings
 
 

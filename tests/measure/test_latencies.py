@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resilience_sim.measure.latencies import EXACT_LIMIT, Latencies, bucket_of, middle_of, nearest_rank, union
+from resilience_sim.kernel.vectors import vec
+from resilience_sim.measure.latencies import EXACT_LIMIT, Latencies, bucket_of, middle_of, nearest_rank, nth, union
 
 NANOSECONDS = st.integers(0, 2**62)
 
@@ -93,3 +94,22 @@ def test_a_latency_below_zero_ends(value):
     """Halving it never gave 0: the figures of a run whose clock had wrapped came never, and heard no Ctrl-C."""
     assert bucket_of(value) == 0
     assert folded([value, 5]).spread().count == 2
+
+
+@given(st.lists(NANOSECONDS, min_size=1, max_size=80), st.data())
+def test_a_place_in_the_order_without_sorting(values, data):
+    place = data.draw(st.integers(0, len(values) - 1))
+    mixed = vec(values)
+    assert nth(mixed, place) == sorted(values)[place]
+    assert sorted(mixed) == sorted(values)
+
+
+@given(st.lists(NANOSECONDS, max_size=20), NANOSECONDS)
+def test_a_distribution_is_of_its_moment(values, later):
+    """Though nothing is counted before it is asked for."""
+    store = bag(values)
+    before = store.spread()
+    store.add(later)
+    assert (before.count, before.total, before.highest) == (len(values), sum(values), max(values, default=0))
+    store.fold()
+    assert before.percentile(50) == bag(values).spread().percentile(50)
