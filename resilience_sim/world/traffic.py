@@ -15,11 +15,13 @@ from mypy_extensions import i64
 from resilience_sim.kernel.frames import Clock, Frame, Request, Timer
 from resilience_sim.kernel.rng import ARRIVAL, THINK
 from resilience_sim.kernel.sim import FOREVER, SimulationError
+from resilience_sim.kernel.vectors import vec
 from resilience_sim.settings.faults import FaultConfig
 from resilience_sim.settings.traffic import Phase, TrafficConfig
 from resilience_sim.world.client import Caller, Client
 from resilience_sim.world.latency import make_times
 
+AHEAD: Final = 64  # requests whose gaps are drawn at once: draws that do not wait for one another overlap
 STANDSTILL: Final = 1_000_000  # arrivals at one instant from which on time stands still
 
 
@@ -97,7 +99,7 @@ class Traffic(Caller):
 
     def __init__(self, sim: Clock, client: Client, config: TrafficConfig) -> None:
         super().__init__(sim, -1)
-        self._client = client
+        self._client: Final = client
         self._limit = config.requests or FOREVER
         self._duration = config.duration or FOREVER
         self._rid = 0
@@ -106,7 +108,7 @@ class Traffic(Caller):
 class OpenLoop(Traffic):
     """Requests come at a rate, whatever becomes of them."""
 
-    __slots__ = ("_area", "_clock", "_even", "_last", "_phases", "_spikes", "_stretch", "_to_come")
+    __slots__ = ("_area", "_clock", "_even", "_gaps", "_last", "_phases", "_spikes", "_stretch", "_to_come")
 
     _area: float
     _last: i64
@@ -119,6 +121,7 @@ class OpenLoop(Traffic):
         self._stretch = self._to_come.pop()  # the one that the next arrival lies in, as far as is known
         self._even = config.arrivals == "even"
         self._area = 0.0
+        self._gaps: Final = vec[float]([0.0] * AHEAD)  # unit exponentials of the next requests
         self._last = 0
         self._clock = Timer(self)
         self._schedule(self._clock)
@@ -146,8 +149,19 @@ class OpenLoop(Traffic):
         if self._even:
             self._area = float(rid)
         else:
-            self._area -= log(1.0 - self.sim.rng.uniform(ARRIVAL, rid, 0))
+            at = rid & (AHEAD - 1)
+            if at == 0:
+                self._draw(rid)
+            self._area += self._gaps[at]
         self._time(clock)
+
+    def _draw(self, rid: i64) -> None:
+        """The gaps before this request and those that follow it."""
+        rng = self.sim.rng
+        at: i64 = 0
+        while at < AHEAD:
+            self._gaps[at] = -log(1.0 - rng.uniform(ARRIVAL, rid + at, 0))
+            at += 1
 
     def _time(self, clock: Frame) -> None:
         """Arm the clock for the instant at which the count reaches ``_area``."""
