@@ -21,14 +21,19 @@ from resilience_sim.kernel.sink import Sink
 class Clock:
     """The engine as layers see it: virtual time, random numbers, events and timers. kernel/sim.py implements it."""
 
-    __slots__ = ("guest", "leaves_calls", "now", "passes_deadlines", "pending_work", "rng", "sink", "tells_attempts")
+    __slots__ = (
+        "guest", "leaves_calls", "now", "passes_deadlines", "pending_work", "rng", "sink", "tells_arrivals",
+        "tells_attempts", "tells_ends",
+    )  # fmt: skip
 
-    rng: KeyedRng
-    sink: Sink
+    rng: Final[KeyedRng]
+    sink: Final[Sink]
     now: i64  # virtual ns
     pending_work: i64  # jobs that only a background timer may be able to release; kept by the service
     leaves_calls: bool  # some layer stops waiting without telling the inside, which goes on answering to nobody
     passes_deadlines: bool  # some timeout tells the inside by when its answer is of use
+    tells_arrivals: bool  # whether the client says which requests it admits,
+    tells_ends: bool  # and which are done
     tells_attempts: bool  # whether services say what usually becomes of attempts; what is rare they say all the same
     guest: object  # whoever runs code of the user's own on this clock (policies/guest.py), or None
 
@@ -36,7 +41,9 @@ class Clock:
         self.now = 0
         self.rng = rng
         self.sink = sink
-        self.tells_attempts = sink.attempts
+        self.tells_arrivals = sink.wants_arrivals
+        self.tells_ends = sink.wants_ends
+        self.tells_attempts = sink.wants_attempts
         self.pending_work = 0
         self.leaves_calls = False
         self.passes_deadlines = False
@@ -134,18 +141,15 @@ class Shared:
 class Request(Frame):
     """What a user asked Service A for: the outermost frame, shared by all frames of the call.
 
-    Where a service calls another, the call is one, too (world/calls.py: Call): policies see no difference. ``before``
-    and ``after`` are its neighbours among those without an outcome (world/client.py).
+    Where a service calls another, the call is one, too (world/calls.py: Call): policies see no difference. ``x`` is its
+    place among those without an outcome (world/client.py).
     """
 
     __slots__ = (
-        "after", "arrived", "attempts", "before", "done", "drawn", "drawn_at", "drawn_key",
+        "arrived", "attempts", "done", "drawn", "drawn_at", "drawn_key",
         "drawn_purpose", "effects", "failed", "held", "instance",
         "key_until", "luck", "operation", "retry_after", "rid", "shared", "user",
     )  # fmt: skip
-
-    before: Request | None
-    after: Request | None
 
     rid: i64
     luck: i64  # keys its random numbers: ``rid``, of a call between services a hash of how it came about
@@ -195,8 +199,6 @@ class Request(Frame):
         self.drawn_key = 0
         self.drawn = None
         self.shared = None
-        self.before = None
-        self.after = None
 
     def close(self) -> None:
         """Drop the reference to itself, so that it is freed without the garbage collector."""
@@ -222,7 +224,7 @@ class Layer:
 
     __slots__ = ("delay_queue", "sim", "source")
 
-    sim: Clock
+    sim: Final[Clock]
     source: i64  # id of the component, in the events that this layer emits
     delay_queue: i64  # number of the queue of its timers if all have the same delay (then it has no others); -1: none
 

@@ -34,8 +34,8 @@ class Sim(Clock):
         super().__init__(rng, sink)
         self._serial = 0
         self._first_serial = -(1 << 60)
-        self._queue = EventQueue()
-        self._background = EventQueue()
+        self._queue: Final = EventQueue()
+        self._background: Final = EventQueue()
         self._background_at = NEVER
 
     def schedule(self, when: i64, f: Frame) -> None:

@@ -55,16 +55,26 @@ class Sink(Fold):
     class and does in its own :meth:`emit` what is done here (measure/run_fold.py).
     """
 
-    __slots__ = ("_hands_on", "_hash", "_more", "_next", "_others", "attempts", "count")
+    __slots__ = (
+        "_hands_on", "_hash", "_more", "_next", "_others", "count", "unheard", "wants_arrivals", "wants_attempts",
+        "wants_ends",
+    )  # fmt: skip
 
     _hash: i64
     count: i64
-    attempts: bool  # whether anybody wants to know what becomes of single attempts; if not, few events of them come
+    unheard: i64  # arrivals that nobody wanted to hear of
+    # Whether anybody wants to hear
+    wants_arrivals: bool  # of requests that come in and are admitted; if not, they are counted in ``unheard``
+    wants_attempts: bool  # what becomes of single attempts; if not, few events of them come
+    wants_ends: bool  # of requests that are done; if not, :meth:`end` is called
 
     def __init__(self, folds: list[Fold]) -> None:
         self._hash = 0
         self.count = 0
-        self.attempts = True
+        self.unheard = 0
+        self.wants_arrivals = True
+        self.wants_attempts = True
+        self.wants_ends = True
         self._next: Fold = folds[0] if folds else _NOTHING
         self._others: list[Fold] = folds[1:]
         self._hands_on: bool = len(folds) > 0
@@ -91,6 +101,9 @@ class Sink(Fold):
             if self._more:
                 for fold in self._others:
                     fold.on_event(t, kind, source, rid, a, b)
+
+    def end(self, outcome: i64, took: i64) -> None:
+        """A request has its outcome, ``took`` ns after it arrived: in place of ``DONE``."""
 
     def on_event(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """The same, as a fold of another sink."""

@@ -190,8 +190,8 @@ class RunFold(Sink):
         self._rejected = vec[i64]([0] * places)  # by component id of the layer
         self._series: Series | None = Series(series, plan.traffic.deadline) if series else None
         self._over_time: Fold | None = self._series
-        self._available = Marks()  # requests that succeeded in time
-        self._unavailable = Marks()  # requests with another outcome; neither: still under way
+        self._available: Final = Marks()  # requests that succeeded in time
+        self._unavailable: Final = Marks()  # requests with another outcome; neither: still under way
         self._keeps_arrivals = (bool(plan.faults) or is_served(plan)) and self._keeps_availability
         self._arrivals = vec[i64]()
         self.arrivals = 0
@@ -447,35 +447,36 @@ class RunFold(Sink):
 class Glance(RunFold):
     """Counts what some metrics need, and makes no digest: most events are only counted, or not even told of."""
 
-    __slots__ = ("_just_counts", "_just_times")
-
-    _just_counts: bool  # what arrives
-    _just_times: bool  # what is done
+    __slots__ = ()
 
     def feed(self, folds: list[Fold]) -> None:
         """Others want to hear everything."""
         super().feed(folds)
-        self.attempts = self._hands_on or self._kinds & OF_ATTEMPTS != 0
-        keeps_more = self._keeps_availability or self._keeps_threads or self._mixed
-        self._just_counts = not self._hands_on and not keeps_more
-        self._just_times = self._just_counts and all(each.needs == "latencies" for each in self._metrics)
+        self.wants_attempts = self._hands_on or self._kinds & OF_ATTEMPTS != 0
+        self.wants_arrivals = self._hands_on or self._keeps_availability or self._keeps_threads or self._mixed
+        self.wants_ends = self.wants_arrivals or any(each.needs != "latencies" for each in self._metrics)
+
+    def end(self, outcome: i64, took: i64) -> None:
+        """Only how long it took is of interest."""
+        if outcome == SUCCESS:
+            self._part.successes.add(took)
+        else:
+            self._part.others.add(took)
 
     def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event, if anything that is asked for needs it."""
-        if kind == ARRIVE and self._just_counts:
-            self.count += 1
-            self.arrivals += 1
-            self._part.arrivals += 1
-        elif kind == DONE and self._just_times:
-            self.count += 1
-            if outcome_of(a) == SUCCESS:
-                self._part.successes.add(b)
-            else:
-                self._part.others.add(b)
-        elif kind == DONE and not self._hands_on:  # nothing of what is asked for has parts
+        if kind == DONE and not self._hands_on:  # nothing of what is asked for has parts
             self.count += 1
             self._done(self._part, source, rid, a, b)
         elif self._kinds >> kind & 1 or self._hands_on:
             super().emit(t, kind, source, rid, a, b)
         else:
             self.count += 1
+
+    def result(self, seed: int, digest: str, end: int, cut: bool = False) -> RunResult:
+        """See :meth:`RunFold.result`."""
+        self.count += self.unheard
+        self.arrivals += self.unheard
+        self._part.arrivals += self.unheard
+        self.unheard = 0
+        return super().result(seed, digest, end, cut)

@@ -123,7 +123,7 @@ class CircuitBreaker(PolicyLayer):
 
     def __init__(self, sim: Clock, source: i64, inner: Layer, config: BreakerConfig) -> None:
         super().__init__(sim, source, inner)
-        self._window = Window(config.window_calls, config.window_time)
+        self._window: Final = Window(config.window_calls, config.window_time)
         self._admitted_state: dict[int, int] = {}  # generation -> state, only while calls of it may be under way
         self.state = CLOSED
         self._generation = 0
@@ -172,14 +172,13 @@ class CircuitBreaker(PolicyLayer):
             self._open_for = config.recovery_time
         self._draw()
         if before.window_calls != config.window_calls or before.window_time != config.window_time:
-            self._window = Window(config.window_calls, config.window_time)
+            self._window.renew(config.window_calls, config.window_time)
         return True
 
     # --- calls ---
 
     def enter(self, parent: Frame) -> None:
-        sim = self.sim
-        now = sim.now
+        now = self.sim.now
         if self.state != CLOSED and not self._admits(now, parent.req.rid):
             left = max(0, self._opened_at + self._open_now - now) if self.state == OPEN else 0
             self.reject(parent, BREAKER_OPEN, left)

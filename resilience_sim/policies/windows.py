@@ -102,6 +102,12 @@ class Window:
             head = 0
         self._head = head
 
+    def renew(self, calls: int, span: int) -> None:
+        """Forget everything and be another window."""
+        self._limit = calls
+        self._span = span
+        self.clear()
+
     def clear(self) -> None:
         """Forget everything."""
         self._marks = vec[i64]()

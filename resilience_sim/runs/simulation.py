@@ -225,8 +225,8 @@ class Simulation:
 
     @property
     def event_count(self) -> int:
-        """Events so far."""
-        return 0 if self._sim is None else self._sim.sink.count
+        """Events so far, told or not."""
+        return 0 if self._sim is None else self._sim.sink.count + self._sim.sink.unheard
 
     def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
         """See :meth:`Source.run`; ``budget`` counts steps of the engine.
@@ -247,8 +247,9 @@ class Simulation:
         return goes_on or self._is_over()
 
     def _run(self, sim: Sim, until: int, budget: int) -> bool:
-        if sim.sink.count - self._looked_at > _LOOK_EVERY:
-            self._looked_at = sim.sink.count
+        count = sim.sink.count + sim.sink.unheard
+        if count - self._looked_at > _LOOK_EVERY:
+            self._looked_at = count
             self._mind_the_size(sim)
         while self._pending:
             action = self._pending[0].action

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -27,9 +28,9 @@ from resilience_sim.kernel.events import (
     pack_arrival,
     pack_done,
 )
-from resilience_sim.kernel.frames import Clock, Frame, Layer, Request, Timer, cancel_child
+from resilience_sim.kernel.frames import NULL_REQUEST, Clock, Frame, Layer, Request, Timer, cancel_child
 from resilience_sim.kernel.rng import SPREAD
-from resilience_sim.kernel.vectors import vec
+from resilience_sim.kernel.vectors import append, vec
 from resilience_sim.policies.shared import Common
 from resilience_sim.policies.stack import Stack
 from resilience_sim.settings.client import ClientConfig
@@ -73,12 +74,55 @@ class Caller(Layer):
         """``req`` has its outcome."""
 
 
+class Unanswered:
+    """The requests without an outcome, in no order; each knows its place, in ``x``."""
+
+    __slots__ = ("_count", "_requests")
+
+    _count: i64
+
+    def __init__(self) -> None:
+        self._requests = vec[Request]()
+        self._count = 0
+
+    def add(self, req: Request) -> None:
+        """It has come in."""
+        count = self._count
+        self._count = count + 1
+        req.x = count
+        if count == len(self._requests):
+            self._requests = append(self._requests, req)
+        else:
+            self._requests[count] = req
+
+    def remove(self, req: Request) -> None:
+        """It has its outcome: the last one takes its place."""
+        count = self._count - 1
+        self._count = count
+        if req.x != count:
+            last = self._requests[count]
+            last.x = req.x
+            self._requests[req.x] = last
+        self._requests[count] = NULL_REQUEST
+
+    def release(self) -> None:
+        """They will never have one: cut what keeps them alive."""
+        i: i64 = 0
+        while i < self._count:
+            req = self._requests[i]
+            req.close()
+            req.detach()
+            i += 1
+        self._requests = vec[Request]()
+        self._count = 0
+
+
 class Client(Layer):
     """The outermost layer."""
 
     __slots__ = (
-        "_caller", "_commons", "_configs", "_crashes", "_instances", "_newest", "_operations", "_places",
-        "_random_spread", "_restart_after", "_service", "_threads",
+        "_caller", "_commons", "_configs", "_crashes", "_instances", "_operations", "_places", "_random_spread",
+        "_restart_after", "_service", "_tells_caller", "_threads", "_unanswered",
     )  # fmt: skip
 
     _threads: i64
@@ -102,13 +146,14 @@ class Client(Layer):
         self._restart_after = config.restart_after
         self._random_spread = config.spread == "random"
         self._service = service
-        self._operations = Operations(operation or OperationConfig())
+        self._operations: Final = Operations(operation or OperationConfig())
         self._commons: dict[int, Common] = {}
         self._configs = configs
         self._caller = Caller(sim, -1)
-        self._newest: Request | None = None  # of those without an outcome
+        self._tells_caller = False
+        self._unanswered: Final = Unanswered()
         # A vector: which instance it is is asked for twice a request, and of a list that costs three times as much.
-        self._instances = vec[Instance](
+        self._instances: Final = vec[Instance](
             [
                 Instance(sources[i], Stack(sim, service, configs, layer_sources[i], i, self._commons), layer_sources[i])
                 for i in range(config.instances)
@@ -138,18 +183,11 @@ class Client(Layer):
     def report_to(self, caller: Caller) -> None:
         """Tell ``caller`` about every outcome."""
         self._caller = caller
+        self._tells_caller = True
 
     def release(self) -> None:
         """The run is over: drop the requests that will never be answered."""
-        req = self._newest
-        self._newest = None
-        while req is not None:
-            before = req.before
-            req.before = None
-            req.after = None
-            req.close()
-            req.detach()
-            req = before
+        self._unanswered.release()
         for instance in self.instances():
             instance.backlog.clear()
             instance.in_flight = {}
@@ -173,19 +211,17 @@ class Client(Layer):
             i = rid % len(instances)
         instance = instances[i]
         req = Request(self, rid, sim.now, i, user)
-        operations = self._operations
-        req.operation = operations.draw(sim, rid) if operations.mixed else operations.only
+        req.operation = self._operations.draw(sim, rid) if self._operations.mixed else self._operations.only
         which = req.operation >> 8
-        newest = self._newest
-        if newest is not None:
-            newest.after = req
-            req.before = newest
-        self._newest = req
+        self._unanswered.add(req)
         if instance.down:
             sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(TURNED_AWAY, which), user)
             self._report(req, REFUSED, instance)
         elif not self._threads or instance.busy < self._threads:
-            sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(ADMITTED, which), user)
+            if sim.tells_arrivals:
+                sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(ADMITTED, which), user)
+            else:
+                sim.sink.unheard += 1
             self._admit(req, instance)
         elif len(instance.backlog) < self._places:
             sim.sink.emit(sim.now, ARRIVE, instance.source, rid, pack_arrival(BACKLOGGED, which), user)
@@ -232,23 +268,19 @@ class Client(Layer):
 
     def _report(self, req: Request, outcome: i64, instance: Instance) -> None:
         sim = self.sim
-        before = req.before
-        after = req.after
-        if after is None:
-            self._newest = before
-        else:
-            after.before = before
-            req.after = None
-        if before is not None:
-            before.after = after
-            req.before = None
+        self._unanswered.remove(req)
         req.done = True
         req.live = False
         req.failed = outcome > FALLBACK
-        packed = pack_done(outcome, 1 if req.held else 0, req.attempts, req.effects)
-        sim.sink.emit(sim.now, DONE, instance.source, req.rid, packed, sim.now - req.arrived)
+        took = sim.now - req.arrived
+        if sim.tells_ends:
+            packed = pack_done(outcome, 1 if req.held else 0, req.attempts, req.effects)
+            sim.sink.emit(sim.now, DONE, instance.source, req.rid, packed, took)
+        else:
+            sim.sink.end(outcome, took)
         req.close()
-        self._caller.on_done(req)
+        if self._tells_caller:
+            self._caller.on_done(req)
 
     # --- down and up again ---
 

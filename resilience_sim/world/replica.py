@@ -71,6 +71,13 @@ class JobQueue:
         self._count = 0
         self._mask = -1
 
+    def clear(self) -> None:
+        """Drop everything."""
+        self._jobs = vec[Job]()
+        self._first = 0
+        self._count = 0
+        self._mask = -1
+
     def push(self, job: Job) -> None:
         count = self._count
         if count > self._mask:
@@ -130,7 +137,7 @@ class Replica:
         self.limit = self.workers
         self.busy = 0
         self.queued = 0
-        self.queue = JobQueue()
+        self.queue: Final = JobQueue()
         self.working: dict[Job, None] = {}  # only kept when a crash could need it
 
     def staff(self, workers: i64, share: float) -> None:

@@ -67,7 +67,7 @@ from resilience_sim.world.faults import (
 )
 from resilience_sim.world.latency import make_times, make_wire
 from resilience_sim.world.ledger import Errand, Ledger
-from resilience_sim.world.replica import Job, JobQueue, Replica
+from resilience_sim.world.replica import Job, Replica
 
 # where a job is: Frame.k
 ON_WIRE: Final = 1
@@ -120,13 +120,13 @@ class Service(CallingLayer):
         self._workers = config.workers
         replicas = [Replica(w, i + 1, config.workers) for i, w in enumerate(replica_sources)]
         self._replicas = replicas
-        self._balancer = Balancer(sim, config.balancer, replicas)
-        self._only = replicas[0]  # if there is no other one
+        self._balancer: Final = Balancer(sim, config.balancer, replicas)
+        self._only: Final = replicas[0]  # if there is no other one
         self._alone = len(replicas) == 1
-        self._ledger = Ledger(config)
+        self._ledger: Final = Ledger(config)
         self._has_effect = has_effect
-        self._faults = faults
-        self._struck = FaultEffects(sim, faults)
+        self._faults: Final = faults
+        self._struck: Final = FaultEffects(sim, faults)
         self._tracks_work = crashes
         self._among = among
         self._calls_others = False
@@ -193,7 +193,7 @@ class Service(CallingLayer):
     def release(self) -> None:
         """The run is over: drop whatever waits or is at work."""
         for replica in self._replicas:
-            replica.queue = JobQueue()
+            replica.queue.clear()
             replica.working = {}
         self._calls.release()
 
@@ -293,8 +293,9 @@ class Service(CallingLayer):
 
     def _arrive(self, job: Job) -> None:
         sim = self.sim
-        balancer = self._balancer
-        replica: Replica | None = self._only if self._alone and not balancer.watched else balancer.pick(job)
+        replica: Replica | None = self._only
+        if not self._alone or self._balancer.watched:
+            replica = self._balancer.pick(job)
         if replica is None:
             job.since = NO_REPLICA
             self._respond(job, UNAVAILABLE)  # Envoy's "no healthy upstream": a 503 that no replica gave
@@ -347,8 +348,7 @@ class Service(CallingLayer):
 
     def _start(self, job: Job, replica: Replica) -> None:
         sim = self.sim
-        req = job.req
-        time = self._latency.draw(sim.rng, SERVICE, req.luck, job.attempt & TRIES)
+        time = self._latency.draw(sim.rng, SERVICE, job.req.luck, job.attempt & TRIES)
         if self._per_concurrent:
             more = float(self._per_concurrent) * float(replica.busy)
             time = min(time + self._per_concurrent * replica.busy, LONGEST) if more < 2.0e18 else LONGEST
@@ -356,7 +356,7 @@ class Service(CallingLayer):
         rate = self._failure_rate
         outcome: i64 = SUCCESS
         lost = False
-        if self._faults.at_work:
+        if self._faults.any_active and self._faults.at_work:
             struck = self._struck
             struck.at_work(job, replica, rate)
             rate = struck.rate
@@ -368,7 +368,7 @@ class Service(CallingLayer):
             time = min(time + struck.add, LONGEST)
             if outcome == RESET:
                 time //= 2
-        if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, req.luck, job.attempt & TRIES) < rate:
+        if outcome == SUCCESS and rate > 0.0 and sim.rng.uniform(FAILURE, job.req.luck, job.attempt & TRIES) < rate:
             outcome = self._failure
             job.heard = self._lost_answer
         if lost:
@@ -457,10 +457,9 @@ class Service(CallingLayer):
     def _start_waiting(self, replica: Replica) -> None:
         """Give free workers to waiting jobs, in the order of the discipline."""
         sim = self.sim
-        queue = replica.queue
         expired: list[Job] | None = None
         while replica.queued and replica.busy < replica.limit:
-            job = queue.last() if self._lifo else queue.first()
+            job = replica.queue.last() if self._lifo else replica.queue.first()
             if job.k != IN_QUEUE:
                 continue  # stopped while it waited; it has already left the count
             if self._drops_abandoned and not job.waited_for():

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lab import a, b, bench, breaker, bulkhead, every, lab, limiter, outage, retry, timeout, users
 
+from resilience_sim.kernel.frames import NULL_REQUEST, Request
 from resilience_sim.kernel.rng import SPREAD, KeyedRng
+from resilience_sim.world.client import Unanswered
 
 
 def test_threads_are_unlimited_by_default():
@@ -180,3 +184,20 @@ def test_an_arrival_at_the_instant_of_return_finds_the_instance_up():
     late = lab(b("10s"), every("1s", requests=8), client=CRASHING)
     assert late.times("crash") == [2000]
     assert late.outcomes[3:] == ["refused"] * 4 + ["success"]
+
+
+@given(st.lists(st.integers(-1, 30), max_size=80))
+def test_only_those_without_an_outcome_are_kept(steps):
+    """One more (-1), or one of them is answered; the others are let go of at the end of the run."""
+    kept, under_way = Unanswered(), []
+    for rid, step in enumerate(steps):
+        if step < 0 or not under_way:
+            under_way.append(Request(NULL_REQUEST.layer, rid, 0, 0, 0))
+            kept.add(under_way[-1])
+        else:
+            kept.remove(under_way.pop(step % len(under_way)))
+        held = [each for each in kept._requests if each is not NULL_REQUEST]
+        assert sorted(each.rid for each in held) == sorted(each.rid for each in under_way)
+        assert all(held[each.x] is each for each in under_way)
+    kept.release()
+    assert all(each.req is NULL_REQUEST for each in under_way)
