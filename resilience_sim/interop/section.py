@@ -73,7 +73,8 @@ class Section:
     """A mapping whose keys are ticked off as they are read. ``relaxed``: Spring's binding of ``max-attempts``."""
 
     __slots__ = (
-        "_asked", "_entries", "_kind", "_read", "_written", "fold", "log", "node", "path", "relaxed", "span", "unread",
+        "_asked", "_entries", "_kind", "_name", "_read", "_written", "fold", "log", "node", "path", "relaxed", "span",
+        "unread",
     )  # fmt: skip
 
     def __init__(
@@ -84,9 +85,12 @@ class Section:
         relaxed: bool = False,
         span: Span | None = None,
         fold: bool = False,
+        name: str = "",
     ) -> None:
+        """``name``: its key, where the last part of the path is only some of that."""
         self.node = node if isinstance(node, Mapping) else None
         self.path = path
+        self._name = name
         self.log = log
         self.relaxed = relaxed
         self.fold = fold or relaxed
@@ -100,7 +104,7 @@ class Section:
 
     def anew(self, log: Log) -> Section:
         """The same with no key read yet, for another log."""
-        return Section(self.node, self.path, log, self.relaxed, self.span, self.fold)
+        return Section(self.node, self.path, log, self.relaxed, self.span, self.fold, self._name)
 
     def _plain(self, name: str) -> str:
         return _as_compared(name, self._kind)
@@ -142,7 +146,7 @@ class Section:
         found = self.entry(name) if name else None
         if found is None:
             span = self._head()
-            return At(span, self.path, safe_name(self.path.rpartition(".")[2]) + ":")
+            return At(span, self.path, safe_name(self._name or self.path.rpartition(".")[2]) + ":")
         return self._at(*found, value)
 
     def _at(self, written: str, entry: Entry, value: str) -> At:
@@ -174,13 +178,18 @@ class Section:
         path = f"{self.path}.{safe_name(written)}".lstrip(".")
         if not isinstance(node, Mapping) and not _is_empty(node):
             self.log.bad("a mapping", self.at(name))
-        return Section(node, path, self.log, self.relaxed, entry.key, self.fold)
+        return Section(node, path, self.log, self.relaxed, entry.key, self.fold, written)
 
     def sections(self, name: str) -> list[Section]:
-        """The mappings of a list below."""
+        """The mappings of a list below; whatever else stands there cannot be read."""
         node = self.node_at(name)
         path = f"{self.path}.{name}".lstrip(".")
+        if node is not None and not isinstance(node, Sequence) and not _is_empty(node):
+            self.log.bad("a list", self.at(name))
         items = node.items if isinstance(node, Sequence) else ()
+        for number, item in enumerate(items):
+            if not isinstance(item, Mapping):
+                self.log.bad("a mapping", At(item.span, f"{path}.{number}", f"{safe_name(name)}:"))
         return [
             Section(item, f"{path}.{number}", self.log, self.relaxed, fold=self.fold)
             for number, item in enumerate(items)
@@ -202,7 +211,7 @@ class Section:
         why = filled_in_elsewhere(value) if isinstance(value, str) else ""
         if why:
             self.log.add(
-                "RL192", "warning", f"the value of `{safe_name(name)}` {why}; the library's default was taken",
+                "RL192", "warning", f"the value of `{safe_name(name)}` {why}; it was read as if it were not set",
                 self._at(*found, ""), "write the value, or read the file after it was filled in",
             )  # fmt: skip
             self.unread.append(name)

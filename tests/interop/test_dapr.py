@@ -221,3 +221,10 @@ def test_a_number_in_octal_is_told_of_among_many_that_are_not():
     spec = f"  policies:\n    retries:\n{''.join(rows)}  targets:\n    apps:\n{apps}"
     found = [each.line for each in lint_text(HEAD + spec, "resiliency.yaml") if each.code == "RL196"]
     assert found == [HEAD.count("\n") + 3 + 60]
+
+
+def test_a_policy_is_shown_by_its_whole_name():
+    """Of `a.b` only `b` was shown, underlined where `a.b` stands."""
+    retries = "  policies:\n    retries:\n      a.b: {policy: constant, duration: 1s, maxRetries: 2}\n"
+    linted = lint_text(HEAD + retries + "  targets: {apps: {shop: {retry: a.b}}}\n", "resiliency.yaml")
+    assert [each.source.strip() for each in linted if each.code == "RL014"] == ["a.b:"]

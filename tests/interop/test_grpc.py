@@ -251,3 +251,17 @@ def test_what_merges_something_is_told_of_where_it_stands(more: str, line: int):
     text = f"x: &x\n  timeout: 1s\nmethodConfig:\n- name: [{{service: a}}]\n- <<: *x{more}\n"
     found = imported(text, "service_config.yaml").findings
     assert [each.line for each in found if "without a `name`" in each.message] == [line]
+
+
+def test_what_is_no_configuration_is_named():
+    """It was left out without a word."""
+    found = said(read({"methodConfig": [5, "x", None, config({"service": "a"})]}))
+    for place in range(3):
+        assert f"the value of `methodConfig[{place}]` cannot be read as a mapping" in found
+    assert "cannot be read" not in said(read({"methodConfig": [config({"service": "a"})]}))
+
+
+def test_a_value_that_is_not_known_has_no_default():
+    found = said(retry_with(maxAttempts="${ATTEMPTS}"))
+    assert "`maxAttempts` comes from the environment, which is not known here; it was read as if it were not" in found
+    assert "default" not in found
