@@ -150,6 +150,7 @@ def on_cores(plan: Plan, number: int) -> dict:
     from resilience_sim.runs.batch import run_many
 
     took = []
+    run_many({"reference": replace(plan, traffic=replace(plan.traffic, requests=200))}, range(4), 2)  # imports
     for workers in (1, 2):
         begin = time.perf_counter()
         run_many({"reference": plan}, range(number), workers)
