@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from resilience_sim.interop import durations
 from resilience_sim.interop.envoy_index import get, items, walk
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import MOST_CALLS, Layer, Setting
-from resilience_sim.interop.mesh import cap_retries, ejection, limits, native, nobody_ejected, share_of_retries
+from resilience_sim.interop.mesh import (
+    cap_retries,
+    ejection,
+    limits,
+    native,
+    nobody_ejected,
+    percentage,
+    share_of_retries,
+)
 from resilience_sim.interop.section import Section, Value
-from resilience_sim.scenario.text.tree import Mapping, Scalar, Sequence
+from resilience_sim.scenario.text.tree import Mapping, Sequence
 
 SPAN = "durations are decimal seconds, `1.4s`"
 DEFAULT_RETRIES = 3
+OUTSIDE = "a percentage is 0 to 100: Envoy refuses this"
 _NO_CONNECTIONS = "connections, and how hosts are found, cost nothing here"
 _DISCOVERY = (
     "type", "cluster_type", "eds_cluster_config", "connect_timeout", "per_connection_buffer_limit_bytes",
@@ -70,7 +77,7 @@ def _common(section: Section, ejects: list[Layer], log: Log) -> None:
     if not section:
         return
     panic = section.section("healthy_panic_threshold")
-    share = panic.number("value")
+    share = _share(panic, log)
     if panic and share is None and "value" not in panic:  # JSON of protobuf leaves out a 0
         share = Value(0.0, panic.at())
     for layer in ejects:
@@ -87,6 +94,11 @@ def _common(section: Section, ejects: list[Layer], log: Log) -> None:
         "close_connections_on_host_set_change",
     )  # fmt: skip
     section.rest()
+
+
+def _share(part: Section, log: Log) -> Value[float] | None:
+    """A Percent (envoy/type/v3/percent.proto: ``gte: 0.0, lte: 100.0``)."""
+    return percentage(part.number("value"), OUTSIDE, log)
 
 
 def endpoints(cluster: Mapping | None) -> int:
@@ -153,9 +165,9 @@ def _retry_limits(section: Section, retry: Layer | None, log: Log) -> None:
     budget = section.section("retry_budget")
     fixed = section.count("max_retries")
     if "retry_budget" in section:
-        percentage = budget.section("budget_percent")
-        share, floor = percentage.number("value"), budget.count("min_retry_concurrency")
-        for each in (percentage, budget):
+        part = budget.section("budget_percent")
+        share, floor = _share(part, log), budget.count("min_retry_concurrency")
+        for each in (part, budget):
             each.rest()
         if fixed:
             log.trap("RL141", "`max_retries` is ignored beside a `retry_budget`", fixed.at, "remove one of them")
@@ -193,30 +205,20 @@ _SHARES = (
 )  # fmt: skip
 
 
-def _out_of_range(section: Section, times: Iterable[Value[int] | None], log: Log) -> None:
-    """What the rules in outlier_detection.proto refuse."""
-    for each in times:
-        if each is not None and not each.value:
-            log.refused("a time of 0 s: Envoy refuses it", each.at, "leave it out for the default")
-    for name in _SHARES:
-        entry = section.entry(name)
-        node = entry[1].value if entry else None
-        if isinstance(node, Scalar) and isinstance(node.value, int) and node.value > 100:
-            log.refused("a percentage above 100: Envoy refuses it", section.at(name))
-
-
 def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
     """``outlier_detection``: hosts that fail in a row are taken out for a time."""
     if not section:
         return []
     in_a_row = section.count("consecutive_5xx")
     gateway = section.count("consecutive_gateway_failure")
-    gateway_share = section.count("enforcing_consecutive_gateway_failure")
     interval = section.duration("interval", durations.protobuf, SPAN)
     base = section.duration("base_ejection_time", durations.protobuf, SPAN)
     longest = section.duration("max_ejection_time", durations.protobuf, SPAN)
-    _out_of_range(section, (interval, base, longest), log)
-    share = section.count("max_ejection_percent")
+    for each in (interval, base, longest):  # by the rules in outlier_detection.proto, as the percentages
+        if each is not None and not each.value:
+            log.refused("a time of 0 s: Envoy refuses it", each.at, "leave it out for the default")
+    shares = {name: percentage(section.count(name), OUTSIDE, log) for name in _SHARES}
+    share, gateway_share = shares["max_ejection_percent"], shares["enforcing_consecutive_gateway_failure"]
     always = section.flag("always_eject_one_host")
     if not (always and always.value):
         nobody_ejected(
@@ -228,7 +230,7 @@ def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
             hosts,
         )
     layer = Layer("circuit_breaker", f"{section.path}: outlier ejection", section.at(), like="envoy")
-    enforced = section.count("enforcing_consecutive_5xx")
+    enforced = shares["enforcing_consecutive_5xx"]
     off = next((each for each in (in_a_row, enforced) if each is not None and each.value == 0), None)
     by_gateway = gateway if off and gateway and gateway.value and gateway_share and gateway_share.value else None
     if by_gateway:  # nothing else ejects
@@ -244,10 +246,9 @@ def _outlier(section: Section, hosts: int, log: Log) -> list[Layer]:
         native(layer, "always_eject_one_host", always.value, always, log, "generic rules cut off B as a whole")
     _gateway(layer, gateway, gateway_share, None if off else in_a_row.value if in_a_row else 5, log)
     for name in RATES:
-        found = section.number(name)
+        found = shares[name] if name in shares else section.count(name)
         if found:
-            value = int(found.value) if found.value == int(found.value) else found.value
-            native(layer, name, value, found, log, "generic rules do not compare hosts with each other")
+            native(layer, name, found.value, found, log, "generic rules do not compare hosts with each other")
     section.skip(
         **dict.fromkeys(
             (

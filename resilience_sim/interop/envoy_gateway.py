@@ -11,6 +11,7 @@ from resilience_sim.interop import durations
 from resilience_sim.interop.findings import Log
 from resilience_sim.interop.layers import Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
+    BY_SCHEMA,
     backoff,
     cap_retries,
     dropped_try,
@@ -19,6 +20,7 @@ from resilience_sim.interop.mesh import (
     local_rate_limit,
     native,
     nobody_ejected,
+    percentage,
     retry_on,
     share_of_retries,
     status_codes,
@@ -259,7 +261,8 @@ def _share(budget: Section, retry: Layer | None, log: Log) -> None:
     part.rest()
     share: Value[float] | None = None
     if above:
-        share = Value(min(100.0, 100.0 * above.value / (under.value if under else 100)), above.at)
+        outside = "a fraction above 1: the API server refuses the resource"  # gwapiv1.Fraction
+        share = percentage(Value(100.0 * above.value / (under.value if under else 100), above.at), outside, log)
     least = budget.count("minRetryConcurrency")
     budget.rest()
     share_of_retries(retry, share, least, budget.at(), "retryBudget", log)
@@ -281,8 +284,9 @@ def _ejection(section: Section, log: Log) -> list[Layer]:
     in_a_row, gateway = section.count("consecutive5XxErrors"), section.count("consecutiveGatewayErrors")
     interval = section.duration("interval", durations.gateway, SPAN)
     base = section.duration("baseEjectionTime", durations.gateway, SPAN)
-    share, always = section.count("maxEjectionPercent"), section.flag("alwaysEjectOneEndpoint")
-    failing = section.count("failurePercentageThreshold")
+    share = percentage(section.count("maxEjectionPercent"), BY_SCHEMA, log)
+    failing = percentage(section.count("failurePercentageThreshold"), BY_SCHEMA, log)
+    always = section.flag("alwaysEjectOneEndpoint")
     section.skip(
         splitExternalLocalOriginErrors="all errors count alike", consecutiveLocalOriginFailures="all errors count alike"
     )

@@ -11,7 +11,15 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.envoy_gateway import Policy
 from resilience_sim.interop.findings import ALONE, Log
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
-from resilience_sim.interop.mesh import assume_hosts, backoff, code_outcomes, hopeless, status_codes
+from resilience_sim.interop.mesh import (
+    BY_SCHEMA,
+    assume_hosts,
+    backoff,
+    code_outcomes,
+    hopeless,
+    percentage,
+    status_codes,
+)
 from resilience_sim.interop.mesh_hosts import (
     Host,
     Mesh,
@@ -250,16 +258,15 @@ def constrain(host: Host, retry: Layer | None, log: Log) -> None:
             continue
         budget, rate = limit.section("budget"), limit.section("minRetryRate")
         limit.rest()
-        share, interval = budget.count("percent"), budget.duration("interval", durations.gateway, SPAN)
+        share = percentage(budget.count("percent"), BY_SCHEMA, log)
+        interval = budget.duration("interval", durations.gateway, SPAN)
         budget.rest()
-        if share and share.value > 100:
-            log.refused("`percent` is at most 100: the API server refuses the resource", share.at)
         count, per = rate.count("count"), rate.duration("interval", durations.gateway, SPAN)
         rate.rest()
         if retry is None:
             log.skipped(limit.at(), "nothing is retried")
             continue
-        most = min(100, share.value) if share else 20
+        most = share.value if share else 20
         part = percent(most / 100)
         a_second = (count.value if count else 10) * 1e9 / max(1, per.value if per else 1_000_000_000)
         spread = interval.value if interval else 10_000_000_000

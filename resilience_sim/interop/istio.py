@@ -11,6 +11,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import ALONE, Log, safe_name
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.mesh import (
+    BY_SCHEMA,
     assume_hosts,
     backoff,
     cap_retries,
@@ -19,6 +20,7 @@ from resilience_sim.interop.mesh import (
     limits,
     native,
     nobody_ejected,
+    percentage,
     retry_on,
     share_of_retries,
 )
@@ -317,7 +319,8 @@ def _for_port(policy: Section, port: int, log: Log) -> tuple[dict[str, Section],
 
 def _budget(section: Section, retry: Layer | None, log: Log) -> None:
     """``retryBudget``, from Istio 1.27 on: Envoy's retry budget."""
-    share, least = section.number("percent"), _set(section.count("minRetryConcurrency"))
+    share = percentage(section.number("percent"), BY_SCHEMA, log)  # crd-all.gen.yaml at 50086c9
+    least = _set(section.count("minRetryConcurrency"))
     section.skip(budgetInterval="requests at once are counted, not those of an interval")
     section.rest()
     share_of_retries(retry, share, least, section.at(), section.path.rpartition(".")[2], log)
@@ -335,11 +338,7 @@ def _time(section: Section, name: str, log: Log) -> Value[int] | None:
 
 
 def _percent(section: Section, name: str, log: Log) -> Value[int] | None:
-    found = section.count(name)
-    if found is not None and found.value > 100:
-        log.refused("a percentage is 0 to 100: Istio's validation refuses this", found.at)
-        return Value(100, found.at)
-    return found
+    return percentage(section.count(name), "a percentage is 0 to 100: Istio's validation refuses this", log)
 
 
 def _set(value: Value[int] | None) -> Value[int] | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 from resilience_sim.interop.findings import At, Log
 from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent, yaml_value
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import traps
-from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.interop.writing import Parts, number, outcomes
 from resilience_sim.settings.retry import RetryConfig
+
+Number = TypeVar("Number", int, float)
 
 TRAPS = traps(
     """
@@ -62,6 +65,7 @@ RETRY_ON: dict[str, tuple[str, ...]] = {
 }
 GRPC_ONLY = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable", "unknown")
 DEFAULT_JITTER = "full"
+BY_SCHEMA = "a percentage is 0 to 100: the API server refuses the resource"
 HOPELESS = {"retriable-4xx": "a 409 is retried with the very same request"}
 
 
@@ -232,6 +236,14 @@ def share_of_retries(
     )
 
 
+def percentage(found: Value[Number] | None, refusal: str, log: Log) -> Value[Number] | None:
+    """A percentage; one outside of 0 to 100 is refused, and read as the nearest that is not."""
+    if found is None or 0 <= found.value <= 100:
+        return found
+    log.refused(refusal, found.at)
+    return Value(100 if found.value > 100 else 0, found.at)
+
+
 def code_outcomes(code: str) -> tuple[str, ...]:
     """The outcomes that an HTTP status stands for here."""
     known = {"429": ("rate_limited",), "503": ("unavailable", "shed"), "504": ("timeout",), "408": ("timeout",)}
@@ -341,6 +353,13 @@ def note_backoff(parts: Parts, retry: RetryConfig) -> None:
     """What a mesh cannot do otherwise."""
     if retry.backoff != "exponential" or retry.factor != 2 or retry.jitter != "full":
         parts.lost("the shape of the waits", "always exponential, doubling, with full jitter")
+
+
+def share_written(parts: Parts, ratio: float) -> str:
+    """The share of a retry budget in percent; no mesh takes more than all."""
+    if ratio > 1:
+        parts.lost("the part of the budget above 100%", "the mesh refuses more")
+    return number(min(1.0, ratio) * 100)
 
 
 def failures_in_a_row(parts: Parts, default: int = 5) -> int:

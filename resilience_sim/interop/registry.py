@@ -71,7 +71,7 @@ FORMATS: dict[str, Format] = {
         yaml="Go's yaml.v2",
         values="Kubernetes",
     ),
-    "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True, yaml="yaml-cpp"),
+    "envoy": Format("Envoy cluster and route", "envoy.yaml", TREES, deep=True, yaml="yaml-cpp", values="protobuf"),
     "grpc": Format(
         "gRPC service config",
         "service_config.json",

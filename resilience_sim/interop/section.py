@@ -288,8 +288,12 @@ class Section:
         return lambda value: str(value) == "1" if type(value) in texts and str(value) in ("0", "1") else _flag(value)
 
     def _whole(self, name: str, value: object, least: int) -> int:
-        """An integer by the rules of the program: Spring cuts decimals of YAML, and reads texts in hexadecimal."""
+        """An integer by the rules of the program: Spring cuts decimals of YAML, and reads texts in hexadecimal;
+        protobuf takes 50.0 for 50.
+        """
         if self.log.values != "Spring":
+            if self.log.values == "protobuf" and isinstance(value, float) and value.is_integer():
+                value = int(value)
             number = _count(value, least)
             if self.log.values in _INT32 and number >= 2**31:
                 raise ValueError

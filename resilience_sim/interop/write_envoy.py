@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resilience_sim.interop.durations import show_protobuf
-from resilience_sim.interop.mesh import failures_in_a_row, note_backoff, note_unsupported, retry_words
+from resilience_sim.interop.mesh import failures_in_a_row, note_backoff, note_unsupported, retry_words, share_written
 from resilience_sim.interop.writing import Parts, number
 from resilience_sim.settings.breaker import OutlierConfig
 from resilience_sim.settings.budget import BudgetConfig, LikeBudgetConfig
@@ -55,7 +55,7 @@ def _limits(parts: Parts) -> list[str]:
         least = getattr(budget, "min_concurrency", 3)
         lines += [
             "      retry_budget:",
-            f"        budget_percent: {{value: {number(ratio * 100)}}}",
+            f"        budget_percent: {{value: {share_written(parts, ratio)}}}",
             f"        min_retry_concurrency: {least}",
         ]
     return lines

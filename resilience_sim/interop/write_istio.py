@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resilience_sim.interop.durations import show_go
-from resilience_sim.interop.mesh import failures_in_a_row, note_backoff, note_unsupported, retry_words
+from resilience_sim.interop.mesh import failures_in_a_row, note_backoff, note_unsupported, retry_words, share_written
 from resilience_sim.interop.writing import Parts, number
 from resilience_sim.settings.breaker import OutlierConfig
 from resilience_sim.settings.budget import LikeBudgetConfig
@@ -111,10 +111,10 @@ def _write_budget(parts: Parts) -> list[str]:
     if budget is None:
         return []
     if isinstance(budget, LikeBudgetConfig) and budget.scheme == "envoy" and budget.ratio:
-        share = f"percent: {number(budget.ratio * 100)}, minRetryConcurrency: {budget.min_concurrency}"
+        share = f"percent: {share_written(parts, budget.ratio)}, minRetryConcurrency: {budget.min_concurrency}"
         return [f"    retryBudget: {{{share}}}"]
     if budget.ratio and budget.scheme == "ratio":
-        return [f"    retryBudget: {{percent: {number(budget.ratio * 100)}}}"]
+        return [f"    retryBudget: {{percent: {share_written(parts, budget.ratio)}}}"]
     if not (budget.scheme == "envoy" and not budget.ratio):
         parts.lost("the budget", "Istio's is a share of the requests under way")
     return []

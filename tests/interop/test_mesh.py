@@ -118,6 +118,18 @@ def test_a_retry_budget_is_envoys():
     assert empty["budget"] == "{kind: envoy, budget_percent: 20%, min_retry_concurrency: 3}"
 
 
+@pytest.mark.parametrize(("share", "taken"), [("120", "100%"), ("-1", "0%"), ("100", "100%"), ("0", "0%")])
+def test_a_share_that_istios_schema_does_not_have_is_refused(share: str, taken: str):
+    """``percent``: minimum 0, maximum 100 (manifests/charts/base/files/crd-all.gen.yaml)."""
+    found = read(virtual(TO_80) + rule(f"retryBudget: {{percent: {share}}}"))
+    refused = [each.message for each in found.findings if each.code == "RL193"]
+    assert refused == ["a percentage is 0 to 100: the API server refuses the resource"] * (share in ("120", "-1"))
+    budget = next(each.exact["budget"] for each in found.stack.layers if "budget" in each.exact)
+    assert budget is not None
+    assert f"budget_percent: {taken}" in budget.value
+    plan_of(found)
+
+
 def test_max_retries_is_a_number_at_once_and_zero_is_unset():
     pool = "connectionPool: {{http: {{maxRetries: {}}}}}"
     got = stack(virtual(TO_80) + rule(pool.format(2)))["retry"]
@@ -257,7 +269,7 @@ def test_a_retry_constraint_holds_in_the_simulation():
 
 @pytest.mark.parametrize(
     ("share", "told", "taken"),
-    [("120", "`percent` is at most 100", "100%"), ("-5", "integer of at least 0", "20%"), ("12.5", "integer", "20%")],
+    [("120", "a percentage is 0 to 100", "100%"), ("-5", "integer of at least 0", "20%"), ("12.5", "integer", "20%")],
 )
 def test_a_share_that_the_schema_does_not_have_is_told_of_where_it_stands(share: str, told: str, taken: str):
     """The scenario that is made of the rest can be read."""

@@ -7,6 +7,7 @@ import pytest
 from interop.shop import imported
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.scenario.load import load_text
 
 
 def settings(found: Imported) -> dict[str, dict[str, str]]:
@@ -83,13 +84,42 @@ def test_what_a_route_configuration_says_of_all_routes_is_named():
     [
         ("interval: 0s", True), ("base_ejection_time: 0s", True), ("max_ejection_time: 0s", True),
         ("max_ejection_percent: 101", True), ("enforcing_success_rate: 200", True),
+        ('max_ejection_percent: "120"', True), ("enforcing_local_origin_success_rate: 101", True),
+        ("max_ejection_percent: 50.0", False), ("failure_percentage_threshold: 101", True),
         ("max_ejection_percent: 100", False), ("success_rate_stdev_factor: 1900", False),
         ("consecutive_5xx: 500", False), ("interval: 0.001s", False),
     ],
 )  # fmt: skip
 def test_ranges_of_outlier_detection(field: str, refused: bool):
     """``(validate.rules)`` in envoy/config/cluster/v3/outlier_detection.proto."""
-    assert ("RL193" in said(bootstrap(f"{{name: a, outlier_detection: {{{field}}}}}"))) == refused
+    found = bootstrap(f"{{name: a, outlier_detection: {{{field}}}}}")
+    assert ("RL193" in said(found)) == refused
+    assert "RL192" not in said(found)
+    load_text(found.text, "s.yaml")
+
+
+@pytest.mark.parametrize(("share", "taken"), [("120", "100%"), ("-1", "0%"), ("100", "100%"), ("0.5", "0.5%")])
+def test_a_retry_budget_is_a_percentage(share: str, taken: str):
+    """``(validate.rules)`` in envoy/type/v3/percent.proto, for ``healthy_panic_threshold`` too."""
+    budget = f"circuit_breakers: {{thresholds: [{{retry_budget: {{budget_percent: {{value: {share}}}}}}}]}}"
+    found = bootstrap(f"{{name: a, {budget}}}")
+    assert ("a percentage is 0 to 100: Envoy refuses this" in said(found)) == (share in ("120", "-1"))
+    assert f"budget_percent: {taken}" in settings(found)["retry"]["budget"]
+    panic = bootstrap(f"{{name: a, common_lb_config: {{healthy_panic_threshold: {{value: {share}}}}}}}")
+    assert ("RL193" in said(panic)) == (share in ("120", "-1"))
+
+
+def test_envoy_gateways_fraction_is_at_most_one():
+    """``numerator must be less than or equal to denominator``: the CRD's rule of gwapiv1.Fraction."""
+    policy = (
+        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\nmetadata: {name: p}\nspec:\n"
+        "  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}]\n  retry: {numRetries: 2}\n"
+        "  circuitBreaker: {retryBudget: {percent: {numerator: 120}}}\n---\n"
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n"
+        "spec: {rules: [{backendRefs: [{name: api, port: 80}]}]}\n"
+    )
+    assert "RL193 error a fraction above 1" in said(imported(policy, "g.yaml"))
+    assert "RL193" not in said(imported(policy.replace("120", "100"), "g.yaml"))
 
 
 def test_hedging_that_cannot_begin_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -111,3 +112,10 @@ def test_writing_polly_s_default_for_retry_after_changes_nothing():
     assert plans[0].stack == plan_of(read(text.replace("MORE", ""), "dotnet")).stack
     heeding = [each for plan in plans for each in plan.stack if isinstance(each, LikeRetryConfig)]
     assert [(each.like, each.heeds_hint) for each in heeding] == [("polly", True), ("polly", False)]
+
+
+@pytest.mark.parametrize("to", ["envoy", "istio"])
+def test_a_share_of_retries_above_all_is_written_as_all(to: str):
+    text, lost = exported("  - retry: {attempts: 3, budget: 300%}\n", to)
+    assert re.search(r"(budget_percent: \{value|retryBudget: \{percent): 100\}", text)
+    assert "the part of the budget above 100%" in lost
