@@ -276,6 +276,13 @@ def instance_names(file: ConfigFile, name: str) -> list[str]:
     return found
 
 
+def said_without_instance(file: ConfigFile, name: str) -> Sequence[Diagnostic]:
+    """What there is to say about a file that has no instance to say it with, where the format can tell."""
+    of = _optional(name, "of_all")
+    found: Sequence[Diagnostic] = of(file) if of else ()
+    return tuple(dict.fromkeys(found))
+
+
 def route_names(file: ConfigFile, name: str) -> list[tuple[str, str]]:
     """Names and descriptions of a mesh's routes, as ``--route`` takes them; none for other formats."""
     names = _optional(name, "routes")

@@ -19,6 +19,7 @@ from resilience_sim.interop.own import Own, wording
 from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.writing import Parts, outcomes
+from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Mapping, Node, Scalar, Sequence
 from resilience_sim.settings.retry import RetryConfig
 
@@ -200,6 +201,11 @@ def _text(value: object) -> str:
 def instances(file: ConfigFile) -> list[str]:
     """The names of all method configurations; ``default`` for the empty name."""
     return list(_shown(file))
+
+
+def of_all(file: ConfigFile) -> list[Diagnostic]:
+    """What there is to say about the whole file."""
+    return _known(file).log.found
 
 
 def _shown(file: ConfigFile) -> dict[str, str]:

@@ -181,12 +181,14 @@ class Section:
         return Section(node, path, self.log, self.relaxed, entry.key, self.fold, written)
 
     def sections(self, name: str) -> list[Section]:
-        """The mappings of a list below; whatever else stands there cannot be read."""
+        """The mappings of a list below; whatever else stands there cannot be read. Of one where a list belongs the
+        settings are read all the same, after it is said that it is none.
+        """
         node = self.node_at(name)
         path = f"{self.path}.{name}".lstrip(".")
         if node is not None and not isinstance(node, Sequence) and not _is_empty(node):
             self.log.bad("a list", self.at(name))
-        items = node.items if isinstance(node, Sequence) else ()
+        items = node.items if isinstance(node, Sequence) else (node,) if isinstance(node, Mapping) else ()
         for number, item in enumerate(items):
             if not isinstance(item, Mapping):
                 self.log.bad("a mapping", At(item.span, f"{path}.{number}", f"{safe_name(name)}:"))

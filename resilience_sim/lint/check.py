@@ -145,7 +145,10 @@ def _unknown(path: str) -> ScenarioError:
 def _of_config(opened: tuple[ConfigFile, str], settings: Sequence[str]) -> Instances:
     found = Instances(opened, settings)
     if not found.names and opened[0].notation != "python":
-        raise ScenarioError([*opened[0].findings, Diagnostic("RS001", NOTHING, opened[0].path, help=HELP)])
+        from resilience_sim.interop.formats import said_without_instance
+
+        said = (*opened[0].findings, *said_without_instance(*opened))
+        raise ScenarioError([*said, Diagnostic("RS001", NOTHING, opened[0].path, help=HELP)])
     return found
 
 

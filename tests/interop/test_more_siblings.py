@@ -7,6 +7,8 @@ import pytest
 from interop.shop import imported
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, instance_names, open_config
+from resilience_sim.lint.check import NOTHING, lint_text
+from resilience_sim.scenario.diagnostics import ScenarioError
 from resilience_sim.scenario.load import load_text
 
 
@@ -136,6 +138,33 @@ def test_hedging_that_cannot_begin_is_named():
 
 RETRY = ('"retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": %s, '
          '"retryableStatusCodes": ["UNAVAILABLE"]}')  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "list_of"),
+    [
+        ('{"methodConfig": {"name": [{"service": "a.B"}], "timeout": "3s"}}', "methodConfig"),
+        ('{"methodConfig": [{"name": {"service": "a.B"}, "timeout": "3s"}]}', "name"),
+    ],
+)
+def test_a_mapping_where_a_service_config_has_a_list_is_told_of_and_read(config: str, list_of: str):
+    found = imported(config, "service_config.json", "a.B")
+    assert said(found) == f"1 RL192 error the value of `{list_of}` cannot be read as a list"
+    assert settings(found)["timeout"]["after"] == "3s"
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ('{"methodConfig": ["a"]}', "the value of `methodConfig[0]` cannot be read as a mapping"),
+        ('{"methodConfig": [{"timeout": "3s"}]}', "a method configuration without a `name` applies to nothing"),
+        ('{"methodConfig": []}', ""),
+    ],
+)
+def test_what_is_wrong_with_a_file_without_any_instance_is_said(config: str, why: str):
+    with pytest.raises(ScenarioError) as caught:
+        lint_text(config, "service_config.json")
+    assert [each.message for each in caught.value.diagnostics] == [*([why] if why else []), NOTHING]
 
 
 def service_config(method: str, more: str = "", name: str = '{"service": "a"}') -> Imported:
