@@ -14,7 +14,7 @@ from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.findings import UNKNOWN_KEY, At, Log, distinct, escaped
 from resilience_sim.interop.layers import Converted, Layer, Ns, Setting
 from resilience_sim.interop.own import Own
-from resilience_sim.interop.section import Section
+from resilience_sim.interop.section import Section, filled_in_elsewhere
 from resilience_sim.interop.traps import traps
 from resilience_sim.interop.writing import Parts
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -266,9 +266,9 @@ def _is_empty(section: Section, name: str) -> bool:
 
 
 def _mode_is_known(section: Section) -> bool:
-    """Whether botocore knows the mode: in lower case, to the letter."""
+    """Whether botocore knows the mode: in lower case, to the letter. One that is filled in may be known."""
     node = section.node.entries["retry_mode"].value if section.node and "retry_mode" in section else None
-    return not isinstance(node, Scalar) or node.value in MODES
+    return not isinstance(node, Scalar) or node.value in MODES or bool(filled_in_elsewhere(node.value))
 
 
 def _rest(section: Section, mode_is_known: bool) -> None:

@@ -112,8 +112,7 @@ class _Whole:
     def layer(self, kind: str, group: Section, name: str, log: Log) -> Layer:
         """A policy, made once for all targets that refer to it."""
         made, aside = self.made.of(kind, group, name)
-        log.found += aside.found
-        log.assumed += aside.assumed
+        log.take(aside)
         return replace(made, settings={**made.settings}, exact={**made.exact}, remarks=[*made.remarks])
 
 
@@ -345,7 +344,7 @@ def _unused(policies: Section, sections: dict[str, Section], used: Collection[tu
                        else "it applies to those of its kind that no target lists"),
                     section.at(name),
                 )  # fmt: skip
-            else:
+            elif not log.unread:  # a target may name it in what could not be read
                 log.trap(
                     "RL160",
                     f"no target refers to `{safe_name(name)}`: it does nothing",

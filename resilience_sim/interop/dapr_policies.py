@@ -15,7 +15,7 @@ from resilience_sim.interop.findings import BAD_VALUE, UNKNOWN_KEY, At, Log, saf
 from resilience_sim.interop.layers import Layer, Ns, Setting
 from resilience_sim.interop.mesh import code_outcomes
 from resilience_sim.interop.own import wording
-from resilience_sim.interop.section import Section, Value, filled_in_elsewhere
+from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.traps import SHARED, traps
 from resilience_sim.interop.write_dapr import EVERYTHING
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -101,14 +101,16 @@ def _timeout(group: Section, name: str, log: Log) -> Layer:
             "write how long a call may take, or remove it",
         )  # fmt: skip
         return layer
-    if after is None and name not in group.unread:
+    if after is None and name in group.unread:
+        return layer
+    if after is None:
         log.refused("a timeout without a duration: Dapr refuses the whole resource", group.at(name), SPAN)
     layer.put("after", Ns(after.value if after else 60 * SECOND), after, "unreadable")
     return layer
 
 
 def without_end(layer: Layer) -> bool:
-    """Whether it is a timeout that never comes."""
+    """Whether it is a timeout that never comes, or that nobody knows."""
     return layer.kind == "timeout" and "after" not in layer.settings
 
 
@@ -158,7 +160,7 @@ def retry(group: Section, name: str, log: Log) -> Layer:
         layer.put("max_elapsed", Ns(900 * SECOND), None, "always: 15 min")
     else:
         layer.put("delay", Ns(max(0, pause.value) if pause else 5 * SECOND), pause, "default")
-        if cap:
+        if cap and "policy" not in section.unread:
             log.trap("RL161", "`maxInterval` is ignored by the constant policy", cap.at, "write `policy: exponential`")
     _matching(section, layer, log)
     section.rest()
@@ -215,7 +217,7 @@ def _matching(section: Section, layer: Layer, log: Log) -> None:
 def _ranges(matching: Section, name: str, least: int, most: int, log: Log) -> list[tuple[int, int]]:
     """Codes and ranges, as strictly as Dapr reads them: no blanks, no code beyond its bounds."""
     node = matching.node_at(name)
-    if node is None:
+    if node is None or matching.elsewhere(name):
         return []
     found: list[tuple[int, int]] = []
     text = str(node.value) if isinstance(node, Scalar) and node.value is not None else " "
@@ -257,14 +259,12 @@ def _trip(section: Section, layer: Layer, log: Log) -> None:
     found = section.texts("trip")
     match = _TRIP.match(found[0]) if len(found) == 1 else None
     if not found:
-        layer.put("failure_threshold", 6, None, "default: consecutiveFailures > 5")
+        why = "stands in for what is not known" if "trip" in section.unread else "default: consecutiveFailures > 5"
+        layer.put("failure_threshold", 6, None, why)
         return
     if match is None or match.group(1) != "consecutiveFailures":
         log.skipped(at, "only `consecutiveFailures > N` is simulated; the default, more than 5 in a row, was taken")
         layer.put("failure_threshold", 6, None, "stands in for the expression of the file")
-        if filled_in_elsewhere(", ".join(found)):
-            log.add(BAD_VALUE, "warning", "the condition is filled in by a template", at, "read the file after that")
-            return
         condition = read_condition(", ".join(found))
         if not condition.valid:
             log.bad("a condition", at, "it compares " + ", ".join(sorted(COUNTS)))

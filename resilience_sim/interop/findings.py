@@ -78,6 +78,13 @@ class Log:
     traps: Mapping[str, Trap] | None = None
     told: set[int] | None = None
     values: str = ""  # whose rules say what a number is (registry.py)
+    unread: list[str] = field(default_factory=list)  # paths of settings that stand there and could not be read
+
+    def take(self, aside: Log) -> None:
+        """All that was logged aside."""
+        self.found += aside.found
+        self.assumed += aside.assumed
+        self.unread += aside.unread
 
     def of_all(self, found: Sequence[Diagnostic], assumed: Sequence[str] = ()) -> bool:
         """What was found about the whole file, kept there: said with the first of the instances. Whether it was."""

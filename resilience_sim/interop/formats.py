@@ -30,6 +30,8 @@ from resilience_sim.scenario.text.tree import Mapping, Scalar
 if TYPE_CHECKING:
     from resilience_sim.interop.source.repeated import Copy
 
+_OF_THE_TEXT = {each for each in SHARED if each >= "RL190" and each != REFUSED}
+_QUOTED = re.compile("`[^`]*`")
 MESHES = {"istio", "gateway_api"}
 
 
@@ -55,6 +57,7 @@ class Imported:
     stack: Converted
     findings: tuple[Diagnostic, ...]
     assumed: tuple[str, ...]
+    unread: tuple[str, ...] = ()  # paths of settings whose values are not known: read as if they were not set
 
     @property
     def text(self) -> str:
@@ -309,8 +312,21 @@ def convert(file: ConfigFile, name: str, instance: str, told: set[int] | None = 
     log.of_all(file.findings)
     stack: Converted = module(name).convert(file, instance, log)
     assumed = tuple(dict.fromkeys(log.assumed))
-    found = sorted(_still_missing(list(dict.fromkeys(log.found)), stack), key=attrgetter("line", "col", "code"))
-    return Imported(file.path, name, stack, tuple(found), assumed)
+    known = _of_what_is_known(list(dict.fromkeys(log.found)), log.unread)
+    found = sorted(_still_missing(known, stack), key=attrgetter("line", "col", "code"))
+    return Imported(file.path, name, stack, tuple(found), assumed, tuple(dict.fromkeys(log.unread)))
+
+
+def _of_what_is_known(found: list[Diagnostic], unread: Sequence[str]) -> list[Diagnostic]:
+    """Without what would follow if a setting were not there that is, with a value that could not be read."""
+    if not unread:
+        return found
+    names = {re.split(r"[./]", path)[-1] for path in unread}
+    return [
+        each
+        for each in found
+        if each.code in _OF_THE_TEXT or names.isdisjoint(re.split(r"[^\w-]+", " ".join(_QUOTED.findall(each.message))))
+    ]
 
 
 def _still_missing(found: list[Diagnostic], stack: Converted) -> list[Diagnostic]:

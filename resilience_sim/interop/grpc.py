@@ -180,7 +180,8 @@ def _name_all(document: Mapping, config: Section, known: _Known) -> None:
         service, method = (entry.read(key, _text, "a text") for key in FIELDS["name"])
         entry.rest()
         if method and method.value and not (service and service.value):
-            log.refused("a method without its service: the service config is not valid", entry.at("method"))
+            if "service" not in entry.unread:
+                log.refused("a method without its service: the service config is not valid", entry.at("method"))
             assert config.node is not None  # named all the same, so that there is something to say it of
             known.named.setdefault(f"/{method.value}", (document, config.node, config.path))
             continue
@@ -243,8 +244,7 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     )
     top.rest()
     result.layers, aside = known.configs[id(node)].made()
-    log.found += aside.found
-    log.assumed += aside.assumed
+    log.take(aside)
     if any(layer.exact.get("budget") is not None for layer in result.layers):
         result.remarks.append("retryThrottling is per server name: all methods of a channel share it")
     return result
@@ -301,7 +301,7 @@ def _method(config: Section, throttling: Section, log: Log) -> list[Layer]:
 
 def _attempts(section: Section, log: Log) -> Value[int] | None:
     attempts = section.count("maxAttempts")
-    _in_quotes(section, ("maxAttempts", "backoffMultiplier"), log)
+    _in_quotes(section, "maxAttempts", log)
     if attempts is None:
         if _is_missing(section, "maxAttempts"):
             log.refused("`maxAttempts` is required", section.at())
@@ -313,16 +313,15 @@ def _attempts(section: Section, log: Log) -> Value[int] | None:
     return Value(max(1, min(5, attempts.value)), attempts.at)
 
 
-def _in_quotes(section: Section, names: tuple[str, ...], log: Log) -> None:
-    """Numbers as texts: protobuf's JSON has them, Go's has not."""
-    for name in names:
-        entry = section.entry(name)
-        text = entry[1].value.value if entry and isinstance(entry[1].value, Scalar) else None
-        if isinstance(text, str) and name not in section.unread:
-            log.add(
-                BAD_VALUE, "warning", "a number in quotes: grpc-go refuses the service config, others read it",
-                section.at(name), "write it without quotes",
-            )  # fmt: skip
+def _in_quotes(section: Section, name: str, log: Log) -> None:
+    """A number that was read from a text: protobuf's JSON has such, Go's has not."""
+    entry = section.entry(name)
+    text = entry[1].value.value if entry and isinstance(entry[1].value, Scalar) else None
+    if isinstance(text, str) and name not in section.unread:
+        log.add(
+            BAD_VALUE, "warning", "a number in quotes: grpc-go refuses the service config, others read it",
+            section.at(name), "write it without quotes",
+        )  # fmt: skip
 
 
 def _is_missing(section: Section, name: str) -> bool:
@@ -346,6 +345,7 @@ def _retry(section: Section, throttling: Section, log: Log) -> Layer:
     layer.put("attempts", attempts.value if attempts else 5, attempts, "missing")
     first, cap = (_required(section, name, log) for name in ("initialBackoff", "maxBackoff"))
     factor = section.number("backoffMultiplier")
+    _in_quotes(section, "backoffMultiplier", log)
     if factor is None and _is_missing(section, "backoffMultiplier"):
         log.refused("`backoffMultiplier` is required", section.at())
     layer.put("delay", Ns(first.value if first else 1_000_000_000), first, "missing")
@@ -402,6 +402,8 @@ def _codes(section: Section, name: str, log: Log) -> Setting:
     at: At = section.at(name)
     node = section.node_at(name)
     items = node.items if isinstance(node, Sequence) else ()
+    if section.elsewhere(name):
+        return Setting("[unavailable]", f"{name}: not known", at)
     known = [_number(str(item.value)) for item in items if isinstance(item, Scalar)]
     if node is not None and not isinstance(node, Sequence):
         log.bad("a list of status codes", at, 'for example ["UNAVAILABLE"]')
@@ -439,8 +441,11 @@ def _valid_throttling(section: Section, log: Log) -> None:
     if not section:
         return
     tokens = _tokens(section)
-    _in_quotes(section, ("maxTokens", "tokenRatio"), log)
+    for name in ("maxTokens", "tokenRatio"):
+        _in_quotes(section, name, log)
     section.rest()
+    if section.unread:
+        return
     if tokens is None:
         log.refused(
             "`retryThrottling` needs `maxTokens` and `tokenRatio` above 0: the service config is not valid",

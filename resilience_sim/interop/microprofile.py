@@ -258,6 +258,9 @@ def _time(found: Section, name: str, unit: str, default: int, default_unit: str 
     """A number with the unit beside it, in whole milliseconds; a unit alone is one for the default number."""
     word = found.word(unit, (*_UNITS, *(each.replace("_", "-") for each in _UNITS if "_" in each)))
     value = found.read(name, _long, "a whole number", f"the unit stands in `{unit}`")
+    if value is not None and unit in found.unread:
+        found.log.unread.append(value.at.path)
+        return None
     if value is None and word is None:
         return None
     size = _UNITS[word.value.replace("-", "_")] if word else _UNITS[default_unit]

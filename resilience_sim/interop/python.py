@@ -158,6 +158,5 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     if isinstance(stack, Copy):
         stack = _in_full(file)[instance]
     assert isinstance(stack, Stack)
-    log.found += stack.log.found
-    log.assumed += stack.log.assumed
+    log.take(stack.log)
     return stack.converted

@@ -348,7 +348,7 @@ def _retry(chain: Chain, log: Log, title: str) -> Layer:
     cap = chain.time("exponentialMaxWaitDuration")
     spread = chain.get("number", "randomizedWaitFactor")
     on, jittered = bool(growing and growing.value), bool(random and random.value)
-    if (on or jittered) and wait is None:
+    if (on or jittered) and wait is None and "waitDuration" not in chain.unread():
         log.trap(
             "RL102",
             "the backoff flags have no effect without `waitDuration`: every wait is the default 500 ms",
@@ -564,7 +564,7 @@ def _errors(chain: Chain, layer: Layer, log: Log) -> None:
     lists = {name: chain.get("texts", name) for name in ("ignoreExceptions", "recordExceptions")}
     put_outcomes(layer, lists["recordExceptions"] or (), lists["ignoreExceptions"] or ())
     for name, found in lists.items():
-        if found is not None:
+        if found:  # of an empty list nothing is made
             at = chain.at(name)
             log.trap(
                 "RL113",

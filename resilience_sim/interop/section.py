@@ -6,7 +6,7 @@ Each key is read, named as not modelled with a reason, or reported as unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -149,7 +149,7 @@ class Section:
             return At(span, self.path, safe_name(self._name or self.path.rpartition(".")[2]) + ":")
         return self._at(*found, value)
 
-    def _at(self, written: str, entry: Entry, value: str) -> At:
+    def _at(self, written: str, entry: Entry, value: str = "") -> At:
         shown = safe_name(written)
         path = f"{self.path}.{shown}" if self.path else shown
         return At(entry.key, path.lstrip("."), f"{shown}: {value}" if value else f"{shown}:")
@@ -205,22 +205,39 @@ class Section:
         node = found[1].value
         if not isinstance(node, Scalar):
             self.log.bad("a single value", self._at(*found, ""))
-            self.unread.append(name)
+            self._not_read(name, found)
             return None
         value = node.value
         if value is None or (value == "" and self.log.values in _EMPTY_IS_UNSET):
             return None
-        why = filled_in_elsewhere(value) if isinstance(value, str) else ""
-        if why:
-            self.log.add(
-                "RL192", "warning", f"the value of `{safe_name(name)}` {why}; it was read as if it were not set",
-                self._at(*found, ""), "write the value, or read the file after it was filled in",
-            )  # fmt: skip
-            self.unread.append(name)
+        if self._elsewhere(name, [value], found):
             return None
         if value.__class__ in (int, float) and node.span.end_col - node.span.col != len(shown := harmless(value)):
             self._not_as_written(name, node.span, shown, found)
         return value, found
+
+    def elsewhere(self, name: str) -> bool:
+        """Whether a value, or one in a list, is filled in later; that is said."""
+        found = self.entry(name)
+        node = None if found is None else found[1].value
+        values = [
+            each.value for each in (node.items if isinstance(node, Sequence) else [node]) if isinstance(each, Scalar)
+        ]
+        return found is not None and self._elsewhere(name, values, found)
+
+    def _elsewhere(self, name: str, values: Iterable[object], found: tuple[str, Entry]) -> bool:
+        why = next(filter(None, map(filled_in_elsewhere, values)), "")
+        if why:
+            self.log.add(
+                "RL192", "warning", f"the value of `{safe_name(name)}` {why}; it was read as if it were not set",
+                self._at(*found), "write the value, or read the file after it was filled in",
+            )  # fmt: skip
+            self._not_read(name, found)
+        return bool(why)
+
+    def _not_read(self, name: str, found: tuple[str, Entry]) -> None:
+        self.unread.append(name)
+        self.log.unread.append(self._at(*found).path)
 
     def _not_as_written(self, name: str, span: Span, value: str, found: tuple[str, Entry]) -> None:
         """A number of YAML 1.1 that people read as another one: ``0200`` and ``1:30``."""
@@ -244,7 +261,7 @@ class Section:
             return Value(reader(value), self._at(written, entry, harmless(value)))
         except (ValueError, ZeroDivisionError, OverflowError):
             self.log.bad(what, self.at(name), help)
-            self.unread.append(name)
+            self._not_read(name, (written, entry))
             return None
 
     def duration(self, name: str, reader: Callable[[object], int], help: str = "") -> Value[int] | None:
@@ -338,13 +355,15 @@ class Section:
             text = next((each for each in known if self._plain(each) == self._plain(text)), text)
         if text not in known if known else safe_name(text) != text:
             self.log.bad("one of " + ", ".join(known) if known else "a name", self.at(name))
-            self.unread.append(name)
+            self._not_read(name, (written, entry))
             return None
         return Value(text, self._at(written, entry, text))
 
     def texts(self, name: str) -> list[str]:
         """A list of words, or words separated by commas; what is not a word is left out silently."""
         node = self.node_at(name)
+        if self.elsewhere(name):
+            return []
         if isinstance(node, Sequence):
             return [str(item.value) for item in node.items if isinstance(item, Scalar)]
         if isinstance(node, Mapping):  # a properties file numbers its lists

@@ -5,12 +5,12 @@ A configuration file is imported first; its findings come along, and what the im
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_
 
 from resilience_sim.interop.documents import ConfigFile
-from resilience_sim.interop.findings import At
+from resilience_sim.interop.findings import At, last
 from resilience_sim.interop.formats import Imported
 from resilience_sim.interop.generic import as_generic
 from resilience_sim.scenario.diagnostics import Diagnostic
@@ -47,6 +47,7 @@ class Subject:
     found: tuple[Diagnostic, ...] = ()
     remarks: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()  # settings that the file does not say, and what was taken for them
+    unread: tuple[str, ...] = ()  # paths of settings that it says in a way that could not be read
     instead: tuple[str, ...] = ()  # rules whose finding the import has said better
     exact: tuple[PolicyConfig, ...] = ()  # the stack under the rules of its libraries
     remedies: dict[tuple[int, str], str] = field(default_factory=dict)  # by policy and rule, in the file's own words
@@ -149,7 +150,7 @@ class Instances:
         self._surroundings = _Surroundings(settings)
         self._assumed = frozenset(ASSUMED) - {setting.partition("=")[0].partition(".")[0] for setting in settings}
         self.told: set[int] = set()  # what was said about the whole file (interop/findings.py)
-        self._alike: dict[tuple[int, tuple[str, ...]], Subject] = {}
+        self._alike: dict[tuple[int, tuple[str, ...], tuple[str, ...]], Subject] = {}
 
     def subject(self, name: str) -> Subject:
         """One of them; what there is to say about the whole file comes with the first."""
@@ -171,10 +172,16 @@ class Instances:
         file, kind = self.opened
         subject = Subject(
             file.path, plan, None, places, self._assumed, kind, name, imported.findings, imported.assumed,
-            tuple(stack.unsure), instead, exact, remedies, twin=self._alike.get((id(plan), instead)),
+            (*stack.unsure, *_as_unset(imported.unread)), imported.unread, instead, exact, remedies,
+            twin=self._alike.get((id(plan), instead, imported.unread)),
         )  # fmt: skip
-        self._alike.setdefault((id(plan), instead), subject)
+        self._alike.setdefault((id(plan), instead, imported.unread), subject)
         return subject
+
+
+def _as_unset(unread: Sequence[str]) -> Iterator[str]:
+    for name in dict.fromkeys(map(last, unread)):
+        yield f"`{name}`, whose value could not be read, is not set"
 
 
 class _Surroundings:
