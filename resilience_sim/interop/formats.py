@@ -182,6 +182,8 @@ def _lenient(file: ConfigFile, strict: str) -> Iterator[Diagnostic]:
         json.loads("\n".join(lines))
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError):
+            control = error.msg.startswith("Invalid control character")  # Gson alone takes it, in gRPC's Java
+            strict = "a control character within quotes is no JSON: most programs refuse it" if control else strict
             yield Diagnostic(REFUSED, strict, file.path, error.lineno, error.colno, error.colno + 1)
 
 

@@ -46,12 +46,11 @@ _BEGIN = re.compile(rf"{MARK}(?: *\Z| +{_COMMENT})")
 def in_parts(text: str, source: Source) -> bool:
     """Whether documents can be read one by one: none is ended or begun by anything but ``---``."""
     far = any(text.startswith(sign) or f"\n{sign}" in text for sign in ("...", "%"))
-    return not far and len(source.lines) == text.count("\n") + 1 and (text.isascii() or is_plain(text))
+    return not far and len(source.lines) == text.count("\n") + 1 and (text.isascii() or FOREIGN.search(text) is None)
 
 
-def is_plain(text: str) -> bool:
-    """Whether YAML has all of its characters; libyaml looks ahead for others, and reads nothing before them."""
-    return re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]", text) is None
+# what YAML does not have; libyaml looks ahead for it, reads nothing before it, and does not say where it stands
+FOREIGN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def next_part(text: str, start: int) -> tuple[int, bool]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from resilience_sim.interop.findings import BROKEN
 from resilience_sim.interop.json_tree import RENDER, TEMPLATE, TWICE
-from resilience_sim.interop.yaml_lines import MARK, MOST_DEPTH, Lines, in_parts, is_plain, next_part
+from resilience_sim.interop.yaml_lines import FOREIGN, MARK, MOST_DEPTH, Lines, in_parts, next_part
 from resilience_sim.interop.yaml_scalars import MAY_DIFFER
 from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.parse import scalar
@@ -71,7 +71,7 @@ class _Text:
             below = row + plain.count("\n", start, end)
             read = None if _UNUSUAL.search(plain, start, end) else reader.part(row, below, last)
             if read is None:
-                if not checked and not is_plain(self.text):
+                if not checked and FOREIGN.search(self.text):
                     del self.unclear[many:]
                     return None
                 checked = True
@@ -116,14 +116,19 @@ class _Text:
             message, help = f"not YAML: {_QUOTED.sub('…', problem)}", _hint(indented + problem)
         except (UnicodeError, ValueError):
             mark, message, help = None, "the text holds characters that YAML does not know", ""
-        line = (mark.line if mark else 0) + row
+        at, column = (mark.line, mark.column) if mark else (0, 0)
+        foreign = None if mark else FOREIGN.search(part)
+        if foreign:
+            before = Source.of("", part[: foreign.start()]).lines
+            at, column, help = len(before) - 1, len(before[-1]), "remove it; in double quotes it has an escape"
+        line = at + row
         template = _template_line(self.text, start, line)
         if template:
             message, help = "this is a template: `{{ … }}` stands here where YAML has a value", RENDER
             line = template - 1
-        col = 1 if template or mark is None else mark.column + 1
+        col = 1 if template else column + 1
         self.found.append(Span(self.source, line + 1, col, line + 1, col + 1).finding(BROKEN, message, help))
-        return reader.documents, _start_of_line(part, mark.line if mark else 0)
+        return reader.documents, _start_of_line(part, at)
 
 
 def _start_of_line(text: str, number: int) -> int:

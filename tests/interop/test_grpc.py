@@ -265,3 +265,9 @@ def test_a_value_that_is_not_known_has_no_default():
     found = said(retry_with(maxAttempts="${ATTEMPTS}"))
     assert "`maxAttempts` comes from the environment, which is not known here; it was read as if it were not" in found
     assert "default" not in found
+
+
+def test_a_control_character_is_no_comment():
+    found = imported('{"methodConfig": [{"name": [{"service": "a.B\x01"}], "timeout": "3s"}]}', "a.json")
+    assert "a control character within quotes is no JSON" in said(found)
+    assert "comments" not in said(found)

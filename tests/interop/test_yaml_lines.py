@@ -120,3 +120,19 @@ def test_a_template_is_looked_for_in_the_document_that_is_broken():
     text = "a: '{{ x }}'\n---\nb: 1\n c: 2\n---\nd: {{ y }}\n"
     parse_yaml(text, Source.of("f.yaml", text), found)
     assert [(each.line, "template" in each.message) for each in found] == [(4, False), (6, True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: 1\nb: c\x07\n", (2, 5)),
+        ("# é\r\na: 'x\x7f'\n", (2, 6)),
+        ("a: [\n  \x01]\n---\nb: 1\n", (2, 3)),
+        ("a: 1\n---\nb: \udc80\n", (3, 4)),
+    ],
+)
+def test_a_character_that_yaml_does_not_have_is_told_of_where_it_stands(text: str, place: tuple[int, int]):
+    """libyaml names no line then (its ReaderError has the offset of a buffer)."""
+    found: list[Diagnostic] = []
+    parse_yaml(text, Source.of("f.yaml", text), found)
+    assert [(each.line, each.col) for each in found] == [place]
