@@ -300,7 +300,11 @@ def capacity_ladder(plan: Plan, precision: float) -> Ladder | str:
             else ("B has one worker, which is always left")
         )
     if len(limited) > 1:
-        return ShareLadder(plan, _fewer_everywhere, precision / 2)
+        if sum(limited) > MOST_RUNGS:
+            return ShareLadder(plan, _fewer_everywhere, precision / 2)
+        shares = sorted({lost / workers for workers in limited for lost in range(workers)})
+        change = partial(_losing, shares)
+        return CountLadder(plan, change, shares.__getitem__, "ratio", 0.0, 0, len(shares) - 1, 0)
     workers = limited[0]
     return CountLadder(plan, _fewer_workers, lambda lost: lost / workers, "ratio", 0.0, 0, workers - 1, 0)
 
@@ -431,6 +435,10 @@ def _failing(plan: Plan, points: float) -> Plan:
 
 def _fewer_workers(plan: Plan, lost: int) -> Plan:
     return _everywhere(plan, lambda each: replace(each, workers=max(1, each.workers - lost)) if each.workers else each)
+
+
+def _losing(shares: Sequence[float], plan: Plan, rung: int) -> Plan:
+    return _fewer_everywhere(plan, shares[rung])
 
 
 def _fewer_everywhere(plan: Plan, share: float) -> Plan:

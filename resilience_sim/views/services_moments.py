@@ -184,7 +184,7 @@ class ServicesMoments:
         index = max(range(len(part.sent)), key=lambda i: part.sent[i])
         if not part.sent[index] or not self._arrivals[index]:
             return None
-        middle = index * self._width + self._width // 2
+        middle = (index * self._width + min((index + 1) * self._width, self._now)) // 2  # a run may have been cut short
         return Multiplied(service, middle, self._arrivals[index], part.sent[index])
 
     def failed_since(self, t: int) -> list[int]:

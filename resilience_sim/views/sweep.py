@@ -285,18 +285,35 @@ def _steps(scenario: Scenario, found: Sweep, names: Sequence[str]) -> list[tuple
     name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
     first = metric(names[0])
     better = first.better if first is not None else 0
-    means = [(mean * better, point) for point in found.points if (mean := point.metrics[names[0]].mean) is not None]
-    top = max((value for value, _ in means), default=0.0)
-    best = [point for value, point in means if value == top]
-    point = (best or found.points)[0]
+    points: Sequence[Point] = found.points
+    whom = "these points"
+    which, point = _best(points, names[0], better)
+    if _is_today(scenario, point):
+        points, whom = [each for each in points if not _is_today(scenario, each)], "the other points"
+        if not points:
+            return [(f"resim margins {name}", "how far today's settings hold")]
+        which, point = _best(points, names[0], better)
     settings = ", ".join(f"{path}={value}" for path, value in point.at.items())
-    which = "first" if len(best) in (0, len(means)) else "best" if len(best) == 1 else "first of the best"
     by = "" if which == "first" else f", by {names[0]},"
-    what = f"the {which} of these points{by} against today's settings"
+    what = f"{'this one' if len(points) == 1 else f'the {which} of {whom}{by}'} against today's settings"
     return [
         (f"resim compare {name} --try {quote(settings)}", what),
         (f"resim margins {name}", "how far today's settings hold"),
     ]
+
+
+def _best(points: Sequence[Point], name: str, better: int) -> tuple[str, Point]:
+    """The best point by a metric, and which one it is; the first where none is."""
+    means = [(mean * better, point) for point in points if (mean := point.metrics[name].mean) is not None]
+    top = max((value for value, _ in means), default=0.0)
+    best = [point for value, point in means if value == top]
+    which = "first" if len(best) in (0, len(means)) else "best" if len(best) == 1 else "first of the best"
+    return which, (best or points)[0]
+
+
+def _is_today(scenario: Scenario, point: Point) -> bool:
+    """Whether the settings of a point are those as written."""
+    return scenario.with_settings([f"{path}={value}" for path, value in point.at.items()]).plan == scenario.plan
 
 
 def points_document(found: Sweep) -> list[dict[str, object]]:

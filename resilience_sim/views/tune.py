@@ -39,10 +39,9 @@ def tune_rows(
     rows: list[Row] = []
     if not quiet:
         row = Row(scenario.plan.name, "title", hang=2)
-        row.add(
-            f" {look.dot} {fmt.count(found.candidates)} candidates {look.dot} {fmt.count(found.runs)} runs", "faint"
-        )
-        row.add(f" {look.dot} {fmt.count(found.requests)} requests", "faint")
+        counts = ((found.candidates, "candidate"), (found.runs, "run"), (found.requests, "request"))
+        for number, noun in counts:
+            row.add(f" {look.dot} {fmt.plural(number, noun)}", "faint")
         if found.certified_on:
             row.add(f" {look.dot} certified on {len(found.certified_on)} fresh seeds", "faint")
         rows.append(row)

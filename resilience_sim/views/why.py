@@ -379,7 +379,8 @@ def amplified(case: Case) -> str:
     if not peak.requests or peak.attempts < AMPLIFIED * peak.requests:
         return ""
     times = fmt.factor(peak.attempts / peak.requests)
-    middle = fmt.instant(round(peak.at + peak.length // 2, -8))
+    until = min(peak.at + peak.length, round(case.run["virtual_seconds"] * 1e9))  # a run may have been cut short
+    middle = fmt.instant(round((peak.at + until) // 2, -8))
     what = "Retries and hedges" if case.policies(HedgeConfig) else "Retries"
     text = (
         f"{what} multiplied the calls to B: the {fmt.plural(peak.requests, 'request')} that came around {middle} made "

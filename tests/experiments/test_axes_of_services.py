@@ -40,9 +40,22 @@ def test_all_services_or_one() -> None:
     assert one.actions[0].what.fields[0].value.a == pytest.approx(15e6 * factor)
     assert [each.failure_rate for each in at("failing", 100).everybody] == pytest.approx([0.1, 0.15, 0.1])
     assert [each.failure_rate for each in at("failing:shop", 100).everybody] == pytest.approx([0.1, 0.05, 0.0])
-    assert [each.workers for each in at("capacity", 100).everybody] == [4, 1, 0]
     assert [each.workers for each in at("capacity:shop", 3).everybody] == [5, 2, 0]
     assert at("capacity:db", 1).services[0].workers == 1
+
+
+def test_lost_workers_of_all_services() -> None:
+    """Every number of them that a share can leave, at the share that is lost then: nothing lies between two rungs."""
+    found = ladder_of("capacity", PLAN, 0.01)
+    assert not isinstance(found, str)
+    assert found.stepped
+    rungs = range(found.last + 1)
+    assert [found.value(rung) for rung in rungs] == [0, 1 / 8, 2 / 8, 3 / 8, 4 / 8, 5 / 8, 6 / 8, 7 / 8]
+    left = [[each.workers for each in found.plan(rung).everybody] for rung in rungs]
+    assert left == [[8 - lost, 2 if not lost else 1, 0] for lost in range(8)]
+    uneven = ladder_of("capacity", load_text(TEXT.replace("workers: 8", "workers: 3"), "axes.yaml").plan, 0.01)
+    assert not isinstance(uneven, str)
+    assert [uneven.value(rung) for rung in range(uneven.last + 1)] == [0, 1 / 3, 1 / 2, 2 / 3]
 
 
 @pytest.mark.parametrize(

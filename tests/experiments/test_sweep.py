@@ -266,8 +266,20 @@ def test_a_curve_for_people(flaky):
     assert answer.out.count("●") == 3
     assert "It crosses 70% at about retry.attempts = 2." in answer.out
     assert "what moves it" not in answer.out
-    assert "the best of these points, by availability, against" in answer.out
-    assert "retry.attempts=3" in answer.out.split("compare")[1]
+    assert "the best of the other points, by availability, against" in answer.out
+    assert "retry.attempts=2" in answer.out.split("compare")[1]
+
+
+def test_todays_settings_are_not_compared_with_themselves(flaky):
+    """Where they are the best of the points, others may be compared with them."""
+
+    def ask(*values):
+        return resim("sweep", "flaky.yaml", "--runs", "2", "--over", f"retry.attempts={','.join(values)}").out
+
+    assert "--try retry.attempts=4  the best of these points, by availability, against" in ask("2", "3", "4")
+    assert "--try retry.attempts=2  the best of the other points, by availability, against" in ask("1", "2", "3")
+    assert "--try retry.attempts=2  this one against today's settings" in ask("2", "3")
+    assert "resim compare" not in ask("3")
 
 
 def test_a_heat_map_fits_eighty_columns(flaky):

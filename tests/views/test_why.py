@@ -295,6 +295,15 @@ def test_of_a_run_that_was_cut_short_nobody_says_that_it_never_recovered_or_neve
     assert "answer" not in said
 
 
+def test_requests_of_a_run_that_was_cut_short_came_before_its_end() -> None:
+    """The stretches are as long as the whole run would have wanted them."""
+    text = "traffic: {rate: 10/s, duration: 10h}\nstack: [{retry: {attempts: 3}}]\n"
+    one = plan_of(f"service: {{failure_rate: 100%}}\n{text}")
+    two = plan_of(f"services: {{shop: {{calls: [{{to: db}}]}}, db: {{failure_rate: 100%}}}}\n{text}")
+    assert "requests that came around 30s made" in cut(one, 60)[1]
+    assert "requests that came around 30s made" in cut(two, 60)[1]
+
+
 def test_never_recovered_takes_time_after_the_fault() -> None:
     """As long as the fault itself, and as long as a breaker stays open."""
     late = STORM.replace("at: 5s", "at: 32s")
