@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from resilience_sim.kernel.events import Component
 from resilience_sim.measure.divergence import Divergence, OutcomeFold, first_divergence
@@ -25,6 +25,17 @@ class VariantDivergence:
     theirs: Story | None
     our_components: tuple[Component, ...]
     their_components: tuple[Component, ...]
+    both: int | None = None  # the requests that both have, where one has more
+
+
+def same_arrivals(plans: Collection[Plan]) -> bool:
+    """Whether the same requests come at the same instants, whatever becomes of them."""
+
+    def coming(plan: Plan) -> object:
+        return replace(plan.traffic, deadline=0), [fault for fault in plan.faults if fault.kind == "spike"]
+
+    first, *others = [coming(plan) for plan in plans]
+    return all(plan.traffic.loop != "closed" for plan in plans) and all(other == first for other in others)
 
 
 def plans_of(scenario: Scenario, others: Sequence[tuple[str, Scenario]] = ()) -> dict[str, Plan]:
@@ -57,7 +68,11 @@ def divergences(plans: dict[str, Plan], baseline: str, seed: int) -> list[Varian
         divergence = first_divergence(outcomes[baseline], outcomes[name])
         theirs, their_components = _story(plans[baseline], seed, divergence)
         ours, our_components = _story(plan, seed, divergence)
-        found.append(VariantDivergence(name, baseline, divergence, ours, theirs, our_components, their_components))
+        counts = [len(outcomes[each].outcomes) for each in (baseline, name)]
+        both = min(counts) if len(set(counts)) > 1 else None
+        found.append(
+            VariantDivergence(name, baseline, divergence, ours, theirs, our_components, their_components, both)
+        )
     return found
 
 

@@ -71,16 +71,17 @@ def render_comparison(
     quiet: bool = False,
     why: Mapping[str, Sequence[str]] | None = None,
     steps: Sequence[Step] | None = None,
+    arrivals: bool = True,
 ) -> None:
     """Print the comparison. ``results`` by variant name, the baseline included; ``differences`` against it.
 
     ``quiet``: only the answer and the verdicts. ``why``: the reasons to tell of some variants. ``steps``: what to type
-    next, instead of the usual.
+    next, instead of the usual. ``arrivals``: whether they are the same in all.
     """
     width = console.width if console.is_terminal else FULL_WIDTH
     look = look_of(console)
     rows = comparison_rows(
-        scenario, results, differences, divergences, verdicts, width, look, interrupted, quiet, why, steps
+        scenario, results, differences, divergences, verdicts, width, look, interrupted, quiet, why, steps, arrivals
     )
     emit(console, rows)
 
@@ -97,14 +98,14 @@ def comparison_rows(
     quiet: bool = False,
     why: Mapping[str, Sequence[str]] | None = None,
     steps: Sequence[Step] | None = None,
+    arrivals: bool = True,
 ) -> list[Row]:
     runs = max((len(found) for found in results.values()), default=0)
     baseline = differences[0].baseline if differences else next(iter(results), "")
     seeds = [result.seed for result in next(iter(results.values()), ())]
     span = f"seed {seeds[0]}" if runs == 1 else f"{runs} runs each, seeds {fmt.ranges(seeds)}" if seeds else "no run"
-    rows = [
-        Row(scenario.plan.name, "title").add(f"  {len(results)} variants  {span}  same arrivals, same luck", "faint")
-    ]
+    same = "same arrivals, same luck" if arrivals else "same luck"
+    rows = [Row(scenario.plan.name, "title").add(f"  {len(results)} variants  {span}  {same}", "faint")]
     if interrupted:
         rows.append(Row("interrupted: everything below is about what was simulated until then", "odd"))
     if not runs:

@@ -19,7 +19,8 @@ def divergence_rows(divergences: Sequence[VariantDivergence], look: Look) -> lis
         first = each.divergence
         row = Row(f"  {each.variant}", "strong", hang=4)
         if first is None:
-            rows.append(row.add(f": every request ended as in {each.baseline}", "faint"))
+            which = "every request" if each.both is None else f"each of the first {fmt.plural(each.both, 'request')}"
+            rows.append(row.add(f": {which} ended as in {each.baseline}", "faint"))
             continue
         row.add(f": first at request {fmt.request(first.rid)}, which came at {fmt.instant(first.arrival)}")
         rows.append(row)

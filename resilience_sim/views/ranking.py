@@ -240,13 +240,18 @@ def _points(change: Difference | None) -> str:
 
 
 def _least(results: Results, found: Summaries, names: Sequence[str], of: str, runs: int) -> list[str]:
-    """Those of ``names`` that are not told to have more of a metric than the least; all where one has no data."""
+    """Those of ``names`` that are not told to have more of a metric than the least; all where one has no data.
+
+    All too where one that is told to have more has less than one that is not: the figures do not tell who has least.
+    """
     means = {name: mean for name in names if (mean := _mean(found, name, of)) is not None}
     if len(means) < len(names):
         return list(names)
     first = min(names, key=lambda name: means[name])
-    return [
+    least = [
         name
         for name in names
         if name == first or means[name] <= means[first] or not _tells(_difference(results, name, first, of), runs)
     ]
+    most = max(means[name] for name in least)
+    return list(names) if any(means[name] < most for name in names if name not in least) else least

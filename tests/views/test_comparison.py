@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from resilience_sim.measure.result import RunResult
 from resilience_sim.measure.statistics import compare
-from resilience_sim.runs.compare import VariantDivergence, divergences, plans_of
+from resilience_sim.runs.compare import VariantDivergence, divergences, plans_of, same_arrivals
 from resilience_sim.runs.simulate import simulate
 from resilience_sim.scenario.scenario import Scenario
 from resilience_sim.views.comparison import comparison_rows, render_comparison
@@ -165,3 +165,18 @@ def test_an_interrupted_comparison_says_so(runs: int) -> None:
     rows = comparison_rows(one, results, compare(results, "as-written"), interrupted=True)
     assert rows[1].plain().startswith("interrupted")
     assert comparison_rows(one, {}, [])[0].plain().startswith("small-outage  0 variants")
+
+
+def test_same_arrivals_are_claimed_only_where_they_are_the_same() -> None:
+    """Not at another rate, nor where users wait for their answers; nor do requests end alike that one alone has."""
+    open_loop = "resim: 1\nname: quiet\nservice: {latency: 1ms}\ntraffic: {rate: 10/s, requests: 20}\n"
+    alike = open_loop + "stack: [timeout: {after: 1s}]\ncompare: {variants: {slow: {set: {timeout.after: 2s}}}}\n"
+    closed = alike.replace("rate: 10/s", "users: 2")
+    longer = alike.replace("slow: {", "more: {set: {traffic.requests: 30}}, slow: {")
+    for scenario_text, same in ((alike, True), (closed, False), (longer, False)):
+        assert same_arrivals(plans_of(scenario(scenario_text)).values()) == same
+    one, results, parted = ran(longer)
+    page = text(comparison_rows(one, results, compare(results, "as-written"), parted, arrivals=False))
+    assert "seed 1  same luck" in page
+    assert "more: each of the first 20 requests ended as in as-written" in page
+    assert "slow: every request ended as in as-written" in page

@@ -54,6 +54,10 @@ HIGH, LOW, NEAR = [0.9, 0.91, 0.92], [0.5, 0.52, 0.51], [0.91, 0.9, 0.92]
         ("; of these b and a have the shortest p99 of successes; b has the fewest attempts",
          {"a": runs(HIGH, 0.1, 2.0), "b": runs(HIGH, 0.1, 1.5), "c": runs(HIGH, 0.3, 1.0), "d": runs(LOW, 0.01, 1.0)},
          {"a": runs(HIGH, 0.1, 2.0), "b": runs(HIGH, 0.1, 1.5), "c": runs(HIGH, 0.1, 1.0), "d": runs(LOW, 0.01, 1.0)}),
+        # a has more than b, and less than c, of which the figures do not tell: who has the least is not known then.
+        ("; b and c have the shortest p99",
+         {"a": runs(HIGH, 0.4), "b": runs(HIGH, 0.1), "c": [*runs(HIGH[:2], 0.1), *runs(HIGH[2:], 0.9)]},
+         {"a": runs(HIGH, 0.3), "b": runs(HIGH, 0.1), "c": [*runs(HIGH[:2], 0.1), *runs(HIGH[2:], 0.9)]}),
         ("; b has the fewest duplicates", {"a": runs(HIGH, 0.1, duplicates=3.0), "b": runs(HIGH, 0.2, duplicates=0.0)},
          {"a": runs(HIGH, 0.1, duplicates=3.0), "b": runs(HIGH, 0.2, duplicates=3.0)}),
         ("has the shortest p99", {"a": runs(HIGH, 0.1), "b": runs(HIGH, 0.2)},  # no data is no merit

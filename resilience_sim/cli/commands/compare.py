@@ -191,6 +191,7 @@ def answer(
         return divergences(dict(plans), baseline, found[baseline][0].seed)
 
     def say(console: Console, quiet: bool) -> None:
+        from resilience_sim.runs.compare import same_arrivals
         from resilience_sim.views.comparison import render_comparison
 
         render_comparison(
@@ -204,6 +205,7 @@ def answer(
             quiet=quiet,
             why=why,
             steps=steps,
+            arrivals=same_arrivals(plans.values()),
         )
 
     drawn = {
