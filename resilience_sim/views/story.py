@@ -9,6 +9,7 @@ from resilience_sim.kernel import events as ev
 from resilience_sim.kernel import format as fmt
 from resilience_sim.measure.call_tree import CallTreeFold
 from resilience_sim.measure.story import Attempt, Step, attempt_number
+from resilience_sim.runs.simulate import drain
 from resilience_sim.runs.simulation import Source
 from resilience_sim.settings.policy import PolicyConfig
 from resilience_sim.views.call_story import CallTeller
@@ -28,7 +29,7 @@ from resilience_sim.views.story_words import (
 )
 from resilience_sim.views.words import fault_words, outcome_name, speaker
 
-SLICE = 50_000
+SLICE = 5_000  # engine steps at once: Ctrl-C waits for them, and 50,000 take the interpreted core a second and more
 
 
 class NothingThere(Exception):
@@ -48,8 +49,7 @@ def request_story(source: Source, rid: int) -> Node:
         calls = CallTreeFold(rid, source.components)
         source.attach(calls)
         teller = CallTeller(source.plan, source.components, calls.tree)
-    while source.run(budget=SLICE):
-        continue
+    drain(source)
     if not fold.story.steps:
         most = fold.requests - 1
         raise NothingThere(

@@ -9,6 +9,7 @@ import pytest
 from cli.shell import resim
 
 from resilience_sim.kernel import events as ev
+from resilience_sim.kernel.sim import FOREVER, UNLIMITED
 from resilience_sim.kernel.sink import Fold
 from resilience_sim.runs.simulation import Simulation
 from resilience_sim.scenario.load import load, load_text
@@ -133,6 +134,23 @@ def test_every_shipped_scenario_has_stories(name: str):
     assert told == sent.counts[middle]
     tree = draw(instant_story(Simulation(plan, plan.seed), run.now // 2), 200)
     assert all(f"`{policy.id}`: " in "\n".join(tree) for policy in plan.stack)
+
+
+def test_ctrl_c_is_heard_while_a_story_is_looked_for():
+    """Interpreted, `explain` heard it after more than a second: 50,000 steps were taken at once."""
+    budgets: list[int] = []
+
+    class Asked(Simulation):
+        def run(self, until: int = FOREVER, budget: int = UNLIMITED) -> bool:
+            budgets.append(budget)
+            return super().run(until, budget)
+
+    plan = load("retry-storm").plan
+    instant_story(Asked(plan, plan.seed), 10_000_000_000)
+    assert max(budgets) <= 5_000
+    budgets.clear()
+    request_story(Asked(plan, plan.seed), 9)
+    assert budgets[0] <= 500
 
 
 def test_the_breakers_count_is_the_breakers_own():
