@@ -59,7 +59,11 @@ class Cluster:
         )
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        environ = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # it looks a hundred times a second, idle or not
+        }
         with (self._folder / f"{words[0]}-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", *words, "--no-dashboard"],
@@ -68,23 +72,19 @@ class Cluster:
         self.processes.append(process)
         return process
 
-    def addresses(self) -> dict[str, str]:
-        """The address of each worker that the scheduler knows, by name."""
+    def addresses(self, *names: str) -> dict[str, str]:
+        """The address of each worker that the scheduler knows, by name; ``names``: as soon as it knows just these."""
         import distributed
 
-        with distributed.Client(self.address, timeout=PATIENCE, set_as_default=False) as client:
-            return {each["name"]: address for address, each in client.scheduler_info(-1)["workers"].items()}
-
-    def wait_for(self, *names: str) -> dict[str, str]:
-        """Until these workers and no others are there."""
         found: dict[str, str] = {}
 
         def there() -> bool:
             nonlocal found
-            found = self.addresses()
-            return set(found) == set(names)
+            found = {each["name"]: address for address, each in client.scheduler_info(-1)["workers"].items()}
+            return not names or set(found) == set(names)
 
-        self._wait(there)
+        with distributed.Client(self.address, timeout=PATIENCE, set_as_default=False) as client:
+            self._wait(there)
         return found
 
     def _wait(self, done: object) -> None:
@@ -109,7 +109,7 @@ def cluster_of(folder: Path, *names: str) -> Iterator[Cluster]:
     try:
         for name in names:
             cluster.worker(name)
-        cluster.wait_for(*names)
+        cluster.addresses(*names)
         yield cluster
     finally:
         cluster.end()

@@ -35,9 +35,9 @@ GRID = Grid(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two workers."""
+    """Two workers; idle ones are not free, so they go when this module is done."""
     pytest.importorskip("distributed", reason="Dask is not installed: the extra `cluster`")
     from experiments.clusters import cluster_of
 
@@ -106,7 +106,7 @@ def test_a_lost_worker_costs_its_blocks_only(cluster):
     with open_cluster(cluster.address, said.append) as crew:
         assert (crew.size, said) == (2, [])
         doomed = cluster.worker("doomed", threads=2)
-        address = cluster.wait_for("one", "two", "doomed")["doomed"]
+        address = cluster.addresses("one", "two", "doomed")["doomed"]
         while crew.size < 3:
             crew.muster()
         stop(doomed)
@@ -133,7 +133,7 @@ def test_workers_that_are_not_like_us_are_refused_by_name(cluster):
     cluster.worker("bare", "import sys\nsys.modules['resilience_sim'] = None\n")
     strangers = cluster.processes[-2:]
     try:
-        names = cluster.wait_for("one", "two", "older", "bare")
+        names = cluster.addresses("one", "two", "older", "bare")
         said: list[str] = []
         with open_cluster(cluster.address, said.append) as crew:
             found = sweep(GRID, crew)
@@ -143,7 +143,7 @@ def test_workers_that_are_not_like_us_are_refused_by_name(cluster):
         for each in strangers:
             each.kill()
             each.wait()
-        cluster.wait_for("one", "two")
+        cluster.addresses("one", "two")
     assert found == sweep(GRID, Alone())
     older, bare = sorted(said, key=lambda words: names["bare"] in words)
     version = resilience_sim.__version__
