@@ -74,6 +74,7 @@ def pytest_collection() -> Iterator[object]:
     finally:
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)  # nor every 700 objects while they run: events and frames leave no cycles
         gc.enable()
 
 

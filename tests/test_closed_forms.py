@@ -15,7 +15,8 @@ from lab import breaker as circuit_breaker
 
 from resilience_sim.kernel import events as ev
 from resilience_sim.kernel.sink import Fold
-from resilience_sim.runs.simulate import simulate
+from resilience_sim.runs.simulate import drain, simulate
+from resilience_sim.runs.simulation import Simulation
 from resilience_sim.settings.latency import Latency
 from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.service import ServiceConfig
@@ -48,7 +49,9 @@ class Waits(Fold):
 def watch(the_plan: Plan, seed: int = 1) -> Waits:
     """Run and note."""
     notes = Waits(the_plan.traffic.requests)
-    simulate(the_plan, seed, [notes])
+    simulation = Simulation(the_plan, seed)
+    simulation.attach(notes)
+    drain(simulation)
     return notes
 
 

@@ -20,7 +20,8 @@ from resilience_sim.cli.main import run
 # Command lines that have something to say, where it is not `COMMAND quick.yaml`.
 LINES = {
     "compare": ["compare", "quick.yaml", "--runs", "2"],
-    "margins": ["margins", "quick.yaml", "--axis", "load", "--runs", "2", "--precision", "20%"],
+    "margins": ["margins", "quick.yaml", "--axis", "load", "--runs", "1", "--precision", "20%",
+                "--set", "traffic.requests=20"],
     "sweep": ["sweep", "quick.yaml", "--over", "retry.attempts=2..3", "--runs", "2"],
     "replay": ["replay", "r.resim"],
     "play": ["play", "--tour", "list"],

@@ -301,7 +301,8 @@ def test_more_columns_than_a_line_has_stand_in_strips(flaky):
 
     def shown(count, columns):
         over = ("--over", "retry.attempts=1..2", "--over", f"service.failure_rate=0%..90%:{count}")
-        out = resim("sweep", "flaky.yaml", *over, "--runs", "1", terminal=True, columns=columns).out
+        few = ("--runs", "1", "--set", "traffic.requests=10")
+        out = resim("sweep", "flaky.yaml", *over, *few, terminal=True, columns=columns).out
         lines = Text.from_ansi(out).plain.splitlines()
         assert max(map(len, lines)) <= columns
         cells = [line[5:] for line in lines if line[:5].strip() == "2"]

@@ -631,7 +631,7 @@ def test_from_python(tmp_path):
     """The same answers as objects and rows."""
     scenario = resilience_sim.loads(WORKERS)
     asked = {"vary": {"service.workers": "1..12"}, "maximize": ["utilization"], "subject_to": ["availability == 100%"]}
-    found = scenario.tune(**asked, requests=40_000, study=tmp_path / "s.study")
+    found = scenario.tune(**asked, requests=12_000, study=tmp_path / "s.study")
     assert found.verdict == "better"
     assert [each.settings for each in found] == [{"service.workers": "5"}]
     assert found.frame()[0]["service.workers"] == "5"

@@ -31,6 +31,7 @@ from . import calls
 from .case import Case, Step
 
 HEARD = 1.5  # s of CPU within which it is heard
+WAITED, WAITED_AT_MOST = 4, 10  # s on the wall for each of CPU, where others work: to be interrupted, and to be done
 MOST_MEMORY = 1_000_000  # kB that one step may add to the peak of the process
 TOOK = re.compile(rb'"seconds": [0-9.]+')  # in documents of experiments
 DOCUMENTED = (errors.OK, errors.NO, errors.NOTHING_DONE, errors.INCONCLUSIVE)
@@ -79,7 +80,7 @@ def _step(step: Step, found: Judgement) -> bool:
 
     files, peak = _files(), _peak()
     out, err = io.StringIO(), io.StringIO()
-    with _patience(step.patience) as clock:
+    with _patience(step.patience, WAITED if step.simulates else WAITED_AT_MOST) as clock:
         try:
             if step.argv:
                 code: int | str = as_in_a_command(execute)(step.argv, Environment(io.StringIO(), out, err))
@@ -220,8 +221,8 @@ class _Clock:
 
 
 @contextmanager
-def _patience(seconds: float) -> Iterator[_Clock]:
-    """After a while of CPU time, or ten times as long on the wall (others may be working), press Ctrl-C.
+def _patience(seconds: float, waited: int) -> Iterator[_Clock]:
+    """After a while of CPU time, or ``waited`` times as long on the wall (others may be working), press Ctrl-C.
 
     As a terminal does it: whoever has a handler of his own for it (while processes are started, say) gets it there.
     """
@@ -240,7 +241,7 @@ def _patience(seconds: float) -> Iterator[_Clock]:
     before = [signal.signal(number, press) for number in numbers]
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, seconds * 10)
+    signal.setitimer(signal.ITIMER_REAL, seconds * waited)
     try:
         yield clock
     finally:

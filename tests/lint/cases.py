@@ -61,10 +61,11 @@ def seen(code: str) -> Seen:
     return seen_in(text_of(code))
 
 
-def seen_in(text: str, seed: int = 7) -> Seen:
+def seen_in(text: str, seed: int = 7, only: tuple[str, ...] = ()) -> Seen:
+    """``only``: these figures and no events, in half the time."""
     plan = load_text(text, "t.yaml").plan
     tape = Tape()
-    result = simulate(plan, seed, [tape])
+    result = simulate(plan, seed, metrics=only, digest=False) if only else simulate(plan, seed, [tape])
     metrics = {name: reading.value for name, reading in result.metrics.items()}
     scoped = {scope: {name: r.value for name, r in found.items()} for scope, found in result.scoped.items()}
     return Seen(metrics, scoped, result.document, tape)

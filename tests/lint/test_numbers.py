@@ -28,10 +28,10 @@ def many(text: str, instances: int, spread: str, rate: str = "") -> str:
     return text.replace("stack:", f"client: {{instances: {instances}, spread: {spread}}}\nstack:")
 
 
-def figures(code: str, text: str, measure: Measure) -> tuple[float, float]:
-    """What the one finding says, and what one run shows."""
+def figures(code: str, text: str, measure: Measure, *only: str) -> tuple[float, float]:
+    """What the one finding says, and what one run shows, of which ``measure`` may need these figures ``only``."""
     (found,) = found_in(text, code)
-    return measure(found.numbers, seen_in(text))
+    return measure(found.numbers, seen_in(text, only=only))
 
 
 def turned_away(numbers: dict[str, float], run: Seen) -> tuple[float, float]:
@@ -143,7 +143,7 @@ def test_users_that_wait_for_their_answers(code: str, old: str, new: str, measur
 def test_places_of_instances_that_take_turns(latency: str, instances: int, spread: str, tolerance: float) -> None:
     """Every fourth arrival is a more even stream: fewer are turned away, fewest where all calls take the same time."""
     text = many(text_of("RL020"), instances, spread, "200").replace("{exponential: 100ms}", latency)
-    said, seen = figures("RL020", text, turned_away)
+    said, seen = figures("RL020", text, turned_away, "availability")
     assert seen == near(said, tolerance)
 
 
@@ -153,7 +153,7 @@ def test_places_and_few_users(users: int, think: str, places: int) -> None:
     closed = f"users: {users}, think: {{exponential: {think}}}, duration: 100s"
     text = text_of("RL020").replace("rate: 200/s, requests: 20000", closed)
     text = text.replace("max_concurrent: 20", f"max_concurrent: {places}")
-    said, seen = figures("RL020", text, turned_away)
+    said, seen = figures("RL020", text, turned_away, "availability")
     assert seen == near(said, 0.05)
     assert found_in(text.replace(f"max_concurrent: {places}", f"max_concurrent: {users}"), "RL020") == []
 
@@ -213,7 +213,9 @@ def test_openings_an_hour(breaker: str, failing: str, rate: str, instances: int,
     text = text_of("RL011").replace("failure_threshold: 4, recovery_time: 1s", breaker)
     text = text.replace("failure_rate: 20%", f"failure_rate: {failing}").replace("20/s", f"{rate}/s")
     text = text.replace("duration: 1h", f"duration: {12 // instances}m")
-    said, seen = figures("RL011", many(text, instances, spread, rate), an_hour(12 // instances / 60, instances))
+    said, seen = figures(
+        "RL011", many(text, instances, spread, rate), an_hour(12 // instances / 60, instances), "opened"
+    )
     openings = said * 12 / 60
     assert seen == near(said, max(0.15, 3.5 / openings**0.5))
 
@@ -392,6 +394,6 @@ def test_an_empty_window_may_open_a_breaker_that_a_full_one_never_does(window: s
     (found,) = found_in(text, "RL011")
     assert "50% of the first 10 calls or a few more of an empty window come about by chance" in found.message
     assert "instances" not in found.message, "it is one breaker"
-    runs = [seen_in(text, seed).metrics["opened"] or 0 for seed in range(1, 161)]
+    runs = [seen_in(text, seed, ("opened",)).metrics["opened"] or 0 for seed in range(1, 161)]
     assert sum(opened > 0 for opened in runs) / len(runs) == near(found.numbers["chance"], 0.4)
     assert sum(runs) / len(runs) == near(found.numbers["per_hour"], 0.5)

@@ -412,7 +412,7 @@ def test_dialogs_stand_in_the_middle_and_are_seen_whole(size: tuple[int, int], k
         for button in d.app.screen.query(Button):
             assert box.contains_region(button.region)
 
-    drive(check, at_20_seconds(), size=size)
+    drive(check, size=size)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (240, 70), (100, 30)], ids=str)

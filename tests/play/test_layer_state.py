@@ -62,7 +62,7 @@ def asked_at(s: Session, t: int) -> dict[int, dict[str, float]]:
 def test_at_the_head_levels_are_those_of_the_instant_shown(stack: str) -> None:
     """At every frame, between events too, where windows have aged since the last of them."""
     s = on(stack)
-    for tenth in range(100, 450, 7):
+    for tenth in range(100, 450, 17):
         play(s, tenth / 10)
         assert s.run.layer_state.exact
         assert s.run.layer_state.read() == asked_at(s, s.clock)

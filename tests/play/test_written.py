@@ -160,8 +160,7 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [None, 7])
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(("setting", "seed"), [*((each, None) for each in SETTINGS), (SETTINGS[0], 7)])
 def test_every_setting_and_the_seed_are_in_the_file(setting: str, seed: int | None) -> None:
     """It ran otherwise than it had been played: `w` left --set and --seed to a notice, or said nothing of them."""
     scenario = load("retry-storm", ["traffic.duration=20s", setting])

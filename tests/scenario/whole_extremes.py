@@ -109,9 +109,10 @@ def cases(values_of: Callable[[types.Type], list[str]]) -> Iterator[tuple[str, s
             few = table.name in SEEN_ELSEWHERE or table.name in seen or "stack" in place or "faults" in place
             seen.add(table.name)
             for param in table.params:
+                where = ".".join(map(str, (*place, param.name)))
+                before, after = text_of(with_value(base, (*place, param.name), "\0")).split("\0")
                 for value in values_of(param.type)[:: FEW if few else 1]:
-                    where = ".".join(map(str, (*place, param.name)))
-                    yield f"{name}: {where}", value, text_of(with_value(base, (*place, param.name), value))
+                    yield f"{name}: {where}", value, before + value + after
 
 
 def reachable(kind: types.Type, found: dict[str, Table] | None = None) -> dict[str, Table]:

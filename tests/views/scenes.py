@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
@@ -73,13 +73,21 @@ def scenario(text: str, name: str = "demo.yaml") -> Scenario:
 
 def state_at(plan: Plan, seconds: float, seed: int = 1, name: str = "", sample: int = 1) -> LiveFold:
     """The live state of a run at an instant."""
+    return next(states_at(plan, (seconds,), seed, name, sample))
+
+
+def states_at(
+    plan: Plan, instants: Iterable[float], seed: int = 1, name: str = "", sample: int = 1
+) -> Iterator[LiveFold]:
+    """The live state of one run at several instants, one after the other."""
     simulation = Simulation(plan, seed)
     fold = LiveFold(plan, seed, simulation.components, name)
     fold.sample = sample
     simulation.attach(fold)
-    fold.over = not simulation.run(round(seconds * 1e9))
-    fold.tick(round(seconds * 1e9))
-    return fold
+    for seconds in instants:
+        fold.over = not simulation.run(round(seconds * 1e9))
+        fold.tick(round(seconds * 1e9))
+        yield fold
 
 
 def lines(sheet: Sheet) -> list[str]:

@@ -15,7 +15,7 @@ from resilience_sim.views.live.frame import PlaybackStatus, frame
 from resilience_sim.views.live.look import ASCII, UNICODE, Look, look_for
 from resilience_sim.views.live.race import race_frame
 from resilience_sim.views.live.state import LiveFold
-from views.scenes import BUSY, OUTAGE, PAYMENT, lines, scenario, state_at
+from views.scenes import BUSY, OUTAGE, PAYMENT, lines, scenario, state_at, states_at
 
 SECTIONS = ("small-outage", "faults", "breaker", "success", "latency", "load on B", "now", "requests", "in flight",
             "succeeded", "attempts", "quit", "speed")  # fmt: skip
@@ -73,7 +73,9 @@ stack:
 
 def test_the_caption_says_what_is_happening() -> None:
     plan = scenario(STORM).plan
-    captions = {t: lines(frame(state_at(plan, t), 120, 30))[1].rstrip() for t in (4, 8, 20, 31, 34, 1000)}
+    instants = (4, 8, 20, 31, 34, 1000)
+    states = zip(instants, states_at(plan, instants), strict=True)
+    captions = {t: lines(frame(state, 120, 30))[1].rstrip() for t, state in states}
     assert captions[4] == "no fault yet · B gets what users ask · every request succeeds"
     assert captions[8].startswith("brownout on · B gets ")
     assert captions[20].startswith("fault over · B still gets 3x what users ask · queue ")
@@ -81,8 +83,9 @@ def test_the_caption_says_what_is_happening() -> None:
     assert "no more requests come" in captions[31]
     assert re.search(r"no caller is left, B works on for nobody · queue \d+ and shrinking", captions[34])
     assert captions[1000].startswith("over · ")
+    state = state_at(plan, 20)
     for width in range(1, 90):
-        shown = lines(frame(state_at(plan, 20), width, 24))[1]
+        shown = lines(frame(state, width, 24))[1]
         assert shown.rstrip() == "" or shown.startswith("fault over")
 
 
@@ -205,8 +208,8 @@ def test_the_caption_never_says_that_b_gets_more_than_every_request_can_make() -
     """Attempts of the last second may be of requests before it: with three attempts each that is no 3.2 times."""
     plan = load("retry-storm").plan
     said = set()
-    for t in range(21, 60, 3):
-        factor = re.search(r"B still gets (\S+)x", lines(frame(state_at(plan, t), 120, 30))[1])
+    for state in states_at(plan, range(21, 60, 3)):
+        factor = re.search(r"B still gets (\S+)x", lines(frame(state, 120, 30))[1])
         if factor is not None:
             said.add(float(factor[1]))
     assert said
