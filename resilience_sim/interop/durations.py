@@ -47,7 +47,7 @@ def _spring(text: str) -> int:
 
 def timespan(value: object) -> int:
     """.NET: ``[-][d.]hh:mm[:ss[.fffffff]]``; a bare number is days."""
-    return _timespan(_text(value))
+    return _timespan(_text(value, strip=True))
 
 
 @lru_cache(maxsize=4096)
@@ -126,13 +126,14 @@ def istio(value: object) -> int:
 
 def seconds(value: object) -> int:
     """A bare number of seconds."""
-    return _whole(Fraction(_text(value)) * SECOND)
+    return _whole(Fraction(_text(value, strip=True)) * SECOND)
 
 
-def _text(value: object) -> str:
+def _text(value: object, strip: bool = False) -> str:
+    """Blanks around it are a mistake to Spring's DurationStyle, to Go, and to protobuf's JSON."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("no duration")
-    text = str(value).strip()
+    text = str(value).strip() if strip else str(value)
     if len(text) > 40:
         raise ValueError("no duration")
     return text

@@ -10,7 +10,9 @@ from resilience_sim.scenario.diagnostics import Diagnostic
 from resilience_sim.scenario.text.tree import Entry, Mapping, Scalar, Source, Span
 
 _COMMENT = re.compile(r"\s*[#!]")
-_PAIR = re.compile(r"\s*(?![#!])((?:[^\s=:\\]+|\\.)+)(?:\s*[=:]\s*|\s+)?(.*)")
+_BREAK = re.compile("\r\n|\r|\n")
+_BLANKS = " \t\f"  # Java's; a no-break space is a letter like others
+_PAIR = re.compile(r"[ \t\f]*(?![#!])((?:[^ \t\f=:\\]+|\\.)+)(?:[ \t\f]*[=:][ \t\f]*|[ \t\f]+)?(.*)")
 _VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(\"[^\"]*\"|'[^']*'|.*?)\s*(?:\s#.*)?$")
 _HEAD = re.compile(r"\s*\[(.+)\]")
 _INI_PAIR = re.compile(r"\s*([^=:\s][^=:]*)[=:]\s*(.*)")
@@ -22,13 +24,13 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
     """The documents (``#---`` parts them), each flat: dotted keys as they are written; of two alike the last counts."""
     documents = [Mapping(Span(source, 1, 1, 1, 1), {})]
     number = 0
-    lines = text.split("\n")
+    lines = _BREAK.split(text)
     while number < len(lines):
-        line = lines[number].rstrip("\r")
+        line = lines[number]
         number += 1
         row = number
         while _continues(line) and not _COMMENT.match(line):
-            line = line[:-1] + (lines[number].strip() if number < len(lines) else "")
+            line = line[:-1] + (lines[number].lstrip(_BLANKS) if number < len(lines) else "")
             number += 1
         match = _PAIR.match(line)
         if match is None:
@@ -36,11 +38,12 @@ def parse_properties(text: str, source: Source) -> list[Mapping]:
                 documents.append(Mapping(Span(source, row, 1, row, 1), {}))
             continue
         name, value = match.groups()
-        value = value.strip()
+        value, whole = value.rstrip(_BLANKS), _plain(value)
         key = Span(source, row, match.start(1) + 1, row, match.end(1) + 1)
         col = match.start(2) + 1
         place = Span(source, row, col, row, col + len(value))
-        documents[-1].entries[_plain(name)] = Entry(key, Scalar(place, meant(_plain(value))))
+        said = meant(_plain(value))
+        documents[-1].entries[_plain(name)] = Entry(key, Scalar(place, whole if isinstance(said, str) else said))
     return documents
 
 

@@ -27,6 +27,7 @@ _SPRING_HEX = re.compile(r"-?(?:0[xX]|#)[0-9a-fA-F]{1,8}\Z")
 _EMPTY_IS_UNSET = ("Spring", "SmallRye", "Dapr")
 _INT32 = (".NET", "Dapr")
 _TYPED = ("Kubernetes", "Dapr")
+_BLANKS = " \t\n\r\f\v"
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -462,9 +463,9 @@ def _count(value: object, least: int) -> int:
 
 
 def _digits(value: object) -> str:
-    """The text of a number; Python alone takes `1_000`."""
-    text = str(value).strip()
-    if "_" in text:
+    """The text of a number; Python alone takes `1_000`, and no-break spaces around it."""
+    text = str(value).strip(_BLANKS)
+    if "_" in text or text != text.strip():
         raise ValueError
     return text
 
@@ -479,7 +480,7 @@ def _number(value: object) -> float:
 
 
 def _flag(value: object) -> bool:
-    text = str(value).strip().lower()
+    text = str(value).strip(_BLANKS).lower()
     if text not in _FLAGS:
         raise ValueError
     return _FLAGS[text]

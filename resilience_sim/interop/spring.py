@@ -22,7 +22,7 @@ from resilience_sim.interop.section import Section, Value
 from resilience_sim.interop.texts import meant
 from resilience_sim.scenario.text.tree import Entry, Mapping, Node, Scalar, Sequence, Span
 
-DURATION = "Spring reads `1500ms`, `2s` or `PT1.5S`, and refuses `1.5s`"
+DURATION = "Spring reads `1500ms`, `2s` or `PT1.5S`, and refuses `1.5s` and blanks around"
 ORDER_KEYS: dict[str, str] = {
     "retry": "retryAspectOrder",
     "circuitbreaker": "circuitBreakerAspectOrder",

@@ -175,13 +175,15 @@ def _parted(node: Mapping) -> Mapping:
 
 
 def _put(entries: dict[str, Entry], head: str, tail: str, entry: Entry) -> None:
-    """An entry under its name, or, with a ``tail``, among those of the mapping that has the name."""
-    if not tail:
-        entries[head] = entry
-        return
+    """An entry under its name, or, with a ``tail``, among those of the mapping that has the name: FilterDefinition has
+    a flat map of arguments, in which both spellings are one.
+    """
+    below = {tail: entry} if tail else entry.value.entries if isinstance(entry.value, Mapping) else None
     before = entries.get(head)
-    inner = before.value.entries if before and isinstance(before.value, Mapping) else {}
-    entries[head] = Entry(entry.key, Mapping(entry.key, {**inner, tail: entry}))
+    if below is None or not before or not isinstance(before.value, Mapping):
+        entries[head] = Entry(entry.key, Mapping(entry.key, {tail: entry})) if tail else entry
+    else:
+        entries[head] = Entry(before.key, Mapping(before.key, {**before.value.entries, **below}))
 
 
 def _nested(node: Scalar, rows: dict[str, str]) -> Mapping:

@@ -275,3 +275,14 @@ def test_arguments_with_dots_are_parts_of_a_whole():
         "retry"
     ]
     assert (found["delay"], found["max_delay"], found["backoff"]) == ("50ms", "2s", "exponential")
+
+
+@pytest.mark.parametrize("dotted_first", [True, False])
+def test_arguments_may_stand_dotted_and_as_a_mapping(dotted_first: bool):
+    """FilterDefinition.args is a flat map: both are `backoff.…` in it."""
+    parts = ["backoff.firstBackoff: 50ms", "backoff: {maxBackoff: 1s, factor: 3}"]
+    listed = ", ".join(parts if dotted_first else parts[::-1])
+    found = read(route("- {name: Retry, args: {retries: 3, " + listed + "}}\n"))
+    got = settings(found)["retry"]
+    assert (got["delay"], got["max_delay"], got["factor"]) == ("50ms", "1s", "3x")
+    assert "RL191" not in said(found)

@@ -111,3 +111,28 @@ def test_a_tab_in_the_indentation_is_told():
     with pytest.raises(ScenarioError) as error:
         imported("resilience4j:\n\tretry: {}\n", YML)
     assert error.value.diagnostics[0].help == "indent with spaces; YAML allows no tab here"
+
+
+A = "resilience4j.retry.instances.a."
+
+
+@pytest.mark.parametrize(
+    ("text", "attempts", "wrong"),
+    [
+        (f"{A}maxAttempts=4\r{A}waitDuration=1s", "4", ""),  # LineNumberReader ends a line at a lone CR
+        (f"# \r{A}maxAttempts=4\r\n{A}waitDuration=1s", "4", ""),
+        (f"{A}maxAttempts=4 \n{A}enableRandomizedWait=true \t\n{A}waitDuration=1s", "4", ""),
+        (f"{A}maxAttempts=4\n{A}waitDuration=1s \n", "4", "`waitDuration` cannot be read as a duration"),
+        (f"{A}maxAttempts=\\ 4\n{A}waitDuration=\\ 1s\n", "4", "`waitDuration` cannot be read as a duration"),
+        (f"{A}maxAttempts=4\xa0\n", "3", "`maxAttempts` cannot be read as an integer"),
+        (f"{A}maxAttempts=4\n{A}enableRandomizedWait=\xa0true\n", "4", "cannot be read as true or false"),
+    ],
+)
+def test_lines_and_blanks_of_properties_are_java_s(text: str, attempts: str, wrong: str):
+    """OriginTrackedPropertiesLoader keeps blanks behind a value; StringToBooleanConverter and NumberUtils cut blanks,
+    DurationStyle does not (Spring Boot at c329ffa), and none of them a no-break space.
+    """
+    found = imported(text, "application.properties", "a")
+    assert retry(found)["attempts"] == attempts
+    assert wrong in said(found)
+    assert ("RL192" in said(found)) == bool(wrong)
