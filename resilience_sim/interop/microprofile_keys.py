@@ -50,7 +50,7 @@ OTHER_SWITCHES = ("metrics.enabled", "mp-compatibility", "opentelemetry.enabled"
 _ANNOTATIONS = "|".join(MEMBERS)
 _CLASSIC = re.compile(rf"(?:(?P<place>[^=\s]+)/)?(?P<annotation>{_ANNOTATIONS})/(?P<member>[A-Za-z][\w-]*)\Z")
 _LIKE_CLASSIC = re.compile(r"[^=\s]+/(?P<annotation>[A-Za-z]+)/(?P<member>[A-Za-z]+)\Z")
-_PROFILE = re.compile(r'"?%(?:\{([^}]*)\}|([\w,-]+))"?\.')
+_PROFILE = re.compile(r'"?%(\{[^}]*\}|[\w,-]+)"?\.')
 _STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."]+)')
 _CLIENT = re.compile(r"(?P<place>[^=\s]+)/mp-rest/(?P<member>connectTimeout|readTimeout)\Z")
 _QUARKUS_CLIENT = re.compile(
@@ -154,9 +154,9 @@ def _file_profile(document: Mapping) -> str:
 
 
 def _without_profile(name: str) -> tuple[list[str], str]:
-    """``%prod.a.b`` is ``a.b`` for one profile; ``%{dev,test}.a.b`` for two."""
+    """``%prod.a.b`` is ``a.b`` for one profile; ``%dev,test.a.b`` for two. One with braces is for none, see below."""
     match = _PROFILE.match(name) if "%" in name[:2] else None
-    names = [each.strip() for each in (match[1] or match[2] or "").split(",")] if match else []
+    names = [each.strip() for each in match[1].split(",")] if match else []
     inner = name[match.end() :] if match else name
     return names, inner.strip('"') if inner[:1] == inner[-1:] == '"' and inner.count('"') == 2 else inner
 
@@ -174,8 +174,13 @@ def read_properties(file: ConfigFile, log: Log) -> Properties:
             applies = max((found.profiles.index(each) + 1 for each in profiles if each in found.profiles), default=0)
         if profiles and not applies:
             if _about(name) is not None:
-                only = ", ".join(map(safe_name, profiles))
+                usable = [each for each in profiles if each and each[0] != "{" and each[-1] != "}"]
+                only = ", ".join(map(safe_name, usable or profiles))
                 at = At(entry.key, safe_name(name), f"%{only}.{_shown(name)}:")
+                if not usable:  # its documents write `%{profile-name}`, and its code knows no braces: at 3f13795e
+                    message = "a profile has no braces around its name: SmallRye Config never reads this"
+                    log.add(UNKNOWN_KEY, "warning", message, at, "write `%dev.` or `%dev,test.` before the name")
+                    continue
                 log.add(NOT_MODELLED, "info", f"this is for one profile only ({only}): `--profile NAME` reads it", at)
             continue
         _take(found, name, _filled(entry, values, log), 10 * applies)
