@@ -18,6 +18,7 @@ from resilience_sim.settings.retry import LikeRetryConfig, RetryConfig, StopConf
 from resilience_sim.settings.throttle import LikeThrottleConfig, ThrottleConfig
 
 WITHOUT_LIMIT = 10_000
+_COUNTED = 100
 _GROWTH = {
     "constant": "constant",
     "linear": "linear",
@@ -83,7 +84,7 @@ def _retry(config: LikeRetryConfig) -> RetryConfig:
     jitter, spread = _spread(wait)
     return NearestRetry(
         id=config.id,
-        attempts=config.attempts or WITHOUT_LIMIT,
+        attempts=min(config.attempts or WITHOUT_LIMIT, _begun_in_time(config)),
         delay=int(wait.of_times[-1] if wait.of_times else wait.base),
         backoff=_GROWTH.get(wait.growth, "constant"),
         factor=1.62 if wait.growth == "fibonacci" else wait.factor,
@@ -141,6 +142,28 @@ def _time_limit(stop: StopConfig) -> int:
 def _overruns(stop: StopConfig) -> bool:
     """Whether the time is looked at before a wait, without the wait."""
     return stop.kind in ("after", "exceeded") or any(map(_overruns, stop.of))
+
+
+def _begun_in_time(config: LikeRetryConfig) -> int:
+    """The attempts that a time limit leaves where all fail at once; only waits of a known least length tell."""
+    limit, overruns, passed = _time_limit(config.stop), _overruns(config.stop), 0.0
+    for n in range(1, _COUNTED if limit else 1):
+        wait = _shortest(config.wait, n)
+        if (passed if overruns else passed + wait) >= limit:
+            return n
+        passed += wait
+    return WITHOUT_LIMIT
+
+
+def _shortest(wait: WaitConfig, n: int) -> float:
+    """The least that the wait before the nth retry can be, as far as its formula is a simple one."""
+    if wait.growth == "sum":
+        return sum(_shortest(each, n) for each in wait.of)
+    if wait.growth == "chain" and wait.of:
+        return _shortest(wait.of[min(n, len(wait.of)) - 1], n)
+    known = wait.growth in ("constant", "exponential") and wait.jitter in ("none", "added")
+    grown = wait.base * wait.factor ** (n - 1) if wait.growth == "exponential" else wait.base
+    return max(wait.least, min(grown, wait.most or grown)) if known else wait.least
 
 
 def _spread(wait: WaitConfig) -> tuple[str, float]:

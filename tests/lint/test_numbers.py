@@ -374,7 +374,27 @@ def test_a_wait_that_begins_in_time_may_end_later(stop: str, patience: int) -> N
     text = PATIENT.replace("STOP", f"stop: {{kind: {stop}, value: 7}}").replace("WAIT", "{kind: fixed, seconds: 2}")
     assert seen_in(text).metrics["max"] == near(patience)
     (found,) = found_in(text, "RL019")
-    assert found.numbers["patience"] == (8 if stop == "after_delay" else 7)
+    assert found.numbers["patience"] == patience
+
+
+@pytest.mark.parametrize(
+    ("stop", "wait", "attempts"),  # as tenacity 9.2.1 makes them with its clock and sleep replaced
+    [
+        ("before_delay, value: 10", "{kind: fixed, seconds: 3}", 4),
+        ("after_delay, value: 10", "{kind: fixed, seconds: 3}", 5),
+        ("before_delay, value: 2", "{kind: fixed, seconds: 3}", 1),
+        ("before_delay, value: 9", "{kind: fixed, seconds: 3}", 3),
+        ("before_delay, value: 10", "{kind: exponential}", 4),
+        ("after_delay, value: 10", "{kind: exponential, max: 2}", 7),
+        ("before_delay, value: 10", "{kind: sum, of: [{kind: fixed, seconds: 3}, {kind: fixed, seconds: 1}]}", 3),
+    ],
+)
+def test_attempts_are_those_that_begin_in_time(stop: str, wait: str, attempts: int) -> None:
+    """RL019 said "again and again" of them, and RL007 "without limit", even where not one is tried again."""
+    text = PATIENT.replace("STOP", f"stop: {{kind: {stop}}}").replace("WAIT", wait)
+    found = found_in(text, "RL019")
+    assert [each.numbers["attempts"] for each in found] == ([attempts] if attempts > 1 else [])
+    assert "again and again" not in "".join(each.message for each in found)
 
 
 EMPTY = """
