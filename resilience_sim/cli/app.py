@@ -6,6 +6,7 @@ A command's module is imported only if it is called, or if all commands are list
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -50,6 +51,12 @@ def load(command: str) -> tuple[Any, Any]:
 
 def build(rich: bool, only: str = "") -> Any:
     """The parser of the command line. ``rich``: help with boxes and colors. ``only``: build just this command."""
+    return _built(rich, tuple((command, *load(command)) for command in ((only,) if only else COMMANDS)))
+
+
+@cache
+def _built(rich: bool, commands: tuple[tuple[str, Any, Any], ...]) -> Any:
+    """The parser of these commands (name, module, function), which says the same however often it is asked."""
     app = typer.Typer(
         name="resim",
         help=ABOUT,
@@ -62,8 +69,7 @@ def build(rich: bool, only: str = "") -> Any:
     )
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     app.callback()(with_parameters(_no_command, [context, *parameters(GlobalOptions)], None))
-    for command in (only,) if only else COMMANDS:
-        module, function = load(command)
+    for command, module, function in commands:
         app.command(command, short_help=module.ABOUT, rich_help_panel=COMMANDS[command])(typer_callback(function))
     return typer.main.get_command(app)
 
