@@ -246,6 +246,8 @@ class Scenario:
 
         names = tuple(check_metrics([*(metrics or ("availability",)), *([refine[0]] if refine else [])]))
         self._as_written("swept")
+        if not over:
+            raise ValueError("nothing to sweep over: name a setting and its values")
         with with_remedies():
             specs = tuple(parse_values(path, text) for path, text in over.items())
         found = measure(Grid(self._loaded, specs, names, tuple(_seeds(self, seeds)), refine), local_crew(workers))

@@ -14,6 +14,24 @@ from resilience_sim.cli.app import COMMANDS
 from resilience_sim.cli.commands.list_ import KINDS
 from resilience_sim.scenario.text import shipped
 
+QUIET = """\
+resim: 1
+service: {latency: 1ms}
+traffic: {rate: 1/s, requests: 9}
+stack: [timeout: {after: 1s}]
+"""
+
+
+def test_lint_does_not_say_that_there_is_nothing_in_a_file_it_cannot_read(here):
+    """Of the others it says that there is nothing else."""
+    (here / "bad.yaml").write_text(QUICK.replace("attempts: 3", "attemps: 3"))
+    (here / "quiet.yaml").write_text(QUIET)
+    alone, both = resim("lint", "bad.yaml"), resim("lint", "bad.yaml", "quiet.yaml")
+    assert (alone.code, both.code) == (2, 2)
+    assert "nothing" not in alone.err
+    assert "nothing else found in 2 files" in both.err
+    assert resim("lint", "quiet.yaml").err == "nothing found\n"
+
 
 def test_validate_many_files(here):
     """Exit code 2 when any is not valid; all of them are looked at."""

@@ -95,6 +95,7 @@ def test_from_python_mistakes_say_what_to_write():
     flaky = resilience_sim.loads(FLAKY)
     for call, words in (
         (lambda: flaky.sweep({"retry.delay": "1ms..2s"}), r"does not say how many values \(write it like"),
+        (lambda: flaky.sweep({}), "nothing to sweep over"),
         (lambda: flaky.sweep({"seed": "1..3"}), r"the same seeds \(--seed"),
         (lambda: flaky.margins(over={"retry.attempts": "3"}), r"is no range \(write it like"),
         (lambda: flaky.margins("load", precision=0.0), "precision=0.0: from 0.0005 to 0.2"),

@@ -66,11 +66,11 @@ def _print(ctx: CommandContext, found: list[Finding], unreadable: list[Diagnosti
     if found or style == "sarif":
         text = report(found, style, ctx.io.stdout_color)
         ctx.out(ctx.fitting(text, ctx.io.stdout_is_terminal) if style == "full" else text)
-    if style != "full" or ctx.quiet:
+    if style != "full" or ctx.quiet or (unreadable and not linted.stacks):
         return
     number = counts(found)
     parts = [f"{many} {name}{'s' if many != 1 and name != 'info' else ''}" for name, many in number.items() if many]
-    summary = f"found {', '.join(parts)}" if parts else "nothing found"
+    summary = f"found {', '.join(parts)}" if parts else f"nothing {'else ' if unreadable else ''}found"
     where = f" in {linted.files:,} files" if linted.files > 1 else ""
     stacks = "" if linted.stacks == 1 else f" with {linted.stacks or 'no'} stack{'s' if linted.stacks != 1 else ''}"
     ctx.err(("\n" if found else "") + summary + where + (stacks if where or not linted.stacks else ""))
