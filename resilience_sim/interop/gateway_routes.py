@@ -10,7 +10,7 @@ from resilience_sim.interop import durations, mesh
 from resilience_sim.interop.documents import ConfigFile
 from resilience_sim.interop.envoy_gateway import Policy
 from resilience_sim.interop.findings import ALONE, Log
-from resilience_sim.interop.layers import Converted, Layer, Ns, Setting, percent
+from resilience_sim.interop.layers import MOST_CALLS, Converted, Layer, Ns, Setting, percent
 from resilience_sim.interop.mesh import (
     BY_SCHEMA,
     assume_hosts,
@@ -261,14 +261,17 @@ def constrain(host: Host, retry: Layer | None, log: Log) -> None:
         share = percentage(budget.count("percent"), BY_SCHEMA, log)
         interval = budget.duration("interval", durations.gateway, SPAN)
         budget.rest()
-        count, per = rate.count("count"), rate.duration("interval", durations.gateway, SPAN)
+        count, per = rate.count("count", 1), rate.duration("interval", durations.gateway, SPAN)
         rate.rest()
+        if count and count.value > MOST_CALLS:  # the bound of the CRD, too
+            log.refused(f"`count` is at most {MOST_CALLS}: the API server refuses the resource", count.at)
         if retry is None:
             log.skipped(limit.at(), "nothing is retried")
             continue
         most = share.value if share else 20
         part = percent(most / 100)
         a_second = (count.value if count else 10) * 1e9 / max(1, per.value if per else 1_000_000_000)
+        a_second = min(a_second, float(MOST_CALLS))
         spread = interval.value if interval else 10_000_000_000
         shown = ", ".join(each.shown for each in (share, interval, count, per) if each) or "defaults"
         body = f"{{kind: finagle, percentCanRetry: {most}%, minRetriesPerSec: {a_second:g}, ttl: {_ns(spread)}}}"

@@ -462,11 +462,12 @@ def _throttle(layer: Layer, section: Section, log: Log) -> None:
     section.ignore("maxTokens", "tokenRatio")
     if tokens is None:
         return
-    most, ratio = tokens
+    most, ratio = Value(min(1000.0, tokens[0].value), tokens[0].at), tokens[1]  # above it is refused
     kept = int(ratio.value * 1000) / 1000
     if kept != ratio.value:
         help = f"write {kept:g}" if kept else "write 0.001 or more"
         log.trap("RL153", f"`tokenRatio` is cut to three decimals: {kept:g}", ratio.at, help)
+    kept = min(kept, most.value)  # there are never more tokens
     shown = f"retryThrottling: {most.shown}, {ratio.shown}"
     if kept > 0:
         layer.settings["budget"] = Setting(

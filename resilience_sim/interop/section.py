@@ -25,7 +25,8 @@ _SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _SPRING_HEX = re.compile(r"-?(?:0[xX]|#)[0-9a-fA-F]{1,8}\Z")
 # Spring's converters and SmallRye's make nothing of an empty text, Dapr's JSON leaves it out (``omitempty``)
 _EMPTY_IS_UNSET = ("Spring", "SmallRye", "Dapr")
-_INT32 = (".NET", "Dapr")
+# integers have 32 bits there, without a sign in protobuf, and in some of the resources of Kubernetes
+_BEYOND = {".NET": 2**31, "Dapr": 2**31, "Spring": 2**31, "protobuf": 2**32, "Kubernetes": 2**32}
 _TYPED = ("Kubernetes", "Dapr")
 _BLANKS = " \t\n\r\f\v"
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -281,7 +282,12 @@ class Section:
 
     def count(self, name: str, least: int = 0) -> Value[int] | None:
         """An integer."""
-        found = self.read(name, lambda value: self._whole(name, value, least), f"an integer of at least {least}")
+        what, most = f"an integer of at least {least}", _BEYOND.get(self.log.values, 0)
+        entry = self.entry(name)
+        value = entry[1].value.value if entry and isinstance(entry[1].value, Scalar) else None
+        if most and isinstance(value, int | float) and value >= most:
+            what = f"an integer: it is more than {most - 1}"
+        found = self.read(name, lambda value: self._whole(name, value, least), what)
         self._typed(name, found, "an integer")
         return found
 
@@ -314,11 +320,8 @@ class Section:
         if self.log.values != "Spring":
             if self.log.values == "protobuf" and isinstance(value, float) and value.is_integer():
                 value = int(value)
-            number = _count(value, least)
-            if self.log.values in _INT32 and number >= 2**31:
-                raise ValueError
-            return number
-        if isinstance(value, float):
+            return _count(value, least, _BEYOND.get(self.log.values))
+        if isinstance(value, float) and least <= value < _BEYOND["Spring"]:
             number, text = int(value), harmless(value)
             self.log.add(
                 "RL196", "warning", f"`{safe_name(name)}` is {number} for Spring: it cuts what follows the point",
@@ -327,10 +330,7 @@ class Section:
             value = number
         elif isinstance(value, str) and _SPRING_HEX.match(value.strip()):
             value = int(re.sub("0[xX]|#", "", value.strip()), 16)
-        number = _count(value, least)
-        if number >= 2**31:
-            raise ValueError
-        return number
+        return _count(value, least, _BEYOND["Spring"])
 
     def _typed(self, name: str, found: Value[Any] | None, what: str) -> None:
         """A number or flag in quotes is a text to the schemas of Kubernetes, which want none there."""
@@ -453,11 +453,11 @@ def _is_empty(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is None
 
 
-def _count(value: object, least: int) -> int:
+def _count(value: object, least: int, beyond: int | None = None) -> int:
     if isinstance(value, bool):
         raise ValueError
     number = int(value) if isinstance(value, int) else int(_digits(value))
-    if not least <= number <= 2**63:
+    if not least <= number < (beyond or 2**63 + 1):
         raise ValueError
     return number
 

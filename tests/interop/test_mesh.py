@@ -286,6 +286,21 @@ def test_a_share_that_the_schema_does_not_have_is_told_of_where_it_stands(share:
     plan_of(found)
 
 
+@pytest.mark.parametrize(
+    ("rate", "told"), [("count: 5000000", True), ("count: 1000000", False), ("interval: 0s", False)]
+)
+def test_a_rate_beyond_the_schema_is_refused_and_can_be_simulated(rate: str, told: bool):
+    """``count``: 1 to 1000000 in the CRD of XBackendTrafficPolicy."""
+    policy = (
+        "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XBackendTrafficPolicy\nmetadata: {name: p}\n"
+        "spec:\n  targetRefs: [{group: '', kind: Service, name: api}]\n"
+        f"  retryConstraint: {{minRetryRate: {{{rate}}}}}\n"
+    )
+    found = read(gateway("timeouts: {request: 4s}\n    retry: {attempts: 2, codes: [500]}") + policy)
+    assert ("RL193" in [each.code for each in found.findings]) == told
+    plan_of(found)
+
+
 ENVOY_GATEWAY = (
     "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: BackendTrafficPolicy\nmetadata: {{name: {name}}}\n"
     "spec:\n  targetRefs: [{target}]\n  {spec}\n---\n"

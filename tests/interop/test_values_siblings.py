@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interop.shop import imported
+from interop.shop import imported, plan_of
 from resilience_sim.interop.emit import settle
 from resilience_sim.interop.formats import Imported, convert, instance_names, open_config, open_together
 from resilience_sim.scenario.diagnostics import ScenarioError
@@ -259,3 +259,34 @@ def test_flags_and_integers_of_dotnet(more: str, refused: bool):
         "appsettings.json",
     )
     assert ("RL192 error" in said(found)) == refused
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key"),
+    [
+        ("application.yml", "resilience4j: {retry: {instances: {a: {maxAttempts: 1e30}}}}", "maxAttempts"),
+        ("application.yml", "resilience4j: {retry: {instances: {a: {maxAttempts: 5000000000}}}}", "maxAttempts"),
+        (
+            "envoy.yaml",
+            "clusters: [{name: a}]\nroute_config: {virtual_hosts: [{name: a, domains: ['*'], routes: [{match: {},"
+            " route: {cluster: a, retry_policy: {retry_on: 5xx, num_retries: 5000000000}}}]}]}\n",
+            "num_retries",
+        ),
+    ],
+)
+def test_a_number_of_more_bits_than_the_program_has_is_called_too_large(name: str, text: str, key: str):
+    """Java's int, protobuf's uint32: nothing is cut, and nobody makes so many calls."""
+    found = imported(text, name)
+    (wrong,) = (each for each in found.findings if each.code in ("RL192", "RL196", "RL132"))
+    most = 2**32 - 1 if key == "num_retries" else 2**31 - 1
+    assert wrong.message == f"the value of `{key}` cannot be read as an integer: it is more than {most}"
+
+
+@pytest.mark.parametrize(("tokens", "ratio"), [("5000000000", "0.1"), ("10", "5000000000")])
+def test_a_throttling_of_any_size_can_be_simulated(tokens: str, ratio: str):
+    text = (
+        '{"retryThrottling": {"maxTokens": %s, "tokenRatio": %s}, "methodConfig": [{"name": [{"service": "a.B"}], '
+        '"retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2, '
+        '"retryableStatusCodes": ["UNAVAILABLE"]}}]}'
+    )
+    plan_of(imported(text % (tokens, ratio), "service_config.json"))
