@@ -187,7 +187,7 @@ def _notes(found: Tuned) -> list[Row]:
 
 def _steps(scenario: Scenario, found: Tuned, wrote: str) -> list[tuple[str, str]]:
     name = quote(scenario.path) + "".join(f" --set {quote(each)}" for each in scenario.overrides)
-    first = next((each for each in found.front if each.settings), None)
+    number, first = next(((n, each) for n, each in enumerate(found.front, 1) if each.settings), (0, None))
     if wrote:
         return [
             (f"resim run {quote(wrote)}", "what it looks like now"),
@@ -196,8 +196,9 @@ def _steps(scenario: Scenario, found: Tuned, wrote: str) -> list[tuple[str, str]
     if first is None:
         return [(f"resim sweep {name} --help", "see how a figure changes with one setting")]
     settings = ", ".join(f"{path}={value}" for path, value in first.settings.items())
+    which = "the first" if number == 1 else f"number {number}"
     return [
-        (f"resim compare {name} --try {quote(settings)}", "the first of these against today's, watched"),
+        (f"resim compare {name} --try {quote(settings)}", f"{which} of these against today's, watched"),
         (f"resim margins {name} --try {quote(settings)}", "all their margins"),
     ]
 

@@ -508,6 +508,17 @@ def test_cannot_tell_is_an_answer(here):
     assert "Surely better" not in answer.out
 
 
+def test_settings_that_are_not_the_first_are_not_called_so(here):
+    """Where those as written are, the next ones are compared with them."""
+    (here / "most.yaml").write_text(ATTEMPTS.replace("attempts: 1", "attempts: 3"))
+    ask = ("tune", "most.yaml", "--maximize", "availability", "--budget", "20k requests", "--vary")
+    answer = resim(*ask, "retry.attempts=1..3", "--minimize", "attempts_per_request")
+    assert "  1  as-written" in answer.out
+    assert "--try retry.attempts=2  number 2 of these against today's, watched" in answer.out
+    better = resim(*ask, "retry.attempts=3,5")
+    assert "--try retry.attempts=5  the first of these against today's, watched" in better.out
+
+
 def test_what_no_settings_can_meet_is_said_to_hold_nowhere(here):
     """B takes 100 ms: no load is small enough for 1 ms. Nothing of it is written, and that is said."""
     answer = resim(*ASK[:2], "--budget", "60k requests", "--subject-to", "p50 < 1ms", "--write", "tuned.yaml",
