@@ -19,6 +19,7 @@ from resilience_sim.interop.microprofile_keys import (
     MEMBERS,
     Properties,
     is_about_fault_tolerance,
+    of_variables,
     read_properties,
 )
 from resilience_sim.interop.own import Own
@@ -106,6 +107,8 @@ def convert(file: ConfigFile, instance: str, log: Log) -> Converted:
     log.of_all(properties.log.found, properties.log.assumed)
     place = properties.shown.get(instance, GLOBAL)
     result = Converted(NAME, f"MicroProfile Fault Tolerance, '{instance}'", instance)
+    if all(map(of_variables, file.documents)):
+        result.unsure.append(env_names.ALONE)
     first = properties.first(place)
     if first is not None:
         result.at = At(first.key, safe_name(place), safe_name(place))

@@ -67,6 +67,20 @@ def kebab(name: str) -> str:
 
 
 _OF_KEBAB = {kebab(name): name for name in MEMBERS}
+# Variables of the environment, by their names: those of settings for all. That of a method does not say where its class
+# ends, and in other forms (`RETRY_DELAY`) nobody can tell whose a variable is.
+_OF_VARIABLE = {
+    re.sub(r"\W", "_", name).upper(): name
+    for name in (
+        *SWITCHES,
+        *(
+            f"{prefix}global.{kebab(annotation)}.{kebab(_NEW_NAMES.get(member, member))}"
+            for prefix in PREFIXES
+            for annotation, members in MEMBERS.items()
+            for member in (*members, "enabled")
+        ),
+    )
+}
 
 
 @dataclass(slots=True)
@@ -125,7 +139,8 @@ def _named(file: ConfigFile) -> list[tuple[list[str], str, Entry]]:
     file.memo["properties by name"] = found
 
     def add(node: Mapping, above: str, of_file: str) -> None:
-        for name, entry in node.entries.items():
+        for key, entry in node.entries.items():
+            name = key if above else _OF_VARIABLE.get(key, key)
             whole = above + (f'"{name}"' if above and "." in name and '"' not in name else name)
             if isinstance(entry.value, Mapping):
                 add(entry.value, f"{whole}.", of_file)
@@ -140,8 +155,17 @@ def _named(file: ConfigFile) -> list[tuple[list[str], str, Entry]]:
     return found
 
 
+def of_variables(document: Mapping) -> bool:
+    """Whether it is a file of variables of the environment."""
+    return not _OF_VARIABLE.keys().isdisjoint(document.entries)
+
+
 def _ordinal(document: Mapping) -> int:
-    """Which of several files goes before: of one kind the later one, YAML before properties before MicroProfile's."""
+    """Which of several files goes before: of one kind the later one, variables of the environment before YAML before
+    properties before MicroProfile's.
+    """
+    if of_variables(document):
+        return 3
     name = PurePath(document.span.source.name).name
     return 0 if name.startswith("microprofile-config") else 2 if name.endswith((".yaml", ".yml")) else 1
 

@@ -7,7 +7,7 @@ from cli.shell import resim
 
 from interop.shop import codes, imported, plan_of
 from resilience_sim.interop.emit import settle
-from resilience_sim.interop.formats import Imported, open_config
+from resilience_sim.interop.formats import Imported, convert, open_config, open_together
 from resilience_sim.lint.check import lint_text
 from resilience_sim.runs.simulate import simulate
 
@@ -389,3 +389,30 @@ def test_a_profile_with_braces_is_never_active(profiles: str):
         assert settings(found)["retry"]["attempts"] == "2"
         assert "2 RL191 warning a profile has no braces around its name" in said(found)
         assert "--profile" not in said(found)
+
+
+VARIABLES = "QUARKUS_FAULT_TOLERANCE_GLOBAL_RETRY_MAX_RETRIES=5\nAPI_RETRY_DELAY=4\nDB_PASSWORD=x\n"
+
+
+def test_variables_of_the_environment_alone_are_read():
+    """SmallRye's EnvConfigSource: letters and digits as they are, anything else an underscore, in capitals."""
+    found = read(VARIABLES, path="prod.env")
+    assert settings(found)["retry"]["attempts"] == "6"
+    assert "DELAY" not in said(found)
+    assert any("are not here" in each for each in found.stack.unsure)
+    switch = read("MP_FAULT_TOLERANCE_NONFALLBACK_ENABLED=false\n", path=".env")
+    assert "RL181" in said(switch)
+
+
+def test_variables_lie_over_the_files_of_the_application():
+    name = "quarkus.fault-tolerance.global.retry.max-retries"
+    for file in ("application.properties", "z.properties"):
+        opened = open_together([("prod.env", VARIABLES), (file, f"{name}=1\n")])
+        assert opened is not None
+        found = convert(*opened, "global")
+        assert settings(found)["retry"]["attempts"] == "6"
+        assert not found.stack.unsure
+
+
+def test_a_name_that_may_be_anybody_s_is_no_variable_of_smallrye():
+    assert open_config("prod.env", "API_RETRY_DELAY=4\nRETRY_DELAY=3\n") is None
