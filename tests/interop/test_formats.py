@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from resilience_sim.interop.generic import as_generic
 from resilience_sim.interop.registry import FORMATS, WRITTEN
 from resilience_sim.interop.writing import write
 from resilience_sim.runs.simulate import simulate
+from resilience_sim.scenario.load import load
+from resilience_sim.scenario.text import shipped
+from resilience_sim.settings.plan import Plan
 from resilience_sim.settings.policy import PolicyConfig
 
 FILES = Path(__file__).parent / "files"
@@ -189,15 +193,17 @@ def test_other_files_are_not_recognised():
     assert formats.open_config("x.json", '{"name": "package", "dependencies": {}}') is None
 
 
+@cache
+def shipped_plans() -> list[Plan]:
+    return [load(name).plan for name in shipped.names()]
+
+
 @pytest.mark.parametrize("to", WRITTEN)
 def test_every_shipped_stack_can_be_written(to: str):
     """Whatever a format cannot say is noted; what is written is read again."""
-    from resilience_sim.scenario.load import load
-    from resilience_sim.scenario.text import shipped
-
-    for name in shipped.names():
-        written = write(load(name).plan, to)
-        if to in ("grpc", "aws", "istio", "envoy", "dotnet") or load(name).plan.stack:
+    for plan in shipped_plans():
+        written = write(plan, to)
+        if to in ("grpc", "aws", "istio", "envoy", "dotnet") or plan.stack:
             opened = formats.open_config(NAMES[to], written.text)
             assert opened is None or opened[1] == to
 
@@ -213,8 +219,6 @@ class CoinFlip:
 @pytest.mark.parametrize("to", WRITTEN)
 def test_a_kind_that_no_format_has_is_noted_in_words(to: str):
     """The rest of the stack is written all the same."""
-    from resilience_sim.scenario.load import load
-
     plan = load("payments-complete").plan
     written = write(replace(plan, stack=(CoinFlip(), *plan.stack)), to)
     assert "`coin`: no coin flip in this format; it belongs into code" in written.notes
