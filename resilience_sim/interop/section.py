@@ -212,7 +212,7 @@ class Section:
         value = node.value
         if value is None or (value == "" and self.log.values in _EMPTY_IS_UNSET):
             return None
-        if self._elsewhere(name, [value], found):
+        if isinstance(value, str) and self._elsewhere(name, (value,), found):
             return None
         if value.__class__ in (int, float) and node.span.end_col - node.span.col != len(shown := harmless(value)):
             self._not_as_written(name, node.span, shown, found)
