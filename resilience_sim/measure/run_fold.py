@@ -447,21 +447,31 @@ class RunFold(Sink):
 class Glance(RunFold):
     """Counts what some metrics need, and makes no digest: most events are only counted, or not even told of."""
 
-    __slots__ = ()
+    __slots__ = ("_counts_ends",)
+
+    _counts_ends: bool  # by outcome; latencies alone need no counts
 
     def feed(self, folds: list[Fold]) -> None:
         """Others want to hear everything."""
         super().feed(folds)
         self.wants_attempts = self._hands_on or self._kinds & OF_ATTEMPTS != 0
         self.wants_arrivals = self._hands_on or self._keeps_availability or self._keeps_threads or self._mixed
-        self.wants_ends = self.wants_arrivals or any(each.needs != "latencies" for each in self._metrics)
+        effects = any(each.needs == "effects" for each in self._metrics)
+        self.wants_ends = self._hands_on or self._keeps_availability or self._keeps_threads or effects
+        self._counts_ends = any(each.needs != "latencies" for each in self._metrics)
 
     def end(self, outcome: i64, took: i64) -> None:
-        """Only how long it took is of interest."""
-        if outcome == SUCCESS:
-            self._part.successes.add(took)
-        else:
-            self._part.others.add(took)
+        """Count it, as far as anything that is asked for needs it."""
+        part = self._part
+        if self._counts_ends:
+            part.outcomes[outcome] += 1
+            if took > self._deadline and outcome == SUCCESS:
+                part.late += 1
+        if self._keeps_latencies:
+            if outcome == SUCCESS:
+                part.successes.add(took)
+            else:
+                part.others.add(took)
 
     def emit(self, t: i64, kind: i64, source: i64, rid: i64, a: i64, b: i64) -> None:
         """Count one event, if anything that is asked for needs it."""
