@@ -196,7 +196,7 @@ class Part:
 
 
 def merged(parts: Sequence[Part]) -> Part:
-    """Counters of all the parts together. Latencies are left out: ask :func:`latencies.union` for them."""
+    """Counters of all the parts together. Latencies are left out: ask :class:`latencies.Distribution` for them."""
     total = Part(len(parts[0].applied_of) if parts else 1)
     for part in parts:
         total.arrivals += part.arrivals

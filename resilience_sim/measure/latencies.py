@@ -194,7 +194,7 @@ class Latencies:
 
     def spread(self) -> Distribution:
         """What is in the bag now, as a distribution; the bag may go on growing."""
-        return union([self])
+        return Distribution([self])
 
 
 class Distribution:
@@ -300,24 +300,18 @@ class Distribution:
         step: i64 = self.count // SAMPLE
         at: i64 = step >> 1
         for part in self._parts:
-            left = part._exact()
             for values in part._blocks:
-                count = min(left, len(values))
-                left -= count
-                while at < count:
+                while at < len(values):
                     sample = append(sample, values[at])
                     at += step
-                at -= count
+                at -= len(values)
         # Of one and a half times as many as are wanted, and some: once in ten thousand times it is too few.
         least = nth(sample, len(sample) - 8 - wanted * len(sample) * 3 // (2 * self.count))
         high = vec[i64]()
         for part in self._parts:
-            left = part._exact()
             for values in part._blocks:
-                count = min(left, len(values))
-                left -= count
                 i: i64 = 0
-                while i < count:
+                while i < len(values):
                     value = values[i]
                     i += 1
                     if value >= least:
@@ -368,12 +362,9 @@ class Distribution:
         if number > 1:
             following = lows[1]
         for part in self._parts:
-            left = part._exact()
             for values in part._blocks:
-                count = min(left, len(values))
-                left -= count
                 i: i64 = 0
-                while i < count:
+                while i < len(values):
                     value = values[i]
                     i += 1
                     # Most are below the first bucket or between that and the second. Computed by signs: asked one
@@ -424,15 +415,10 @@ def nearest_rank(percent: float, count: int) -> int:
     return min(max(1, ceil(round(percent * count, 6) / 100)), count)
 
 
-def union(bags: Sequence[Latencies]) -> Distribution:
-    """The distribution of everything in all the bags. Changes none of them."""
-    return Distribution(bags)
-
-
 def _seen(bag: Latencies) -> Latencies:
-    """The values of a bag as they are now: what comes later lies behind them."""
+    """The values of a bag as they are now, no more in its blocks: what comes later lies behind them."""
     part = Latencies()
-    part._blocks = bag._blocks[:]
+    part._blocks = [*bag._blocks[:-1], bag._block[: bag._at]]
     part._full = bag._full
     part._at = bag._at
     return part

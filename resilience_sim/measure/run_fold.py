@@ -53,7 +53,7 @@ from resilience_sim.kernel.vectors import append, vec, view
 from resilience_sim.measure.breakers import BreakerLog
 from resilience_sim.measure.capacity import Capacity
 from resilience_sim.measure.counters import Marks, Part, merged
-from resilience_sim.measure.latencies import Distribution, union
+from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.readings import Figures, RunContext, read, run_document
 from resilience_sim.measure.recovery import collapsed, detection, recovery
 from resilience_sim.measure.result import NO_READING, Reading, RunResult, scope_key
@@ -117,10 +117,10 @@ def cuts(plan: Plan) -> list[int]:
 
 def _latencies(parts: Sequence[Part]) -> tuple[Distribution, Distribution]:
     """Of the requests that succeeded, and of all that got an outcome."""
-    successes = union([part.successes for part in parts])
+    successes = Distribution([part.successes for part in parts])
     if not any(len(part.others) for part in parts):
         return successes, successes
-    return successes, union([bag for part in parts for bag in (part.successes, part.others)])
+    return successes, Distribution([bag for part in parts for bag in (part.successes, part.others)])
 
 
 FAR: Final = 1 << 60  # beyond this, sums of nanoseconds are moved to Python integers

@@ -49,7 +49,7 @@ from resilience_sim.kernel.sink import K0, K1, K2, K3, K4
 from resilience_sim.kernel.vectors import vec, view
 from resilience_sim.measure.capacity import Capacity
 from resilience_sim.measure.counters import Part, merged
-from resilience_sim.measure.latencies import Distribution, union
+from resilience_sim.measure.latencies import Distribution
 from resilience_sim.measure.outer_events import OuterEvents, inner_sources
 from resilience_sim.measure.readings import RunContext, by_outcome, latency, ratio
 from resilience_sim.measure.result import NO_READING, Reading, RunResult
@@ -419,7 +419,7 @@ def _of_service(
 
 def _answers(parts: Sequence[Part]) -> Distribution:
     """Latencies of everything that was answered."""
-    return union([bag for part in parts for bag in (part.successes, part.others)])
+    return Distribution([bag for part in parts for bag in (part.successes, part.others)])
 
 
 def everybody(plan: Plan) -> tuple[ServiceConfig, ...]:

@@ -8,7 +8,7 @@ import random
 import sys
 
 from resilience_sim._build_mode import describe
-from resilience_sim.measure.latencies import FEW, Latencies, nearest_rank, union
+from resilience_sim.measure.latencies import FEW, Distribution, Latencies, nearest_rank
 
 SHAPES = {
     "exponential": lambda rng, i: int(rng.expovariate(1e-8)),
@@ -31,13 +31,13 @@ def main() -> None:
             for value in values:
                 bags[rng.random() < 0.02].add(value)
             for percents in PERCENTS:
-                found = union(bags)
+                found = Distribution(bags)
                 found.find(percents)
                 at_once += not found._counted
                 right += sum(
                     found.percentile(each) == sorted(values)[nearest_rank(each, size) - 1] for each in percents
                 )
-            before = union(bags)
+            before = Distribution(bags)
             for bag in bags:
                 bag.add(10**12)
             right += before.percentile(99.0) == sorted(values)[nearest_rank(99.0, size) - 1]

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilience_sim.kernel.vectors import vec
-from resilience_sim.measure.latencies import EXACT_LIMIT, Latencies, bucket_of, middle_of, nearest_rank, nth, union
+from resilience_sim.measure.latencies import (
+    EXACT_LIMIT,
+    Distribution,
+    Latencies,
+    bucket_of,
+    middle_of,
+    nearest_rank,
+    nth,
+)
 
 NANOSECONDS = st.integers(0, 2**62)
 
@@ -61,13 +69,13 @@ def test_the_union_of_stores_is_the_store_of_the_union(parts):
     """In any mixture of exact and folded bags; asking changes none of them."""
     bags = [folded(values) if fold else bag(values) for values, fold in parts]
     everything = [value for values, _ in parts for value in values]
-    together = union(bags)
+    together = Distribution(bags)
     assert (together.count, together.total) == (len(everything), sum(everything))
     if everything:
         one = bag(everything) if all(b.spread().exact for b in bags) else folded(everything)
         for percent in (1, 50, 90, 99.9):
             assert together.percentile(percent) == one.spread().percentile(percent)
-    again = union(bags)
+    again = Distribution(bags)
     assert (again.count, again.total, again.highest) == (together.count, together.total, together.highest)
 
 
